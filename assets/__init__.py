@@ -1,0 +1,13 @@
+"""Where the embedded data lies: a small trained checkpoint and the GPT-2 tokenizer. `README.md` says where they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+CHECKPOINT = FOLDER / "stories_bf16.bin"
+"""The `stories` model, llm.c format, version 5 (bfloat16)."""
+
+TOKENIZER = FOLDER / "gpt2_tokenizer.bin"
+"""GPT-2's byte-level BPE vocabulary, llm.c tokenizer format, version 2."""

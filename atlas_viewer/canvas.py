@@ -1,0 +1,70 @@
+"""Which canvas it is: a window, or a picture in memory. Nothing else knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import wgpu
+from compute.errors import DisplayError
+from imgui_bundle import imgui
+from rendercanvas.base import BaseRenderCanvas
+from rendercanvas.offscreen import OffscreenRenderCanvas
+from wgpu.utils.imgui import ImguiRenderer
+
+_FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
+# Idle, the loop only looks for events at this rate; it draws when something asked for it.
+_MAX_FPS = 60
+
+
+def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, Callable[[], None]]:
+    """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
+
+    Raises `DisplayError` when there is no display, or it cannot be used.
+    """
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise DisplayError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_FIX}")
+    import glfw  # here, because merely importing it looks for the windowing libraries
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # glfw warns about what the error below says
+        usable = glfw.init()
+    if not usable:
+        name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
+        raise DisplayError(f"display {name!r}: no window can be opened there; {_FIX}")
+    from rendercanvas.glfw import GlfwRenderCanvas, loop
+
+    canvas = GlfwRenderCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+    return canvas, loop.run
+
+
+def open_picture(size: tuple[int, int]) -> OffscreenRenderCanvas:
+    """A canvas of `size` pixels in memory; its `draw()` returns uint8 [height, width, 4]."""
+    return OffscreenRenderCanvas(size=size, pixel_ratio=1.0)
+
+
+def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
+    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged."""
+    context = canvas.get_wgpu_context()
+    # With an sRGB format the backend would convert by a power law that is not quite the inverse.
+    target = context.get_preferred_format(device.adapter).removesuffix("-srgb")
+    return ImguiRenderer(device, canvas, render_target_format=target)
+
+
+def share_clipboard() -> None:
+    """Let copy and paste of imgui's text fields use the desktop's clipboard. Only with an open window."""
+    import glfw
+
+    def read(_context: Any) -> str:
+        data = glfw.get_clipboard_string(None)
+        return data.decode("utf-8", "replace") if data else ""
+
+    def write(_context: Any, text: str) -> None:
+        glfw.set_clipboard_string(None, text)
+
+    platform = imgui.get_platform_io()
+    platform.platform_get_clipboard_text_fn = read
+    platform.platform_set_clipboard_text_fn = write

@@ -1,0 +1,65 @@
+"""The panels: one file each, a title and a function that draws the state; and how they are laid out."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from ..state import State
+from . import atlas, logits, messages, output, prompt, sampling, status, tokens
+
+_PANELS = (atlas, prompt, sampling, status, output, tokens, logits)
+_LEFT, _RIGHT = 282.0, 322.0
+_PROMPT, _SAMPLING = 172.0, 238.0
+_LOGITS = 262.0
+
+
+def draw_all(state: State) -> None:
+    """Draw every panel and the messages; panels start in the default layout and can be moved and resized."""
+    messages.draw(state)
+    viewport = imgui.get_main_viewport()
+    identity = imgui.get_id("panels")
+    fresh = imgui.internal.dock_builder_get_node(identity) is None
+    imgui.dock_space_over_viewport(identity, viewport)
+    if fresh:
+        _lay_out(identity, viewport.work_size)
+    for panel in _PANELS:
+        flags = imgui.WindowFlags_.no_collapse
+        if panel is atlas:
+            flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+        if imgui.begin(panel.TITLE, None, flags)[0]:
+            panel.draw(state)
+        imgui.end()
+
+
+def _lay_out(identity: int, size: ImVec2) -> None:
+    """Dock the panels for a window of `size`: controls left, atlas over logits in the middle, text right."""
+    dock = imgui.internal
+    dock.dock_builder_remove_node_child_nodes(identity)
+    dock.dock_builder_set_node_size(identity, size)
+    up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
+
+    def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
+        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than half."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 0.5)
+        parts = dock.dock_builder_split_node(node, where, share)
+        return parts.id_at_dir, parts.id_at_opposite_dir
+
+    # Wide windows give the text some of their width.
+    right_width = max(_RIGHT, 0.24 * size.x)
+    left_node, rest = split(identity, left, _LEFT, size.x)
+    right_node, centre = split(rest, right, right_width, size.x - _LEFT)
+    logits_node, atlas_node = split(centre, down, _LOGITS, size.y)
+    prompt_node, below = split(left_node, up, _PROMPT, size.y)
+    sampling_node, status_node = split(below, up, _SAMPLING, size.y - _PROMPT)
+    output_node, tokens_node = split(right_node, up, size.y / 2, size.y)
+    for panel, node in (
+        (atlas, atlas_node),
+        (logits, logits_node),
+        (prompt, prompt_node),
+        (sampling, sampling_node),
+        (status, status_node),
+        (output, output_node),
+        (tokens, tokens_node),
+    ):
+        dock.dock_builder_dock_window(panel.TITLE, node)
+    dock.dock_builder_finish(identity)

@@ -1,0 +1,75 @@
+"""The model, where it runs, and how the run goes."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec4, imgui
+
+from .. import theme
+from ..state import ModelSummary, Run, State, end_of_text_rank
+from .widgets import dim, elided, quoted, tooltip
+
+TITLE = "Run status"
+
+_ENDINGS = {
+    "length": "done",
+    "end_of_text": "ended by <|endoftext|>",
+    "stopped": "stopped",
+    "nonfinite": "ended: no finite logit",
+}
+
+
+def draw(state: State) -> None:
+    """Two columns of facts."""
+    flags = imgui.TableFlags_.sizing_fixed_fit
+    if not imgui.begin_table("facts", 2, flags):
+        return
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, 84)
+    imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
+    if state.run:
+        _run(state, state.run)
+    if state.model:
+        _model(state.model)
+    elif state.loading:
+        _fact("Model", state.loading)
+    _fact("Frame", f"{state.fps:.0f} fps, {state.frame_ms:.0f} ms" if state.fps else "idle")
+    imgui.end_table()
+
+
+def _run(state: State, run: Run) -> None:
+    ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
+    written = f"{len(run.steps)} of {run.options.max_new_tokens}"
+    _fact("Run", ending if run.done else "writing", theme.TEXT if run.done else theme.ACCENT)
+    _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
+    _fact("Written", f"{written} tokens, prompt {len(run.prompt_tokens)}")
+    last = run.steps[-1] if run.steps else None
+    seen = last.context_length if last else min(len(run.prompt_tokens), run.options.context)
+    _fact("Window", f"{seen} of {run.options.context} tokens")
+    greedy = run.options.temperature == 0
+    mode = "greedy" if greedy else f"stochastic, T {run.options.temperature:.2f}, seed {run.options.seed}"
+    _fact("Mode", mode)
+    _fact("Last token", f"{quoted(last.text)}  {last.token}" if last else "-")
+    ends = end_of_text_rank(last) if last else None
+    if ends:
+        place, candidate = ends
+        _fact("Text end", f"rank {place}, {100 * candidate.model_probability:.2f} %", tip="<|endoftext|> is among the top")
+
+
+def _model(model: ModelSummary) -> None:
+    _fact("Model", f"{model.name}, {model.weights}")
+    _fact("Shape", f"{model.layers} layers, {model.heads} heads, {model.channels} ch.")
+    _fact("Parameters", f"{model.parameters:,}")
+    _fact("Vocabulary", f"{model.vocabulary:,}, positions {model.positions:,}")
+    _fact("Adapter", model.adapter)
+    if model.gpu_bytes:
+        _fact("GPU memory", f"{model.gpu_bytes / 2**20:,.0f} MiB")
+
+
+def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -> None:
+    imgui.table_next_row()
+    imgui.table_next_column()
+    dim(label)
+    imgui.table_next_column()
+    shown = elided(value, imgui.get_content_region_avail().x)
+    imgui.text_colored(colour or theme.TEXT, shown)
+    if tip or shown != value:
+        tooltip(tip or value)

@@ -1,0 +1,80 @@
+"""Small pieces that several panels are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from .. import theme
+
+
+def quoted(text: str) -> str:
+    """`text` in double quotes with line ends and other control characters spelled out, as one line."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def elided(text: str, width: float) -> str:
+    """`text`, or as much of its beginning as fits `width` pixels with an ellipsis after it."""
+    if imgui.calc_text_size(text).x <= width:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if imgui.calc_text_size(text[:middle] + "...").x <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low] + "..."
+
+
+def dim(text: str) -> None:
+    """One line of secondary text."""
+    imgui.text_colored(theme.TEXT_DIM, text)
+
+
+def hint(text: str) -> None:
+    """Secondary text, wrapped to the panel."""
+    with theme.coloured(imgui.Col_.text, theme.TEXT_DIM):
+        imgui.text_wrapped(text)
+
+
+def primary_button(label: str, size: ImVec2) -> bool:
+    """The one button of a panel that matters most."""
+    with (
+        theme.coloured(imgui.Col_.button, ImVec4(0.16, 0.38, 0.74, 1.0)),
+        theme.coloured(imgui.Col_.button_hovered, ImVec4(0.20, 0.45, 0.84, 1.0)),
+        theme.coloured(imgui.Col_.button_active, ImVec4(0.13, 0.33, 0.66, 1.0)),
+    ):
+        return bool(imgui.button(label, size))
+
+
+def choice(identity: str, values: Sequence[int], current: int) -> int | None:
+    """A row of equally wide buttons, the current value marked. Returns the value that was clicked, if any."""
+    gap = 4.0
+    width = (imgui.get_content_region_avail().x - gap * (len(values) - 1)) / len(values)
+    clicked = None
+    for place, value in enumerate(values):
+        if place:
+            imgui.same_line(0, gap)
+        marked = value == current
+        if marked:
+            imgui.push_style_color(imgui.Col_.button, theme.ACCENT_DIM)
+            imgui.push_style_color(imgui.Col_.border, theme.ACCENT)
+        if imgui.button(f"{value}##{identity}", ImVec2(width, 0)):
+            clicked = value
+        if marked:
+            imgui.pop_style_color(2)
+    return clicked
+
+
+def tooltip(text: str) -> None:
+    """Show `text` when the mouse rests on the item before this call."""
+    if imgui.is_item_hovered(imgui.HoveredFlags_.delay_short):
+        imgui.set_tooltip(text)
+
+
+def packed(colour: ImVec4, alpha: float = 1.0) -> int:
+    """`colour` as imgui's draw lists want it."""
+    return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))

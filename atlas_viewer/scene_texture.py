@@ -1,0 +1,24 @@
+"""Textures that pygfx shares with others. The only file that touches private names of pygfx.
+
+pygfx makes its GPU textures itself; here it is handed ones that exist already, so that a compute pass can write what
+the scene shows, and the user interface can show what the scene draws.
+"""
+
+from __future__ import annotations
+
+import pygfx as gfx
+import wgpu
+
+
+def adopt(native: wgpu.GPUTexture, colorspace: str) -> gfx.Texture:
+    """A pygfx texture that is `native`, a 2D texture on pygfx's own device; nothing is copied or uploaded.
+
+    colorspace: "srgb" when shaders must decode the values to linear light, "physical" when they are linear already
+    or the format decodes them.
+    """
+    width, height, _ = native.size
+    texture = gfx.Texture(
+        dim=2, size=(width, height, 1), format=native.format, colorspace=colorspace, usage=native.usage
+    )
+    texture._wgpu_object = native
+    return texture

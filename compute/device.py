@@ -1,0 +1,84 @@
+"""The one GPU device of the process, shared by the engine and by whatever draws its tensors."""
+
+from __future__ import annotations
+
+import sys
+
+import wgpu
+import wgpu.utils
+
+from .errors import DeviceError
+
+# Asked for when the adapter has them; every use has a fallback that is chosen by looking at `device.features`.
+PREFERRED_FEATURES = {
+    "float32-filterable",  # pygfx cannot start without it
+    "subgroup",
+    "shader-f16",
+    "timestamp-query",
+    "timestamp-query-inside-passes",
+    "timestamp-query-inside-encoders",
+}
+
+# OpenGL adapters are listed too, but lack storage textures and limits that the engine needs.
+_BACKENDS = {"Vulkan", "Metal", "D3D12"}
+_PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "Unknown": 2, "CPU": 3}
+
+_chosen: wgpu.GPUAdapter | None = None
+
+
+def list_adapters() -> list[wgpu.GPUAdapter]:
+    """Every adapter that can run the engine, the one taken by default first: discrete, integrated, then software."""
+    adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] in _BACKENDS]
+    return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
+
+
+def adapter_name(adapter: wgpu.GPUAdapter) -> str:
+    """One line that names the adapter: device, kind, interface and driver."""
+    info = adapter.info
+    return f"{info['device']} ({info['adapter_type']}, {info['backend_type']}, {info['description']})"
+
+
+def is_software(adapter: wgpu.GPUAdapter) -> bool:
+    """True for an adapter that runs on the host processor."""
+    return bool(adapter.info["adapter_type"] == "CPU")
+
+
+def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
+    """The device of this process, made at the first call; it is wgpu's default device, so pygfx draws with it.
+
+    adapter: text that the adapter's name must contain (case is ignored); None takes the first of `list_adapters`.
+    Raises `DeviceError` when no adapter fits, or when another adapter is already in use.
+    """
+    global _chosen
+    if _chosen is None:
+        chosen = _find(adapter)
+        # The adapter overrides other adapter settings by design; wgpu warns about that, which no user can act on.
+        wgpu.preconfigure_default_device("engine", adapter=chosen, preferred_features=PREFERRED_FEATURES)
+        try:
+            wgpu.utils.get_default_device()
+        except Exception as error:
+            raise DeviceError(f"{adapter_name(chosen)}: the device cannot be opened: {_first_line(error)}") from error
+        _chosen = chosen
+    elif adapter is not None and adapter.lower() not in adapter_name(_chosen).lower():
+        raise DeviceError(f"--adapter {adapter}: this process already uses {adapter_name(_chosen)}")
+    return wgpu.utils.get_default_device()
+
+
+def _find(text: str | None) -> wgpu.GPUAdapter:
+    adapters = list_adapters()
+    if not adapters:
+        fix = "apt-get install libvulkan1 mesa-vulkan-drivers" if sys.platform == "linux" else "update the GPU driver"
+        raise DeviceError(
+            f"no Vulkan, Metal or D3D12 adapter was found: {fix}, then see what `atlas-viewer doctor` says"
+        )
+    if text is None:
+        return adapters[0]
+    for adapter in adapters:
+        if text.lower() in adapter_name(adapter).lower():
+            return adapter
+    known = "; ".join(adapter_name(a) for a in adapters)
+    raise DeviceError(f"--adapter {text}: no adapter has that in its name; there are: {known}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,90 @@
+"""Compute pipelines from WGSL templates: bound by name, each made once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import wgpu
+
+import wgsl
+
+from .native import Dispatch
+
+_BINDING = re.compile(
+    r"@group\(0\)\s*@binding\((?P<index>\d+)\)\s*var(?:<(?P<space>[a-z_, ]+)>)?\s*(?P<name>\w+)\s*:\s*(?P<type>[^;]+);"
+)
+
+# What can be bound: a whole buffer, (buffer, byte offset, byte size), or a texture.
+Resource: TypeAlias = "wgpu.GPUBuffer | tuple[wgpu.GPUBuffer, int, int] | wgpu.GPUTexture"
+
+
+class Kernel:
+    """One compute pipeline whose bindings have the names of the shader's variables."""
+
+    def __init__(self, device: wgpu.GPUDevice, label: str, source: str) -> None:
+        self.label = label
+        self._device = device
+        self._index: dict[str, int] = {}
+        entries: list[dict[str, Any]] = []
+        for match in _BINDING.finditer(source):
+            self._index[match["name"]] = int(match["index"])
+            entries.append(
+                {"binding": int(match["index"]), "visibility": wgpu.ShaderStage.COMPUTE}
+                | _layout_entry(match["space"], match["type"].strip())
+            )
+        self._layout = device.create_bind_group_layout(label=label, entries=entries)
+        self._pipeline = device.create_compute_pipeline(
+            label=label,
+            layout=device.create_pipeline_layout(label=label, bind_group_layouts=[self._layout]),
+            compute={"module": device.create_shader_module(label=label, code=source), "entry_point": "main"},
+        )
+
+    def dispatch(
+        self, groups: tuple[int, int, int], resources: Mapping[str, Resource], *, cost: float = 1.0, label: str = ""
+    ) -> Dispatch:
+        """Bind `resources` by name (exactly the shader's names, else KeyError) and return what to run."""
+        if resources.keys() != self._index.keys():
+            raise KeyError(f"{self.label}: shader binds {sorted(self._index)}, given {sorted(resources)}")
+        bind_group = self._device.create_bind_group(
+            label=self.label,
+            layout=self._layout,
+            entries=[{"binding": self._index[name], "resource": _resource(r)} for name, r in resources.items()],
+        )
+        return Dispatch(label or self.label, self._pipeline, bind_group, groups, cost)
+
+
+def _layout_entry(space: str | None, type_name: str) -> dict[str, Any]:
+    if space is not None:
+        kind = {"uniform": "uniform", "storage,read_write": "storage", "storage,read": "read-only-storage"}
+        return {"buffer": {"type": kind[space.replace(" ", "")]}}
+    if type_name.startswith("texture_storage_2d"):
+        texel_format, access = (part.strip() for part in type_name.split("<")[1].rstrip(">").split(","))
+        return {"storage_texture": {"access": f"{access}-only", "format": texel_format}}
+    sample_type = {"f32": "unfilterable-float", "u32": "uint"}[type_name.split("<")[1].rstrip(">")]
+    return {"texture": {"sample_type": sample_type}}
+
+
+def _resource(resource: Resource) -> Any:
+    if isinstance(resource, tuple):
+        buffer, offset, size = resource
+        return {"buffer": buffer, "offset": offset, "size": size}
+    if isinstance(resource, wgpu.GPUBuffer):
+        return {"buffer": resource, "offset": 0, "size": resource.size}
+    return resource.create_view()
+
+
+class Kernels:
+    """Every pipeline of one device, made at first use and kept."""
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        self.device = device
+        self._made: dict[tuple[str, tuple[tuple[str, object], ...]], Kernel] = {}
+
+    def get(self, name: str, **values: str | int | float | bool) -> Kernel:
+        """The kernel of `wgsl/NAME.wgsl` with `values` filled in."""
+        key = (name, tuple(sorted(values.items())))
+        if key not in self._made:
+            self._made[key] = Kernel(self.device, name, wgsl.load(name, **values))
+        return self._made[key]

@@ -1,0 +1,246 @@
+"""llm.c checkpoints: 256 int32 of header, then 16 tensors, those of layers stacked. Version 3 is fp32, 5 is bf16."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+
+from .config import ModelConfig, layer_parameter_shapes, parameter_shapes
+from .errors import CheckpointError, OutputError
+
+MAGIC = 20240326
+HEADER_BYTES = 1024
+VERSIONS = {3: "f32", 5: "bf16"}
+MAX_HEAD_SIZE = 256
+MAX_BYTES = 2**40
+
+_DTYPES: dict[int, np.dtype[Any]] = {3: np.dtype("<f4"), 5: np.dtype(ml_dtypes.bfloat16)}
+
+# What people give by mistake, by its first bytes.
+_OTHER_FILES = (
+    (np.array(20240328, "<i4").tobytes(), "an llm.c tokenizer"),
+    (b"GGUF", "a GGUF file"),
+    (b"PK\x03\x04", "a PyTorch or zip archive"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"<", "an HTML or XML page, perhaps a failed download"),
+)
+
+
+class LlmcModel:
+    """An open llm.c checkpoint. It is mapped, never read whole: only the pages of tensors in use are in memory."""
+
+    def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: mmap.mmap) -> None:
+        """Use `open_llmc`, which checks the file first."""
+        self.name = name
+        self.path: Path | None = path
+        self.config = config
+        self.dtype = VERSIONS[version]
+        self._type = _DTYPES[version]
+        self._file: mmap.mmap | None = file
+        self._shapes = parameter_shapes(config)
+        self._offsets = _offsets(config, self._type.itemsize)
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Parameter `name` as a read-only view of the mapped file; see `WeightSource.tensor`."""
+        if self._file is None:
+            raise ValueError(f"{self.name} is closed")
+        shape = self._shapes[name]
+        flat = np.frombuffer(self._file, dtype=self._type, count=prod(shape), offset=self._offsets[name])
+        return flat.reshape(shape)
+
+    def release(self, name: str) -> None:
+        """Drop the mapped pages of tensor `name`; a view that is still used reads them from the file again."""
+        # Windows has no madvise: there the system alone decides which mapped pages stay.
+        if self._file is None or not hasattr(mmap, "MADV_DONTNEED"):
+            return
+        first = self._offsets[name] // mmap.PAGESIZE * mmap.PAGESIZE
+        end = self._offsets[name] + prod(self._shapes[name]) * self._type.itemsize
+        self._file.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+    def close(self) -> None:
+        """Unmap the file; see `WeightSource.close`."""
+        file, self._file = self._file, None
+        if file is not None:
+            # Where somebody still holds a view, the mapping goes with the last of them.
+            with suppress(BufferError):
+                file.close()
+
+
+def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
+    """Open the llm.c checkpoint at `path`, called `name` (its file name by default).
+
+    Raises `CheckpointError` when the file cannot be read, is no checkpoint of version 3 or 5, has sizes that cannot be
+    right, or is shorter or longer than its header says.
+    """
+    shown = one_line(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a directory" if path.is_dir() else "no regular file"
+            raise CheckpointError(f"{shown}: is {kind}; give the path of an llm.c .bin file")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            config, version = _checked_header(file.read(HEADER_BYTES), size, shown)
+            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
+    except FileNotFoundError:
+        raise CheckpointError(f"{shown}: there is no such file; check the path given to --model") from None
+    except PermissionError:
+        raise CheckpointError(f"{shown}: may not be read by this user; change its permissions") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise CheckpointError(f"{shown}: cannot be read ({reason}); check the path given to --model") from None
+    return LlmcModel(path, name or path.name, config, version, mapped)
+
+
+def write_llmc(path: Path, config: ModelConfig, tensors: Callable[[str], np.ndarray], version: int = 3) -> None:
+    """Write a checkpoint of `version` 3 or 5 to `path`, asking `tensors` for one parameter after the other, by name.
+
+    Values are rounded to the version's type. The file appears whole or not at all. Raises `OutputError` when it cannot
+    be written, ValueError when a tensor has another shape than `parameter_shapes(config)` says.
+    """
+    dtype = _DTYPES[version]
+    shapes = parameter_shapes(config)
+    header = np.zeros(256, "<i4")
+    header[:8] = (
+        MAGIC, version, config.positions, config.vocabulary, config.layers, config.heads, config.channels,
+        config.padded_vocabulary,
+    )  # fmt: skip
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                file.write(header.tobytes())
+                for name in _file_order(config):
+                    _write_tensor(file, name, tensors(name), shapes[name], dtype)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{one_line(path)}: cannot be written ({error.strerror}); choose another place") from None
+
+
+def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name}: shape {array.shape}, expected {shape}")
+    # As bytes, because NumPy offers no buffer of bfloat16 to a file.
+    file.write(np.ascontiguousarray(array, dtype=dtype).view(np.uint8).data)
+
+
+def _file_order(config: ModelConfig) -> Iterator[str]:
+    """Every parameter in the order of the file: one kind after the other, each for all layers."""
+    yield from ("wte", "wpe")
+    for name in layer_parameter_shapes(config):
+        for layer in range(config.layers):
+            yield f"h.{layer}.{name}"
+    yield from ("ln_f.weight", "ln_f.bias")
+
+
+def _offsets(config: ModelConfig, item_bytes: int) -> dict[str, int]:
+    """Where every parameter begins, in bytes from the start of the file."""
+    shapes = parameter_shapes(config)
+    offsets: dict[str, int] = {}
+    at = HEADER_BYTES
+    for name in _file_order(config):
+        offsets[name] = at
+        at += prod(shapes[name]) * item_bytes
+    return offsets
+
+
+def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, int]:
+    """The sizes and the version that `header` tells of a file of `size` bytes, or `CheckpointError`."""
+    if size == 0:
+        raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
+    _check_magic(header, shown)
+    if len(header) < HEADER_BYTES:
+        raise CheckpointError(
+            f"{shown}: has {size} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+        )
+    numbers = [int(number) for number in np.frombuffer(header, "<i4", count=8)]
+    version = numbers[1]
+    if version not in VERSIONS:
+        raise CheckpointError(
+            f"{shown}: llm.c version {version} is not read; use a file of version 3 (fp32) or 5 (bf16)"
+        )
+    positions, vocabulary, layers, heads, channels, padded = numbers[2:]
+    config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
+    _check_sizes(config, shown)
+    expected = _file_bytes(config, _DTYPES[version].itemsize)
+    if expected > MAX_BYTES:
+        raise CheckpointError(
+            f"{shown}: header asks for {expected} bytes of weights, which no GPU holds; it is damaged"
+        )
+    if size < expected:
+        raise CheckpointError(f"{shown}: is cut off, {size} of {expected} bytes; fetch or copy it again")
+    if size > expected:
+        raise CheckpointError(
+            f"{shown}: has {size - expected} bytes too many, {size} instead of {expected}; fetch or copy it again"
+        )
+    return config, version
+
+
+def _check_magic(header: bytes, shown: str) -> None:
+    magic = int.from_bytes(header[:4], "little", signed=True)
+    if len(header) >= 4 and magic == MAGIC:
+        return
+    kind = next((kind for start, kind in _OTHER_FILES if header.startswith(start)), None)
+    # A safetensors file begins with the length of its JSON in 8 bytes.
+    if kind is None and header[8:10] == b'{"':
+        kind = "a safetensors file, which is not read yet"
+    if kind is not None:
+        raise CheckpointError(f"{shown}: is {kind}; --model needs an llm.c checkpoint of version 3 or 5")
+    if len(header) < HEADER_BYTES:
+        raise CheckpointError(
+            f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+        )
+    raise CheckpointError(
+        f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path given to --model"
+    )
+
+
+def _check_sizes(config: ModelConfig, shown: str) -> None:
+    """Refuse sizes that no file can have, before anything is computed with them."""
+    c = config
+    for label, value in (
+        ("positions", c.positions),
+        ("vocabulary", c.vocabulary),
+        ("layers", c.layers),
+        ("heads", c.heads),
+        ("channels", c.channels),
+        ("padded vocabulary", c.padded_vocabulary),
+    ):
+        if value <= 0:
+            raise CheckpointError(f"{shown}: header says {label} {value}, must be at least 1; fetch or copy it again")
+    problem = None
+    if c.channels % c.heads:
+        problem = f"channels {c.channels} do not divide by heads {c.heads}"
+    elif c.channels % 4:
+        problem = f"channels {c.channels} are no multiple of 4"
+    elif c.head_size > MAX_HEAD_SIZE:
+        problem = f"head size {c.head_size} (channels / heads) is above {MAX_HEAD_SIZE}"
+    elif c.padded_vocabulary < c.vocabulary:
+        problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
+    if problem:
+        raise CheckpointError(f"{shown}: header says {problem}; such a model cannot run here, use another file")
+
+
+def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
+    """Size of the file, without a list of its tensors: damaged headers can claim two thousand million layers."""
+    layer: int = sum(prod(shape) for shape in layer_parameter_shapes(config).values())
+    others = (config.padded_vocabulary + config.positions + 2) * config.channels
+    return HEADER_BYTES + (layer * config.layers + others) * item_bytes
+
+
+def one_line(path: Path | str) -> str:
+    """`path` for a message: line ends and other control characters escaped, so that it stays one line."""
+    text = str(path)
+    return text if text.isprintable() else ascii(text)

@@ -1,0 +1,108 @@
+"""The strip atlas in NumPy: where every tensor lies in 640 x 360 cells, and which colour every cell has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+WIDTH, HEIGHT = 640, 360
+GAP = 64
+BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}
+
+BLOCK_WEIGHTS = tuple(
+    f"{module}.{part}"
+    for module in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj")
+    for part in ("weight", "bias")
+)
+BLOCK_ACTIVATIONS = (
+    "ln_1", "attn.qkv", "attn.out", "attn.c_proj", "resid_mid",
+    "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj", "resid_post",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tensor that has a span: its name, number of values and kind (a key of `BUDGETS`)."""
+
+    name: str
+    values: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """Cells `first` to `last` of the strip, counted row by row, show the `values` values of tensor `name`."""
+
+    name: str
+    first: int
+    last: int
+    cells: int
+    values: int
+    kind: str
+
+
+def names(layers: int) -> list[tuple[str, str]]:
+    """Name and kind of every tensor of the strip, in the order that the model runs."""
+    order = [("embed.tokens", "embedding"), ("embed.positions", "embedding"), ("embed.sum", "embedding")]
+    order.append(("h.0.resid_pre", "activation"))
+    for layer in range(layers):
+        order += [(f"h.{layer}.{name}", "weight") for name in BLOCK_WEIGHTS]
+        order += [(f"h.{layer}.{name}", "activation") for name in BLOCK_ACTIVATIONS]
+    return [*order, ("ln_f", "activation"), ("logits", "logits")]
+
+
+def layout(entries: Iterable[Entry]) -> list[Span]:
+    """Spans of `entries` in their order; what no longer fits is cut, or left out."""
+    spans: list[Span] = []
+    at = 0
+    for entry in entries:
+        if spans:
+            column = at % WIDTH
+            if column > 0 and column + GAP > WIDTH:
+                at += WIDTH - column
+            at += GAP
+        cells = min(entry.values, BUDGETS[entry.kind], WIDTH * HEIGHT - at)
+        if cells <= 0:
+            break
+        spans.append(Span(entry.name, at, at + cells - 1, cells, entry.values, entry.kind))
+        at += cells
+    return spans
+
+
+def sources(cells: int, values: int) -> np.ndarray:
+    """Index of the value that each of `cells` cells shows; int64 [cells]."""
+    i = np.arange(cells, dtype=np.int64)
+    return i if cells == values else i * (values - 1) // max(1, cells - 1)
+
+
+def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span]) -> np.ndarray:
+    """The picture of `spans` over `tensors` (any shape, by name); uint8 [360, 640, 4]."""
+    rgb = np.empty((HEIGHT * WIDTH, 3))
+    rgb[:] = (0.025, 0.035, 0.055)
+    for span in spans:
+        values = np.asarray(tensors[span.name]).ravel().astype(np.float64)
+        shown = values[sources(span.cells, span.values)]
+        scaled = shown if span.kind == "weight" else values
+        finite = np.abs(scaled[np.isfinite(scaled)])
+        rgb[span.first : span.last + 1] = colours(shown, max(finite.max(initial=0.0), 1e-12))
+    rgba = np.concatenate([rgb, np.ones((HEIGHT * WIDTH, 1))], axis=1)
+    return np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
+
+
+def colours(values: np.ndarray, absmax: float) -> np.ndarray:
+    """Colours of `values` [n] against the largest magnitude `absmax`; float [n, 3] in 0 to 1."""
+    finite = np.isfinite(values)
+    magnitude = np.where(finite, np.abs(values), absmax)
+    brightness = np.maximum(0.04, np.sqrt(np.minimum(1, magnitude / absmax)))
+    rgb = np.empty((len(values), 3))
+    rgb[values > 0] = _mix((0.18, 0.10, 0.02), (1.00, 0.82, 0.10), np.maximum(0.08, brightness))[values > 0]
+    rgb[values < 0] = _mix((0.02, 0.12, 0.30), (0.00, 0.78, 1.00), np.maximum(0.08, brightness))[values < 0]
+    rgb[values == 0] = (0.06, 0.07, 0.09)
+    rgb[~finite] = _mix((0.24, 0.0, 0.06), (1.0, 0.04, 0.18), np.maximum(0.35, brightness))[~finite]
+    return rgb
+
+
+def _mix(dark: tuple[float, ...], light: tuple[float, ...], amount: np.ndarray) -> np.ndarray:
+    return np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]

@@ -1,0 +1,94 @@
+// out[r, h, :] = softmax_t(q[r, h] . k[t, h] / sqrt(head size)) v[t, h], t up to the row itself.
+// One workgroup a (head, row); scores of all keys in shared memory. Grid: (heads, rows).
+{% import "common/kv_cache.wgsl" as kv %}
+{% include "common/state.wgsl" %}
+const CHANNELS = {{ channels }}u;
+const CHANNEL_QUADS = {{ channels // 4 }}u;
+const HEAD_QUADS = {{ head_size // 4 }}u;
+const SCALE = {{ scale }};
+const THREADS = 64u;
+// The sum over keys is split among as many threads as there are for one quad of channels.
+const PARTS = THREADS / HEAD_QUADS;
+struct Params {
+    sink: u32, // offset of the result in the sink, in elements
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+{{ kv.reader(storage, 3) }}
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+{% if trace %}
+@group(0) @binding(5) var<storage, read_write> sink: array<f32>;
+{% endif %}
+
+var<workgroup> query: array<vec4f, HEAD_QUADS>;
+var<workgroup> scores: array<f32, {{ window }}>;
+var<workgroup> partial: array<f32, THREADS>;
+var<workgroup> sums: array<vec4f, THREADS>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let head = group.x;
+    let r = group.y;
+    let row = state.first_row + r;
+    // A chunk's unused rows have keys beyond the window.
+    let keys = min(row + 1u, {{ window }}u);
+    if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
+    workgroupBarrier();
+
+    var highest = -3.4e38;
+    for (var t = thread; t < keys; t += THREADS) {
+        var score = 0.0;
+        for (var quad = 0u; quad < HEAD_QUADS; quad++) {
+            score += dot(query[quad], cached(t, head * HEAD_QUADS + quad));
+        }
+        score *= SCALE;
+        scores[t] = score;
+        highest = max(highest, score);
+    }
+    partial[thread] = highest;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
+    }
+    workgroupBarrier();
+    highest = partial[0];
+    workgroupBarrier();
+
+    var total = 0.0;
+    for (var t = thread; t < keys; t += THREADS) {
+        let e = exp(scores[t] - highest);
+        scores[t] = e;
+        total += e;
+    }
+    partial[thread] = total;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] += partial[thread + half]; }
+    }
+    workgroupBarrier();
+    let inverse = 1.0 / partial[0];
+
+    let quad = thread % HEAD_QUADS;
+    let part = thread / HEAD_QUADS;
+    var sum = vec4f(0.0);
+    if (part < PARTS) {
+        for (var t = part; t < keys; t += PARTS) {
+            sum += scores[t] * cached(t, CHANNEL_QUADS + head * HEAD_QUADS + quad);
+        }
+    }
+    sums[thread] = sum;
+    workgroupBarrier();
+    if (part == 0u) {
+        for (var other = 1u; other < PARTS; other++) { sum += sums[thread + other * HEAD_QUADS]; }
+        sum *= inverse;
+        let at = head * HEAD_QUADS + quad;
+        y[r * CHANNEL_QUADS + at] = sum;
+{% if trace %}
+        if (r < state.rows) {
+            let kept = params.sink + row * CHANNELS + at * 4u;
+            for (var i = 0u; i < 4u; i++) { sink[kept + i] = sum[i]; }
+        }
+{% endif %}
+    }
+}

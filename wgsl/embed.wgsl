@@ -1,0 +1,47 @@
+// Token embedding plus position embedding of each row of the chunk.
+// resid[r, c] = wte[token, c] + wpe[position, c]; grid: (quads of channels, rows).
+{% import "common/weight.wgsl" as w %}
+{% include "common/state.wgsl" %}
+const CHANNELS = {{ channels }}u;
+const QUADS = CHANNELS / 4u;
+struct Params {
+    first_token: u32, // first vocabulary row of this piece of wte
+    tokens: u32,      // vocabulary rows of this piece
+    positions: u32,   // rows of wpe
+    sink_tokens: u32, // offset of embed.tokens in the sink, in elements
+    sink_positions: u32,
+    sink_sum: u32,
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> history: array<u32>;
+{{ w.declare(storage, dtype, channels, tile, 3) }}
+@group(0) @binding(4) var<storage, read> wpe: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> resid: array<vec4f>;
+{% if trace %}
+@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+fn keep(offset: u32, row: u32, quad: u32, value: vec4f) {
+    let at = offset + row * CHANNELS + quad * 4u;
+    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+}
+{% endif %}
+
+@compute @workgroup_size(32)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let quad = id.x;
+    let r = id.y;
+    if (quad >= QUADS || r >= state.rows) { return; }
+    let row = state.first_row + r;
+    let token = history[state.window_start + row];
+    // A piece of a split embedding leaves the other pieces' tokens alone.
+    if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
+    let position = min(state.position + row, params.positions - 1u);
+    let from_token = weight_quad(token - params.first_token, quad);
+    let from_position = wpe[position * QUADS + quad];
+    resid[r * QUADS + quad] = from_token + from_position;
+{% if trace %}
+    keep(params.sink_tokens, row, quad, from_token);
+    keep(params.sink_positions, row, quad, from_position);
+    keep(params.sink_sum, row, quad, from_token + from_position);
+{% endif %}
+}

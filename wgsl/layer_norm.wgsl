@@ -1,0 +1,63 @@
+// y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + 1e-5) * scale[c] + shift[c]; one workgroup a row.
+// With `head` the row whose logits are wanted is written a second time, alone, for the language-model head.
+{% include "common/state.wgsl" %}
+const CHANNELS = {{ channels }}u;
+const THREADS = 64u;
+const EPSILON = 1e-5;
+struct Params {
+    sink: u32, // offset of the result in the sink, in elements
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read> scale: array<f32>;
+@group(0) @binding(4) var<storage, read> shift: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+{% if trace %}
+@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+{% endif %}
+{% if head %}
+@group(0) @binding(7) var<storage, read_write> head_input: array<f32>;
+{% endif %}
+
+var<workgroup> partial: array<f32, THREADS>;
+
+fn sum_over_workgroup(value: f32, thread: u32) -> f32 {
+    partial[thread] = value;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] += partial[thread + half]; }
+    }
+    workgroupBarrier();
+    let total = partial[0];
+    workgroupBarrier();
+    return total;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let r = group.x;
+    let base = r * CHANNELS;
+    var sum = 0.0;
+    for (var c = thread; c < CHANNELS; c += THREADS) { sum += x[base + c]; }
+    let mean = sum_over_workgroup(sum, thread) / f32(CHANNELS);
+    // Two passes: the squares of the differences, not the difference of the squares, which cancels.
+    var squares = 0.0;
+    for (var c = thread; c < CHANNELS; c += THREADS) {
+        let d = x[base + c] - mean;
+        squares += d * d;
+    }
+    let variance = sum_over_workgroup(squares, thread) / f32(CHANNELS);
+    let inverse = 1.0 / sqrt(variance + EPSILON);
+    let row = state.first_row + r;
+    for (var c = thread; c < CHANNELS; c += THREADS) {
+        let value = (x[base + c] - mean) * inverse * scale[c] + shift[c];
+        y[base + c] = value;
+{% if trace %}
+        if (r < state.rows) { sink[params.sink + row * CHANNELS + c] = value; }
+{% endif %}
+{% if head %}
+        if (row == state.last_row) { head_input[c] = value; }
+{% endif %}
+    }
+}

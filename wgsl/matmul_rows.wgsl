@@ -1,0 +1,104 @@
+// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o], one thread an output, for all rows of a sub-chunk at once, so that
+// every weight is loaded once. Epilogues: GELU; adding to the residual stream in place.
+// Made for software adapters: x as a uniform and the weight as a texture are loaded several times faster there.
+{% import "common/weight.wgsl" as w %}
+{% include "common/state.wgsl" %}
+const INPUTS = {{ inputs }}u;
+const OUTPUTS = {{ outputs }}u;
+const QUADS = INPUTS / 4u;
+const ROWS = {{ rows }}u;
+struct Params {
+    first: u32,      // row of the chunk that row 0 of x is
+    first_out: u32,  // output that row 0 of this piece of the weight is
+    outs: u32,       // outputs of this piece
+    sink: u32,       // offset of the product (with bias) in the sink, in elements
+    sink_after: u32, // offset of the result after the epilogue, in elements
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+{% if x_space == "uniform" %}
+@group(0) @binding(2) var<uniform> x: array<vec4f, {{ rows * inputs // 4 }}>;
+{% else %}
+@group(0) @binding(2) var<storage, read> x: array<vec4f>;
+{% endif %}
+{{ w.declare(storage, dtype, inputs, tile, 3) }}
+{% if bias %}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+{% endif %}
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+{% if trace %}
+@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+{% endif %}
+{% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
+{% if epilogue == "gelu" %}
+{% include "common/gelu.wgsl" %}
+{% endif %}
+
+@compute @workgroup_size(32)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x >= params.outs) { return; }
+    let local_out = id.x;
+{% for r in range(rows) %}
+    var sum{{ r }} = 0.0;
+{% endfor %}
+{% if storage == "texture" and dtype != "f32" %}
+    let column = local_out % {{ tile }}u;
+    let top = local_out / {{ tile }}u * PACKS;
+    for (var pack = 0u; pack < PACKS; pack++) {
+        let texel = textureLoad(weight, vec2u(column, top + pack), 0);
+        let low = unpack_low(texel.xy);
+        let high = unpack_low(texel.zw);
+{% if inputs % 8 %}
+        // The last pack is half empty: its second quad is zero, and x must not be read past its end.
+        let second = min(pack * 2u + 1u, QUADS - 1u);
+{% else %}
+        let second = pack * 2u + 1u;
+{% endif %}
+{% for r in range(rows) %}
+        sum{{ r }} += dot(low, x[{{ x_row(r) }} + pack * 2u]) + dot(high, x[{{ x_row(r) }} + second]);
+{% endfor %}
+    }
+{% elif storage == "texture" %}
+    let column = local_out % {{ tile }}u;
+    let top = local_out / {{ tile }}u * PACKS;
+    for (var pack = 0u; pack < PACKS; pack++) {
+        let quad = textureLoad(weight, vec2u(column, top + pack), 0);
+{% for r in range(rows) %}
+        sum{{ r }} += dot(quad, x[{{ x_row(r) }} + pack]);
+{% endfor %}
+    }
+{% else %}
+    for (var pack = 0u; pack < QUADS; pack++) {
+        let quad = weight_quad(local_out, pack);
+{% for r in range(rows) %}
+        sum{{ r }} += dot(quad, x[{{ x_row(r) }} + pack]);
+{% endfor %}
+    }
+{% endif %}
+    let out = params.first_out + local_out;
+    let offset = {{ "bias[out]" if bias else "0.0" }};
+{% for r in range(rows) %}
+    store(params.first + {{ r }}u, out, sum{{ r }} + offset);
+{% endfor %}
+}
+
+fn store(r: u32, out: u32, product: f32) {
+    let at = r * OUTPUTS + out;
+{% if epilogue == "residual" %}
+    let after = y[at] + product;
+{% elif epilogue == "gelu" %}
+    let after = gelu(product);
+{% else %}
+    let after = product;
+{% endif %}
+    y[at] = after;
+{% if trace %}
+    if (r < state.rows) {
+        let kept = (state.first_row + r) * OUTPUTS + out;
+        sink[params.sink + kept] = product;
+{% if epilogue != "none" %}
+        sink[params.sink_after + kept] = after;
+{% endif %}
+    }
+{% endif %}
+}
