@@ -1,4 +1,4 @@
-"""Where the embedded data lies: a small trained checkpoint and the GPT-2 tokenizer. `README.md` says where they come from."""
+"""Where the embedded data lies: a small trained checkpoint and the GPT-2 tokenizer; `README.md` tells their story."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class StripCamera:
         return view.x + u * view.width, view.y + v * view.height
 
     def wheel(self, units: float, u: float, v: float) -> None:
-        """Zoom by `units` of the wheel (positive zooms in); the cell under (u, v) stays there as far as edges let it."""
+        """Zoom by `units` of the wheel (positive zooms in); the cell under (u, v) stays if the edges let it."""
         x, y = self.cell_at(u, v)
         zoom = min(max(self.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), ZOOM_MAX)
         width, height = CELLS_WIDE / zoom, CELLS_HIGH / zoom

@@ -44,10 +44,9 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
             # Gone already when it was renamed.
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ValueError) and "null byte" not in str(error):
-            raise
-        raise OutputError(f"{_shown(target)}: cannot be written ({_reason(error)}); choose another path") from error
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+        raise OutputError(f"{_shown(target)}: cannot be written ({reason}); choose another path") from error
 
 
 def atomic_write(path: Path | str, data: bytes) -> None:
@@ -64,15 +63,17 @@ def _mode_of(target: Path) -> int | None:
         if not target.name:
             raise
         return None
+    except ValueError as error:  # a null byte
+        raise OSError(0, str(error)) from error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(0, "it is a folder")
     return mode
 
 
 def _reserve(folder: Path, target: Path) -> Path:
-    """An empty new file in `folder`, named after `target`: hidden, and with the suffix that writers choose formats by."""
+    """An empty new file in `folder`, named after `target`: hidden, with the suffix that writers choose formats by."""
     while True:
-        path = folder / f".{target.stem[:80]}.{secrets.token_hex(4)}{target.suffix[:20]}"
+        path = folder / f".{target.stem[:40]}.{secrets.token_hex(4)}{target.suffix[:10]}"
         try:
             # Plain 0o666: the user's umask decides, as for any file a program makes.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -87,12 +88,6 @@ def _flush(path: Path) -> None:
     """Have the content on the disk before the name points at it."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _shown(path: Path) -> str:

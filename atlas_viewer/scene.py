@@ -18,7 +18,7 @@ class AtlasScene:
 
     def __init__(self, atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> None:
         """atlas: rgba8unorm texture of one texel a cell, on the device that pygfx uses, with TEXTURE_BINDING."""
-        self._device = device
+        self.atlas, self._device = atlas, device
         self._scene = gfx.Scene()
         grid = adopt(atlas, "srgb")
         image = gfx.Image(
@@ -37,7 +37,9 @@ class AtlasScene:
         """Draw `view` at width x height pixels and return `texture`. The work is submitted, not waited for."""
         if (width, height) != self._size:
             self._resize(width, height)
-        assert self._renderer and self._target and self.texture
+        assert self._renderer is not None
+        assert self._target is not None
+        assert self.texture is not None
         self._camera.width, self._camera.height = view.width, view.height
         self._camera.local.position = (view.x + view.width / 2, view.y + view.height / 2, 0)
         self._renderer.render(self._scene, self._camera)

@@ -54,8 +54,8 @@ class GenerationLike(Protocol):
     steps: list[StepRecord]
 
     @property
-    def text(self) -> str:
-        """Prompt and continuation."""
+    def continuation(self) -> str:
+        """What was written after the prompt."""
 
     @property
     def done(self) -> bool:
@@ -132,7 +132,7 @@ class State:
     camera: StripCamera = field(default_factory=StripCamera)
     picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
-    focus_prompt: bool = False  # the prompt's text field takes the keyboard in the next frame
+    live: bool = True  # False in a picture, where a frame rate would mean nothing
 
     @property
     def busy(self) -> bool:

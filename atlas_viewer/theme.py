@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import imgui_bundle
-from imgui_bundle import ImVec4, imgui
+from imgui_bundle import ImVec2, ImVec4, imgui
 
 FONT_SIZE = 15.0
 
@@ -36,7 +36,7 @@ def apply() -> None:
         col.text: TEXT,
         col.text_disabled: TEXT_DIM,
         col.window_bg: BACK,
-        col.child_bg: BACK,
+        col.child_bg: ImVec4(0.0, 0.0, 0.0, 0.0),
         col.popup_bg: BACK_DEEP,
         col.border: LINE,
         col.separator: LINE,
@@ -77,10 +77,10 @@ def apply() -> None:
         col.nav_cursor: ACCENT,
     }.items():
         style.set_color_(index, colour)
-    style.window_padding = (10, 8)
-    style.frame_padding = (8, 4)
-    style.item_spacing = (8, 6)
-    style.cell_padding = (6, 2)
+    style.window_padding = ImVec2(10, 8)
+    style.frame_padding = ImVec2(8, 4)
+    style.item_spacing = ImVec2(8, 6)
+    style.cell_padding = ImVec2(6, 2)
     style.frame_rounding = 3
     style.grab_rounding = 3
     style.tab_rounding = 3

@@ -11,6 +11,7 @@ import wgpu
 
 from .config import ModelConfig
 from .errors import MemoryBudgetError
+from .registry import Piece
 
 _ALIGNMENT = 64  # elements: 256 bytes, the largest offset alignment that WebGPU allows
 
@@ -68,6 +69,7 @@ class Activations:
             for layer in range(config.layers)
         ]
         groups.append({"ln_f": config.channels})
+        self._window = window
         limit = min(device.limits["max-storage-buffer-binding-size"], 1 << 30)
         plans: list[list[tuple[dict[str, int], int]]] = [[]]
         used = 0
@@ -100,6 +102,12 @@ class Activations:
             for offsets, size in plan:
                 self.blocks.append(SinkBlock(arena, buffer, start * 4, size * 4, offsets))
                 start += size
+
+    def piece(self, name: str, columns: int) -> Piece:
+        """Where the activation `name` of so many columns lies."""
+        block = next(block for block in self.blocks if name in block.offsets)
+        offset = block.offset + 4 * block.offsets[name]
+        return Piece(block.buffer, offset, 4 * columns * self._window, 0, self._window)
 
     @property
     def nbytes(self) -> int:

@@ -10,28 +10,32 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
-from .activations import Activations, embed_columns, layer_columns
+from .activations import Activations
 from .checkpoint import WeightSource
-from .config import layer_parameter_shapes, parameter_shapes
+from .decode_program import DecodeProgram
 from .device import adapter_name, shared_device
 from .errors import UsageError
 from .kernels import Kernels
 from .native import ComputeEncoder, Dispatch, poll
-from .registry import Piece, Registry, Storage, Tensor
-from .rows_program import CHUNK, ProgramBuffers, RowsProgram
+from .program import Program, ProgramBuffers
+from .registry_build import build_registry
+from .rows_program import CHUNK, RowsProgram
 from .sampler import Sampler
-from .sentences import sentence
+from .tiled_program import CHUNK as TILED_CHUNK
+from .tiled_program import TiledProgram
 from .weights import WeightUpload, weight_layout
 
 HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
+_STATE_WORDS = 12
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Part of a pass that runs with one state: what the host writes first, then dispatches in order."""
+    """Part of a pass that runs with one state. `state` is None where the draw before has left the right one."""
 
-    state: bytes
+    state: bytes | None
     dispatches: Sequence[Dispatch]
+    cost: float  # of all dispatches
     seconds: float  # predicted GPU time
 
 
@@ -43,11 +47,11 @@ class Pass:
     window_start: int  # index in the text of the first context token
     rows: int
     first_position: int
-    cached: bool  # only the newest row is computed
+    cached: bool  # continues the pass before: only the newest row is computed
 
 
 class Engine:
-    """GPT-2 on the GPU. `context` is the longest window it can run; `trace` keeps every activation."""
+    """GPT-2 on the GPU. `context` is the longest window it can run."""
 
     def __init__(
         self,
@@ -57,13 +61,15 @@ class Engine:
         weights: str = "native",
         adapter: str | None = None,
         layout: str | None = None,
+        fused: bool = True,
         trace: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         """Open the shared device, upload the weights, build the programs. Blocks.
 
         weights: "native" (as in the file), "f32", "f16" or "bf16"; adapter: text in the adapter's name; layout:
-        "texture" or "buffer" instead of what suits the adapter. Raises `AtlasError`s.
+        "texture" or "buffer" instead of what suits the adapter; fused: use the GPU programs where weights are buffers;
+        trace: keep every activation. Raises `AtlasError`s.
         """
         self.config = source.config
         self.model_name = source.name
@@ -82,17 +88,21 @@ class Engine:
         self.sampler = Sampler(
             self.kernels, self.config.vocabulary, self._shared.state, self._shared.logits, self._shared.history
         )
-        programs = [
-            RowsProgram(self.kernels, self.config, self.storages, self._shared, self.activations, context, rows)
-            for rows in (1, CHUNK)
-        ]
-        self._decode, self._chunk = programs
-        self.registry = self._make_registry()
+        if fused and self.layout == "buffer":
+            self.decode: Program = self._program(DecodeProgram, 1)
+            self.prefill: Program = self._program(TiledProgram, min(TILED_CHUNK, -(-context // CHUNK) * CHUNK))
+        else:
+            self.decode = self._program(RowsProgram, 1)
+            self.prefill = self._program(RowsProgram, CHUNK)
+        self.registry = build_registry(self.config, self.storages, self.activations, self._shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
         self.gpu_bytes = upload.nbytes + self._cache_bytes() + (self.activations.nbytes if self.activations else 0)
-        self._seconds = {id(program): self._measure(program) for program in programs}
+        self._seconds = {id(program): self._measure(program) for program in (self.decode, self.prefill)}
 
     # -- construction
+
+    def _program(self, kind: type[Program], rows: int) -> Program:
+        return kind(self.kernels, self.config, self.storages, self._shared, self.activations, self.context, rows)
 
     def _make_shared_buffers(self) -> ProgramBuffers:
         config = self.config
@@ -116,7 +126,7 @@ class Engine:
             else:
                 caches.append(buffer(label, 2 * config.channels * self.context))
         return ProgramBuffers(
-            state=buffer("state", 8),
+            state=buffer("state", _STATE_WORDS),
             history=buffer("history", self.context + HISTORY),
             head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
             logits=buffer("logits", config.padded_vocabulary),
@@ -126,57 +136,27 @@ class Engine:
     def _cache_bytes(self) -> int:
         return 8 * self.config.layers * self.config.channels * self.context
 
-    def _make_registry(self) -> Registry:
-        config, registry = self.config, Registry(self.config)
-
-        def parameter(name: str, strip: bool) -> None:
-            shape = parameter_shapes(config)[name]
-            rows, columns = (1, shape[0]) if len(shape) == 1 else shape
-            storage = self.storages[name]
-            registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, sentence(name), storage, strip))
-
-        def activation(name: str, columns: int, stored_as: str, family: str = "activation", strip: bool = True) -> None:
-            if self.activations is None:
-                return
-            block = next(b for b in self.activations.blocks if stored_as in b.offsets)
-            offset = block.offset + 4 * block.offsets[stored_as]
-            size = 4 * columns * self.context
-            storage = Storage("buffer", "f32", 0, (Piece(block.buffer, offset, size, 0, self.context),))
-            registry.add(Tensor(name, family, None, columns, False, sentence(name), storage, strip))
-
-        parameter("wte", False)
-        parameter("wpe", False)
-        for name, columns in embed_columns(config).items():
-            activation(name, columns, name, "embedding")
-        for layer in range(config.layers):
-            h = f"h.{layer}."
-            before = "embed.sum" if layer == 0 else f"h.{layer - 1}.resid_post"
-            activation(h + "resid_pre", config.channels, before, strip=layer == 0)
-            for name in layer_parameter_shapes(config):
-                parameter(h + name, True)
-            for name, columns in layer_columns(config).items():
-                activation(h + name, columns, h + name)
-        parameter("ln_f.weight", False)
-        parameter("ln_f.bias", False)
-        activation("ln_f", config.channels, "ln_f")
-        logits = self._shared.logits
-        storage = Storage("buffer", "f32", 0, (Piece(logits, 0, logits.size, 0, 1),))
-        registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, sentence("logits"), storage))
-        return registry
-
-    def _measure(self, program: RowsProgram) -> float:
-        """Seconds a unit of cost takes: one warm pass, timed. It also makes the driver compile every pipeline."""
-        work = [*program.body, *program.head]
-        self.device.queue.write_buffer(self._shared.state, 0, struct.pack("<8I", 0, 0, program.rows, 0, 0, 1, 0, 0))
-        elapsed = 0.0
-        for _ in range(2):
+    def _measure(self, program: Program) -> float:
+        """Seconds that a unit of cost takes: passes after a warm one, which makes the driver compile every pipeline."""
+        rows = min(program.rows, self.context)
+        self.device.queue.write_buffer(self._shared.state, 0, _state(0, 0, rows, rows - 1, 0, 1, 0))
+        passes, elapsed = 1, 0.0
+        for work in ([*program.body, *program.head, *self.sampler.dispatches(1)], [*program.body, *program.head]):
             start = time.perf_counter()
             encoder = ComputeEncoder(self.device)
             encoder.run(work)
             encoder.submit()
             poll(self.device, wait=True)
             elapsed = time.perf_counter() - start
-        return elapsed / sum(dispatch.cost for dispatch in work)
+        if elapsed < 0.01:  # a GPU: so short that submitting counts; take several at once
+            passes = 8
+            start = time.perf_counter()
+            encoder = ComputeEncoder(self.device)
+            encoder.run([*program.body, *program.head] * passes)
+            encoder.submit()
+            poll(self.device, wait=True)
+            elapsed = time.perf_counter() - start
+        return elapsed / passes / program.cost
 
     # -- running
 
@@ -184,36 +164,36 @@ class Engine:
         """Put token ids into the history from index `at` on."""
         self.device.queue.write_buffer(self._shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
 
-    def plan(self, total: int, window: int, step: int, valid_rows: int, base: int = 0) -> Pass:
-        """The pass that computes the logits after the first `total` tokens of the text.
+    def plan(
+        self, total: int, window: int, step: int, valid_rows: int, *, base: int = 0, top: int = 8, follows: bool = False
+    ) -> Pass:
+        """The pass that computes the logits after the first `total` tokens of the text, and draws the next.
 
         window: context in tokens; step: draws made before; valid_rows: rows 0.. of the caches and sinks that are those
-        of this window already; base: index in the text of history word 0.
+        of this window already; base: index in the text of history word 0; top: candidates to report; follows: the pass
+        before was the one of `total - 1` tokens.
         """
         rows = min(total, window)
         start = total - rows
         first_position = min(start, self.config.positions - rows)
-        first = valid_rows if start == 0 and valid_rows < rows else 0
+        first = min(valid_rows, rows - 1) if start == 0 else 0
+        cached = follows and start == 0 and first == rows - 1 and first > 0
         segments = []
         while first < rows:
-            program = self._decode if rows - first == 1 else self._chunk
+            program = self.decode if rows - first == 1 else self.prefill
             count = min(program.rows, rows - first)
-            last = first + count == rows
-            state = struct.pack("<8I", start - base, first, count, rows - 1, first_position, total - base, step, 0)
-            dispatches = [*program.body, *program.head, *self.sampler.run] if last else program.body
-            seconds = self._seconds[id(program)] * sum(dispatch.cost for dispatch in dispatches)
-            segments.append(Segment(state, dispatches, seconds))
+            dispatches = list(program.body)
+            if first + count == rows:
+                dispatches += [*program.head, *self.sampler.dispatches(top)]
+            state = _state(start - base, first, count, rows - 1, first_position, total - base, step)
+            cost = sum(dispatch.cost for dispatch in dispatches)
+            segments.append(Segment(None if cached else state, dispatches, cost, self._seconds[id(program)] * cost))
             first += count
-        return Pass(tuple(segments), start, rows, first_position, rows > 1 and valid_rows == rows - 1 and start == 0)
+        return Pass(tuple(segments), start, rows, first_position, cached)
 
-    def write_state(self, segment: Segment) -> None:
-        """Set the state that the segment's dispatches read; submits before it keep theirs."""
-        self.device.queue.write_buffer(self._shared.state, 0, segment.state)
-
-    def seconds_of(self, segment: Segment, dispatch: Dispatch) -> float:
-        """Predicted GPU time of one dispatch of a segment."""
-        total = sum(d.cost for d in segment.dispatches)
-        return segment.seconds * dispatch.cost / total
+    def write_state(self, state: bytes) -> None:
+        """Set the state that dispatches submitted from now on read."""
+        self.device.queue.write_buffer(self._shared.state, 0, state)
 
     def completed(self, done: Pass) -> None:
         """Everything of this pass was submitted: what views submit from now on sees it, whole."""
@@ -226,3 +206,8 @@ class Engine:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
         data = self.device.queue.read_buffer(self._shared.logits)
         return np.frombuffer(data, np.float32).copy()  # [padded vocabulary]
+
+
+def _state(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
+    """The words of wgsl/common/state.wgsl."""
+    return struct.pack(f"<{_STATE_WORDS}I", window_start, first, rows, last_row, position, total, step, *[0] * 5)

@@ -1,4 +1,4 @@
-"""One exception tree. Everything a user can cause is an `AtlasError` with a one-line message: what, where, what to do."""
+"""One exception tree. What a user can cause is an `AtlasError` with a one-line message: what, where, what to do."""
 
 from __future__ import annotations
 

@@ -6,14 +6,16 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from .engine import HISTORY, Engine, Pass
-from .native import ComputeEncoder, Fence, Readback, poll, work_done
+from .engine import HISTORY, Engine, Pass, Segment
+from .native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from .options import GenerateOptions
-from .sampler import Draw, parse_draw
+from .sampler import RING, Draw, parse_draw
 from .tokenizer import Tokenizer
 
-_PASSES_IN_FLIGHT = 2  # the next pass is encoded while the last one's token is on its way back
+_FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
 _SLICES_IN_FLIGHT = 2
+_BURST_S = 0.016  # seconds of GPU time that tokens of one flight may take: a frame
+_READBACK_LIMIT = 65536  # bytes a flight brings back
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One generated token and how it came about; `rank` counts from 1, `forward_ms` is from submit to result."""
+    """One generated token and how it came about; `rank` counts from 1.
+
+    `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
+    """
 
     index: int
     context_start: int
@@ -47,14 +52,20 @@ class StepRecord:
 
 @dataclass
 class _Flight:
-    """A pass on its way: what is left to submit, and where its result will arrive."""
+    """Passes on their way together: what is left to submit, and where their results will arrive."""
 
-    plan: Pass
-    step: int
-    segment: int = 0
+    plans: list[Pass]
+    first_step: int
+    segment: int = 0  # over all plans
     dispatch: int = 0
     started: float = 0.0
+    submitted: int = 0  # whole passes
     readback: Readback | None = None
+
+    @property
+    def segments(self) -> list[tuple[Pass, Segment, bool]]:
+        """(pass, segment, is it the pass's last) in order."""
+        return [(plan, segment, segment is plan.segments[-1]) for plan in self.plans for segment in plan.segments]
 
 
 class Generation:
@@ -78,11 +89,12 @@ class Generation:
         self._planned = 0
         self._flights: deque[_Flight] = deque()
         self._fences: deque[Fence] = deque()
-        size = engine.sampler.result_size(options.top)
-        self._free = [Readback(engine.device, size) for _ in range(_PASSES_IN_FLIGHT)]
+        self._block = engine.sampler.result_size(options.top)
+        self._longest_burst = max(1, min(RING, _READBACK_LIMIT // self._block))
+        self._free = [Readback(engine.device, self._block * self._longest_burst) for _ in range(_FLIGHTS)]
         self._began = time.perf_counter()
         self._ended = 0.0
-        engine.sampler.set_options(options)
+        engine.sampler.set_options(options, tokenizer.end_of_text)
         engine.write_history(self.tokens[self._base :])
 
     @property
@@ -108,11 +120,11 @@ class Generation:
         if not self._flights:
             return 0.0
         flight = self._flights[0]
-        count = len(flight.plan.segments)
-        if flight.segment >= count:
+        segments = flight.segments
+        if flight.segment >= len(segments):
             return 1.0
-        inside = flight.dispatch / len(flight.plan.segments[flight.segment].dispatches)
-        return (flight.segment + inside) / count
+        inside = flight.dispatch / len(segments[flight.segment][1].dispatches)
+        return (flight.segment + inside) / len(segments)
 
     def stop(self) -> None:
         """End now; what is in flight is dropped."""
@@ -142,69 +154,122 @@ class Generation:
             poll(self.engine.device, wait=True)
             self._collect()
 
+    def step(self) -> None:
+        """Run one pass and collect its token, so that what the engine holds afterwards is of that step. Blocks."""
+        count = len(self.steps)
+        while not self.done and len(self.steps) == count:
+            flight = None if self._flights else self._next_flight(0.0)
+            if flight is not None:
+                self._submit_slices(flight, float("inf"))
+            poll(self.engine.device, wait=True)
+            self._collect()
+
     # -- submitting
 
-    def _next_flight(self) -> _Flight | None:
+    def _next_flight(self, budget_s: float) -> _Flight | None:
         """The flight that has something left to submit, a new one if one may begin."""
-        if self._flights and self._flights[-1].segment < len(self._flights[-1].plan.segments):
+        if self._flights and self._flights[-1].readback is None:
             return self._flights[-1]
         if self._planned >= self.options.max_new_tokens or not self._free:
             return None
-        window = self.options.context
-        if self._total + 1 - self._base > self.engine.context + HISTORY:
+        if self._total + self._longest_burst - self._base > self.engine.context + HISTORY:
             # The history on the GPU is full: start it anew, once every token is known here.
             if self._flights:
                 return None
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :])
-        plan = self.engine.plan(self._total, window, self._planned, self._valid_rows, self._base)
-        flight = _Flight(plan, self._planned)
+        flight = _Flight([self._plan()], self._planned - 1)
+        burst = int(min(budget_s, _BURST_S) / flight.plans[0].segments[-1].seconds)
+        while len(flight.plans) < min(burst, self._longest_burst) and self._continues():
+            flight.plans.append(self._plan())
         self._flights.append(flight)
+        return flight
+
+    def _continues(self) -> bool:
+        """True when the next pass only adds a row to the one planned last."""
+        return (
+            self._planned < self.options.max_new_tokens and self._valid_rows == self._total - 1 < self.options.context
+        )
+
+    def _plan(self) -> Pass:
+        plan = self.engine.plan(
+            self._total,
+            self.options.context,
+            self._planned,
+            self._valid_rows,
+            base=self._base,
+            top=self.options.top,
+            follows=self._planned > 0,
+        )
         self._planned += 1
         self._total += 1
         self._valid_rows = plan.rows if plan.window_start == 0 else 0
-        return flight
+        return plan
 
     def _submit(self, budget_s: float) -> bool:
         """Submit slices until the budget is spent; True when a whole pass was submitted."""
         completed = False
         spent = 0.0
         while spent < budget_s:
-            flight = self._next_flight()
+            flight = self._next_flight(budget_s - spent)
             # A pass that rewrites the whole window must not begin behind one that the views have yet to show.
-            if flight is None or (completed and not flight.plan.cached and flight.started == 0.0):
+            if flight is None or (completed and flight.started == 0.0 and not flight.plans[0].cached):
                 break
-            if flight.started == 0.0:
-                flight.started = time.perf_counter()
-            spent += self._submit_slice(flight, budget_s - spent)
-            if flight.segment == len(flight.plan.segments):
-                self.engine.completed(flight.plan)
-                completed = True
+            before = flight.submitted
+            spent += self._submit_slices(flight, budget_s - spent)
+            completed |= flight.submitted > before
         if spent:
             self._fences.append(work_done(self.engine.device))
         return completed
 
-    def _submit_slice(self, flight: _Flight, budget_s: float) -> float:
-        """Submit dispatches of the flight's segment up to the budget, at least one; returns predicted seconds."""
-        engine, segment = self.engine, flight.plan.segments[flight.segment]
-        # Another pass may have written its own state since the last slice of this one.
-        engine.write_state(segment)
-        spent, first = 0.0, flight.dispatch
-        while flight.dispatch < len(segment.dispatches) and (spent < budget_s or flight.dispatch == first):
-            spent += engine.seconds_of(segment, segment.dispatches[flight.dispatch])
-            flight.dispatch += 1
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches[first : flight.dispatch])
-        if flight.dispatch == len(segment.dispatches):
-            flight.dispatch = 0
-            flight.segment += 1
-        if flight.segment == len(flight.plan.segments):
+    def _submit_slices(self, flight: _Flight, budget_s: float) -> float:
+        """Submit dispatches of the flight up to the budget, at least one; returns predicted seconds.
+
+        One submit, but a new one wherever the host has to write the state in between.
+        """
+        engine, segments = self.engine, flight.segments
+        if flight.started == 0.0:
+            flight.started = time.perf_counter()
+        spent = 0.0
+        work: list[Dispatch] = []
+        while flight.segment < len(segments) and (spent < budget_s or not spent):
+            plan, segment, last = segments[flight.segment]
+            if flight.dispatch == 0 and segment.state is not None:
+                self._encode(work)
+                work = []
+                engine.write_state(segment.state)
+            rate = segment.seconds / segment.cost
+            first = flight.dispatch
+            while flight.dispatch < len(segment.dispatches) and (spent < budget_s or not spent):
+                spent += rate * segment.dispatches[flight.dispatch].cost
+                flight.dispatch += 1
+            work += segment.dispatches[first : flight.dispatch]
+            if flight.dispatch == len(segment.dispatches):
+                flight.segment, flight.dispatch = flight.segment + 1, 0
+                if last:
+                    flight.submitted += 1
+                    engine.completed(plan)
+        if flight.segment == len(segments):
             flight.readback = self._free.pop()
-            encoder.copy(engine.sampler.result, 0, flight.readback.buffer, 0, flight.readback.size)
-        encoder.submit()
-        if flight.readback is not None:
-            flight.readback.request()
+        self._encode(work, flight if flight.readback else None)
         return spent
+
+    def _encode(self, work: list[Dispatch], landing: _Flight | None = None) -> None:
+        """Submit dispatches, and behind them the fetching of the results of a flight that is complete with them."""
+        if not work:
+            return
+        encoder = ComputeEncoder(self.engine.device)
+        encoder.run(work)
+        if landing is not None and landing.readback is not None:
+            sampler = self.engine.sampler
+            for i in range(len(landing.plans)):
+                slot = (landing.first_step + i) % RING
+                encoder.copy(
+                    sampler.result, slot * sampler.stride, landing.readback.buffer, i * self._block, self._block
+                )
+        encoder.submit()
+        if landing is not None and landing.readback is not None:
+            landing.readback.request()
 
     # -- collecting
 
@@ -213,32 +278,35 @@ class Generation:
         while self._flights and self._flights[0].readback is not None and self._flights[0].readback.ready:
             flight = self._flights.popleft()
             assert flight.readback is not None
-            draw = parse_draw(flight.readback.read(), self.options.top)
+            data = flight.readback.read()
             self._free.append(flight.readback)
-            self._record(flight, draw)
+            per_step = (time.perf_counter() - flight.started) * 1e3 / len(flight.plans)
+            for i, plan in enumerate(flight.plans):
+                if not self.done:
+                    draw = parse_draw(data[i * self._block : (i + 1) * self._block], self.options.top)
+                    self._record(plan, draw, per_step)
             arrived = True
             if self.done:
                 break
         return arrived
 
-    def _record(self, flight: _Flight, draw: Draw) -> None:
+    def _record(self, plan: Pass, draw: Draw, forward_ms: float) -> None:
         if not draw.any_finite:
             self._finish("nonfinite")
             return
         self.tokens.append(draw.token)
-        forward_ms = (time.perf_counter() - flight.started) * 1e3
-        self.steps.append(self._step(flight, draw, forward_ms))
+        self.steps.append(self._step(plan, draw, forward_ms))
         if draw.token == self.tokenizer.end_of_text:
             self._finish("end_of_text")
         elif len(self.steps) == self.options.max_new_tokens:
             self._finish("length")
 
-    def _step(self, flight: _Flight, draw: Draw, forward_ms: float) -> StepRecord:
+    def _step(self, plan: Pass, draw: Draw, forward_ms: float) -> StepRecord:
         temperature, text = self.options.temperature, self.tokenizer.token_text
         return StepRecord(
-            index=flight.step,
-            context_start=flight.plan.window_start,
-            context_length=flight.plan.rows,
+            index=draw.step,
+            context_start=plan.window_start,
+            context_length=plan.rows,
             token=draw.token,
             text=text(draw.token),
             logit=draw.logit,
@@ -264,4 +332,3 @@ class Generation:
             self.done = True
             self.stop_reason = reason
             self._ended = time.perf_counter()
-

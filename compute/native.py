@@ -57,14 +57,16 @@ def _settle(userdata: Any, ok: bool) -> None:
         fence._settle(ok)
 
 
-@_c.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)")
-def _on_mapped(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
+def _mapped(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
     _settle(userdata, status == _lib.WGPUMapAsyncStatus_Success)
 
 
-@_c.callback("void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)")
-def _on_work_done(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
+def _work_done(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
     _settle(userdata, status == _lib.WGPUQueueWorkDoneStatus_Success)
+
+
+_on_mapped: Any = _c.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)", _mapped)
+_on_work_done: Any = _c.callback("void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)", _work_done)
 
 
 def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:

@@ -17,7 +17,7 @@ class GenerateOptions:
     temperature: 0 is argmax; otherwise logits are divided by it.
     top_k: 0 is off; top_p, min_p: probabilities in [0, 1], 1 and 0 are off; repetition_penalty: 1 is off.
     seed: of the counter-based random numbers, unsigned 32 bit.
-    top: how many candidates every step reports.
+    top: how many candidates every step reports; 0 leaves rank and candidates out.
     """
 
     max_new_tokens: int = 16
@@ -36,7 +36,7 @@ class GenerateOptions:
         _in_range("--context", self.context, 1, positions)
         _in_range("--top-k", self.top_k, 0, vocabulary)
         _in_range("--seed", self.seed, 0, 2**32 - 1)
-        _in_range("--top", self.top, 1, min(200, vocabulary))
+        _in_range("--top", self.top, 0, min(200, vocabulary))
         _real("--temperature", self.temperature, 0.0, 100.0)
         _real("--top-p", self.top_p, 0.0, 1.0)
         _real("--min-p", self.min_p, 0.0, 1.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
-from .kernels import Kernels
+from .kernels import Kernels, Resource
 from .native import Dispatch
 from .options import GenerateOptions
 
@@ -17,6 +17,7 @@ _BLOCK = 16  # logits a thread scans, in step with the shaders
 _THREADS = 64
 _HEADER = 16  # words before the candidates in the result block
 MAX_TOP = 200
+RING = 32  # result blocks
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ class Draw:
 
 
 class Sampler:
-    """Dispatches that draw one token from `logits` and append it to `history`."""
+    """Dispatches that draw one token from `logits`, append it to `history` and move the state on.
+
+    `run` draws; `report` adds rank and candidates. Result blocks go to a ring of RING in `result`, so that several
+    tokens can be drawn before the host fetches them.
+    """
 
     def __init__(
         self,
@@ -63,51 +68,59 @@ class Sampler:
         device = kernels.device
         self._device = device
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-        blocks = -(-vocabulary // _BLOCK)
-        slices = -(-blocks // _THREADS)
-        self.result = device.create_buffer(
-            label="draw", size=4 * (_HEADER + 2 * _BLOCK * min(MAX_TOP, blocks)), usage=usage
-        )
-        self._blocks = blocks
+        self._blocks = -(-vocabulary // _BLOCK)
+        slices = -(-self._blocks // _THREADS)
+        self.stride = 4 * (_HEADER + 2 * _BLOCK * min(MAX_TOP, self._blocks))  # bytes
+        self.result = device.create_buffer(label="draws", size=RING * self.stride, usage=usage)
         self._options = device.create_buffer(
-            label="sampling", size=16, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+            label="sampling", size=32, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         )
-        slice_buffer = device.create_buffer(label="slices", size=32 * slices, usage=usage)
-        block_keys = device.create_buffer(label="block keys", size=4 * blocks, usage=usage)
-        self.run: list[Dispatch] = [
-            kernels.get("sample_scan", vocabulary=vocabulary).dispatch(
-                (slices, 1, 1),
-                {
-                    "state": state,
-                    "sampling": self._options,
-                    "logits": logits,
-                    "slices": slice_buffer,
-                    "block_keys": block_keys,
-                },
-                cost=40 * vocabulary,
-            ),
-            kernels.get("sample_pick", slices=slices).dispatch(
-                (1, 1, 1),
-                {"state": state, "slices": slice_buffer, "logits": logits, "history": history, "result": self.result},
-                cost=1000 * slices,
-            ),
-            kernels.get("sample_report", vocabulary=vocabulary).dispatch(
-                (1, 1, 1),
-                {"sampling": self._options, "logits": logits, "block_keys": block_keys, "result": self.result},
-                cost=100 * blocks,
-            ),
-        ]
+        block_keys = device.create_buffer(label="block keys", size=4 * self._blocks, usage=usage)
+        bound: dict[str, Resource] = {
+            "state": state,
+            "sampling": self._options,
+            "logits": logits,
+            "slices": device.create_buffer(label="slices", size=32 * slices, usage=usage),
+            "block_keys": block_keys,
+            "history": history,
+            "result": self.result,
+        }
 
-    def set_options(self, options: GenerateOptions) -> None:
-        """Use `options` for the draws submitted from now on."""
+        def dispatch(name: str, groups: int, cost: float, names: str, **values: int) -> Dispatch:
+            resources = {key: bound[key] for key in names.split()}
+            return kernels.get(name, **values).dispatch((groups, 1, 1), resources, cost=cost)
+
+        words = self.stride // 4
+        self.run: list[Dispatch] = [
+            dispatch(
+                "sample_scan", slices, 40 * vocabulary, "state sampling logits slices block_keys", vocabulary=vocabulary
+            ),
+            dispatch(
+                "sample_pick", 1, 1000 * slices, "state sampling logits slices history result",
+                slices=slices, ring=RING, stride=words,
+            ),
+        ]  # fmt: skip
+        self.report: list[Dispatch] = [
+            dispatch(
+                "sample_report", 1, 100 * self._blocks, "state sampling logits block_keys result",
+                vocabulary=vocabulary, stride=words,
+            )
+        ]  # fmt: skip
+
+    def set_options(self, options: GenerateOptions, end_of_text: int) -> None:
+        """Use `options` for the draws submitted from now on; the token `end_of_text` ends a generation."""
         greedy = options.temperature == 0
         inverse = 1.0 if greedy else 1.0 / options.temperature
         self._device.queue.write_buffer(
-            self._options, 0, struct.pack("<fIII", inverse, greedy, options.seed, options.top)
+            self._options, 0, struct.pack("<fIIII", inverse, greedy, options.seed, options.top, end_of_text)
         )
 
+    def dispatches(self, top: int) -> list[Dispatch]:
+        """What draws one token and reports `top` candidates."""
+        return [*self.run, *self.report] if top else self.run
+
     def result_size(self, top: int) -> int:
-        """Bytes of the result block with `top` candidates."""
+        """Bytes of the part of a result block that holds `top` candidates."""
         return 4 * (_HEADER + 2 * _BLOCK * min(top, self._blocks))
 
 
@@ -115,7 +128,8 @@ def parse_draw(data: bytes, top: int) -> Draw:
     """Read a result block (see wgsl/sample_report.wgsl)."""
     words = np.frombuffer(data, np.uint32)
     floats = words.view(np.float32)
-    pairs = words[_HEADER : _HEADER + 2 * _BLOCK * int(words[9])].reshape(-1, 2)
+    blocks = int(words[9]) if top else 0
+    pairs = words[_HEADER : _HEADER + 2 * _BLOCK * blocks].reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != 0xFFFFFFFF]
     logits = pairs[:, 1].view(np.float32)
     order = np.lexsort((pairs[:, 0], -logits.astype(np.float64)))[:top]

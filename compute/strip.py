@@ -112,9 +112,7 @@ class StripPass:
             label="strip atlas",
             size=(WIDTH, HEIGHT, 1),
             format="rgba8unorm",
-            usage=wgpu.TextureUsage.STORAGE_BINDING
-            | wgpu.TextureUsage.TEXTURE_BINDING
-            | wgpu.TextureUsage.COPY_SRC,
+            usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
         )
         self.layout = StripLayout((), ())
         tensors = strip_tensors(engine.registry)

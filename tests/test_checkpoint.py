@@ -123,9 +123,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
         write_llmc(path, TINY, disk_full)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_no_folder_to_write_to(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         tiny_checkpoint(tmp_path / "none" / "m.bin")
 
@@ -171,16 +168,11 @@ def test_a_wrong_header_is_told(tmp_path: Path, header: dict[str, int], expected
     assert message.startswith(str(path))
 
 
-def test_a_file_cut_off_by_a_byte(tmp_path: Path) -> None:
+def test_a_byte_too_few_and_a_byte_too_many(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path / "m.bin")
     size = path.stat().st_size
     os.truncate(path, size - 1)
     assert f"is cut off, {size - 1} of {size} bytes" in message_of(path)
-
-
-def test_a_trailing_byte(tmp_path: Path) -> None:
-    path = tiny_checkpoint(tmp_path / "m.bin")
-    size = path.stat().st_size
     os.truncate(path, size + 1)
     assert f"has 1 bytes too many, {size + 1} instead of {size}" in message_of(path)
 

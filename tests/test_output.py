@@ -16,6 +16,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+def fail_half_way(target: Path, error: BaseException | type[BaseException]) -> None:
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+
+
 def test_write_creates_and_replaces(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     atomic_write(target, b"first")
@@ -37,17 +43,15 @@ def test_the_temporary_file_is_next_to_the_target_with_its_suffix(tmp_path: Path
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")
-    with pytest.raises(error), atomic_path(target) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+    with pytest.raises(error):
+        fail_half_way(target, error)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
 
 
 def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)") as caught:
-        with atomic_path(tmp_path / "a.bin"):
-            raise OSError(28, "No space left on device")
+        fail_half_way(tmp_path / "a.bin", OSError(28, "No space left on device"))
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == []
 

@@ -5,6 +5,7 @@
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
+const WINDOW = {{ window }}u;
 const SCALE = {{ scale }};
 const THREADS = 64u;
 // The sum over keys is split among as many threads as there are for one quad of channels.
@@ -22,7 +23,7 @@ struct Params {
 {% endif %}
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
-var<workgroup> scores: array<f32, {{ window }}>;
+var<workgroup> scores: array<f32, WINDOW>;
 var<workgroup> partial: array<f32, THREADS>;
 var<workgroup> sums: array<vec4f, THREADS>;
 
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let r = group.y;
     let row = state.first_row + r;
     // A chunk's unused rows have keys beyond the window.
-    let keys = min(row + 1u, {{ window }}u);
+    let keys = min(row + 1u, WINDOW);
     if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
     workgroupBarrier();
 

@@ -1,14 +1,17 @@
-// Second phase of the draw: one workgroup merges the slices, appends the token to the history and writes the head of
-// the result block.
+// Second phase of the draw: one workgroup merges the slices, appends the token to the history, writes the head of the
+// result block and moves the state on to the next row, so that the next token's commands can be the same.
 {% include "common/state.wgsl" %}
 {% include "common/sampling.wgsl" %}
+const RING = {{ ring }}u;
+const STRIDE = {{ stride }}u; // words of a result block
 const SLICES = {{ slices }}u;
 const THREADS = 64u;
-@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(0) var<storage, read_write> state: State;
 @group(0) @binding(1) var<storage, read> slices: array<Slice>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
 @group(0) @binding(3) var<storage, read_write> history: array<u32>;
 @group(0) @binding(4) var<storage, read_write> result: array<u32>;
+@group(0) @binding(5) var<uniform> sampling: Sampling;
 
 var<workgroup> partial: array<Slice, THREADS>;
 
@@ -22,16 +25,27 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         if (thread < half) { partial[thread] = merged(partial[thread], partial[thread + half]); }
     }
     workgroupBarrier();
-    if (thread != 0u) { return; }
+    if (thread != 0u || state.done != 0u) { return; }
     let all = partial[0];
-    result[0] = all.token;
-    result[2] = bitcast<u32>(all.highest);
-    result[3] = bitcast<u32>(all.highest + log(all.total));
-    result[4] = bitcast<u32>(all.scaled_highest + log(all.scaled_total));
-    result[5] = all.nonfinite;
-    result[6] = all.finite;
-    result[7] = state.step;
-    if (all.finite == 0u) { return; }
-    result[1] = bitcast<u32>(logits[all.token]);
+    state.slot = state.step % RING;
+    let base = state.slot * STRIDE;
+    result[base + 0u] = all.token;
+    result[base + 2u] = bitcast<u32>(all.highest);
+    result[base + 3u] = bitcast<u32>(all.highest + log(all.total));
+    result[base + 4u] = bitcast<u32>(all.scaled_highest + log(all.scaled_total));
+    result[base + 5u] = all.nonfinite;
+    result[base + 6u] = all.finite;
+    result[base + 7u] = state.step;
+    if (all.finite == 0u) {
+        state.done = 1u;
+        return;
+    }
+    result[base + 1u] = bitcast<u32>(logits[all.token]);
     history[state.total] = all.token;
+    state.total += 1u;
+    state.step += 1u;
+    state.first_row = state.last_row + 1u;
+    state.last_row += 1u;
+    state.rows = 1u;
+    if (all.token == sampling.end_of_text) { state.done = 1u; }
 }

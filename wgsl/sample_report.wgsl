@@ -1,9 +1,10 @@
 // The rank of the chosen token and the logits that hold the top candidates, exactly, without sorting the vocabulary:
 // the best N logits lie in the N blocks of 16 whose largest logits are best (ties: lower tokens first).
-// One workgroup. Result block, in words: 8 of sample_pick; 8: rank; 9: blocks reported; 10: number of the first word
-// after the candidates; from 16: per block 16 pairs of token and logit bits (token 0xffffffff: none).
+// One workgroup. Result block, in words: 8 of sample_pick; 8: rank; 9: blocks reported; from 16: per block 16 pairs of token and logit bits (token 0xffffffff: none).
+{% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "common/sampling.wgsl" %}
+const STRIDE = {{ stride }}u; // words of a result block
 const VOCABULARY = {{ vocabulary }}u;
 const BLOCK = 16u;
 const BLOCKS = {{ (vocabulary + 15) // 16 }}u;
@@ -13,6 +14,7 @@ const HEADER = 16u;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> block_keys: array<u32>;
 @group(0) @binding(3) var<storage, read_write> result: array<u32>;
+@group(0) @binding(4) var<storage, read> state: State;
 
 var<workgroup> histogram: array<atomic<u32>, 256>;
 var<workgroup> prefix: u32;   // the bits of the bound known so far
@@ -22,9 +24,10 @@ var<workgroup> counts: array<u32, THREADS>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) thread: u32) {
+    let base = state.slot * STRIDE;
     // Rank: tokens with a larger logit, or an equal one and a lower number, come before.
-    let chosen = result[0];
-    let chosen_logit = bitcast<f32>(result[1]);
+    let chosen = result[base];
+    let chosen_logit = bitcast<f32>(result[base + 1u]);
     let chosen_key = sort_key(chosen_logit);
     let take = min(sampling.top, BLOCKS);
     if (thread == 0u) {
@@ -33,7 +36,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         atomicStore(&better, 0u);
     }
     workgroupBarrier();
-    if (result[6] != 0u) {
+    if (result[base + 6u] != 0u) {
         for (var block = thread; block < BLOCKS; block += THREADS) {
             if (block_keys[block] < chosen_key) { continue; }
             for (var token = block * BLOCK; token < min(block * BLOCK + BLOCK, VOCABULARY); token++) {
@@ -104,7 +107,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         if (!taken) { continue; }
         for (var i = 0u; i < BLOCK; i++) {
             let token = block * BLOCK + i;
-            let at = HEADER + (slot * BLOCK + i) * 2u;
+            let at = base + HEADER + (slot * BLOCK + i) * 2u;
             let usable = token < VOCABULARY && is_finite(logits[min(token, VOCABULARY - 1u)]);
             result[at] = select(0xffffffffu, token, usable);
             result[at + 1u] = bitcast<u32>(logits[min(token, VOCABULARY - 1u)]);
@@ -112,7 +115,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         slot += 1u;
     }
     if (thread == 0u) {
-        result[8] = atomicLoad(&better) + 1u;
-        result[9] = take;
+        result[base + 8u] = atomicLoad(&better) + 1u;
+        result[base + 9u] = take;
     }
 }

@@ -21,6 +21,7 @@ fn main(
     @builtin(global_invocation_id) id: vec3u,
     @builtin(local_invocation_index) thread: u32,
 ) {
+    if (state.done != 0u) { return; }
     var mine = empty_slice();
     let first = id.x * BLOCK;
     var block_key = 0u;

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from imgui_bundle import ImVec2, imgui
+from imgui_bundle import ImVec2, ImVec4, imgui
 
+from .. import theme
 from ..state import State
 from . import atlas, logits, messages, output, prompt, sampling, status, tokens
 
 _PANELS = (atlas, prompt, sampling, status, output, tokens, logits)
 _LEFT, _RIGHT = 282.0, 322.0
-_PROMPT, _SAMPLING = 172.0, 238.0
+_PROMPT, _SAMPLING = 176.0, 224.0
 _LOGITS = 262.0
 
 
@@ -26,9 +27,21 @@ def draw_all(state: State) -> None:
         flags = imgui.WindowFlags_.no_collapse
         if panel is atlas:
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
-        if imgui.begin(panel.TITLE, None, flags)[0]:
+        with theme.coloured(imgui.Col_.window_bg, _background(panel.TITLE, identity)):
+            shown, _ = imgui.begin(panel.TITLE, None, flags)
+        if shown:
             panel.draw(state)
         imgui.end()
+    if fresh:
+        imgui.set_window_focus(prompt.TITLE)
+
+
+def _background(title: str, dock_space: int) -> ImVec4:
+    """Clear for a panel in the dock space, since the canvas has been filled with that colour; a floating one is not."""
+    window = imgui.internal.find_window_by_name(title)
+    node = window.dock_node if window else None
+    docked = window is None or (node is not None and imgui.internal.dock_node_get_root_node(node).id_ == dock_space)
+    return ImVec4(theme.BACK.x, theme.BACK.y, theme.BACK.z, 0.0 if docked else 1.0)
 
 
 def _lay_out(identity: int, size: ImVec2) -> None:

@@ -16,9 +16,6 @@ def draw(state: State) -> None:
     flags = imgui.InputTextFlags_
     row = imgui.get_frame_height_with_spacing()
     height = max(imgui.get_content_region_avail().y - 2 * row, 2 * row)
-    if state.focus_prompt:
-        imgui.set_keyboard_focus_here()
-        state.focus_prompt = False
     entered, state.prompt = imgui.input_text_multiline(
         "##prompt",
         state.prompt,

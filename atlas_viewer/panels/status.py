@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from imgui_bundle import ImVec4, imgui
 
 from .. import theme
@@ -10,6 +12,7 @@ from .widgets import dim, elided, quoted, tooltip
 
 TITLE = "Run status"
 
+_LISTED = 24  # prompt tokens in the tooltip
 _ENDINGS = {
     "length": "done",
     "end_of_text": "ended by <|endoftext|>",
@@ -31,16 +34,17 @@ def draw(state: State) -> None:
         _model(state.model)
     elif state.loading:
         _fact("Model", state.loading)
-    _fact("Frame", f"{state.fps:.0f} fps, {state.frame_ms:.0f} ms" if state.fps else "idle")
+    if state.live:
+        _fact("Frame", f"{state.fps:.0f} fps, {state.frame_ms:.0f} ms" if state.fps else "idle")
     imgui.end_table()
 
 
 def _run(state: State, run: Run) -> None:
     ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
-    written = f"{len(run.steps)} of {run.options.max_new_tokens}"
     _fact("Run", ending if run.done else "writing", theme.TEXT if run.done else theme.ACCENT)
     _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
-    _fact("Written", f"{written} tokens, prompt {len(run.prompt_tokens)}")
+    _fact("Prompt", f"{len(run.prompt_tokens)} tokens", tip=_listing(run.prompt_tokens))
+    _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
     last = run.steps[-1] if run.steps else None
     seen = last.context_length if last else min(len(run.prompt_tokens), run.options.context)
     _fact("Window", f"{seen} of {run.options.context} tokens")
@@ -51,7 +55,8 @@ def _run(state: State, run: Run) -> None:
     ends = end_of_text_rank(last) if last else None
     if ends:
         place, candidate = ends
-        _fact("Text end", f"rank {place}, {100 * candidate.model_probability:.2f} %", tip="<|endoftext|> is among the top")
+        belief = f"rank {place}, {100 * candidate.model_probability:.2f} %"
+        _fact("Text end", belief, tip="<|endoftext|> is among the candidates of the last step")
 
 
 def _model(model: ModelSummary) -> None:
@@ -62,6 +67,12 @@ def _model(model: ModelSummary) -> None:
     _fact("Adapter", model.adapter)
     if model.gpu_bytes:
         _fact("GPU memory", f"{model.gpu_bytes / 2**20:,.0f} MiB")
+
+
+def _listing(tokens: Sequence[tuple[int, str]]) -> str:
+    """Place, number and text of each token; of a long list the beginning."""
+    lines = [f"{place}  {token}  {quoted(text)}" for place, (token, text) in enumerate(tokens[:_LISTED])]
+    return "\n".join(lines + (["..."] if len(tokens) > _LISTED else []))
 
 
 def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
@@ -52,7 +53,7 @@ def _header(state: State, step: StepRecord) -> None:
         tooltip("Show the newest token again")
 
 
-def _chips(state: State, steps: list[StepRecord] | tuple[StepRecord, ...], chosen: StepRecord) -> None:
+def _chips(state: State, steps: Sequence[StepRecord], chosen: StepRecord) -> None:
     right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
     height = imgui.get_text_line_height() + 2 * 3 + _BAR
     imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(_GAP, _GAP))

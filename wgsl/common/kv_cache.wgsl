@@ -1,12 +1,22 @@
-{# The key-value cache of one layer: float32, in vectors of 4 channels. Channel quad q of the key of position row t, and
-   CHANNEL_QUADS further its value. Values: storage "texture" (x = t, y = quad) or "buffer" (t outermost). #}
+{# The key-value cache of one layer: float32, in vectors of 4 channels. Quad q is that of the key of window row t, quad
+   CHANNEL_QUADS + q that of its value. Values: storage "texture" (x = t, y = quad), or "buffer": keys with the quads
+   outermost, so that threads on neighbouring keys read neighbouring words, then the values, per head, rows outermost.
+   Needs CHANNEL_QUADS, HEAD_QUADS and WINDOW. #}
+{% macro buffer_index() %}
+fn cache_index(t: u32, quad: u32) -> u32 {
+    if (quad < CHANNEL_QUADS) { return quad * WINDOW + t; }
+    let q = quad - CHANNEL_QUADS;
+    return CHANNEL_QUADS * WINDOW + (q / HEAD_QUADS * WINDOW + t) * HEAD_QUADS + q % HEAD_QUADS;
+}
+{% endmacro %}
 {% macro reader(storage, binding) %}
 {% if storage == "texture" %}
 @group(0) @binding({{ binding }}) var cache: texture_2d<f32>;
 fn cached(t: u32, quad: u32) -> vec4f { return textureLoad(cache, vec2u(t, quad), 0); }
 {% else %}
 @group(0) @binding({{ binding }}) var<storage, read> cache: array<vec4f>;
-fn cached(t: u32, quad: u32) -> vec4f { return cache[t * 2u * CHANNEL_QUADS + quad]; }
+{{ buffer_index() }}
+fn cached(t: u32, quad: u32) -> vec4f { return cache[cache_index(t, quad)]; }
 {% endif %}
 {% endmacro %}
 {% macro writer(storage, binding) %}
@@ -15,6 +25,7 @@ fn cached(t: u32, quad: u32) -> vec4f { return cache[t * 2u * CHANNEL_QUADS + qu
 fn keep(t: u32, quad: u32, value: vec4f) { textureStore(cache, vec2u(t, quad), value); }
 {% else %}
 @group(0) @binding({{ binding }}) var<storage, read_write> cache: array<vec4f>;
-fn keep(t: u32, quad: u32, value: vec4f) { cache[t * 2u * CHANNEL_QUADS + quad] = value; }
+{{ buffer_index() }}
+fn keep(t: u32, quad: u32, value: vec4f) { cache[cache_index(t, quad)] = value; }
 {% endif %}
 {% endmacro %}

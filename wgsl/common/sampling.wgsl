@@ -3,6 +3,7 @@ struct Sampling {
     greedy: u32,              // 1: argmax, no noise
     seed: u32,
     top: u32,                 // candidates to report
+    end_of_text: u32,         // the token that ends a generation
 }
 // What is known of a part of the vocabulary. Sums are of exp(x - highest x), as usual for a softmax.
 struct Slice {

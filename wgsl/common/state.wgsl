@@ -7,5 +7,9 @@ struct State {
     position: u32,     // absolute position of window row 0
     total: u32,        // tokens in the history: where the next one is written
     step: u32,         // draws made so far in this generation
-    padding: u32,
+    slot: u32,         // where in the ring of results the latest draw reports
+    done: u32,         // not 0 once the end-of-text token was drawn: later passes do nothing
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }

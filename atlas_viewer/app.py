@@ -1,0 +1,274 @@
+"""The window: a frame loop that ties the generation to the atlas and the panels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import wgpu
+from imgui_bundle import imgui
+from rendercanvas.base import BaseRenderCanvas
+
+from compute.checkpoint import WeightSource
+from compute.device import is_software, shared_device
+from compute.errors import AtlasError
+from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
+
+from . import panels, theme
+from .camera import View
+from .canvas import clear, imgui_on, open_window, share_clipboard
+from .pace import Pace
+from .scene import AtlasScene
+from .state import Generate, GenerationLike, ModelSummary, Request, Run, State, Stop, Use, UseCandidate
+
+WINDOW_SIZE = (1280, 720)
+_EVENTS = (
+    "resize",
+    "pointer_move",
+    "pointer_down",
+    "pointer_up",
+    "pointer_enter",
+    "pointer_leave",
+    "wheel",
+    "key_down",
+    "key_up",
+    "char",
+)
+# Drawn on after the last event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
+_AWAKE = 0.4
+
+
+class WorkbenchLike(Protocol):
+    """What the viewer needs of the model; `workbench.Workbench` is one."""
+
+    @property
+    def model(self) -> ModelSummary:
+        """What is known of the model."""
+
+    @property
+    def atlas(self) -> wgpu.GPUTexture:
+        """The strip atlas."""
+
+    @property
+    def spans_left_out(self) -> Sequence[str]:
+        """Tensors without cells."""
+
+    def start(self, prompt: str, options: GenerateOptions) -> GenerationLike:
+        """Begin a run."""
+
+    def paint(self) -> None:
+        """Write the atlas from the latest pass."""
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of tokens."""
+
+    def token_text(self, token: int) -> str:
+        """How one token is shown."""
+
+
+class Viewer:
+    """Draws the state on a canvas and does what its panels request.
+
+    The model is loaded by `load` after a first frame that says so; then the prompt is run at once.
+    """
+
+    def __init__(
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Callable[[], WorkbenchLike]
+    ) -> None:
+        """The canvas's draw function becomes `frame`."""
+        self.canvas, self.state = canvas, state
+        self.failure: BaseException | None = None
+        self.generation: GenerationLike | None = None
+        self.bench: WorkbenchLike | None = None
+        self._device, self._load = device, load
+        self._gui = imgui_on(canvas, device)
+        theme.apply()
+        io = imgui.get_io()
+        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
+        self._gui.set_gui(lambda: panels.draw_all(self.state))
+        state.picture = self._picture
+        self._pace = Pace(is_software(device.adapter))
+        self._scene: AtlasScene | None = None
+        self._image: tuple[Any, wgpu.GPUTexture] | None = None
+        self._shown: tuple[View, int, int] | None = None
+        self._painted = self._stale = False
+        self._painted_at = 0.0
+        self._frames = 0
+        self._last_frame = self._awake_until = time.perf_counter()
+        canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
+        canvas.request_draw(self.frame)
+
+    def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
+        """Make `generation`, which may be at its end already, the run that is shown and advanced."""
+        self.bench, self.generation = bench, generation
+        tokens = [(token, bench.token_text(token)) for token in generation.prompt_tokens]
+        self.state.run = Run(prompt, generation.options, tokens)
+        self.state.model = bench.model
+        self.state.chosen = None
+        self.state.messages.clear()
+        self._stale = generation.done
+        if self._scene is None or self._scene.atlas is not bench.atlas:
+            self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
+        self._report()
+
+    # -- one frame
+
+    def frame(self) -> None:
+        """Draw one frame. A failure that is not the user's closes the window and is kept in `failure`."""
+        try:
+            self._frame()
+        except Exception as error:
+            self.failure = error
+            self.canvas.close()
+
+    def _frame(self) -> None:
+        now = time.perf_counter()
+        interval, self._last_frame = now - self._last_frame, now
+        imgui.set_current_context(self._gui.imgui_context)
+        imgui.get_io().delta_time = min(max(interval, 1e-4), 0.1)
+        self._pace.frame(interval, self.state.busy)
+        self.state.frame_ms = 1e3 * self._pace.frame_s
+        self.state.fps = 1 / self._pace.frame_s if self._pace.frame_s else 0.0
+        self._frames += 1
+        if self.bench is None and self._frames > 2:
+            self._start()
+        self._answer()
+        self._advance(now)
+        awake = self.bench is None or self.state.busy or bool(self.state.requests) or now < self._awake_until
+        if not awake:
+            self.state.fps = self.state.frame_ms = 0.0
+        clear(self.canvas, self._device, (theme.BACK.x, theme.BACK.y, theme.BACK.z))
+        self._gui.render()
+        if awake or self.state.requests:
+            self.canvas.request_draw()
+
+    def _start(self) -> None:
+        try:
+            self.bench = self._load()
+        finally:
+            self.state.loading = ""
+        self.state.model = self.bench.model
+        self.state.requests.append(Generate(self.state.prompt, self.state.options))
+
+    def _advance(self, now: float) -> None:
+        if self.generation is None or self.bench is None:
+            return
+        if not self.generation.done:
+            try:
+                news = self.generation.advance(self._pace.budget)
+            except AtlasError as error:
+                self._fail(error)
+                return
+            self._stale |= news
+            self._report()
+        # The last pass is always shown, those before it as often as the adapter can afford.
+        due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
+        if self._stale and due:
+            self.bench.paint()
+            self.state.spans_left_out = self.bench.spans_left_out
+            self._painted, self._stale = True, False
+            self._painted_at, self._shown = now, None
+
+    def _report(self) -> None:
+        run, generation = self.state.run, self.generation
+        if run is None or generation is None:
+            return
+        if len(generation.steps) != len(run.steps):
+            run.continuation = generation.continuation
+            run.steps = list(generation.steps)
+        run.done, run.stop_reason = generation.done, generation.stop_reason
+        run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress
+
+    def _picture(self, width: int, height: int) -> Any:
+        """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
+        if self._scene is None or not self._painted:
+            return None
+        wanted = (self.state.camera.view, width, height)
+        if self._shown != wanted:
+            texture = self._scene.draw(*wanted)
+            self._shown = wanted
+            if self._image is None or self._image[1] is not texture:
+                if self._image is not None:
+                    self._gui.backend.unregister_texture(self._image[0])
+                self._image = (self._gui.backend.register_texture(texture.create_view()), texture)
+        return self._image[0] if self._image else None
+
+    # -- requests
+
+    def _answer(self) -> None:
+        while self.state.requests and self.bench is not None:
+            request = self.state.requests.popleft()
+            try:
+                self._do(request, self.bench)
+            except AtlasError as error:
+                self._fail(error)
+
+    def _do(self, request: Request, bench: WorkbenchLike) -> None:
+        match request:
+            case Generate(prompt, options):
+                self._generate(prompt, options, bench)
+            case Stop():
+                if self.generation is not None:
+                    self.generation.stop()
+                    self._report()
+            case Use(index):
+                self._copy(index + 1, (), bench)
+            case UseCandidate(index, token):
+                self._copy(index, (token,), bench)
+
+    def _generate(self, prompt: str, options: GenerateOptions, bench: WorkbenchLike) -> None:
+        if self.generation is not None:
+            self.generation.stop()
+            self._report()
+        self.show(bench, bench.start(prompt, options), prompt)
+
+    def _copy(self, steps: int, more: Sequence[int], bench: WorkbenchLike) -> None:
+        if self.generation is None:
+            return
+        run_tokens = [step.token for step in self.generation.steps[:steps]]
+        self.state.prompt = bench.text_of([*self.generation.prompt_tokens, *run_tokens, *more])
+
+    def _fail(self, error: AtlasError) -> None:
+        self.state.messages.append(str(error))
+        if self.generation is not None:
+            self.generation.stop()
+            self._report()
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if event["event_type"] == "pointer_leave":
+            imgui.set_current_context(self._gui.imgui_context)
+            imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
+        self._awake_until = time.perf_counter() + _AWAKE
+        self.canvas.request_draw()
+
+
+def view(source: WeightSource, prompt: str, options: GenerateOptions, adapter: str | None, weights: str) -> None:
+    """Open the window, run the prompt at once, return when the window is closed.
+
+    source: stays open while the window is, then is closed; weights, adapter: as `--weights`, `--adapter`. Raises
+    `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
+    """
+    from .workbench import Workbench
+
+    tokenizer = load_tokenizer()
+    tokenizer.check_fits(source.config)
+    options.checked(source.config.positions, source.config.vocabulary)
+    tokenizer.encode(prompt)
+    device = shared_device(adapter)
+    canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
+    state = State(prompt, options, loading=f"loading {source.name}")
+
+    def load() -> Workbench:
+        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter)
+
+    viewer = Viewer(canvas, device, state, load)
+    share_clipboard()
+    try:
+        run_loop()
+    finally:
+        source.close()
+    if viewer.failure is not None:
+        raise viewer.failure

@@ -1,0 +1,211 @@
+"""The command line: what can be asked for, and how failures are told."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from compute.errors import AtlasError, UsageError
+from compute.options import GenerateOptions
+
+from . import __version__
+
+DEFAULT_PROMPT = "Once upon a time, there was a"
+_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells usage errors in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: give WIDTHxHEIGHT, such as 1280x720") from None
+    if not (1 <= width <= 16384 and 1 <= height <= 16384):
+        raise argparse.ArgumentTypeError(f"{text}: each side must be from 1 to 16384 pixels")
+    return width, height
+
+
+def _point(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no point: give X,Y in cells, such as 320,180") from None
+    return x, y
+
+
+def _add_global(parser: argparse.ArgumentParser) -> None:
+    # SUPPRESS, so that a value given before the command is not overwritten by the command's default.
+    group = parser.add_argument_group("model and device")
+    group.add_argument(
+        "--model",
+        default=argparse.SUPPRESS,
+        metavar="NAME|PATH",
+        help="stories (default), a .bin file, random:gpt2, ...",
+    )
+    group.add_argument(
+        "--weights",
+        default=argparse.SUPPRESS,
+        choices=("native", "f32", "f16", "bf16"),
+        help="precision on the GPU (default: as in the file)",
+    )
+    group.add_argument(
+        "--adapter", default=argparse.SUPPRESS, metavar="TEXT", help="use the adapter with TEXT in its name"
+    )
+    group.add_argument(
+        "--debug", action="store_true", default=argparse.SUPPRESS, help="show a traceback when something fails"
+    )
+
+
+def _add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
+    default = GenerateOptions()
+    group = parser.add_argument_group("generation")
+    group.add_argument(
+        "-n", dest="max_new_tokens", type=int, default=tokens, metavar="N", help=f"tokens to write (default {tokens})"
+    )
+    group.add_argument(
+        "--context",
+        type=int,
+        default=None,
+        metavar="W",
+        help="window in tokens (default 256, or the model's positions)",
+    )
+    group.add_argument(
+        "--temperature",
+        type=float,
+        default=default.temperature,
+        metavar="T",
+        help=f"0 is argmax (default {default.temperature})",
+    )
+    group.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of the random numbers (default 0)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="atlas-viewer",
+        description="Runs GPT-2 on the GPU and shows every number while it does.",
+        epilog="Without a command the window opens. PROMPT - reads standard input.",
+    )
+    parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")
+    _add_global(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        _add_global(sub)
+        return sub
+
+    view = command("view", "open the window (the default)")
+    view.add_argument("prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT")
+    _add_sampling(view, tokens=64)
+
+    generate = command("generate", "write text to standard output")
+    generate.add_argument("prompt", metavar="PROMPT")
+    _add_sampling(generate, tokens=16)
+    generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    generate.add_argument("--top", type=int, default=8, metavar="N", help="candidates a step in the JSON (default 8)")
+    generate.add_argument("--logits", type=Path, metavar="F.npy", help="save the logits, float32 [steps, vocabulary]")
+
+    render = command("render", "save one picture, without a window")
+    render.add_argument("prompt", metavar="PROMPT")
+    _add_sampling(render, tokens=16)
+    render.add_argument("--out", type=Path, required=True, metavar="F.png")
+    render.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
+    render.add_argument("--view", choices=("strip",), default="strip")
+    render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
+    render.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="1 to 64 (default 1: everything)")
+    render.add_argument("--center", type=_point, default=None, metavar="X,Y", help="in cells")
+
+    atlas = command("atlas", "save the strip atlas as arrays")
+    atlas.add_argument("prompt", metavar="PROMPT")
+    _add_sampling(atlas, tokens=1)
+    atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
+
+    doctor = command("doctor", "say what this machine has and lacks")
+    doctor.add_argument("--json", action="store_true")
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse `argv`; without a command, `view` is meant. Raises `UsageError`."""
+    parser = build_parser()
+    return parser.parse_args(_with_command(list(argv)))
+
+
+_VALUED = {"--model", "--weights", "--adapter"}
+_COMMANDS = {"view", "generate", "render", "atlas", "doctor"}
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """Put `view` before the first argument that is no global option, unless a command stands there."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("--"):
+        if argv[at] in {"--help", "--version"}:
+            return argv
+        name = argv[at].split("=")[0]
+        if name == "--debug" or "=" in argv[at]:
+            at += 1
+        elif name in _VALUED:
+            at += 2
+        else:
+            break  # an option of `view`
+    if at < len(argv) and (argv[at] in _COMMANDS or argv[at] == "-h"):
+        return argv
+    return [*argv[:at], "view", *argv[at:]]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status: 0 done, 1 failed, 2 bad usage."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    debug = "--debug" in given
+    # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
+    if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
+        os.environ["XDG_RUNTIME_DIR"] = _runtime_dir()
+    try:
+        arguments = parse(given)
+        # A command's module is loaded only when it runs: `generate` needs no window.
+        module = importlib.import_module(f"atlas_viewer.commands.{arguments.command}")
+        status = module.run(arguments)
+        sys.stdout.flush()
+        return int(status)
+    except AtlasError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"atlas-viewer: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("atlas-viewer: stopped", file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away: nobody is left to tell. Keep the interpreter from trying at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        first = (str(error).splitlines() or [""])[0]
+        print(
+            f"atlas-viewer: unexpected {type(error).__name__}: {first}; run again with --debug and report this",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _runtime_dir() -> str:
+    import tempfile
+
+    path = Path(tempfile.gettempdir()) / f"atlas-viewer-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return str(path)

@@ -1,0 +1,34 @@
+"""`atlas`: the strip as arrays."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+
+import numpy as np
+
+from atlas_viewer.output import atomic_write
+from compute.strip import StripPass
+
+from .common import check_target, open_generation
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, then save `rgba` uint8 [360, 640, 4] and `spans` (JSON text) of the last pass."""
+    check_target(arguments.out)
+    generation = open_generation(arguments)
+    generation.run()
+    strip = StripPass(generation.engine)
+    strip.update()
+    buffer = io.BytesIO()
+    spans = json.dumps([span.as_json() for span in strip.layout.spans])
+    np.savez_compressed(buffer, rgba=strip.read(), spans=np.array(spans))
+    atomic_write(arguments.out, buffer.getvalue())
+    if strip.layout.left_out:
+        print(
+            f"note: the strip is full; {len(strip.layout.left_out)} tensors from {strip.layout.left_out[0]} on are not in it",
+            file=sys.stderr,
+        )
+    return 0

@@ -1,0 +1,80 @@
+"""What commands share: from parsed arguments to a prompt, options, and a running generation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from compute.checkpoint import WeightSource, open_model
+from compute.engine import Engine
+from compute.errors import OutputError, PromptError
+from compute.generator import Generation
+from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
+
+DEFAULT_CONTEXT = 256
+
+
+def read_prompt(text: str) -> str:
+    """The prompt itself, or standard input for `-`. Raises `PromptError` when that is not UTF-8."""
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt as UTF-8") from None
+
+
+def model_spec(arguments: argparse.Namespace) -> str:
+    """What `--model` says."""
+    return str(getattr(arguments, "model", "stories"))
+
+
+def weights_spec(arguments: argparse.Namespace) -> str:
+    """What `--weights` says."""
+    return str(getattr(arguments, "weights", "native"))
+
+
+def adapter_spec(arguments: argparse.Namespace) -> str | None:
+    """What `--adapter` says."""
+    return getattr(arguments, "adapter", None)
+
+
+def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: int) -> GenerateOptions:
+    """The options given, checked against the model's sizes. Raises `UsageError`."""
+    given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
+    if given.get("context") is None:
+        given["context"] = min(DEFAULT_CONTEXT, positions)
+    return GenerateOptions(**given).checked(positions, vocabulary)
+
+
+def open_generation(arguments: argparse.Namespace, source: WeightSource | None = None) -> Generation:
+    """Load the model and prepare a generation as the arguments say; bad options are told before anything is loaded."""
+    prompt = read_prompt(arguments.prompt)
+    source = source or open_model(model_spec(arguments))
+    options = generate_options(arguments, source.config.positions, source.config.vocabulary)
+    tokenizer = load_tokenizer()
+    tokenizer.check_fits(source.config)
+    tokens = tokenizer.encode(prompt)
+    if len(tokens) > options.context:
+        print(
+            f"note: the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them",
+            file=sys.stderr,
+        )
+    engine = Engine(source, context=options.context, weights=weights_spec(arguments), adapter=adapter_spec(arguments))
+    source.close()
+    return Generation(engine, tokenizer, prompt, options)
+
+
+def check_target(path: Path) -> None:
+    """Raise `OutputError` when `path` clearly cannot be written, before minutes are spent on what goes there."""
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"{path}: cannot be written (it is a folder); name a file")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: cannot be written (there is no folder {folder}); make it or choose another path")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: cannot be written (the folder is read-only); choose another path")

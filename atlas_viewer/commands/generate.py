@@ -1,0 +1,111 @@
+"""`generate`: text, or everything about it as JSON, to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+import sys
+from dataclasses import asdict
+
+import numpy as np
+
+from atlas_viewer.output import atomic_write
+from compute.generator import Generation, StepRecord
+
+from .common import check_target, open_generation
+
+_INTERRUPTED = 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual."""
+    if arguments.logits is not None:
+        check_target(arguments.logits)
+    generation = open_generation(arguments)
+    logits: list[np.ndarray] = []
+    stream = None if arguments.json else _Stream(generation)
+    try:
+        while not generation.done:
+            generation.step()
+            if arguments.logits is not None and len(generation.steps) > len(logits):
+                logits.append(generation.engine.read_logits()[: generation.engine.config.vocabulary])
+            if stream:
+                stream.write()
+    except KeyboardInterrupt:
+        generation.stop()
+    if stream:
+        stream.end()
+    else:
+        print(json.dumps(as_json(generation), ensure_ascii=False, allow_nan=False))
+    if arguments.logits is not None:
+        shape = (len(logits), generation.engine.config.vocabulary)  # [steps, vocabulary]
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
+        atomic_write(arguments.logits, buffer.getvalue())
+    if generation.stop_reason == "nonfinite":
+        print("atlas-viewer: generation ended: no logit is finite; see `atlas` for the tensors", file=sys.stderr)
+        return 1
+    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+
+
+class _Stream:
+    """Prints the text as it grows; a character is held back until all its bytes are there."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self._printed = ""
+        self._put(generation.prompt)
+
+    def _put(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def write(self) -> None:
+        text = self._generation.continuation
+        whole = text.rstrip("\ufffd")
+        if len(whole) > len(self._printed) and whole.startswith(self._printed):
+            self._put(whole[len(self._printed) :])
+            self._printed = whole
+
+    def end(self) -> None:
+        self._put(self._generation.continuation[len(self._printed) :] + "\n")
+
+
+def as_json(generation: Generation) -> dict[str, object]:
+    """The object that `--json` prints; numbers that JSON has no word for are None."""
+    engine, config = generation.engine, generation.engine.config
+    return {
+        "model": {
+            "name": engine.model_name,
+            "layers": config.layers,
+            "heads": config.heads,
+            "channels": config.channels,
+            "positions": config.positions,
+            "vocabulary": config.vocabulary,
+            "parameters": config.parameters,
+            "weights": engine.dtype,
+        },
+        "adapter": engine.adapter_name,
+        "prompt": generation.prompt,
+        "prompt_tokens": generation.prompt_tokens,
+        "options": generation.options.as_json(),
+        "steps": [_step(step) for step in generation.steps],
+        "text": generation.text,
+        "stop_reason": generation.stop_reason,
+        "tokens_per_second": _number(generation.tokens_per_second),
+    }
+
+
+def _step(step: StepRecord) -> dict[str, object]:
+    def plain(values: dict[str, object]) -> dict[str, object]:
+        return {key: _number(value) if isinstance(value, float) else value for key, value in values.items()}
+
+    record = plain(asdict(step))
+    record["top"] = [plain(asdict(candidate)) for candidate in step.top]
+    return record
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

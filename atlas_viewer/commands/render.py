@@ -1,0 +1,31 @@
+"""`render`: one picture, without a window."""
+
+from __future__ import annotations
+
+import argparse
+
+from .common import adapter_spec, check_target, generate_options, model_spec, open_model, read_prompt, weights_spec
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, draw the last pass offscreen, save it, and print the text."""
+    from atlas_viewer.render import render
+
+    check_target(arguments.out)
+    prompt = read_prompt(arguments.prompt)
+    source = open_model(model_spec(arguments))
+    options = generate_options(arguments, source.config.positions, source.config.vocabulary)
+    generation = render(
+        source,
+        prompt,
+        options,
+        arguments.out,
+        size=arguments.size,
+        panels=arguments.panels,
+        zoom=arguments.zoom,
+        center=arguments.center,
+        adapter=adapter_spec(arguments),
+        weights=weights_spec(arguments),
+    )
+    print(generation.text)
+    return 0

@@ -1,0 +1,102 @@
+"""One picture of a finished run, without a display: the same scene and the same panels as in the window."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from compute.checkpoint import WeightSource
+from compute.device import shared_device
+from compute.generator import Generation
+from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
+
+from .app import Viewer, WorkbenchLike
+from .camera import StripCamera, fitted
+from .canvas import open_picture
+from .output import atomic_write
+from .scene import AtlasScene
+from .state import State
+from .workbench import Workbench
+
+EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
+# imgui settles the sizes of docked panels and tables over a few frames.
+_SETTLE = 4
+
+
+def render(
+    source: WeightSource,
+    prompt: str,
+    options: GenerateOptions,
+    out: Path,
+    size: tuple[int, int],
+    *,
+    panels: bool,
+    zoom: float,
+    center: tuple[float, float] | None,
+    adapter: str | None,
+    weights: str,
+) -> Generation:
+    """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
+
+    panels: the whole window, otherwise the atlas alone, in its proportions on a ground of the empty cells' colour.
+    zoom, center: as the window's camera, `center` in cells (None is the middle). `source` is closed. Raises
+    `AtlasError`s.
+    """
+    try:
+        bench = Workbench(source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter)
+        generation = bench.start(prompt, options)
+        generation.run()
+        bench.paint()
+        camera = StripCamera()
+        camera.look_at(zoom, *(center or camera.center))
+        image = window_pixels(bench, generation, prompt, camera, size) if panels else strip_pixels(bench, camera, size)
+    finally:
+        source.close()
+    atomic_write(out, png(image))
+    return generation
+
+
+def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
+    """The atlas alone, uint8 [height, width, 4]."""
+    wide, high = fitted(*size)
+    scene = AtlasScene(bench.atlas, shared_device())
+    scene.draw(camera.view, wide, high)
+    image = np.empty((size[1], size[0], 4), np.uint8)
+    image[:] = EMPTY
+    left, top = (size[0] - wide) // 2, (size[1] - high) // 2
+    image[top : top + high, left : left + wide] = scene.pixels()
+    return image
+
+
+def window_pixels(
+    bench: WorkbenchLike, generation: Generation, prompt: str, camera: StripCamera, size: tuple[int, int]
+) -> np.ndarray:
+    """The window as it looks after `generation`, uint8 [height, width, 4]."""
+    canvas = open_picture(size)
+    state = State(prompt, generation.options, camera=camera, live=False)
+    viewer = Viewer(canvas, shared_device(), state, lambda: bench)
+    viewer.show(bench, generation, prompt)
+    for _ in range(_SETTLE):
+        image = canvas.draw()
+        if viewer.failure is not None:
+            raise viewer.failure
+    canvas.close()
+    return np.asarray(image)
+
+
+def png(image: np.ndarray) -> bytes:
+    """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
+    height, width, _ = image.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
+    rows[:, 1:] = image[:, :, :3].reshape(height, -1)
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, red green blue
+    body = zlib.compress(rows.tobytes(), 6)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")

@@ -1,0 +1,47 @@
+"""What tests share: the one device of a worker, the embedded model on it, and its tokenizer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+# Vulkan complains without a private folder; it must be set before the first instance is made.
+if "XDG_RUNTIME_DIR" not in os.environ:
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-")
+
+import pygfx  # noqa: F401  its import settles what the default device asks for, so it comes before the device
+import pytest
+import wgpu
+from gpu import Gpu
+
+from compute.checkpoint import open_model
+from compute.device import shared_device
+from compute.engine import Engine
+from compute.tokenizer import Tokenizer, load_tokenizer
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def device() -> wgpu.GPUDevice:
+    """The device that everything in this process shares."""
+    return shared_device()
+
+
+@pytest.fixture(scope="session")
+def gpu(device: wgpu.GPUDevice) -> Gpu:
+    """Buffers, weights and pipelines by hand, for tests of single kernels."""
+    return Gpu(device)
+
+
+@pytest.fixture(scope="session")
+def stories(device: wgpu.GPUDevice) -> Engine:
+    """The embedded model with a window of 64."""
+    return Engine(open_model("stories"), context=64)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    """The tokenizer of `stories`."""
+    return load_tokenizer()

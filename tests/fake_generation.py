@@ -1,0 +1,89 @@
+"""A run without a model: the same attributes as the real one, with tokens that arrive by the clock of `advance`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import wgpu
+import wgpu.utils
+
+from atlas_viewer.state import ModelSummary
+from compute.generator import Candidate, StepRecord
+from compute.options import GenerateOptions
+
+WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
+
+
+def fake_step(index: int) -> StepRecord:
+    """A step whose figures are different for every index."""
+    top = tuple(
+        Candidate(1000 * index + k, WORDS[(index + k) % len(WORDS)], 9.5 - k, -k / 0.8, 0.5 / (k + 1), 0.4 / (k + 1))
+        for k in range(8)
+    )
+    best = top[0]
+    return StepRecord(
+        index, 0, 8 + index, best.token, best.text, best.logit, best.probability, best.model_probability, 1, 12.5, top
+    )
+
+
+class FakeGeneration:
+    """Writes one token at every second `advance`."""
+
+    def __init__(self, prompt: str, options: GenerateOptions) -> None:
+        self.prompt = prompt
+        self.options = options
+        self.prompt_tokens = list(range(len(prompt.split())))
+        self.steps: list[StepRecord] = []
+        self.done = False
+        self.stop_reason: str | None = None
+        self.progress = 0.0
+        self.tokens_per_second = 21.5
+        self.budgets: list[float] = []
+
+    @property
+    def continuation(self) -> str:
+        return "".join(step.text for step in self.steps)
+
+    def advance(self, budget_s: float) -> bool:
+        self.budgets.append(budget_s)
+        self.progress = 0.5 if len(self.budgets) % 2 else 0.0
+        if self.progress:
+            return False
+        self.steps.append(fake_step(len(self.steps)))
+        if len(self.steps) == self.options.max_new_tokens:
+            self.done, self.stop_reason = True, "length"
+        return True
+
+    def stop(self) -> None:
+        if not self.done:
+            self.done, self.stop_reason = True, "stopped"
+
+
+class FakeWorkbench:
+    """A model that is not there; its atlas holds noise."""
+
+    model = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
+    spans_left_out: Sequence[str] = ()
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
+        self.atlas = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
+        self.cells = np.random.default_rng(1).integers(0, 256, (360, 640, 4), np.uint8)
+        self.cells[..., 3] = 255
+        self.painted = 0
+        self._device = device
+
+    def start(self, prompt: str, options: GenerateOptions) -> FakeGeneration:
+        return FakeGeneration(prompt, options)
+
+    def paint(self) -> None:
+        self.painted += 1
+        layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
+        self._device.queue.write_texture({"texture": self.atlas}, self.cells, layout, (640, 360, 1))
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        return " ".join(str(token) for token in tokens)
+
+    def token_text(self, token: int) -> str:
+        return f" t{token}"

@@ -1,0 +1,118 @@
+"""The camera of the strip atlas, and the pace of the frame loop: arithmetic without a window."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atlas_viewer.camera import StripCamera, fitted
+from atlas_viewer.pace import Pace
+
+fractions = st.floats(0, 1)
+moves = st.one_of(
+    st.tuples(st.just("wheel"), st.floats(-4000, 4000), fractions, fractions),
+    st.tuples(st.just("drag"), st.floats(-3, 3), st.floats(-3, 3)),
+    st.tuples(st.just("look_at"), st.floats(-5, 500), st.floats(-900, 900), st.floats(-900, 900)),
+)
+
+
+def test_starts_and_resets_to_the_whole_atlas() -> None:
+    camera = StripCamera()
+    camera.wheel(2000, 0.1, 0.9)
+    assert camera.zoom == pytest.approx(16)
+    camera.reset()
+    view = camera.view
+    assert (camera.zoom, view.x, view.y, view.width, view.height) == (1, 0, 0, 640, 360)
+
+
+def test_500_units_double() -> None:
+    camera = StripCamera()
+    for notch in range(1, 6):
+        camera.wheel(100, 0.5, 0.5)
+        assert camera.zoom == pytest.approx(2 ** (notch / 5))
+    camera.wheel(-500, 0.5, 0.5)
+    assert camera.zoom == pytest.approx(1)
+
+
+def test_wheel_is_limited_to_1_and_64() -> None:
+    camera = StripCamera()
+    camera.wheel(-500, 0.5, 0.5)
+    assert camera.zoom == 1
+    camera.wheel(100_000, 0.5, 0.5)
+    assert camera.zoom == 64
+
+
+@given(fractions, fractions, st.floats(0, 3000))
+def test_the_cell_under_the_cursor_stays_when_zooming_in(u: float, v: float, units: float) -> None:
+    camera = StripCamera()
+    camera.look_at(2, 320, 180)
+    before = camera.cell_at(u, v)
+    camera.wheel(units, u, v)
+    assert camera.cell_at(u, v) == pytest.approx(before, abs=1e-6)
+
+
+def test_drag_carries_the_cell_along() -> None:
+    camera = StripCamera()
+    camera.look_at(8, 320, 180)
+    before = camera.cell_at(0.5, 0.5)
+    camera.drag(0.25, -0.1)
+    assert camera.cell_at(0.75, 0.4) == pytest.approx(before)
+
+
+@given(st.lists(moves, max_size=12))
+def test_stays_inside(steps: list[tuple]) -> None:
+    camera = StripCamera()
+    for name, *values in steps:
+        getattr(camera, name)(*values)
+        view = camera.view
+        assert 1 <= camera.zoom <= 64
+        assert view.x >= -1e-9
+        assert view.y >= -1e-9
+        assert view.x + view.width <= 640 + 1e-9
+        assert view.y + view.height <= 360 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("space", "size"),
+    [
+        ((640, 360), (640, 360)),
+        ((1000, 360), (640, 360)),
+        ((640, 900), (640, 360)),
+        ((0, 0), (1, 1)),
+        ((-5, 10), (1, 1)),
+    ],
+)
+def test_fitted_keeps_the_proportions(space: tuple[int, int], size: tuple[int, int]) -> None:
+    assert fitted(*space) == size
+
+
+def _settle(pace: Pace, drawing: float) -> float:
+    """The frame time after a while of frames that take `drawing` seconds besides the generation."""
+    for _ in range(400):
+        pace.frame(drawing + pace.budget, generating=True)
+    return pace.frame_s
+
+
+def test_pace_holds_thirty_frames_a_second_where_it_can() -> None:
+    slow = Pace(software=True)
+    assert _settle(slow, 0.018) == pytest.approx(slow.target, abs=1e-3)
+    assert slow.target < 1 / 30
+    assert slow.budget == pytest.approx(0.012, abs=1e-3)
+
+
+def test_pace_never_starves_the_generation_and_never_takes_all() -> None:
+    slow, fast = Pace(software=True), Pace(software=False)
+    _settle(slow, 0.100)
+    assert slow.budget == pytest.approx(0.004)
+    _settle(fast, 0.001)
+    assert fast.budget <= 0.012
+
+
+def test_a_rest_does_not_count_as_a_slow_frame() -> None:
+    pace = Pace(software=True)
+    _settle(pace, 0.018)
+    budget = pace.budget
+    pace.frame(30.0, generating=True)
+    assert pace.budget == budget
+    assert pace.frame_s == 0

@@ -1,0 +1,141 @@
+"""Imports point one way, wgsl <- compute <- atlas_viewer, and every package that is imported is declared."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PACKAGES = ("wgsl", "assets", "compute", "atlas_viewer")
+WINDOWING = {"pygfx", "pylinalg", "imgui_bundle", "rendercanvas", "glfw", "wgpu.gui", "wgpu.utils.imgui"}
+# Imported by another name than they are installed by.
+DISTRIBUTIONS = {"PIL": "pillow"}
+FORBIDDEN = {
+    "wgsl": {"assets", "compute", "atlas_viewer", *WINDOWING},
+    "assets": {"wgsl", "compute", "atlas_viewer", *WINDOWING},
+    "compute": {"atlas_viewer", *WINDOWING},
+    "atlas_viewer": {"wgsl", "tests"},
+}
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imported(source: str, package: str) -> set[str]:
+    """Absolute dotted names that the module's import statements, and imports by a literal name, ask for.
+
+    package: the dotted package that the module lies in, for relative imports.
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parts, *([node.module] if node.module else [])])
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in ("import_module", "__import__", "files") and isinstance(node.args[0].value, str):
+                names.add(node.args[0].value)
+    return names
+
+
+def breaches(names: set[str], forbidden: set[str]) -> set[str]:
+    return {name for name in names if any(name == f or name.startswith(f + ".") for f in forbidden)}
+
+
+def dotted_package(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).parent.parts)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(package: str) -> None:
+    files = sources(package)
+    assert files, f"no sources in {package}/"
+    for path in files:
+        wrong = breaches(imported(path.read_text("utf-8"), dotted_package(path)), FORBIDDEN[package])
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+@pytest.mark.parametrize(
+    ("package", "source"),
+    [
+        ("compute", "import pygfx as gfx"),
+        ("compute", "def f():\n    from wgpu.utils.imgui import ImguiRenderer"),
+        ("compute", "from wgpu.utils import imgui"),
+        ("compute", "import importlib\nimportlib.import_module('glfw')"),
+        ("compute", "from atlas_viewer.output import atomic_write"),
+        ("wgsl", "from compute import errors"),
+        ("assets", "import compute"),
+        ("atlas_viewer", "import wgsl"),
+    ],
+)
+def test_a_wrong_import_is_found(package: str, source: str) -> None:
+    assert breaches(imported(source, package), FORBIDDEN[package])
+
+
+def test_relative_imports_are_resolved() -> None:
+    assert imported("from ..state import Use", "atlas_viewer.panels") == {
+        "atlas_viewer.state",
+        "atlas_viewer.state.Use",
+    }
+    assert imported("from . import theme", "atlas_viewer") == {"atlas_viewer", "atlas_viewer.theme"}
+
+
+def test_compute_runs_without_the_window_libraries() -> None:
+    names = ["compute." + path.stem for path in sources("compute") if path.stem != "__init__"]
+    code = (
+        f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+        "print(*(sorted({'pygfx', 'imgui_bundle', 'glfw', 'atlas_viewer'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
+
+
+def test_the_viewer_builds_no_compute_pipeline() -> None:
+    for path in sources("atlas_viewer"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "value", "")
+            assert not (isinstance(name, str) and name.startswith("create_compute_pipeline")), f"{path}:{node.lineno}"
+
+
+def third_party(packages: tuple[str, ...]) -> set[str]:
+    """Distribution names of what the sources import, standard library and our own modules left out."""
+    found: set[str] = set()
+    for path in (path for package in packages for path in sources(package)):
+        found |= {name.split(".")[0] for name in imported(path.read_text("utf-8"), dotted_package(path))}
+    own = {*PACKAGES, "tests", *(path.stem for path in sources("tests"))}
+    return {normal(DISTRIBUTIONS.get(name, name)) for name in found - own - set(sys.stdlib_module_names)}
+
+
+def declared(lines: list[str]) -> set[str]:
+    return {normal(re.split(r"[<>=!~\[; ]", line)[0]) for line in lines}
+
+
+def test_declared_dependencies_are_those_imported() -> None:
+    assert third_party(PACKAGES) == declared(PROJECT["dependencies"])
+
+
+def test_what_the_tests_import_is_declared() -> None:
+    assert third_party(("tests",)) <= declared(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"])
+
+
+def test_every_dependency_is_pinned_without_an_address() -> None:
+    pins = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", line) for line in pins), pins
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
+    assert declared(wanted) <= declared(pins)
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,298 @@
+"""Panels as functions of the state: imgui runs without a GPU, a mouse and a keyboard are made of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fake_generation import fake_step
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer import panels, theme
+from atlas_viewer.panels.output import flow
+from atlas_viewer.panels.widgets import elided, quoted
+from atlas_viewer.state import Generate, ModelSummary, Run, State, Stop, Use, UseCandidate, end_of_text_rank
+from compute.generator import Candidate, StepRecord
+from compute.options import GenerateOptions
+
+MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter with a rather long name", 12 << 20)
+
+
+_WIDGETS = ("button", "small_button", "invisible_button", "selectable", "input_text_multiline", "slider_float")
+
+
+class Screen:
+    """The panels on a window of 1280 x 720, with a note of where each widget is and of every text drawn."""
+
+    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.state = state
+        self.places: dict[str, ImVec2] = {}
+        self.texts: list[str] = []
+        self.io = imgui.get_io()
+        for name in _WIDGETS:
+            self._watch(monkeypatch, name)
+        for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
+            self._listen(monkeypatch, name, position)
+        self.frame(4)
+
+    def _watch(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        original = getattr(imgui, name)
+
+        def watched(label: str, *rest: object) -> object:
+            result = original(label, *rest)
+            low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+            self.places[label] = ImVec2((low.x + high.x) / 2, (low.y + high.y) / 2)
+            return result
+
+        monkeypatch.setattr(imgui, name, watched)
+
+    def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
+        original = getattr(imgui, name)
+
+        def heard(*values: object) -> None:
+            self.texts.append(str(values[position]))
+            original(*values)
+
+        monkeypatch.setattr(imgui, name, heard)
+
+    def frame(self, count: int = 1) -> None:
+        for _ in range(count):
+            self.texts.clear()
+            self.io.delta_time = 0.2
+            imgui.new_frame()
+            panels.draw_all(self.state)
+            imgui.render()
+
+    def point(self, place: ImVec2) -> None:
+        self.io.add_mouse_pos_event(place.x, place.y)
+        self.frame(2)
+
+    def click(self, label: str) -> None:
+        self.point(self.places[label])
+        for down in (True, False):
+            self.io.add_mouse_button_event(0, down)
+            self.frame()
+
+    def shows(self, part: str) -> bool:
+        return any(part in text for text in self.texts)
+
+
+@pytest.fixture
+def context() -> Iterator[None]:
+    made = imgui.create_context()
+    imgui.set_current_context(made)
+    io = imgui.get_io()
+    io.display_size = ImVec2(1280, 720)
+    io.set_ini_filename("")
+    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+    io.config_flags |= imgui.ConfigFlags_.docking_enable
+    theme.apply()
+    yield
+    imgui.destroy_context(made)
+
+
+@pytest.fixture
+def state() -> State:
+    options = GenerateOptions(max_new_tokens=16, temperature=0.8)
+    run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(5)])
+    run.continuation = "".join(step.text for step in run.steps)
+    return State("Once upon a", options, model=MODEL, run=run)
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(state, monkeypatch)
+
+
+def test_generate_and_stop_leave_requests(screen: Screen, state: State) -> None:
+    screen.click("Generate")
+    assert list(state.requests) == [Generate("Once upon a", state.options)]
+    state.requests.clear()
+    screen.click("Stop")
+    assert list(state.requests) == [Stop()]
+
+
+def test_generate_waits_for_the_model_and_stop_for_a_run(screen: Screen, state: State) -> None:
+    state.model, state.run = None, None
+    screen.click("Generate")
+    screen.click("Stop")
+    assert not state.requests
+
+
+def test_enter_in_the_prompt_generates_what_was_typed(screen: Screen, state: State) -> None:
+    screen.click("##prompt")
+    screen.io.add_key_event(imgui.Key.end, True)
+    screen.frame()
+    screen.io.add_key_event(imgui.Key.end, False)
+    screen.io.add_input_characters_utf8(" héro")
+    screen.frame(3)
+    screen.io.add_key_event(imgui.Key.enter, True)
+    screen.frame()
+    screen.io.add_key_event(imgui.Key.enter, False)
+    screen.frame()
+    assert list(state.requests) == [Generate("Once upon a héro", state.options)]
+
+
+def test_quick_buttons_set_the_next_run_only(screen: Screen, state: State) -> None:
+    before = state.run.options if state.run else None
+    screen.click("64##new")
+    screen.click("512##window")
+    assert (state.options.max_new_tokens, state.options.context) == (64, 512)
+    assert state.run is not None
+    assert state.run.options is before
+
+
+def test_temperature_moves_in_steps_of_a_twentieth(screen: Screen, state: State) -> None:
+    place = screen.places["##temperature"]
+    for x in range(-60, 61, 7):
+        screen.point(ImVec2(place.x + x, place.y))
+        screen.io.add_mouse_button_event(0, True)
+        screen.frame()
+        screen.io.add_mouse_button_event(0, False)
+        screen.frame()
+        temperature = state.options.temperature
+        assert 0 <= temperature <= 2
+        assert temperature * 20 == pytest.approx(round(temperature * 20))
+    assert state.options.temperature > 1.5
+
+
+def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
+    screen.click("New##seed")
+    assert state.options.seed != 0
+    state.options.checked(512, 50257)
+
+
+def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state: State) -> None:
+    assert state.step is not None
+    assert state.step.index == 4  # the newest until one is chosen
+    screen.click("chip1")
+    assert state.chosen == 1
+    screen.frame(3)
+    assert screen.shows("token 1000")
+    screen.click("use")
+    assert list(state.requests) == [Use(1)]
+    screen.click("follow")
+    assert state.chosen is None
+
+
+def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
+    screen.point(screen.places["chip2"])
+    screen.frame(8)
+    assert screen.shows("token 2000\nraw logit 9.5000\nprobability 50.000 %")
+
+
+def test_a_candidate_asks_for_prefix_and_itself(screen: Screen, state: State) -> None:
+    screen.click("4003##4003")
+    assert list(state.requests) == [UseCandidate(4, 4003)]
+
+
+def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:
+    for heading in ("token id", "raw logit", "scaled delta", "probability", "model probability", "text"):
+        assert screen.shows(heading)
+    assert state.step is not None
+    for candidate in state.step.top:
+        assert screen.shows(f"{candidate.logit:.4f}")
+        assert screen.shows(f"{candidate.scaled_delta:.4f}")
+        assert screen.shows(f"{100 * candidate.probability:.3f} %")
+        assert screen.shows(f"{100 * candidate.model_probability:.3f} %")
+        assert screen.shows(quoted(candidate.text))
+    assert screen.shows("forward 12.5 ms")
+    assert screen.shows("positions 0 to 11")
+
+
+def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
+    facts = ("8 layers, 6 heads, 192 ch.", "13,306,944", "fake, bf16", "5 of 16 tokens", "stochastic, T 0.80, seed 0")
+    for fact in facts:
+        assert screen.shows(fact), fact
+    assert not screen.shows("Text end")
+    step = fake_step(5)
+    ending = Candidate(50256, "<|endoftext|>", 1.0, 0.0, 0.1, 0.0421)
+    state.run.steps = [StepRecord(**{**vars(step), "top": (step.top[0], ending)})]  # type: ignore[union-attr]
+    screen.frame()
+    assert screen.shows("Text end")
+    assert screen.shows("rank 2, 4.21 %")
+    assert end_of_text_rank(step) is None
+
+
+def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
+    assert not screen.shows("went wrong")
+    state.messages.append("something went wrong: try again")
+    screen.frame(3)
+    assert screen.shows("something went wrong: try again")
+    screen.click("Dismiss")
+    assert not state.messages
+
+
+def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: State) -> None:
+    place = screen.places["picture"]
+    screen.point(place)
+    screen.io.add_mouse_wheel_event(0, 10)
+    screen.frame()
+    assert state.camera.zoom == pytest.approx(4)
+    x, y = state.camera.center
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    screen.io.add_mouse_pos_event(place.x - 40, place.y - 20)
+    screen.frame()
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert state.camera.center[0] > x
+    assert state.camera.center[1] > y
+    screen.frame(5)
+    screen.io.delta_time = 0.01
+    for down in (True, False, True, False):
+        screen.io.add_mouse_button_event(0, down)
+        screen.io.delta_time = 0.01
+        imgui.new_frame()
+        panels.draw_all(state)
+        imgui.render()
+    assert state.camera.zoom == 1
+
+
+def test_the_picture_is_asked_for_in_the_atlas_proportions(screen: Screen, state: State) -> None:
+    asked: list[tuple[int, int]] = []
+    state.picture = lambda width, height: asked.append((width, height))
+    screen.frame()
+    width, height = asked[0]
+    assert width > 500
+    assert height == round(width * 9 / 16)
+
+
+def test_a_larger_window_gives_the_atlas_more_room(
+    context: None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    state.picture = lambda width, height: widths.append(width)
+    screen = Screen(state, monkeypatch)
+    for size in ((200, 150), (1280, 720), (2560, 1440)):
+        screen.io.display_size = ImVec2(*size)
+        screen.frame(3)
+        widths.append(0)
+    narrow, usual, wide = (widths[end - 1] for end in [i for i, width in enumerate(widths) if width == 0])
+    assert narrow < usual < wide
+
+
+def test_flow_wraps_every_character_once(context: None) -> None:
+    imgui.get_io().delta_time = 0.1
+    imgui.new_frame()
+    prompt, continuation = "Once upon\na time ", "there" + "x" * 200 + "  was a fox\n\nend"
+    pieces = flow(prompt, continuation, 180, 15.0)
+    imgui.render()
+    assert "".join(piece.text for piece in pieces if not piece.bright) == prompt.replace("\n", "")
+    assert "".join(piece.text for piece in pieces if piece.bright) == continuation.replace("\n", "")
+    assert pieces[-1].line >= 8
+    assert all(piece.x < 180 for piece in pieces)
+
+
+def test_quoted_is_one_line() -> None:
+    assert quoted(' a"\n\tb') == '" a\\"\\n\\tb"'
+
+
+def test_elided_fits(context: None) -> None:
+    imgui.get_io().delta_time = 0.1
+    imgui.new_frame()
+    short = elided("a rather long line of text", 80)
+    assert short.endswith("...")
+    assert imgui.calc_text_size(short).x <= 80
+    assert elided("short", 200) == "short"
+    imgui.render()

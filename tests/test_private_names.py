@@ -1,0 +1,88 @@
+"""Private names of wgpu are touched in one file, those of pygfx in one: what breaks at an update is found there."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED = {"compute": "compute/native.py", "atlas_viewer": "atlas_viewer/scene_texture.py"}
+FOREIGN = {"wgpu", "pygfx", "rendercanvas", "glfw", "imgui_bundle", "pylinalg"}
+# Documented names that only look private.
+PUBLIC = {"_replace", "_asdict", "_fields", "_make"}
+
+
+def is_private(name: object) -> bool:
+    return isinstance(name, str) and name.startswith("_") and not name.startswith("__") and name not in PUBLIC | {"_"}
+
+
+def defined(trees: list[ast.Module]) -> set[str]:
+    """Private names that our own sources define: functions, classes, variables, fields and attributes of self."""
+    names: set[str] = set()
+    for node in (n for tree in trees for n in ast.walk(tree)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and is_self(node.value):
+            names.add(node.attr)
+    return names
+
+
+def is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def foreign_private_names(tree: ast.Module, own: set[str]) -> list[str]:
+    """Where a module reaches for a private name that none of our sources defines, as `line: name`."""
+    found = []
+    for node in ast.walk(tree):
+        names: list[object] = []
+        if isinstance(node, ast.Attribute) and node.attr not in own:
+            names = [node.attr]
+        elif isinstance(node, ast.Import):
+            names = [part for a in node.names if a.name.split(".")[0] in FOREIGN for part in a.name.split(".")]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in FOREIGN:
+            names = [*node.module.split("."), *(alias.name for alias in node.names)]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in (
+            "getattr",
+            "setattr",
+            "hasattr",
+            "delattr",
+        ):
+            names = [a.value for a in node.args[1:2] if isinstance(a, ast.Constant) and a.value not in own]
+        found += [f"{node.lineno}: {name}" for name in names if is_private(name)]
+    return found
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_private_names_of_others_stay_in_one_file(package: str) -> None:
+    trees = {
+        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in (ROOT / package).rglob("*.py")
+    }
+    own = defined(list(trees.values()))
+    users = {path: names for path, tree in trees.items() if (names := foreign_private_names(tree, own))}
+    assert users.pop(ALLOWED[package], None), f"{ALLOWED[package]} is named here but touches no private name"
+    assert users == {}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "texture._wgpu_object = native",
+        "from wgpu.backends.wgpu_native import _ffi",
+        "from wgpu.backends.wgpu_native._api import libf",
+        "import pygfx.renderers._base as base",
+        "getattr(device, '_internal')",
+        "self.device._internal",
+    ],
+)
+def test_a_private_name_of_others_is_found(source: str) -> None:
+    assert foreign_private_names(ast.parse(source), own={"_device"})
+
+
+@pytest.mark.parametrize("source", ["self._device = 1", "other._device", "__version__", "record._replace(a=1)"])
+def test_own_names_are_left_alone(source: str) -> None:
+    assert foreign_private_names(ast.parse(source), own={"_device"}) == []

@@ -1,0 +1,164 @@
+"""The real window on a virtual display, driven with a mouse and a keyboard as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ARTIFACTS = ROOT / "out" / "test-artifacts"
+TOOLS = ("Xvfb", "xdotool", "import")
+PATIENCE = 60.0
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or any(shutil.which(tool) is None for tool in TOOLS),
+    reason=f"needs Linux with {', '.join(TOOLS)} (./dev test installs them)",
+)
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
+        pass_fds=[write],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        number = pipe.readline().strip()
+    assert number, "Xvfb did not start"
+    yield f":{number}"
+    server.terminate()
+    server.wait()
+
+
+class Window:
+    """The program in a process of its own, and what it told last."""
+
+    def __init__(self, display: str, tokens: int, log: Path) -> None:
+        self._environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)}
+        self._environment.pop("WAYLAND_DISPLAY", None)
+        self._told, self._errors = log.with_suffix(".out"), log.with_suffix(".err")
+        with self._told.open("w") as out, self._errors.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("window_driver.py")), str(tokens)],
+                env=self._environment,
+                stdout=out,
+                stderr=err,
+            )
+
+    def reports(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._told.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+    def wait(self, what: str, check: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            told = self.reports()[-1:]
+            if told and check(told[0]):
+                return told[0]
+            assert self.process.poll() is None, f"the window closed: {self._errors.read_text()}"
+            time.sleep(0.1)
+        raise AssertionError(f"{what}: not within {PATIENCE:.0f} s; last {self.reports()[-1:]}")
+
+    def tool(self, *arguments: str) -> None:
+        subprocess.run(arguments, env=self._environment, check=True, timeout=30)
+
+    def point(self, label: str) -> None:
+        # A widget's place counts once it is the same in two frames.
+        x, y = self.reports()[-1]["places"][label]
+        self.tool("xdotool", "mousemove", str(round(x)), str(round(y)))
+        time.sleep(0.2)
+
+    def click(self, label: str) -> None:
+        self.point(label)
+        self.tool("xdotool", "click", "1")
+        time.sleep(0.2)
+
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+
+def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
+    window = Window(display, 64, tmp_path / "window")
+    try:
+        first = window.wait("the first run writes", lambda told: told["steps"] >= 3)
+        assert first["run"] == "Once upon a time, there was a"
+        assert window.reports()[0]["loading"], "the first frame must say that the model is loading"
+
+        window.click("##prompt")
+        window.tool("xdotool", "key", "ctrl+a")
+        window.tool("xdotool", "type", "--delay", "40", "The dog was")
+        window.wait("the prompt is typed", lambda told: told["prompt"] == "The dog was")
+        window.click("Generate")
+        told = window.wait("the new run writes", lambda told: told["run"] == "The dog was" and told["steps"] >= 5)
+        assert {f"chip{index}" for index in range(5)} <= set(told["places"])
+
+        window.point("picture")
+        for _ in range(5):
+            window.tool("xdotool", "click", "4")
+        window.wait("five notches zoom twofold", lambda told: abs(told["zoom"] - 2) < 1e-3)
+
+        window.wait("the run ends", lambda told: told["done"])
+        window.click("chip60")
+        window.wait("a click on a chip chooses it", lambda told: told["chosen"] == 60)
+        window.click("use")
+        told = window.wait("use copies the text", lambda told: told["prompt"] != "The dog was")
+        assert told["prompt"].startswith("The dog was")
+        assert told["messages"] == []
+
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        picture = ARTIFACTS / "window.png"
+        picture.unlink(missing_ok=True)
+        window.tool("import", "-window", "root", str(picture))
+        assert picture.stat().st_size > 50_000, "the screenshot shows next to nothing"
+
+        # Idle, nothing is drawn: the mouse rests, so the reports end.
+        time.sleep(1.5)
+        count = len(window.reports())
+        time.sleep(1.0)
+        assert len(window.reports()) == count
+
+        busy = [told["frame_ms"] for told in window.reports() if told["steps"] > 3 and not told["done"]]
+        median = statistics.median(busy)
+        (ARTIFACTS / "window.json").write_text(json.dumps({"median_frame_ms": median, "frames": len(busy)}) + "\n")
+        # 33 ms is the aim on an idle machine; tests share theirs with other tests.
+        assert median < 100
+    finally:
+        window.process.send_signal(signal.SIGINT)
+        status = window.process.wait(30)
+    assert status == 0, window.errors()
+    assert "Traceback" not in window.errors()
+
+
+@pytest.mark.parametrize("name", ["", ":987"])
+def test_no_display_is_told_in_one_line(name: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    if name:
+        environment["DISPLAY"] = name
+    code = (
+        "from atlas_viewer.canvas import open_window\n"
+        "from compute.errors import DisplayError\n"
+        "try:\n    open_window('t', (100, 100), vsync=False)\n"
+        "except DisplayError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert "DISPLAY" in lines[0]
+    assert "render" in lines[0]
+    if name:
+        assert name in lines[0]

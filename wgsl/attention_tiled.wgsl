@@ -1,0 +1,103 @@
+// Attention of many rows: a workgroup takes QUERIES rows of one head and walks over the keys in tiles held in shared
+// memory, with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
+{% import "common/kv_cache.wgsl" as kv %}
+{% include "common/state.wgsl" %}
+const CHANNELS = {{ channels }}u;
+const CHANNEL_QUADS = {{ channels // 4 }}u;
+const HEAD_QUADS = {{ head_size // 4 }}u;
+const WINDOW = {{ window }}u;
+const SCALE = {{ scale }};
+const QUERIES = 16u;
+const KEYS = 32u;
+const THREADS = 128u;
+const MATES = THREADS / QUERIES; // threads that share a query
+struct Params {
+    sink: u32, // offset of the result in the sink, in elements
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
+{{ kv.reader("buffer", 3) }}
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+{% if trace %}
+@group(0) @binding(5) var<storage, read_write> sink: array<f32>;
+{% endif %}
+
+var<workgroup> q: array<vec4f, QUERIES * HEAD_QUADS>;
+var<workgroup> k: array<vec4f, KEYS * HEAD_QUADS>;
+var<workgroup> v: array<vec4f, KEYS * HEAD_QUADS>;
+var<workgroup> scores: array<f32, QUERIES * KEYS>;
+
+@compute @workgroup_size(128)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let head = group.x;
+    let r0 = group.y * QUERIES;
+    if (r0 >= state.rows) { return; }
+    let query = thread / MATES;
+    let mate = thread % MATES;
+    let r = r0 + query;
+    let row = state.first_row + r;
+    for (var i = thread; i < QUERIES * HEAD_QUADS; i += THREADS) {
+        // Rows past the chunk's end are computed like the rest and not stored.
+        let source = min(r0 + i / HEAD_QUADS, state.rows - 1u);
+        q[i] = qkv[source * 3u * CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS] * SCALE;
+    }
+{% set mine = (head_size // 4 + 7) // 8 %}
+{% for i in range(mine) %}
+    var sum{{ i }} = vec4f(0.0);
+{% endfor %}
+    var highest = -3.4e38;
+    var total = 0.0;
+    let last_row = state.first_row + min(r0 + QUERIES, state.rows) - 1u;
+    for (var first = 0u; first <= last_row; first += KEYS) {
+        workgroupBarrier();
+        for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
+            // Neighbouring threads on neighbouring keys: keys lie that way in the cache.
+            let t = min(first + i % KEYS, WINDOW - 1u);
+            k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, head * HEAD_QUADS + i / KEYS);
+            let u = min(first + i / HEAD_QUADS, WINDOW - 1u);
+            v[i] = cached(u, CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS);
+        }
+        workgroupBarrier();
+        // Keys of this tile that the row may see. What lies behind them in the cache may be stale, even not a number.
+        let seen = min(KEYS, max(row + 1u, first) - first);
+        for (var j = mate; j < seen; j += MATES) {
+            var score = 0.0;
+            for (var quad = 0u; quad < HEAD_QUADS; quad++) {
+                score += dot(q[query * HEAD_QUADS + quad], k[j * HEAD_QUADS + quad]);
+            }
+            scores[query * KEYS + j] = score;
+        }
+        workgroupBarrier();
+        var tile_highest = highest;
+        for (var j = 0u; j < seen; j++) { tile_highest = max(tile_highest, scores[query * KEYS + j]); }
+        let shrink = exp(highest - tile_highest);
+        highest = tile_highest;
+        total *= shrink;
+{% for i in range(mine) %}
+        sum{{ i }} *= shrink;
+{% endfor %}
+        for (var j = 0u; j < seen; j++) {
+            let e = exp(scores[query * KEYS + j] - highest);
+            total += e;
+{% for i in range(mine) %}
+            sum{{ i }} += e * v[j * HEAD_QUADS + min(mate + {{ i }}u * MATES, HEAD_QUADS - 1u)];
+{% endfor %}
+        }
+    }
+    if (r < state.rows) {
+{% for i in range(mine) %}
+        store(r, row, head, mate + {{ i }}u * MATES, sum{{ i }} / total);
+{% endfor %}
+    }
+}
+
+fn store(r: u32, row: u32, head: u32, quad: u32, value: vec4f) {
+    if (quad >= HEAD_QUADS) { return; }
+    let at = head * HEAD_QUADS + quad;
+    y[r * CHANNEL_QUADS + at] = value;
+{% if trace %}
+    let kept = params.sink + row * CHANNELS + at * 4u;
+    for (var i = 0u; i < 4u; i++) { sink[kept + i] = value[i]; }
+{% endif %}
+}

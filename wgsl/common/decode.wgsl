@@ -1,0 +1,185 @@
+{# Pieces of the fused decode kernels: one row of activations times a matrix [out, in], a team of LANES threads a few
+   rows of the matrix. Weights are loaded to registers before anything else, so that the prologue (layer norm, merging
+   attention) runs while they travel.
+   Values: inputs; dtype; lanes: size of a team; subgroups: teams are subgroups of exactly that size; each: rows of the
+   matrix a team computes; threads: of a workgroup. #}
+{% macro declare(inputs, dtype, lanes, subgroups, each, threads, binding) %}
+{% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
+{% set packs = inputs // packed %}
+const INPUTS = {{ inputs }}u;
+const QUADS = {{ inputs // 4 }}u;
+const THREADS = {{ threads }}u;
+const LANES = {{ lanes }}u;
+const TEAMS = THREADS / LANES;
+const EACH = {{ each }}u;
+const PACKS = {{ packs }}u; // loads a row of the matrix
+{% if dtype == "f32" %}
+alias Pack = vec4f;
+{% elif packed == 8 %}
+alias Pack = vec4u;
+{% else %}
+alias Pack = vec2u;
+{% endif %}
+@group(0) @binding({{ binding }}) var<storage, read> weight: array<Pack>;
+{% if dtype == "bf16" %}
+fn unpack_low(words: vec2u) -> vec4f {
+    let low = bitcast<vec2f>(words << vec2u(16u));
+    let high = bitcast<vec2f>(words & vec2u(0xffff0000u));
+    return vec4f(low.x, high.x, low.y, high.y);
+}
+{% elif dtype == "f16" %}
+fn unpack_low(words: vec2u) -> vec4f {
+    return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+}
+{% endif %}
+var<workgroup> x: array<vec4f, QUADS>;
+fn pack_dot(pack: Pack, index: u32) -> f32 {
+{% if dtype == "f32" %}
+    return dot(pack, x[index]);
+{% elif packed == 8 %}
+    return dot(unpack_low(pack.xy), x[index * 2u]) + dot(unpack_low(pack.zw), x[index * 2u + 1u]);
+{% else %}
+    return dot(unpack_low(pack), x[index]);
+{% endif %}
+}
+{% if subgroups %}
+var<workgroup> team_sums: array<f32, TEAMS>;
+fn team_sum(value: f32, thread: u32) -> f32 { return subgroupAdd(value); }
+// Sum over the workgroup, for every thread.
+fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
+    let mine = subgroupAdd(value);
+    if (lane == 0u) { team_sums[team] = mine; }
+    workgroupBarrier();
+    var total = 0.0;
+    for (var i = 0u; i < TEAMS; i++) { total += team_sums[i]; }
+    workgroupBarrier();
+    return total;
+}
+{% else %}
+var<workgroup> shared_sums: array<f32, THREADS>;
+// Sum over the team, for its lane 0. Every thread of the workgroup must call it.
+fn team_sum(value: f32, thread: u32) -> f32 {
+    shared_sums[thread] = value;
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread % LANES < half) { shared_sums[thread] += shared_sums[thread + half]; }
+    }
+    workgroupBarrier();
+    let total = shared_sums[thread];
+    workgroupBarrier();
+    return total;
+}
+fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
+    shared_sums[thread] = value;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { shared_sums[thread] += shared_sums[thread + half]; }
+    }
+    workgroupBarrier();
+    let total = shared_sums[0];
+    workgroupBarrier();
+    return total;
+}
+{% endif %}
+{% endmacro %}
+
+{% macro entry(subgroups, threads) %}
+@compute @workgroup_size({{ threads }})
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) thread: u32,
+{% if subgroups %}
+    @builtin(subgroup_id) team: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+{% endif %}
+) {
+{% if not subgroups %}
+    let team = thread / LANES;
+    let lane = thread % LANES;
+{% endif %}
+{% endmacro %}
+
+{# Registers w{r}_{s}: pack s of this lane of row `first + r`; rows past the end are read at the last row, unused. #}
+{% macro fetch(inputs, dtype, lanes, each, first, outs) %}
+{% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
+{% set packs = inputs // packed %}
+{% set steps = (packs + lanes - 1) // lanes %}
+{% for r in range(each) %}
+    let at{{ r }} = min({{ first }} + {{ r }}u, {{ outs }} - 1u) * PACKS;
+{% for s in range(steps) %}
+{% if (s + 1) * lanes <= packs %}
+    let w{{ r }}_{{ s }} = weight[at{{ r }} + lane + {{ s * lanes }}u];
+{% else %}
+    let w{{ r }}_{{ s }} = weight[at{{ r }} + min(lane + {{ s * lanes }}u, PACKS - 1u)];
+{% endif %}
+{% endfor %}
+{% endfor %}
+{% endmacro %}
+
+{# After x is complete: y{r}, the product of row `first + r`, in lane 0 of the team at least. #}
+{% macro product(inputs, dtype, lanes, each) %}
+{% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
+{% set packs = inputs // packed %}
+{% set steps = (packs + lanes - 1) // lanes %}
+{% for r in range(each) %}
+    var part{{ r }} = 0.0;
+{% endfor %}
+{% for s in range(steps) %}
+{% if (s + 1) * lanes <= packs %}
+{% for r in range(each) %}
+    part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
+{% endfor %}
+{% else %}
+    if (lane + {{ s * lanes }}u < PACKS) {
+{% for r in range(each) %}
+        part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
+{% endfor %}
+    }
+{% endif %}
+{% endfor %}
+{% for r in range(each) %}
+    let y{{ r }} = team_sum(part{{ r }}, thread);
+{% endfor %}
+{% endmacro %}
+
+{# Fills x with the layer norm of `resid`; workgroup 0 keeps it when traced. #}
+{% macro norm(inputs, threads, trace) %}
+{% set quads = inputs // 4 %}
+{% set steps = (quads + threads - 1) // threads %}
+    var sum = 0.0;
+{% for s in range(steps) %}
+    var v{{ s }} = vec4f(0.0);
+    if (thread + {{ s * threads }}u < QUADS) {
+        v{{ s }} = resid[thread + {{ s * threads }}u];
+        sum += dot(v{{ s }}, vec4f(1.0));
+    }
+{% endfor %}
+    let mean = group_sum(sum, thread, team, lane) / f32(INPUTS);
+    var squares = 0.0;
+{% for s in range(steps) %}
+    if (thread + {{ s * threads }}u < QUADS) {
+        let d = v{{ s }} - vec4f(mean);
+        squares += dot(d, d);
+    }
+{% endfor %}
+    let variance = group_sum(squares, thread, team, lane) / f32(INPUTS);
+    let inverse = 1.0 / sqrt(variance + 1e-5);
+{% for s in range(steps) %}
+    if (thread + {{ s * threads }}u < QUADS) {
+        let quad = thread + {{ s * threads }}u;
+        let value = (v{{ s }} - vec4f(mean)) * inverse * scale[quad] + shift[quad];
+        x[quad] = value;
+{% if trace %}
+        if (group.x == 0u) { keep4(params.sink_norm + row * INPUTS + quad * 4u, value); }
+{% endif %}
+    }
+{% endfor %}
+    workgroupBarrier();
+{% endmacro %}
+
+{% macro sink(binding) %}
+@group(0) @binding({{ binding }}) var<storage, read_write> sink: array<f32>;
+fn keep4(at: u32, value: vec4f) {
+    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+}
+{% endmacro %}

@@ -1,0 +1,42 @@
+// One token: final layer norm (unless it is done already) and logits, `ROUNDS * TEAMS * EACH` of them a workgroup.
+{% import "common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+const ROUNDS = {{ rounds }}u;
+struct Params {
+    sink_norm: u32, // offset of ln_f in the sink, in elements
+    first_out: u32, // token that row 0 of this piece of wte is
+    outs: u32,      // rows of this piece
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> resid: array<vec4f>;
+{% if normed %}
+@group(0) @binding(3) var<storage, read> scale: array<vec4f>;
+@group(0) @binding(4) var<storage, read> shift: array<vec4f>;
+{% endif %}
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+@group(0) @binding(6) var<storage, read_write> logits: array<f32>;
+{% if trace %}
+{{ d.sink(7) }}
+{% endif %}
+
+{{ d.entry(subgroups, threads) }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+{% if normed %}
+{{ d.norm(inputs, threads, trace) }}
+{% else %}
+    for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = resid[quad]; }
+    workgroupBarrier();
+{% endif %}
+    for (var turn = 0u; turn < ROUNDS; turn++) {
+        let first = ((group.x * ROUNDS + turn) * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "params.outs") }}
+{{ d.product(inputs, dtype, lanes, each) }}
+        if (lane == 0u) {
+{% for r in range(each) %}
+            if (first + {{ r }}u < params.outs) { logits[params.first_out + first + {{ r }}u] = y{{ r }}; }
+{% endfor %}
+        }
+    }
+}

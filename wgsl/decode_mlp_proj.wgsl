@@ -1,0 +1,42 @@
+// One token: the narrowing matrix of the MLP, added to the residual stream.
+{% import "common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+const OUTPUTS = {{ inputs // 4 }}u;
+struct Params {
+    sink_out: u32,   // offset of the projection in the sink, in elements
+    sink_resid: u32, // of the residual stream after it
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> hidden: array<vec4f>;
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 3) }}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> resid: array<f32>;
+{% if trace %}
+{{ d.sink(6) }}
+{% endif %}
+
+fn store(out: u32, product: f32, row: u32) {
+    let value = product + bias[out];
+    let after = resid[out] + value;
+    resid[out] = after;
+{% if trace %}
+    sink[params.sink_out + row * OUTPUTS + out] = value;
+    sink[params.sink_resid + row * OUTPUTS + out] = after;
+{% endif %}
+}
+
+{{ d.entry(subgroups, threads) }}
+    let first = (group.x * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+    for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = hidden[quad]; }
+    workgroupBarrier();
+{{ d.product(inputs, dtype, lanes, each) }}
+    if (lane == 0u) {
+{% for r in range(each) %}
+        if (first + {{ r }}u < OUTPUTS) { store(first + {{ r }}u, y{{ r }}, row); }
+{% endfor %}
+    }
+}
