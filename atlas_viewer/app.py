@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import wgpu
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
 from compute.checkpoint import WeightSource
@@ -36,6 +36,10 @@ _EVENTS = (
     "key_up",
     "char",
 )
+# imgui settles the places and sizes of docked panels over a few frames.
+_SETTLE = 3
+# The load begins when so many frames have been drawn: the first is on screen when the second begins.
+_LOADING_FRAMES = 2
 # Drawn on after the last event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
 _AWAKE = 0.4
 
@@ -114,6 +118,14 @@ class Viewer:
             self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
         self._report()
 
+    def _settle(self) -> None:
+        """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
+        imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
+        for _ in range(_SETTLE):
+            imgui.new_frame()
+            panels.draw_all(self.state)
+            imgui.render()
+
     # -- one frame
 
     def frame(self) -> None:
@@ -132,8 +144,10 @@ class Viewer:
         self._pace.frame(interval, self.state.busy)
         self.state.frame_ms = 1e3 * self._pace.frame_s
         self.state.fps = 1 / self._pace.frame_s if self._pace.frame_s else 0.0
+        if not self._frames:
+            self._settle()
         self._frames += 1
-        if self.bench is None and self._frames > 2:
+        if self.bench is None and self._frames > _LOADING_FRAMES:
             self._start()
         self._answer()
         self._advance(now)

@@ -20,8 +20,7 @@ class Pace:
         """software: the adapter runs on the host processor, where 30 frames a second are the aim and not 60."""
         self.target = 0.030 if software else 0.0165
         self.budget = 0.010 if software else 0.008
-        # Painting and showing the atlas costs a software adapter as much as the panels do.
-        self.atlas_interval = 0.1 if software else 0.0
+        self._software = software
         self._most = _MOST if software else 0.012
         self._frame = 0.0
 
@@ -29,6 +28,17 @@ class Pace:
     def frame_s(self) -> float:
         """Seconds from frame to frame, smoothed; 0 when unknown."""
         return self._frame
+
+    @property
+    def atlas_interval(self) -> float:
+        """Seconds at least between two pictures of the atlas while a run writes.
+
+        Painting and showing it costs a software adapter as much as the panels do; it makes room when frames are late.
+        """
+        if not self._software:
+            return 0.0
+        late = self.budget <= _LEAST and self._frame > self.target
+        return 0.25 if late else 0.1
 
     def frame(self, interval: float, generating: bool) -> None:
         """Tell how long the last frame took, in seconds from its start to the next one's start."""

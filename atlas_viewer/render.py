@@ -23,8 +23,8 @@ from .state import State
 from .workbench import Workbench
 
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
-# imgui settles the sizes of docked panels and tables over a few frames.
-_SETTLE = 4
+# Tables and scrolled regions take their final sizes over a few frames.
+_FRAMES = 3
 
 
 def render(
@@ -80,7 +80,7 @@ def window_pixels(
     state = State(prompt, generation.options, camera=camera, live=False)
     viewer = Viewer(canvas, shared_device(), state, lambda: bench)
     viewer.show(bench, generation, prompt)
-    for _ in range(_SETTLE):
+    for _ in range(_FRAMES):
         image = canvas.draw()
         if viewer.failure is not None:
             raise viewer.failure

@@ -40,7 +40,7 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def layer_parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names (without `h.N.`) and shapes of a block's parameters in the order of an llm.c file; matrices are [out, in]."""
+    """Names (without `h.N.`) and shapes of a block's parameters, as in llm.c files; matrices are [out, in]."""
     c = config.channels
     return {
         "ln_1.weight": (c,),

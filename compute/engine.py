@@ -11,9 +11,10 @@ import numpy as np
 import wgpu
 
 from .activations import Activations
+from .chain_program import ChainProgram
 from .checkpoint import WeightSource
 from .decode_program import DecodeProgram
-from .device import adapter_name, shared_device
+from .device import adapter_name, is_software, shared_device
 from .errors import UsageError
 from .kernels import Kernels
 from .native import ComputeEncoder, Dispatch, poll
@@ -21,6 +22,7 @@ from .program import Program, ProgramBuffers
 from .registry_build import build_registry
 from .rows_program import CHUNK, RowsProgram
 from .sampler import Sampler
+from .subgroups import NO_SUBGROUPS, team_size
 from .tiled_program import CHUNK as TILED_CHUNK
 from .tiled_program import TiledProgram
 from .weights import WeightUpload, weight_layout
@@ -61,15 +63,15 @@ class Engine:
         weights: str = "native",
         adapter: str | None = None,
         layout: str | None = None,
-        fused: bool = True,
+        program: str = "auto",
         trace: bool = True,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         """Open the shared device, upload the weights, build the programs. Blocks.
 
         weights: "native" (as in the file), "f32", "f16" or "bf16"; adapter: text in the adapter's name; layout:
-        "texture" or "buffer" instead of what suits the adapter; fused: use the GPU programs where weights are buffers;
-        trace: keep every activation. Raises `AtlasError`s.
+        "texture" or "buffer" instead of what suits the adapter; program: "chain", "fused" or "rows"
+        instead of the fastest that proves right here; trace: keep every activation. Raises `AtlasError`s.
         """
         self.config = source.config
         self.model_name = source.name
@@ -88,12 +90,7 @@ class Engine:
         self.sampler = Sampler(
             self.kernels, self.config.vocabulary, self._shared.state, self._shared.logits, self._shared.history
         )
-        if fused and self.layout == "buffer":
-            self.decode: Program = self._program(DecodeProgram, 1)
-            self.prefill: Program = self._program(TiledProgram, min(TILED_CHUNK, -(-context // CHUNK) * CHUNK))
-        else:
-            self.decode = self._program(RowsProgram, 1)
-            self.prefill = self._program(RowsProgram, CHUNK)
+        self.path, self.decode, self.prefill = self._choose(program)
         self.registry = build_registry(self.config, self.storages, self.activations, self._shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
         self.gpu_bytes = upload.nbytes + self._cache_bytes() + (self.activations.nbytes if self.activations else 0)
@@ -101,8 +98,42 @@ class Engine:
 
     # -- construction
 
-    def _program(self, kind: type[Program], rows: int) -> Program:
-        return kind(self.kernels, self.config, self.storages, self._shared, self.activations, self.context, rows)
+    def _program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
+        shared, activations = self._shared, self.activations
+        return kind(self.kernels, self.config, self.storages, shared, activations, self.context, rows, team)
+
+    def _choose(self, wanted: str) -> tuple[str, Program, Program]:
+        """(what it is called, program for one row, program for many)."""
+        if self.layout == "texture" or wanted == "rows":
+            return "rows", self._program(RowsProgram, 1), self._program(RowsProgram, CHUNK)
+        team = team_size(self.kernels)
+        prefill = self._program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)
+        software = is_software(self.device.adapter)
+        if wanted == "chain" or (wanted == "auto" and not software and ChainProgram.suits(self.device, team[1])):
+            chain = self._program(ChainProgram, 1, team)
+            if wanted == "chain" or self._agree(chain, prefill):
+                return "chain", chain, prefill
+        for candidate in (team, NO_SUBGROUPS):
+            fused = self._program(DecodeProgram, 1, candidate)
+            if candidate == NO_SUBGROUPS or self._agree(fused, prefill):
+                break
+        return "fused", fused, prefill
+
+    def _agree(self, decode: Program, prefill: Program) -> bool:
+        """True when `decode` computes on this device what `prefill` does: three tokens both ways. Blocks."""
+        rows = min(3, self.context)
+        self.write_history([0, 1, 2])
+        runs = []
+        for steps in (((prefill, 0, rows),), tuple((decode, row, 1) for row in range(rows))):
+            for program, first, count in steps:
+                self.write_state(_state(0, first, count, first + count - 1, 0, rows, 0))
+                encoder = ComputeEncoder(self.device)
+                encoder.run([*program.body, *program.head])
+                encoder.submit()
+            runs.append(self.read_logits())
+        scale = max(1.0, float(np.nanmax(np.abs(runs[0]), initial=0.0)))
+        stalled = isinstance(decode, ChainProgram) and decode.stalled()
+        return not stalled and bool(np.allclose(runs[0], runs[1], rtol=0, atol=1e-3 * scale, equal_nan=True))
 
     def _make_shared_buffers(self) -> ProgramBuffers:
         config = self.config

@@ -80,6 +80,7 @@ class Kernels:
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self.device = device
+        self.team: tuple[int, bool] | None = None  # see subgroups.team_size
         self._made: dict[tuple[str, tuple[tuple[str, object], ...]], Kernel] = {}
 
     def get(self, name: str, **values: str | int | float | bool) -> Kernel:

@@ -74,6 +74,26 @@ def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
     _lib.wgpuDevicePoll(device._internal, wait, _c.NULL)
 
 
+class Timer:
+    """Measures one compute pass on the GPU's own clock; the device needs the feature "timestamp-query"."""
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        self._device = device
+        self.queries = device.create_query_set(type="timestamp", count=2)
+        self.resolved = device.create_buffer(size=16, usage=wgpu.BufferUsage.QUERY_RESOLVE | wgpu.BufferUsage.COPY_SRC)
+        self.writes = {
+            "query_set": self.queries,
+            "beginning_of_pass_write_index": 0,
+            "end_of_pass_write_index": 1,
+        }
+
+    def seconds(self) -> float:
+        """Time between the two points of the latest resolved pass. Blocks."""
+        first, last = memoryview(self._device.queue.read_buffer(self.resolved)).cast("B").cast("Q")
+        period = _lib.wgpuQueueGetTimestampPeriod(self._device.queue._internal)  # nanoseconds a tick
+        return float(last - first) * float(period) * 1e-9
+
+
 class ComputeEncoder:
     """Encodes dispatches into one compute pass with the library's raw functions, then submits them."""
 
@@ -81,9 +101,12 @@ class ComputeEncoder:
         self._device = device
         self._encoder = device.create_command_encoder()
 
-    def run(self, dispatches: Sequence[Dispatch]) -> None:
-        """Append `dispatches` as one compute pass. Each sees what those before it wrote."""
-        begin = self._encoder.begin_compute_pass()
+    def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None) -> None:
+        """Append `dispatches` as one compute pass, timed if wanted. Each sees what those before it wrote."""
+        if timer is None:
+            begin = self._encoder.begin_compute_pass()
+        else:
+            begin = self._encoder.begin_compute_pass(timestamp_writes=timer.writes)
         handle = begin._internal
         set_pipeline = _lib.wgpuComputePassEncoderSetPipeline
         set_bind_group = _lib.wgpuComputePassEncoderSetBindGroup
@@ -94,6 +117,10 @@ class ComputeEncoder:
             set_bind_group(handle, 0, dispatch.bind_group._internal, 0, null)
             dispatch_groups(handle, *dispatch.groups)
         begin.end()
+
+    def resolve(self, timer: Timer) -> None:
+        """Append the fetching of the timer's two points."""
+        self._encoder.resolve_query_set(timer.queries, 0, 2, timer.resolved, 0)
 
     def copy(
         self, source: wgpu.GPUBuffer, source_offset: int, target: wgpu.GPUBuffer, target_offset: int, size: int

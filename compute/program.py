@@ -14,6 +14,8 @@ from .kernels import Kernels, Resource
 from .native import Dispatch
 from .registry import Piece, Storage
 
+THREADS = 128  # of a workgroup of the decode kernels
+_HEAD_ROUNDS = 8  # of a workgroup of the head: the layer norm before it is computed once for all
 _PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
 
 
@@ -40,9 +42,15 @@ class Program(ABC):
         activations: Activations | None,
         window: int,
         rows: int,
+        team: tuple[int, bool],
     ) -> None:
-        """Build the dispatches. `activations`: where to keep every activation, None to keep none; `window`: tokens."""
+        """Build the dispatches.
+
+        activations: where to keep every activation, None to keep none; window: in tokens; team: see
+        `subgroups.team_size`.
+        """
         self.rows = rows
+        self._team = team
         self._kernels = kernels
         self._device = kernels.device
         self._config = config
@@ -81,7 +89,7 @@ class Program(ABC):
         slot = np.zeros(_PARAMS_SLOT // 4, np.uint32)
         slot[: len(values)] = values
         self._params.append(slot)
-        return (self._params_buffer, at * _PARAMS_SLOT, 32)
+        return (self._params_buffer, at * _PARAMS_SLOT, 64)
 
     def _sink(self, block: SinkBlock | None) -> dict[str, Resource]:
         return {} if block is None else {"sink": block.binding}
@@ -116,6 +124,43 @@ class Program(ABC):
             )
             for piece in storage.pieces
         ]
+
+    def _gpu_head(
+        self,
+        block: SinkBlock | None,
+        resid: wgpu.GPUBuffer,
+        *,
+        normed: bool,
+        counters: wgpu.GPUBuffer | None = None,
+    ) -> list[Dispatch]:
+        """Logits of the row in `resid`, after its final layer norm if `normed`.
+
+        It also clears the stage `counters` for the next token. Needs `wte` as buffers.
+        """
+        storage, channels = self._storages["wte"], self._config.channels
+        lanes, subgroups = self._team
+        each = 2
+        kernel = self._kernels.get(
+            "decode_head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=each,
+            threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
+        )  # fmt: skip
+        run = []
+        for piece in storage.pieces:
+            bound: dict[str, Resource] = {
+                "state": self._shared.state,
+                "params": self._slot(block.offsets["ln_f"] if block else 0, piece.first_row, piece.rows),
+                "weight": resource(piece),
+                "logits": self._shared.logits,
+                "resid": resid,
+                **self._sink(block),
+            }
+            if normed:
+                bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
+            if counters is not None:
+                bound["counters"] = counters
+            groups = (-(-piece.rows // (THREADS // lanes * each * _HEAD_ROUNDS)), 1, 1)
+            run.append(kernel.dispatch(groups, bound, cost=channels * piece.rows, label="wte"))
+        return run
 
 
 def resource(piece: Piece) -> Resource:

@@ -29,7 +29,7 @@ class Draw:
     logit: float
     highest: float
     log_total: float  # log-sum-exp of the logits
-    scaled_log_total: float  # log-sum-exp of logits / T
+    scaled_log_total: float  # log-sum-exp of (logits - highest) / T
     rank: int
     nonfinite: int
     candidates: tuple[tuple[int, float], ...]
@@ -43,7 +43,7 @@ class Draw:
         """What the draw used: softmax(logits / T); at T = 0 one for the argmax."""
         if temperature == 0:
             return float(token == self.token)
-        return math.exp(logit / temperature - self.scaled_log_total)
+        return math.exp((logit - self.highest) / temperature - self.scaled_log_total)
 
     def scaled_delta(self, logit: float, temperature: float) -> float:
         """(logit - largest logit) / T; at T = 0 not divided."""
@@ -110,7 +110,7 @@ class Sampler:
     def set_options(self, options: GenerateOptions, end_of_text: int) -> None:
         """Use `options` for the draws submitted from now on; the token `end_of_text` ends a generation."""
         greedy = options.temperature == 0
-        inverse = 1.0 if greedy else 1.0 / options.temperature
+        inverse = 1.0 if greedy else min(1.0 / options.temperature, 1e30)  # finite when multiplied
         self._device.queue.write_buffer(
             self._options, 0, struct.pack("<fIIII", inverse, greedy, options.seed, options.top, end_of_text)
         )

@@ -162,7 +162,9 @@ class StripPass:
         same = self.engine.epoch == self._seen_epoch
         first = min(self._seen_rows, registry.rows - 1) if same else 0
         for source in self._live:
-            work += source.measure(max(0, first), max(1, registry.rows - first), window)
+            # The logits have one row, which every pass writes anew.
+            start = max(0, first) if all(tensor.rows is None for tensor in source.tensors) else 0
+            work += source.measure(start, max(1, registry.rows - start), window)
         for source in self._live:
             work += source.paint()
         self._seen_rows, self._seen_epoch = registry.rows, self.engine.epoch

@@ -7,7 +7,6 @@ import math
 import wgpu
 
 from .activations import SinkBlock
-from .decode_program import head_dispatches
 from .kernels import Resource
 from .native import Dispatch
 from .program import resource
@@ -20,7 +19,7 @@ class TiledProgram(RowsProgram):
     """Prefill on a GPU; matrices and caches are storage buffers."""
 
     def _build_head(self) -> list[Dispatch]:
-        return head_dispatches(self, None)
+        return self._gpu_head(None, self._shared.head_input, normed=False)
 
     def _matmul(
         self,

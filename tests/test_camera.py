@@ -105,6 +105,7 @@ def test_pace_never_starves_the_generation_and_never_takes_all() -> None:
     slow, fast = Pace(software=True), Pace(software=False)
     _settle(slow, 0.100)
     assert slow.budget == pytest.approx(0.004)
+    assert slow.atlas_interval > Pace(software=True).atlas_interval > fast.atlas_interval
     _settle(fast, 0.001)
     assert fast.budget <= 0.012
 

@@ -284,6 +284,14 @@ def test_flow_wraps_every_character_once(context: None) -> None:
     assert all(piece.x < 180 for piece in pieces)
 
 
+@pytest.mark.parametrize("width", [-20, 0, 1, 9])
+def test_flow_ends_in_a_panel_without_room(context: None, width: int) -> None:
+    imgui.new_frame()
+    pieces = flow("a  bc", "\n" + "d" * 30, width, 15.0)
+    imgui.render()
+    assert "".join(piece.text for piece in pieces) == "a  bc" + "d" * 30
+
+
 def test_quoted_is_one_line() -> None:
     assert quoted(' a"\n\tb') == '" a\\"\\n\\tb"'
 

@@ -133,8 +133,8 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         busy = [told["frame_ms"] for told in window.reports() if told["steps"] > 3 and not told["done"]]
         median = statistics.median(busy)
         (ARTIFACTS / "window.json").write_text(json.dumps({"median_frame_ms": median, "frames": len(busy)}) + "\n")
-        # 33 ms is the aim on an idle machine; tests share theirs with other tests.
-        assert median < 100
+        # 33 ms is the aim on an idle machine; tests share theirs with other tests. Waiting for the GPU takes longer.
+        assert median < 200
     finally:
         window.process.send_signal(signal.SIGINT)
         status = window.process.wait(30)

@@ -19,10 +19,19 @@ struct Params {
 {% if trace %}
 {{ d.sink(7) }}
 {% endif %}
+{% if reset %}
+@group(0) @binding(8) var<storage, read_write> counters: array<u32>;
+{% endif %}
 
 {{ d.entry(subgroups, threads) }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
+{% if reset %}
+    // Stage counters of decode_layer, which has run: zero for the next token. The flag before them stays.
+    if (group.x == 0u) {
+        for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
+    }
+{% endif %}
 {% if normed %}
 {{ d.norm(inputs, threads, trace) }}
 {% else %}

@@ -32,7 +32,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     result[base + 0u] = all.token;
     result[base + 2u] = bitcast<u32>(all.highest);
     result[base + 3u] = bitcast<u32>(all.highest + log(all.total));
-    result[base + 4u] = bitcast<u32>(all.scaled_highest + log(all.scaled_total));
+    result[base + 4u] = bitcast<u32>(log(all.scaled_total));
     result[base + 5u] = all.nonfinite;
     result[base + 6u] = all.finite;
     result[base + 7u] = state.step;

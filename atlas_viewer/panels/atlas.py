@@ -34,7 +34,9 @@ def draw(state: State) -> None:
     if picture is None:
         canvas.add_rect_filled(start, end, packed(theme.BACK_DEEP))
         imgui.set_cursor_screen_pos(ImVec2(left + 10, top + 8))
-        hint("Every weight and activation of the latest pass appears here.")
+        hint(
+            f"{state.loading} ..." if state.loading else "Every weight and activation of the latest pass appears here."
+        )
         return
     canvas.add_image(picture, start, end)
 

@@ -24,6 +24,8 @@ COLUMNS = (
     ("model probability", 130, "The model's own belief: softmax of the logits"),
     ("text", 0, "Click to put the text before it and this token into the prompt"),
 )
+# Below this width, in pixels, the table scrolls sideways.
+_NARROWEST = 640.0
 
 
 def draw(state: State) -> None:
@@ -33,9 +35,11 @@ def draw(state: State) -> None:
         hint("The likeliest next tokens of the chosen step, with logits and probabilities.")
         return
     _header(run, step)
-    flags = imgui.TableFlags_
+    kinds = imgui.TableFlags_
+    flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
+    width = max(imgui.get_content_region_avail().x, _NARROWEST)
     with theme.numbers():
-        if imgui.begin_table("logits", len(COLUMNS), flags.row_bg | flags.borders_inner_h | flags.scroll_y):
+        if imgui.begin_table("logits", len(COLUMNS), flags, ImVec2(0, 0), width):
             _table(state, step)
             imgui.end_table()
 

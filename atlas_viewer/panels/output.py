@@ -67,7 +67,8 @@ def flow(prompt: str, continuation: str, width: int, font_size: float) -> tuple[
                 continue
             if x > 0 and x + _width(word.rstrip()) > width:
                 x, line = 0.0, line + 1
-            while _width(word.rstrip()) > width:
+            # A panel may be narrower than a character.
+            while len(word) > 1 and _width(word.rstrip()) > width:
                 count = _fitting(word, width)
                 pieces.append(Piece(0.0, line, word[:count], bright))
                 word, line = word[count:], line + 1

@@ -34,7 +34,7 @@ def draw(state: State) -> None:
         _model(state.model)
     elif state.loading:
         _fact("Model", state.loading)
-    if state.live:
+    if state.live and not state.loading:
         _fact("Frame", f"{state.fps:.0f} fps, {state.frame_ms:.0f} ms" if state.fps else "idle")
     imgui.end_table()
 

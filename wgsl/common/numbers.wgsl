@@ -4,5 +4,6 @@ fn is_nan(value: f32) -> bool { return (bitcast<u32>(value) & 0x7fffffffu) > 0x7
 // A key that sorts as the float does: larger float, larger key. Zero is left for "no value".
 fn sort_key(value: f32) -> u32 {
     let bits = bitcast<u32>(value);
-    return select(bits | 0x80000000u, ~bits, (bits & 0x80000000u) != 0u);
+    // Minus zero equals zero.
+    return select(bits | 0x80000000u, ~bits, bits > 0x80000000u);
 }

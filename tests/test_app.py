@@ -1,0 +1,137 @@
+"""The frame loop on a canvas in memory, with a run that needs no model."""
+
+from __future__ import annotations
+
+import pytest
+from fake_generation import FakeGeneration, FakeWorkbench
+
+from atlas_viewer.app import Viewer
+from atlas_viewer.canvas import open_picture
+from atlas_viewer.scene import AtlasScene
+from atlas_viewer.state import Generate, State, Stop, Use, UseCandidate
+from compute.device import shared_device
+from compute.errors import CheckpointError, PromptError
+from compute.options import GenerateOptions
+
+
+class Bench(FakeWorkbench):
+    """Refuses one prompt."""
+
+    def start(self, prompt: str, options: GenerateOptions) -> FakeGeneration:
+        if prompt == "bad":
+            raise PromptError("prompt: it is bad; write another")
+        return super().start(prompt, options)
+
+
+class Loop:
+    """A viewer whose frames are drawn by hand."""
+
+    def __init__(self, tokens: int) -> None:
+        self.canvas = open_picture((960, 540))
+        self.bench = Bench(shared_device())
+        self.state = State("one two", GenerateOptions(max_new_tokens=tokens), loading="loading fake")
+        self.viewer = Viewer(self.canvas, shared_device(), self.state, lambda: self.bench)
+
+    def draw(self, frames: int) -> None:
+        for _ in range(frames):
+            self.canvas.draw()
+            if self.viewer.failure is not None:
+                raise self.viewer.failure
+
+    def finish(self) -> None:
+        for _ in range(200):
+            self.draw(1)
+            if self.state.run is not None and self.state.run.done:
+                return
+        raise AssertionError("the run does not end")
+
+
+def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
+    loop = Loop(4)
+    loop.draw(1)
+    assert loop.state.loading
+    assert loop.state.model is None
+    loop.finish()
+    run = loop.state.run
+    assert run is not None
+    assert (run.prompt, len(run.steps), run.stop_reason) == ("one two", 4, "length")
+    assert run.continuation == " little girl named Lily"
+    assert run.prompt_tokens == [(0, " t0"), (1, " t1")]
+    assert not loop.state.loading
+    assert loop.bench.painted >= 1
+
+
+def test_the_generation_gets_a_share_of_every_frame_and_never_all() -> None:
+    loop = Loop(6)
+    loop.finish()
+    assert isinstance(loop.viewer.generation, FakeGeneration)
+    assert all(0.004 <= budget <= 0.024 for budget in loop.viewer.generation.budgets)
+
+
+def test_requests_are_answered() -> None:
+    loop = Loop(50)
+    loop.draw(8)
+    loop.state.requests.append(Stop())
+    loop.draw(1)
+    run = loop.state.run
+    assert run is not None
+    assert run.stop_reason == "stopped"
+    assert len(run.steps) >= 2
+    loop.state.requests.append(Use(1))
+    loop.draw(1)
+    assert loop.state.prompt == "0 1 0 1000"  # prompt tokens, then those of two steps
+    loop.state.requests.append(UseCandidate(1, 1007))
+    loop.draw(1)
+    assert loop.state.prompt == "0 1 0 1007"
+    loop.state.chosen = 1
+    loop.state.requests.append(Generate("three", GenerateOptions(max_new_tokens=2)))
+    loop.finish()
+    assert loop.state.run is not None
+    assert loop.state.run.prompt == "three"
+    assert loop.state.chosen is None
+
+
+def test_a_refused_prompt_is_a_message_and_the_window_lives() -> None:
+    loop = Loop(2)
+    loop.finish()
+    loop.state.requests.append(Generate("bad", loop.state.options))
+    loop.draw(2)
+    assert loop.state.messages == ["prompt: it is bad; write another"]
+    loop.state.requests.append(Generate("good", loop.state.options))
+    loop.finish()
+    assert loop.state.messages == []
+
+
+def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, int]] = []
+    original = AtlasScene.draw
+
+    def counted(self: AtlasScene, view: object, width: int, height: int) -> object:
+        drawn.append((width, height))
+        return original(self, view, width, height)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(AtlasScene, "draw", counted)
+    loop = Loop(3)
+    loop.finish()
+    loop.draw(1)
+    count = len(drawn)
+    loop.draw(3)
+    assert len(drawn) == count
+    loop.state.camera.wheel(500, 0.5, 0.5)
+    loop.draw(2)
+    assert len(drawn) == count + 1
+    loop.canvas.set_logical_size(1200, 700)
+    loop.draw(2)
+    assert drawn[-1][0] > drawn[-2][0]
+
+
+def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> None:
+    loop = Loop(1)
+
+    def load() -> FakeWorkbench:
+        raise CheckpointError("model.bin: it is no model; give another")
+
+    loop.viewer._load = load
+    with pytest.raises(CheckpointError, match=r"model\.bin"):
+        loop.draw(6)
+    assert loop.canvas.get_closed()

@@ -1,0 +1,260 @@
+"""The whole model on the GPU: against independent logits, and against the float64 reference by every name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import wgpu
+from gpu import read_tensor, rounded_model
+from make_models import ODD_SHAPES, tiny_model
+
+from compute import reference
+from compute.checkpoint import open_model
+from compute.config import ModelConfig, parameter_shapes
+from compute.engine import Engine
+from compute.errors import AtlasError, UsageError
+from compute.generator import Generation
+from compute.llmc import write_llmc
+from compute.native import ComputeEncoder
+from compute.options import GenerateOptions
+from compute.tokenizer import Tokenizer
+
+DATA = Path(__file__).parent / "data"
+TOLERANCE = 2e-3
+# Head sizes 20, 36, 16 and 64; channels that are no multiple of 8, 32 or 64; more and fewer rows than a chunk.
+SHAPES = (
+    ModelConfig(layers=3, heads=5, channels=100, positions=33, vocabulary=130, padded_vocabulary=130),
+    ModelConfig(layers=1, heads=1, channels=36, positions=16, vocabulary=21, padded_vocabulary=24),
+    ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=257, padded_vocabulary=384),
+    *(shape for shape in ODD_SHAPES if shape.head_size in (16, 64)),
+)
+SMALL = ModelConfig(layers=2, heads=3, channels=60, positions=24, vocabulary=33, padded_vocabulary=40)
+
+
+def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:
+    """One pass over the text `tokens`, activations and logits left in the engine."""
+    engine.write_history(tokens)
+    plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
+    for segment in plan.segments:
+        engine.write_state(segment)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(segment.dispatches)
+        encoder.submit()
+    engine.completed(plan)
+
+
+def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
+    return np.random.default_rng(seed).integers(config.vocabulary, size=count).tolist()
+
+
+def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
+    """Every activation of the registry is there, in shape, and right."""
+    seen = set()
+    for tensor in engine.registry:
+        if tensor.family == "weight":
+            continue
+        actual, wanted = read_tensor(engine, tensor.name), expected[tensor.name]
+        assert actual.shape == wanted.shape, tensor.name
+        assert np.isfinite(actual).all(), tensor.name
+        assert np.abs(actual - wanted).max() <= TOLERANCE * max(1, np.abs(wanted).max()), tensor.name
+        seen.add(tensor.name)
+    assert seen == {name for name in expected if not name.endswith("attn.pattern")}
+
+
+# -- the embedded model
+
+
+@pytest.fixture(scope="module")
+def stories_f32(tmp_path_factory: pytest.TempPathFactory, device: wgpu.GPUDevice) -> Engine:
+    """A version 3 copy of the embedded model."""
+    source = open_model("stories")
+    path = tmp_path_factory.mktemp("f32") / "stories_f32.bin"
+    write_llmc(path, source.config, source.tensor, 3)
+    copy = open_model(str(path))
+    assert copy.dtype == "f32"
+    return Engine(copy, context=64)
+
+
+@pytest.mark.parametrize("model", ["stories", "stories_f32"])
+@pytest.mark.parametrize(("run", "steps"), [("once", 24), ("webgpu", 12), ("fox", 16)])
+def test_logits_and_tokens_of_the_independent_model(
+    request: pytest.FixtureRequest, tokenizer: Tokenizer, model: str, run: str, steps: int
+) -> None:
+    engine: Engine = request.getfixturevalue(model)
+    with np.load(DATA / "stories_greedy.npz") as greedy:
+        wanted = {key.removeprefix(f"{run}."): greedy[key] for key in greedy.files if key.startswith(f"{run}.")}
+    options = GenerateOptions(max_new_tokens=steps, temperature=0, context=64)
+    generation = Generation(engine, tokenizer, str(wanted["prompt"]), options)
+    for step in range(steps):
+        generation.step()
+        logits = engine.read_logits()[wanted["index"][step]]
+        assert np.abs(logits - wanted["logit"][step]).max() <= TOLERANCE
+    assert generation.tokens == wanted["tokens"].tolist()
+    assert generation.stop_reason == "length"
+    assert all(step.rank == 1 and step.probability == 1 for step in generation.steps)
+
+
+def test_every_activation_of_the_embedded_model(stories: Engine) -> None:
+    tokens = some_tokens(stories.config, 21)
+    run_pass(stories, tokens)
+    assert_activations(stories, reference.forward(open_model("stories"), tokens))
+
+
+# -- random models of odd shapes
+
+
+@pytest.mark.parametrize("config", SHAPES, ids=lambda c: f"{c.layers}x{c.heads}x{c.head_size}")
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+def test_every_activation_of_odd_shapes(device: wgpu.GPUDevice, config: ModelConfig, layout: str) -> None:
+    model = tiny_model(config)
+    engine = Engine(model, context=config.positions, layout=layout)
+    for count in sorted({1, min(5, config.positions), config.positions}):
+        tokens = some_tokens(config, count)
+        run_pass(engine, tokens)
+        assert_activations(engine, reference.forward(model, tokens))
+
+
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+@pytest.mark.parametrize("dtype", ["bf16", "f16"])
+def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str) -> None:
+    tokens = some_tokens(SMALL, 19)
+    model = tiny_model(SMALL)
+    wanted = reference.forward(rounded_model(model, dtype), tokens)
+    source, weights = (model, dtype) if layout == "texture" else (rounded_model(model, dtype), "native")
+    engine = Engine(source, context=24, layout=layout, weights=weights)
+    assert engine.dtype == dtype
+    run_pass(engine, tokens)
+    assert_activations(engine, wanted)
+    # The rounding itself tells: otherwise the test above would pass with weights that were never rounded.
+    exact = reference.forward(model, tokens)["logits"]
+    assert np.abs(wanted["logits"] - exact).max() > 2 * TOLERANCE
+
+
+class SmallLimits:
+    """The device, as if it could bind only `size` bytes at once."""
+
+    def __init__(self, device: wgpu.GPUDevice, size: int) -> None:
+        self._real = device
+        self.limits = {**device.limits, "max-storage-buffer-binding-size": size}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+def test_matrices_and_activations_above_the_binding_limit(
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ModelConfig(layers=3, heads=5, channels=20, positions=33, vocabulary=130, padded_vocabulary=130)
+    monkeypatch.setattr("compute.engine.shared_device", lambda adapter: SmallLimits(device, 5000))
+    model = tiny_model(config)
+    engine = Engine(model, context=3, layout="buffer")
+    pieces = {name: len(storage.pieces) for name, storage in engine.storages.items()}
+    assert (pieces["wte"], pieces["h.0.mlp.c_fc.weight"], pieces["h.0.mlp.c_proj.weight"]) == (3, 2, 2)
+    assert engine.activations is not None
+    assert len(engine.activations.arenas) > 1
+    for tokens in ([129, 0, 62], [61]):
+        run_pass(engine, tokens)
+        assert_activations(engine, reference.forward(model, tokens))
+    with pytest.raises(AtlasError, match=r"a window of 4 .* use --context [123] or less$"):
+        Engine(model, context=4, layout="buffer")
+
+
+@pytest.mark.parametrize("head_size", [1, 2, 6])
+def test_heads_that_are_no_whole_vectors_run_or_are_refused(device: wgpu.GPUDevice, head_size: int) -> None:
+    config = ModelConfig(1, 12 // head_size, 12, 9, 21, 24)
+    model, tokens = tiny_model(config), [3, 1, 4, 1, 5]
+    try:
+        engine = Engine(model, context=9)
+    except AtlasError as error:
+        assert str(head_size) in str(error)  # noqa: PT017  either outcome is right
+        return
+    run_pass(engine, tokens)
+    assert_activations(engine, reference.forward(model, tokens))
+
+
+def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice) -> None:
+    model, tokens = tiny_model(SMALL), some_tokens(SMALL, 20)
+    logits = []
+    for trace in (True, False):
+        engine = Engine(model, context=24, trace=trace)
+        run_pass(engine, tokens)
+        logits.append(engine.read_logits())
+    assert np.array_equal(*logits)
+    names = {tensor.name for tensor in engine.registry}
+    assert names == {*parameter_shapes(SMALL), "logits"}
+
+
+def test_values_that_are_not_finite_reach_the_activations(device: wgpu.GPUDevice) -> None:
+    model = tiny_model(SMALL)
+    model.tensor("h.1.mlp.c_fc.bias")[7] = np.nan
+    engine = Engine(model, context=24)
+    run_pass(engine, [1, 2, 3])
+    assert np.isfinite(read_tensor(engine, "h.1.ln_2")).all()
+    for name in ("h.1.mlp.c_fc", "h.1.mlp.gelu"):
+        bad = ~np.isfinite(read_tensor(engine, name))
+        assert bad[:, 7].all()
+        assert bad.sum() == 3
+    assert np.isnan(read_tensor(engine, "h.1.resid_post")).all()
+
+
+@pytest.mark.parametrize("context", [0, -1, 25])
+def test_a_window_that_the_model_has_not(device: wgpu.GPUDevice, context: int) -> None:
+    with pytest.raises(UsageError, match="must be from 1 to 24"):
+        Engine(tiny_model(SMALL), context=context)
+
+
+# -- windows and the cache
+
+
+@pytest.fixture(scope="module", params=["texture", "buffer"])
+def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
+    return Engine(tiny_model(SMALL), context=SMALL.positions, layout=request.param)
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 16, 17, 18, 24])
+def test_every_window_equals_a_fresh_pass_over_it(small: Engine, window: int) -> None:
+    model, text = tiny_model(SMALL), some_tokens(SMALL, 45, seed=window)
+    for total in (1, 2, window, window + 1, SMALL.positions, SMALL.positions + 1, 45):
+        run_pass(small, text[:total], window=window)
+        count = min(window, total)
+        start = min(total - count, SMALL.positions - count)
+        wanted = reference.forward(model, text[total - count : total], start)
+        assert_activations(small, wanted)
+        assert small.registry.rows == count
+        assert small.registry.first_position == start
+
+
+@pytest.mark.parametrize("window", [7, 17, 24])
+def test_cached_rows_equal_all_rows_computed_anew(small: Engine, window: int) -> None:
+    text = some_tokens(SMALL, window, seed=1)
+    names = [tensor.name for tensor in small.registry if tensor.family != "weight"]
+    run_pass(small, text[:1], window=window)
+    for total in range(2, window + 1):
+        run_pass(small, text[:total], window=window, valid_rows=total - 1)
+    cached = {name: read_tensor(small, name) for name in names}
+    run_pass(small, some_tokens(SMALL, window, seed=2), window=window)
+    run_pass(small, text, window=window)
+    for name in names:
+        anew = read_tensor(small, name)
+        assert np.abs(cached[name] - anew).max() <= 1e-5 * max(1, np.abs(anew).max()), name
+
+
+def test_a_longer_prompt_after_valid_rows(small: Engine) -> None:
+    text = some_tokens(SMALL, 24, seed=3)
+    run_pass(small, text[:4])
+    run_pass(small, text, valid_rows=4)
+    assert_activations(small, reference.forward(tiny_model(SMALL), text))
+
+
+def test_the_layouts_agree(device: wgpu.GPUDevice) -> None:
+    model, tokens = tiny_model(SMALL), some_tokens(SMALL, 24)
+    logits = []
+    for layout in ("texture", "buffer"):
+        engine = Engine(model, context=24, layout=layout)
+        run_pass(engine, tokens)
+        logits.append(engine.read_logits())
+    assert np.abs(logits[0] - logits[1]).max() <= 1e-4

@@ -1,0 +1,13 @@
+// Reports the subgroup size of a workgroup of 128, or 0 when its subgroups are not consecutive runs of threads.
+@group(0) @binding(0) var<storage, read_write> result: array<atomic<u32>>;
+
+@compute @workgroup_size(128)
+fn main(
+    @builtin(local_invocation_index) thread: u32,
+    @builtin(subgroup_size) size: u32,
+    @builtin(subgroup_id) team: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    if (thread == 0u) { atomicStore(&result[0], size); }
+    if (team * size + lane != thread) { atomicAdd(&result[1], 1u); }
+}
