@@ -14,6 +14,7 @@ _SPAN = 64  # keys of one workgroup of attention
 _COUNTER_STRIDE = 32  # words, as in the shader
 _PATIENCE = 1 << 20  # polls before a wait gives up, about a second
 _BINDINGS = 24
+_PAUSE = 16  # steps of idle arithmetic between polls
 
 _STORED = (
     "ln_1", "attn.qkv", "attn.out", "attn.c_proj", "resid_mid", "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj",
@@ -55,7 +56,7 @@ class ChainProgram(Program):
         storage = self._storages[h + "attn.c_attn.weight"]
         kernel = self._kernels.get(
             "decode_layer", channels=c, heads=config.heads, head_size=config.head_size, window=self._window,
-            threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
+            threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE, pause=_PAUSE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
         )  # fmt: skip
         # In the order of the shader's stages.

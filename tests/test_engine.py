@@ -32,6 +32,8 @@ SHAPES = (
     ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=257, padded_vocabulary=384),
     *(shape for shape in ODD_SHAPES if shape.head_size in (16, 64)),
 )
+# Layout of the weights and program that runs on it: for software adapters, for all, for GPUs.
+PATHS = (("texture", "rows"), ("buffer", "rows"), ("buffer", "fused"))
 SMALL = ModelConfig(layers=2, heads=3, channels=60, positions=24, vocabulary=33, padded_vocabulary=40)
 
 
@@ -40,7 +42,8 @@ def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None
     engine.write_history(tokens)
     plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
     for segment in plan.segments:
-        engine.write_state(segment)
+        if segment.state is not None:
+            engine.write_state(segment.state)
         encoder = ComputeEncoder(engine.device)
         encoder.run(segment.dispatches)
         encoder.submit()
@@ -108,24 +111,27 @@ def test_every_activation_of_the_embedded_model(stories: Engine) -> None:
 
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda c: f"{c.layers}x{c.heads}x{c.head_size}")
-@pytest.mark.parametrize("layout", ["texture", "buffer"])
-def test_every_activation_of_odd_shapes(device: wgpu.GPUDevice, config: ModelConfig, layout: str) -> None:
+@pytest.mark.parametrize(("layout", "program"), PATHS)
+def test_every_activation_of_odd_shapes(
+    device: wgpu.GPUDevice, config: ModelConfig, layout: str, program: str
+) -> None:
     model = tiny_model(config)
-    engine = Engine(model, context=config.positions, layout=layout)
+    engine = Engine(model, context=config.positions, layout=layout, program=program)
+    assert engine.path == program
     for count in sorted({1, min(5, config.positions), config.positions}):
         tokens = some_tokens(config, count)
         run_pass(engine, tokens)
         assert_activations(engine, reference.forward(model, tokens))
 
 
-@pytest.mark.parametrize("layout", ["texture", "buffer"])
+@pytest.mark.parametrize(("layout", "program"), PATHS)
 @pytest.mark.parametrize("dtype", ["bf16", "f16"])
-def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str) -> None:
+def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str, program: str) -> None:
     tokens = some_tokens(SMALL, 19)
     model = tiny_model(SMALL)
     wanted = reference.forward(rounded_model(model, dtype), tokens)
     source, weights = (model, dtype) if layout == "texture" else (rounded_model(model, dtype), "native")
-    engine = Engine(source, context=24, layout=layout, weights=weights)
+    engine = Engine(source, context=24, layout=layout, weights=weights, program=program)
     assert engine.dtype == dtype
     run_pass(engine, tokens)
     assert_activations(engine, wanted)
@@ -145,13 +151,14 @@ class SmallLimits:
         return getattr(self._real, name)
 
 
+@pytest.mark.parametrize("program", ["rows", "fused"])
 def test_matrices_and_activations_above_the_binding_limit(
-    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     config = ModelConfig(layers=3, heads=5, channels=20, positions=33, vocabulary=130, padded_vocabulary=130)
     monkeypatch.setattr("compute.engine.shared_device", lambda adapter: SmallLimits(device, 5000))
     model = tiny_model(config)
-    engine = Engine(model, context=3, layout="buffer")
+    engine = Engine(model, context=3, layout="buffer", program=program)
     pieces = {name: len(storage.pieces) for name, storage in engine.storages.items()}
     assert (pieces["wte"], pieces["h.0.mlp.c_fc.weight"], pieces["h.0.mlp.c_proj.weight"]) == (3, 2, 2)
     assert engine.activations is not None
@@ -176,11 +183,12 @@ def test_heads_that_are_no_whole_vectors_run_or_are_refused(device: wgpu.GPUDevi
     assert_activations(engine, reference.forward(model, tokens))
 
 
-def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice) -> None:
+@pytest.mark.parametrize(("layout", "program"), PATHS[1:])
+def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: str, program: str) -> None:
     model, tokens = tiny_model(SMALL), some_tokens(SMALL, 20)
     logits = []
     for trace in (True, False):
-        engine = Engine(model, context=24, trace=trace)
+        engine = Engine(model, context=24, trace=trace, layout=layout, program=program)
         run_pass(engine, tokens)
         logits.append(engine.read_logits())
     assert np.array_equal(*logits)
@@ -210,9 +218,10 @@ def test_a_window_that_the_model_has_not(device: wgpu.GPUDevice, context: int) -
 # -- windows and the cache
 
 
-@pytest.fixture(scope="module", params=["texture", "buffer"])
+@pytest.fixture(scope="module", params=PATHS, ids=lambda path: "-".join(path))
 def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
-    return Engine(tiny_model(SMALL), context=SMALL.positions, layout=request.param)
+    layout, program = request.param
+    return Engine(tiny_model(SMALL), context=SMALL.positions, layout=layout, program=program)
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 16, 17, 18, 24])
@@ -250,11 +259,11 @@ def test_a_longer_prompt_after_valid_rows(small: Engine) -> None:
     assert_activations(small, reference.forward(tiny_model(SMALL), text))
 
 
-def test_the_layouts_agree(device: wgpu.GPUDevice) -> None:
+def test_the_programs_agree(device: wgpu.GPUDevice) -> None:
     model, tokens = tiny_model(SMALL), some_tokens(SMALL, 24)
     logits = []
-    for layout in ("texture", "buffer"):
-        engine = Engine(model, context=24, layout=layout)
+    for layout, program in PATHS:
+        engine = Engine(model, context=24, layout=layout, program=program)
         run_pass(engine, tokens)
         logits.append(engine.read_logits())
-    assert np.abs(logits[0] - logits[1]).max() <= 1e-4
+    assert max(np.abs(other - logits[0]).max() for other in logits[1:]) <= 1e-4

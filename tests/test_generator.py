@@ -20,20 +20,20 @@ from compute.generator import Generation
 from compute.options import GenerateOptions
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
-FLAT = ModelConfig(layers=1, heads=1, channels=16, positions=8, vocabulary=6, padded_vocabulary=8)
+FLAT = ModelConfig(layers=1, heads=1, channels=16, positions=30, vocabulary=6, padded_vocabulary=8)
 PROMPT = "onceuponatimetherewasacat"  # more than one chunk
 
 
-@pytest.fixture(scope="module")
-def engine(device: wgpu.GPUDevice) -> Engine:
-    model = tiny_model(CONFIG)
-    model.tensor("wte")[25] = 0  # its logit is 0, far from the largest: the text does not end by chance
-    return Engine(model, context=40)
+@pytest.fixture(scope="module", params=[("texture", "rows"), ("buffer", "fused")], ids=["rows", "fused"])
+def engine(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
+    layout, program = request.param
+    return Engine(tiny_model(CONFIG), context=40, layout=layout, program=program)
 
 
 def start(engine: Engine, prompt: str = PROMPT, **options: Any) -> Generation:
     settings = GenerateOptions(**{"max_new_tokens": 12, "context": engine.context, "top": 3} | options)
-    return Generation(engine, Letters(engine.config.vocabulary), prompt, settings)  # type: ignore[arg-type]
+    letters = Letters(engine.config.vocabulary, ends=engine.config is FLAT)
+    return Generation(engine, letters, prompt, settings)  # type: ignore[arg-type]
 
 
 def run(engine: Engine, prompt: str = PROMPT, **options: Any) -> Generation:
@@ -144,7 +144,6 @@ def test_advance_says_when_there_is_something_to_show(engine: Engine) -> None:
 @pytest.mark.parametrize("context", [1, 2, 16, 17, 40])
 def test_the_window_slides_past_the_positions(engine: Engine, context: int) -> None:
     model = tiny_model(CONFIG)
-    model.tensor("wte")[25] = 0
     generation = run(engine, context=context, max_new_tokens=20, temperature=0)
     tokens = [*generation.prompt_tokens]
     for step in generation.steps:
@@ -166,14 +165,8 @@ def test_a_prompt_longer_than_the_window(engine: Engine) -> None:
     steps = run(engine, long, context=8, temperature=0).steps
     assert steps[0].context_start == len(long) - 8
     # Positions differ, so only a window that lies at the same ones gives the same logits: here both end at 40.
-    first = reference.forward(_without_end(), Letters(26).encode(tail), 32)["logits"]
+    first = reference.forward(tiny_model(CONFIG), Letters(26).encode(tail), 32)["logits"]
     assert abs(first[steps[0].token] - steps[0].logit) <= 2e-3
-
-
-def _without_end() -> Any:
-    model = tiny_model(CONFIG)
-    model.tensor("wte")[25] = 0
-    return model
 
 
 # -- ends
@@ -230,8 +223,7 @@ def test_end_of_text_ends(flat: Engine) -> None:
 
 
 def test_after_end_of_text_the_registry_is_that_of_the_last_step(device: wgpu.GPUDevice) -> None:
-    config = ModelConfig(1, 1, 16, 30, 6, 8)
-    engine = Engine(fixed_logits(config, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), context=30)
+    engine = Engine(fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), context=FLAT.positions)
     for seed in range(6):
         generation = run(engine, "abc", max_new_tokens=20, temperature=1.0, seed=seed)
         assert engine.registry.rows == generation.steps[-1].context_length

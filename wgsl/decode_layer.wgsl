@@ -83,6 +83,10 @@ fn await_stage(stage: u32, groups: u32, thread: u32) {
         var polls = 0u;
         while (atomicLoad(&counters[at]) < groups) {
             polls++;
+            // A pause between polls, or hundreds of waiting workgroups would keep those that work from memory.
+            var idle = polls;
+            for (var i = 0u; i < {{ pause }}u; i++) { idle = idle * 1664525u + 1013904223u; }
+            polls += select(0u, 1u, idle == 1u);
             if (polls > PATIENCE) {
                 atomicStore(&counters[FAILED], 1u);
                 break;
