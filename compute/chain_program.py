@@ -14,7 +14,6 @@ _SPAN = 64  # keys of one workgroup of attention
 _COUNTER_STRIDE = 32  # words, as in the shader
 _PATIENCE = 1 << 20  # polls before a wait gives up, about a second
 _BINDINGS = 24
-_PAUSE = 16  # steps of idle arithmetic between polls
 
 _STORED = (
     "ln_1", "attn.qkv", "attn.out", "attn.c_proj", "resid_mid", "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj",
@@ -35,7 +34,7 @@ class ChainProgram(Program):
         spans = -(-self._window // _SPAN)
         self._residuals = [self._buffer("resid 0", c), self._buffer("resid 1", c)]
         self._resid_mid = self._buffer("resid mid", c)
-        self._query = self._buffer("query", c)
+        self._fresh = self._buffer("fresh qkv", 3 * c)
         self._mixed = self._buffer("mixed spans", spans * c)
         self._shares = self._buffer("span shares", 2 * spans * heads)
         self._hidden = self._buffer("hidden", 4 * c)
@@ -56,7 +55,7 @@ class ChainProgram(Program):
         storage = self._storages[h + "attn.c_attn.weight"]
         kernel = self._kernels.get(
             "decode_layer", channels=c, heads=config.heads, head_size=config.head_size, window=self._window,
-            threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE, pause=_PAUSE,
+            threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
         )  # fmt: skip
         # In the order of the shader's stages.
@@ -71,7 +70,7 @@ class ChainProgram(Program):
                 "x_in": self._residuals[layer % 2],
                 "x_mid": self._resid_mid,
                 "x_out": self._residuals[1 - layer % 2],
-                "query": self._query,
+                "fresh": self._fresh,
                 "mixed": self._mixed,
                 "shares": self._shares,
                 "hidden": self._hidden,

@@ -15,7 +15,7 @@ from .chain_program import ChainProgram
 from .checkpoint import WeightSource
 from .decode_program import DecodeProgram
 from .device import adapter_name, is_software, shared_device
-from .errors import UsageError
+from .errors import CheckpointError, UsageError
 from .kernels import Kernels
 from .native import ComputeEncoder, Dispatch, poll
 from .program import Program, ProgramBuffers
@@ -77,6 +77,10 @@ class Engine:
         self.model_name = source.name
         if not 1 <= context <= self.config.positions:
             raise UsageError(f"--context {context}: must be from 1 to {self.config.positions}, the model's positions")
+        if self.config.head_size % 4:  # the kernels work on vectors of 4
+            raise CheckpointError(
+                f"{source.name}: head size {self.config.head_size} is no multiple of 4; use another model"
+            )
         self.context = context
         self.device = shared_device(adapter)
         self.adapter_name = adapter_name(self.device.adapter)
@@ -104,7 +108,9 @@ class Engine:
 
     def _choose(self, wanted: str) -> tuple[str, Program, Program]:
         """(what it is called, program for one row, program for many)."""
-        if self.layout == "texture" or wanted == "rows":
+        # The fused programs bind a layer's matrices whole.
+        split = any(len(storage.pieces) > 1 for name, storage in self.storages.items() if name != "wte")
+        if self.layout == "texture" or wanted == "rows" or split:
             return "rows", self._program(RowsProgram, 1), self._program(RowsProgram, CHUNK)
         team = team_size(self.kernels)
         prefill = self._program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)

@@ -15,6 +15,7 @@ from .tokenizer import Tokenizer
 _FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
 _SLICES_IN_FLIGHT = 2
 _BURST_S = 0.016  # seconds of GPU time that tokens of one flight may take: a frame
+_NAP_S = 0.0001  # between two looks for results, where blocking is allowed
 _READBACK_LIMIT = 65536  # bytes a flight brings back
 
 
@@ -150,9 +151,11 @@ class Generation:
     def run(self) -> None:
         """Generate to the end. Blocks."""
         while not self.done:
+            # Not waiting for the whole queue: the next flight is submitted while others still run.
             self._submit(float("inf"))
-            poll(self.engine.device, wait=True)
-            self._collect()
+            poll(self.engine.device)
+            if not self._collect():
+                time.sleep(_NAP_S)
 
     def step(self) -> None:
         """Run one pass and collect its token, so that what the engine holds afterwards is of that step. Blocks."""
@@ -297,6 +300,7 @@ class Generation:
         self.tokens.append(draw.token)
         self.steps.append(self._step(plan, draw, forward_ms))
         if draw.token == self.tokenizer.end_of_text:
+            self.engine.completed(plan)  # what was submitted behind it adds no row
             self._finish("end_of_text")
         elif len(self.steps) == self.options.max_new_tokens:
             self._finish("length")

@@ -10,7 +10,7 @@ import wgpu
 
 import wgsl
 
-from .native import Dispatch
+from .native import Dispatch, create_shader
 
 _BINDING = re.compile(
     r"@group\(0\)\s*@binding\((?P<index>\d+)\)\s*var(?:<(?P<space>[a-z_, ]+)>)?\s*(?P<name>\w+)\s*:\s*(?P<type>[^;]+);"
@@ -38,7 +38,7 @@ class Kernel:
         self._pipeline = device.create_compute_pipeline(
             label=label,
             layout=device.create_pipeline_layout(label=label, bind_group_layouts=[self._layout]),
-            compute={"module": device.create_shader_module(label=label, code=source), "entry_point": "main"},
+            compute={"module": create_shader(device, label, source), "entry_point": "main"},
         )
 
     def dispatch(

@@ -16,6 +16,7 @@ from .registry import Piece, Storage
 
 THREADS = 128  # of a workgroup of the decode kernels
 _HEAD_ROUNDS = 8  # of a workgroup of the head: the layer norm before it is computed once for all
+_HEAD_EACH = 2  # rows of a team in a round
 _PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
 
 
@@ -139,9 +140,8 @@ class Program(ABC):
         """
         storage, channels = self._storages["wte"], self._config.channels
         lanes, subgroups = self._team
-        each = 2
         kernel = self._kernels.get(
-            "decode_head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=each,
+            "decode_head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_EACH,
             threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []
@@ -158,7 +158,7 @@ class Program(ABC):
                 bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
             if counters is not None:
                 bound["counters"] = counters
-            groups = (-(-piece.rows // (THREADS // lanes * each * _HEAD_ROUNDS)), 1, 1)
+            groups = (-(-piece.rows // (THREADS // lanes * _HEAD_EACH * _HEAD_ROUNDS)), 1, 1)
             run.append(kernel.dispatch(groups, bound, cost=channels * piece.rows, label="wte"))
         return run
 

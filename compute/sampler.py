@@ -13,8 +13,8 @@ from .kernels import Kernels, Resource
 from .native import Dispatch
 from .options import GenerateOptions
 
-_BLOCK = 16  # logits a thread scans, in step with the shaders
-_THREADS = 64
+_BLOCK = 16  # logits of a block, in step with the shaders
+_SLICE = 1024  # logits of a workgroup of the scan
 _HEADER = 16  # words before the candidates in the result block
 MAX_TOP = 200
 RING = 32  # result blocks
@@ -69,7 +69,7 @@ class Sampler:
         self._device = device
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._blocks = -(-vocabulary // _BLOCK)
-        slices = -(-self._blocks // _THREADS)
+        slices = -(-vocabulary // _SLICE)
         self.stride = 4 * (_HEADER + 2 * _BLOCK * min(MAX_TOP, self._blocks))  # bytes
         self.result = device.create_buffer(label="draws", size=RING * self.stride, usage=usage)
         self._options = device.create_buffer(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,7 @@ class Gpu:
             storage = Storage(kind, dtype, tile, (self._texture(rounded, tile),))
         else:
             bounds = [0, *pieces, len(values)]
-            cut = [
-                Piece(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a)
-                for a, b in zip(bounds, bounds[1:], strict=False)
-            ]
+            cut = [Piece(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
             storage = Storage(kind, dtype, 0, tuple(cut))
         return storage, rounded.astype(np.float64)
 

@@ -112,9 +112,7 @@ def test_every_activation_of_the_embedded_model(stories: Engine) -> None:
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda c: f"{c.layers}x{c.heads}x{c.head_size}")
 @pytest.mark.parametrize(("layout", "program"), PATHS)
-def test_every_activation_of_odd_shapes(
-    device: wgpu.GPUDevice, config: ModelConfig, layout: str, program: str
-) -> None:
+def test_every_activation_of_odd_shapes(device: wgpu.GPUDevice, config: ModelConfig, layout: str, program: str) -> None:
     model = tiny_model(config)
     engine = Engine(model, context=config.positions, layout=layout, program=program)
     assert engine.path == program
@@ -151,23 +149,23 @@ class SmallLimits:
         return getattr(self._real, name)
 
 
-@pytest.mark.parametrize("program", ["rows", "fused"])
+@pytest.mark.parametrize(("limit", "context", "split"), [(5000, 3, [3, 2, 2]), (9000, 4, [2, 1, 1])])
 def test_matrices_and_activations_above_the_binding_limit(
-    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, program: str
+    device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, limit: int, context: int, split: list[int]
 ) -> None:
     config = ModelConfig(layers=3, heads=5, channels=20, positions=33, vocabulary=130, padded_vocabulary=130)
-    monkeypatch.setattr("compute.engine.shared_device", lambda adapter: SmallLimits(device, 5000))
+    monkeypatch.setattr("compute.engine.shared_device", lambda adapter: SmallLimits(device, limit))
     model = tiny_model(config)
-    engine = Engine(model, context=3, layout="buffer", program=program)
-    pieces = {name: len(storage.pieces) for name, storage in engine.storages.items()}
-    assert (pieces["wte"], pieces["h.0.mlp.c_fc.weight"], pieces["h.0.mlp.c_proj.weight"]) == (3, 2, 2)
+    engine = Engine(model, context=context, layout="buffer")
+    names = ("wte", "h.0.mlp.c_fc.weight", "h.0.mlp.c_proj.weight")
+    assert [len(engine.storages[name].pieces) for name in names] == split
     assert engine.activations is not None
     assert len(engine.activations.arenas) > 1
     for tokens in ([129, 0, 62], [61]):
         run_pass(engine, tokens)
         assert_activations(engine, reference.forward(model, tokens))
-    with pytest.raises(AtlasError, match=r"a window of 4 .* use --context [123] or less$"):
-        Engine(model, context=4, layout="buffer")
+    with pytest.raises(AtlasError, match=r"a window of 9 .* use --context \d or less$"):
+        Engine(model, context=9, layout="buffer")
 
 
 @pytest.mark.parametrize("head_size", [1, 2, 6])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,7 @@ def outcome(generation: Generation) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize(("budget_s", "context"), [(1e-9, 40), (1e-9, 10), (1e-4, 30), (1.0, 40)])
-def test_any_budget_gives_the_steps_of_a_run(
-    engine: Engine, budget_s: float, context: int, temperature: float
-) -> None:
+def test_any_budget_gives_the_steps_of_a_run(engine: Engine, budget_s: float, context: int, temperature: float) -> None:
     whole = run(engine, context=context, temperature=temperature, seed=4)
     sliced = start(engine, context=context, temperature=temperature, seed=4)
     calls = advance_to_end(sliced, budget_s)
@@ -239,8 +238,13 @@ def test_without_a_finite_logit_it_ends(device: wgpu.GPUDevice, temperature: flo
     assert (sliced.stop_reason, sliced.steps) == ("nonfinite", [])
 
 
-@pytest.mark.parametrize("options", [{"context": 41}, {"context": 0}, {"max_new_tokens": 0}, {"temperature": -1.0},
-                                     {"temperature": float("nan")}, {"seed": -1}, {"seed": 2**32}, {"top": 27}])  # fmt: skip
+BAD_OPTIONS = (
+    {"context": 41}, {"context": 0}, {"max_new_tokens": 0}, {"temperature": -1.0}, {"temperature": float("nan")},
+    {"seed": -1}, {"seed": 2**32}, {"top": 27},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("options", BAD_OPTIONS)
 def test_options_that_cannot_work(engine: Engine, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"^--?\w[\w-]* .+: must be "):
         start(engine, **options)
@@ -267,7 +271,7 @@ def test_draws_follow_their_probabilities(device: wgpu.GPUDevice, temperature: f
     chi_square = ((counts - expected) ** 2 / expected).sum()
     assert chi_square < 18.5  # 4 degrees of freedom: above it once in 1,000 tests
     # Neighbouring draws are independent: as many equal pairs as chance makes.
-    same = np.mean([a.token == b.token for a, b in zip(steps, steps[1:], strict=False)])
+    same = np.mean([a.token == b.token for a, b in pairwise(steps)])
     assert same == pytest.approx(((expected / draws) ** 2).sum(), abs=0.05)
     for step in steps[:5]:
         assert step.probability == pytest.approx(expected[step.token] / draws, rel=1e-4)

@@ -156,7 +156,9 @@ def test_gelu_of_extreme_values(gpu: Gpu) -> None:
 
 
 @pytest.mark.parametrize("head", [False, True])
-@pytest.mark.parametrize(("channels", "rows", "valid"), [(4, 1, 1), (20, 16, 16), (36, 16, 5), (100, 1, 1), (192, 16, 2)])
+@pytest.mark.parametrize(
+    ("channels", "rows", "valid"), [(4, 1, 1), (20, 16, 16), (36, 16, 5), (100, 1, 1), (192, 16, 2)]
+)
 def test_layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, head: bool) -> None:
     x = normal(rows, channels)
     x[0] = x[0] * 1e-2 + 300  # a mean far above the deviation

@@ -149,9 +149,7 @@ def check(draw: Draw, logits: np.ndarray, top: int, temperature: float = 1.0) ->
     assert draw.highest == logits[order[0]]
     assert draw.nonfinite == (~np.isfinite(logits)).sum()
     assert draw.log_total == pytest.approx(log_sum(logits), rel=1e-5, abs=1e-4)
-    assert draw.scaled_log_total == pytest.approx(
-        log_sum((logits - draw.highest) / temperature), rel=1e-5, abs=1e-4
-    )
+    assert draw.scaled_log_total == pytest.approx(log_sum((logits - draw.highest) / temperature), rel=1e-5, abs=1e-4)
 
 
 def shapes_of_logits(size: int) -> dict[str, np.ndarray]:

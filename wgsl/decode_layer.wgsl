@@ -45,7 +45,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> x_in: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> x_mid: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> x_out: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> query: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> fresh: array<vec4f>; // query, key and value of this token
 @group(0) @binding(7) var<storage, read_write> mixed: array<vec4f>;  // [spans, channel quads]
 @group(0) @binding(8) var<storage, read_write> shares: array<vec2f>; // [spans, heads]: largest score, sum of exp
 @group(0) @binding(9) var<storage, read_write> hidden: array<vec4f>;
@@ -83,10 +83,6 @@ fn await_stage(stage: u32, groups: u32, thread: u32) {
         var polls = 0u;
         while (atomicLoad(&counters[at]) < groups) {
             polls++;
-            // A pause between polls, or hundreds of waiting workgroups would keep those that work from memory.
-            var idle = polls;
-            for (var i = 0u; i < {{ pause }}u; i++) { idle = idle * 1664525u + 1013904223u; }
-            polls += select(0u, 1u, idle == 1u);
             if (polls > PATIENCE) {
                 atomicStore(&counters[FAILED], 1u);
                 break;
@@ -111,19 +107,21 @@ fn main(
     if (at < QKV_GROUPS) {
         let first = (at * TEAMS + team) * 2u;
 {{ c.fetch("qkv_weight", dtype, channels, 3 * channels, lanes, 2, "first") }}
+{{ c.norm_fetch("ln_1_scale", "ln_1_shift", dtype, channels, lanes) }}
+        let bias0 = qkv_bias[min(first, 3u * CHANNELS - 1u)];
+        let bias1 = qkv_bias[min(first + 1u, 3u * CHANNELS - 1u)];
 {{ c.gather("x_in", dtype, channels, lanes) }}
-{{ c.norm("ln_1_scale", "ln_1_shift", dtype, channels, lanes, trace, "0u", "params.sink_ln_1") }}
+{{ c.norm(dtype, channels, lanes, trace, "0u", "params.sink_ln_1") }}
 {{ c.product(dtype, channels, lanes, 2) }}
         if (lane == 0u) {
-            store_qkv(first, y0, row);
-            if (first + 1u < 3u * CHANNELS) { store_qkv(first + 1u, y1, row); }
+            store_qkv(first, y0 + bias0, row);
+            store_qkv(first + 1u, y1 + bias1, row);
         }
         finish(0u, thread);
         return;
     }
     at -= QKV_GROUPS;
     if (at < ATTENTION_GROUPS) {
-        await_stage(0u, QKV_GROUPS, thread);
         attention(at % HEADS, at / HEADS, row + 1u, thread, team, lane);
         finish(1u, thread);
         return;
@@ -136,17 +134,15 @@ fn main(
         let bias = attn_proj_bias[out];
         let before = x_in[out / 4u][out % 4u];
         await_stage(1u, ATTENTION_GROUPS, thread);
-{% set halves = (c.packed(dtype, channels) | int) // 4 %}
-{% set packs = channels // (c.packed(dtype, channels) | int) %}
-{% for s in range((packs + lanes - 1) // lanes) %}{% for h in range(halves) %}
-        let m{{ s }}_{{ h }} = min((lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u, CHANNEL_QUADS - 1u);
-        let v{{ s }}_{{ h }} = merged(m{{ s }}_{{ h }}, row / SPAN + 1u);
+        for (var quad = thread; quad < CHANNEL_QUADS; quad += THREADS) {
+            let value = merged(quad, row / SPAN + 1u);
+            mixture[quad] = value;
 {% if trace %}
-        if (at == 0u && team == 0u && lane + {{ s * lanes }}u < {{ packs }}u) {
-            keep4(params.sink_mixed + row * CHANNELS + m{{ s }}_{{ h }} * 4u, v{{ s }}_{{ h }});
-        }
+            if (at == 0u) { keep4(params.sink_mixed + row * CHANNELS + quad * 4u, value); }
 {% endif %}
-{% endfor %}{% endfor %}
+        }
+        workgroupBarrier();
+{{ c.gather("mixture", dtype, channels, lanes) }}
 {{ c.product(dtype, channels, lanes, 1) }}
         if (lane == 0u && first < CHANNELS) {
             let value = y0 + bias;
@@ -163,13 +159,16 @@ fn main(
     if (at < FC_GROUPS) {
         let first = (at * TEAMS + team) * 2u;
 {{ c.fetch("fc_weight", dtype, channels, 4 * channels, lanes, 2, "first") }}
+{{ c.norm_fetch("ln_2_scale", "ln_2_shift", dtype, channels, lanes) }}
+        let bias0 = fc_bias[min(first, 4u * CHANNELS - 1u)];
+        let bias1 = fc_bias[min(first + 1u, 4u * CHANNELS - 1u)];
         await_stage(2u, PROJ_GROUPS, thread);
 {{ c.gather("x_mid", dtype, channels, lanes) }}
-{{ c.norm("ln_2_scale", "ln_2_shift", dtype, channels, lanes, trace, "QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS", "params.sink_ln_2") }}
+{{ c.norm(dtype, channels, lanes, trace, "QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS", "params.sink_ln_2") }}
 {{ c.product(dtype, channels, lanes, 2) }}
         if (lane == 0u) {
-            store_fc(first, y0, row);
-            if (first + 1u < 4u * CHANNELS) { store_fc(first + 1u, y1, row); }
+            store_fc(first, y0 + bias0, row);
+            store_fc(first + 1u, y1 + bias1, row);
         }
         finish(3u, thread);
         return;
@@ -193,12 +192,10 @@ fn main(
     }
 }
 
-fn store_qkv(out: u32, product: f32, row: u32) {
+fn store_qkv(out: u32, value: f32, row: u32) {
     if (out >= 3u * CHANNELS) { return; }
-    let value = product + qkv_bias[out];
-    if (out < CHANNELS) {
-        query[out / 4u][out % 4u] = value;
-    } else {
+    fresh[out / 4u][out % 4u] = value;
+    if (out >= CHANNELS) {
         let channel = out - CHANNELS;
         cache[cache_index(row, channel / 4u)][channel % 4u] = value;
     }
@@ -207,9 +204,8 @@ fn store_qkv(out: u32, product: f32, row: u32) {
 {% endif %}
 }
 
-fn store_fc(out: u32, product: f32, row: u32) {
+fn store_fc(out: u32, value: f32, row: u32) {
     if (out >= 4u * CHANNELS) { return; }
-    let value = product + fc_bias[out];
     let after = gelu(value);
     hidden[out / 4u][out % 4u] = after;
 {% if trace %}

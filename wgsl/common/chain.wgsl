@@ -54,8 +54,19 @@ fn unpack_low(words: vec2u) -> vec4f {
 {% endfor %}
 {% endmacro %}
 
+{# a{s}_{h} and b{s}_{h}: this lane's part of a layer norm's scale and shift, loaded before anything has to wait. #}
+{% macro norm_fetch(scale, shift, dtype, inputs, lanes) %}
+{% set halves = (packed(dtype, inputs) | int) // 4 %}
+{% set packs = inputs // (packed(dtype, inputs) | int) %}
+{% for s in range((packs + lanes - 1) // lanes) %}{% for h in range(halves) %}
+    let quad{{ s }}_{{ h }} = min((lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u, {{ inputs // 4 - 1 }}u);
+    let a{{ s }}_{{ h }} = {{ scale }}[quad{{ s }}_{{ h }}];
+    let b{{ s }}_{{ h }} = {{ shift }}[quad{{ s }}_{{ h }}];
+{% endfor %}{% endfor %}
+{% endmacro %}
+
 {# Layer norm of v in place; team 0 of workgroup `writer` keeps it. #}
-{% macro norm(scale, shift, dtype, inputs, lanes, trace, writer, kept) %}
+{% macro norm(dtype, inputs, lanes, trace, writer, kept) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
 {% set steps = (packs + lanes - 1) // lanes %}
@@ -66,7 +77,11 @@ fn unpack_low(words: vec2u) -> vec4f {
     let mean = subgroupAdd(sum.x + sum.y + sum.z + sum.w) / {{ inputs }}.0;
     var squares = 0.0;
 {% for s in range(steps) %}
+{% if (s + 1) * lanes > packs %}
     if (lane + {{ s * lanes }}u < {{ packs }}u) {
+{% else %}
+    {
+{% endif %}
 {% for h in range(halves) %}
         v{{ s }}_{{ h }} -= vec4f(mean);
         squares += dot(v{{ s }}_{{ h }}, v{{ s }}_{{ h }});
@@ -75,8 +90,7 @@ fn unpack_low(words: vec2u) -> vec4f {
 {% endfor %}
     let inverse = 1.0 / sqrt(subgroupAdd(squares) / {{ inputs }}.0 + 1e-5);
 {% for s in range(steps) %}{% for h in range(halves) %}
-    let quad{{ s }}_{{ h }} = min((lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u, {{ inputs // 4 - 1 }}u);
-    v{{ s }}_{{ h }} = v{{ s }}_{{ h }} * inverse * {{ scale }}[quad{{ s }}_{{ h }}] + {{ shift }}[quad{{ s }}_{{ h }}];
+    v{{ s }}_{{ h }} = v{{ s }}_{{ h }} * inverse * a{{ s }}_{{ h }} + b{{ s }}_{{ h }};
 {% endfor %}{% endfor %}
 {% if trace %}
     if (group.x == {{ writer }} && team == 0u) {

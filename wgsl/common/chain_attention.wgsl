@@ -1,100 +1,117 @@
 // Attention of decode_layer: one workgroup a (head, span of keys), unnormalised; the projection merges the spans.
+// Loops over registers are written out, since an array indexed by a loop counter may end up in memory.
+{% set quads = head_size // 4 %}
+{% set key_parts = [1, threads // span] | max %}
+{% set key_quads = (quads + key_parts - 1) // key_parts %}
+{% set value_parts = [1, threads // quads] | max %}
+{% set value_keys = (span + value_parts - 1) // value_parts %}
+{% set lane_keys = (span + lanes - 1) // lanes %}
 const SCALE = {{ scale }};
-const KEY_PARTS = max(1u, THREADS / SPAN);               // threads that share a key
-const KEY_QUADS = (HEAD_QUADS + KEY_PARTS - 1u) / KEY_PARTS; // quads of each
-const VALUE_PARTS = max(1u, THREADS / HEAD_QUADS);       // threads that share a quad of the values
-const VALUE_KEYS = (SPAN + VALUE_PARTS - 1u) / VALUE_PARTS; // keys of each
-const LANE_KEYS = (SPAN + LANES - 1u) / LANES;
-var<workgroup> part_scores: array<f32, KEY_PARTS * SPAN>;
+var<workgroup> part_scores: array<f32, {{ key_parts * span }}>;
 var<workgroup> chances: array<f32, SPAN>;
-var<workgroup> part_values: array<vec4f, VALUE_PARTS * HEAD_QUADS>;
+var<workgroup> part_values: array<vec4f, {{ value_parts }}u * HEAD_QUADS>;
+var<workgroup> mixture: array<vec4f, CHANNEL_QUADS>;
 
 fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32) {
     let start = span * SPAN;
     if (start >= keys) { return; }
     let last = keys - 1u;
-    // Values do not wait for the scores: all loads are under way at once.
+    // The cache is read before the wait, all but this token's row, which comes from `fresh`.
     let value_quad = thread % HEAD_QUADS;
     let value_part = thread / HEAD_QUADS;
-    var values: array<vec4f, VALUE_KEYS>;
-    for (var i = 0u; i < VALUE_KEYS; i++) {
-        let t = min(start + value_part * VALUE_KEYS + i, last);
-        values[i] = cache[CHANNEL_QUADS * WINDOW + (head * WINDOW + t) * HEAD_QUADS + value_quad];
-    }
+    let values = CHANNEL_QUADS * WINDOW + head * WINDOW * HEAD_QUADS + value_quad;
+    let value_start = start + value_part * {{ value_keys }}u;
+{% for i in range(value_keys) %}
+    var value{{ i }} = cache[values + min(value_start + {{ i }}u, last) * HEAD_QUADS];
+{% endfor %}
     let key = thread % SPAN;
     let key_part = thread / SPAN;
     let t = min(start + key, last);
-    var score = 0.0;
-    for (var i = 0u; i < KEY_QUADS; i++) {
-        let quad = key_part * KEY_QUADS + i;
-        if (quad < HEAD_QUADS) {
-            score += dot(query[head * HEAD_QUADS + quad], cache[(head * HEAD_QUADS + quad) * WINDOW + t]);
-        }
+    let key_quad = head * HEAD_QUADS + key_part * {{ key_quads }}u;
+{% for i in range(key_quads) %}
+    var key{{ i }} = cache[min(key_quad + {{ i }}u, CHANNEL_QUADS - 1u) * WINDOW + t];
+{% endfor %}
+    await_stage(0u, QKV_GROUPS, thread);
+    if (t == last) {
+{% for i in range(key_quads) %}
+        key{{ i }} = fresh[CHANNEL_QUADS + min(key_quad + {{ i }}u, CHANNEL_QUADS - 1u)];
+{% endfor %}
     }
+    let newest = fresh[2u * CHANNEL_QUADS + head * HEAD_QUADS + value_quad];
+    var score = 0.0;
+{% for i in range(key_quads) %}
+{% if key_parts * key_quads > quads %}
+    if (key_part * {{ key_quads }}u + {{ i }}u < HEAD_QUADS) {
+        score += dot(fresh[key_quad + {{ i }}u], key{{ i }});
+    }
+{% else %}
+    score += dot(fresh[key_quad + {{ i }}u], key{{ i }});
+{% endif %}
+{% endfor %}
     part_scores[key_part * SPAN + key] = score * SCALE;
     workgroupBarrier();
-    var mine: array<f32, LANE_KEYS>;
     var highest = -3.4e38;
-    for (var i = 0u; i < LANE_KEYS; i++) {
-        let k = lane + i * LANES;
-        var sum = 0.0;
-        for (var part = 0u; part < KEY_PARTS; part++) { sum += part_scores[part * SPAN + min(k, SPAN - 1u)]; }
-        mine[i] = select(-3.4e38, sum, k < SPAN && start + k < keys);
-        highest = max(highest, mine[i]);
-    }
+{% for i in range(lane_keys) %}
+    let k{{ i }} = min(lane + {{ i * lanes }}u, SPAN - 1u);
+    let inside{{ i }} = lane + {{ i * lanes }}u < SPAN && start + k{{ i }} < keys;
+    var score{{ i }} = part_scores[k{{ i }}];
+{% for part in range(1, key_parts) %}
+    score{{ i }} += part_scores[{{ part }}u * SPAN + k{{ i }}];
+{% endfor %}
+    highest = max(highest, select(-3.4e38, score{{ i }}, inside{{ i }}));
+{% endfor %}
     highest = subgroupMax(highest);
     var total = 0.0;
-    for (var i = 0u; i < LANE_KEYS; i++) {
-        let k = lane + i * LANES;
-        let inside = k < SPAN && start + k < keys;
-        let e = select(0.0, exp(mine[i] - highest), inside);
-        total += e;
-        if (team == 0u && k < SPAN) { chances[k] = e; }
-    }
+{% for i in range(lane_keys) %}
+    let e{{ i }} = select(0.0, exp(score{{ i }} - highest), inside{{ i }});
+    total += e{{ i }};
+    if (team == 0u && lane + {{ i * lanes }}u < SPAN) { chances[k{{ i }}] = e{{ i }}; }
+{% endfor %}
     total = subgroupAdd(total);
     workgroupBarrier();
-    if (value_part < VALUE_PARTS) {
-        var sum = vec4f(0.0);
-        for (var i = 0u; i < VALUE_KEYS; i++) {
-            // Keys past the end have chance zero, and the last key's value in their place.
-            let k = value_part * VALUE_KEYS + i;
-            if (k < SPAN) { sum += chances[k] * values[i]; }
+    var sum = vec4f(0.0);
+    if (value_part < {{ value_parts }}u) {
+{% for i in range(value_keys) %}
+        if (value_start + {{ i }}u < min(start + SPAN, keys)) {
+            sum += chances[value_start + {{ i }}u - start] * select(value{{ i }}, newest, value_start + {{ i }}u == last);
         }
+{% endfor %}
         part_values[value_part * HEAD_QUADS + value_quad] = sum;
     }
     workgroupBarrier();
     if (thread < HEAD_QUADS) {
-        var sum = part_values[thread];
-        for (var part = 1u; part < VALUE_PARTS; part++) { sum += part_values[part * HEAD_QUADS + thread]; }
+{% for part in range(1, value_parts) %}
+        sum += part_values[{{ part }}u * HEAD_QUADS + thread];
+{% endfor %}
         mixed[span * CHANNEL_QUADS + head * HEAD_QUADS + thread] = sum;
     }
     if (thread == 0u) { shares[span * HEADS + head] = vec2f(highest, total); }
 }
 
-// Quad `quad` of attention's output from all spans, four at a time so that their loads overlap.
+// Quad `quad` of attention's output from all spans, eight at a time so that their loads overlap.
 fn merged(quad: u32, spans: u32) -> vec4f {
     let head = quad / HEAD_QUADS;
     var highest = -3.4e38;
     var total = 0.0;
     var sum = vec4f(0.0);
-    for (var first = 0u; first < spans; first += 4u) {
-        var share: array<vec2f, 4>;
-        var value: array<vec4f, 4>;
-        for (var i = 0u; i < 4u; i++) {
-            let s = min(first + i, spans - 1u);
-            share[i] = shares[s * HEADS + head];
-            value[i] = mixed[s * CHANNEL_QUADS + quad];
-        }
+    for (var first = 0u; first < spans; first += 8u) {
+{% for i in range(8) %}
+        let s{{ i }} = min(first + {{ i }}u, spans - 1u);
+        let share{{ i }} = shares[s{{ i }} * HEADS + head];
+        let value{{ i }} = mixed[s{{ i }} * CHANNEL_QUADS + quad];
+{% endfor %}
         var top = highest;
-        for (var i = 0u; i < 4u; i++) { top = max(top, share[i].x); }
+{% for i in range(8) %}
+        top = max(top, share{{ i }}.x);
+{% endfor %}
         let shrink = exp(highest - top);
         total *= shrink;
         sum *= shrink;
-        for (var i = 0u; i < 4u; i++) {
-            let weight = select(0.0, exp(share[i].x - top), first + i < spans);
-            total += weight * share[i].y;
-            sum += weight * value[i];
-        }
+{% for i in range(8) %}
+        let weight{{ i }} = select(0.0, exp(share{{ i }}.x - top), first + {{ i }}u < spans);
+        total += weight{{ i }} * share{{ i }}.y;
+        sum += weight{{ i }} * value{{ i }};
+{% endfor %}
         highest = top;
     }
     return sum / total;
