@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -172,7 +173,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in given
     # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
     if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
-        os.environ["XDG_RUNTIME_DIR"] = _runtime_dir()
+        folder = _runtime_folder()
+        if folder is not None:
+            os.environ["XDG_RUNTIME_DIR"] = folder
     try:
         arguments = parse(given)
         # A command's module is loaded only when it runs: `generate` needs no window.
@@ -203,9 +206,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _runtime_dir() -> str:
-    import tempfile
-
+def _runtime_folder() -> str | None:
+    """A folder of our own below the temporary one; None where somebody else's stands in its place."""
     path = Path(tempfile.gettempdir()) / f"atlas-viewer-{os.getuid()}"
     path.mkdir(mode=0o700, exist_ok=True)
-    return str(path)
+    return str(path) if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid() else None

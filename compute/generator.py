@@ -141,9 +141,7 @@ class Generation:
             return False
         poll(self.engine.device)
         changed = self._collect()
-        while self._fences and self._fences[0].done:
-            self._fences.popleft()
-        if self.done or len(self._fences) >= _SLICES_IN_FLIGHT:
+        if self.done or sum(not fence.done for fence in self._fences) >= _SLICES_IN_FLIGHT:
             return changed
         completed = self._submit(budget_s)
         return changed or completed
@@ -213,6 +211,8 @@ class Generation:
         """Submit slices until the budget is spent; True when a whole pass was submitted."""
         completed = False
         spent = 0.0
+        while self._fences and self._fences[0].done:
+            self._fences.popleft()
         while spent < budget_s:
             flight = self._next_flight(budget_s - spent)
             # A pass that rewrites the whole window must not begin behind one that the views have yet to show.

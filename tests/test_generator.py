@@ -116,7 +116,7 @@ def test_advance_never_blocks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
     assert blocked == []
     assert len(generation.steps) == 30
     # The counter counts.
-    run(engine, max_new_tokens=1)
+    start(engine).step()
     engine.device.queue.read_buffer(engine.sampler.result, 0, 16)
     assert "poll" in blocked
     assert "read_buffer" in blocked

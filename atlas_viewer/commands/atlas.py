@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     atomic_write(arguments.out, buffer.getvalue())
     if strip.layout.left_out:
         print(
-            f"note: the strip is full; {len(strip.layout.left_out)} tensors from {strip.layout.left_out[0]} on are not in it",
+            f"note: the strip is full: the last {len(strip.layout.left_out)} tensors,"
+            f" from {strip.layout.left_out[0]} on, are not in it",
             file=sys.stderr,
         )
     return 0

@@ -7,9 +7,11 @@ import json
 
 from atlas_viewer.doctor import as_json, diagnose, report
 
+from .common import adapter_spec
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the diagnosis; 0 only when the viewer can run."""
-    diagnosis = diagnose()
+    diagnosis = diagnose(adapter_spec(arguments))
     print(json.dumps(as_json(diagnosis), indent=2) if arguments.json else report(diagnosis))
     return 0 if diagnosis.ok else 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from .common import adapter_spec, check_target, generate_options, model_spec, open_model, read_prompt, weights_spec
+from compute.checkpoint import open_model
+
+from .common import adapter_spec, check_target, generate_options, model_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
