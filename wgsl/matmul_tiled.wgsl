@@ -28,9 +28,12 @@ struct Params {
 {% include "common/gelu.wgsl" %}
 {% endif %}
 
-// k outermost, so that a thread's rows and outputs are one vector load each.
-var<workgroup> x_tile: array<f32, DEPTH * ROWS>;
-var<workgroup> w_tile: array<vec4f, DEPTH * OUTS / 4u>;
+// k outermost, so that a thread's rows and outputs are one vector load each; rows of 4 words more than they hold, so
+// that threads which store a quad of k side by side meet fewer in one bank.
+const X_STRIDE = (ROWS + 4u) / 4u; // vectors
+const W_STRIDE = (OUTS + 4u) / 4u;
+var<workgroup> x_tile: array<vec4f, DEPTH * X_STRIDE>;
+var<workgroup> w_tile: array<vec4f, DEPTH * W_STRIDE>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -41,33 +44,50 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let ty = thread / 16u; // TALL rows
     let load_row = thread / 4u;
     let load_quad = thread % 4u;
+    let x_from = (row0 + load_row % ROWS) * QUADS;
+    let out = min(out0 + load_row, params.outs - 1u);
 {% for i in range(tall) %}
     var sum{{ i }} = vec4f(0.0);
 {% endfor %}
+    // The next step's values travel while this one's are multiplied.
+    var next_x = quad_or_zero_x(x_from, load_quad);
+    var next_w = quad_or_zero_w(out, load_quad);
     for (var step = 0u; step < QUADS; step += DEPTH / 4u) {
-        let quad = step + load_quad;
-        var from_x = vec4f(0.0);
-        var from_w = vec4f(0.0);
-        if (quad < QUADS) {
-            if (load_row < ROWS) { from_x = x[(row0 + load_row) * QUADS + quad]; }
-            if (out0 + load_row < params.outs) { from_w = weight_quad(out0 + load_row, quad); }
-        }
         workgroupBarrier();
-        for (var i = 0u; i < 4u; i++) {
-            if (load_row < ROWS) { x_tile[(load_quad * 4u + i) * ROWS + load_row] = from_x[i]; }
-            w_tile[(load_quad * 4u + i) * (OUTS / 4u) + load_row / 4u][load_row % 4u] = from_w[i];
-        }
+{% for i in range(4) %}
+        if (load_row < ROWS) { x_tile[(load_quad * 4u + {{ i }}u) * X_STRIDE + load_row / 4u][load_row % 4u] = next_x[{{ i }}]; }
+        w_tile[(load_quad * 4u + {{ i }}u) * W_STRIDE + load_row / 4u][load_row % 4u] = next_w[{{ i }}];
+{% endfor %}
         workgroupBarrier();
-        for (var k = 0u; k < DEPTH; k++) {
-            let b = w_tile[k * (OUTS / 4u) + tx];
+        next_x = quad_or_zero_x(x_from, step + DEPTH / 4u + load_quad);
+        next_w = quad_or_zero_w(out, step + DEPTH / 4u + load_quad);
+{% for k in range(16) %}
+        {
+            let b = w_tile[{{ k }}u * W_STRIDE + tx];
+{% if tall == 4 %}
+            let a = x_tile[{{ k }}u * X_STRIDE + ty];
+{% else %}
+            let a4 = x_tile[{{ k }}u * X_STRIDE + ty / 2u];
+            let a = select(a4.xy, a4.zw, ty % 2u == 1u);
+{% endif %}
 {% for i in range(tall) %}
-            sum{{ i }} += x_tile[k * ROWS + ty * TALL + {{ i }}u] * b;
+            sum{{ i }} += a[{{ i }}] * b;
 {% endfor %}
         }
+{% endfor %}
     }
 {% for i in range(tall) %}
     store(row0 + ty * TALL + {{ i }}u, out0 + tx * 4u, sum{{ i }});
 {% endfor %}
+}
+
+fn quad_or_zero_x(row: u32, quad: u32) -> vec4f {
+    if (quad < QUADS) { return x[row + quad]; }
+    return vec4f(0.0);
+}
+fn quad_or_zero_w(row: u32, quad: u32) -> vec4f {
+    if (quad < QUADS) { return weight_quad(row, quad); }
+    return vec4f(0.0);
 }
 
 fn store(r: u32, local_out: u32, sums: vec4f) {
