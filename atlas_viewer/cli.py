@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import tempfile
@@ -176,6 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = _runtime_folder()
         if folder is not None:
             os.environ["XDG_RUNTIME_DIR"] = folder
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows another in its place, rather than ending the run.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         arguments = parse(given)
         # A command's module is loaded only when it runs: `generate` needs no window.
@@ -193,7 +198,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away: nobody is left to tell. Keep the interpreter from trying at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_output()
+        return 1
+    except OSError as error:
+        # Files have errors of their own: what is left is standard output, on a full disk for example.
+        if debug:
+            raise
+        print(f"atlas-viewer: standard output: cannot be written ({error.strerror}); free its disk", file=sys.stderr)
+        _silence_output()
         return 1
     except Exception as error:
         if debug:
@@ -204,6 +216,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _silence_output() -> None:
+    """Let the interpreter's last flush go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _runtime_folder() -> str | None:

@@ -77,7 +77,8 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
         if text.lower() in adapter_name(adapter).lower():
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
-    raise DeviceError(f"--adapter {text}: no adapter has that in its name; there are: {known}")
+    shown = text.encode("unicode_escape").decode()
+    raise DeviceError(f"--adapter {shown}: no adapter has that in its name; there are: {known}")
 
 
 def _first_line(error: Exception) -> str:

@@ -29,6 +29,7 @@ from .weights import WeightUpload, weight_layout
 
 HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
 _STATE_WORDS = 12
+_POSITION_BYTES = 28  # of the state: all but what the draws leave there
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,9 @@ class Engine:
             if first + count == rows:
                 dispatches += [*program.head, *self.sampler.dispatches(top)]
             state = _state(start - base, first, count, rows - 1, first_position, total - base, step)
+            if follows:
+                # The draw before may have ended the text: whether it did is only known on the GPU, and stays.
+                state = state[:_POSITION_BYTES]
             cost = sum(dispatch.cost for dispatch in dispatches)
             segments.append(Segment(None if cached else state, dispatches, cost, self._seconds[id(program)] * cost))
             first += count

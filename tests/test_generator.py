@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,6 +20,7 @@ from compute.engine import Engine
 from compute.errors import UsageError
 from compute.generator import Generation
 from compute.options import GenerateOptions
+from compute.random_model import RandomModel
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 FLAT = ModelConfig(layers=1, heads=1, channels=16, positions=30, vocabulary=6, padded_vocabulary=8)
@@ -33,7 +35,7 @@ def engine(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
 
 def start(engine: Engine, prompt: str = PROMPT, **options: Any) -> Generation:
     settings = GenerateOptions(**{"max_new_tokens": 12, "context": engine.context, "top": 3} | options)
-    letters = Letters(engine.config.vocabulary, ends=engine.config is FLAT)
+    letters = Letters(engine.config.vocabulary, ends=engine.config.vocabulary == FLAT.vocabulary)
     return Generation(engine, letters, prompt, settings)  # type: ignore[arg-type]
 
 
@@ -226,6 +228,25 @@ def test_after_end_of_text_the_registry_is_that_of_the_last_step(device: wgpu.GP
     for seed in range(6):
         generation = run(engine, "abc", max_new_tokens=20, temperature=1.0, seed=seed)
         assert engine.registry.rows == generation.steps[-1].context_length
+
+
+@pytest.mark.parametrize("context", [3, 40])
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
+    device: wgpu.GPUDevice, layout: str, context: int
+) -> None:
+    """Passes are submitted before it is known that the text has ended: they must change nothing."""
+    config = replace(FLAT, channels=8, positions=40)
+    engine = Engine(RandomModel(config, seed=3), context=context, layout=layout)
+    ended = 0
+    for seed in range(40):
+        generation = run(engine, "abc", max_new_tokens=30, temperature=30.0, seed=seed, context=context)
+        native.poll(engine.device, wait=True)
+        if generation.stop_reason == "end_of_text" and len(generation.steps) > 1:
+            ended += 1
+            last = generation.steps[-1]
+            assert engine.read_logits()[last.token] == np.float32(last.logit)
+    assert ended > 5
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

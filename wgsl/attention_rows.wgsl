@@ -29,6 +29,7 @@ var<workgroup> sums: array<vec4f, THREADS>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    if (state.done != 0u) { return; }
     let head = group.x;
     let r = group.y;
     let row = state.first_row + r;

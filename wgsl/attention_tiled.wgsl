@@ -30,6 +30,7 @@ var<workgroup> scores: array<f32, QUERIES * KEYS>;
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    if (state.done != 0u) { return; }
     let head = group.x;
     let r0 = group.y * QUERIES;
     if (r0 >= state.rows) { return; }

@@ -28,6 +28,7 @@ fn keep(offset: u32, row: u32, quad: u32, value: vec4f) {
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (state.done != 0u) { return; }
     let quad = id.x;
     let r = id.y;
     if (quad >= QUADS || r >= state.rows) { return; }

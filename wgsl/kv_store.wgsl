@@ -10,6 +10,7 @@ const WINDOW = {{ window }}u;
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (state.done != 0u) { return; }
     if (id.x >= 2u * CHANNEL_QUADS || id.y >= state.rows) { return; }
     keep(state.first_row + id.y, id.x, qkv[id.y * 3u * CHANNEL_QUADS + CHANNEL_QUADS + id.x]);
 }

@@ -36,6 +36,7 @@ fn sum_over_workgroup(value: f32, thread: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    if (state.done != 0u) { return; }
     let r = group.x;
     let base = r * CHANNELS;
     var sum = 0.0;

@@ -36,6 +36,7 @@ struct Params {
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (state.done != 0u) { return; }
     if (id.x >= params.outs) { return; }
     let local_out = id.x;
 {% for r in range(rows) %}

@@ -37,6 +37,7 @@ var<workgroup> w_tile: array<vec4f, DEPTH * W_STRIDE>;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    if (state.done != 0u) { return; }
     let row0 = group.y * ROWS;
     if (row0 >= state.rows) { return; }
     let out0 = group.x * OUTS;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import unicodedata
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from compute.checkpoint import WeightSource, open_model
 from compute.engine import Engine
 from compute.errors import OutputError, PromptError
 from compute.generator import Generation
+from compute.llmc import one_line
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
@@ -19,13 +21,24 @@ DEFAULT_CONTEXT = 256
 
 
 def read_prompt(text: str) -> str:
-    """The prompt itself, or standard input for `-`. Raises `PromptError` when that is not UTF-8."""
-    if text != "-":
-        return text
-    try:
-        return sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt as UTF-8") from None
+    """The prompt itself, or standard input for `-`.
+
+    Raises `PromptError` when it is not UTF-8, or has control characters other than tabs and line ends: no model has
+    learnt them, and printed they change the terminal.
+    """
+    name = "prompt"
+    if text == "-":
+        name = "standard input"
+        if sys.stdin is None:
+            raise PromptError("standard input: it is closed; give the prompt as an argument")
+        try:
+            text = sys.stdin.buffer.read().decode()
+        except UnicodeDecodeError as error:
+            raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt as UTF-8") from None
+    for at, character in enumerate(text):
+        if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
+            raise PromptError(f"{name}: character {at + 1} (U+{ord(character):04X}) is a control character; remove it")
+    return text
 
 
 def model_spec(arguments: argparse.Namespace) -> str:
@@ -71,10 +84,12 @@ def open_generation(arguments: argparse.Namespace, source: WeightSource | None =
 
 def check_target(path: Path) -> None:
     """Raise `OutputError` when `path` clearly cannot be written, before minutes are spent on what goes there."""
-    folder = path.parent
+    folder, shown = path.parent, one_line(path)
     if path.is_dir():
-        raise OutputError(f"{path}: cannot be written (it is a folder); name a file")
+        raise OutputError(f"{shown}: cannot be written (it is a folder); name a file")
     if not folder.is_dir():
-        raise OutputError(f"{path}: cannot be written (there is no folder {folder}); make it or choose another path")
+        raise OutputError(
+            f"{shown}: cannot be written (there is no folder {one_line(folder)}); make it or choose another path"
+        )
     if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: cannot be written (the folder is read-only); choose another path")
+        raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
