@@ -11,11 +11,12 @@ import numpy as np
 import wgpu
 
 from .activations import Activations
+from .budget import available_bytes, check_budget
 from .chain_program import ChainProgram
 from .checkpoint import WeightSource
 from .decode_program import DecodeProgram
 from .device import adapter_name, is_software, shared_device
-from .errors import CheckpointError, UsageError
+from .errors import CheckpointError, MemoryBudgetError, UsageError
 from .kernels import Kernels
 from .native import ComputeEncoder, Dispatch, poll
 from .program import Program, ProgramBuffers
@@ -87,6 +88,22 @@ class Engine:
         self.adapter_name = adapter_name(self.device.adapter)
         self.layout = layout or weight_layout(self.device.adapter)
         self.dtype = source.dtype if weights == "native" else weights
+        check_budget(
+            source.name, self.config, dtype=self.dtype, context=context, trace=trace,
+            available=available_bytes(self.device.adapter),
+        )  # fmt: skip
+        try:
+            self._build(source, program, trace, progress)
+        except wgpu.GPUOutOfMemoryError as error:
+            raise MemoryBudgetError(
+                f"{source.name} with {self.dtype} weights and --context {context}: the GPU has no memory left for it;"
+                " use --weights bf16, a smaller --context or a smaller model, or close other programs"
+            ) from error
+
+    # -- construction
+
+    def _build(self, source: WeightSource, program: str, trace: bool, progress: Callable[[float], None] | None) -> None:
+        context = self.context
         upload = WeightUpload(self.device, source, layout=self.layout, dtype=self.dtype)
         self.storages = upload.run(progress)
         self.kernels = Kernels(self.device)
@@ -100,8 +117,6 @@ class Engine:
         self.epoch = 0  # counts passes that computed more than the newest row
         self.gpu_bytes = upload.nbytes + self._cache_bytes() + (self.activations.nbytes if self.activations else 0)
         self._seconds = {id(program): self._measure(program) for program in (self.decode, self.prefill)}
-
-    # -- construction
 
     def _program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
         shared, activations = self._shared, self.activations
