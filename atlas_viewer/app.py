@@ -180,7 +180,7 @@ class Viewer:
             self._report()
         # The last pass is always shown, those before it as often as the adapter can afford.
         due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
-        if self._stale and due:
+        if self._stale and due and self.generation.settled:
             self.bench.paint()
             self.state.spans_left_out = self.bench.spans_left_out
             self._painted, self._stale = True, False

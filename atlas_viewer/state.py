@@ -73,6 +73,10 @@ class GenerationLike(Protocol):
     def progress(self) -> float:
         """How much of the pass in flight is done, 0 to 1."""
 
+    @property
+    def settled(self) -> bool:
+        """True when the tensors are of one whole pass, so that the atlas may be painted from them."""
+
     def advance(self, budget_s: float) -> bool:
         """Do about `budget_s` seconds of work; True when there is something new to show."""
 

@@ -127,6 +127,14 @@ class Generation:
         inside = flight.dispatch / len(segments[flight.segment][1].dispatches)
         return (flight.segment + inside) / len(segments)
 
+    @property
+    def settled(self) -> bool:
+        """True when the engine's tensors are of one pass: none that rewrites the window is partly submitted."""
+        flight = self._flights[-1] if self._flights else None
+        if flight is None or flight.submitted == len(flight.plans) or not (flight.segment or flight.dispatch):
+            return True
+        return flight.plans[flight.submitted].cached
+
     def stop(self) -> None:
         """End now; what is in flight is dropped."""
         self._finish("stopped")

@@ -38,6 +38,7 @@ class FakeGeneration:
         self.done = False
         self.stop_reason: str | None = None
         self.progress = 0.0
+        self.settled = True
         self.tokens_per_second = 21.5
         self.budgets: list[float] = []
 

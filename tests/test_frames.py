@@ -1,0 +1,77 @@
+"""Frames of the window's code on the real engine: none of them waits for the GPU, and little comes back from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from atlas_viewer.app import Viewer
+from atlas_viewer.canvas import open_picture
+from atlas_viewer.state import State
+from atlas_viewer.workbench import Workbench
+from compute import generator, native
+from compute.checkpoint import open_model
+from compute.device import shared_device
+from compute.engine import Engine
+from compute.generator import Generation
+from compute.options import GenerateOptions
+from compute.tokenizer import Tokenizer
+
+
+def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_model("stories")
+    bench = Workbench(source, tokenizer, context=64)
+    options = GenerateOptions(max_new_tokens=12, context=64, temperature=0.0)
+    state = State("Once upon a time", options)
+    viewer = Viewer(open_picture((640, 360)), shared_device(), state, lambda: bench)
+    waits: list[str] = []
+
+    def counted(owner: Any, name: str, what: str) -> None:
+        real = getattr(owner, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            if name != "poll" or named.get("wait"):
+                waits.append(what)
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, call)
+
+    counted(generator, "poll", "poll")
+    counted(native, "poll", "poll")
+    counted(Engine, "read_logits", "logits")
+    queue = type(shared_device().queue)
+    counted(queue, "read_buffer", "buffer")
+    counted(queue, "read_texture", "texture")
+    for _ in range(2000):
+        viewer.frame()  # what the canvas calls; the picture's own way to the CPU, which a window lacks, is left out
+        if viewer.failure is not None:
+            raise viewer.failure
+        if state.run is not None and state.run.done:
+            break
+    assert state.run is not None
+    assert (state.run.done, len(state.run.steps)) == (True, 12)
+    assert waits == []
+    viewer.generation.step()  # type: ignore[union-attr]
+    bench._engine.read_logits()
+    assert {"logits", "buffer"} <= set(waits)  # the counters count
+    source.close()
+
+
+@pytest.mark.parametrize("top", [0, 8, 200])
+def test_no_step_brings_back_more_than_64_kb(
+    stories: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, top: int
+) -> None:
+    brought: list[int] = []
+    real = native.Readback.read
+
+    def read(readback: native.Readback) -> bytes:
+        data = real(readback)
+        brought.append(len(data))
+        return data
+
+    monkeypatch.setattr(native.Readback, "read", read)
+    options = GenerateOptions(max_new_tokens=20, context=stories.context, temperature=0.0, top=top)
+    Generation(stories, tokenizer, "Once upon a time", options).run()
+    assert brought
+    assert max(brought) <= 65536
