@@ -90,6 +90,30 @@ def _add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
         metavar="T",
         help=f"0 is argmax (default {default.temperature})",
     )
+    group.add_argument(
+        "--top-k", type=int, default=default.top_k, metavar="K", help="draw from the K likeliest (default 0: from all)"
+    )
+    group.add_argument(
+        "--top-p",
+        type=float,
+        default=default.top_p,
+        metavar="P",
+        help="draw from the likeliest that make up the probability P (default 1: from all)",
+    )
+    group.add_argument(
+        "--min-p",
+        type=float,
+        default=default.min_p,
+        metavar="P",
+        help="draw from those at least P times as likely as the likeliest (default 0: from all)",
+    )
+    group.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=default.repetition_penalty,
+        metavar="R",
+        help="above 1 makes tokens of the window less likely (default 1: off)",
+    )
     group.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of the random numbers (default 0)")
 
 
@@ -135,6 +159,15 @@ def build_parser() -> argparse.ArgumentParser:
     _add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
 
+    bench = command("bench", "measure prefill, decode, atlas and frame on this adapter")
+    bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
+    bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")
+    bench.add_argument(
+        "--context", type=int, default=None, metavar="W", help="room in tokens (default the model's positions)"
+    )
+    bench.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
+
     doctor = command("doctor", "say what this machine has and lacks")
     doctor.add_argument("--json", action="store_true")
     return parser
@@ -147,7 +180,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 _VALUED = {"--model", "--weights", "--adapter"}
-_COMMANDS = {"view", "generate", "render", "atlas", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "bench", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:

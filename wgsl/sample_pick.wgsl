@@ -1,6 +1,8 @@
-// Second phase of the draw: one workgroup merges the slices, appends the token to the history, writes the head of the
-// result block and moves the state on to the next row, so that the next token's commands can be the same.
+// Last phase of the draw: one workgroup merges the slices, appends the token to the history, writes the head of the
+// result block (see sample_report) and moves the state on to the next row, so that the next token's commands can be
+// the same. keyed: the repetition penalty is on; filtered: sample_race has cut the vocabulary.
 {% include "common/state.wgsl" %}
+{% include "common/numbers.wgsl" %}
 {% include "common/sampling.wgsl" %}
 const RING = {{ ring }}u;
 const STRIDE = {{ stride }}u; // words of a result block
@@ -12,6 +14,12 @@ const THREADS = 64u;
 @group(0) @binding(3) var<storage, read_write> history: array<u32>;
 @group(0) @binding(4) var<storage, read_write> result: array<u32>;
 @group(0) @binding(5) var<uniform> sampling: Sampling;
+{% if keyed %}
+@group(0) @binding(6) var<storage, read> keys: array<u32>;
+{% endif %}
+{% if filtered %}
+@group(0) @binding(7) var<storage, read> border: array<u32, 2>; // see sample_race
+{% endif %}
 
 var<workgroup> partial: array<Slice, THREADS>;
 
@@ -32,15 +40,21 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     result[base + 0u] = all.token;
     result[base + 2u] = bitcast<u32>(all.highest);
     result[base + 3u] = bitcast<u32>(all.highest + log(all.total));
-    result[base + 4u] = bitcast<u32>(log(all.scaled_total));
+    result[base + 4u] = bitcast<u32>(log(all.drawn_total));
     result[base + 5u] = all.nonfinite;
-    result[base + 6u] = all.finite;
+    result[base + 6u] = all.kept;
     result[base + 7u] = state.step;
-    if (all.finite == 0u) {
+    if (all.kept == 0u) {
         state.done = 1u;
         return;
     }
-    result[base + 1u] = bitcast<u32>(logits[all.token]);
+    let logit = logits[all.token];
+    result[base + 1u] = bitcast<u32>(logit);
+    result[base + 10u] = bitcast<u32>(all.drawn_highest);
+    result[base + 11u] = {{ "bitcast<u32>(key_value(keys[all.token]))" if keyed else "bitcast<u32>(logit)" }};
+    result[base + 12u] = {{ "border[0]" if filtered else "0u" }};
+    result[base + 13u] = {{ "border[1]" if filtered else "0xffffffffu" }};
+    result[base + 14u] = bitcast<u32>(sampling.repetition_penalty);
     history[state.total] = all.token;
     state.total += 1u;
     state.step += 1u;

@@ -7,3 +7,5 @@ fn sort_key(value: f32) -> u32 {
     // Minus zero equals zero.
     return select(bits | 0x80000000u, ~bits, bits > 0x80000000u);
 }
+// The float that has this sort key.
+fn key_value(key: u32) -> f32 { return bitcast<f32>(select(~key, key ^ 0x80000000u, key >= 0x80000000u)); }

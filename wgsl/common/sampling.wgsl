@@ -4,31 +4,38 @@ struct Sampling {
     seed: u32,
     top: u32,                 // candidates to report
     end_of_text: u32,         // the token that ends a generation
+    top_k: u32,               // tokens to keep, 0: all
+    top_p: u32,               // mass to keep in units of 2^-32, 0xffffffff: all
+    min_p: u32,               // 1: keep only logits at least `highest - drop`
+    drop: f32,                // -T log(min-p), in logits
+    repetition_penalty: f32,  // divides the positive and multiplies the negative logits of tokens in the window, 1: off
 }
 // What is known of a part of the vocabulary. Sums are of exp(x - highest x), as usual for a softmax.
 struct Slice {
-    highest: f32,        // largest logit
-    total: f32,          // sum of exp(logit - highest)
-    scaled_highest: f32, // the same of logit / T
-    scaled_total: f32,
-    race: f32,           // largest noisy scaled logit: the winner of the draw
-    token: u32,          // its token
-    nonfinite: u32,      // logits that are NaN or infinite, never drawn
-    finite: u32,         // 1 when there is a finite logit
+    highest: f32,       // largest logit
+    total: f32,         // sum of exp(logit - highest)
+    drawn_highest: f32, // largest logit after the repetition penalty
+    drawn_total: f32,   // sum of exp((penalised logit - drawn_highest) / T) over the tokens that may be drawn
+    race: f32,          // largest noisy scaled logit: the winner of the draw
+    token: u32,         // its token
+    nonfinite: u32,     // logits that are NaN or infinite, never drawn
+    kept: u32,          // tokens that may be drawn
 }
 fn empty_slice() -> Slice { return Slice(-3.4e38, 0.0, -3.4e38, 0.0, -3.4e38, 0xffffffffu, 0u, 0u); }
+// Uses the uniform `sampling` of the shader.
 fn merged(a: Slice, b: Slice) -> Slice {
     var c: Slice;
     c.highest = max(a.highest, b.highest);
     c.total = a.total * exp(a.highest - c.highest) + b.total * exp(b.highest - c.highest);
-    c.scaled_highest = max(a.scaled_highest, b.scaled_highest);
-    c.scaled_total = a.scaled_total * exp(a.scaled_highest - c.scaled_highest)
-        + b.scaled_total * exp(b.scaled_highest - c.scaled_highest);
+    c.drawn_highest = max(a.drawn_highest, b.drawn_highest);
+    // Scaled after the difference is taken: divided by a tiny temperature a logit itself could overflow.
+    c.drawn_total = a.drawn_total * exp((a.drawn_highest - c.drawn_highest) * sampling.inverse_temperature)
+        + b.drawn_total * exp((b.drawn_highest - c.drawn_highest) * sampling.inverse_temperature);
     // The lowest token wins a tie, whatever the order of merging.
-    let b_wins = b.finite > a.finite || (b.finite == a.finite && (b.race > a.race || (b.race == a.race && b.token < a.token)));
+    let b_wins = b.kept > 0u && (a.kept == 0u || b.race > a.race || (b.race == a.race && b.token < a.token));
     c.race = select(a.race, b.race, b_wins);
     c.token = select(a.token, b.token, b_wins);
     c.nonfinite = a.nonfinite + b.nonfinite;
-    c.finite = max(a.finite, b.finite);
+    c.kept = a.kept + b.kept;
     return c;
 }

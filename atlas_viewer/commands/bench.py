@@ -1,0 +1,212 @@
+"""`bench`: speed of prefill, decode, atlas and frame on this adapter."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import math
+import statistics
+import sys
+import time
+from typing import Any
+
+from atlas_viewer.app import Viewer
+from atlas_viewer.canvas import open_picture
+from atlas_viewer.cli import DEFAULT_PROMPT
+from atlas_viewer.state import State
+from atlas_viewer.workbench import Workbench
+from compute import bench, bench_torch
+from compute.bench import Budget, Figure
+from compute.checkpoint import WeightSource, open_model
+from compute.device import is_software
+from compute.engine import Engine
+from compute.generator import Generation
+from compute.native import poll
+from compute.options import GenerateOptions
+from compute.tokenizer import Tokenizer, load_tokenizer
+
+from .common import adapter_spec, model_spec, weights_spec
+
+_SHOWN_TOKENS = 16  # of the run that the frames show
+_FRAMES = 60
+_SETTLING = 5  # frames in which tables and panels take their sizes
+_ATLAS_ROOM = 384  # window of the traced engine: the main context and half a run behind it
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print. Raises `AtlasError`s."""
+    if arguments.compare:
+        bench_torch.check_importable()  # before minutes go into the other half
+    result = measure(arguments)
+    print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything that `--json` prints; numbers that could not be measured are None."""
+    budget = bench.QUICK if arguments.quick else Budget()
+    tokenizer = load_tokenizer()
+    source = open_model(model_spec(arguments))
+    try:
+        tokenizer.check_fits(source.config)
+        window = source.config.positions if arguments.context is None else arguments.context
+        _say("loading the model")
+        weights, adapter = weights_spec(arguments), adapter_spec(arguments)
+        engine = Engine(source, context=window, weights=weights, adapter=adapter, trace=False)
+        result = _plain(engine, tokenizer, budget)
+        software = is_software(engine.device.adapter)
+        del engine
+        gc.collect()  # before the next one takes its memory
+        result |= _traced(source, tokenizer, budget, arguments, window, result["counts"])
+    finally:
+        source.close()
+    result["peak_host_mb"] = _rounded(bench.peak_host_mb())  # before PyTorch comes in
+    gc.collect()
+    if arguments.compare:
+        _say("PyTorch")
+        main = min(bench.MAIN_SIZE, window)
+        result["torch"] = bench_torch.compare(source.config, main, budget, software=software)
+        result["ratios"] = bench_torch.ratios(result["decode_tokens_per_second"], result["torch"])
+    return result
+
+
+def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, Any]:
+    """What is measured without tracing."""
+    load_host_mb = bench.peak_host_mb()
+    main = min(bench.MAIN_SIZE, engine.context)
+    bench.warm_up(engine, budget)
+    _say("prefill")
+    prefill = {n: bench.prefill_ms(engine, n, budget) for n in bench.sizes(bench.PREFILL_SIZES, engine.context)}
+    _say("decode")
+    gpu, host = bench.gpu_us(engine, main), bench.host_us(engine, main)
+    contexts = bench.sizes(bench.DECODE_CONTEXTS, engine.context)
+    decode = {n: bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
+    return {
+        "adapter": engine.adapter_name,
+        "model": engine.model_name,
+        "weights": engine.dtype,
+        "path": engine.path,
+        "layout": engine.layout,
+        "context": engine.context,
+        "prefill_tokens": main,
+        "prefill_ms": _rounded(prefill[main].value),
+        "prefill": {str(n): _rounded(figure.value) for n, figure in prefill.items()},
+        "decode_tokens_per_second": _rounded(decode[main].value),
+        "decode": {str(n): _rounded(figure.value) for n, figure in decode.items()},
+        "decode_gpu_us_per_token": _rounded(gpu.value),
+        "decode_host_us_per_token": _rounded(host.value),
+        "load_host_mb": _rounded(load_host_mb),
+        "gpu_mb": _rounded(engine.gpu_bytes / 1e6),
+        "counts": {
+            "prefill": {str(n): figure.counts for n, figure in prefill.items()},
+            "decode": {str(n): figure.counts for n, figure in decode.items()},
+            "decode_gpu": gpu.counts,
+            "decode_host": host.counts,
+        },
+    }
+
+
+def _traced(
+    source: WeightSource,
+    tokenizer: Tokenizer,
+    budget: Budget,
+    arguments: argparse.Namespace,
+    window: int,
+    counts: dict[str, Any],
+) -> dict[str, Any]:
+    """What is measured with every activation kept, as in the window; adds to `counts`."""
+    _say("atlas")
+    context = min(window, _ATLAS_ROOM)
+    weights, adapter = weights_spec(arguments), adapter_spec(arguments)
+    workbench = Workbench(source, tokenizer, context=context, weights=weights, adapter=adapter)
+    shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
+    engine = shown.engine
+    bench.warm_up(engine, budget)
+    decode = bench.decode_rate(engine, tokenizer, bench.MAIN_SIZE, budget, workbench.paint)
+    atlas = bench.atlas_us(engine, workbench.paint, budget)
+    _say("frame")
+    shown = workbench.start(shown.prompt, shown.options)
+    shown.run()
+    frame = frame_ms(workbench, shown, arguments.size, budget)
+    counts |= {"decode_with_atlas": decode.counts, "atlas": atlas.counts, "frame": frame.counts}
+    return {
+        "decode_with_atlas_tokens_per_second": _rounded(decode.value),
+        "atlas_us": _rounded(atlas.value),
+        "frame_ms": _rounded(frame.value),
+        "frame_size": list(arguments.size),
+    }
+
+
+def frame_ms(workbench: Workbench, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
+    """Milliseconds of a frame in which the view moves: scene and panels at `size`, until the GPU is done. Blocks.
+
+    Drawn offscreen by the window's own code; bringing the picture to the host is left out.
+    """
+    canvas = open_picture(size)
+    state = State(shown.prompt, shown.options, live=False)
+    viewer = Viewer(canvas, shown.engine.device, state, lambda: workbench)
+    viewer.show(workbench, shown, shown.prompt)
+    times: list[float] = []
+
+    def timed() -> None:
+        start = time.perf_counter()
+        viewer.frame()
+        poll(shown.engine.device, wait=True)
+        times.append(time.perf_counter() - start)
+
+    canvas.request_draw(timed)
+    while len(times) <= _SETTLING or (len(times) < _SETTLING + _FRAMES and sum(times[_SETTLING:]) < budget.seconds):
+        # A view that rests is not drawn anew.
+        state.camera.look_at(2.0, 320 + len(times), 180)
+        canvas.draw()
+        if viewer.failure is not None:
+            raise viewer.failure
+    canvas.close()
+    kept = times[_SETTLING:]
+    return Figure(1e3 * statistics.median(kept), len(kept), 1)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for people."""
+    main, (width, height) = result["prefill_tokens"], result["frame_size"]
+    rows = [
+        ("adapter", result["adapter"]),
+        ("model", f"{result['model']}, {result['weights']} as {result['layout']}, program {result['path']}"),
+        ("prefill", "".join(f"{n:>9}" for n in result["prefill"]) + "  tokens"),
+        ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),
+        ("decode", "".join(f"{n:>9}" for n in result["decode"]) + "  tokens of context"),
+        ("", "".join(f"{_shown(rate):>9}" for rate in result["decode"].values()) + "  tokens/s"),
+        ("  GPU", f"{_shown(result['decode_gpu_us_per_token']):>9}  us a token at {main}"),
+        ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us a token"),
+        ("  atlas live", f"{_shown(result['decode_with_atlas_tokens_per_second']):>9}  tokens/s at {main}, traced"),
+        ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
+        ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
+        ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
+        ("", f"{_shown(result['gpu_mb']):>9}  MB of the GPU, untraced"),
+    ]
+    if torch := result.get("torch"):
+        rows.append(("PyTorch", f"{torch['version']} on {torch['device']}, greedy, context {torch['context']}"))
+        for precision in bench_torch.PRECISIONS:
+            for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
+                rate = torch[precision][f"{kind}_tokens_per_second"]
+                ratio = result["ratios"].get(precision, {}).get(kind)
+                rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; {_shown(ratio)} times that here"))
+    return "\n".join(f"{name:<14}{text}" for name, text in rows)
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _rounded(value: float | None) -> float | None:
+    """Six digits: more would be noise."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
+
+
+def _say(what: str) -> None:
+    """Tell whoever waits at a terminal what is being measured."""
+    if sys.stderr.isatty():
+        print(f"bench: {what} ...", file=sys.stderr)

@@ -1,0 +1,240 @@
+"""The benchmark: everything is reported, counts are those used, and nothing ends a measurement early. Not speeds."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_models import tiny_checkpoint, tiny_model
+
+from atlas_viewer.cli import main, parse
+from compute import bench, bench_torch
+from compute.bench import Budget
+from compute.checkpoint import ArrayModel
+from compute.config import ModelConfig, parameter_shapes
+from compute.engine import Engine
+from compute.errors import AtlasError
+from compute.strip import StripPass
+from compute.tokenizer import Tokenizer
+
+TINY = ModelConfig(layers=1, heads=2, channels=8, positions=48, vocabulary=50257, padded_vocabulary=50304)
+SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)
+FIELDS = {
+    "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
+    "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
+    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "frame_ms", "frame_size", "peak_host_mb",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = Engine(tiny_model(TINY), context=48)
+    bench.warm_up(made, SHORT)
+    return made
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "QUICK", SHORT)
+
+
+def constant_model(logits: dict[int, float]) -> ArrayModel:
+    """A model with these logits whatever the text, all others 0."""
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(TINY).items()}
+    arrays["ln_f.bias"][0] = 1
+    for token, logit in logits.items():
+        arrays["wte"][token, 0] = logit
+    return ArrayModel("constant", TINY, arrays)
+
+
+# -- the command
+
+
+@pytest.mark.usefixtures("quick")
+def test_json_has_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_checkpoint(tmp_path / "tiny.bin", TINY)
+    status = main(["bench", "--quick", "--json", "--model", str(model), "--size", "320x200"])
+    out, err = capsys.readouterr()
+    assert (status, err) == (0, "")
+    told = json.loads(out)
+    assert told.keys() == FIELDS
+    assert (told["weights"], told["context"], told["prefill_tokens"], told["frame_size"]) == ("f32", 48, 48, [320, 200])
+    assert list(told["prefill"]) == list(told["decode"]) == ["16", "48"]
+    assert told["prefill_ms"] == told["prefill"]["48"]
+    assert told["decode_tokens_per_second"] == told["decode"]["48"]
+    may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb"}
+    figures = {name: value for name, value in told.items() if isinstance(value, int | float | None)}
+    figures |= {f"prefill {n}": value for n, value in told["prefill"].items()}
+    figures |= {f"decode {n}": value for n, value in told["decode"].items()}
+    for name, value in figures.items():
+        assert value is None if name in may_miss and value is None else value > 0 and math.isfinite(value), name
+
+
+@pytest.mark.usefixtures("quick")
+def test_counts_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_checkpoint(tmp_path / "tiny.bin", TINY)
+    assert main(["bench", "--quick", "--json", "--model", str(model), "--size", "64x64", "--context", "20"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    counts = told["counts"]
+    assert counts.keys() == {
+        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "frame"
+    }  # fmt: skip
+    assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
+    assert counts["prefill"]["16"]["tokens"] == 16
+    measured = told["decode_gpu_us_per_token"] is not None
+    assert (counts["decode_gpu"]["repeats"] > 0) == measured
+    for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"], counts["frame"]):
+        assert count["repeats"] >= 1
+        assert count["tokens"] >= 1
+    for count in (*counts["decode"].values(), counts["decode_with_atlas"]):
+        assert count["last"] - count["first"] == count["tokens"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_checkpoint(tmp_path / "tiny.bin", TINY)
+    assert main(["bench", "--quick", "--model", str(model), "--size", "64x64"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    values = [line[14:] for line in lines]
+    assert [line.split()[0] for line in lines if line[0] != " "] == [
+        "adapter", "model", "prefill", "decode", "atlas", "frame", "memory"
+    ]  # fmt: skip
+    assert "       16       48  tokens" in values
+    assert all(len(line) <= 120 and line == line.rstrip() for line in lines)
+
+
+def test_a_window_that_cannot_be_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--context", "513"]) == 2
+    assert capsys.readouterr() == ("", "atlas-viewer: --context 513: must be from 1 to 512, the model's positions\n")
+
+
+def test_arguments() -> None:
+    given = parse(["bench"])
+    assert (given.json, given.quick, given.compare, given.context, given.size) == (
+        False,
+        False,
+        None,
+        None,
+        (1280, 720),
+    )
+
+
+# -- figures
+
+
+def test_sizes_are_clipped_each_once() -> None:
+    assert bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
+    assert bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
+
+
+@pytest.mark.parametrize("context", [16, 30])
+def test_the_context_is_in_the_middle(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
+    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    assert figure.first >= 1
+    assert figure.last - figure.first == figure.tokens
+    assert abs(figure.first + figure.last - 2 * context) <= 1
+
+
+@pytest.mark.parametrize("context", [1, 2, 47, 48, 1000])
+def test_a_run_never_leaves_the_window(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
+    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    assert figure.value
+    assert 1 <= figure.first < figure.last <= 48
+
+
+def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
+    engine = Engine(constant_model({tokenizer.end_of_text: 50.0}), context=48)
+    figure = bench.decode_rate(engine, tokenizer, 30, SHORT)
+    assert figure.value
+    assert figure.tokens > 1
+    assert tokenizer.end_of_text == 50256  # the tokenizer that others use is as it was
+
+
+def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
+    engine = Engine(constant_model(dict.fromkeys(range(TINY.padded_vocabulary), math.nan)), context=48)
+    assert bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
+
+
+def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
+    hurried = Budget(seconds=1e-9, longest=1e-9, warm_up=0.0)
+    assert bench.prefill_ms(engine, 16, hurried) == bench.Figure(None, tokens=16)
+    figure = bench.decode_rate(engine, tokenizer, 30, hurried)
+    assert figure.value
+    assert (figure.repeats, figure.prompt_pass) == (1, False)
+    assert bench.decode_rate(engine, tokenizer, 30, SHORT).prompt_pass
+
+
+def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Tokenizer) -> None:
+    strip = StripPass(engine)
+    rows: list[int] = []
+
+    def paint() -> None:
+        rows.append(engine.registry.rows)
+        strip.update()
+
+    figure = bench.decode_rate(engine, tokenizer, 30, Budget(seconds=1.0, warm_up=0.0), paint)
+    assert figure.value
+    assert len(rows) >= figure.repeats
+    assert all(figure.first <= count <= figure.last for count in rows)
+    assert bench.atlas_us(engine, paint, SHORT).value
+    assert strip.read().any()
+
+
+def test_one_painting_at_a_time(engine: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A painting that is never finished is the last one."""
+
+    class Never:
+        done = False
+
+    painted = []
+    monkeypatch.setattr(bench, "work_done", lambda _: Never())
+    figure = bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
+    assert figure.value
+    assert len(painted) == figure.repeats  # those before the clock starts
+
+
+# -- PyTorch
+
+
+def test_missing_torch_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert main(["bench", "--compare", "torch", "--model", "no such file.bin"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "--compare torch: torch cannot be imported" in err
+    assert "pip install torch" in err
+
+
+def test_broken_torch_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart is missing\\nand more')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(AtlasError, match=r"^--compare torch: torch .*\(libcudart is missing\); pip install [^\n]*$"):
+        bench_torch.compare(TINY, 16, SHORT, software=True)
+
+
+def test_ratios() -> None:
+    torch = {
+        "fp16": {"generate_tokens_per_second": 10.0, "static_tokens_per_second": 20.0},
+        "fp32": {"generate_tokens_per_second": 40.0, "static_tokens_per_second": 80.0},
+    }
+    assert bench_torch.ratios(40.0, torch) == {
+        "fp16": {"generate": 4.0, "static": 2.0}, "fp32": {"generate": 1.0, "static": 0.5}
+    }  # fmt: skip
+    assert bench_torch.ratios(None, torch) == {}
+
+
+def test_torch_runs_the_same_shapes() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    told = bench_torch.compare(TINY, 256, SHORT, software=True)
+    assert (told["device"], told["context"]) == ("cpu", 48)
+    for precision in bench_torch.PRECISIONS:
+        for kind in ("generate", "static"):
+            assert told[precision][f"{kind}_tokens_per_second"] > 0
+            assert told[precision]["counts"][kind]["repeats"] >= 1
