@@ -66,6 +66,12 @@ def _add_global(parser: argparse.ArgumentParser) -> None:
         "--adapter", default=argparse.SUPPRESS, metavar="TEXT", help="use the adapter with TEXT in its name"
     )
     group.add_argument(
+        "--program",
+        default=argparse.SUPPRESS,
+        choices=("auto", "chain", "fused", "rows"),
+        help="kernels of the forward pass (default auto: the fastest that prove right on this adapter)",
+    )
+    group.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="show a traceback when something fails"
     )
 
@@ -179,7 +185,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(_with_command(list(argv)))
 
 
-_VALUED = {"--model", "--weights", "--adapter"}
+_VALUED = {"--model", "--weights", "--adapter", "--program"}
 _COMMANDS = {"view", "generate", "render", "atlas", "bench", "doctor"}
 
 

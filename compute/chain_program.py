@@ -39,6 +39,7 @@ class ChainProgram(Program):
         self._shares = self._buffer("span shares", 2 * spans * heads)
         self._hidden = self._buffer("hidden", 4 * c)
         self.counters = self._buffer("stage counters", (4 * layers + 1) * _COUNTER_STRIDE)
+        self.stall_flag = self.counters
         blocks = self._blocks
         body = self._embed(self._residuals[0], blocks[0] if blocks else None)
         body += [self._layer(layer, blocks[1 + layer] if blocks else None) for layer in range(layers)]

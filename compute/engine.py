@@ -126,12 +126,19 @@ class Engine:
         """(what it is called, program for one row, program for many)."""
         # The fused programs bind a layer's matrices whole.
         split = any(len(storage.pieces) > 1 for name, storage in self.storages.items() if name != "wte")
-        if self.layout == "texture" or wanted == "rows" or split:
+        if self.layout == "texture" or split:
+            if wanted not in ("auto", "rows"):
+                why = "a matrix is above its binding limit" if split else "software adapters keep weights in textures"
+                raise UsageError(f"--program {wanted}: does not run on {self.adapter_name}: {why}; use --program rows")
+            wanted = "rows"
+        if wanted == "rows":
             return "rows", self._program(RowsProgram, 1), self._program(RowsProgram, CHUNK)
         team = team_size(self.kernels)
         prefill = self._program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)
-        software = is_software(self.device.adapter)
-        if wanted == "chain" or (wanted == "auto" and not software and ChainProgram.suits(self.device, team[1])):
+        suits = ChainProgram.suits(self.device, team[1])
+        if wanted == "chain" and not suits:
+            raise UsageError(f"--program chain: {self.adapter_name} has no subgroups to rely on; use --program fused")
+        if wanted == "chain" or (wanted == "auto" and suits and not is_software(self.device.adapter)):
             chain = self._program(ChainProgram, 1, team)
             if wanted == "chain" or self._agree(chain, prefill):
                 return "chain", chain, prefill

@@ -7,8 +7,10 @@ from collections import deque
 from dataclasses import dataclass
 
 from .engine import HISTORY, Engine, Pass, Segment
+from .errors import DeviceError
 from .native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from .options import GenerateOptions
+from .records import StepRecord, step_record
 from .sampler import RING, Draw, parse_draw
 from .tokenizer import Tokenizer
 
@@ -17,38 +19,7 @@ _SLICES_IN_FLIGHT = 2
 _BURST_S = 0.016  # seconds of GPU time that tokens of one flight may take: a frame
 _NAP_S = 0.0001  # between two looks for results, where blocking is allowed
 _READBACK_LIMIT = 65536  # bytes a flight brings back
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One token that might have been next. Logit in the model's units, probabilities from 0 to 1."""
-
-    token: int
-    text: str
-    logit: float
-    scaled_delta: float
-    probability: float
-    model_probability: float
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One generated token and how it came about; `rank` counts from 1.
-
-    `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
-    """
-
-    index: int
-    context_start: int
-    context_length: int
-    token: int
-    text: str
-    logit: float
-    probability: float
-    model_probability: float
-    rank: int
-    forward_ms: float
-    top: tuple[Candidate, ...]
+_FLAG = 8  # of them for the word that tells of a stalled pass
 
 
 @dataclass
@@ -91,8 +62,9 @@ class Generation:
         self._flights: deque[_Flight] = deque()
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
-        self._longest_burst = max(1, min(RING, _READBACK_LIMIT // self._block))
-        self._free = [Readback(engine.device, self._block * self._longest_burst) for _ in range(_FLIGHTS)]
+        self._longest_burst = max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        self._flag_at = self._block * self._longest_burst
+        self._free = [Readback(engine.device, self._flag_at + _FLAG) for _ in range(_FLIGHTS)]
         self._began = time.perf_counter()
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
@@ -278,6 +250,9 @@ class Generation:
                 encoder.copy(
                     sampler.result, slot * sampler.stride, landing.readback.buffer, i * self._block, self._block
                 )
+            flag = self.engine.decode.stall_flag
+            if flag is not None:
+                encoder.copy(flag, 0, landing.readback.buffer, self._flag_at, 4)
         encoder.submit()
         if landing is not None and landing.readback is not None:
             landing.readback.request()
@@ -291,6 +266,12 @@ class Generation:
             assert flight.readback is not None
             data = flight.readback.read()
             self._free.append(flight.readback)
+            if any(data[self._flag_at :]):
+                self._finish("stopped")
+                raise DeviceError(
+                    f"{self.engine.adapter_name}: workgroups that wait for each other got stuck;"
+                    " choose other kernels with --program fused"
+                )
             per_step = (time.perf_counter() - flight.started) * 1e3 / len(flight.plans)
             for i, plan in enumerate(flight.plans):
                 if not self.done:
@@ -306,38 +287,14 @@ class Generation:
             self._finish("nonfinite")
             return
         self.tokens.append(draw.token)
-        self.steps.append(self._step(plan, draw, forward_ms))
+        self.steps.append(
+            step_record(draw, plan.window_start, plan.rows, self.options.temperature, self.tokenizer, forward_ms)
+        )
         if draw.token == self.tokenizer.end_of_text:
             self.engine.completed(plan)  # what was submitted behind it adds no row
             self._finish("end_of_text")
         elif len(self.steps) == self.options.max_new_tokens:
             self._finish("length")
-
-    def _step(self, plan: Pass, draw: Draw, forward_ms: float) -> StepRecord:
-        temperature, text = self.options.temperature, self.tokenizer.token_text
-        return StepRecord(
-            index=draw.step,
-            context_start=plan.window_start,
-            context_length=plan.rows,
-            token=draw.token,
-            text=text(draw.token),
-            logit=draw.logit,
-            probability=draw.probability(draw.token, draw.logit, temperature),
-            model_probability=draw.model_probability(draw.logit),
-            rank=draw.rank,
-            forward_ms=forward_ms,
-            top=tuple(
-                Candidate(
-                    token=token,
-                    text=text(token),
-                    logit=logit,
-                    scaled_delta=draw.scaled_delta(logit, temperature),
-                    probability=draw.probability(token, logit, temperature),
-                    model_probability=draw.model_probability(logit),
-                )
-                for token, logit in draw.candidates
-            ),
-        )
 
     def _finish(self, reason: str) -> None:
         if not self.done:

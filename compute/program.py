@@ -34,6 +34,9 @@ class ProgramBuffers:
 class Program(ABC):
     """Dispatches that run the model over up to `rows` rows: `body` all blocks, `head` the logits of the last row."""
 
+    # A buffer whose first word becomes other than 0 when a pass got stuck; None where that cannot be.
+    stall_flag: wgpu.GPUBuffer | None = None
+
     def __init__(
         self,
         kernels: Kernels,

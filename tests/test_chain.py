@@ -1,7 +1,7 @@
 """The chained program, whose workgroups wait for each other.
 
 A software driver hands workgroups to its threads in another order than GPUs start them, and does not order their
-writes: with one thread it is a fair, if slow, machine. The driver reads its settings once, so each check is a process.
+writes: with none besides its own it is a fair, if slow, machine. The driver reads its settings once, so each check is a process.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def test_chained_fused_and_plain_programs_agree(
     arguments = [str(layers), str(heads), str(channels), dtype]
     result = subprocess.run(
         [sys.executable, str(HERE / "chain_check.py"), *arguments],
-        env=os.environ | {"LP_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)},
+        env=os.environ | {"LP_NUM_THREADS": "0", "PYTHONPATH": str(HERE.parent)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -19,6 +19,7 @@ from make_models import broken_checkpoint, tiny_checkpoint
 
 from atlas_viewer.cli import main
 from compute.checkpoint import open_model
+from compute.engine import Engine
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
@@ -89,7 +90,8 @@ def test_json_is_complete(run: Run) -> None:
     with np.load(DATA / "stories_greedy.npz") as greedy:
         tokens, prompt = greedy["once.tokens"].tolist(), int(greedy["once.n_prompt"])
     assert told.keys() == {
-        "model", "adapter", "prompt", "prompt_tokens", "options", "steps", "text", "stop_reason", "tokens_per_second"
+        "model", "adapter", "program", "prompt", "prompt_tokens", "options", "steps", "text", "stop_reason",
+        "tokens_per_second",
     }  # fmt: skip
     config = open_model("stories").config
     assert told["model"] == {
@@ -155,6 +157,16 @@ def test_control_characters_in_the_prompt(run: Run, stdin: Callable[[bytes], Non
     result = run("generate", "-", "-n", 1, *SMALL)
     assert (result.status, result.out) == (1, "")
     assert result.err == f"atlas-viewer: standard input: character 2 ({code}) is a control character; remove it\n"
+
+
+def test_a_program_that_the_adapter_cannot_run(run: Run, stories: Engine) -> None:
+    if stories.layout != "texture":
+        pytest.skip("the adapter is a GPU")
+    result = run("generate", PROMPT, "-n", 1, "--program", "chain", *SMALL)
+    assert result.status == 2
+    assert re.fullmatch(r"atlas-viewer: --program chain: .*; use --program rows\n", result.err)
+    told = json.loads(run("generate", PROMPT, "-n", 1, "--json", "--program", "rows", *SMALL).out)
+    assert told["program"] == "rows"
 
 
 def test_a_full_disk_behind_standard_output() -> None:

@@ -17,7 +17,7 @@ from make_models import tiny_model
 from compute import native, reference
 from compute.config import ModelConfig
 from compute.engine import Engine
-from compute.errors import UsageError
+from compute.errors import DeviceError, UsageError
 from compute.generator import Generation
 from compute.options import GenerateOptions
 from compute.random_model import RandomModel
@@ -264,6 +264,20 @@ def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
             last = generation.steps[-1]
             assert engine.read_logits()[last.token] == np.float32(last.logit)
     assert ended > 5
+
+
+def test_a_stalled_pass_is_an_error(device: wgpu.GPUDevice) -> None:
+    engine = Engine(tiny_model(CONFIG), context=40)
+    flag = engine.device.create_buffer(
+        size=4, usage=wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.STORAGE
+    )
+    engine.decode.stall_flag = flag
+    assert len(run(engine, max_new_tokens=3).steps) == 3
+    engine.device.queue.write_buffer(flag, 0, b"\1\0\0\0")
+    generation = start(engine, max_new_tokens=3)
+    with pytest.raises(DeviceError, match="--program fused"):
+        generation.run()
+    assert generation.done
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -6,6 +6,7 @@
 // A wait that is far too long gives up and sets FAILED, which the host looks at: the engine then uses other kernels.
 {% import "common/chain.wgsl" as c %}
 {% import "common/kv_cache.wgsl" as kv %}
+{% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 {% include "common/gelu.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -68,7 +69,7 @@ fn keep4(at: u32, value: vec4f) {
     for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
 }
 {% endif %}
-{{ c.unpack(dtype) }}
+{{ w.unpack_pairs(dtype) }}
 {{ kv.buffer_index() }}
 
 // Counts this workgroup as done with `stage`, after everything it has written.

@@ -56,6 +56,11 @@ def adapter_spec(arguments: argparse.Namespace) -> str | None:
     return getattr(arguments, "adapter", None)
 
 
+def program_spec(arguments: argparse.Namespace) -> str:
+    """What `--program` says."""
+    return str(getattr(arguments, "program", "auto"))
+
+
 def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: int) -> GenerateOptions:
     """The options given, checked against the model's sizes. Raises `UsageError`."""
     given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
@@ -77,7 +82,13 @@ def open_generation(arguments: argparse.Namespace, source: WeightSource | None =
             f"note: the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them",
             file=sys.stderr,
         )
-    engine = Engine(source, context=options.context, weights=weights_spec(arguments), adapter=adapter_spec(arguments))
+    engine = Engine(
+        source,
+        context=options.context,
+        weights=weights_spec(arguments),
+        adapter=adapter_spec(arguments),
+        program=program_spec(arguments),
+    )
     source.close()
     return Generation(engine, tokenizer, prompt, options)
 

@@ -88,6 +88,7 @@ def as_json(generation: Generation) -> dict[str, object]:
             "weights": engine.dtype,
         },
         "adapter": engine.adapter_name,
+        "program": engine.path,
         "prompt": generation.prompt,
         "prompt_tokens": generation.prompt_tokens,
         "options": generation.options.as_json(),

@@ -7,20 +7,6 @@
 {{- "vec4f" if dtype == "f32" else ("vec4u" if inputs % 8 == 0 else "vec2u") -}}
 {% endmacro %}
 
-{% macro unpack(dtype) %}
-{% if dtype == "bf16" %}
-fn unpack_low(words: vec2u) -> vec4f {
-    let low = bitcast<vec2f>(words << vec2u(16u));
-    let high = bitcast<vec2f>(words & vec2u(0xffff0000u));
-    return vec4f(low.x, high.x, low.y, high.y);
-}
-{% elif dtype == "f16" %}
-fn unpack_low(words: vec2u) -> vec4f {
-    return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-}
-{% endif %}
-{% endmacro %}
-
 {# w{r}_{s}: packs of rows `first + r`; rows past the end repeat the last one and are not stored. #}
 {% macro fetch(matrix, dtype, inputs, outputs, lanes, each, first) %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}

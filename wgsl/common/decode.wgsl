@@ -3,6 +3,7 @@
    attention) runs while they travel.
    Values: inputs; dtype; lanes: size of a team; subgroups: teams are subgroups of exactly that size; each: rows of the
    matrix a team computes; threads: of a workgroup. #}
+{% import "common/weight.wgsl" as w %}
 {% macro declare(inputs, dtype, lanes, subgroups, each, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
@@ -21,17 +22,7 @@ alias Pack = vec4u;
 alias Pack = vec2u;
 {% endif %}
 @group(0) @binding({{ binding }}) var<storage, read> weight: array<Pack>;
-{% if dtype == "bf16" %}
-fn unpack_low(words: vec2u) -> vec4f {
-    let low = bitcast<vec2f>(words << vec2u(16u));
-    let high = bitcast<vec2f>(words & vec2u(0xffff0000u));
-    return vec4f(low.x, high.x, low.y, high.y);
-}
-{% elif dtype == "f16" %}
-fn unpack_low(words: vec2u) -> vec4f {
-    return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-}
-{% endif %}
+{{ w.unpack_pairs(dtype) }}
 var<workgroup> x: array<vec4f, QUADS>;
 fn pack_dot(pack: Pack, index: u32) -> f32 {
 {% if dtype == "f32" %}

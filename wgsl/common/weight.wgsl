@@ -10,7 +10,7 @@ fn unpack_low(words: vec2u) -> vec4f {
     let high = bitcast<vec2f>(words & vec2u(0xffff0000u));
     return vec4f(low.x, high.x, low.y, high.y);
 }
-{% else %}
+{% elif dtype == "f16" %}
 fn unpack_low(words: vec2u) -> vec4f {
     return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
 }

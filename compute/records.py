@@ -1,0 +1,70 @@
+"""What is told of every generated token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .sampler import Draw
+from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One token that might have been next. Logit in the model's units, probabilities from 0 to 1."""
+
+    token: int
+    text: str
+    logit: float
+    scaled_delta: float
+    probability: float
+    model_probability: float
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One generated token and how it came about; `rank` counts from 1.
+
+    `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
+    """
+
+    index: int
+    context_start: int
+    context_length: int
+    token: int
+    text: str
+    logit: float
+    probability: float
+    model_probability: float
+    rank: int
+    forward_ms: float
+    top: tuple[Candidate, ...]
+
+
+def step_record(
+    draw: Draw, context_start: int, context_length: int, temperature: float, tokenizer: Tokenizer, forward_ms: float
+) -> StepRecord:
+    """The record of a draw: texts from the tokenizer, probabilities as the draw used them."""
+    text = tokenizer.token_text
+    return StepRecord(
+        index=draw.step,
+        context_start=context_start,
+        context_length=context_length,
+        token=draw.token,
+        text=text(draw.token),
+        logit=draw.logit,
+        probability=draw.probability(draw.token, draw.logit, temperature),
+        model_probability=draw.model_probability(draw.logit),
+        rank=draw.rank,
+        forward_ms=forward_ms,
+        top=tuple(
+            Candidate(
+                token=token,
+                text=text(token),
+                logit=logit,
+                scaled_delta=draw.scaled_delta(logit, temperature),
+                probability=draw.probability(token, logit, temperature),
+                model_probability=draw.model_probability(logit),
+            )
+            for token, logit in draw.candidates
+        ),
+    )
