@@ -7,10 +7,12 @@ import math
 import wgpu
 
 from .activations import SinkBlock
+from .kernels import Resource
 from .native import Dispatch
 from .program import THREADS, Program, resource
 
 _SPAN = 64  # keys of one workgroup of attention
+_GUARD = 64  # words on both sides of a vector: more than a cache line
 _COUNTER_STRIDE = 32  # words, as in the shader
 _PATIENCE = 1 << 20  # polls before a wait gives up, about a second
 _BINDINGS = 24
@@ -32,12 +34,12 @@ class ChainProgram(Program):
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c, heads, layers = self._config.channels, self._config.heads, self._config.layers
         spans = -(-self._window // _SPAN)
-        self._residuals = [self._buffer("resid 0", c), self._buffer("resid 1", c)]
-        self._resid_mid = self._buffer("resid mid", c)
-        self._fresh = self._buffer("fresh qkv", 3 * c)
-        self._mixed = self._buffer("mixed spans", spans * c)
-        self._shares = self._buffer("span shares", 2 * spans * heads)
-        self._hidden = self._buffer("hidden", 4 * c)
+        self._residuals = [self._guarded("resid 0", c), self._guarded("resid 1", c)]
+        self._resid_mid = self._guarded("resid mid", c)
+        self._fresh = self._guarded("fresh qkv", 3 * c)
+        self._mixed = self._guarded("mixed spans", spans * c)
+        self._shares = self._guarded("span shares", 2 * spans * heads)
+        self._hidden = self._guarded("hidden", 4 * c)
         self.counters = self._buffer("stage counters", (4 * layers + 1) * _COUNTER_STRIDE)
         self.stall_flag = self.counters
         blocks = self._blocks
@@ -46,6 +48,15 @@ class ChainProgram(Program):
         last = self._residuals[layers % 2]
         head = self._gpu_head(blocks[-1] if blocks else None, last, normed=True, counters=self.counters)
         return body, head
+
+    def _guarded(self, label: str, elements: int) -> Resource:
+        """A vector that shares no cache line with another buffer.
+
+        Stages read each other's vectors within one dispatch, where nothing clears a processor's first cache: a line
+        that came in with a neighbour would bring along what its other part held before.
+        """
+        buffer = self._buffer(label, elements + 2 * _GUARD)
+        return (buffer, 4 * _GUARD, 4 * elements)
 
     def _layer(self, layer: int, block: SinkBlock | None) -> Dispatch:
         config, h = self._config, f"h.{layer}."

@@ -105,7 +105,7 @@ class Program(ABC):
     def _cache_kind(self, layer: int) -> str:
         return "texture" if isinstance(self._shared.caches[layer], wgpu.GPUTexture) else "buffer"
 
-    def _embed(self, resid: wgpu.GPUBuffer, block: SinkBlock | None) -> list[Dispatch]:
+    def _embed(self, resid: Resource, block: SinkBlock | None) -> list[Dispatch]:
         config, storage = self._config, self._storages["wte"]
         kernel = self._kernels.get(
             "embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
@@ -132,7 +132,7 @@ class Program(ABC):
     def _gpu_head(
         self,
         block: SinkBlock | None,
-        resid: wgpu.GPUBuffer,
+        resid: Resource,
         *,
         normed: bool,
         counters: wgpu.GPUBuffer | None = None,

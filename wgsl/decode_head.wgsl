@@ -26,26 +26,39 @@ struct Params {
 {{ d.entry(subgroups, threads) }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
-{% if reset %}
-    // Stage counters of decode_layer, which has run: zero for the next token. The flag before them stays.
-    if (group.x == 0u) {
-        for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
-    }
-{% endif %}
 {% if normed %}
 {{ d.norm(inputs, threads, trace) }}
 {% else %}
     for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = resid[quad]; }
     workgroupBarrier();
 {% endif %}
-    for (var turn = 0u; turn < ROUNDS; turn++) {
-        let first = ((group.x * ROUNDS + turn) * TEAMS + team) * EACH;
-{{ d.fetch(inputs, dtype, lanes, each, "first", "params.outs") }}
-{{ d.product(inputs, dtype, lanes, each) }}
-        if (lane == 0u) {
+    // Written out, and stored only at the end: behind a branch in a loop the lanes of a team may part ways, and a sum
+    // over the team would then be one over a part of it.
+{% for turn in range(rounds) %}
+    let first{{ turn }} = ((group.x * ROUNDS + {{ turn }}u) * TEAMS + team) * EACH;
 {% for r in range(each) %}
-            if (first + {{ r }}u < params.outs) { logits[params.first_out + first + {{ r }}u] = y{{ r }}; }
+    var logit{{ turn }}_{{ r }}: f32;
 {% endfor %}
-        }
+    {
+{{ d.fetch(inputs, dtype, lanes, each, "first" ~ turn, "params.outs") }}
+{{ d.product(inputs, dtype, lanes, each) }}
+{% for r in range(each) %}
+        logit{{ turn }}_{{ r }} = y{{ r }};
+{% endfor %}
     }
+{% endfor %}
+    if (lane == 0u) {
+{% for turn in range(rounds) %}{% for r in range(each) %}
+        if (first{{ turn }} + {{ r }}u < params.outs) {
+            logits[params.first_out + first{{ turn }} + {{ r }}u] = logit{{ turn }}_{{ r }};
+        }
+{% endfor %}{% endfor %}
+    }
+{% if reset %}
+    // Stage counters of decode_layer, which has run: zero for the next token. The flag before them stays.
+    // Last of all: threads part ways here, and sums over a team need them together.
+    if (group.x == 0u) {
+        for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
+    }
+{% endif %}
 }

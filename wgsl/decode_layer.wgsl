@@ -2,7 +2,7 @@
 // projection; the MLP's two matrices) are ranges of workgroups, in this order; a stage waits until the one before has
 // counted all its workgroups as done. GPUs start workgroups in order, so those waited for are always running or
 // finished; while a workgroup waits, its weights travel. No vector is read before the stage that writes it is done and
-// none is written twice, so that nothing stale can be in a cache.
+// none is written twice or shares a cache line with anything else, so that nothing stale can be in a first-level cache.
 // A wait that is far too long gives up and sets FAILED, which the host looks at: the engine then uses other kernels.
 {% import "common/chain.wgsl" as c %}
 {% import "common/kv_cache.wgsl" as kv %}

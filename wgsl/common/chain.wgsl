@@ -31,10 +31,11 @@
 {% if (s + 1) * lanes <= packs %}
     var v{{ s }}_{{ h }} = {{ source }}[(lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u];
 {% else %}
-    var v{{ s }}_{{ h }} = vec4f(0.0);
-    if (lane + {{ s * lanes }}u < {{ packs }}u) {
-        v{{ s }}_{{ h }} = {{ source }}[(lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u];
-    }
+    // No branch: behind one, a driver may let the lanes that took it add up without the others.
+    var v{{ s }}_{{ h }} = select(
+        vec4f(0.0), {{ source }}[min((lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u, {{ inputs // 4 - 1 }}u)],
+        lane + {{ s * lanes }}u < {{ packs }}u
+    );
 {% endif %}
 {% endfor %}
 {% endfor %}
@@ -62,18 +63,14 @@
 {% endfor %}{% endfor %}
     let mean = subgroupAdd(sum.x + sum.y + sum.z + sum.w) / {{ inputs }}.0;
     var squares = 0.0;
-{% for s in range(steps) %}
+{% for s in range(steps) %}{% for h in range(halves) %}
 {% if (s + 1) * lanes > packs %}
-    if (lane + {{ s * lanes }}u < {{ packs }}u) {
+    v{{ s }}_{{ h }} = select(vec4f(0.0), v{{ s }}_{{ h }} - vec4f(mean), lane + {{ s * lanes }}u < {{ packs }}u);
 {% else %}
-    {
+    v{{ s }}_{{ h }} -= vec4f(mean);
 {% endif %}
-{% for h in range(halves) %}
-        v{{ s }}_{{ h }} -= vec4f(mean);
-        squares += dot(v{{ s }}_{{ h }}, v{{ s }}_{{ h }});
-{% endfor %}
-    }
-{% endfor %}
+    squares += dot(v{{ s }}_{{ h }}, v{{ s }}_{{ h }});
+{% endfor %}{% endfor %}
     let inverse = 1.0 / sqrt(subgroupAdd(squares) / {{ inputs }}.0 + 1e-5);
 {% for s in range(steps) %}{% for h in range(halves) %}
     v{{ s }}_{{ h }} = v{{ s }}_{{ h }} * inverse * a{{ s }}_{{ h }} + b{{ s }}_{{ h }};
@@ -98,19 +95,12 @@
 {% for r in range(each) %}
     var part{{ r }} = 0.0;
 {% for s in range((packs + lanes - 1) // lanes) %}
-{% if (s + 1) * lanes > packs %}
-    if (lane + {{ s * lanes }}u < {{ packs }}u) {
-{% endif %}
-{% if dtype == "f32" %}
-    part{{ r }} += dot(w{{ r }}_{{ s }}, v{{ s }}_0);
-{% elif halves == 2 %}
-    part{{ r }} += dot(unpack_low(w{{ r }}_{{ s }}.xy), v{{ s }}_0) + dot(unpack_low(w{{ r }}_{{ s }}.zw), v{{ s }}_1);
-{% else %}
-    part{{ r }} += dot(unpack_low(w{{ r }}_{{ s }}), v{{ s }}_0);
-{% endif %}
-{% if (s + 1) * lanes > packs %}
-    }
-{% endif %}
+{% set last = (s + 1) * lanes > packs %}
+    part{{ r }} += {{ "select(0.0, " if last }}
+{%- if dtype == "f32" %}dot(w{{ r }}_{{ s }}, v{{ s }}_0)
+{%- elif halves == 2 %}dot(unpack_low(w{{ r }}_{{ s }}.xy), v{{ s }}_0) + dot(unpack_low(w{{ r }}_{{ s }}.zw), v{{ s }}_1)
+{%- else %}dot(unpack_low(w{{ r }}_{{ s }}), v{{ s }}_0)
+{%- endif %}{{ ", lane + " ~ (s * lanes) ~ "u < " ~ packs ~ "u)" if last }};
 {% endfor %}
     let y{{ r }} = subgroupAdd(part{{ r }});
 {% endfor %}

@@ -116,17 +116,16 @@ fn main(
     var part{{ r }} = 0.0;
 {% endfor %}
 {% for s in range(steps) %}
+{% for r in range(each) %}
 {% if (s + 1) * lanes <= packs %}
-{% for r in range(each) %}
     part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
-{% endfor %}
 {% else %}
-    if (lane + {{ s * lanes }}u < PACKS) {
-{% for r in range(each) %}
-        part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
-{% endfor %}
-    }
+    // No branch: behind one, a driver may let the lanes that took it add up without the others.
+    part{{ r }} += select(
+        0.0, pack_dot(w{{ r }}_{{ s }}, min(lane + {{ s * lanes }}u, PACKS - 1u)), lane + {{ s * lanes }}u < PACKS
+    );
 {% endif %}
+{% endfor %}
 {% endfor %}
 {% for r in range(each) %}
     let y{{ r }} = team_sum(part{{ r }}, thread);
@@ -139,19 +138,16 @@ fn main(
 {% set steps = (quads + threads - 1) // threads %}
     var sum = 0.0;
 {% for s in range(steps) %}
-    var v{{ s }} = vec4f(0.0);
-    if (thread + {{ s * threads }}u < QUADS) {
-        v{{ s }} = resid[thread + {{ s * threads }}u];
-        sum += dot(v{{ s }}, vec4f(1.0));
-    }
+    let q{{ s }} = min(thread + {{ s * threads }}u, QUADS - 1u);
+    let in{{ s }} = thread + {{ s * threads }}u < QUADS;
+    let v{{ s }} = select(vec4f(0.0), resid[q{{ s }}], in{{ s }});
+    sum += dot(v{{ s }}, vec4f(1.0));
 {% endfor %}
     let mean = group_sum(sum, thread, team, lane) / f32(INPUTS);
     var squares = 0.0;
 {% for s in range(steps) %}
-    if (thread + {{ s * threads }}u < QUADS) {
-        let d = v{{ s }} - vec4f(mean);
-        squares += dot(d, d);
-    }
+    let d{{ s }} = select(vec4f(0.0), v{{ s }} - vec4f(mean), in{{ s }});
+    squares += dot(d{{ s }}, d{{ s }});
 {% endfor %}
     let variance = group_sum(squares, thread, team, lane) / f32(INPUTS);
     let inverse = 1.0 / sqrt(variance + 1e-5);
