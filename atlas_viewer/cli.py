@@ -165,6 +165,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
 
+    trace = command("trace", "print statistics of every tensor of the last pass")
+    trace.add_argument("prompt", metavar="PROMPT")
+    _add_sampling(trace, tokens=1)
+    trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+
     bench = command("bench", "measure prefill, decode, atlas and frame on this adapter")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
@@ -186,7 +191,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "bench", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:

@@ -1,0 +1,22 @@
+"""`trace`: the debug trace of the last pass."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from compute.statistics import StatisticsPass
+from compute.strip_layout import strip_layout
+from compute.trace import lines, records
+
+from .common import open_generation
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, then print one record for each tensor in run order, as lines or as JSON."""
+    generation = open_generation(arguments)
+    generation.run()
+    engine = generation.engine
+    told = records(engine, StatisticsPass(engine).read(), strip_layout(engine.registry))
+    print(json.dumps(told, allow_nan=False) if arguments.json else "\n".join(lines(told)))
+    return 0

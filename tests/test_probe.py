@@ -1,0 +1,79 @@
+"""Single values fetched from the GPU, from every storage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gpu import read_tensor
+from make_models import tiny_model
+
+from compute.config import ModelConfig
+from compute.engine import Engine
+from compute.errors import UsageError
+from compute.native import ComputeEncoder, poll
+from compute.probe import Probe, ProbePass
+from compute.weights import DTYPES
+
+ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
+
+
+def run(engine: Engine, total: int) -> None:
+    done = engine.plan(total, engine.context, 0, 0)
+    for segment in done.segments:
+        engine.write_state(segment.state or b"")
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(segment.dispatches)
+        encoder.submit()
+    engine.completed(done)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+def test_values(layout: str, dtype: str) -> None:
+    source = tiny_model(ODD)
+    engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
+    engine.write_history(list(range(12)))
+    run(engine, 5)
+    rng = np.random.default_rng(0)
+    probes = []
+    for tensor in engine.registry:
+        rows = 5 if tensor.rows is None else tensor.rows
+        probes.append(Probe(tensor.name, int(rng.integers(rows)), int(rng.integers(tensor.columns))))
+    passes = ProbePass(engine)
+    for start in range(0, len(probes), 64):
+        watched = probes[start : start + 64]
+        passes.watch(watched)
+        passes.update()
+        poll(engine.device, wait=True)
+        assert passes.poll()
+        assert set(passes.values) == set(watched)
+        for probe in watched:
+            tensor = engine.registry[probe.name]
+            if tensor.family == "weight":
+                values = source.tensor(probe.name).astype(DTYPES[dtype])
+            else:
+                values = read_tensor(engine, probe.name)
+            found = passes.values[probe]
+            assert found.value == values.reshape(-1, tensor.columns)[probe.row, probe.column], probe
+            assert found.step == 4
+
+
+def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
+    engine = Engine(tiny_model(ODD), context=12)
+    engine.write_history(list(range(12)))
+    run(engine, 3)
+    passes = ProbePass(engine)
+    later = Probe("h.1.ln_1", 3, 2)
+    passes.watch([later])
+    passes.update()
+    assert not passes.poll()
+    run(engine, 4)
+    passes.update()
+    poll(engine.device, wait=True)
+    assert passes.poll()
+    assert passes.values[later].value == read_tensor(engine, later.name)[3, 2]
+    for bad in (Probe("nothing", 0, 0), Probe("logits", 1, 0), Probe("ln_f", 0, 60), Probe("ln_f", 12, 0)):
+        with pytest.raises(UsageError):
+            passes.watch([bad])
+    with pytest.raises(UsageError, match="at most 64"):
+        passes.watch([Probe("logits", 0, i % 27) for i in range(27)] + [Probe("ln_f", 0, i) for i in range(40)])

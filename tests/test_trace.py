@@ -1,0 +1,89 @@
+"""The debug trace against the numbers that the original program wrote for the same prompt."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_models import tiny_model
+
+from atlas_viewer.cli import main
+from compute.checkpoint import ArrayModel
+from compute.config import ModelConfig, parameter_shapes
+from compute.engine import Engine
+from compute.statistics import StatisticsPass
+from compute.strip_layout import strip_layout
+from compute.trace import lines, records
+
+DATA = Path(__file__).parent / "data"
+PROMPT = "Once upon a time, there was a"
+LINE = re.compile(r"pixels +(\d+)- *(\d+) (\d+)/(\d+)  (\S+): (.*) samples=\[(.*)\]")
+WEIGHT = re.compile(r"sampled (\S+): pixels (\d+)-(\d+) (\d+)/(\d+)")
+NAMES = {
+    "cpu.tokenEmbeddings.context": "embed.tokens", "cpu.positionEmbeddings.context": "embed.positions",
+    "gpu.residualA.afterUpload": "h.0.resid_pre", "final.layerNorm": "ln_f", "final.logits": "logits",
+}  # fmt: skip
+PARTS = {
+    "ln1": "ln_1", "qkv": "attn.qkv", "attention": "attn.out", "attentionProjection": "attn.c_proj",
+    "residual2": "resid_mid", "ln2": "ln_2", "feedForward": "mlp.c_fc", "gelu": "mlp.gelu",
+    "feedForwardProjection": "mlp.c_proj", "residual3": "resid_post",
+}  # fmt: skip
+EXACT = {"count": "count", "finite": "finite", "nan": "nan", "+inf": "pos_inf", "-inf": "neg_inf"}
+
+
+def our_name(label: str) -> str:
+    """The registry's name for a label of the original trace."""
+    if label.startswith("cpu.initialResidual"):
+        return "embed.sum"
+    if label in NAMES:
+        return NAMES[label]
+    layer, part, *leaf = label.removeprefix("layer").split(".")
+    if leaf:
+        return f"h.{layer}.{PARTS[part].replace('attn.qkv', 'attn.c_attn')}.{leaf[0]}"
+    return f"h.{layer}.{PARTS[part]}"
+
+
+def test_equals_the_original_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", PROMPT, "--json"]) == 0
+    told = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    compared = 0
+    for line in (DATA / "demo_trace_once.txt").read_text().splitlines():
+        if match := WEIGHT.match(line):
+            record = told[our_name(match[1])]
+            cells = [int(word) for word in match.groups()[1:]]
+            assert [*record["cells"], record["cells_written"], record["count"]] == cells, line
+            compared += 1
+        if match := LINE.match(line):
+            record = told[our_name(match[5])]
+            cells = [int(word) for word in match.groups()[:4]]
+            assert [*record["cells"], record["cells_written"], record["count"]] == cells, line
+            fields = dict(word.split("=") for word in match[6].split())
+            assert all(int(fields[theirs]) == record[ours] for theirs, ours in EXACT.items()), line
+            near = 1e-3 * float(fields["absMax"])
+            for theirs, ours in (("min", "min"), ("max", "max"), ("mean", "mean"), ("absMax", "absmax")):
+                assert abs(float(fields[theirs]) - record[ours]) <= near, line
+            samples = [float(word) for word in match[7].split(", ")]
+            assert np.abs(np.subtract(samples, record["samples"])).max() <= near, line
+            compared += 1
+    assert compared == 4 + 8 * 22 + 2
+
+
+def test_names_the_first_bad_tensor() -> None:
+    config = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
+    model = tiny_model(config)
+    arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
+    arrays["h.1.mlp.c_fc.weight"][0, 3] = np.nan
+    engine = Engine(ArrayModel("bad", config, arrays), context=8)
+    engine.registry.rows = 1
+    statistics = StatisticsPass(engine)
+    told = records(engine, statistics.read(), strip_layout(engine.registry))
+    assert statistics.first_bad() == "h.1.mlp.c_fc.weight"
+    record = next(record for record in told if record["name"] == "h.1.mlp.c_fc.weight")
+    assert (record["nan"], record["first_nonfinite"], record["samples"][3]) == (1, 3, None)
+    json.dumps(told, allow_nan=False)
+    text = lines(told)
+    assert text[-1] == "first value that is not finite: h.1.mlp.c_fc.weight, value 3"
+    assert "-- layer 1 --" in text

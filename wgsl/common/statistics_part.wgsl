@@ -1,0 +1,59 @@
+{# Collects values into one record. Per thread: `begin(thread)`, `var mine = Tally(...)`, `tally(&mine, ...)`, then `finish(...)`. #}
+struct Tally {
+    nans: u32,
+    positive_infinities: u32,
+    negative_infinities: u32,
+    zeros: u32,
+    lowest: u32,
+    highest: u32,
+    first_bad: u32,
+    sum: f32,
+}
+var<workgroup> shared_words: array<atomic<u32>, 72>;
+var<workgroup> sums: array<f32, 64>;
+
+fn begin(thread: u32) {
+    for (var word = thread; word < 72u; word += 64u) { atomicStore(&shared_words[word], 0u); }
+    workgroupBarrier();
+}
+
+fn tally(mine: ptr<function, Tally>, value: f32, index: u32) {
+    let bits = bitcast<u32>(value);
+    let magnitude = bits & 0x7fffffffu;
+    if (magnitude >= 0x7f800000u) {
+        (*mine).first_bad = max((*mine).first_bad, ~index);
+        if (magnitude > 0x7f800000u) {
+            (*mine).nans += 1u;
+        } else if (bits == magnitude) {
+            (*mine).positive_infinities += 1u;
+        } else {
+            (*mine).negative_infinities += 1u;
+        }
+        return;
+    }
+    (*mine).zeros += select(0u, 1u, magnitude == 0u);
+    let key = sort_key(value);
+    (*mine).lowest = max((*mine).lowest, ~key);
+    (*mine).highest = max((*mine).highest, key);
+    (*mine).sum += value * SCALE;
+    atomicAdd(&shared_words[BINS + histogram_bin(bits)], 1u);
+}
+
+fn finish(mine: Tally, thread: u32, record: u32) {
+    if (mine.nans > 0u) { atomicAdd(&shared_words[NANS], mine.nans); }
+    if (mine.positive_infinities > 0u) { atomicAdd(&shared_words[POSITIVE_INFINITIES], mine.positive_infinities); }
+    if (mine.negative_infinities > 0u) { atomicAdd(&shared_words[NEGATIVE_INFINITIES], mine.negative_infinities); }
+    if (mine.zeros > 0u) { atomicAdd(&shared_words[ZEROS], mine.zeros); }
+    atomicMax(&shared_words[LOWEST], mine.lowest);
+    atomicMax(&shared_words[HIGHEST], mine.highest);
+    atomicMax(&shared_words[FIRST_BAD], mine.first_bad);
+    sums[thread] = mine.sum;
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { sums[thread] += sums[thread + half]; }
+    }
+    workgroupBarrier();
+    for (var word = thread; word < 72u; word += 64u) {
+        parts[record * WORDS + word] = select(atomicLoad(&shared_words[word]), bitcast<u32>(sums[0]), word == SUM);
+    }
+}
