@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import wgpu
 from imgui_bundle import ImVec2, imgui
@@ -19,9 +19,12 @@ from compute.tokenizer import load_tokenizer
 from . import panels, theme
 from .camera import View
 from .canvas import clear, imgui_on, open_window, share_clipboard
+from .output import atomic_write
 from .pace import Pace
+from .protocols import WorkbenchLike
 from .scene import AtlasScene
-from .state import Generate, GenerationLike, ModelSummary, Request, Run, State, Stop, Use, UseCandidate
+from .state import Generate, GenerationLike, Request, Run, SaveTrace, State, Stop, Use, UseCandidate
+from .watch import Watch
 
 WINDOW_SIZE = (1280, 720)
 _EVENTS = (
@@ -36,40 +39,14 @@ _EVENTS = (
     "key_up",
     "char",
 )
+# Keys that wgpu's imgui renderer does not hand on.
+_MORE_KEYS = {"+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus}
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
 # Drawn on after the last event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
 _AWAKE = 0.4
-
-
-class WorkbenchLike(Protocol):
-    """What the viewer needs of the model; `workbench.Workbench` is one."""
-
-    @property
-    def model(self) -> ModelSummary:
-        """What is known of the model."""
-
-    @property
-    def atlas(self) -> wgpu.GPUTexture:
-        """The strip atlas."""
-
-    @property
-    def spans_left_out(self) -> Sequence[str]:
-        """Tensors without cells."""
-
-    def start(self, prompt: str, options: GenerateOptions) -> GenerationLike:
-        """Begin a run."""
-
-    def paint(self) -> None:
-        """Write the atlas from the latest pass."""
-
-    def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of tokens."""
-
-    def token_text(self, token: int) -> str:
-        """How one token is shown."""
 
 
 class Viewer:
@@ -96,6 +73,7 @@ class Viewer:
         state.picture = self._picture
         self._pace = Pace(is_software(device.adapter))
         self._scene: AtlasScene | None = None
+        self.watch: Watch | None = None
         self._image: tuple[Any, wgpu.GPUTexture] | None = None
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
@@ -114,6 +92,10 @@ class Viewer:
         self.state.chosen = None
         self.state.messages.clear()
         self._stale = generation.done
+        self.state.inspection.forget()
+        self.state.token_text = bench.token_text
+        if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
+            self.watch = Watch(bench.observer, self.state)
         if self._scene is None or self._scene.atlas is not bench.atlas:
             self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
         self._report()
@@ -151,7 +133,8 @@ class Viewer:
             self._start()
         self._answer()
         self._advance(now)
-        awake = self.bench is None or self.state.busy or bool(self.state.requests) or now < self._awake_until
+        looking = self.watch is not None and self.watch.pending
+        awake = self.bench is None or self.state.busy or bool(self.state.requests) or now < self._awake_until or looking
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.BACK.x, theme.BACK.y, theme.BACK.z))
@@ -177,11 +160,26 @@ class Viewer:
                 self._fail(error)
                 return
             self._stale |= news
+            if news and self.watch is not None:
+                self.watch.passed()
             self._report()
+        if self.watch is not None and self.watch.look_changed() and self._painted:
+            self._stale = True
+        self._paint(now)
+        if self.watch is not None:
+            self.watch.frame(now, self.generation.settled, self.generation.done)
+
+    def _paint(self, now: float) -> None:
+        assert self.generation is not None
+        assert self.bench is not None
         # The last pass is always shown, those before it as often as the adapter can afford.
         due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
         if self._stale and due and self.generation.settled:
             self.bench.paint()
+            if self.watch is not None:
+                if not self._painted or self.generation.done:
+                    self.watch.passed()
+                self.watch.painted()
             self.state.spans_left_out = self.bench.spans_left_out
             self._painted, self._stale = True, False
             self._painted_at, self._shown = now, None
@@ -232,6 +230,8 @@ class Viewer:
                 self._copy(index + 1, (), bench)
             case UseCandidate(index, token):
                 self._copy(index, (token,), bench)
+            case SaveTrace(path, lines):
+                self._save(path, lines)
 
     def _generate(self, prompt: str, options: GenerateOptions, bench: WorkbenchLike) -> None:
         if self.generation is not None:
@@ -245,6 +245,13 @@ class Viewer:
         run_tokens = [step.token for step in self.generation.steps[:steps]]
         self.state.prompt = bench.text_of([*self.generation.prompt_tokens, *run_tokens, *more])
 
+    def _save(self, path: str, lines: Sequence[str]) -> None:
+        try:
+            atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
+            self.state.inspection.note = f"saved {path}"
+        except AtlasError as error:  # no reason to end the run
+            self.state.messages.append(str(error))
+
     def _fail(self, error: AtlasError) -> None:
         self.state.messages.append(str(error))
         if self.generation is not None:
@@ -252,8 +259,10 @@ class Viewer:
             self._report()
 
     def _on_event(self, event: dict[str, Any]) -> None:
+        imgui.set_current_context(self._gui.imgui_context)
+        if event.get("key") in _MORE_KEYS:
+            imgui.get_io().add_key_event(_MORE_KEYS[event["key"]], event["event_type"] == "key_down")
         if event["event_type"] == "pointer_leave":
-            imgui.set_current_context(self._gui.imgui_context)
             imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
         self._awake_until = time.perf_counter() + _AWAKE
         self.canvas.request_draw()

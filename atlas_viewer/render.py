@@ -14,10 +14,11 @@ from compute.generator import Generation
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
-from .app import Viewer, WorkbenchLike
+from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .output import atomic_write
+from .protocols import WorkbenchLike
 from .scene import AtlasScene
 from .state import State
 from .workbench import Workbench

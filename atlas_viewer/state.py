@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from compute.options import GenerateOptions
 
 from .camera import StripCamera
+from .inspection import Inspection
 
 if TYPE_CHECKING:
-    from compute.generator import Candidate, StepRecord
+    from compute.records import Candidate, StepRecord
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,15 @@ class UseCandidate:
     token: int
 
 
-Request = Generate | Stop | Use | UseCandidate
+@dataclass(frozen=True)
+class SaveTrace:
+    """Write lines of the debug trace to a file."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+Request = Generate | Stop | Use | UseCandidate | SaveTrace
 
 
 class GenerationLike(Protocol):
@@ -98,6 +107,7 @@ class ModelSummary:
     weights: str
     adapter: str
     gpu_bytes: int = 0
+    program: str = ""
 
 
 @dataclass
@@ -117,6 +127,7 @@ class Run:
 
 # Gives what imgui shows as the atlas (an `imgui.ImTextureRef`) at a size in pixels, or None when there is none yet.
 Picture = Callable[[int, int], Any]
+Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 
 
 @dataclass
@@ -136,6 +147,11 @@ class State:
     camera: StripCamera = field(default_factory=StripCamera)
     picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
+    inspection: Inspection = field(default_factory=Inspection)
+    edges: Sequence[float] = ()  # of the histograms; empty until they are known
+    palettes: tuple[str, ...] = ("demo",)
+    ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
+    token_text: Callable[[int], str] | None = None
     live: bool = True  # False in a picture, where a frame rate would mean nothing
 
     @property

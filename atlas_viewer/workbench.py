@@ -13,6 +13,8 @@ from compute.options import GenerateOptions
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 
+from .observer import Observer
+from .protocols import ObserverLike
 from .state import ModelSummary
 
 # Room for a longer window than the first run asks for, so that most changes of it need no second upload.
@@ -43,6 +45,7 @@ class Workbench:
             self._source, context=context, weights=self._weights, adapter=self._adapter, progress=progress
         )
         self._strip = StripPass(self._engine)
+        self._observer = Observer(self._engine, self._strip)
 
     @property
     def model(self) -> ModelSummary:
@@ -59,6 +62,7 @@ class Workbench:
             weights=engine.dtype,
             adapter=engine.adapter_name,
             gpu_bytes=engine.gpu_bytes,
+            program=f"{engine.path}, weights in {engine.layout}s",
         )
 
     @property
@@ -82,6 +86,11 @@ class Workbench:
     def paint(self) -> None:
         """Write the atlas from the pass that was submitted last. Does not wait."""
         self._strip.update()
+
+    @property
+    def observer(self) -> ObserverLike | None:
+        """Single values and statistics of the same engine."""
+        return self._observer
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """The text of `tokens`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 
 import numpy as np
 import wgpu
@@ -10,11 +11,19 @@ import wgpu
 from .engine import Engine
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch
+from .palettes import PALETTES, StripLook
 from .registry import Tensor
 from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
 
 _TILE = 64  # cells a workgroup paints
 _EMPTY = 0xFFFFFFFF
+
+
+def look_bytes(look: StripLook) -> bytes:
+    """The look as wgsl/common/strip_colour.wgsl has it."""
+    palette = PALETTES[look.palette]
+    words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
+    return struct.pack("<18fII", *words, look.low, look.high or 0.0, look.span_scale == "all", 0)
 
 
 class _Source:
@@ -41,7 +50,7 @@ class _Source:
             (1, 1, 1),
             {"params": self._params, "entries": self._entries, "row_peaks": strip.row_peaks, "peaks": strip.peaks},
         )
-        self._paint = kernels.get("strip_paint", width=WIDTH).dispatch(
+        self._paint = kernels.get("strip_paint", width=WIDTH, tensors=len(strip.slots)).dispatch(
             (1, 1, 1),
             {
                 "tiles": self._tiles,
@@ -49,6 +58,7 @@ class _Source:
                 "values": values,
                 "peaks": strip.peaks,
                 "atlas": strip.texture,
+                "look": strip.look_buffer,
             },
         )
         self._tile_count = 0
@@ -115,18 +125,30 @@ class StripPass:
             usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
         )
         self.layout = StripLayout((), ())
+        self.look_buffer = device.create_buffer(
+            label="strip look", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        )
+        self.set_look(StripLook())
         tensors = strip_tensors(engine.registry)
         self.slots = {tensor.name: slot for slot, tensor in enumerate(tensors)}
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         self.row_peaks = device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage)
-        self.peaks = device.create_buffer(label="peaks", size=4 * len(tensors), usage=usage)
+        self.peaks = device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage)
         self._gathered_values = device.create_buffer(label="weight cells", size=4 * WIDTH * HEIGHT, usage=usage)
         self._gathered_cells: dict[str, int] = {}
         self._offsets: dict[str, int] = {}
         self._weights, self._live = self._make_sources(tensors)
+        self._peak_all = engine.kernels.get("strip_peak_all", tensors=len(tensors)).dispatch(
+            (1, 1, 1), {"peaks": self.peaks}
+        )
         self._end = WIDTH * HEIGHT  # cells up to here may hold something to clear
         self._seen_rows = 0
         self._seen_epoch = -1
+
+    def set_look(self, look: StripLook) -> None:
+        """Paint so from the next `update` on."""
+        self.engine.device.queue.write_buffer(self.look_buffer, 0, look_bytes(look))
+        self._look, self._look_is_new = look, True
 
     def element_offset(self, tensor: Tensor) -> int:
         """First element of a live tensor in its source."""
@@ -157,16 +179,23 @@ class StripPass:
             self._weights.lay_out(self, spans, self._empty(layout, max(end, self._end)))
             for source in self._live:
                 source.lay_out(self, spans, [])
-            work += self._weights.measure(0, 1, window) + self._weights.paint()
-            self.layout, self._end = layout, end
+            work += self._weights.measure(0, 1, window)
         same = self.engine.epoch == self._seen_epoch
         first = min(self._seen_rows, registry.rows - 1) if same else 0
         for source in self._live:
             # The logits have one row, which every pass writes anew.
             start = max(0, first) if all(tensor.rows is None for tensor in source.tensors) else 0
             work += source.measure(start, max(1, registry.rows - start), window)
+        one_range = self._look.span_scale == "all"
+        if one_range:
+            work.append(self._peak_all)
+        if layout != self.layout or one_range or self._look_is_new:
+            work += self._weights.paint()
         for source in self._live:
             work += source.paint()
+        self.layout, self._look_is_new = layout, False
+        if layout.spans:
+            self._end = layout.spans[-1].last + 1
         self._seen_rows, self._seen_epoch = registry.rows, self.engine.epoch
         encoder = ComputeEncoder(self.engine.device)
         encoder.run(work)

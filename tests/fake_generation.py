@@ -9,8 +9,8 @@ import wgpu
 import wgpu.utils
 
 from atlas_viewer.state import ModelSummary
-from compute.generator import Candidate, StepRecord
 from compute.options import GenerateOptions
+from compute.records import Candidate, StepRecord
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
 
@@ -66,6 +66,7 @@ class FakeWorkbench:
 
     model = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
     spans_left_out: Sequence[str] = ()
+    observer = None
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST

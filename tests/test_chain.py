@@ -1,7 +1,8 @@
 """The chained program, whose workgroups wait for each other.
 
 A software driver hands workgroups to its threads in another order than GPUs start them, and does not order their
-writes: with none besides its own it is a fair, if slow, machine. The driver reads its settings once, so each check is a process.
+writes: with none besides its own it is a fair, if slow, machine. The driver reads its settings once, so each check is
+a process.
 """
 
 from __future__ import annotations

@@ -2,93 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from fake_generation import fake_step
 from imgui_bundle import ImVec2, imgui
+from screen import Screen, context
 
-from atlas_viewer import panels, theme
+from atlas_viewer import panels
 from atlas_viewer.panels.output import flow
 from atlas_viewer.panels.widgets import elided, quoted
 from atlas_viewer.state import Generate, ModelSummary, Run, State, Stop, Use, UseCandidate, end_of_text_rank
-from compute.generator import Candidate, StepRecord
 from compute.options import GenerateOptions
+from compute.records import Candidate, StepRecord
+
+__all__ = ["context"]
 
 MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter with a rather long name", 12 << 20)
-
-
-_WIDGETS = ("button", "small_button", "invisible_button", "selectable", "input_text_multiline", "slider_float")
-
-
-class Screen:
-    """The panels on a window of 1280 x 720, with a note of where each widget is and of every text drawn."""
-
-    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.state = state
-        self.places: dict[str, ImVec2] = {}
-        self.texts: list[str] = []
-        self.io = imgui.get_io()
-        for name in _WIDGETS:
-            self._watch(monkeypatch, name)
-        for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
-            self._listen(monkeypatch, name, position)
-        self.frame(4)
-
-    def _watch(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        original = getattr(imgui, name)
-
-        def watched(label: str, *rest: object) -> object:
-            result = original(label, *rest)
-            low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-            self.places[label] = ImVec2((low.x + high.x) / 2, (low.y + high.y) / 2)
-            return result
-
-        monkeypatch.setattr(imgui, name, watched)
-
-    def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
-        original = getattr(imgui, name)
-
-        def heard(*values: object) -> None:
-            self.texts.append(str(values[position]))
-            original(*values)
-
-        monkeypatch.setattr(imgui, name, heard)
-
-    def frame(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.texts.clear()
-            self.io.delta_time = 0.2
-            imgui.new_frame()
-            panels.draw_all(self.state)
-            imgui.render()
-
-    def point(self, place: ImVec2) -> None:
-        self.io.add_mouse_pos_event(place.x, place.y)
-        self.frame(2)
-
-    def click(self, label: str) -> None:
-        self.point(self.places[label])
-        for down in (True, False):
-            self.io.add_mouse_button_event(0, down)
-            self.frame()
-
-    def shows(self, part: str) -> bool:
-        return any(part in text for text in self.texts)
-
-
-@pytest.fixture
-def context() -> Iterator[None]:
-    made = imgui.create_context()
-    imgui.set_current_context(made)
-    io = imgui.get_io()
-    io.display_size = ImVec2(1280, 720)
-    io.set_ini_filename("")
-    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
-    io.config_flags |= imgui.ConfigFlags_.docking_enable
-    theme.apply()
-    yield
-    imgui.destroy_context(made)
 
 
 @pytest.fixture

@@ -22,8 +22,9 @@ from compute.engine import Engine
 from compute.generator import Generation
 from compute.kernels import Kernel
 from compute.options import GenerateOptions
+from compute.palettes import PALETTES, StripLook
 from compute.registry import Registry, Storage, Tensor
-from compute.strip import StripPass
+from compute.strip import StripPass, look_bytes
 from compute.strip_layout import strip_layout
 from compute.tokenizer import Tokenizer
 
@@ -119,8 +120,9 @@ def test_paint(gpu: Gpu) -> None:
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
         "peaks": gpu.buffer(peaks), "atlas": texture,
+        "look": gpu.device.create_buffer_with_data(data=look_bytes(StripLook()), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
-    gpu.run(gpu.kernels.get("strip_paint", width=WIDTH).dispatch((len(tiles), 1, 1), bindings))
+    gpu.run(gpu.kernels.get("strip_paint", width=WIDTH, tensors=2).dispatch((len(tiles), 1, 1), bindings))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
@@ -281,3 +283,40 @@ def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> Non
     assert "h.0.attn.c_attn.weight" in shown
     assert "embed.sum" not in shown
     assert (strip.read()[..., 3] == 255).all()
+
+
+def test_looks(device: wgpu.GPUDevice) -> None:
+    """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colours."""
+    model = tiny_model(ODD)
+    engine = Engine(model, context=40)
+    strip = StripPass(engine)
+    start(engine, "abc").step()
+    strip.update()
+    plain = strip.read()
+    peaks, shown = {}, {}
+    for span in strip.layout.spans:
+        weight = span.family == "weight"
+        values = np.asarray(model.tensor(span.name) if weight else read_tensor(engine, span.name)).ravel()
+        shown[span.name] = values[[span.source_index(i) for i in range(span.cells)]].astype(np.float64)
+        peaks[span.name] = np.abs(shown[span.name] if weight else values).max()
+    for look in (
+        StripLook(palette="blue-orange"),
+        StripLook(span_scale="all"),
+        StripLook(palette="purple-green", low=0.01, high=0.3),
+    ):
+        strip.set_look(look)
+        strip.update()
+        cells = strip.read().reshape(-1, 4)
+        palette = PALETTES[look.palette]
+        for span in strip.layout.spans:
+            high = look.high or (max(peaks.values()) if look.span_scale == "all" else peaks[span.name])
+            values = shown[span.name]
+            share = np.clip((np.abs(values) - look.low) / (high - look.low), 0, 1)
+            bright = np.maximum(0.08, np.sqrt(share))
+            wanted = np.array([palette.at(float(np.copysign(b, v))) for b, v in zip(bright, values, strict=True)])
+            wanted[values == 0] = (0.06, 0.07, 0.09)
+            found = cells[span.first : span.last + 1, :3]
+            assert np.abs(found - 255 * wanted).max() <= 2
+    strip.set_look(StripLook())
+    strip.update()
+    assert np.array_equal(strip.read(), plain)

@@ -86,6 +86,13 @@ class Window:
         self.tool("xdotool", "click", "1")
         time.sleep(0.2)
 
+    def click_tab(self, title: str) -> None:
+        x, y = self.reports()[-1]["tabs"][title]
+        self.tool("xdotool", "mousemove", str(round(x)), str(round(y)))
+        time.sleep(0.2)
+        self.tool("xdotool", "click", "1")
+        time.sleep(0.5)
+
     def errors(self) -> str:
         return self._errors.read_text()
 

@@ -4,6 +4,7 @@
 {% include "common/strip_index.wgsl" %}
 {% include "common/strip_colour.wgsl" %}
 const WIDTH = {{ width }}u;
+const TENSORS = {{ tensors }}u;
 const EMPTY = 0xffffffffu;
 struct Tile {
     entry: u32, // index of the span's tensor, or EMPTY
@@ -15,6 +16,7 @@ struct Tile {
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
+@group(0) @binding(5) var<uniform> look: Look;
 @group(0) @binding(4) var atlas: texture_storage_2d<rgba8unorm, write>;
 
 @compute @workgroup_size(64)
@@ -26,7 +28,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
         let index = source_index(cell - entry.first, entry.cells, entry.rows * entry.columns);
-        colour = strip_colour(values[entry.offset + index], peaks[entry.slot]);
+        let peak = peaks[select(entry.slot, TENSORS, look.all_tensors == 1u)];
+        colour = strip_colour(values[entry.offset + index], peak, look);
     }
     textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), colour);
 }

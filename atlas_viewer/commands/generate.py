@@ -45,7 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         atomic_write(arguments.logits, buffer.getvalue())
     if generation.stop_reason == "nonfinite":
-        print("atlas-viewer: generation ended: no logit is finite; see `atlas` for the tensors", file=sys.stderr)
+        print(
+            "atlas-viewer: generation ended: no logit is finite; `trace` names the first tensor that went bad",
+            file=sys.stderr,
+        )
         return 1
     return _INTERRUPTED if generation.stop_reason == "stopped" else 0
 

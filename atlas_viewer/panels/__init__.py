@@ -6,12 +6,13 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import theme
 from ..state import State
-from . import atlas, logits, messages, output, prompt, sampling, status, tokens
+from . import atlas, inspector, logits, messages, output, prompt, sampling, status, tensors, tokens, trace
 
-_PANELS = (atlas, prompt, sampling, status, output, tokens, logits)
+_PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace)
 _LEFT, _RIGHT = 282.0, 322.0
 _PROMPT, _SAMPLING = 176.0, 224.0
-_LOGITS = 262.0
+_LOGITS = 232.0
+_INSPECTOR = 336.0
 
 
 def draw_all(state: State) -> None:
@@ -29,10 +30,13 @@ def draw_all(state: State) -> None:
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
         with theme.coloured(imgui.Col_.window_bg, _background(panel.TITLE, identity)):
             shown, _ = imgui.begin(panel.TITLE, None, flags)
+        if panel is tensors:
+            state.inspection.list_visible = shown
         if shown:
             panel.draw(state)
         imgui.end()
     if fresh:
+        imgui.set_window_focus(logits.TITLE)  # of the tabs in one place the last one would be in front
         imgui.set_window_focus(prompt.TITLE)
 
 
@@ -45,7 +49,7 @@ def _background(title: str, dock_space: int) -> ImVec4:
 
 
 def _lay_out(identity: int, size: ImVec2) -> None:
-    """Dock the panels for a window of `size`: controls left, atlas over logits in the middle, text right."""
+    """Dock the panels for a window of `size`: controls left, atlas over tables in the middle, text right."""
     dock = imgui.internal
     dock.dock_builder_remove_node_child_nodes(identity)
     dock.dock_builder_set_node_size(identity, size)
@@ -64,7 +68,8 @@ def _lay_out(identity: int, size: ImVec2) -> None:
     logits_node, atlas_node = split(centre, down, _LOGITS, size.y)
     prompt_node, below = split(left_node, up, _PROMPT, size.y)
     sampling_node, status_node = split(below, up, _SAMPLING, size.y - _PROMPT)
-    output_node, tokens_node = split(right_node, up, size.y / 2, size.y)
+    inspector_node, texts = split(right_node, down, _INSPECTOR, size.y)
+    output_node, tokens_node = split(texts, up, 0.5, 1.0)
     for panel, node in (
         (atlas, atlas_node),
         (logits, logits_node),
@@ -73,6 +78,9 @@ def _lay_out(identity: int, size: ImVec2) -> None:
         (status, status_node),
         (output, output_node),
         (tokens, tokens_node),
+        (inspector, inspector_node),
+        (tensors, logits_node),
+        (trace, logits_node),
     ):
         dock.dock_builder_dock_window(panel.TITLE, node)
     dock.dock_builder_finish(identity)

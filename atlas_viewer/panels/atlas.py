@@ -1,34 +1,44 @@
-"""The atlas: the picture of every tensor of the latest pass, zoomed and moved with the mouse."""
+"""The atlas: the picture of every tensor of the latest pass, zoomed and moved with mouse and keys."""
 
 from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
 from .. import theme
-from ..camera import StripCamera, fitted
+from ..camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
+from ..facts import summary
+from ..inspection import Inspection, frame_span, runs, shown_value
 from ..state import State
+from . import look
 from .widgets import dim, elided, hint, packed, tooltip
 
 TITLE = "Atlas"
 
-_HINT = "wheel zooms, drag pans, double click resets"
+_HINT = "wheel zooms, drag pans, F fits, right click pins"
 # imgui counts wheel notches, the camera counts units of a hundredth.
 _UNITS_PER_NOTCH = 100.0
+_PAN = 0.1  # of the picture, with one press of an arrow key
+_OUTLINE = 5.0  # pixels that a marked cell has at least
 
 
 def draw(state: State) -> None:
-    """A line on the view, then the picture in the atlas' proportions as large as it fits."""
+    """How it is coloured, the picture as large as it fits, and a line on the cell under the cursor."""
+    look.controls(state, state.palettes)
+    imgui.same_line()
     _bar(state)
+    look.bar(state)
     space = imgui.get_content_region_avail()
-    width, height = fitted(int(space.x), int(space.y))
+    line = imgui.get_text_line_height_with_spacing()
+    width, height = fitted(int(space.x), int(space.y - line))
     corner = imgui.get_cursor_screen_pos()
     # Whole pixels, so that each pixel of the picture falls on one of the screen.
-    left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - height) / 2)
+    left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
     canvas = imgui.get_window_draw_list()
     imgui.set_cursor_screen_pos(start)
     imgui.invisible_button("picture", ImVec2(width, height))
-    _mouse(state.camera, left, top, width, height)
+    _mouse(state, left, top, width, height)
+    _keys(state)
     scale = imgui.get_io().display_framebuffer_scale
     picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
     if picture is None:
@@ -39,36 +49,147 @@ def draw(state: State) -> None:
         )
         return
     canvas.add_image(picture, start, end)
+    _marks(state, start, width, height)
+    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+    _bottom(state)
 
 
 def _bar(state: State) -> None:
-    camera, view = state.camera, state.camera.view
-    with theme.numbers():
-        imgui.text(f"{camera.zoom:5.2f}x")
+    """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
+    inspection, left_out = state.inspection, state.spans_left_out
+    if inspection.bad is not None:
+        if imgui.button("Go##alarm"):
+            _go(state, inspection.bad)
+        tooltip(f"Show {inspection.bad} in the atlas")
         imgui.same_line()
-        dim(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
-    imgui.same_line()
-    left_out = state.spans_left_out
+        imgui.align_text_to_frame_padding()
+        text = f"NaN or infinity first in {inspection.bad}"
+        imgui.text_colored(theme.ERROR, elided(text, imgui.get_content_region_avail().x))
+        tooltip(text)
+        return
+    imgui.align_text_to_frame_padding()
     if left_out:
         text = f"{len(left_out)} tensors did not fit"
-        shown = elided(text, imgui.get_content_region_avail().x)
-        imgui.text_colored(theme.ERROR, shown)
+        imgui.text_colored(theme.ERROR, elided(text, imgui.get_content_region_avail().x))
         tooltip("No cells were left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
-    free = imgui.get_content_region_avail().x
-    shown = elided(_HINT, free)
-    imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + free - imgui.calc_text_size(shown).x)
-    dim(shown)
+    with theme.numbers():
+        text = f"{state.camera.zoom:.2f}x"
+        free = imgui.get_content_region_avail().x - imgui.calc_text_size(text).x
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + max(free, 0.0))
+        dim(text)
+    view = state.camera.view
+    tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
 
 
-def _mouse(camera: StripCamera, left: int, top: int, width: int, height: int) -> None:
-    """Wheel, drag and double click on the item before this call."""
-    io = imgui.get_io()
+def _go(state: State, name: str) -> None:
+    """Frame the tensor `name` and inspect its first value that is not finite."""
+    inspection = state.inspection
+    info, known = inspection.tensors.get(name), inspection.statistics.get(name)
+    if info is None:
+        return
+    index = known.first_nonfinite if known is not None and known.first_nonfinite is not None else 0
+    inspection.point_at(name, index)
+    if info.span is not None:
+        frame_span(state.camera, info.span)
+
+
+def _bottom(state: State) -> None:
+    """One line: the value under the cursor, otherwise what the mouse does."""
+    focus = state.inspection.focus
+    text = _HINT if focus is None else summary(state, focus)
+    with theme.numbers():
+        shown = elided(text, imgui.get_content_region_avail().x)
+        imgui.text_colored(theme.TEXT_DIM if focus is None else theme.TEXT, shown)
+
+
+def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
+    """Wheel, drag, double click, hover and right click on the item before this call."""
+    io, camera, inspection = imgui.get_io(), state.camera, state.inspection
+    moved = bool(io.mouse_delta.x or io.mouse_delta.y)
     if imgui.is_item_hovered():
+        u, v = (io.mouse_pos.x - left) / width, (io.mouse_pos.y - top) / height
         if io.mouse_wheel:
-            u, v = (io.mouse_pos.x - left) / width, (io.mouse_pos.y - top) / height
             camera.wheel(io.mouse_wheel * _UNITS_PER_NOTCH, u, v)
         if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
             camera.reset()
-    if imgui.is_item_active() and (io.mouse_delta.x or io.mouse_delta.y):
+        x, y = camera.cell_at(u, v)
+        cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
+        spot = inspection.spot_at(cell)
+        inspection.hover(spot, moved)
+        if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+            inspection.pin(spot)
+    elif not inspection.keyed:
+        inspection.cursor = None
+    if imgui.is_item_active() and moved:
         camera.drag(io.mouse_delta.x / width, io.mouse_delta.y / height)
+
+
+def _keys(state: State) -> None:
+    """F, + and -, the arrows, Escape and Ctrl+C, unless they are typed into a field."""
+    io, camera, inspection = imgui.get_io(), state.camera, state.inspection
+    if io.want_text_input:
+        return
+    key = imgui.Key
+    if io.key_ctrl:
+        focus = inspection.focus
+        if focus is not None and imgui.is_key_pressed(key.c, False):
+            imgui.set_clipboard_text(shown_value(inspection.values.get(focus)))
+        return
+    if imgui.is_key_pressed(key.f, False):
+        camera.reset()
+    if imgui.is_key_pressed(key.equal) or imgui.is_key_pressed(key.keypad_add):
+        camera.wheel(_UNITS_PER_NOTCH, 0.5, 0.5)
+    if imgui.is_key_pressed(key.minus) or imgui.is_key_pressed(key.keypad_subtract):
+        camera.wheel(-_UNITS_PER_NOTCH, 0.5, 0.5)
+    if imgui.is_key_pressed(key.escape, False):
+        inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+    for arrow, columns, rows in (
+        (key.left_arrow, -1, 0),
+        (key.right_arrow, 1, 0),
+        (key.up_arrow, 0, -1),
+        (key.down_arrow, 0, 1),
+    ):
+        if imgui.is_key_pressed(arrow):
+            if inspection.step(columns, rows):
+                _follow(camera, inspection)
+            else:
+                camera.drag(-_PAN * columns, -_PAN * rows)
+
+
+def _follow(camera: StripCamera, inspection: Inspection) -> None:
+    """Bring the cell in focus into sight."""
+    cell = inspection.cell_of(inspection.focus) if inspection.focus else None
+    if cell is None:
+        return
+    y, x = divmod(cell, CELLS_WIDE)
+    view = camera.view
+    if not (view.x <= x < view.x + view.width and view.y <= y < view.y + view.height):
+        camera.look_at(camera.zoom, x + 0.5, y + 0.5)
+
+
+def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
+    """Frames around the pinned cells and the one under the cursor."""
+    inspection, view = state.inspection, state.camera.view
+    canvas = imgui.get_window_draw_list()
+    marked = [(pin.spot, theme.ACCENT) for pin in inspection.pins]
+    if inspection.cursor is not None:
+        marked.append((inspection.cursor, theme.TEXT))
+    canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
+    pixels = width / view.width
+    focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
+    for x, y, columns, rows in runs(focus.span) if focus and focus.span else ():
+        corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
+        end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
+        canvas.add_rect(corner, end, packed(theme.TEXT, 0.45))
+    for spot, colour in marked:
+        cell = inspection.cell_of(spot)
+        if cell is None:
+            continue
+        y, x = divmod(cell, CELLS_WIDE)
+        middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
+        half = max(pixels, _OUTLINE) / 2 + 1
+        canvas.add_rect(
+            ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(colour), 0.0
+        )
+    canvas.pop_clip_rect()

@@ -11,7 +11,7 @@ from ..state import Run, State, UseCandidate
 from .widgets import hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:
-    from compute.generator import Candidate, StepRecord
+    from compute.records import Candidate, StepRecord
 
 TITLE = "Logits"
 

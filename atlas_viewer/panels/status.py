@@ -65,6 +65,7 @@ def _model(model: ModelSummary) -> None:
     _fact("Parameters", f"{model.parameters:,}")
     _fact("Vocabulary", f"{model.vocabulary:,}, positions {model.positions:,}")
     _fact("Adapter", model.adapter)
+    _fact("Program", model.program)
     if model.gpu_bytes:
         _fact("GPU memory", f"{model.gpu_bytes / 2**20:,.0f} MiB")
 

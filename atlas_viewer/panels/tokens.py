@@ -12,7 +12,7 @@ from ..state import State, Use
 from .widgets import dim, hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:
-    from compute.generator import StepRecord
+    from compute.records import StepRecord
 
 TITLE = "Generated tokens"
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import theme
+from ..text import quoted
 
-
-def quoted(text: str) -> str:
-    """`text` in double quotes with line ends and other control characters spelled out, as one line."""
-    return json.dumps(text, ensure_ascii=False)
+__all__ = ["choice", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
 
 
 def elided(text: str, width: float) -> str:
@@ -27,6 +24,14 @@ def elided(text: str, width: float) -> str:
         else:
             high = middle - 1
     return text[:low] + "..."
+
+
+def elided_start(text: str, width: float) -> str:
+    """`text`, or as much of its end as fits `width` pixels with an ellipsis before it."""
+    start = 0
+    while start < len(text) and imgui.calc_text_size(("..." if start else "") + text[start:]).x > width:
+        start += 1
+    return ("..." if start else "") + text[start:]
 
 
 def dim(text: str) -> None:

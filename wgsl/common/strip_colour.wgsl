@@ -1,8 +1,21 @@
-// Colour of a value in the strip: sign by hue, magnitude by brightness, non-finite red.
-fn strip_colour(value: f32, peak: f32) -> vec4f {
-    if (!is_finite(value)) { return vec4f(mix(vec3f(0.24, 0.0, 0.06), vec3f(1.0, 0.04, 0.18), 1.0), 1.0); }
+// How values become colours. Colours are red, green, blue from 0 to 1.
+struct Look {
+    negative_low: vec4f, // darkest and brightest of negative values
+    negative_high: vec4f,
+    positive_low: vec4f, // and of positive ones
+    positive_high: vec4f,
+    low: f32,            // magnitude of the darkest
+    high: f32,           // magnitude of the brightest; 0: the largest of the tensor, or of all
+    all_tensors: u32,    // 1: one range for all tensors
+    padding: u32,
+}
+// Colour of a value: sign by hue, magnitude by brightness, non-finite red.
+fn strip_colour(value: f32, peak: f32, look: Look) -> vec4f {
+    if (!is_finite(value)) { return vec4f(1.0, 0.04, 0.18, 1.0); }
     if (value == 0.0) { return vec4f(0.06, 0.07, 0.09, 1.0); }
-    let brightness = max(0.08, sqrt(min(1.0, abs(value) / peak)));
-    if (value > 0.0) { return vec4f(mix(vec3f(0.18, 0.10, 0.02), vec3f(1.0, 0.82, 0.10), brightness), 1.0); }
-    return vec4f(mix(vec3f(0.02, 0.12, 0.30), vec3f(0.0, 0.78, 1.0), brightness), 1.0);
+    let high = select(peak, look.high, look.high > 0.0);
+    let share = clamp((abs(value) - look.low) / max(high - look.low, 1e-12), 0.0, 1.0);
+    let brightness = max(0.08, sqrt(share));
+    if (value > 0.0) { return mix(look.positive_low, look.positive_high, brightness); }
+    return mix(look.negative_low, look.negative_high, brightness);
 }

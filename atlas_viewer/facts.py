@@ -1,0 +1,116 @@
+"""What the inspector tells about one value, as pairs of words: a function of the state."""
+
+from __future__ import annotations
+
+from compute.strip_layout import Span
+
+from .inspection import Inspection, Spot, TensorInfo, label, shown_value, source_range
+from .look import brightness
+from .state import State
+from .text import quoted
+
+_VOCABULARY_ROWS = ("wte", "logits")
+_TOKENS_LISTED = 3
+
+
+def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
+    """(what, how much) about the value at `spot`; the value is three dots until it has arrived."""
+    inspection = state.inspection
+    info = inspection.tensors.get(spot.name)
+    if info is None or not inspection.exists(spot):
+        return [("Value", "not in the latest pass"), ("Tensor", spot.name)]
+    value = inspection.values.get(spot)
+    lines = [
+        ("Value", shown_value(value)),
+        ("Tensor", info.name),
+        ("Shape", " x ".join(map(str, info.shape))),
+        ("Index", str(list(info.place(spot.index)))),
+    ]
+    cell = inspection.cell_of(spot)
+    if cell is not None and info.span is not None:
+        lines += _cell(info.span, cell)
+    if value is not None:
+        lines.append(("Sign", _sign(inspection, info, value)))
+    if info.per_token:
+        lines += _context(state, info.place(spot.index)[0])
+    if info.name in _VOCABULARY_ROWS:
+        lines.append(("Vocabulary", _vocabulary(state, info, spot, cell)))
+    return lines
+
+
+def summary(state: State, spot: Spot) -> str:
+    """The name, index and value in a line."""
+    return f"{label(state.inspection.tensors.get(spot.name), spot)} = {shown_value(state.inspection.values.get(spot))}"
+
+
+def context_start(state: State) -> int:
+    """Index in the text of the first context token of the latest pass."""
+    inspection = state.inspection
+    positions = state.model.positions if state.model else 0
+    if inspection.first_position + inspection.rows < positions or state.run is None or not state.run.steps:
+        return inspection.first_position
+    return state.run.steps[-1].context_start
+
+
+def context_token(state: State, row: int) -> tuple[int, str] | None:
+    """Number and text of the context token in `row`; None when it is not known yet."""
+    run = state.run
+    if run is None:
+        return None
+    place = context_start(state) + row
+    if place < len(run.prompt_tokens):
+        return run.prompt_tokens[place]
+    place -= len(run.prompt_tokens)
+    return (run.steps[place].token, run.steps[place].text) if place < len(run.steps) else None
+
+
+def _cell(span: Span, cell: int) -> list[tuple[str, str]]:
+    first, last = source_range(span, cell - span.first)
+    source = f"value {first}" if first == last else f"values {first} to {last}"
+    return [("Cell", f"{cell - span.first} of {span.cells}"), ("Shows", source)]
+
+
+def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "infinite, " + ("positive" if value > 0 else "negative")
+    sign = "zero" if value == 0 else "positive" if value > 0 else "negative"
+    high = largest(inspection, info.name)
+    if high is None:
+        return sign
+    return f"{sign}, brightness {brightness(value, inspection.look.low, high):.2f}"
+
+
+def largest(inspection: Inspection, name: str) -> float | None:
+    """Magnitude that is brightest for this tensor; None when it is not known."""
+    look, statistics = inspection.look, inspection.statistics
+    if look.high is not None:
+        return look.high
+    if look.span_scale == "all":
+        return max((known.absmax for known in statistics.values()), default=None)
+    return statistics[name].absmax if name in statistics else None
+
+
+def _context(state: State, row: int) -> list[tuple[str, str]]:
+    place = f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
+    token = context_token(state, row)
+    return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
+
+
+def _vocabulary(state: State, info: TensorInfo, spot: Spot, cell: int | None) -> str:
+    if info.name == "wte":
+        tokens = range(info.place(spot.index)[0], info.place(spot.index)[0] + 1)
+    elif cell is not None and info.span is not None:
+        first, last = source_range(info.span, cell - info.span.first)
+        tokens = range(first, last + 1)
+    else:
+        tokens = range(spot.index, spot.index + 1)
+    shown = ", ".join(_token(state, token) for token in tokens[:_TOKENS_LISTED])
+    return shown + (f" ... {_token(state, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
+
+
+def _token(state: State, token: int) -> str:
+    if state.model is not None and token >= state.model.vocabulary:
+        return f"{token} (padding)"
+    return f"{token} {quoted(state.token_text(token))}" if state.token_text else str(token)

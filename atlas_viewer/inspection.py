@@ -1,0 +1,230 @@
+"""What is looked at in the atlas: the cell under the cursor, pinned cells, what is known of tensors. Plain values."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from compute.strip_layout import HEIGHT, WIDTH, Span, StripLayout
+
+from .camera import StripCamera
+from .look import Look
+
+if TYPE_CHECKING:
+    from compute.statistics import TensorStatistics
+
+PINS_MOST = 48  # what the probes can watch besides the cursor
+_WRAPPED_ZOOM = 4.0
+_HISTORY = 4096  # values kept of a pin
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One value: a tensor and the flat index in it. Stays the same value when the context grows by a row."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A tensor of the latest pass; `span` is None when the strip does not show it."""
+
+    name: str
+    family: str
+    shape: tuple[int, ...]
+    sentence: str
+    per_token: bool  # a row for each context token
+    span: Span | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """[row, column] of the value `index`, or [column] of a vector."""
+        return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
+
+
+@dataclass
+class Pin:
+    """A pinned value and what it was, as (step, value), in the passes since it was pinned."""
+
+    spot: Spot
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    def follow(self, step: int, value: float) -> bool:
+        """Take the value of `step`; True when it is news. An earlier step begins a new history."""
+        if self.history and step < self.history[-1][0]:
+            self.history.clear()
+        if self.history and step == self.history[-1][0]:
+            known = self.history[-1][1]
+            if known == value or (known != known and value != value):
+                return False
+            self.history.pop()
+        self.history.append((step, value))
+        del self.history[:-_HISTORY]
+        return True
+
+
+@dataclass
+class Inspection:
+    """The part of the state about single tensors and values. `values` holds what has arrived from the GPU."""
+
+    tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
+    layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
+    rows: int = 0  # context tokens of the latest pass
+    first_position: int = 0
+    values: dict[Spot, float] = field(default_factory=dict)
+    statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
+    bad: str | None = None  # first tensor of the pass with a value that is not finite
+    cursor: Spot | None = None
+    keyed: bool = False  # arrow keys have moved the cursor off the mouse
+    pins: list[Pin] = field(default_factory=list)
+    selected: int | None = None  # of the pins
+    look: Look = field(default_factory=Look)
+    search: str = ""
+    closed: set[str] = field(default_factory=set)  # groups of the tensor list
+    marked: str | None = None  # tensor that the list has scrolled to
+    list_visible: bool = False
+    trace_on: bool = False
+    trace: Sequence[str] = ()
+    trace_filter: str = ""
+    trace_path: str = "trace.txt"
+    note: str = ""  # what became of the last save
+
+    @property
+    def focus(self) -> Spot | None:
+        """What the inspector tells about: the cursor's cell, otherwise the selected pin."""
+        if self.cursor is not None:
+            return self.cursor
+        return None if self.selected is None else self.pins[self.selected].spot
+
+    @property
+    def watched(self) -> tuple[Spot, ...]:
+        """The values that are to be fetched, each once, of tensors and rows that there are."""
+        spots = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.spot for pin in self.pins)])
+        return tuple(spot for spot in spots if spot.name in self.tensors and self.exists(spot))
+
+    def exists(self, spot: Spot) -> bool:
+        """True when the latest pass has this value."""
+        info = self.tensors.get(spot.name)
+        return info is not None and 0 <= spot.index < info.count
+
+    def spot_at(self, cell: int) -> Spot | None:
+        """The value that cell number `cell` of the atlas stands for; None where it is empty."""
+        span = span_at(self.layout, cell)
+        return None if span is None else Spot(span.name, span.source_index(cell - span.first))
+
+    def cell_of(self, spot: Spot) -> int | None:
+        """The atlas' cell that stands for this value or is the nearest behind it; None when the strip has none."""
+        info = self.tensors.get(spot.name)
+        if info is None or info.span is None or not self.exists(spot):
+            return None
+        span = info.span
+        if span.cells == span.values or span.cells == 1:
+            return span.first + min(spot.index, span.cells - 1)
+        return span.first + min(-(-spot.index * (span.cells - 1) // (span.values - 1)), span.cells - 1)
+
+    def hover(self, spot: Spot | None, moved: bool) -> None:
+        """The mouse is over this; while it rests, the arrow keys' cell stays."""
+        if moved or not self.keyed:
+            self.cursor, self.keyed = spot, False
+
+    def moved(self, spot: Spot, columns: int, rows: int) -> Spot:
+        """The value so many cells to the right and below, or `spot` itself where there is none."""
+        cell = self.cell_of(spot)
+        if cell is not None:
+            to = cell + columns + rows * WIDTH
+            return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
+        if not self.exists(spot):
+            return spot
+        other = Spot(spot.name, spot.index + columns + rows * self.tensors[spot.name].shape[-1])
+        return other if self.exists(other) else spot
+
+    def step(self, columns: int, rows: int) -> bool:
+        """Move the selected pin, otherwise the cursor; False when there is neither."""
+        if self.selected is not None:
+            pin = self.pins[self.selected]
+            spot = self.moved(pin.spot, columns, rows)
+            if spot != pin.spot:
+                self.pins[self.selected] = Pin(spot)
+            self.cursor, self.keyed = spot, True
+        elif self.cursor is not None:
+            self.cursor, self.keyed = self.moved(self.cursor, columns, rows), True
+        return self.focus is not None
+
+    def pin(self, spot: Spot) -> None:
+        """Pin and select; what is pinned already is selected, and the oldest pin makes room for one too many."""
+        spots = [pin.spot for pin in self.pins]
+        if spot not in spots:
+            if len(self.pins) == PINS_MOST:
+                del self.pins[0]
+            self.pins.append(Pin(spot))
+            self.selected = len(self.pins) - 1
+        else:
+            self.selected = spots.index(spot)
+
+    def unpin(self, place: int) -> None:
+        """Remove a pin."""
+        del self.pins[place]
+        if self.selected is not None and self.selected >= place:
+            self.selected = None if self.selected == place else self.selected - 1
+
+    def point_at(self, name: str, index: int) -> None:
+        """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
+        self.cursor, self.keyed, self.selected, self.marked = Spot(name, index), True, None, name
+
+    def forget(self) -> None:
+        """A new run begins: what was read belongs to the one before."""
+        self.values.clear()
+        for pin in self.pins:
+            pin.history.clear()
+
+
+def span_at(layout: StripLayout, cell: int) -> Span | None:
+    """The span that has this cell of the atlas; None where it is empty."""
+    place = bisect.bisect_right(layout.spans, cell, key=lambda span: span.first) - 1
+    return layout.spans[place] if place >= 0 and cell <= layout.spans[place].last else None
+
+
+def source_range(span: Span, cell: int) -> tuple[int, int]:
+    """First and last value that cell number `cell` of the span stands for."""
+    first = span.source_index(cell)
+    return first, (span.values if cell == span.cells - 1 else max(span.source_index(cell + 1), first + 1)) - 1
+
+
+def runs(span: Span) -> list[tuple[int, int, int, int]]:
+    """(column, row, columns, rows) of the at most three rectangles that the span's cells are."""
+    top, bottom = span.first // WIDTH, span.last // WIDTH
+    left, right = span.first % WIDTH, span.last % WIDTH + 1
+    if top == bottom:
+        return [(left, top, right - left, 1)]
+    middle = [(0, top + 1, WIDTH, bottom - top - 1)] if bottom - top > 1 else []
+    return [(left, top, WIDTH - left, 1), *middle, (0, bottom, right, 1)]
+
+
+def frame_span(camera: StripCamera, span: Span) -> None:
+    """Move the camera to the span: all of it in one row, of what wraps around the atlas' edge its beginning."""
+    top, bottom = span.first // WIDTH, span.last // WIDTH
+    left, right = span.first % WIDTH, span.last % WIDTH
+    if top == bottom:
+        width = right - left + 1
+        camera.look_at(0.95 * WIDTH / width, left + width / 2, top + 0.5)
+    else:
+        camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
+
+
+def label(info: TensorInfo | None, spot: Spot) -> str:
+    """`name[row, column]`."""
+    place = info.place(spot.index) if info else (spot.index,)
+    return f"{spot.name}[{', '.join(map(str, place))}]"
+
+
+def shown_value(value: float | None) -> str:
+    """All figures of a 32-bit float; three dots until it has arrived."""
+    return "..." if value is None else f"{value:.9g}"

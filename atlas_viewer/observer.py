@@ -1,0 +1,112 @@
+"""Single values, statistics and the trace of the engine's latest pass, fetched from the GPU without waiting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from compute.engine import Engine
+from compute.palettes import LEAST_BRIGHTNESS, PALETTES
+from compute.probe import Probe, ProbePass
+from compute.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
+from compute.strip import StripPass
+from compute.strip_layout import StripLayout
+from compute.trace import lines, records
+
+from .inspection import Spot, TensorInfo
+from .look import Look
+from .state import Colour
+
+
+class Observer:
+    """What the inspector, the tensor list and the trace panel are filled from."""
+
+    edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
+    palettes: tuple[str, ...] = tuple(PALETTES)
+
+    def __init__(self, engine: Engine, strip: StripPass) -> None:
+        self._engine, self._strip = engine, strip
+        self._probes = ProbePass(engine)
+        self._statistics: StatisticsPass | None = None  # made when it is first wanted
+        self.set_look(Look())
+
+    @property
+    def layout(self) -> StripLayout:
+        """Of the atlas as it was painted last."""
+        return self._strip.layout
+
+    @property
+    def rows(self) -> int:
+        """Context tokens of the latest pass."""
+        return self._engine.registry.rows
+
+    @property
+    def first_position(self) -> int:
+        """Absolute position of the first of them."""
+        return self._engine.registry.first_position
+
+    @property
+    def statistics(self) -> Mapping[str, TensorStatistics]:
+        """What has arrived last."""
+        return self._statistics.latest if self._statistics else {}
+
+    @property
+    def first_bad(self) -> str | None:
+        """The first tensor with a value that is not finite, in the order the model runs."""
+        return self._statistics.first_bad() if self._statistics else None
+
+    @property
+    def values(self) -> dict[Spot, float]:
+        """Values of the watched spots that have arrived."""
+        registry = self._engine.registry
+        return {
+            Spot(probe.name, probe.row * registry[probe.name].columns + probe.column): known.value
+            for probe, known in self._probes.values.items()
+        }
+
+    @property
+    def pending(self) -> bool:
+        """True while something is on its way."""
+        return self._probes.pending or (self._statistics is not None and self._statistics.pending)
+
+    def tensors(self) -> dict[str, TensorInfo]:
+        """Every tensor as it is in the latest pass."""
+        registry = self._engine.registry
+        spans = {span.name: span for span in self.layout.spans}
+        return {
+            t.name: TensorInfo(t.name, t.family, registry.shape(t), t.sentence, t.rows is None, spans.get(t.name))
+            for t in registry
+        }
+
+    def set_look(self, look: Look) -> None:
+        """The atlas is painted so from the next time on."""
+        self._strip.set_look(look)
+
+    def ramp(self, palette: str, share: float) -> Colour:
+        """Colour of the palette at -1 (most negative) to 1."""
+        bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
+        return PALETTES[palette].at(math.copysign(bright, share))
+
+    def ask_values(self, spots: Sequence[Spot]) -> None:
+        """Fetch these values of the latest pass."""
+        registry = self._engine.registry
+        self._probes.watch([Probe(s.name, *divmod(s.index, registry[s.name].columns)) for s in spots])
+        self._probes.update()
+
+    def ask_statistics(self) -> None:
+        """Have the statistics of the latest pass made and fetched."""
+        if self._statistics is None:
+            self._statistics = StatisticsPass(self._engine)
+        self._statistics.update()
+
+    def poll(self) -> tuple[bool, bool]:
+        """Whether values, and whether statistics, have arrived."""
+        values = self._probes.poll()
+        statistics = self._statistics is not None and self._statistics.poll()
+        return values, statistics
+
+    def trace(self) -> Sequence[str]:
+        """The lines of the debug trace, from the statistics that arrived last."""
+        if self._statistics is None:
+            return ()
+        return lines(records(self._engine, self._statistics.latest, self.layout))

@@ -1,0 +1,104 @@
+"""The inspector: the value under the cursor, or of the selected pin, and the list of pins."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from .. import theme
+from ..facts import facts
+from ..inspection import Inspection, Pin, label, shown_value
+from ..state import State
+from . import plots
+from .widgets import dim, elided, elided_start, hint, tooltip
+
+TITLE = "Inspector"
+
+_LABELS = 76
+_PLOT = 54.0
+_FACTS = 216.0  # pixels
+
+
+def draw(state: State) -> None:
+    """Facts on the value in focus, then the pins, which stay where they are whatever is told above them."""
+    if not state.inspection.pins:
+        _focus(state)
+        return
+    if imgui.begin_child("focus", ImVec2(0, min(_FACTS, imgui.get_content_region_avail().y / 1.5))):
+        _focus(state)
+    imgui.end_child()
+    imgui.separator()
+    _pins(state)
+
+
+def _focus(state: State) -> None:
+    spot = state.inspection.focus
+    if spot is None:
+        hint("Point at a cell of the atlas. Right click pins it, arrow keys move it, Ctrl+C copies its value.")
+        return
+    _facts(state)
+    info = state.inspection.tensors.get(spot.name)
+    if info is not None:
+        hint(info.sentence)
+
+
+def _facts(state: State) -> None:
+    spot = state.inspection.focus
+    if spot is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
+        return
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, _LABELS)
+    imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
+    for what, text in facts(state, spot):
+        imgui.table_next_row()
+        imgui.table_next_column()
+        dim(what)
+        imgui.table_next_column()
+        with theme.numbers():
+            shown = elided(text, imgui.get_content_region_avail().x)
+            imgui.text_colored(theme.ACCENT if what == "Value" else theme.TEXT, shown)
+        if shown != text:
+            tooltip(text)
+    imgui.end_table()
+
+
+def _pins(state: State) -> None:
+    inspection = state.inspection
+    removed = None
+    if imgui.begin_child("pins"):
+        for place, pin in enumerate(inspection.pins):
+            imgui.push_id(place)
+            if _pin(inspection, place, pin):
+                removed = place
+            imgui.pop_id()
+    imgui.end_child()
+    if removed is not None:
+        inspection.unpin(removed)
+
+
+def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
+    """One row: remove button, name[index], value, plot. True when it is to go."""
+    removed = imgui.small_button(f"x##unpin{place}")
+    tooltip("Remove the pin")
+    imgui.same_line()
+    value = _short(inspection.values.get(pin.spot)) if inspection.exists(pin.spot) else "-"
+    name = label(inspection.tensors.get(pin.spot.name), pin.spot)
+    free = imgui.get_content_region_avail().x
+    with theme.numbers():
+        figures = imgui.calc_text_size("-0.123456").x + 14
+        room = max(free - _PLOT - figures, 40.0)
+        clicked, _ = imgui.selectable(
+            f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
+        )
+        tooltip(name)
+        if clicked:
+            inspection.selected = None if inspection.selected == place else place
+        imgui.same_line()
+        imgui.text(value)
+    imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - _PLOT)
+    plots.course(pin.history, ImVec2(_PLOT, imgui.get_text_line_height()))
+    tooltip(f"{len(pin.history)} passes since it was pinned")
+    return bool(removed)
+
+
+def _short(value: float | None) -> str:
+    """Six figures: the row is narrow, and the inspector tells the rest."""
+    return shown_value(value) if value is None else f"{value:.6g}"

@@ -1,0 +1,134 @@
+"""How the atlas is coloured: palette, and the range with a colour bar. Part of the atlas panel."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from .. import theme
+from ..facts import largest
+from ..look import SCALES, Axis
+from ..state import State
+from . import plots
+from .widgets import packed, tooltip
+
+HEIGHT = 22.0
+_GRAB = 5.0  # half the width of a handle
+_NUMBERS = 74.0
+_STRIPES = 64
+_SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
+
+
+def controls(state: State, palettes: tuple[str, ...]) -> None:
+    """Palette, range and whether it is automatic, side by side."""
+    look = state.inspection.look
+    _pick(state, "palette", palettes, 116, "Colours; all but demo can be told apart by colour-blind people")
+    imgui.same_line()
+    _pick(state, "span_scale", SCALES, 72, _SCALE_TIPS)
+    imgui.same_line()
+    changed, automatic = imgui.checkbox("auto", look.high is None)
+    tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
+    if changed:
+        high = None if automatic else (_known_largest(state) or 1.0)
+        state.inspection.look = dataclasses.replace(look, low=0.0, high=high)
+
+
+def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: str) -> None:
+    look = state.inspection.look
+    current = str(getattr(look, field))
+    imgui.set_next_item_width(width)
+    if imgui.begin_combo(f"##{field}", current):
+        for name in names:
+            clicked, _ = imgui.selectable(f"{name}##{field}", name == current)
+            if clicked:
+                state.inspection.look = dataclasses.replace(look, **{field: name})  # type: ignore[arg-type]
+        imgui.end_combo()
+    else:
+        tooltip(tip)
+
+
+def _known_largest(state: State) -> float | None:
+    """The brightest magnitude: of the tensor in focus, or of all."""
+    inspection = state.inspection
+    focus = inspection.focus
+    if focus is not None and focus.name in inspection.statistics and inspection.look.span_scale == "tensor":
+        return largest(inspection, focus.name)
+    if inspection.look.high is not None:
+        return inspection.look.high
+    return max((known.absmax for known in inspection.statistics.values()), default=None)
+
+
+def bar(state: State) -> None:
+    """The colour bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed."""
+    inspection = state.inspection
+    width = imgui.get_content_region_avail().x
+    corner = imgui.get_cursor_screen_pos()
+    if len(state.edges) < 2 or state.ramp is None:
+        imgui.dummy(ImVec2(width, HEIGHT))
+        return
+    axis = Axis(state.edges)
+    high = _known_largest(state)
+    left, right = corner.x + _NUMBERS, corner.x + width - _NUMBERS
+    imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
+    imgui.invisible_button("colour bar", ImVec2(max(right - left, 10.0), HEIGHT))
+    if inspection.look.high is not None and imgui.is_item_active():
+        _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
+    focus = inspection.focus
+    name = focus.name if focus and focus.name in inspection.statistics else None
+    tooltip(
+        (f"Histogram of {name}" if name else "Histogram of every tensor")
+        + f"\nvalue {axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0)):.3g}"
+    )
+    _stripes(state, axis, left, right, corner.y, high or 1.0)
+    counts = inspection.statistics[name].histogram if name else _sum(state)
+    plots.histogram(counts, ImVec2(left, corner.y), right - left, HEIGHT, ImVec4(1, 1, 1, 1), 0.55)
+    if inspection.look.high is not None:
+        for value in (inspection.look.low, inspection.look.high):
+            _handle(left + (right - left) * axis.x_at(value), corner.y)
+    with theme.numbers():
+        canvas, dim = imgui.get_window_draw_list(), packed(theme.TEXT_DIM)
+        text = f"{high:.3g}" if high is not None else "-"
+        y = corner.y + (HEIGHT - imgui.get_text_line_height()) / 2
+        low_text = f"-{text}" if high is not None else text
+        canvas.add_text(ImVec2(left - 8 - imgui.calc_text_size(low_text).x, y), dim, low_text)
+        canvas.add_text(ImVec2(right + 8, y), dim, text)
+    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + HEIGHT + imgui.get_style().item_spacing.y))
+
+
+def _sum(state: State) -> tuple[int, ...]:
+    """The histogram of all tensors together, each with the same weight."""
+    columns = [known.histogram for known in state.inspection.statistics.values() if known.count]
+    return tuple(sum(column) for column in zip(*columns, strict=True))
+
+
+def _stripes(state: State, axis: Axis, left: float, right: float, top: float, high: float) -> None:
+    assert state.ramp is not None
+    canvas = imgui.get_window_draw_list()
+    width, low = (right - left) / _STRIPES, state.inspection.look.low
+    for stripe in range(_STRIPES):
+        value = axis.value_at((stripe + 0.5) / _STRIPES)
+        share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
+        red, green, blue = state.ramp(share if value >= 0 else -share)
+        start = ImVec2(left + stripe * width, top)
+        colour = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
+        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + HEIGHT), colour)
+
+
+def _handle(x: float, top: float) -> None:
+    canvas = imgui.get_window_draw_list()
+    start, end = ImVec2(x - 2, top - 2), ImVec2(x + 2, top + HEIGHT + 2)
+    canvas.add_rect_filled(start, end, packed(theme.TEXT), 2.0)
+    canvas.add_rect(start, end, packed(theme.BACK_DEEP), 2.0)
+
+
+def _drag(state: State, axis: Axis, x: float) -> None:
+    """Move the handle that is nearer to the mouse; the negative side mirrors the positive one."""
+    look = state.inspection.look
+    assert look.high is not None
+    value = abs(axis.value_at(min(max(x, 0.0), 1.0)))
+    at = axis.x_at(value)
+    if abs(at - axis.x_at(look.high)) <= abs(at - axis.x_at(look.low)):
+        state.inspection.look = dataclasses.replace(look, high=max(value, look.low * 1.001, 1e-9))
+    else:
+        state.inspection.look = dataclasses.replace(look, low=min(value, look.high * 0.999))

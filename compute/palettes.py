@@ -1,0 +1,46 @@
+"""Palettes of the atlas: dark where a value is near zero, one hue for each sign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Rgb: TypeAlias = tuple[float, float, float]  # red, green, blue, 0 to 1, as stored in an 8-bit picture
+
+
+@dataclass(frozen=True)
+class Palette:
+    """(darkest, brightest) colour of negative and of positive values; colours between are linear mixes."""
+
+    negative: tuple[Rgb, Rgb]
+    positive: tuple[Rgb, Rgb]
+
+    def at(self, share: float) -> Rgb:
+        """Colour at brightness |share|, 0 to 1, of the sign of `share`."""
+        low, high = self.positive if share >= 0 else self.negative
+        bright = min(abs(share), 1.0)
+        red, green, blue = (a + (b - a) * bright for a, b in zip(low, high, strict=True))
+        return (red, green, blue)
+
+
+# The second and third have hues that every kind of colour vision tells apart, and differ in lightness too.
+PALETTES: dict[str, Palette] = {
+    "demo": Palette(((0.02, 0.12, 0.30), (0.00, 0.78, 1.00)), ((0.18, 0.10, 0.02), (1.00, 0.82, 0.10))),
+    "blue-orange": Palette(((0.03, 0.05, 0.12), (0.33, 0.62, 1.00)), ((0.12, 0.05, 0.02), (1.00, 0.60, 0.12))),
+    "purple-green": Palette(((0.09, 0.03, 0.13), (0.82, 0.56, 1.00)), ((0.02, 0.10, 0.04), (0.52, 0.92, 0.40))),
+}
+LEAST_BRIGHTNESS = 0.08  # of a value that is not zero
+
+
+@dataclass(frozen=True)
+class StripLook:
+    """How values become colours.
+
+    palette: a name of `PALETTES`; span_scale: "tensor" (each tensor's own range) or "all" (one for all tensors); low,
+    high: magnitudes of the darkest and of the brightest, high None is the largest finite magnitude.
+    """
+
+    palette: str = "demo"
+    span_scale: str = "tensor"
+    low: float = 0.0
+    high: float | None = None
