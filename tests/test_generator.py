@@ -327,3 +327,24 @@ def test_draws_follow_their_probabilities(device: wgpu.GPUDevice, temperature: f
     assert same == pytest.approx(((expected / draws) ** 2).sum(), abs=0.05)
     for step in steps[:5]:
         assert step.probability == pytest.approx(expected[step.token] / draws, rel=1e-4)
+
+
+@pytest.mark.parametrize(("layout", "program"), [("texture", "rows"), ("buffer", "fused")])
+def test_tokens_are_the_same_with_and_without_tracing_and_cache(
+    device: wgpu.GPUDevice, layout: str, program: str
+) -> None:
+    model, options = tiny_model(CONFIG), {"max_new_tokens": 14, "temperature": 0.9, "seed": 3}
+    traced = Engine(model, context=40, layout=layout, program=program)
+    untraced = Engine(model, context=40, layout=layout, program=program, trace=False)
+    assert len(untraced.registry) < len(traced.registry)
+    wanted = run(traced, **options).tokens
+    assert run(untraced, **options).tokens == wanted
+    # Without the cache: a new generation for every token, whose only pass computes all rows.
+    tokens = wanted[: len(PROMPT)]
+    for step in range(14):
+        generation = start(traced, Letters(26).decode(tokens), **options | {"max_new_tokens": 1})
+        generation._planned = step  # the draw's number, which its random numbers hang on
+        generation.options = replace(generation.options, max_new_tokens=step + 1)
+        generation.step()
+        tokens = generation.tokens
+    assert tokens == wanted
