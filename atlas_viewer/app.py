@@ -268,11 +268,18 @@ class Viewer:
         self.canvas.request_draw()
 
 
-def view(source: WeightSource, prompt: str, options: GenerateOptions, adapter: str | None, weights: str) -> None:
+def view(
+    source: WeightSource,
+    prompt: str,
+    options: GenerateOptions,
+    adapter: str | None,
+    weights: str,
+    program: str = "auto",
+) -> None:
     """Open the window, run the prompt at once, return when the window is closed.
 
-    source: stays open while the window is, then is closed; weights, adapter: as `--weights`, `--adapter`. Raises
-    `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names.
+    Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
     """
     from .workbench import Workbench
 
@@ -285,7 +292,7 @@ def view(source: WeightSource, prompt: str, options: GenerateOptions, adapter: s
     state = State(prompt, options, loading=f"loading {source.name}")
 
     def load() -> Workbench:
-        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter)
+        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
 
     viewer = Viewer(canvas, device, state, load)
     share_clipboard()

@@ -40,6 +40,7 @@ def render(
     center: tuple[float, float] | None,
     adapter: str | None,
     weights: str,
+    program: str = "auto",
 ) -> Generation:
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
@@ -48,7 +49,9 @@ def render(
     `AtlasError`s.
     """
     try:
-        bench = Workbench(source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter)
+        bench = Workbench(
+            source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter, program=program
+        )
         generation = bench.start(prompt, options)
         generation.run()
         bench.paint()

@@ -31,18 +31,24 @@ class Workbench:
         *,
         context: int,
         weights: str = "native",
+        program: str = "auto",
         adapter: str | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         """Upload the model; blocks. `context`, in tokens, is the longest window that is sure to need no new upload."""
         self._source = source
-        self._weights, self._adapter = weights, adapter
+        self._weights, self._adapter, self._program = weights, adapter, program
         self.tokenizer = tokenizer
         self._open(max(context, min(_USUAL_CONTEXT, source.config.positions)), progress)
 
     def _open(self, context: int, progress: Callable[[float], None] | None = None) -> None:
         self._engine = Engine(
-            self._source, context=context, weights=self._weights, adapter=self._adapter, progress=progress
+            self._source,
+            context=context,
+            weights=self._weights,
+            adapter=self._adapter,
+            program=self._program,
+            progress=progress,
         )
         self._strip = StripPass(self._engine)
         self._observer = Observer(self._engine, self._strip)

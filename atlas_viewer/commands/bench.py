@@ -26,7 +26,7 @@ from compute.native import poll
 from compute.options import GenerateOptions
 from compute.tokenizer import Tokenizer, load_tokenizer
 
-from .common import adapter_spec, model_spec, weights_spec
+from .common import adapter_spec, model_spec, program_spec, weights_spec
 
 _SHOWN_TOKENS = 16  # of the run that the frames show
 _FRAMES = 60
@@ -53,7 +53,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         window = source.config.positions if arguments.context is None else arguments.context
         _say("loading the model")
         weights, adapter = weights_spec(arguments), adapter_spec(arguments)
-        engine = Engine(source, context=window, weights=weights, adapter=adapter, trace=False)
+        program = program_spec(arguments)
+        engine = Engine(source, context=window, weights=weights, adapter=adapter, program=program, trace=False)
         result = _plain(engine, tokenizer, budget)
         software = is_software(engine.device.adapter)
         del engine
@@ -119,7 +120,8 @@ def _traced(
     _say("atlas")
     context = min(window, _ATLAS_ROOM)
     weights, adapter = weights_spec(arguments), adapter_spec(arguments)
-    workbench = Workbench(source, tokenizer, context=context, weights=weights, adapter=adapter)
+    program = program_spec(arguments)
+    workbench = Workbench(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
     bench.warm_up(engine, budget)

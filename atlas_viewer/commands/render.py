@@ -6,7 +6,7 @@ import argparse
 
 from compute.checkpoint import open_model
 
-from .common import adapter_spec, check_target, generate_options, model_spec, read_prompt, weights_spec
+from .common import adapter_spec, check_target, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         center=arguments.center,
         adapter=adapter_spec(arguments),
         weights=weights_spec(arguments),
+        program=program_spec(arguments),
     )
     print(generation.text)
     return 0

@@ -6,7 +6,7 @@ import argparse
 
 from compute.checkpoint import open_model
 
-from .common import adapter_spec, generate_options, model_spec, read_prompt, weights_spec
+from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -16,5 +16,5 @@ def run(arguments: argparse.Namespace) -> int:
     prompt = read_prompt(arguments.prompt)
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
-    view(source, prompt, options, adapter_spec(arguments), weights_spec(arguments))
+    view(source, prompt, options, adapter_spec(arguments), weights_spec(arguments), program_spec(arguments))
     return 0
