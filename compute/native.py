@@ -157,10 +157,6 @@ class ComputeEncoder:
         """Append a copy of `size` bytes (a multiple of 4) between two buffers."""
         self._encoder.copy_buffer_to_buffer(source, source_offset, target, target_offset, size)
 
-    def clear(self, buffer: wgpu.GPUBuffer) -> None:
-        """Append filling the whole of `buffer` with zeros."""
-        self._encoder.clear_buffer(buffer)
-
     def submit(self) -> None:
         """Hand everything to the GPU. The encoder is spent."""
         self._device.queue.submit([self._encoder.finish()])

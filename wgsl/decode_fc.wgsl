@@ -37,9 +37,5 @@ fn store(out: u32, product: f32, row: u32) {
     if (state.done != 0u) { return; }
 {{ d.norm(inputs, threads, trace) }}
 {{ d.product(inputs, dtype, lanes, each) }}
-    if (lane == 0u) {
-{% for r in range(each) %}
-        if (first + {{ r }}u < OUTPUTS) { store(first + {{ r }}u, y{{ r }}, row); }
-{% endfor %}
-    }
+{{ d.store_rows(each) }}
 }

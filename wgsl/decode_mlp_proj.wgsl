@@ -16,16 +16,7 @@ struct Params {
 {{ d.sink(6) }}
 {% endif %}
 
-fn store(out: u32, product: f32, row: u32) {
-    let value = product + bias[out];
-    let after = resid[out] + value;
-    resid[out] = after;
-{% if trace %}
-    sink[params.sink_out + row * OUTPUTS + out] = value;
-    sink[params.sink_resid + row * OUTPUTS + out] = after;
-{% endif %}
-}
-
+{{ d.store_residual(trace) }}
 {{ d.entry(subgroups, threads) }}
     let first = (group.x * TEAMS + team) * EACH;
 {{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
@@ -34,9 +25,5 @@ fn store(out: u32, product: f32, row: u32) {
     for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = hidden[quad]; }
     workgroupBarrier();
 {{ d.product(inputs, dtype, lanes, each) }}
-    if (lane == 0u) {
-{% for r in range(each) %}
-        if (first + {{ r }}u < OUTPUTS) { store(first + {{ r }}u, y{{ r }}, row); }
-{% endfor %}
-    }
+{{ d.store_rows(each) }}
 }

@@ -170,3 +170,25 @@ fn keep4(at: u32, value: vec4f) {
     for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
 }
 {% endmacro %}
+
+{# Lane 0 of the team stores what `product` made; `store(out, product, row)` is the kernel's. #}
+{% macro store_rows(each) %}
+    if (lane == 0u) {
+{% for r in range(each) %}
+        if (first + {{ r }}u < OUTPUTS) { store(first + {{ r }}u, y{{ r }}, row); }
+{% endfor %}
+    }
+{% endmacro %}
+
+{# The store of a kernel that adds its product to the residual stream. #}
+{% macro store_residual(trace) %}
+fn store(out: u32, product: f32, row: u32) {
+    let value = product + bias[out];
+    let after = resid[out] + value;
+    resid[out] = after;
+{% if trace %}
+    sink[params.sink_out + row * OUTPUTS + out] = value;
+    sink[params.sink_resid + row * OUTPUTS + out] = after;
+{% endif %}
+}
+{% endmacro %}
