@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from compute.errors import AtlasError, UsageError
-from compute.options import GenerateOptions
 
 from . import __version__
+from .arguments import add_global, add_sampling, point, size
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
@@ -29,100 +29,6 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
-def _size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: give WIDTHxHEIGHT, such as 1280x720") from None
-    if not (1 <= width <= 16384 and 1 <= height <= 16384):
-        raise argparse.ArgumentTypeError(f"{text}: each side must be from 1 to 16384 pixels")
-    return width, height
-
-
-def _point(text: str) -> tuple[float, float]:
-    try:
-        x, y = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no point: give X,Y in cells, such as 320,180") from None
-    return x, y
-
-
-def _add_global(parser: argparse.ArgumentParser) -> None:
-    # SUPPRESS, so that a value given before the command is not overwritten by the command's default.
-    group = parser.add_argument_group("model and device")
-    group.add_argument(
-        "--model",
-        default=argparse.SUPPRESS,
-        metavar="NAME|PATH",
-        help="stories (default), a .bin file, random:gpt2, ...",
-    )
-    group.add_argument(
-        "--weights",
-        default=argparse.SUPPRESS,
-        choices=("native", "f32", "f16", "bf16"),
-        help="precision on the GPU (default: as in the file)",
-    )
-    group.add_argument(
-        "--adapter", default=argparse.SUPPRESS, metavar="TEXT", help="use the adapter with TEXT in its name"
-    )
-    group.add_argument(
-        "--program",
-        default=argparse.SUPPRESS,
-        choices=("auto", "chain", "fused", "rows"),
-        help="kernels of the forward pass (default auto: the fastest that prove right on this adapter)",
-    )
-    group.add_argument(
-        "--debug", action="store_true", default=argparse.SUPPRESS, help="show a traceback when something fails"
-    )
-
-
-def _add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
-    default = GenerateOptions()
-    group = parser.add_argument_group("generation")
-    group.add_argument(
-        "-n", dest="max_new_tokens", type=int, default=tokens, metavar="N", help=f"tokens to write (default {tokens})"
-    )
-    group.add_argument(
-        "--context",
-        type=int,
-        default=None,
-        metavar="W",
-        help="window in tokens (default 256, or the model's positions)",
-    )
-    group.add_argument(
-        "--temperature",
-        type=float,
-        default=default.temperature,
-        metavar="T",
-        help=f"0 is argmax (default {default.temperature})",
-    )
-    group.add_argument(
-        "--top-k", type=int, default=default.top_k, metavar="K", help="draw from the K likeliest (default 0: from all)"
-    )
-    group.add_argument(
-        "--top-p",
-        type=float,
-        default=default.top_p,
-        metavar="P",
-        help="draw from the likeliest that make up the probability P (default 1: from all)",
-    )
-    group.add_argument(
-        "--min-p",
-        type=float,
-        default=default.min_p,
-        metavar="P",
-        help="draw from those at least P times as likely as the likeliest (default 0: from all)",
-    )
-    group.add_argument(
-        "--repetition-penalty",
-        type=float,
-        default=default.repetition_penalty,
-        metavar="R",
-        help="above 1 makes tokens of the window less likely (default 1: off)",
-    )
-    group.add_argument("--seed", type=int, default=default.seed, metavar="S", help="of the random numbers (default 0)")
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = _Parser(
@@ -131,43 +37,43 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Without a command the window opens. PROMPT - reads standard input.",
     )
     parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")
-    _add_global(parser)
+    add_global(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=summary, description=summary)
-        _add_global(sub)
+        add_global(sub)
         return sub
 
     view = command("view", "open the window (the default)")
     view.add_argument("prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT")
-    _add_sampling(view, tokens=64)
+    add_sampling(view, tokens=64)
 
     generate = command("generate", "write text to standard output")
     generate.add_argument("prompt", metavar="PROMPT")
-    _add_sampling(generate, tokens=16)
+    add_sampling(generate, tokens=16)
     generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
     generate.add_argument("--top", type=int, default=8, metavar="N", help="candidates a step in the JSON (default 8)")
     generate.add_argument("--logits", type=Path, metavar="F.npy", help="save the logits, float32 [steps, vocabulary]")
 
     render = command("render", "save one picture, without a window")
     render.add_argument("prompt", metavar="PROMPT")
-    _add_sampling(render, tokens=16)
+    add_sampling(render, tokens=16)
     render.add_argument("--out", type=Path, required=True, metavar="F.png")
-    render.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
+    render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     render.add_argument("--view", choices=("strip",), default="strip")
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     render.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="1 to 64 (default 1: everything)")
-    render.add_argument("--center", type=_point, default=None, metavar="X,Y", help="in cells")
+    render.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")
 
     atlas = command("atlas", "save the strip atlas as arrays")
     atlas.add_argument("prompt", metavar="PROMPT")
-    _add_sampling(atlas, tokens=1)
+    add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
 
     trace = command("trace", "print statistics of every tensor of the last pass")
     trace.add_argument("prompt", metavar="PROMPT")
-    _add_sampling(trace, tokens=1)
+    add_sampling(trace, tokens=1)
     trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
 
     bench = command("bench", "measure prefill, decode, atlas and frame on this adapter")
@@ -177,7 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--context", type=int, default=None, metavar="W", help="room in tokens (default the model's positions)"
     )
-    bench.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
+    bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
 
     doctor = command("doctor", "say what this machine has and lacks")
     doctor.add_argument("--json", action="store_true")
