@@ -189,7 +189,7 @@ class Engine:
             state=buffer("state", _STATE_WORDS),
             history=buffer("history", self.context + HISTORY),
             head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
-            logits=buffer("logits", config.padded_vocabulary),
+            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four at a time
             caches=tuple(caches),
         )
 
@@ -268,7 +268,7 @@ class Engine:
     def read_logits(self) -> np.ndarray:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
         data = self.device.queue.read_buffer(self._shared.logits)
-        return np.frombuffer(data, np.float32).copy()  # [padded vocabulary]
+        return np.frombuffer(data, np.float32)[: self.config.padded_vocabulary].copy()  # [padded vocabulary]
 
 
 def _state(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
