@@ -134,7 +134,14 @@ class Viewer:
         self._answer()
         self._advance(now)
         looking = self.watch is not None and self.watch.pending
-        awake = self.bench is None or self.state.busy or bool(self.state.requests) or now < self._awake_until or looking
+        awake = (
+            self.bench is None
+            or self.state.busy
+            or bool(self.state.requests)
+            or now < self._awake_until
+            or looking
+            or self._stale
+        )
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.BACK.x, theme.BACK.y, theme.BACK.z))
@@ -175,13 +182,13 @@ class Viewer:
         # The last pass is always shown, those before it as often as the adapter can afford.
         due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
         if self._stale and due and self.generation.settled:
-            self.bench.paint()
+            unfinished = self.bench.paint()
             if self.watch is not None:
                 if not self._painted or self.generation.done:
                     self.watch.passed()
                 self.watch.painted()
             self.state.spans_left_out = self.bench.spans_left_out
-            self._painted, self._stale = True, False
+            self._painted, self._stale = True, unfinished
             self._painted_at, self._shown = now, None
 
     def _report(self) -> None:

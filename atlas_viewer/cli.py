@@ -70,6 +70,12 @@ def build_parser() -> argparse.ArgumentParser:
     atlas.add_argument("prompt", metavar="PROMPT")
     add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
+    atlas.add_argument(
+        "--sampling",
+        choices=("point", "pool"),
+        default="point",
+        help="what a cell shows: the first value it stands for (default), or the one of largest magnitude",
+    )
 
     trace = command("trace", "print statistics of every tensor of the last pass")
     trace.add_argument("prompt", metavar="PROMPT")

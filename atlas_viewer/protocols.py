@@ -10,7 +10,7 @@ import wgpu
 from compute.options import GenerateOptions
 from compute.strip_layout import StripLayout
 
-from .inspection import Spot, TensorInfo
+from .inspection import Reading, Spot, TensorInfo
 from .look import Look
 from .state import Colour, GenerationLike, ModelSummary
 
@@ -45,8 +45,8 @@ class ObserverLike(Protocol):
         """The first tensor that is not finite."""
 
     @property
-    def values(self) -> dict[Spot, float]:
-        """Values of watched spots."""
+    def readings(self) -> dict[Spot, Reading]:
+        """What watched spots were found to be."""
 
     @property
     def pending(self) -> bool:
@@ -92,8 +92,8 @@ class WorkbenchLike(Protocol):
     def start(self, prompt: str, options: GenerateOptions) -> GenerationLike:
         """Begin a run."""
 
-    def paint(self) -> None:
-        """Write the atlas from the latest pass."""
+    def paint(self) -> bool:
+        """Write the atlas from the latest pass; True when another call has to finish it."""
 
     @property
     def observer(self) -> ObserverLike | None:

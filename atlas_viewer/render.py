@@ -54,7 +54,8 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
-        bench.paint()
+        while bench.paint():
+            pass
         camera = StripCamera()
         camera.look_at(zoom, *(center or camera.center))
         image = window_pixels(bench, generation, prompt, camera, size) if panels else strip_pixels(bench, camera, size)

@@ -89,9 +89,13 @@ class Workbench:
             self._open(options.context)
         return Generation(self._engine, self.tokenizer, prompt, options)
 
-    def paint(self) -> None:
-        """Write the atlas from the pass that was submitted last. Does not wait."""
+    def paint(self) -> bool:
+        """Write the atlas from the pass that was submitted last. Does not wait.
+
+        True when weights are left to be read, so that another call has to finish the picture.
+        """
         self._strip.update()
+        return self._strip.pending
 
     @property
     def observer(self) -> ObserverLike | None:

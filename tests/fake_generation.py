@@ -79,10 +79,11 @@ class FakeWorkbench:
     def start(self, prompt: str, options: GenerateOptions) -> FakeGeneration:
         return FakeGeneration(prompt, options)
 
-    def paint(self) -> None:
+    def paint(self) -> bool:
         self.painted += 1
         layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
         self._device.queue.write_texture({"texture": self.atlas}, self.cells, layout, (640, 360, 1))
+        return False
 
     def text_of(self, tokens: Sequence[int]) -> str:
         return " ".join(str(token) for token in tokens)

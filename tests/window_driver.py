@@ -63,7 +63,7 @@ class ReportingViewer(app.Viewer):
             "places": _places,
             "cursor": _spot(state.inspection.cursor),
             "pins": [_spot(pin.spot) for pin in state.inspection.pins],
-            "values": list(state.inspection.values.values()),
+            "values": [reading.value for reading in state.inspection.readings.values()],
             "found": len(rows(state.inspection.tensors.values(), state.inspection.search, set())),
             "statistics": len(state.inspection.statistics),
             "look": [state.inspection.look.palette, state.inspection.look.span_scale],

@@ -134,7 +134,7 @@ def _keys(state: State) -> None:
     if io.key_ctrl:
         focus = inspection.focus
         if focus is not None and imgui.is_key_pressed(key.c, False):
-            imgui.set_clipboard_text(shown_value(inspection.values.get(focus)))
+            imgui.set_clipboard_text(shown_value(inspection.value(focus)))
         return
     if imgui.is_key_pressed(key.f, False):
         camera.reset()

@@ -79,7 +79,7 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     removed = imgui.small_button(f"x##unpin{place}")
     tooltip("Remove the pin")
     imgui.same_line()
-    value = _short(inspection.values.get(pin.spot)) if inspection.exists(pin.spot) else "-"
+    value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
     name = label(inspection.tensors.get(pin.spot.name), pin.spot)
     free = imgui.get_content_region_avail().x
     with theme.numbers():

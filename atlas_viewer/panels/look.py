@@ -8,7 +8,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import theme
 from ..facts import largest
-from ..look import SCALES, Axis
+from ..look import SAMPLINGS, SCALES, Axis
 from ..state import State
 from . import plots
 from .widgets import packed, tooltip
@@ -17,15 +17,21 @@ HEIGHT = 22.0
 _GRAB = 5.0  # half the width of a handle
 _NUMBERS = 74.0
 _STRIPES = 64
+_SAMPLING_TIPS = (
+    "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
+    "point: it shows the first of them"
+)
 _SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
 
 
 def controls(state: State, palettes: tuple[str, ...]) -> None:
     """Palette, range and whether it is automatic, side by side."""
     look = state.inspection.look
-    _pick(state, "palette", palettes, 116, "Colours; all but demo can be told apart by colour-blind people")
+    _pick(state, "palette", palettes, 108, "Colours; all but demo can be told apart by colour-blind people")
     imgui.same_line()
-    _pick(state, "span_scale", SCALES, 72, _SCALE_TIPS)
+    _pick(state, "span_scale", SCALES, 68, _SCALE_TIPS)
+    imgui.same_line()
+    _pick(state, "sampling", SAMPLINGS, 68, _SAMPLING_TIPS)
     imgui.same_line()
     changed, automatic = imgui.checkbox("auto", look.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
