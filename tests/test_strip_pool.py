@@ -15,12 +15,13 @@ from strip_model import Entry
 
 import wgsl
 from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig
+from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
 from compute.generator import Generation
 from compute.kernels import Kernel
 from compute.options import GenerateOptions
 from compute.palettes import StripLook
+from compute.statistics import StatisticsPass
 from compute.strip import StripPass
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=120, vocabulary=26, padded_vocabulary=27)
@@ -137,13 +138,25 @@ def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
     assert np.array_equal(strip.read(), pooled)
 
 
-@pytest.mark.parametrize("layout", ["texture", "buffer"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_one_bad_weight_reddens_just_its_cell(device: wgpu.GPUDevice, layout: str, bad: float) -> None:
-    """Planted in places that point sampling does not look at; of the weights just the cell of that value is red."""
+PLACES = [name for name in parameter_shapes(ODD) if name.startswith("h.")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "layout", "names"),
+    [
+        (np.nan, "texture", PLACES),
+        (np.nan, "buffer", PLACES[::5]),
+        (np.inf, "texture", PLACES[2::5]),
+        (-np.inf, "texture", PLACES[3::5]),
+    ],
+)
+def test_one_bad_weight_reddens_just_its_cell(
+    device: wgpu.GPUDevice, bad: float, layout: str, names: Sequence[str]
+) -> None:
+    """Planted anywhere: of the weights just the cell of that value is red, and the statistics name the tensor."""
     rng = np.random.default_rng(5)
     colour = {"nan": (255, 10, 46), "inf": (255, 61, 133), "-inf": (184, 5, 92)}[str(bad)]
-    for name in ("h.0.attn.c_attn.weight", "h.1.mlp.c_proj.weight", "h.1.ln_2.bias", "h.0.mlp.c_fc.weight"):
+    for name in names:
         model = tiny_model(ODD)
         values = model.tensor(name).reshape(-1)
         index = int(rng.integers(values.size))
@@ -159,6 +172,10 @@ def test_one_bad_weight_reddens_just_its_cell(device: wgpu.GPUDevice, layout: st
         red[strip.layout.spans[-1].first :] = False  # logits of no pass yet
         assert np.flatnonzero(red).tolist() == [cell], name
         assert tuple(cells[cell]) == colour
+        start(engine, "abc", context=16).step()
+        statistics = StatisticsPass(engine)
+        assert statistics.read()[name].first_nonfinite == index
+        assert statistics.first_bad() == name
 
 
 def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
