@@ -66,6 +66,7 @@ class Viewer:
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
+        theme.load_fonts()
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
@@ -144,7 +145,7 @@ class Viewer:
         )
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
-        clear(self.canvas, self._device, (theme.BACK.x, theme.BACK.y, theme.BACK.z))
+        clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._gui.render()
         if awake or self.state.requests:
             self.canvas.request_draw()

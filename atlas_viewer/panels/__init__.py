@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from .. import theme
+from .. import items, theme
 from ..state import State
 from . import atlas, inspector, logits, messages, output, prompt, sampling, status, tensors, tokens, trace
 
@@ -17,6 +17,7 @@ _INSPECTOR = 336.0
 
 def draw_all(state: State) -> None:
     """Draw every panel and the messages; panels start in the default layout and can be moved and resized."""
+    items.begin_frame()
     messages.draw(state)
     viewport = imgui.get_main_viewport()
     identity = imgui.get_id("panels")
@@ -45,7 +46,7 @@ def _background(title: str, dock_space: int) -> ImVec4:
     window = imgui.internal.find_window_by_name(title)
     node = window.dock_node if window else None
     docked = window is None or (node is not None and imgui.internal.dock_node_get_root_node(node).id_ == dock_space)
-    return ImVec4(theme.BACK.x, theme.BACK.y, theme.BACK.z, 0.0 if docked else 1.0)
+    return ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, 0.0 if docked else 1.0)
 
 
 def _lay_out(identity: int, size: ImVec2) -> None:

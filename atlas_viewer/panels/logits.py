@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..state import Run, State, UseCandidate
 from .widgets import hint, packed, quoted, tooltip
 
@@ -45,7 +45,7 @@ def draw(state: State) -> None:
 
 
 def _header(run: Run, step: StepRecord) -> None:
-    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.ACCENT):
+    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.now.accent):
         imgui.text(f"#{step.index + 1} {quoted(step.text)}")
     first, last = step.context_start, step.context_start + step.context_length - 1
     facts = [
@@ -56,7 +56,7 @@ def _header(run: Run, step: StepRecord) -> None:
         f"positions {first} to {last}",
     ]
     imgui.same_line()
-    with theme.coloured(imgui.Col_.text, theme.TEXT_DIM):
+    with theme.coloured(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(",  ".join(facts))
 
 
@@ -68,7 +68,7 @@ def _table(state: State, step: StepRecord) -> None:
     imgui.table_next_row(imgui.TableRowFlags_.headers)
     for heading, _, meaning in COLUMNS:
         imgui.table_next_column()
-        imgui.text_colored(theme.TEXT_DIM, heading)
+        imgui.text_colored(theme.now.text_dim, heading)
         tooltip(meaning)
     for candidate in step.top:
         _row(state, step, candidate)
@@ -79,7 +79,7 @@ def _row(state: State, step: StepRecord, candidate: Candidate) -> None:
     imgui.table_next_column()
     taken = candidate.token == step.token
     span = imgui.SelectableFlags_.span_all_columns
-    clicked, _ = imgui.selectable(f"{candidate.token}##{candidate.token}", taken, span)
+    clicked, _ = items.selectable(f"{candidate.token}##{candidate.token}", taken, span)
     if clicked:
         state.requests.append(UseCandidate(step.index, candidate.token))
     tooltip("taken in this step; a click copies the text through it into the prompt" if taken else COLUMNS[-1][2])
@@ -100,5 +100,5 @@ def _share(value: float) -> None:
     corner = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x * (min(max(value, 0.0), 1.0) if value == value else 0.0)
     end = ImVec2(corner.x + width, corner.y + imgui.get_text_line_height())
-    imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.ACCENT, 0.45), 2.0)
+    imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.accent, 0.45), 2.0)
     imgui.text(f"{100 * value:7.3f} %")

@@ -41,7 +41,7 @@ def draw(state: State) -> None:
 
 def _run(state: State, run: Run) -> None:
     ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
-    _fact("Run", ending if run.done else "writing", theme.TEXT if run.done else theme.ACCENT)
+    _fact("Run", ending if run.done else "writing", theme.now.text if run.done else theme.now.accent)
     _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
     _fact("Prompt", f"{len(run.prompt_tokens)} tokens", tip=_listing(run.prompt_tokens))
     _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
@@ -82,6 +82,6 @@ def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -
     dim(label)
     imgui.table_next_column()
     shown = elided(value, imgui.get_content_region_avail().x)
-    imgui.text_colored(colour or theme.TEXT, shown)
+    imgui.text_colored(colour or theme.now.text, shown)
     if tip or shown != value:
         tooltip(tip or value)

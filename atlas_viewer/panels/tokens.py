@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..state import State, Use
 from .widgets import dim, hint, packed, quoted, tooltip
 
@@ -36,7 +36,7 @@ def draw(state: State) -> None:
 
 
 def _header(state: State, step: StepRecord) -> None:
-    if imgui.small_button("use"):
+    if items.small_button("use"):
         state.requests.append(Use(step.index))
     tooltip("Copy the text through the chosen token into the prompt")
     imgui.same_line()
@@ -47,7 +47,7 @@ def _header(state: State, step: StepRecord) -> None:
     imgui.same_line(imgui.get_content_region_avail().x + imgui.get_cursor_pos_x() - width)
     if state.chosen is None:
         dim("newest" if state.busy else "last")
-    elif imgui.small_button(label):
+    elif items.small_button(label):
         state.chosen = None
     if state.chosen is not None:
         tooltip("Show the newest token again")
@@ -67,7 +67,7 @@ def _chips(state: State, steps: Sequence[StepRecord], chosen: StepRecord) -> Non
                 if imgui.get_cursor_screen_pos().x + width > right:
                     imgui.new_line()
             corner = imgui.get_cursor_screen_pos()
-            if imgui.invisible_button(f"chip{step.index}", ImVec2(width, height)):
+            if items.invisible_button(f"chip{step.index}", ImVec2(width, height)):
                 state.chosen = step.index
             if imgui.is_item_visible():
                 _paint(corner, width, height, number, number_width, text, step, step.index == chosen.index)
@@ -87,19 +87,19 @@ def _paint(
 ) -> None:
     canvas = imgui.get_window_draw_list()
     end = ImVec2(corner.x + width, corner.y + height)
-    back = theme.ACCENT_DIM if chosen else theme.RAISED_HOVER if imgui.is_item_hovered() else theme.RAISED
+    back = theme.now.accent_dim if chosen else theme.now.raised_hover if imgui.is_item_hovered() else theme.now.raised
     canvas.add_rect_filled(corner, end, packed(back), 3.0)
     if chosen:
-        canvas.add_rect(corner, end, packed(theme.ACCENT), 3.0)
+        canvas.add_rect(corner, end, packed(theme.now.accent), 3.0)
     # The bar is the model's own belief in the token that was taken.
     belief = min(max(step.model_probability, 0.0), 1.0) if step.model_probability == step.model_probability else 0.0
     left, floor = corner.x + 3, end.y - 2
     canvas.add_rect_filled(
-        ImVec2(left, floor - _BAR), ImVec2(left + (width - 6) * belief, floor), packed(theme.ACCENT), 1.0
+        ImVec2(left, floor - _BAR), ImVec2(left + (width - 6) * belief, floor), packed(theme.now.accent), 1.0
     )
     y = corner.y + 3
-    canvas.add_text(ImVec2(corner.x + _PAD, y), packed(theme.TEXT if chosen else theme.TEXT_DIM), number)
-    canvas.add_text(ImVec2(corner.x + _PAD + number_width + 5, y), packed(theme.TEXT), text)
+    canvas.add_text(ImVec2(corner.x + _PAD, y), packed(theme.now.text if chosen else theme.now.text_dim), number)
+    canvas.add_text(ImVec2(corner.x + _PAD + number_width + 5, y), packed(theme.now.text), text)
 
 
 def _tip(step: StepRecord) -> None:
