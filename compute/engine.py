@@ -115,6 +115,7 @@ class Engine:
         self.path, self.decode, self.prefill = self._choose(program)
         self.registry = build_registry(self.config, self.storages, self.activations, self._shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
+        self._held: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its beginning are computed
         self.gpu_bytes = upload.nbytes + self._cache_bytes() + (self.activations.nbytes if self.activations else 0)
         self._seconds = {id(program): self._measure(program) for program in (self.decode, self.prefill)}
 
@@ -223,6 +224,20 @@ class Engine:
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
         """Put token ids into the history from index `at` on."""
         self.device.queue.write_buffer(self._shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
+
+    def hold(self, text: Sequence[int], rows: int) -> None:
+        """Caches and activations have the first `rows` rows of `text`."""
+        self._held = (text, rows)
+
+    def held_rows(self, text: Sequence[int]) -> int:
+        """How many rows from the beginning of `text` need not be computed again."""
+        known, rows = self._held
+        same = 0
+        for mine, theirs in zip(text, known[:rows], strict=False):
+            if mine != theirs:
+                break
+            same += 1
+        return same
 
     def plan(
         self, total: int, window: int, step: int, valid_rows: int, *, base: int = 0, top: int = 8, follows: bool = False
