@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import wgpu
@@ -19,11 +19,12 @@ from compute.tokenizer import load_tokenizer
 from . import panels, theme
 from .camera import View
 from .canvas import clear, imgui_on, open_window, share_clipboard
-from .output import atomic_write
+from .controller import Controller
 from .pace import Pace
-from .protocols import WorkbenchLike
+from .protocols import GenerationLike, WorkbenchLike
+from .requests import Generate
 from .scene import AtlasScene
-from .state import Generate, GenerationLike, Request, Run, SaveTrace, State, Stop, Use, UseCandidate
+from .state import State
 from .watch import Watch
 
 WINDOW_SIZE = (1280, 720)
@@ -61,8 +62,7 @@ class Viewer:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
-        self.generation: GenerationLike | None = None
-        self.bench: WorkbenchLike | None = None
+        self.controller: Controller | None = None
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
@@ -86,20 +86,24 @@ class Viewer:
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
-        self.bench, self.generation = bench, generation
-        tokens = [(token, bench.token_text(token)) for token in generation.prompt_tokens]
-        self.state.run = Run(prompt, generation.options, tokens)
-        self.state.model = bench.model
-        self.state.chosen = None
-        self.state.messages.clear()
+        self._open(bench).adopt(generation, prompt)
         self._stale = generation.done
-        self.state.inspection.forget()
-        self.state.token_text = bench.token_text
+        self._follow_engine()
+
+    def _open(self, bench: WorkbenchLike) -> Controller:
+        if self.controller is None or self.controller.bench is not bench:
+            self.controller = Controller(bench, self.state)
+        return self.controller
+
+    def _follow_engine(self) -> None:
+        """A run with a longer window may have made a new engine: look at its tensors from now on."""
+        assert self.controller is not None
+        bench = self.controller.bench
+        self.state.model = bench.model
         if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
             self.watch = Watch(bench.observer, self.state)
         if self._scene is None or self._scene.atlas is not bench.atlas:
             self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
-        self._report()
 
     def _settle(self) -> None:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
@@ -130,19 +134,12 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.bench is None and self._frames > _LOADING_FRAMES:
+        if self.controller is None and self._frames > _LOADING_FRAMES:
             self._start()
-        self._answer()
-        self._advance(now)
-        looking = self.watch is not None and self.watch.pending
-        awake = (
-            self.bench is None
-            or self.state.busy
-            or bool(self.state.requests)
-            or now < self._awake_until
-            or looking
-            or self._stale
-        )
+        if self.controller is not None:
+            self._answer(self.controller)
+            self._advance(self.controller, now)
+        awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
@@ -150,57 +147,47 @@ class Viewer:
         if awake or self.state.requests:
             self.canvas.request_draw()
 
+    def _wants_frames(self, now: float) -> bool:
+        """True while frames have to go on without an event."""
+        busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
+        return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
+
     def _start(self) -> None:
         try:
-            self.bench = self._load()
+            self._open(self._load())
         finally:
             self.state.loading = ""
-        self.state.model = self.bench.model
         self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
-    def _advance(self, now: float) -> None:
-        if self.generation is None or self.bench is None:
+    def _advance(self, controller: Controller, now: float) -> None:
+        try:
+            news = controller.advance(now, self._pace.budget)
+        except AtlasError as error:
+            controller.fail(error)
             return
-        if not self.generation.done:
-            try:
-                news = self.generation.advance(self._pace.budget)
-            except AtlasError as error:
-                self._fail(error)
-                return
-            self._stale |= news
-            if news and self.watch is not None:
-                self.watch.passed()
-            self._report()
+        self._follow_engine()
+        self._stale |= news
+        if news and self.watch is not None:
+            self.watch.passed()
         if self.watch is not None and self.watch.look_changed() and self._painted:
             self._stale = True
-        self._paint(now)
+        resting = not self.state.busy
+        self._paint(controller, now, resting)
         if self.watch is not None:
-            self.watch.frame(now, self.generation.settled, self.generation.done)
+            self.watch.frame(now, controller.settled, resting)
 
-    def _paint(self, now: float) -> None:
-        assert self.generation is not None
-        assert self.bench is not None
+    def _paint(self, controller: Controller, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
-        due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
-        if self._stale and due and self.generation.settled:
-            unfinished = self.bench.paint()
+        due = now - self._painted_at >= self._pace.atlas_interval or resting
+        if self._stale and due and controller.settled:
+            unfinished = controller.bench.paint()
             if self.watch is not None:
-                if not self._painted or self.generation.done:
+                if not self._painted or resting:
                     self.watch.passed()
                 self.watch.painted()
-            self.state.spans_left_out = self.bench.spans_left_out
+            self.state.spans_left_out = controller.bench.spans_left_out
             self._painted, self._stale = True, unfinished
             self._painted_at, self._shown = now, None
-
-    def _report(self) -> None:
-        run, generation = self.state.run, self.generation
-        if run is None or generation is None:
-            return
-        if len(generation.steps) != len(run.steps):
-            run.continuation = generation.continuation
-            run.steps = list(generation.steps)
-        run.done, run.stop_reason = generation.done, generation.stop_reason
-        run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress
 
     def _picture(self, width: int, height: int) -> Any:
         """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
@@ -218,53 +205,13 @@ class Viewer:
 
     # -- requests
 
-    def _answer(self) -> None:
-        while self.state.requests and self.bench is not None:
+    def _answer(self, controller: Controller) -> None:
+        while self.state.requests:
             request = self.state.requests.popleft()
             try:
-                self._do(request, self.bench)
+                controller.do(request)
             except AtlasError as error:
-                self._fail(error)
-
-    def _do(self, request: Request, bench: WorkbenchLike) -> None:
-        match request:
-            case Generate(prompt, options):
-                self._generate(prompt, options, bench)
-            case Stop():
-                if self.generation is not None:
-                    self.generation.stop()
-                    self._report()
-            case Use(index):
-                self._copy(index + 1, (), bench)
-            case UseCandidate(index, token):
-                self._copy(index, (token,), bench)
-            case SaveTrace(path, lines):
-                self._save(path, lines)
-
-    def _generate(self, prompt: str, options: GenerateOptions, bench: WorkbenchLike) -> None:
-        if self.generation is not None:
-            self.generation.stop()
-            self._report()
-        self.show(bench, bench.start(prompt, options), prompt)
-
-    def _copy(self, steps: int, more: Sequence[int], bench: WorkbenchLike) -> None:
-        if self.generation is None:
-            return
-        run_tokens = [step.token for step in self.generation.steps[:steps]]
-        self.state.prompt = bench.text_of([*self.generation.prompt_tokens, *run_tokens, *more])
-
-    def _save(self, path: str, lines: Sequence[str]) -> None:
-        try:
-            atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
-            self.state.inspection.note = f"saved {path}"
-        except AtlasError as error:  # no reason to end the run
-            self.state.messages.append(str(error))
-
-    def _fail(self, error: AtlasError) -> None:
-        self.state.messages.append(str(error))
-        if self.generation is not None:
-            self.generation.stop()
-            self._report()
+                controller.fail(error)
 
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import wgpu
 
 from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.logits_readback import LogitsReadback
 from compute.options import GenerateOptions
+from compute.records import StepRecord
+from compute.replay import KnownText, Replay
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 
@@ -52,6 +56,7 @@ class Workbench:
         )
         self._strip = StripPass(self._engine)
         self._observer = Observer(self._engine, self._strip)
+        self._logits = LogitsReadback(self._engine)
 
     @property
     def model(self) -> ModelSummary:
@@ -81,13 +86,28 @@ class Workbench:
         """Names of the tensors for which the strip had no cells when it was painted last."""
         return self._strip.layout.left_out
 
-    def start(self, prompt: str, options: GenerateOptions) -> Generation:
-        """Begin a run. Raises `UsageError`, `PromptError`."""
+    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
+        """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
         if options.context > self._engine.context:
             self._open(options.context)
-        return Generation(self._engine, self.tokenizer, prompt, options)
+        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps)
+
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> Replay:
+        """Passes of steps that are known, to look at; nothing is drawn."""
+        text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
+        return Replay(self._engine, text, self.tokenizer.end_of_text)
+
+    def ask_logits(self) -> None:
+        """Fetch all logits of the pass that was submitted last. Does not wait."""
+        self._logits.ask()
+
+    def take_logits(self) -> np.ndarray | None:
+        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+        return self._logits.poll()
 
     def paint(self) -> bool:
         """Write the atlas from the pass that was submitted last. Does not wait.
@@ -109,3 +129,11 @@ class Workbench:
     def token_text(self, token: int) -> str:
         """How one token is shown."""
         return self.tokenizer.token_text(token)
+
+    def tokens_of(self, text: str) -> Sequence[int]:
+        """The tokens of a prompt. Raises `PromptError`."""
+        return self.tokenizer.encode(text)
+
+    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+        """The token of this number, then those whose text is `words`, begins with it, has it inside; at most 200."""
+        return self.tokenizer.find(words)

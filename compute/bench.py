@@ -137,7 +137,7 @@ def host_us(engine: Engine, context: int) -> Figure:
 
 
 def decode_rate(
-    engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], None] | None = None
+    engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], object] | None = None
 ) -> Figure:
     """Tokens a second of whole generations around `context`, sampling included. Blocks.
 
@@ -276,7 +276,7 @@ def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch]) -> No
     encoder.submit()
 
 
-def _run_painting(generation: Generation, paint: Callable[[], None]) -> None:
+def _run_painting(generation: Generation, paint: Callable[[], object]) -> None:
     device = generation.engine.device
     painted, stale, fence = time.perf_counter(), False, work_done(device)
     while not generation.done:

@@ -280,6 +280,11 @@ class Engine:
         self.registry.rows = done.rows
         self.registry.first_position = done.first_position
 
+    @property
+    def logits_buffer(self) -> wgpu.GPUBuffer:
+        """Logits of the latest pass, float32 [padded vocabulary, in fours]."""
+        return self._shared.logits
+
     def read_logits(self) -> np.ndarray:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
         data = self.device.queue.read_buffer(self._shared.logits)

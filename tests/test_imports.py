@@ -21,7 +21,7 @@ FORBIDDEN = {
     "wgsl": {"assets", "compute", "atlas_viewer", *WINDOWING},
     "assets": {"wgsl", "compute", "atlas_viewer", *WINDOWING},
     "compute": {"atlas_viewer", *WINDOWING},
-    "atlas_viewer": {"wgsl", "tests"},
+    "atlas_viewer": {"tests"},
 }
 
 

@@ -13,7 +13,8 @@ from screen import Screen, context
 from atlas_viewer.facts import facts, summary
 from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Reading, Spot
 from atlas_viewer.look import Axis, Look, brightness
-from atlas_viewer.state import ModelSummary, Run, State
+from atlas_viewer.runs import Run
+from atlas_viewer.state import ModelSummary, State
 from atlas_viewer.watch import Watch
 from compute.options import GenerateOptions
 

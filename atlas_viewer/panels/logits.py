@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..state import Run, State, UseCandidate
+from ..requests import Branch
+from ..runs import Run
+from ..state import State
 from .widgets import hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ COLUMNS = (
     ("scaled delta", 96, "(logit - largest logit) / temperature; at temperature 0 logit - largest logit"),
     ("probability", 100, "What the draw used: at the run's temperature and filters"),
     ("model probability", 130, "The model's own belief: softmax of the logits"),
-    ("text", 0, "Click to put the text before it and this token into the prompt"),
+    ("text", 0, "Click to go on with this token instead"),
 )
 # Below this width, in pixels, the table scrolls sideways.
 _NARROWEST = 640.0
@@ -81,8 +83,8 @@ def _row(state: State, step: StepRecord, candidate: Candidate) -> None:
     span = imgui.SelectableFlags_.span_all_columns
     clicked, _ = items.selectable(f"{candidate.token}##{candidate.token}", taken, span)
     if clicked:
-        state.requests.append(UseCandidate(step.index, candidate.token))
-    tooltip("taken in this step; a click copies the text through it into the prompt" if taken else COLUMNS[-1][2])
+        state.requests.append(Branch(step.index, candidate.token))
+    tooltip("taken in this step" if taken else COLUMNS[-1][2])
     imgui.table_next_column()
     imgui.text(f"{candidate.logit:9.4f}")
     imgui.table_next_column()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..state import Generate, State, Stop
+from ..requests import Generate, Stop
+from ..state import State
 from .widgets import dim, primary_button, tooltip
 
 TITLE = "Prompt"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from imgui_bundle import ImVec4, imgui
 
 from .. import theme
-from ..state import ModelSummary, Run, State, end_of_text_rank
+from ..runs import Run
+from ..state import ModelSummary, State, end_of_text_rank
 from .widgets import dim, elided, quoted, tooltip
 
 TITLE = "Run status"
@@ -17,6 +18,7 @@ _ENDINGS = {
     "length": "done",
     "end_of_text": "ended by <|endoftext|>",
     "stopped": "stopped",
+    "paused": "paused",
     "nonfinite": "ended: no finite logit",
 }
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..state import State, Use
+from ..requests import Use
+from ..state import State
 from .widgets import dim, hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:

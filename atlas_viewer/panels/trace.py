@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from imgui_bundle import imgui
 
 from .. import items, theme
-from ..state import SaveTrace, State
+from ..requests import SaveTrace
+from ..state import State
 from .widgets import dim, hint, tooltip
 
 TITLE = "Trace"
