@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from compute.options import GenerateOptions
 
 from .camera import StripCamera
+from .candidates import LogitsView
 from .distribution import Distribution
 from .inspection import Inspection
 from .interface import Interface
@@ -70,6 +71,7 @@ class State:
     distribution: Distribution | None = None  # of the step that is shown, when it is known in full
     compared: int | None = None  # step whose distribution is held against it
     comparison: Distribution | None = None
+    logits: LogitsView = field(default_factory=LogitsView)
     chosen: int | None = None  # step whose logits are shown; None follows the newest
     fps: float = 0.0
     frame_ms: float = 0.0
@@ -99,6 +101,32 @@ class State:
         if self.chosen is None or self.chosen >= len(self.run.steps):
             return self.run.steps[-1]
         return self.run.steps[self.chosen]
+
+    @property
+    def whole(self) -> Distribution | None:
+        """The distribution of the step that is shown, once it has arrived."""
+        step = self.step
+        known = step is not None and self.distribution is not None and self.distribution.step == step.index
+        return self.distribution if known else None
+
+    @property
+    def against(self) -> StepRecord | None:
+        """The step that is held against the one that is shown, while there is such a step."""
+        if self.run is None or self.compared is None or self.compared >= len(self.run.steps):
+            return None
+        return self.run.steps[self.compared]
+
+    @property
+    def whole_against(self) -> Distribution | None:
+        """The distribution of that step, once it has arrived."""
+        step = self.against
+        known = step is not None and self.comparison is not None and self.comparison.step == step.index
+        return self.comparison if known else None
+
+    def compare(self, index: int | None) -> None:
+        """Hold another step against the one that is shown, or none."""
+        if index != self.compared:
+            self.compared, self.comparison = index, None
 
 
 def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tuple[int, Candidate] | None:

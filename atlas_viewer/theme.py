@@ -149,11 +149,26 @@ def load_fonts() -> None:
             atlas.add_font_default()
 
 
+def em(count: float) -> float:
+    """`count` times the height of the current font, in pixels: a size that follows the zoom."""
+    return float(count * imgui.get_font_size())
+
+
 @contextmanager
 def numbers() -> Iterator[None]:
     """Inside it text is written in the font whose figures line up."""
     fonts = imgui.get_io().fonts.fonts
     imgui.push_font(fonts[1] if len(fonts) > 1 else None, FONT_SIZE)
+    try:
+        yield
+    finally:
+        imgui.pop_font()
+
+
+@contextmanager
+def words() -> Iterator[None]:
+    """Inside it text is written in the font of everything else, also within `numbers`."""
+    imgui.push_font(imgui.get_io().fonts.fonts[0], FONT_SIZE)
     try:
         yield
     finally:

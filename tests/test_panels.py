@@ -10,7 +10,7 @@ from screen import Screen, context
 from atlas_viewer import panels
 from atlas_viewer.panels.output import flow
 from atlas_viewer.panels.widgets import elided, quoted
-from atlas_viewer.requests import Branch, Generate, Stop, Use
+from atlas_viewer.requests import Generate, Stop, Use
 from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, State, end_of_text_rank
 from compute.options import GenerateOptions
@@ -109,25 +109,6 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000\nraw logit 9.5000\nprobability 50.000 %")
-
-
-def test_a_candidate_asks_for_prefix_and_itself(screen: Screen, state: State) -> None:
-    screen.click("4003##4003")
-    assert list(state.requests) == [Branch(4, 4003)]
-
-
-def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:
-    for heading in ("token id", "raw logit", "scaled delta", "probability", "model probability", "text"):
-        assert screen.shows(heading)
-    assert state.step is not None
-    for candidate in state.step.top:
-        assert screen.shows(f"{candidate.logit:.4f}")
-        assert screen.shows(f"{candidate.scaled_delta:.4f}")
-        assert screen.shows(f"{100 * candidate.probability:.3f} %")
-        assert screen.shows(f"{100 * candidate.model_probability:.3f} %")
-        assert screen.shows(quoted(candidate.text))
-    assert screen.shows("forward 12.5 ms")
-    assert screen.shows("positions 0 to 11")
 
 
 def test_status_tells_model_and_run(screen: Screen, state: State) -> None:

@@ -6,9 +6,9 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import items, theme
 from ..state import State
-from . import atlas, inspector, logits, messages, output, prompt, sampling, status, tensors, tokens, trace
+from . import atlas, distribution, inspector, logits, messages, output, prompt, sampling, status, tensors, tokens, trace
 
-_PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace)
+_PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, distribution, tensors, trace)
 _LEFT, _RIGHT = 282.0, 322.0
 _PROMPT, _SAMPLING = 176.0, 224.0
 _LOGITS = 232.0
@@ -80,6 +80,7 @@ def _lay_out(identity: int, size: ImVec2) -> None:
         (output, output_node),
         (tokens, tokens_node),
         (inspector, inspector_node),
+        (distribution, logits_node),
         (tensors, logits_node),
         (trace, logits_node),
     ):
