@@ -44,12 +44,12 @@ def test_ranks_belief_and_width() -> None:
 
 def test_the_draw_is_the_samplers() -> None:
     logits, window = random_logits(), (4, 9, 9, 77)
-    found = of(logits, window, temperature=0.7, top_k=90, top_p=0.8, min_p=0.02, repetition_penalty=1.3)
-    wanted = reference.distribution(logits, 0.7, 90, 0.8, 0.02, 1.3, window)
+    found = of(logits, window, temperature=0.7, top_k=90, top_p=0.8, min_p=0.1, repetition_penalty=1.3)
+    wanted = reference.distribution(logits, 0.7, 90, 0.8, 0.1, 1.3, window)
     assert (found.drawn == wanted).all()
     assert found.kept == np.count_nonzero(wanted) == found.cuts[-1].kept
     names = [(cut.name, cut.value) for cut in found.cuts]
-    assert names == [("top-k", 90), ("top-p", 0.8), ("min-p", 0.02)]
+    assert names == [("top-k", 90), ("top-p", 0.8), ("min-p", 0.1)]
     kept = [cut.kept for cut in found.cuts]
     assert kept[0] == 90 > kept[1] > kept[2]
     # What is kept are the first tokens in the order of the draw.

@@ -55,7 +55,9 @@ def draw(state: State) -> None:
         imgui.text_colored(theme.now.error, "No logit of this step is finite.")
         return
     drawn = _drawn(state, whole)
-    room, figures = imgui.get_content_region_avail(), theme.em(_LABELS + _VALUES * len(drawn) + 1.0)
+    room, style = imgui.get_content_region_avail(), imgui.get_style()
+    figures = theme.em(_LABELS + _VALUES * len(drawn)) + style.scrollbar_size
+    figures += 2 * style.cell_padding.x * (1 + len(drawn))
     beside = room.x >= figures + theme.em(_LEAST_PLOT)
     size = ImVec2(figures, 0) if beside else ImVec2(0, min(theme.em(11), 0.5 * room.y))
     if imgui.begin_child("figures", size):
@@ -208,8 +210,9 @@ def _cuts(cuts: Sequence[Cut]) -> None:
     for place, cut in enumerate(cuts):
         x = cut.kept + 0.5
         implot.plot_inf_lines(f"##{cut.name}", np.array([x]), implot.Spec(line_color=theme.now.accent))
-        below = ImVec2(theme.em(0.3), theme.em(0.3 + 1.5 * place))
-        implot.annotation(x, top, theme.now.raised, below, True, cut.label)
+        below = theme.em(0.3 + 1.5 * place)
+        if below + theme.em(1.5) < implot.get_plot_size().y:  # a lower one would be moved over the one before it
+            implot.annotation(x, top, theme.now.raised, ImVec2(theme.em(0.3), below), True, cut.label)
 
 
 def _pointer(state: State, whole: Distribution) -> None:
