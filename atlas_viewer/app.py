@@ -41,7 +41,11 @@ _EVENTS = (
     "char",
 )
 # Keys that wgpu's imgui renderer does not hand on.
-_MORE_KEYS = {"+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus}
+_MORE_KEYS = {
+    "+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus, "_": imgui.Key.minus, " ": imgui.Key.space,
+    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
+    "]": imgui.Key.right_bracket,
+}  # fmt: skip
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
@@ -68,7 +72,7 @@ class Viewer:
         theme.apply()
         theme.load_fonts()
         io = imgui.get_io()
-        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         self._gui.set_gui(lambda: panels.draw_all(self.state))
         state.picture = self._picture

@@ -126,9 +126,9 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 
 def _keys(state: State) -> None:
-    """F, + and -, the arrows, Escape and Ctrl+C, unless they are typed into a field."""
+    """The arrows and Ctrl+C, unless they are typed into a field. Other keys are actions."""
     io, camera, inspection = imgui.get_io(), state.camera, state.inspection
-    if io.want_text_input:
+    if io.want_text_input or io.key_alt:
         return
     key = imgui.Key
     if io.key_ctrl:
@@ -136,14 +136,8 @@ def _keys(state: State) -> None:
         if focus is not None and imgui.is_key_pressed(key.c, False):
             imgui.set_clipboard_text(shown_value(inspection.value(focus)))
         return
-    if imgui.is_key_pressed(key.f, False):
-        camera.reset()
-    if imgui.is_key_pressed(key.equal) or imgui.is_key_pressed(key.keypad_add):
-        camera.wheel(_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.minus) or imgui.is_key_pressed(key.keypad_subtract):
-        camera.wheel(-_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.escape, False):
-        inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+    if not (imgui.is_window_focused() or imgui.is_window_hovered()):
+        return  # elsewhere the arrows go from widget to widget
     for arrow, columns, rows in (
         (key.left_arrow, -1, 0),
         (key.right_arrow, 1, 0),
