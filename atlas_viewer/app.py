@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import wgpu
@@ -13,6 +12,7 @@ from rendercanvas.base import BaseRenderCanvas
 from compute.checkpoint import WeightSource
 from compute.device import is_software, shared_device
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
@@ -57,11 +57,12 @@ _AWAKE = 0.4
 class Viewer:
     """Draws the state on a canvas and does what its panels request.
 
-    The model is loaded by `load` after a first frame that says so; then the prompt is run at once.
+    The model is loaded in the steps of `load`, one a frame, after a first frame that says so; then the prompt is run at
+    once. Without `load` whoever made the viewer calls `show`.
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Callable[[], WorkbenchLike]
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
@@ -138,8 +139,8 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.controller is None and self._frames > _LOADING_FRAMES:
-            self._start()
+        if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
+            self._load_on(self._load)
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
@@ -156,12 +157,14 @@ class Viewer:
         busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
-    def _start(self) -> None:
+    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+        """Take the next step of loading the model."""
         try:
-            self._open(self._load())
-        finally:
-            self.state.loading = ""
-        self.state.requests.append(Generate(self.state.prompt, self.state.options))
+            self.state.loading_step, self.state.loaded = next(load)
+        except StopIteration as end:
+            self.state.loading, self.state.loaded = "", 0.0
+            self._open(end.value)
+            self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -250,9 +253,9 @@ def view(
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    def load() -> Workbench:
-        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
-
+    load = Workbench.opening(
+        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
+    )
     viewer = Viewer(canvas, device, state, load)
     share_clipboard()
     try:

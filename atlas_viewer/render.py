@@ -83,7 +83,7 @@ def window_pixels(
     """The window as it looks after `generation`, uint8 [height, width, 4]."""
     canvas = open_picture(size)
     state = State(prompt, generation.options, camera=camera, live=False)
-    viewer = Viewer(canvas, shared_device(), state, lambda: bench)
+    viewer = Viewer(canvas, shared_device(), state, None)
     viewer.show(bench, generation, prompt)
     for _ in range(_FRAMES):
         image = canvas.draw()

@@ -62,7 +62,8 @@ class State:
     options: GenerateOptions
     model: ModelSummary | None = None
     loading: str = ""
-    loaded: float = 0.0  # how much of what `loading` names is done, 0 to 1
+    loading_step: str = ""  # what of it is being done
+    loaded: float = 0.0  # and how much of that, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)

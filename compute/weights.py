@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import ml_dtypes
 import numpy as np
@@ -11,6 +11,7 @@ import wgpu
 from .checkpoint import WeightSource
 from .config import parameter_shapes
 from .device import is_software
+from .loading import Loading
 from .native import poll
 from .registry import Piece, Storage
 
@@ -45,8 +46,8 @@ class WeightUpload:
         self.storages: dict[str, Storage] = {}
         self.nbytes = 0
 
-    def run(self, progress: Callable[[float], None] | None = None) -> dict[str, Storage]:
-        """Upload, calling `progress` with the fraction done after each tensor. Blocks. Returns storage by name."""
+    def run(self) -> Loading[dict[str, Storage]]:
+        """Upload tensor by tensor. Returns storage by name."""
         shapes = parameter_shapes(self._source.config)
         total = sum(int(np.prod(shape)) for shape in shapes.values())
         done = 0
@@ -62,8 +63,7 @@ class WeightUpload:
             self.nbytes += sum(piece.size for piece in storage.pieces)
             self._source.release(name)
             done += values.size
-            if progress:
-                progress(done / total)
+            yield "weights", done / total
         return self.storages
 
     def _rounded(self, values: np.ndarray, dtype: str) -> np.ndarray:

@@ -44,14 +44,25 @@ def draw(state: State) -> None:
     if picture is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + 10, top + 8))
-        hint(
-            f"{state.loading} ..." if state.loading else "Every weight and activation of the latest pass appears here."
-        )
+        if state.loading:
+            _loading(state, width)
+        else:
+            hint("Every weight and activation of the latest pass appears here.")
         return
     canvas.add_image(picture, start, end)
     _marks(state, start, width, height)
     imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
     _bottom(state)
+
+
+def _loading(state: State, width: float) -> None:
+    """What is being loaded, with a bar for the part that is done."""
+    em = imgui.get_font_size()
+    if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
+        hint(f"{state.loading} ...")
+        if state.loading_step:
+            imgui.progress_bar(state.loaded, ImVec2(-1, 0), f"{state.loading_step} {100 * state.loaded:.0f} %")
+    imgui.end_child()
 
 
 def _bar(state: State) -> None:
