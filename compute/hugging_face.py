@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .config import ModelConfig, parameter_shapes
-from .errors import CheckpointError
+from .errors import CheckpointError, TensorsError
 from .hugging_face_config import is_tied, read_config
 from .llmc import one_line
 from .mapped_file import telling_failures
@@ -93,7 +93,7 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
         problems = tensor_problems(config, file, prefix)
         if problems:
             more = f" (and {len(problems) - 1} more tensors like that)" if len(problems) > 1 else ""
-            raise CheckpointError(f"{one_line(weights)}: {problems[0]}{more}; use a file that fits its {CONFIG}")
+            raise TensorsError(f"{one_line(weights)}: {problems[0]}{more}; use a file that fits its {CONFIG}", problems)
         _check_head(file, prefix, is_tied(config_path), one_line(weights))
     except CheckpointError:
         file.close()

@@ -83,11 +83,18 @@ def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
     return LlmcModel(path, name or path.name, config, version, mapped)
 
 
-def write_llmc(path: Path, config: ModelConfig, tensors: Callable[[str], np.ndarray], version: int = 3) -> None:
+def write_llmc(
+    path: Path,
+    config: ModelConfig,
+    tensors: Callable[[str], np.ndarray],
+    version: int = 3,
+    release: Callable[[str], None] | None = None,
+) -> None:
     """Write a checkpoint of `version` 3 or 5 to `path`, asking `tensors` for one parameter after the other, by name.
 
-    Values are rounded to the version's type. The file appears whole or not at all. Raises `OutputError` when it cannot
-    be written, ValueError when a tensor has another shape than `parameter_shapes(config)` says.
+    `release` is told the name of each that is written. Values are rounded to the version's type. The file appears whole
+    or not at all. Raises `OutputError` when it cannot be written, ValueError when a tensor has another shape than
+    `parameter_shapes(config)` says.
     """
     dtype = _DTYPES[version]
     shapes = parameter_shapes(config)
@@ -100,6 +107,8 @@ def write_llmc(path: Path, config: ModelConfig, tensors: Callable[[str], np.ndar
         file.write(header.tobytes())
         for name in _file_order(config):
             _write_tensor(file, name, tensors(name), shapes[name], dtype)
+            if release is not None:
+                release(name)
 
 
 def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
