@@ -44,6 +44,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 # What a broken connection loses, and how soon `stop` is seen; the library's 10 MiB are long on a slow line.
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
+# Nothing is asked for but the files: otherwise the library looks up names of programs that it might run under.
+constants.HF_HUB_DISABLE_TELEMETRY = True
 logging.set_verbosity_error()  # its warnings of each retry would stand among our progress
 
 
