@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .config import ModelConfig, parameter_shapes
+from .config import GPT2_SIZES, ModelConfig, parameter_shapes
 from .errors import CheckpointError, TensorsError
 from .hugging_face_config import is_tied, read_config
 from .llmc import one_line
 from .mapped_file import telling_failures
 from .safetensors_file import DTYPES, SafetensorsFile
+from .vocabulary import check_vocabulary
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -82,6 +83,8 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
             f"{one_line(weights)}: there is no {CONFIG} next to it; copy it there from the same model"
         )
     config = read_config(config_path)
+    if config.vocabulary == GPT2_SIZES["gpt2"].vocabulary:
+        check_vocabulary(weights.parent)
     file = SafetensorsFile(weights)
     try:
         if config.layers > len(file.tensors):  # before a list of that many layers is made
