@@ -55,8 +55,9 @@ def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event 
     except filelock.Timeout:
         raise FetchError(f"{name}: is being fetched already; wait for that") from None
     except OSError as error:
+        reason = error.strerror or error
         raise FetchError(
-            f"{one_line(models_folder())}: cannot be written ({error.strerror}); make room or change its permissions"
+            f"{one_line(models_folder())}: cannot be written ({reason}); make room or change its permissions"
         ) from None
 
 
