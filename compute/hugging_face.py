@@ -12,7 +12,7 @@ import numpy as np
 
 from .config import GPT2_SIZES, ModelConfig, parameter_shapes
 from .errors import CheckpointError, TensorsError
-from .hugging_face_config import is_tied, read_config
+from .hugging_face_config import read_config
 from .llmc import one_line
 from .mapped_file import telling_failures
 from .safetensors_file import DTYPES, SafetensorsFile
@@ -82,7 +82,7 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
         raise CheckpointError(
             f"{one_line(weights)}: there is no {CONFIG} next to it; copy it there from the same model"
         )
-    config = read_config(config_path)
+    config, tied = read_config(config_path)
     if config.vocabulary == GPT2_SIZES["gpt2"].vocabulary:
         check_vocabulary(weights.parent)
     file = SafetensorsFile(weights)
@@ -97,7 +97,7 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
         if problems:
             more = f" (and {len(problems) - 1} more tensors like that)" if len(problems) > 1 else ""
             raise TensorsError(f"{one_line(weights)}: {problems[0]}{more}; use a file that fits its {CONFIG}", problems)
-        _check_head(file, prefix, is_tied(config_path), one_line(weights))
+        _check_head(file, prefix, tied, one_line(weights))
     except CheckpointError:
         file.close()
         raise

@@ -29,8 +29,11 @@ _AS_USUAL: dict[str, Any] = {
 _PADDED = {-(-_VOCABULARY // step) * step for step in (8, 16, 32, 64, 128)}
 
 
-def read_config(path: Path) -> ModelConfig:
-    """The sizes that the `config.json` at `path` tells. Raises `CheckpointError` for all that cannot run here."""
+def read_config(path: Path) -> tuple[ModelConfig, bool]:
+    """What the `config.json` at `path` tells: sizes, and whether logits are made with the token embedding.
+
+    Raises `CheckpointError` for all that cannot run here.
+    """
     shown = one_line(path)
     with telling_failures(shown):
         text = path.read_bytes()
@@ -63,12 +66,7 @@ def read_config(path: Path) -> ModelConfig:
     inner = values.get("n_inner")
     if inner not in (None, 4 * config.channels):
         _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
-    return config
-
-
-def is_tied(path: Path) -> bool:
-    """Whether the config at `path`, read before, says that logits are made with the token embedding."""
-    return bool(json.loads(path.read_bytes()).get("tie_word_embeddings", True))
+    return config, bool(values.get("tie_word_embeddings", True))
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:

@@ -22,6 +22,8 @@ DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
 }
 """What is read: the format's name of a type -> (ours, NumPy's)."""
 
+_LFS_POINTER = b"version https://git-lfs"
+
 
 @dataclass(frozen=True)
 class StoredTensor:
@@ -44,24 +46,24 @@ class SafetensorsFile:
                 raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
             self._file = MappedFile(path)
         try:
-            # The library holds the header against the file: sizes, types, gaps, overlaps.
-            with safe_open(path, framework="numpy") as checked:
-                names = list(checked.offset_keys())
-        except (SafetensorError, OSError) as error:
+            names = self._checked(path, shown)
+        except CheckpointError:
             self._file.close()
-            reason = str(error).removeprefix("Error while deserializing header: ")
-            start = bytes(self._file_start(path))
-            if start.startswith(b"version https://git-lfs"):
-                reason = "it is a Git LFS pointer"
-            raise CheckpointError(
-                f"{shown}: is no sound safetensors file ({one_line(reason)}); fetch or copy it again"
-            ) from None
+            raise
         self.tensors = self._described(names)
 
-    @staticmethod
-    def _file_start(path: Path) -> bytes:
-        with path.open("rb") as file:
-            return file.read(64)
+    def _checked(self, path: Path, shown: str) -> list[str]:
+        """Names of the tensors in the order in which they lie, or `CheckpointError` when the header is not sound."""
+        start = self._file.view(np.dtype("u1"), (min(self._file.size, len(_LFS_POINTER)),), 0).tobytes()
+        if start == _LFS_POINTER:
+            raise CheckpointError(f"{shown}: is a Git LFS pointer, not the file itself; fetch or copy it again")
+        try:
+            # The library holds the header against the file: sizes, types, gaps, overlaps.
+            with safe_open(path, framework="numpy") as checked:
+                return list(checked.offset_keys())
+        except (SafetensorError, OSError) as error:
+            reason = one_line(str(error).removeprefix("Error while deserializing header: "))
+            raise CheckpointError(f"{shown}: is no sound safetensors file ({reason}); fetch or copy it again") from None
 
     def _described(self, names: list[str]) -> dict[str, StoredTensor]:
         """What the header says, which the library does not tell: where each tensor lies."""

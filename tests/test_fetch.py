@@ -16,6 +16,7 @@ from atlas_viewer.models.fetch import fetch, free_bytes, missing_bytes
 from atlas_viewer.models.hub import look_up
 from atlas_viewer.models.store import damage, read_note, state
 from compute import model_cache
+from compute.errors import FetchError
 from compute.model_cache import FETCHABLE, models_folder
 
 
@@ -111,6 +112,36 @@ def test_stopping_keeps_what_arrived(hub: HubServer) -> None:
     assert state("gpt2") == "absent"
     assert (fetch(offer) / "model.safetensors").read_bytes() == WEIGHTS
     assert large_requests(hub)[1].startswith("bytes=2")
+
+
+def test_in_a_thread_of_its_own(hub: HubServer) -> None:
+    """As a window does it: it watches two numbers, and stops it from outside."""
+    offer = look_up(ENTRY)
+    moved, go_on, stop = threading.Event(), threading.Event(), threading.Event()
+    ends: list[object] = []
+
+    def told(done: int, _total: int) -> None:
+        if done > 10_000:
+            moved.set()
+            assert go_on.wait(10)
+
+    def work() -> None:
+        try:
+            ends.append(fetch(offer, told, stop))
+        except FetchError as error:
+            ends.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert moved.wait(10)
+    stop.set()
+    go_on.set()
+    thread.join(10)
+    assert [str(end) for end in ends] == ["model.safetensors: stopped; what arrived is kept, fetch again to go on"]
+    stop.clear()
+    work()
+    assert ends[1] == models_folder() / "gpt2"
+    assert state("gpt2") == "fetched"
 
 
 def test_a_damaged_model_is_replaced(hub: HubServer) -> None:

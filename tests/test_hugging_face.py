@@ -36,6 +36,12 @@ def test_what_is_written_is_read(tmp_path: Path, config: ModelConfig, dtype: str
         assert tensor.tobytes() == written.tensor(name).astype(TYPES[dtype]).tobytes(), name
 
 
+def test_what_says_the_same_in_other_words(tmp_path: Path) -> None:
+    usual = {"n_inner": 48, "quantization_config": None, "tie_word_embeddings": True, "architectures": None}
+    folder = write_folder(tmp_path, without="layer_norm_epsilon", activation_function="gelu_pytorch_tanh", **usual)
+    assert open_model(str(folder)).config == unpadded(TINY)
+
+
 def test_a_file_by_its_own_path(tmp_path: Path) -> None:
     folder = write_folder(tmp_path, file="other.safetensors")
     assert open_model(str(folder / "other.safetensors")).name == "other.safetensors"
@@ -75,7 +81,8 @@ def test_a_view_survives_close_and_a_closed_model_tells_so(tmp_path: Path) -> No
 @pytest.mark.parametrize("rows", [50257, 50264, 50304])
 def test_a_vocabulary_padded_for_speed(tmp_path: Path, rows: int) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config_values(GPT2_SIZES["gpt2"], vocab_size=rows)))
-    config = read_config(tmp_path / "config.json")
+    config, tied = read_config(tmp_path / "config.json")
+    assert tied
     assert (config.vocabulary, config.padded_vocabulary) == (50257, rows)
 
 

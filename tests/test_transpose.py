@@ -127,6 +127,17 @@ def test_logits_are_those_of_the_reference(
         assert found.argmax() == wanted.argmax()
 
 
+def test_layers_that_were_kept_exact_among_rounded_ones(tmp_path: Path, device: wgpu.GPUDevice) -> None:
+    written = rounded_model(tiny_model(SHAPES[0], scale=0.15), "bf16")
+    tensors = state_dict(written, "bf16")
+    for name in ("h.0.attn.c_attn.weight", "h.1.ln_2.weight", "wpe.weight"):
+        tensors[name] = tensors[name].astype(np.float32)
+    engine = Engine(open_model(str(write_folder(tmp_path, tensors, SHAPES[0]))), context=8)
+    assert engine.dtype == "f32"
+    wanted = reference.forward(written, [5, 3, 8])["logits"]
+    assert np.abs(logits_after(engine, [5, 3, 8], 8) - wanted).max() <= 2e-3
+
+
 @pytest.mark.parametrize("config", SHAPES, ids=lambda c: f"{c.layers}x{c.heads}x{c.head_size}")
 def test_logits_are_those_of_transformers(tmp_path: Path, device: wgpu.GPUDevice, config: ModelConfig) -> None:
     torch = pytest.importorskip("torch")
