@@ -8,6 +8,7 @@ variables of the environment are respected; no token is sent.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import threading
@@ -27,7 +28,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.file_download import http_get
-from huggingface_hub.utils import logging
+from huggingface_hub.utils import logging as hub_logging
 
 from atlas_viewer import __version__
 from compute.errors import FetchError
@@ -46,7 +47,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
 # Nothing is asked for but the files: otherwise the library looks up names of programs that it might run under.
 constants.HF_HUB_DISABLE_TELEMETRY = True
-logging.set_verbosity_error()  # its warnings of each retry would stand among our progress
+hub_logging.set_verbosity(logging.ERROR)  # its warnings of each retry would stand among our progress
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def look_up(entry: CatalogueEntry) -> Offer:
         if told.size is None or not _ETAG.fullmatch(told.etag or "") or not _COMMIT.fullmatch(told.commit_hash or ""):
             raise FetchError(f"{what}: the answer is not the hub's (no size or hash); check HF_ENDPOINT and the proxy")
         assert told.etag is not None
+        assert told.commit_hash is not None
         if revision is not None and told.commit_hash != revision:
             raise FetchError(f"{what}: the hub has revision {told.commit_hash}, {revision} was asked for")
         revision = told.commit_hash
