@@ -49,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     view = command("view", "open the window (the default)")
     view.add_argument("prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT")
     add_sampling(view, tokens=64)
+    view.add_argument("--tour", type=Path, metavar="FILE", help="play a scripted tour in the window, then close it")
+    view.add_argument("--pictures", type=Path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
+    view.add_argument("--record-tour", type=Path, metavar="FILE", help="write what you do in the window as a tour")
 
     generate = command("generate", "write text to standard output")
     generate.add_argument("prompt", metavar="PROMPT")

@@ -85,7 +85,7 @@ class State:
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
     token_text: Callable[[int], str] | None = None
     find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
-    live: bool = True  # False in a picture, where a frame rate would mean nothing
+    live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
 
     @property
     def busy(self) -> bool:

@@ -53,3 +53,7 @@ class OutputError(AtlasError):
 
 class FetchError(AtlasError):
     """A model cannot be fetched, or did not arrive as it should."""
+
+
+class TourError(AtlasError):
+    """A scripted tour cannot be read or played."""

@@ -16,6 +16,7 @@ from compute import reference
 from compute.checkpoint import ArrayModel, open_model
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
+from compute.loading import finished
 from compute.registry import Piece, Storage
 from compute.transpose import TransposedUpload
 from compute.weights import WeightUpload
@@ -93,7 +94,7 @@ def transposed_views(model: ArrayModel) -> ArrayModel:
 def test_a_weight_is_the_same_from_either_order(gpu: Gpu, layout: str, stored: str, chosen: str) -> None:
     model = rounded_model(tiny_model(ODD_SHAPES[2]), stored)
     one, other = (
-        WeightUpload(gpu.device, source, layout=layout, dtype=chosen).run()
+        finished(WeightUpload(gpu.device, source, layout=layout, dtype=chosen).run())
         for source in (model, transposed_views(model))
     )
     for name, shape in parameter_shapes(model.config).items():
