@@ -56,6 +56,7 @@ class LogitsView:
     column: str = "rank"  # a field of `Line` to sort by
     descending: bool = False
     log_probability: bool = True  # in the plot
+    seeking: bool = False  # the next frame puts the keyboard into the search
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
     _difference: Difference | None = None

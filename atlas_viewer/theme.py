@@ -166,16 +166,6 @@ def numbers() -> Iterator[None]:
 
 
 @contextmanager
-def words() -> Iterator[None]:
-    """Inside it text is written in the font of everything else, also within `numbers`."""
-    imgui.push_font(imgui.get_io().fonts.fonts[0], FONT_SIZE)
-    try:
-        yield
-    finally:
-        imgui.pop_font()
-
-
-@contextmanager
 def coloured(index: int, colour: ImVec4) -> Iterator[None]:
     """Inside it imgui colour `index` (an `imgui.Col_`) is `colour`."""
     imgui.push_style_color(index, colour)

@@ -103,6 +103,9 @@ def _controls(state: State) -> None:
     search = imgui.get_content_region_avail().x - compare - imgui.get_style().item_spacing.x
     imgui.set_next_item_width(max(search, 1.0))
     hint_text = elided(_FIND, search - 2 * imgui.get_style().frame_padding.x)
+    if view.seeking:
+        imgui.set_keyboard_focus_here()
+        view.seeking = False
     _, view.words = items.input_text_with_hint("##find", hint_text, view.words)
     tooltip("Any token of the vocabulary; spaces before it and case make no difference")
     imgui.same_line()

@@ -56,12 +56,12 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     hidden = _GIVING_WAY if state.against is not None and room < narrowest else ()
     narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
     imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
-    with theme.numbers():
-        # With other columns it is another table to imgui.
-        if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(room, narrowest)):
-            _head(state.logits, columns, hidden)
+    # With other columns it is another table to imgui.
+    if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(room, narrowest)):
+        _head(state.logits, columns, hidden)
+        with theme.numbers():
             _lines(state, step, table, columns)
-            imgui.end_table()
+        imgui.end_table()
     imgui.pop_style_var()
 
 
@@ -79,7 +79,7 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
     for heading, _, _, meaning in columns:
         if not imgui.table_next_column():
             continue
-        with theme.words(), theme.coloured(imgui.Col_.text, theme.now.text_dim):
+        with theme.coloured(imgui.Col_.text, theme.now.text_dim):
             items.table_header(f"{heading}##head")
         tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
     specs = imgui.table_get_sort_specs()
