@@ -184,7 +184,7 @@ def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
 def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
-    assert {action.name for action in matching("go to")} == {f"focus.{title}" for title in FOCUSED}
+    assert {action.name for action in matching("go to")} == {f"focus.{title}" for title in (*FOCUSED, "Distribution")}
     assert matching("no such thing") == []
 
 
@@ -238,5 +238,5 @@ def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: S
     screen.point(screen.places["chip2"])
     screen.frame(4)
     assert screen.shows("taken by hand: the run branches here")
-    screen.click("4003##4003")
+    screen.click("token 4003")
     assert list(state.requests) == [Branch(4, 4003)]
