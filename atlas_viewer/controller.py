@@ -11,6 +11,7 @@ from compute.options import GenerateOptions
 
 from .distribution import Distribution
 from .output import atomic_write
+from .prompt_watch import PromptWatch
 from .protocols import GenerationLike, ReplayLike, WorkbenchLike
 from .requests import (
     Branch,
@@ -25,7 +26,7 @@ from .requests import (
     Use,
 )
 from .runs import Run
-from .state import PromptTokens, State
+from .state import State
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -46,6 +47,7 @@ class Controller:
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
+        self._prompt = PromptWatch(bench, state)
         state.model = bench.model
         state.token_text, state.find_tokens = bench.token_text, bench.find_tokens
 
@@ -61,7 +63,7 @@ class Controller:
     @property
     def pending(self) -> bool:
         """True while something is to be done or on its way, so that frames go on."""
-        return self.state.busy or self._wanted() is not None or self._asked is not None
+        return self.state.busy or self._wanted() is not None or self._asked is not None or self._prompt.pending
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
@@ -200,7 +202,7 @@ class Controller:
 
     def advance(self, now: float, budget_s: float) -> bool:
         """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
-        self._tokenize()
+        self._prompt.follow(now)
         if self.generation is not None and not self.generation.done:
             self._take_up_options(now)
         if self.generation is not None and not self.generation.done:
@@ -288,16 +290,3 @@ class Controller:
             state.comparison = found
         else:
             state.distribution = found
-
-    def _tokenize(self) -> None:
-        """Keep the tokens of the prompt that is being written up to date."""
-        state = self.state
-        known = state.prompt_tokens
-        if known.text == state.prompt and (known.tokens or known.error):
-            return
-        try:
-            numbers = self.bench.tokens_of(state.prompt)
-        except AtlasError as error:
-            state.prompt_tokens = PromptTokens(state.prompt, (), str(error))
-            return
-        state.prompt_tokens = PromptTokens(state.prompt, [(n, self.bench.token_text(n)) for n in numbers])

@@ -149,6 +149,11 @@ def load_fonts() -> None:
             atlas.add_font_default()
 
 
+def em(x: float) -> float:
+    """`x` times the size of the font, in pixels: sizes of panels follow the zoom."""
+    return x * float(imgui.get_font_size())
+
+
 @contextmanager
 def numbers() -> Iterator[None]:
     """Inside it text is written in the font whose figures line up."""
