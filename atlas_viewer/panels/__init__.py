@@ -10,7 +10,7 @@ from . import atlas, inspector, logits, messages, output, prompt, sampling, stat
 
 _PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace)
 _LEFT, _RIGHT = 282.0, 322.0
-_PROMPT, _SAMPLING = 232.0, 304.0
+_PROMPT, _SAMPLING = 236.0, 300.0
 _LOGITS = 232.0
 _INSPECTOR = 336.0
 

@@ -14,9 +14,9 @@ from compute.options import GenerateOptions
 
 from .. import items, theme
 from ..state import State
-from .widgets import dim, packed, tooltip
+from .widgets import dim, elided, packed, tooltip
 
-LABEL = 6.2  # width of the labels, in ems
+_LABEL = 6.2  # width of the labels, in ems; in a narrow panel less
 _RESET = 1.2  # and of the place for the reset
 _DEFAULTS = GenerateOptions()
 
@@ -40,31 +40,39 @@ def change(state: State, **values: float) -> None:
     state.options = dataclasses.replace(state.options, **values)  # type: ignore[arg-type]
 
 
+def label(text: str, help: str) -> float:
+    """Write the label of a line; gives where its widget begins, in pixels from the panel's left edge."""
+    left = min(theme.em(_LABEL), 0.42 * imgui.get_window_size().x)
+    imgui.align_text_to_frame_padding()
+    dim(elided(text, left - imgui.get_cursor_pos_x()))
+    tooltip(help)
+    imgui.same_line(left)
+    return left
+
+
 @contextmanager
-def line(state: State, label: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
-    """Inside it draw the widget, as wide as is told, of option `name`; help and reset belong to the line.
+def line(state: State, text: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
+    """Inside it draw the widget, as wide as is told, of option `name`; label, help and reset belong to the line.
 
     default: by default that of `GenerateOptions`.
     """
-    imgui.align_text_to_frame_padding()
-    dim(label)
-    tooltip(help)
-    imgui.same_line(theme.em(LABEL))
-    width = max(imgui.get_content_region_avail().x - theme.em(_RESET) - imgui.get_style().item_spacing.x, theme.em(2))
+    left = label(text, help)
+    gap = imgui.get_style().item_spacing.x
+    width = max(imgui.get_content_region_avail().x - theme.em(_RESET) - gap, theme.em(2))
     imgui.set_next_item_width(width)
     yield width
     before = getattr(_DEFAULTS, name) if default is None else default
     if getattr(state.options, name) != before:
-        imgui.same_line(theme.em(LABEL) + width + imgui.get_style().item_spacing.x)
+        imgui.same_line(left + width + gap)
         if _reset(f"reset##{name}", f"Back to {before:g}"):
             change(state, **{name: before})
 
 
-def _reset(label: str, help: str) -> bool:
+def _reset(identity: str, help: str) -> bool:
     """A small button with an arrow that turns back."""
     size, height = theme.em(_RESET), imgui.get_frame_height()
     corner = imgui.get_cursor_screen_pos()
-    pressed = items.invisible_button(label, ImVec2(size, height))
+    pressed = items.invisible_button(identity, ImVec2(size, height))
     colour = packed(theme.now.text if imgui.is_item_hovered() else theme.now.text_dim)
     tooltip(help)
     canvas = imgui.get_window_draw_list()
@@ -93,11 +101,11 @@ def real(state: State, row: Real) -> None:
     change(state, **{row.name: min(max(new, row.limits[0]), row.limits[1])})
 
 
-def whole(state: State, name: str, label: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
+def whole(state: State, name: str, text: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
     """A number to type from the first to the second of `limits`, and a list of usual ones."""
     low, high = limits
     default = min(getattr(_DEFAULTS, name), high)
-    with line(state, label, help, name, default) as width:
+    with line(state, text, help, name, default) as width:
         arrow = imgui.get_frame_height()
         imgui.set_next_item_width(width - arrow - 2)
         changed, value = items.input_int(f"##{name}", getattr(state.options, name), 0)

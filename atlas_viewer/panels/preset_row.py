@@ -8,7 +8,7 @@ from imgui_bundle import ImVec2, imgui
 
 from .. import items, presets, theme
 from ..state import State
-from .option_rows import LABEL
+from .option_rows import label
 from .widgets import dim, tooltip
 
 _POPUP = "presets"
@@ -18,10 +18,7 @@ def draw(state: State) -> None:
     """One line: the list, and the button that opens what changes it."""
     saved = state.interface.presets
     current = presets.name_of(state.options, saved)
-    imgui.align_text_to_frame_padding()
-    dim("Preset")
-    tooltip("Sets temperature, filters and penalty together")
-    imgui.same_line(theme.em(LABEL))
+    label("Preset", "Sets temperature, filters and penalty together")
     button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
     imgui.set_next_item_width(-button - imgui.get_style().item_spacing.x)
     if items.begin_combo("##preset", current or "own values"):
@@ -52,10 +49,15 @@ def _edit(state: State, current: str | None) -> None:
     saved = state.interface.presets
     dim(f"Preset {current}" if current else "These values are no preset yet")
     imgui.set_next_item_width(theme.em(16))
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
     _, state.preset_name = items.input_text_with_hint("##preset name", "name", state.preset_name)
+    entered = imgui.is_item_deactivated_after_edit() and imgui.is_key_pressed(imgui.Key.enter)
     name = state.preset_name.strip()
-    if _button("Save##preset", presets.cannot_save(name, state.options, saved)):
+    reason = presets.cannot_save(name, state.options, saved)
+    if _button("Save##preset", reason) or (entered and not reason):
         presets.save(name, state.options, saved)
+        imgui.close_current_popup()
     imgui.same_line()
     if _button("Rename##preset", presets.cannot_rename(current, name, saved)) and current:
         presets.rename(current, name, saved)
@@ -64,10 +66,10 @@ def _edit(state: State, current: str | None) -> None:
         del saved[current]
 
 
-def _button(label: str, reason: str) -> bool:
+def _button(name: str, reason: str) -> bool:
     """A button that closes the popup; with a reason against it, it is disabled and tells."""
     imgui.begin_disabled(bool(reason))
-    pressed = bool(items.button(label))
+    pressed = bool(items.button(name))
     imgui.end_disabled()
     if reason and imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
         imgui.set_tooltip(reason)

@@ -12,7 +12,7 @@ from .widgets import dim, elided, primary_button, tooltip
 
 TITLE = "Prompt"
 
-_FIELD = 0.55  # of the height that text field and tokens share
+_FIELD = 0.5  # of the height that text field and tokens share
 
 
 def draw(state: State) -> None:
@@ -21,9 +21,11 @@ def draw(state: State) -> None:
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
     room = imgui.get_content_region_avail().y - below
-    # Whole lines of tokens, so that none is cut; the text field takes the rest.
-    tokens = max((1 - _FIELD) * room // token_flow.pitch(), 1) * token_flow.pitch()
-    asked = _field(state, max(room - tokens, 2 * (line + style.frame_padding.y)))
+    # Whole lines of text and of tokens, so that none is cut.
+    frame = 2 * style.frame_padding.y
+    field = max((_FIELD * room - frame) // line, 2) * line + frame
+    tokens = max((room - field) // token_flow.pitch(), 1) * token_flow.pitch()
+    asked = _field(state, field)
     _count(state)
     if state.prompt_tokens.error:
         if imgui.begin_child("prompt error", ImVec2(0, tokens)):

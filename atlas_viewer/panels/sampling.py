@@ -9,7 +9,7 @@ from imgui_bundle import ImVec2, imgui
 from .. import items, theme
 from ..state import State
 from . import preset_row
-from .option_rows import LABEL, Real, change, line, real, whole
+from .option_rows import Real, change, label, line, real, whole
 from .widgets import dim, tooltip
 
 TITLE = "Sampling"
@@ -120,8 +120,9 @@ def _seed(state: State) -> None:
         if items.button("New##seed", ImVec2(button, 0)):
             change(state, seed=secrets.randbelow(_SEED_END))
         tooltip("Draw another seed now")
-    unlocked = not state.interface.seed_locked
-    imgui.set_cursor_pos_x(theme.em(LABEL))
-    _, unlocked = items.checkbox("New one at each run", unlocked)
-    state.interface.seed_locked = not unlocked
-    tooltip("On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated.")
+    again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
+    label("", again)
+    changed, unlocked = items.checkbox("New one at each run", not state.interface.seed_locked)
+    if changed:
+        state.interface.seed_locked = not unlocked
+    tooltip(again)

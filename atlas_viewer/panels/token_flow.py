@@ -131,7 +131,7 @@ def _paint(token: tuple[int, str], corner: ImVec2, end: ImVec2, alpha: float) ->
     canvas.add_rect_filled(corner, end, packed(colour(number, back.x + back.y + back.z > 1.5), alpha), 2.0)
     pad = _PAD * imgui.get_font_size()
     fitting = elided(marked(text), end.x - corner.x - 2 * pad + 1)
-    canvas.add_text(ImVec2(corner.x + pad, corner.y), packed(theme.now.text, max(alpha, 0.5)), fitting)
+    canvas.add_text(ImVec2(corner.x + pad, corner.y), packed(theme.now.text, max(alpha, 0.65)), fitting)
 
 
 def _tip(token: tuple[int, str], index: int, seen: bool) -> None:
