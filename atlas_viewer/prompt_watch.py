@@ -44,4 +44,4 @@ class PromptWatch:
         except AtlasError as error:
             return PromptTokens(prompt, (), str(error))
         texts = {number: self._bench.token_text(number) for number in set(numbers)}
-        return PromptTokens(prompt, [(number, texts[number]) for number in numbers])
+        return PromptTokens(prompt, list(zip(numbers, map(texts.__getitem__, numbers), strict=True)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from .widgets import dim, elided, packed, tooltip
 
 _LABEL = 6.2  # width of the labels, in ems; in a narrow panel less
 _RESET = 1.2  # and of the place for the reset
+_HELP = 56  # characters in a line of help
 _DEFAULTS = GenerateOptions()
 
 
@@ -45,7 +47,7 @@ def label(text: str, help: str) -> float:
     left = min(theme.em(_LABEL), 0.42 * imgui.get_window_size().x)
     imgui.align_text_to_frame_padding()
     dim(elided(text, left - imgui.get_cursor_pos_x()))
-    tooltip(help)
+    tooltip(textwrap.fill(help, _HELP))
     imgui.same_line(left)
     return left
 

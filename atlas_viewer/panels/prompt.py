@@ -22,7 +22,7 @@ def draw(state: State) -> None:
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
     room = imgui.get_content_region_avail().y - below
     # Whole lines of text and of tokens, so that none is cut.
-    frame = 2 * style.frame_padding.y
+    frame = style.frame_padding.y + 2
     field = max((_FIELD * room - frame) // line, 2) * line + frame
     tokens = max((room - field) // token_flow.pitch(), 1) * token_flow.pitch()
     asked = _field(state, field)

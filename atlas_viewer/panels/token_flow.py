@@ -64,15 +64,18 @@ def flow(tokens: PromptTokens, width: float, font_size: float) -> Flow:
     texts = dict(tokens.tokens)
     widths = {number: min(imgui.calc_text_size(marked(text)).x + pad, width) for number, text in texts.items()}
     ending = {number for number, text in texts.items() if "\n" in text}
-    ends = list(itertools.accumulate(widths[number] for number, _ in tokens.tokens))
-    breaks = [place + 1 for place, (number, _) in enumerate(tokens.tokens) if number in ending]
-    starts, following = [0], 0
-    while starts[-1] < len(ends):
-        first = starts[-1]
-        after = max(bisect_right(ends, (ends[first - 1] if first else 0.0) + width + 1e-3, first), first + 1)
-        while following < len(breaks) and breaks[following] <= first:
-            following += 1
-        starts.append(min(after, breaks[following]) if following < len(breaks) else after)
+    numbers = [number for number, _ in tokens.tokens]
+    ends = list(itertools.accumulate(map(widths.__getitem__, numbers)))
+    count, first, begin = len(ends), 0, 0.0
+    breaks = (place for place, number in enumerate(numbers, 1) if number in ending) if ending else iter(())
+    broken = next(breaks, count)  # where the next line begins at the latest
+    starts = [0]
+    while first < count:
+        first = min(max(bisect_right(ends, begin + width + 1e-3, first), first + 1), broken)
+        begin = ends[first - 1]
+        starts.append(first)
+        if first == broken:
+            broken = next(breaks, count)
     return Flow(ends, starts[:-1] or [0])
 
 
