@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import wgpu
@@ -13,18 +13,22 @@ from rendercanvas.base import BaseRenderCanvas
 from compute.checkpoint import WeightSource
 from compute.device import is_software, shared_device
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
 from . import panels, theme
 from .camera import View
-from .canvas import clear, imgui_on, open_window, share_clipboard
+from .canvas import clear, imgui_on, open_window, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
+from .picture import Pictures
 from .protocols import GenerationLike, WorkbenchLike
-from .requests import Generate
+from .requests import Generate, Screenshot
 from .scene import AtlasScene
 from .state import State
+from .tour import Tour, read_tour
+from .tour_recorder import TourRecorder
 from .watch import Watch
 
 WINDOW_SIZE = (1280, 720)
@@ -41,7 +45,11 @@ _EVENTS = (
     "char",
 )
 # Keys that wgpu's imgui renderer does not hand on.
-_MORE_KEYS = {"+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus}
+_MORE_KEYS = {
+    "+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus, "_": imgui.Key.minus, " ": imgui.Key.space,
+    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
+    "]": imgui.Key.right_bracket,
+}  # fmt: skip
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
@@ -53,11 +61,12 @@ _AWAKE = 0.4
 class Viewer:
     """Draws the state on a canvas and does what its panels request.
 
-    The model is loaded by `load` after a first frame that says so; then the prompt is run at once.
+    The model is loaded in the steps of `load`, one a frame, after a first frame that says so; then the prompt is run at
+    once. Without `load` whoever made the viewer calls `show`.
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Callable[[], WorkbenchLike]
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
@@ -68,7 +77,7 @@ class Viewer:
         theme.apply()
         theme.load_fonts()
         io = imgui.get_io()
-        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         self._gui.set_gui(lambda: panels.draw_all(self.state))
         state.picture = self._picture
@@ -79,6 +88,9 @@ class Viewer:
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
         self._painted_at = 0.0
+        self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self.tour: Tour | None = None
+        self.recorder: TourRecorder | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
@@ -134,8 +146,8 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.controller is None and self._frames > _LOADING_FRAMES:
-            self._start()
+        if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
+            self._load_on(self._load)
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
@@ -144,20 +156,30 @@ class Viewer:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._gui.render()
-        if awake or self.state.requests:
+        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
+        if self.recorder is not None:
+            self.recorder.frame()
+        if self.tour is not None:
+            self._play(self.tour)
+        if self.state.interface.quitting:
+            self.canvas.close()
+        elif awake or self.state.requests:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
+        busy = busy or self.tour is not None or self._pictures.pending
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
-    def _start(self) -> None:
+    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+        """Take the next step of loading the model."""
         try:
-            self._open(self._load())
-        finally:
-            self.state.loading = ""
-        self.state.requests.append(Generate(self.state.prompt, self.state.options))
+            self.state.loading_step, self.state.loaded = next(load)
+        except StopIteration as end:
+            self.state.loading, self.state.loaded = "", 0.0
+            self._open(end.value)
+            self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -208,10 +230,41 @@ class Viewer:
     def _answer(self, controller: Controller) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
+            if isinstance(request, Screenshot):
+                self._pictures.want(request.path)
+                continue
             try:
                 controller.do(request)
             except AtlasError as error:
                 controller.fail(error)
+
+    # -- tours
+
+    def play(self, steps: list[dict[str, Any]], folder: Path) -> None:
+        """Play a tour from the next frame on, with its pictures in `folder`, and close the window at its end."""
+        self.state.live = False
+        self.tour = Tour(
+            steps,
+            send=self.canvas.submit_event,
+            resize=lambda width, height: self.canvas.set_logical_size(width, height),
+            picture=lambda name: self._pictures.want(str(folder / f"{name}.png")),
+            reached=self._reached,
+        )
+
+    def _play(self, tour: Tour) -> None:
+        tour.frame()
+        if tour.done and not self._pictures.pending:
+            self.canvas.close()
+
+    def _reached(self, step: dict[str, Any]) -> bool:
+        """Whether what a `wait` of a tour names has come true."""
+        run, controller = self.state.run, self.controller
+        if run is None or controller is None or self.state.requests:
+            return False
+        if step["wait"] == "writing":
+            return len(run.steps) >= int(step.get("steps", 1))
+        looking = self.watch is not None and self.watch.pending
+        return run.done and not controller.pending and not looking and not self._stale and not self._pictures.pending
 
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)
@@ -219,6 +272,8 @@ class Viewer:
             imgui.get_io().add_key_event(_MORE_KEYS[event["key"]], event["event_type"] == "key_down")
         if event["event_type"] == "pointer_leave":
             imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
+        if self.recorder is not None:
+            self.recorder.event(event)
         self._awake_until = time.perf_counter() + _AWAKE
         self.canvas.request_draw()
 
@@ -230,10 +285,15 @@ def view(
     adapter: str | None,
     weights: str,
     program: str = "auto",
+    tour: Path | None = None,
+    pictures: Path = Path("."),
+    record: Path | None = None,
 ) -> None:
     """Open the window, run the prompt at once, return when the window is closed.
 
-    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names.
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
+    what the user does, as a tour.
     Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
     """
     from .workbench import Workbench
@@ -242,18 +302,25 @@ def view(
     tokenizer.check_fits(source.config)
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
+    steps = read_tour(tour) if tour is not None else None
     device = shared_device(adapter)
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    def load() -> Workbench:
-        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
-
+    load = Workbench.opening(
+        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
+    )
     viewer = Viewer(canvas, device, state, load)
     share_clipboard()
+    if steps is not None:
+        viewer.play(steps, pictures)
+    if record is not None:
+        viewer.recorder = TourRecorder(record)
     try:
         run_loop()
     finally:
         source.close()
+        if viewer.recorder is not None:
+            viewer.recorder.close()
     if viewer.failure is not None:
         raise viewer.failure

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 
 from .distribution import Distribution
@@ -19,6 +20,7 @@ from .requests import (
     Generate,
     Pause,
     Request,
+    ResumeWith,
     SaveTrace,
     ShowRun,
     Stop,
@@ -44,6 +46,7 @@ class Controller:
         self._replay: ReplayLike | None = None
         self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
         self._asked: tuple[int, int] | None = None  # run and step whose logits are on their way
+        self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
@@ -63,7 +66,8 @@ class Controller:
     @property
     def pending(self) -> bool:
         """True while something is to be done or on its way, so that frames go on."""
-        return self.state.busy or self._wanted() is not None or self._asked is not None or self._prompt.pending
+        waiting = self._asked is not None or self._widening is not None or self._prompt.pending
+        return self.state.busy or self._wanted() is not None or waiting
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
@@ -77,6 +81,10 @@ class Controller:
         """Do what is asked. Raises `AtlasError`s."""
         run = self.state.run
         match request:
+            case Generate(_, options) | ResumeWith(options) if not self.bench.fits(options):
+                self._widen(options, request)
+            case ResumeWith(options) if run is not None:
+                self._resume(run, options)
             case Generate(prompt, options):
                 self._halt("paused")
                 self.adopt(self.bench.start(prompt, options), prompt)
@@ -104,6 +112,28 @@ class Controller:
                 self._save(path, lines)
             case _:
                 pass  # nothing to do it to
+
+    def _widen(self, options: GenerateOptions, request: Request) -> None:
+        """Make room for a longer window, step by step, then do what is asked."""
+        self._halt("paused")
+        options.checked(self.bench.model.positions, self.bench.model.vocabulary)
+        self._replay, self._at, self._asked = None, None, None
+        self._widening = (self.bench.widen(options.context), request)
+        self.state.loading = f"making room for a window of {options.context} tokens"
+
+    def _widen_on(self, widening: Loading[None], request: Request) -> None:
+        try:
+            self.state.loading_step, self.state.loaded = next(widening)
+        except StopIteration:
+            self._stop_widening()
+            self.do(request)
+        except AtlasError:
+            self._stop_widening()
+            raise
+
+    def _stop_widening(self) -> None:
+        self._widening = None
+        self.state.loading, self.state.loaded = "", 0.0
 
     def fail(self, error: AtlasError) -> None:
         """Tell what went wrong; the run in progress rests where it is."""
@@ -146,6 +176,9 @@ class Controller:
         self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _resume(self, run: Run, options: GenerateOptions) -> None:
+        if not self.bench.fits(options):
+            self._widen(options, ResumeWith(options))
+            return
         generation = self.bench.start(run.prompt, options, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
@@ -203,6 +236,9 @@ class Controller:
     def advance(self, now: float, budget_s: float) -> bool:
         """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
         self._prompt.follow(now)
+        if self._widening is not None:
+            self._widen_on(*self._widening)
+            return False
         if self.generation is not None and not self.generation.done:
             self._take_up_options(now)
         if self.generation is not None and not self.generation.done:
@@ -242,7 +278,7 @@ class Controller:
     def _wanted(self) -> int | None:
         """The step that the engine is to show next; None when it shows it, or while a run writes."""
         state, run = self.state, self.state.run
-        if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite":
+        if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite" or self._widening is not None:
             return None
         if self._asked is not None:
             return None  # the pass stays until its logits have been fetched

@@ -27,6 +27,9 @@ class Interface:
     reset_layout: bool = False  # the next frame lays the panels out anew
     dialog: str = ""  # the one that is open: "palette", "keys", "about"
     typed: str = ""  # into the palette
+    renaming: int = 0  # number of the run whose name is being typed
+    renaming_begun: bool = False
+    marked: int = 0  # row of the palette
     front: str = ""  # title of a panel that the next frame brings to the front and focuses
     quitting: bool = False
 

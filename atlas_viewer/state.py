@@ -65,7 +65,8 @@ class State:
     options: GenerateOptions
     model: ModelSummary | None = None
     loading: str = ""
-    loaded: float = 0.0  # how much of what `loading` names is done, 0 to 1
+    loading_step: str = ""  # what of it is being done
+    loaded: float = 0.0  # and how much of that, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)
@@ -89,7 +90,7 @@ class State:
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
     token_text: Callable[[int], str] | None = None
     find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
-    live: bool = True  # False in a picture, where a frame rate would mean nothing
+    live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
 
     @property
     def busy(self) -> bool:

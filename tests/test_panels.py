@@ -65,7 +65,9 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
 def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)
-    assert screen.shows("token 2000\nraw logit 9.5000\nprobability 50.000 %")
+    assert screen.shows("token 2000")
+    assert screen.shows("raw logit 9.5000, rank 1\nprobability 50.000 %, the model's 40.000 %")
+    assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
 def test_a_candidate_asks_for_prefix_and_itself(screen: Screen, state: State) -> None:
