@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .interface import CHIP_COLOURS
 from .look import SAMPLINGS
-from .requests import Continue, Generate, Pause, Screenshot, ShowRun, Stop, Undo
+from .requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from .state import State
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
@@ -30,10 +30,6 @@ class Action:
     chord: str = ""
     enabled: Callable[[State], bool] = _always
     anywhere: bool = False
-
-
-def _generate(state: State) -> None:
-    state.requests.append(Generate(state.prompt, state.options))
 
 
 def _play(state: State) -> None:
@@ -193,7 +189,7 @@ def _undo(state: State) -> None:
 FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("run.generate", "Generate", "Run", _generate, "Ctrl+Enter", _ready),
+    Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _ready),
     Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_go_on(s)),
     Action("run.step", "One token more", "Run", _one_token, ".", lambda s: not s.busy and _can_go_on(s)),
     Action("run.undo", "Take back a token", "Run", _undo, "Backspace", _written),

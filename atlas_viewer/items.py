@@ -51,6 +51,7 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
 
 button = _noted(imgui.button)
 small_button = _noted(imgui.small_button)
+arrow_button = _noted(imgui.arrow_button)
 invisible_button = _noted(imgui.invisible_button)
 selectable = _noted(imgui.selectable)
 checkbox = _noted(imgui.checkbox)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +14,10 @@ from compute.options import GenerateOptions
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
+from .history import History
 from .inspection import Inspection
 from .interface import Interface
-from .requests import Request
+from .requests import Generate, Request
 from .runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -43,9 +46,9 @@ Picture = Callable[[int, int], Any]
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PromptTokens:
-    """The tokens of a prompt that is being written, or why there are none."""
+    """The tokens of a prompt that is being written, or why there are none. Equal to itself only: there may be many."""
 
     text: str = ""
     tokens: Sequence[tuple[int, str]] = ()  # number and text of each
@@ -69,6 +72,8 @@ class State:
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
+    history: History = field(default_factory=History)
+    preset_name: str = ""  # as it is typed to save one
     distribution: Distribution | None = None  # of the step that is shown, when it is known in full
     compared: int | None = None  # step whose distribution is held against it
     comparison: Distribution | None = None
@@ -93,6 +98,12 @@ class State:
     def busy(self) -> bool:
         """True while a run writes."""
         return self.run is not None and not self.run.done
+
+    def generate(self) -> None:
+        """Ask for a run of the prompt; an unlocked seed is drawn anew for it."""
+        if not self.interface.seed_locked:
+            self.options = dataclasses.replace(self.options, seed=secrets.randbelow(2**32))
+        self.requests.append(Generate(self.prompt, self.options))
 
     @property
     def step(self) -> StepRecord | None:

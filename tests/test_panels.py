@@ -49,49 +49,6 @@ def test_generate_waits_for_the_model_and_stop_for_a_run(screen: Screen, state: 
     assert not state.requests
 
 
-def test_enter_in_the_prompt_generates_what_was_typed(screen: Screen, state: State) -> None:
-    screen.click("##prompt")
-    screen.io.add_key_event(imgui.Key.end, True)
-    screen.frame()
-    screen.io.add_key_event(imgui.Key.end, False)
-    screen.io.add_input_characters_utf8(" héro")
-    screen.frame(3)
-    screen.io.add_key_event(imgui.Key.enter, True)
-    screen.frame()
-    screen.io.add_key_event(imgui.Key.enter, False)
-    screen.frame()
-    assert list(state.requests) == [Generate("Once upon a héro", state.options)]
-
-
-def test_quick_buttons_set_the_next_run_only(screen: Screen, state: State) -> None:
-    before = state.run.options if state.run else None
-    screen.click("64##new")
-    screen.click("512##window")
-    assert (state.options.max_new_tokens, state.options.context) == (64, 512)
-    assert state.run is not None
-    assert state.run.options is before
-
-
-def test_temperature_moves_in_steps_of_a_twentieth(screen: Screen, state: State) -> None:
-    place = screen.places["##temperature"]
-    for x in range(-60, 61, 7):
-        screen.point(ImVec2(place.x + x, place.y))
-        screen.io.add_mouse_button_event(0, True)
-        screen.frame()
-        screen.io.add_mouse_button_event(0, False)
-        screen.frame()
-        temperature = state.options.temperature
-        assert 0 <= temperature <= 2
-        assert temperature * 20 == pytest.approx(round(temperature * 20))
-    assert state.options.temperature > 1.5
-
-
-def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
-    screen.click("New##seed")
-    assert state.options.seed != 0
-    state.options.checked(512, 50257)
-
-
 def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state: State) -> None:
     assert state.step is not None
     assert state.step.index == 4  # the newest until one is chosen
