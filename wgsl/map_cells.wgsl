@@ -1,0 +1,97 @@
+// Paints the part of the map where one tensor lies, from its values: for views with few cells to a pixel, or cells so
+// large that they have borders and are labelled with their values. One thread a pixel; gaps are left as they are.
+{% import "common/weight.wgsl" as w %}
+{% include "common/numbers.wgsl" %}
+{% include "common/map_key.wgsl" %}
+{% include "common/map_place.wgsl" %}
+{% include "common/strip_colour.wgsl" %}
+struct Params {
+    place: Place,
+    first_row: u32, // row of the matrix that row 0 of this piece is
+    end_row: u32,   // row after its last
+    slot: u32,      // number of the tensor
+    padding: u32,
+    left: u32,      // pixels in which it may be seen
+    top: u32,
+    right: u32,
+    bottom: u32,
+}
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
+{% include "common/map_frame.wgsl" %}
+@group(0) @binding(2) var<uniform> params: Params;
+// Of each column (row 0) and each row (row 1) of pixels: first cell, cell after the last; and of a cell wider than a
+// pixel, which of its pixels this is, and how many it has.
+@group(0) @binding(3) var axes: texture_2d<u32>;
+{% if columns % 4 %}
+// One row whose length is no multiple of four.
+@group(0) @binding(4) var<storage, read> weight: array<f32>;
+fn weight_quad(row: u32, quad: u32) -> vec4f {
+    return vec4f(weight[quad * 4u], weight[quad * 4u + 1u], weight[quad * 4u + 2u], weight[quad * 4u + 3u]);
+}
+{% else %}
+{{ w.declare(storage, dtype, columns, tile, 4) }}
+{% endif %}
+@group(0) @binding(5) var glyphs: texture_2d<f32>;
+@group(0) @binding(6) var<uniform> powers: array<vec4u, 96>;
+@group(0) @binding(7) var picture: texture_storage_2d<rgba8unorm, write>;
+{% include "common/map_digits.wgsl" %}
+
+// How much of pixel (x, y) of a cell of `size` pixels the value's text covers, 0 to 1.
+fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
+    let top = (size.y - frame.glyph_height) / 2u;
+    if (at.y < top || at.y >= top + frame.glyph_height) { return 0.0; }
+    let number = number_of(value, frame.figures);
+    let left = (size.x - min(size.x, number.length * frame.glyph_width)) / 2u;
+    if (at.x < left || at.x >= left + number.length * frame.glyph_width) { return 0.0; }
+    let x = at.x - left;
+    let glyph = glyph_of(number, x / frame.glyph_width);
+    let texel = vec2u(glyph * frame.glyph_width + x % frame.glyph_width, frame.glyph_top + at.y - top);
+    return textureLoad(glyphs, texel, 0).x;
+}
+
+// Black on bright colours, white on dark ones.
+fn ink_on(colour: vec4f) -> vec4f {
+    let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.45;
+    return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let pixel = vec2u(params.left, params.top) + id.xy;
+    if (pixel.x >= params.right || pixel.y >= params.bottom) { return; }
+    let place = params.place;
+    let across = textureLoad(axes, vec2u(pixel.x, 0u), 0);
+    let down = textureLoad(axes, vec2u(pixel.y, 1u), 0);
+    var most = 0u;
+    var inside = false;
+    for (var y = max(down.x, place.y); y < down.y; y++) {
+        var x = max(across.x, place.x);
+        while (x < across.y) {
+            let found = find(place, x - place.x, y - place.y);
+            let mine = found.inside && found.row >= params.first_row && found.row < params.end_row;
+            inside |= mine;
+            if (!mine || !found.seen) {
+                x += 1u;
+                continue;
+            }
+            let four = weight_quad(found.row - params.first_row, found.column / 4u);
+            let first = found.column % 4u;
+            let count = min(min(4u - first, across.y - x), place.seen_columns - found.column);
+            for (var k = 0u; k < count; k++) { most = max(most, extreme_key(four[first + k])); }
+            x += count;
+        }
+    }
+    if (!inside) { return; }
+    var colour = KEPT;
+    if (most != 0u) {
+        let value = extreme_value(most);
+        colour = strip_colour(value, peak_of(params.slot, frame.look), frame.look);
+        if (frame.ink > 0.0) {
+            let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+            colour = mix(colour, ink_on(colour), cover);
+        }
+    }
+    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { colour = mix(colour, GROUND, frame.border); }
+    textureStore(picture, pixel, colour);
+}
