@@ -1,0 +1,105 @@
+"""Painting the map from the values themselves: one dispatch for each tensor in sight, over the pixels where it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from .engine import Engine
+from .kernels import Resource
+from .map_layout import MapLayout
+from .map_patterns import PatternStore
+from .map_pyramid import place_words, seen
+from .map_view import pixels_of
+from .native import Dispatch
+from .program import resource
+from .registry import Piece, Storage, Tensor
+
+_SLOT = 256  # bytes: the largest uniform offset alignment
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """What paints one piece of a tensor."""
+
+    first_row: int
+    end_row: int
+    slot: int  # of its parameters
+    dispatch: Dispatch
+
+
+class CellPainters:
+    """What paints each tensor on one picture, made when it first comes into sight."""
+
+    def __init__(
+        self, engine: Engine, layout: MapLayout, patterns: PatternStore, shared: Mapping[str, Resource]
+    ) -> None:
+        """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters."""
+        self._engine, self._layout, self._patterns, self._shared = engine, layout, patterns, shared
+        self._number = {tensor.name: number for number, tensor in enumerate(engine.registry)}
+        self._slots: dict[str, int] = {}  # the first of a tensor's
+        slots = 0
+        for tensor in engine.registry:
+            self._slots[tensor.name] = slots
+            slots += max(1, len(tensor.storage.pieces))
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._params = engine.device.create_buffer(label="map places", size=_SLOT * slots, usage=usage)
+        self._painters: dict[tuple[str, int, int], _Painter] = {}  # by tensor, number of the piece, and its resource
+
+    def work(self, across: np.ndarray, down: np.ndarray) -> list[Dispatch]:
+        """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view."""
+        registry = self._engine.registry
+        work: list[Dispatch] = []
+        params: dict[int, list[int]] = {}
+        for tensor in registry:
+            place = self._layout.placements[tensor.name]
+            left, right = pixels_of(across, place.x, place.x + place.width)
+            top, bottom = pixels_of(down, place.y, place.y + place.height)
+            if left >= right or top >= bottom:
+                continue
+            for painter in self._painters_of(tensor, work):
+                words = place_words(place, *seen(tensor, place, registry.rows))
+                words += [painter.first_row, painter.end_row, self._number[tensor.name], 0]
+                params[painter.slot] = [*words, left, top, right, bottom]
+                groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
+                work.append(dataclasses.replace(painter.dispatch, groups=groups))
+        if params:
+            low, high = min(params), max(params)
+            table = np.zeros((high - low + 1, _SLOT // 4), np.uint32)
+            for slot, words in params.items():
+                table[slot - low, : len(words)] = words
+            self._engine.device.queue.write_buffer(self._params, low * _SLOT, table)
+        return work
+
+    def _painters_of(self, tensor: Tensor, work: list[Dispatch]) -> list[_Painter]:
+        """One for each piece; what has to run before is added to `work`."""
+        storage, columns = tensor.storage, tensor.columns
+        if tensor.heads:
+            buffer, made = self._patterns.whole(tensor)
+            work += made
+            rows = tensor.heads * self._layout.window
+            storage = Storage("buffer", "f32", 0, (Piece(buffer, 0, buffer.size, 0, rows),))
+            columns = self._patterns.stride
+        found = []
+        for number, piece in enumerate(storage.pieces):
+            key = (tensor.name, number, id(piece.resource))
+            if key not in self._painters:
+                # A vector's piece tells its values as rows.
+                rows = 1 if tensor.vector else piece.rows
+                self._painters[key] = self._made(tensor.name, number, storage, columns, piece, rows)
+            found.append(self._painters[key])
+        return found
+
+    def _made(self, name: str, number: int, storage: Storage, columns: int, piece: Piece, rows: int) -> _Painter:
+        kernel = self._engine.kernels.get(
+            "map_cells", columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+            tensors=len(self._slots),
+        )  # fmt: skip
+        slot = self._slots[name] + number
+        bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
+        dispatch = kernel.dispatch((1, 1, 1), bound, label=name)
+        return _Painter(piece.first_row, piece.first_row + rows, slot, dispatch)
