@@ -12,10 +12,10 @@ import wgpu
 from .engine import Engine
 from .kernels import Resource
 from .map_layout import MapLayout
-from .map_patterns import PatternStore
 from .map_pyramid import place_words, seen
 from .map_view import pixels_of
 from .native import Dispatch
+from .patterns import PatternStore
 from .program import resource
 from .registry import Piece, Storage, Tensor
 
@@ -53,6 +53,7 @@ class CellPainters:
     def work(self, across: np.ndarray, down: np.ndarray) -> list[Dispatch]:
         """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view."""
         registry = self._engine.registry
+        rows = min(registry.rows, self._layout.window)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
         for tensor in registry:
@@ -62,7 +63,7 @@ class CellPainters:
             if left >= right or top >= bottom:
                 continue
             for painter in self._painters_of(tensor, work):
-                words = place_words(place, *seen(tensor, place, registry.rows))
+                words = place_words(place, *seen(tensor, place, rows))
                 words += [painter.first_row, painter.end_row, self._number[tensor.name], 0]
                 params[painter.slot] = [*words, left, top, right, bottom]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)

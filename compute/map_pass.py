@@ -12,12 +12,12 @@ from .engine import Engine
 from .kernels import Resource
 from .map_cells import CellPainters
 from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
-from .map_layout import MapLayout, map_layout
-from .map_patterns import PatternStore
+from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid
 from .map_view import MapView, axis, level_of
 from .native import ComputeEncoder, Dispatch
 from .palettes import StripLook
+from .patterns import PatternStore
 from .strip import look_bytes
 
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
@@ -27,16 +27,17 @@ _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
 class MapPass:
     """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes."""
 
-    def __init__(self, engine: Engine, glyphs: np.ndarray, *, layout: MapLayout | None = None) -> None:
-        """Lay the registry out, with rows for the engine's context, and take the weights in; does not wait.
+    def __init__(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> None:
+        """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
 
-        glyphs: pictures of `map_digits.GLYPHS` side by side, one row of them for each of its SIZES, each row as wide
-        as it needs and the rest 0; uint8 [sum of the heights of `glyph_size`, width].
+        Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
+        `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
+        uint8 [sum of the heights of `glyph_size`, width].
         """
         self.engine = engine
-        self.layout = layout or map_layout(engine.registry, engine.context)
+        self.layout = layout
         device = engine.device
-        self.patterns = PatternStore(engine)
+        self.patterns = PatternStore(engine, layout.window)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
         self._work = list(self.pyramid.start)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST

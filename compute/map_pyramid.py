@@ -14,9 +14,9 @@ import wgpu
 from .engine import Engine
 from .kernels import Resource
 from .map_layout import MapLayout
-from .map_patterns import PatternStore
 from .map_placement import Placement
 from .native import Dispatch
+from .patterns import PatternStore
 from .program import resource
 from .registry import Tensor
 
@@ -169,8 +169,7 @@ class MapPyramid:
 
     def update(self) -> list[Dispatch]:
         """What takes in the rows that are new since the last call; nothing when there are none."""
-        registry = self._engine.registry
-        epoch, rows = self._engine.epoch, registry.rows
+        epoch, rows = self._engine.epoch, min(self._engine.registry.rows, self.layout.window)
         before, known = self._seen
         if (epoch, rows) == self._seen:
             return []

@@ -12,6 +12,7 @@ from .engine import Engine
 from .errors import UsageError
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
+from .patterns import pattern_rows, row_of_keys
 from .registry import Tensor
 
 MOST = 64  # probes watched at a time
@@ -19,7 +20,7 @@ MOST = 64  # probes watched at a time
 
 @dataclass(frozen=True)
 class Probe:
-    """One value: row and column of a tensor; the row of a vector is 0."""
+    """One value: row and column of a tensor; the row of a vector is 0, that of a pattern head * context + query."""
 
     name: str
     row: int
@@ -42,7 +43,7 @@ class ProbePass:
         self._engine = engine
         self.values: dict[Probe, ProbeValue] = {}
         self._watched: tuple[Probe, ...] = ()
-        self._work: list[tuple[Tensor, int, Dispatch]] = []  # tensor, row, how to fetch
+        self._work: list[tuple[Tensor, int, list[Dispatch]]] = []  # tensor, row, how to fetch
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._found = engine.device.create_buffer(label="probes", size=4 * MOST, usage=usage)
         self._readback = Readback(engine.device, 4 * MOST, "probes")
@@ -68,11 +69,15 @@ class ProbePass:
             return
         rows = self._engine.registry.rows
         # Rows that the context does not have (yet) hold nothing to show.
-        live = [(place, work) for place, (t, row, work) in enumerate(self._work) if t.rows is not None or row < rows]
+        live = [
+            (place, work)
+            for place, (tensor, row, work) in enumerate(self._work)
+            if tensor.rows is not None or row % self._engine.context < rows
+        ]
         if not live:
             return
         encoder = ComputeEncoder(self._engine.device)
-        encoder.run([work for _, work in live])
+        encoder.run([dispatch for _, work in live for dispatch in work])
         encoder.copy(self._found, 0, self._readback.buffer, 0, 4 * MOST)
         encoder.submit()
         self._readback.request()
@@ -101,39 +106,54 @@ class ProbePass:
             self.update()
         return True
 
-    def _fetch(self, probe: Probe, place: int) -> tuple[Tensor, int, Dispatch]:
+    def _fetch(self, probe: Probe, place: int) -> tuple[Tensor, int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]
-        rows = self._engine.context if tensor.rows is None else tensor.rows
+        rows = self._engine.context * max(1, tensor.heads) if tensor.rows is None else tensor.rows
         if not (0 <= probe.row < rows and 0 <= probe.column < tensor.columns):
             raise UsageError(
                 f"{probe.name}: no value at row {probe.row}, column {probe.column}; it has {rows} x {tensor.columns}"
             )
-        device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
-        usage = wgpu.BufferUsage
-        resources: dict[str, Resource]
+        if tensor.heads:
+            return tensor, probe.row, self._fetch_pattern(tensor, probe, place)
         if tensor.family != "weight":
-            piece = storage.pieces[0]
+            piece = tensor.storage.pieces[0]
+            assert isinstance(piece.resource, wgpu.GPUBuffer)
             index = piece.offset // 4 + probe.row * tensor.columns + probe.column
-            resources = {
-                "params": device.create_buffer_with_data(data=np.asarray([1, 0, 0, 0], np.uint32), usage=usage.UNIFORM),
-                "places": device.create_buffer_with_data(
-                    data=np.asarray([index, place], np.uint32), usage=usage.STORAGE
-                ),
-                "values": piece.resource,
-                "found": self._found,
-            }
-            return tensor, probe.row, kernels.get("probe_activation").dispatch((1, 1, 1), resources)
+            return tensor, probe.row, [self._copy(piece.resource, index, place)]
+        return tensor, probe.row, [self._fetch_weight(tensor, probe, place)]
+
+    def _copy(self, values: wgpu.GPUBuffer, index: int, place: int) -> Dispatch:
+        device = self._engine.device
+        usage = wgpu.BufferUsage
+        resources: dict[str, Resource] = {
+            "params": device.create_buffer_with_data(data=np.asarray([1, 0, 0, 0], np.uint32), usage=usage.UNIFORM),
+            "places": device.create_buffer_with_data(data=np.asarray([index, place], np.uint32), usage=usage.STORAGE),
+            "values": values,
+            "found": self._found,
+        }
+        return self._engine.kernels.get("probe_activation").dispatch((1, 1, 1), resources)
+
+    def _fetch_pattern(self, tensor: Tensor, probe: Probe, place: int) -> list[Dispatch]:
+        """Recompute the row, of all heads, then copy."""
+        head, query = divmod(probe.row, self._engine.context)
+        stride = row_of_keys(self._engine)
+        row = self._engine.device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
+        made = pattern_rows(self._engine, tensor, query, 1, row, kept=1, base=query)
+        return [made, self._copy(row, head * stride + probe.column, place)]
+
+    def _fetch_weight(self, tensor: Tensor, probe: Probe, place: int) -> Dispatch:
+        device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
         piece = next(p for p in reversed(storage.pieces) if p.first_row <= probe.row)
         values: Resource = piece.resource
         if isinstance(piece.resource, wgpu.GPUBuffer):
             values = (piece.resource, piece.offset, piece.size)
         words = np.asarray([probe.row - piece.first_row, probe.column, place, 0], np.uint32)
-        resources = {
-            "params": device.create_buffer_with_data(data=words, usage=usage.UNIFORM),
+        resources: dict[str, Resource] = {
+            "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
             "weight": values,
             "found": self._found,
         }
         kernel = kernels.get(
             "probe_weight", columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
         )
-        return tensor, probe.row, kernel.dispatch((1, 1, 1), resources)
+        return kernel.dispatch((1, 1, 1), resources)

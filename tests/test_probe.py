@@ -38,7 +38,9 @@ def test_values(layout: str, dtype: str) -> None:
     probes = []
     for tensor in engine.registry:
         rows = 5 if tensor.rows is None else tensor.rows
-        probes.append(Probe(tensor.name, int(rng.integers(rows)), int(rng.integers(tensor.columns))))
+        columns = rows if tensor.heads else tensor.columns
+        head = int(rng.integers(tensor.heads or 1))
+        probes.append(Probe(tensor.name, head * 12 + int(rng.integers(rows)), int(rng.integers(columns))))
     passes = ProbePass(engine)
     for start in range(0, len(probes), 64):
         watched = probes[start : start + 64]
@@ -54,7 +56,12 @@ def test_values(layout: str, dtype: str) -> None:
             else:
                 values = read_tensor(engine, probe.name)
             found = passes.values[probe]
-            assert found.value == values.reshape(-1, tensor.columns)[probe.row, probe.column], probe
+            if tensor.heads:
+                values = values[probe.row // 12]
+            assert (
+                found.value
+                == values.reshape(-1, values.shape[-1])[probe.row % 12 if tensor.heads else probe.row, probe.column]
+            ), probe
             assert found.step == 4
 
 

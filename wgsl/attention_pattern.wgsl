@@ -2,19 +2,20 @@
 // keys of one layer. One workgroup a (head, row). Grid: (heads, rows).
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u; // rows of a head in the result
+const WINDOW = {{ window }}u; // rows of the context, at most
+const ROWS = {{ rows }}u;     // rows of a head in the result
 const STRIDE = {{ stride }}u; // elements from row to row of the result
 const SCALE = {{ scale }};
 const THREADS = 64u;
 struct Params {
     first_row: u32,
+    base: u32, // row of the context that is row 0 of the result
     padding0: u32,
     padding1: u32,
-    padding2: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [window, 3 * channels]
-@group(0) @binding(2) var<storage, read_write> pattern: array<f32>; // [heads, window, stride]
+@group(0) @binding(2) var<storage, read_write> pattern: array<f32>; // [heads, rows, stride]
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
 var<workgroup> scores: array<f32, WINDOW>;
@@ -61,7 +62,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
     workgroupBarrier();
     let inverse = 1.0 / partial[0];
-    let start = (head * WINDOW + row) * STRIDE;
+    let start = (head * ROWS + row - params.base) * STRIDE;
     for (var t = thread; t < STRIDE; t += THREADS) {
         pattern[start + t] = select(0.0, scores[min(t, WINDOW - 1u)] * inverse, t < keys);
     }

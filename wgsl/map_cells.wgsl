@@ -37,6 +37,21 @@ fn weight_quad(row: u32, quad: u32) -> vec4f {
 @group(0) @binding(7) var picture: texture_storage_2d<rgba8unorm, write>;
 {% include "common/map_digits.wgsl" %}
 
+// Key of the most extreme value of these rows and columns.
+fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
+    var most = 0u;
+    for (var row = first_row; row <= last_row; row++) {
+        for (var quad = first_column / 4u; quad <= last_column / 4u; quad++) {
+            let four = weight_quad(row - params.first_row, quad);
+            for (var k = 0u; k < 4u; k++) {
+                let column = quad * 4u + k;
+                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(four[k])); }
+            }
+        }
+    }
+    return most;
+}
+
 // How much of pixel (x, y) of a cell of `size` pixels the value's text covers, 0 to 1.
 fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
     let top = (size.y - frame.glyph_height) / 2u;
@@ -63,23 +78,31 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let place = params.place;
     let across = textureLoad(axes, vec2u(pixel.x, 0u), 0);
     let down = textureLoad(axes, vec2u(pixel.y, 1u), 0);
+    let low = max(vec2u(across.x, down.x), vec2u(place.x, place.y)) - vec2u(place.x, place.y);
+    let end = vec2u(across.y, down.y) - min(vec2u(across.y, down.y), vec2u(place.x, place.y));
+    if (any(low >= end)) { return; }
+    let first = find(place, low.x, low.y);
+    var last = first;
+    if (any(end - low > vec2u(1u))) { last = find(place, end.x - 1u, end.y - 1u); }
     var most = 0u;
     var inside = false;
-    for (var y = max(down.x, place.y); y < down.y; y++) {
-        var x = max(across.x, place.x);
-        while (x < across.y) {
-            let found = find(place, x - place.x, y - place.y);
-            let mine = found.inside && found.row >= params.first_row && found.row < params.end_row;
-            inside |= mine;
-            if (!mine || !found.seen) {
-                x += 1u;
-                continue;
+    let one_band = first.inside && last.inside
+        && all(vec2u(last.column - first.column, last.row - first.row) == end - low - 1u);
+    if (one_band && first.seen == last.seen) {
+        inside = first.row >= params.first_row && last.row < params.end_row;
+        if (inside && first.seen) {
+            most = extreme_of(first.row, last.row, first.column, last.column);
+        }
+    } else {
+        for (var y = low.y; y < end.y; y++) {
+            for (var x = low.x; x < end.x; x++) {
+                let found = find(place, x, y);
+                if (!found.inside || found.row < params.first_row || found.row >= params.end_row) { continue; }
+                inside = true;
+                if (found.seen) {
+                    most = max(most, extreme_of(found.row, found.row, found.column, found.column));
+                }
             }
-            let four = weight_quad(found.row - params.first_row, found.column / 4u);
-            let first = found.column % 4u;
-            let count = min(min(4u - first, across.y - x), place.seen_columns - found.column);
-            for (var k = 0u; k < count; k++) { most = max(most, extreme_key(four[first + k])); }
-            x += count;
         }
     }
     if (!inside) { return; }

@@ -19,15 +19,19 @@ struct Found {
     row: u32,
     column: u32,
 }
+// a / b, rounded down, for a below 2^21: integer division is slow where it is done for one thread after the other.
+fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
+
 // What lies at (x, y), counted from the corner of the place.
 fn find(place: Place, x: u32, y: u32) -> Found {
-    let slot = x / place.pitch_x;
-    let line = y / place.pitch_y;
+    let slot = quotient(x, place.pitch_x);
+    let line = quotient(y, place.pitch_y);
     let inside_x = x - slot * place.pitch_x;
     let inside_y = y - line * place.pitch_y;
     let band = line * place.across + slot;
-    let row = band / place.over * place.band_rows + inside_y;
-    let column = band % place.over * place.band_columns + inside_x;
+    let turn = quotient(band, place.over);
+    let row = turn * place.band_rows + inside_y;
+    let column = (band - turn * place.over) * place.band_columns + inside_x;
     let inside = slot < place.across && inside_x < place.band_columns && inside_y < place.band_rows
         && row < place.rows && column < place.columns;
     return Found(inside, inside && inside_y < place.seen_rows && column < place.seen_columns, row, column);
