@@ -71,7 +71,7 @@ class MapPyramid:
         self._peaks = self._peak_dispatch(live)
         self._live = self._make_sources([tensor for tensor in live if tensor.kept])
         self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
-        self._seen = (-1, 0)  # epoch, rows
+        self._seen = (-1, layout.window)  # epoch, rows: at first all rows are marked as free
         self.start = [work for tensor in fixed for work in self._weight_work(tensor)]
         self.start.append(self._peak_dispatch(fixed))
 

@@ -16,7 +16,7 @@ KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
-    """Values by cell: `keys` uint32 (0: none), `owners` int (0: no tensor), `peaks` by owner."""
+    """Values by cell: `keys` uint32 (0: no cell, 1: free), `owners` int (0: no tensor), `peaks` by owner."""
 
     def __init__(self, engine: Engine, source: WeightSource, layout: MapLayout) -> None:
         self.layout = layout
@@ -46,7 +46,7 @@ class Plane:
                     x, y = place.cell_of(row, first)
                     part = slice(first, min(first + place.band_columns, place.columns))
                     run = slice(x, x + part.stop - first)
-                    self.keys[y, run] = np.where(present[row, part], keys(matrix[row, part]), 0)
+                    self.keys[y, run] = np.where(present[row, part], keys(matrix[row, part]), 1)
                     self.owners[y, run] = number + 1
             finite = np.abs(matrix[present & np.isfinite(matrix)])
             self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
@@ -64,9 +64,9 @@ class Plane:
         return image
 
     def _colour(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
-        present = shown > 0
+        present = shown > 1
         if not present.any():
-            return KEPT if owners.any() else GROUND
+            return KEPT if shown.any() else GROUND
         values, owner = decoded(shown[present]).astype(np.float64), owners[present]
         if not np.isfinite(values).all():
             return np.full(3, np.nan)
@@ -77,10 +77,12 @@ class Plane:
 def keys(values: np.ndarray) -> np.ndarray:
     """Keys that order float32 values by magnitude, the positive one of two opposites above, NaN above all."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-    return np.maximum((bits << np.uint32(1)) | (np.uint32(1) - (bits >> np.uint32(31))), np.uint32(1))
+    turned = (bits << np.uint32(1)) | (np.uint32(1) - (bits >> np.uint32(31)))
+    return np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
 
 
 def decoded(of: np.ndarray) -> np.ndarray:
     """The values that have these keys."""
+    of = of - np.uint32(1)
     bits = (of >> np.uint32(1)) | ((np.uint32(1) - (of & np.uint32(1))) << np.uint32(31))
     return bits.astype(np.uint32).view(np.float32)

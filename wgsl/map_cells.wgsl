@@ -39,7 +39,7 @@ fn weight_quad(row: u32, quad: u32) -> vec4f {
 
 // Key of the most extreme value of these rows and columns.
 fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
-    var most = 0u;
+    var most = NO_CELL;
     for (var row = first_row; row <= last_row; row++) {
         for (var quad = first_column / 4u; quad <= last_column / 4u; quad++) {
             let four = weight_quad(row - params.first_row, quad);
@@ -84,30 +84,28 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let first = find(place, low.x, low.y);
     var last = first;
     if (any(end - low > vec2u(1u))) { last = find(place, end.x - 1u, end.y - 1u); }
-    var most = 0u;
-    var inside = false;
+    var most = NO_CELL;
     let one_band = first.inside && last.inside
         && all(vec2u(last.column - first.column, last.row - first.row) == end - low - 1u);
     if (one_band && first.seen == last.seen) {
-        inside = first.row >= params.first_row && last.row < params.end_row;
-        if (inside && first.seen) {
-            most = extreme_of(first.row, last.row, first.column, last.column);
-        }
+        if (first.row < params.first_row || last.row >= params.end_row) { return; }
+        most = KEPT_FREE;
+        if (first.seen) { most = extreme_of(first.row, last.row, first.column, last.column); }
     } else {
         for (var y = low.y; y < end.y; y++) {
             for (var x = low.x; x < end.x; x++) {
                 let found = find(place, x, y);
                 if (!found.inside || found.row < params.first_row || found.row >= params.end_row) { continue; }
-                inside = true;
+                most = max(most, KEPT_FREE);
                 if (found.seen) {
                     most = max(most, extreme_of(found.row, found.row, found.column, found.column));
                 }
             }
         }
     }
-    if (!inside) { return; }
+    if (most == NO_CELL) { return; }
     var colour = KEPT;
-    if (most != 0u) {
+    if (most != KEPT_FREE) {
         let value = extreme_value(most);
         colour = strip_colour(value, peak_of(params.slot, frame.look), frame.look);
         if (frame.ink > 0.0) {

@@ -38,10 +38,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         line * (place.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
     );
     let cell = (tile * 8u + vec2u(thread % 8u, thread / 8u)) * BASE;
-    var key = 0u;
+    var key = NO_CELL;
     for (var y = 0u; y < BASE; y++) {
         for (var x = 0u; x < BASE; x += 4u) {
             let found = find(place, cell.x + x, cell.y + y);
+            if (!found.inside) { continue; }
+            key = max(key, KEPT_FREE);
             if (!found.seen) { continue; }
             let quad = found.column / 4u * 4u;
             let four = value_quad(entry.offset + found.row * entry.stride + quad);

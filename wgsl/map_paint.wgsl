@@ -26,22 +26,23 @@ fn inside_colour(owner: u32, low: vec2u, high: vec2u) -> vec4f {
             for (var x = low.x; x <= high.x; x++) { key = max(key, key_of(vec2u(x, y))); }
         }
     }
-    if (key == 0u) { return KEPT; }
+    if (key == NO_CELL) { return GROUND; }
+    if (key == KEPT_FREE) { return KEPT; }
     return strip_colour(extreme_value(key), peak_of(owner - 1u, frame.look), frame.look);
 }
 
 // The same where several tensors may be: the brightest of them.
 fn edge_colour(low: vec2u, high: vec2u) -> vec4f {
     var colour = GROUND;
-    var most = 0u;
+    var most = NO_CELL;
     var rank = -1.0;
     for (var y = low.y; y <= high.y; y++) {
         for (var x = low.x; x <= high.x; x++) {
             let owner = owner_of(vec2u(x, y));
             if (owner == 0u) { continue; }
-            if (most == 0u) { colour = KEPT; }
             let key = key_of(vec2u(x, y));
-            if (key == 0u) { continue; }
+            if (key == KEPT_FREE && most == NO_CELL) { colour = KEPT; }
+            if (key <= KEPT_FREE) { continue; }
             // What is not finite wins over everything, and among itself by its key.
             let peak = peak_of(owner - 1u, frame.look);
             let value = extreme_value(key);

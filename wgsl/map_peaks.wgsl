@@ -24,7 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var peak = 1e-12;
     for (var i = thread; i < box.width * box.height; i += 64u) {
         let at = CORNER + vec2u(box.x + i % box.width, box.y + i / box.width);
-        let value = extreme_value(textureLoad(pyramid, at, 0).x);
+        let key = textureLoad(pyramid, at, 0).x;
+        if (key <= KEPT_FREE) { continue; }
+        let value = extreme_value(key);
         if (is_finite(value)) { peak = max(peak, abs(value)); }
     }
     partial[thread] = peak;

@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     // A tile has rows of one piece only.
     if (!corner.inside || corner.row < params.first_row || corner.row >= params.end_row) { return; }
     let cell = (group.xy * 8u + vec2u(thread % 8u, thread / 8u)) * BASE;
-    var key = 0u;
+    var key = NO_CELL;
     for (var y = 0u; y < BASE; y++) {
         for (var x = 0u; x < BASE; x += 4u) {
             let found = find(place, cell.x + x, cell.y + y);
