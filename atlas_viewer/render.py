@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,10 @@ from compute.tokenizer import load_tokenizer
 from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
+from .map_picture import write_map
+from .map_places import parse_place
 from .output import atomic_write
+from .png import PngWriter
 from .protocols import WorkbenchLike
 from .scene import AtlasScene
 from .state import State
@@ -41,12 +43,14 @@ def render(
     adapter: str | None,
     weights: str,
     program: str = "auto",
+    view: str = "strip",
+    place: str | None = None,
 ) -> Generation:
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
     panels: the whole window, otherwise the atlas alone, in its proportions on a ground of the empty cells' colour.
-    zoom, center: as the window's camera, `center` in cells (None is the middle). `source` is closed. Raises
-    `AtlasError`s.
+    zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of which a
+    `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:
         bench = Workbench(
@@ -54,6 +58,11 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
+        if view == "map":
+            shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
+            target = None if place is None else parse_place(place, shapes)
+            write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
+            return generation
         bench.paint()
         camera = StripCamera()
         camera.look_at(zoom, *(center or camera.center))
@@ -95,12 +104,7 @@ def window_pixels(
 def png(image: np.ndarray) -> bytes:
     """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
     height, width, _ = image.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = image[:, :, :3].reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, red green blue
-    body = zlib.compress(rows.tobytes(), 6)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    file = io.BytesIO()
+    with PngWriter(file, width, height) as writer:
+        writer.write(image)
+    return file.getvalue()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import wgpu
 
 from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.map_layout import map_layout
+from compute.map_pass import MapPass
 from compute.options import GenerateOptions
+from compute.registry import Registry
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 
@@ -92,6 +96,15 @@ class Workbench:
     def paint(self) -> None:
         """Write the atlas from the pass that was submitted last. Does not wait."""
         self._strip.update()
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`."""
+        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, window))
+
+    @property
+    def registry(self) -> Registry:
+        """The tensors; others after `start` has made a new engine."""
+        return self._engine.registry
 
     @property
     def observer(self) -> ObserverLike | None:

@@ -64,15 +64,18 @@ class MapPass:
         self._work += self.pyramid.update()
         self._submit([])
 
-    def draw(self, view: MapView, width: int, height: int) -> wgpu.GPUTexture:
-        """Paint `view` at width x height pixels and return `texture`. Submitted, not waited for."""
+    def draw(self, view: MapView, width: int, height: int, *, top: int = 0) -> wgpu.GPUTexture:
+        """Paint width x height pixels of `view`, from its row of pixels `top` on, and return `texture`.
+
+        The work is submitted, not waited for.
+        """
         self._resize(width, height)
         assert self._paint is not None
         layout = self.layout
         level = level_of(view.scale, layout.base, LEVELS)
         block = 1 if level is None else layout.base << level
         across = axis(view.x, view.scale, width, layout.width, block)
-        down = axis(view.y, view.scale, height, layout.height, block)
+        down = axis(view.y, view.scale, height, layout.height, block, top)
         self._write_axes(across, down)
         self._write_frame(view, width, height, level)
         if level is None:

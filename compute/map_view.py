@@ -25,8 +25,8 @@ class MapView:
         return (x - self.x) / self.scale, (y - self.y) / self.scale
 
 
-def axis(start: float, scale: float, pixels: int, end: int, block: int) -> np.ndarray:
-    """What lies under each pixel of one axis, int64 [pixels, 4], with blocks of `block` cells.
+def axis(start: float, scale: float, pixels: int, end: int, block: int, first: int = 0) -> np.ndarray:
+    """What lies under each pixel from `first` on of one axis, int64 [pixels, 4], with blocks of `block` cells.
 
     Columns: the first block, the block after the last, which pixel of its cell this one is, and how many the cell has.
     A pixel of a block or more shows the blocks whose middle lies in it, so that each block is in exactly one pixel; a
@@ -35,13 +35,14 @@ def axis(start: float, scale: float, pixels: int, end: int, block: int) -> np.nd
     step = scale / block
     found = np.zeros((pixels, 4), np.int64)
     if step >= 1:
-        edges = np.ceil((start + np.arange(pixels + 1) * scale) / block - 0.5).astype(np.int64)
+        edges = np.ceil((start + (first + np.arange(pixels + 1)) * scale) / block - 0.5).astype(np.int64)
         found[:, 0], found[:, 1], found[:, 3] = edges[:-1], edges[1:], 1
     else:
-        cells = np.floor((start + (np.arange(pixels) + 0.5) * scale) / block).astype(np.int64)
-        first, after = (np.ceil((edge * block - start) / scale - 0.5).astype(np.int64) for edge in (cells, cells + 1))
+        places = first + np.arange(pixels)
+        cells = np.floor((start + (places + 0.5) * scale) / block).astype(np.int64)
+        left, right = (np.ceil((edge * block - start) / scale - 0.5).astype(np.int64) for edge in (cells, cells + 1))
         found[:, 0], found[:, 1] = cells, cells + 1
-        found[:, 2], found[:, 3] = np.arange(pixels) - first, after - first
+        found[:, 2], found[:, 3] = places - left, right - left
     found[:, :2] = np.clip(found[:, :2], 0, -(-end // block))
     return found
 

@@ -67,7 +67,7 @@ fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
 
 // Black on bright colours, white on dark ones.
 fn ink_on(colour: vec4f) -> vec4f {
-    let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.45;
+    let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
     return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
 }
 
