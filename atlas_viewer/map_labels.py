@@ -47,7 +47,11 @@ def labels_for(
 ) -> list[Label]:
     """Labels of `view` at width x height pixels, those of large things first."""
     found = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
-    return [label for label in found if label.x < width and label.y < height and label.x + label.width > 0][:_MOST]
+    return [
+        label
+        for label in found
+        if label.x < width and label.y < height and label.x + label.width > 0 and label.y + label.size > 0
+    ][:_MOST]
 
 
 def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
@@ -72,6 +76,8 @@ def _tensors(
         if left > width or top > height or left + wide < -200 or top + high < -2 * TENSOR:
             continue
         yield from _name(name, layout, view, left, top, wide, high)
+        if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
+            yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True)
         tensor = registry[name]
         for band in range(place.bands):
             yield from _Band(registry, layout, tensor, place, band, view, width, height, words).labels()

@@ -18,7 +18,7 @@ from .png import PngWriter
 from .text import quoted
 from .workbench import Workbench
 
-_STRIP = 512  # rows of pixels painted at a time
+_STRIP = 1 << 21  # pixels painted at a time
 _INK = np.array((226, 231, 238), np.float32)
 _PLATE = 0.15  # what a plate leaves of the picture under it
 
@@ -54,8 +54,9 @@ def write_map(
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(bench, generation))
     with atomic_path(out) as temporary, temporary.open("wb") as file, PngWriter(file, wide, high) as writer:
-        for top in range(0, high, _STRIP):
-            rows = min(_STRIP, high - top)
+        most = max(1, _STRIP // wide)
+        for top in range(0, high, most):
+            rows = min(most, high - top)
             maps.draw(view, wide, rows, top=top)
             image = np.array(maps.read())
             write_labels(image, labels, top)

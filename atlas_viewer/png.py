@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+_CHUNK = 1 << 20  # bytes of compressed data that are written at a time
+
 
 class PngWriter:
     """Writes a picture of width x height pixels, top rows first, to an open file; alpha is left out."""
@@ -17,6 +19,7 @@ class PngWriter:
         """Writes the header."""
         self._file, self._width, self._left = file, width, height
         self._packer = zlib.compressobj(6)
+        self._packed = b""  # not yet written
         file.write(b"\x89PNG\r\n\x1a\n")
         # 8 bits a channel, red green blue.
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
@@ -29,15 +32,16 @@ class PngWriter:
         self._left -= count
         filtered = np.zeros((count, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
         filtered[:, 1:] = rows[:, :, :3].reshape(count, -1)
-        data = self._packer.compress(filtered.tobytes())
-        if data:
-            self._chunk(b"IDAT", data)
+        self._packed += self._packer.compress(filtered.tobytes())
+        if len(self._packed) >= _CHUNK:
+            self._chunk(b"IDAT", self._packed)
+            self._packed = b""
 
     def close(self) -> None:
         """The end of the file's content. ValueError when rows are missing."""
         if self._left:
             raise ValueError(f"{self._left} rows are missing")
-        self._chunk(b"IDAT", self._packer.flush())
+        self._chunk(b"IDAT", self._packed + self._packer.flush())
         self._chunk(b"IEND", b"")
 
     def __enter__(self) -> PngWriter:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .errors import UsageError
 from .map_blocks import BLOCKS, EMBEDDING, HEAD, Down, Part, Spread
 from .map_placement import Placement
 from .registry import Registry, Tensor
@@ -18,8 +19,15 @@ from .registry import Registry, Tensor
 ASPECT = 16 / 9
 _NEAR = 1.2  # factor within which other proportions are as good
 TILE_BLOCKS = 8  # a tile is so many blocks of the pyramid's finest level wide and high
-_MARGIN = 1 / 70  # of the plane's side: free space around the parts of the model, where their titles are
-_BASES = ((48e6, 2), (400e6, 4), (math.inf, 8))  # for maps up to so many cells: width of the finest blocks
+_MARGIN = 1 / 48  # of the plane's side: free space around the parts of the model, where their titles are
+_BASES = (
+    (48e6, 2),
+    (400e6, 4),
+    (math.inf, 8),
+    (math.inf, 16),
+)  # for maps up to so many cells: width of the finest blocks
+
+_TEXTURE = 16384  # texels, the widest of all adapters
 
 
 @dataclass(frozen=True)
@@ -65,18 +73,22 @@ class MapLayout:
 def map_layout(registry: Registry, window: int, *, base: int | None = None) -> MapLayout:
     """Lay the whole registry out with `window` rows for activations.
 
-    base: cells that the finest blocks are wide, a power of two; None chooses by the number of cells.
+    base: cells that the finest blocks are wide, a power of two; None chooses by the number of cells. Raises
+    `UsageError` when the pyramid of blocks would be larger than a texture can be.
     """
     cells = sum(math.prod(_shape(tensor, window)) for tensor in registry)
-    if base is None:
-        base = next(wide for most, wide in _BASES if cells <= most)
-    drawer = _Drawer(registry, window, base * TILE_BLOCKS, math.sqrt(cells * ASPECT))
-    layers = registry.config.layers
-    best = min(
-        ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
-        key=lambda option: drawer.badness(*option),
-    )
-    return drawer.layout(*best)
+    bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
+    for wide in bases:
+        drawer = _Drawer(registry, window, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
+        layers = registry.config.layers
+        best = min(
+            ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
+            key=lambda option: drawer.badness(*option),
+        )
+        layout = drawer.layout(*best)
+        if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
+            return layout
+    raise UsageError(f"a map of {cells:.3g} values with {window} rows is too large: use a shorter --context")
 
 
 def _shape(tensor: Tensor, window: int) -> tuple[int, int]:

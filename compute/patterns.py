@@ -23,14 +23,14 @@ class PatternStore:
     When not all fit, a layer that is asked for takes the place of the one that was used longest ago.
     """
 
-    def __init__(self, engine: Engine, window: int, budget: int = _BUDGET) -> None:
-        """Nothing is recomputed yet; `budget` in bytes."""
+    def __init__(self, engine: Engine, window: int, budget: int | None = None) -> None:
+        """Nothing is recomputed yet; `budget`, in bytes, is 1 GiB when it is not given."""
         config = engine.config
         self._engine, self._window = engine, window
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
         self.stride = row_of_keys(engine)
         size = 4 * config.heads * window * self.stride
-        count = max(1, min(len(self.tensors), budget // size))
+        count = max(1, min(len(self.tensors), (_BUDGET if budget is None else budget) // size))
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
         self._buffers = [
             engine.device.create_buffer(label=f"attention patterns {slot}", size=size, usage=usage)

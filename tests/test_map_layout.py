@@ -118,7 +118,7 @@ def test_proportions_are_those_of_a_screen(name: str, window: int) -> None:
     layout = map_layout(registry(config, window), window)
     assert ASPECT / 1.3 < layout.width / layout.height < ASPECT * 1.3
     cells = sum(place.rows * place.columns for place in layout.placements.values())
-    assert cells > 0.4 * layout.width * layout.height
+    assert cells > 0.35 * layout.width * layout.height
     # The pyramid fits one texture.
     assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
 
