@@ -21,6 +21,7 @@ from .program import resource
 from .registry import Tensor
 
 LEVELS = 4
+_THREADS = 64  # of a workgroup, one for each tile
 
 
 def place_words(place: Placement, seen_rows: int, seen_columns: int) -> list[int]:
@@ -113,12 +114,12 @@ class MapPyramid:
         for piece in storage.pieces:
             # A vector's piece tells its values as rows.
             rows = 1 if tensor.vector else piece.rows
-            words = [*place_words(place, *seen(tensor, place, 0)), piece.first_row, piece.first_row + rows, 0, 0]
+            words = [*place_words(place, *seen(tensor, place, 0)), piece.first_row, piece.first_row + rows, wide, high]
             params = self._engine.device.create_buffer_with_data(
                 data=np.asarray(words, np.uint32), usage=wgpu.BufferUsage.UNIFORM
             )
             bound: dict[str, Resource] = {"params": params, "weight": resource(piece), "pyramid": self.texture}
-            work.append(kernel.dispatch((wide, high, 1), bound, label=tensor.name))
+            work.append(kernel.dispatch((-(-wide * high // _THREADS), 1, 1), bound, label=tensor.name))
         return work
 
     def _entries_buffer(self, count: int) -> wgpu.GPUBuffer:
@@ -186,8 +187,8 @@ class MapPyramid:
             queue.write_buffer(source.entries, 0, np.asarray(entries, np.uint32))
             work.append(_sized(source.dispatch, entries))
         for tensor in self._patterns.tensors:
-            # Rows of the same tile are needed again, in case the buffer has been used for another layer.
-            start = first // self.layout.grid * self.layout.grid
+            # Older rows of the same tile are needed, too: again, if the buffer has been used for another layer.
+            start = first if self._patterns.holds(tensor) else first // self.layout.grid * self.layout.grid
             buffer, made = self._patterns.rows(tensor, start, rows)
             entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
             queue.write_buffer(self._pattern_entries[tensor.name], 0, np.asarray(entry, np.uint32))
@@ -205,4 +206,4 @@ class MapPyramid:
 def _sized(dispatch: Dispatch, entries: list[list[int]]) -> Dispatch:
     """`dispatch` over as many tiles as the largest of `entries` has."""
     tiles = max(wide * down * lines for *_, wide, _first, down, lines, _, _ in entries)
-    return dataclasses.replace(dispatch, groups=(max(tiles, 1), len(entries), 1))
+    return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), len(entries), 1))

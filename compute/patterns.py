@@ -44,6 +44,10 @@ class PatternStore:
         """Every row is another one now."""
         self._whole.clear()
 
+    def holds(self, tensor: Tensor) -> bool:
+        """True when a buffer has all rows of this pattern up to those that were asked for last."""
+        return tensor.name in self._whole
+
     def rows(self, tensor: Tensor, first: int, end: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer in which rows `first` to `end` of a pattern are once the dispatches have run."""
         held = {name: slot for slot, name in self._holds.items()}
