@@ -31,7 +31,10 @@ class Spot:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of the latest pass; `span` is None when the strip does not show it."""
+    """A tensor of the latest pass; `span` is None when the strip does not show it.
+
+    Flat indices count rows of `window` values, and as many rows a head, in attention patterns, which grow both ways.
+    """
 
     name: str
     family: str
@@ -39,6 +42,7 @@ class TensorInfo:
     sentence: str
     per_token: bool  # a row for each context token
     span: Span | None = None
+    window: int = 0  # of patterns, otherwise 0
 
     @property
     def count(self) -> int:
@@ -46,7 +50,10 @@ class TensorInfo:
         return math.prod(self.shape)
 
     def place(self, index: int) -> tuple[int, ...]:
-        """[row, column] of the value `index`, or [column] of a vector."""
+        """[row, column] of the value `index`, [column] of a vector, [head, query, key] of a pattern."""
+        if self.window:
+            row, key = divmod(index, self.window)
+            return (*divmod(row, self.window), key)
         return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
 
 
@@ -113,7 +120,9 @@ class Inspection:
     def exists(self, spot: Spot) -> bool:
         """True when the latest pass has this value."""
         info = self.tensors.get(spot.name)
-        return info is not None and 0 <= spot.index < info.count
+        if info is None or spot.index < 0:
+            return False
+        return all(place < size for place, size in zip(info.place(spot.index), info.shape, strict=True))
 
     def spot_at(self, cell: int) -> Spot | None:
         """The value that cell number `cell` of the atlas stands for; None where it is empty."""
@@ -141,9 +150,10 @@ class Inspection:
         if cell is not None:
             to = cell + columns + rows * WIDTH
             return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
-        if not self.exists(spot):
+        info = self.tensors.get(spot.name)
+        if info is None or not self.exists(spot):
             return spot
-        other = Spot(spot.name, spot.index + columns + rows * self.tensors[spot.name].shape[-1])
+        other = Spot(spot.name, spot.index + columns + rows * (info.window or info.shape[-1]))
         return other if self.exists(other) else spot
 
     def step(self, columns: int, rows: int) -> bool:
