@@ -73,24 +73,25 @@ def _tensors(
     for name, place in layout.placements.items():
         left, top = view.pixel_at(place.x, place.y)
         wide, high = place.width / view.scale, place.height / view.scale
+        band = place.band_columns / view.scale
         if left > width or top > height or left + wide < -200 or top + high < -2 * TENSOR:
             continue
-        yield from _name(name, layout, view, left, top, wide, high)
+        yield from _name(name, layout, view, left, top, wide, high, band)
         if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
             yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True)
         tensor = registry[name]
-        for band in range(place.bands):
-            yield from _Band(registry, layout, tensor, place, band, view, width, height, words).labels()
+        for number in range(place.bands):
+            yield from _Band(registry, layout, tensor, place, number, view, width, height, words).labels()
 
 
 def _name(
-    name: str, layout: MapLayout, view: MapView, left: float, top: float, wide: float, high: float
+    name: str, layout: MapLayout, view: MapView, left: float, top: float, wide: float, high: float, band: float
 ) -> Iterator[Label]:
     short = name.split(".", 2)[2] if name.startswith("h.") else name
     above = _named(layout, view)
     if above and left + wide > 0:
         yield Label(name, max(left, 0.0), top - TENSOR - 2, TENSOR)
-    elif wide * high >= 8 * TENSOR * len(short) * TENSOR / 2 and wide >= len(short) * TENSOR / 2 + 8:
+    elif band >= len(short) * TENSOR / 2 + 8 and band * high >= 4 * TENSOR * len(short) * TENSOR / 2:
         yield Label(short, left + 3, top + 3, TENSOR, plate=True)
 
 
@@ -160,7 +161,7 @@ class _Band:
             yield Label(text, x, y, SMALL) if x >= 0 else Label(text, 2.0, y, SMALL, plate=True)
 
     def _along_columns(self) -> Iterator[Label]:
-        fits = int(self._cell / (SMALL / 2))
+        fits = int((self._cell - 6) / (SMALL / 2))
         y = self._top - SMALL - 2 - (TENSOR + 2)
         stuck = y < 0
         for column in self._columns:
