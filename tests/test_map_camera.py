@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from make_models import TINY
-from test_map_layout import STORIES, registry
+from map_registry import STORIES, registry
 
 from atlas_viewer.map_camera import CELL_MOST, MapCamera, Stand, Visits
 from compute.map_layout import map_layout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_map_layout import STORIES, registry
+from map_registry import STORIES, registry
 
 from atlas_viewer.map_labels import Label, Words, labels_for
 from compute.map_layout import map_layout

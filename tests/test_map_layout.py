@@ -8,39 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from make_models import ODD_SHAPES, TINY
+from map_registry import STORIES, registry
 
 from compute.activations import layer_columns
-from compute.checkpoint import open_model
 from compute.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.map_layout import ASPECT, MapLayout, map_layout
 from compute.map_placement import Placement
-from compute.registry import Piece, Registry, Storage
-from compute.registry_build import build_registry
 
-STORIES = open_model("stories").config
 REAL = {"stories": STORIES, "gpt2": GPT2_SIZES["gpt2"], "gpt2-xl": GPT2_SIZES["gpt2-xl"]}
-
-
-class Sinks:
-    """Activations that lie nowhere."""
-
-    def __init__(self, window: int) -> None:
-        self.window = window
-
-    def piece(self, name: str, columns: int) -> Piece:
-        return Piece(None, 0, 4 * columns * self.window, 0, self.window)  # type: ignore[arg-type]
-
-
-def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
-    """A registry whose tensors lie nowhere; matrices are cut into pieces of `piece_rows`."""
-    storages = {}
-    for name, shape in parameter_shapes(config).items():
-        starts = range(0, shape[0], piece_rows if len(shape) == 2 else shape[0])
-        pieces = [Piece(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
-        storages[name] = Storage("buffer", "f32", 0, tuple(pieces))
-    logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
-    sinks = Sinks(window) if traced else None
-    return build_registry(config, storages, sinks, logits)  # type: ignore[arg-type]
 
 
 def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:

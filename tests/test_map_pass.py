@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gpu import rounded_model
 from make_models import tiny_model
-from map_model import Plane
+from map_model import GROUND, Plane, decoded
+from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
 
 from atlas_viewer.glyphs import digit_pictures
 from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig, parameter_shapes
+from compute.config import parameter_shapes
 from compute.engine import Engine
 from compute.map_digits import GLYPHS, digit_style, glyph_size, glyph_top, number_text
 from compute.map_layout import map_layout
 from compute.map_pass import MapPass
 from compute.map_view import MapView, axis, level_of
-from compute.native import ComputeEncoder
 from compute.palettes import StripLook
 
-CONFIG = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
-WIDTH, HEIGHT = 56, 40
 WINDOW = 9
-
-
-def run(engine: Engine, tokens: list[int], valid_rows: int = 0) -> None:
-    """One pass over the context `tokens`."""
-    engine.write_history(tokens)
-    plan = engine.plan(len(tokens), engine.context, 0, valid_rows)
-    for segment in plan.segments:
-        if segment.state is not None:
-            engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    engine.completed(plan)
 
 
 def spoilt() -> ArrayModel:
     model = tiny_model(CONFIG)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(CONFIG)}
     arrays["h.1.mlp.c_fc.weight"][100, 33] = np.nan
-    arrays["h.0.attn.c_proj.bias"][7] = -np.inf
+    arrays["h.0.attn.c_proj.bias"][7] = np.nan
     arrays["wte"][3, 5] = -0.0
     return ArrayModel("spoilt", CONFIG, arrays)
 
@@ -53,43 +39,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     run(engine, list(range(7)))
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, WINDOW, base=base))
     passes.update()
-    return engine, passes, Plane(engine, _rounded(source, dtype), passes.layout)
-
-
-def _rounded(source: ArrayModel, dtype: str) -> ArrayModel:
-    from gpu import rounded_model
-
-    return rounded_model(source, dtype)
-
-
-def views(passes: MapPass, count: int) -> list[MapView]:
-    """The whole map, and random parts of it at random zooms down to the cells."""
-    layout = passes.layout
-    whole = max(layout.width / WIDTH, layout.height / HEIGHT)
-    rng = np.random.default_rng(3)
-    found = [MapView(layout.width / 2 - WIDTH * whole / 2, layout.height / 2 - HEIGHT * whole / 2, whole)]
-    places = list(layout.placements.values())
-    for scale in np.exp(rng.uniform(np.log(1 / 4), np.log(whole), count)):
-        place = places[rng.integers(len(places))]
-        x, y = place.x + rng.uniform(0, place.width), place.y + rng.uniform(0, place.height)
-        found.append(MapView(x - rng.uniform() * WIDTH * scale, y - rng.uniform() * HEIGHT * scale, float(scale)))
-    return found
-
-
-def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
-    """Colours are within rounding, and red where the model has something that is not finite."""
-    bad = np.isnan(wanted[..., 0])
-    assert (found[bad, 0] > 200).all()
-    assert (found[bad, 1] < 90).all()
-    difference = np.abs(found[~bad, :3] - wanted[~bad])
-    assert difference.max() <= 2, np.argwhere(np.abs(np.nan_to_num(found[..., :3] - wanted)).max(-1) > 2)[:5]
-
-
-def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, np.ndarray]:
-    passes.draw(view, WIDTH, HEIGHT)
-    level = level_of(view.scale, passes.layout.base, 4)
-    block = 1 if level is None else passes.layout.base << level
-    return passes.read().astype(float), plane.picture(view, WIDTH, HEIGHT, block)
+    return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
 
 
 def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPass, Plane]) -> None:
@@ -97,10 +47,7 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
     levels = set()
     for view in views(passes, 40):
         levels.add(level_of(view.scale, passes.layout.base, 4))
-        found, wanted = pictures(passes, plane, view)
-        bordered = 1 / view.scale >= 5
-        if not bordered:
-            assert_same(found, wanted)
+        assert_same(*pictures(passes, plane, view))
     assert {None, 0, 1} <= levels
 
 
@@ -115,8 +62,7 @@ def test_new_rows_arrive_in_place() -> None:
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in seen:
-            found, wanted = pictures(passes, plane, view)
-            assert_same(found, wanted)
+            assert_same(*pictures(passes, plane, view))
 
 
 def test_a_nan_is_red_from_the_farthest() -> None:
@@ -146,9 +92,7 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
         passes.set_look(look)
         plane.peaks[:] = high
         for view in views(passes, 6):
-            found, wanted = pictures(passes, plane, view)
-            if look.high is None or view.scale < passes.layout.base:
-                assert_same(found, wanted)
+            assert_same(*pictures(passes, plane, view))
 
 
 def matched(image: np.ndarray, style_width: int) -> str:
@@ -180,8 +124,6 @@ def matched(image: np.ndarray, style_width: int) -> str:
 @pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
 def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
     _, passes, plane = made
-    from map_model import decoded
-
     place = passes.layout.placements[name]
     view = MapView(place.x - 0.25, place.y - 0.25, 1 / cell)
     columns, rows = 6, 5
@@ -205,3 +147,19 @@ def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], 
             assert matched(inner, style.glyph_width) == number_text(value, style.figures), (name, x, y)
             compared += 1
     assert compared >= 3
+
+
+def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
+    _, passes, _ = made
+    place = passes.layout.placements["h.0.mlp.c_fc.weight"]
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 20), 100, 100)
+    image = passes.read()[..., :3].astype(int)
+    assert (image[:20, :20] == GROUND).all()  # a gap
+    cells = image[20:, 20:].reshape(4, 20, 4, 20, 3)
+    assert (cells[:, 0] == GROUND).all()
+    assert (cells[:, :, :, 0] == GROUND).all()
+    inner = cells[:, 1:, :, 1:]
+    assert (inner == inner[:, :1, :, :1]).all()
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 4), 100, 100)
+    fine = passes.read()[4:100:4, 4:100:4, :3]
+    np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])

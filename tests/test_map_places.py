@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_map_layout import STORIES, registry
+from map_registry import STORIES, registry
 
 from atlas_viewer.map_places import Target, box_of, made_by, parse_place, row_and_column, row_boxes
 from compute.errors import UsageError
