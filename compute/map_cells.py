@@ -40,10 +40,13 @@ class CellPainters:
     ) -> None:
         """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters."""
         self._engine, self._layout, self._patterns, self._shared = engine, layout, patterns, shared
-        self._number = {tensor.name: number for number, tensor in enumerate(engine.registry)}
+        self._tensors = list(engine.registry)
+        places = [layout.placements[tensor.name] for tensor in self._tensors]
+        # [tensors, (left, top, right, bottom)] in cells
+        self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in places])
         self._slots: dict[str, int] = {}  # the first of a tensor's
         slots = 0
-        for tensor in engine.registry:
+        for tensor in self._tensors:
             self._slots[tensor.name] = slots
             slots += max(1, len(tensor.storage.pieces))
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
@@ -52,11 +55,13 @@ class CellPainters:
 
     def work(self, across: np.ndarray, down: np.ndarray) -> list[Dispatch]:
         """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view."""
-        registry = self._engine.registry
-        rows = min(registry.rows, self._layout.window)
+        rows = min(self._engine.registry.rows, self._layout.window)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
-        for tensor in registry:
+        lefts, tops, rights, bottoms = self._boxes.T
+        in_sight = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
+        for number in np.flatnonzero(in_sight).tolist():
+            tensor = self._tensors[number]
             place = self._layout.placements[tensor.name]
             left, right = pixels_of(across, place.x, place.x + place.width)
             top, bottom = pixels_of(down, place.y, place.y + place.height)
@@ -64,7 +69,7 @@ class CellPainters:
                 continue
             for painter in self._painters_of(tensor, work):
                 words = place_words(place, *seen(tensor, place, rows))
-                words += [painter.first_row, painter.end_row, self._number[tensor.name], 0]
+                words += [painter.first_row, painter.end_row, number, 0]
                 params[painter.slot] = [*words, left, top, right, bottom]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
                 work.append(dataclasses.replace(painter.dispatch, groups=groups))

@@ -70,8 +70,12 @@ class MapPyramid:
         fixed = [tensor for tensor in registry if tensor.family == "weight"]
         live = [tensor for tensor in registry if tensor.family != "weight"]
         self._peaks = self._peak_dispatch(live)
+        self._peak_all = engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
+            (1, 1, 1), {"peaks": self.peaks}
+        )
         self._live = self._make_sources([tensor for tensor in live if tensor.kept])
         self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
+        self._pattern_work: dict[tuple[str, int], Dispatch] = {}  # by tensor and buffer
         self._seen = (-1, layout.window)  # epoch, rows: at first all rows are marked as free
         self.start = [work for tensor in fixed for work in self._weight_work(tensor)]
         self.start.append(self._peak_dispatch(fixed))
@@ -192,15 +196,11 @@ class MapPyramid:
             buffer, made = self._patterns.rows(tensor, start, rows)
             entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
             queue.write_buffer(self._pattern_entries[tensor.name], 0, np.asarray(entry, np.uint32))
-            reduce = self._live_dispatch(buffer, self._pattern_entries[tensor.name], wide=True)
-            work += [*made, _sized(reduce, [entry])]
-        work.append(self._peaks)
-        work.append(
-            self._engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
-                (1, 1, 1), {"peaks": self.peaks}
-            )
-        )
-        return work
+            key = (tensor.name, id(buffer))
+            if key not in self._pattern_work:
+                self._pattern_work[key] = self._live_dispatch(buffer, self._pattern_entries[tensor.name], wide=True)
+            work += [*made, _sized(self._pattern_work[key], [entry])]
+        return [*work, self._peaks, self._peak_all]
 
 
 def _sized(dispatch: Dispatch, entries: list[list[int]]) -> Dispatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -39,6 +40,7 @@ class PatternStore:
         self.nbytes = size * len(self._buffers)
         self._holds: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
         self._whole: set[str] = set()  # those of which a buffer has all rows
+        self._made: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
 
     def forget(self) -> None:
         """Every row is another one now."""
@@ -68,28 +70,36 @@ class PatternStore:
 
     def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
         """What writes rows `first` to `end` of a pattern to `target`."""
-        return pattern_rows(self._engine, tensor, first, end - first, target, kept=self._window, base=0)
+        key = (tensor.name, id(target))
+        if key not in self._made:
+            usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+            params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
+            self._made[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._window)
+        params, dispatch = self._made[key]
+        self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
+        return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
 
 
-def pattern_rows(
-    engine: Engine, tensor: Tensor, first: int, count: int, target: wgpu.GPUBuffer, *, kept: int, base: int
+def pattern_params(first: int, base: int) -> np.ndarray:
+    """The parameters of `pattern_row`: first row to make, and the pattern's row that is row 0 of the target."""
+    return np.asarray([first, base, 0, 0], np.uint32)
+
+
+def pattern_row(
+    engine: Engine, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
 ) -> Dispatch:
-    """What writes `count` rows of a pattern, from `first` on, to `target`: float32 [heads, kept, row of keys].
+    """What writes one row of a pattern, of all heads, to `target`: float32 [heads, kept, keys of a row].
 
-    A row of keys is as long as the engine's context, rounded up to a multiple of 4; base: the pattern's row that is row
-    0 of `target`.
+    A row has as many keys as the engine's context, rounded up to a multiple of 4; params: see `pattern_params`.
     """
-    config, window = engine.config, engine.context
+    config = engine.config
     kernel = engine.kernels.get(
-        "attention_pattern", channels=config.channels, head_size=config.head_size, window=window, rows=kept,
+        "attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context, rows=kept,
         stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
     )  # fmt: skip
-    params = engine.device.create_buffer_with_data(
-        data=np.asarray([first, base, 0, 0], np.uint32), usage=wgpu.BufferUsage.UNIFORM
-    )
     source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.pieces[0]
     bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
-    return kernel.dispatch((tensor.heads, count, 1), bound, label=tensor.name)
+    return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 
 
 def row_of_keys(engine: Engine) -> int:

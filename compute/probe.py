@@ -12,7 +12,7 @@ from .engine import Engine
 from .errors import UsageError
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
-from .patterns import pattern_rows, row_of_keys
+from .patterns import pattern_params, pattern_row, row_of_keys
 from .registry import Tensor
 
 MOST = 64  # probes watched at a time
@@ -138,7 +138,10 @@ class ProbePass:
         head, query = divmod(probe.row, self._engine.context)
         stride = row_of_keys(self._engine)
         row = self._engine.device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
-        made = pattern_rows(self._engine, tensor, query, 1, row, kept=1, base=query)
+        params = self._engine.device.create_buffer_with_data(
+            data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM
+        )
+        made = pattern_row(self._engine, tensor, params, row, kept=1)
         return [made, self._copy(row, head * stride + probe.column, place)]
 
     def _fetch_weight(self, tensor: Tensor, probe: Probe, place: int) -> Dispatch:

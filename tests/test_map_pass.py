@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from gpu import rounded_model
+from gpu import Gpu, rounded_model
 from make_models import tiny_model
 from map_model import GROUND, Plane, decoded
 from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
@@ -18,6 +20,7 @@ from compute.map_layout import map_layout
 from compute.map_pass import MapPass
 from compute.map_view import MapView, axis, level_of
 from compute.palettes import StripLook
+from compute.registry import Registry
 
 WINDOW = 9
 
@@ -163,3 +166,21 @@ def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
     passes.draw(MapView(place.x - 1, place.y - 1, 1 / 4), 100, 100)
     fine = passes.read()[4:100:4, 4:100:4, :3]
     np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])
+
+
+def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, layout="buffer", program="rows")
+    storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", pieces=(10, 20))
+    split = Registry(CONFIG)
+    for tensor in engine.registry:
+        split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
+    engine.registry = split
+    run(engine, [1, 2, 3])
+    passes = MapPass(engine, digit_pictures(), map_layout(split, 12, base=2))
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    place = passes.layout.placements["wte"]
+    assert 10 % place.band_rows == 0
+    for scale in (0.2, 0.7, 1.7, 2.5, 5.0, 9.0):
+        assert_same(*pictures(passes, plane, MapView(place.x - 3.3, place.y - 3.1, scale)))

@@ -87,6 +87,12 @@ def test_a_place_is_in_the_middle(tmp_path: Path) -> None:
     assert 50 < digits.sum() < 2000
 
 
+@pytest.mark.parametrize("size", ["1x1", "3x200", "400x2"])
+def test_pictures_of_odd_sizes(tmp_path: Path, size: str) -> None:
+    width, height = map(int, size.split("x"))
+    assert render(tmp_path / "odd.png", "--size", size).shape == (height, width, 3)
+
+
 def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
     image = render(tmp_path / "point.png", "--size", "320x180", "--zoom", "50", "--center", "0,0")
     assert (image[:80, :150] == (6, 9, 14)).all()  # beyond the corner of the plane
@@ -97,6 +103,8 @@ def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
     [
         (("--view", "map", "--panels"), "--panels"),
         (("--view", "strip", "--place", "wte"), "only the map has places"),
+        (("--view", "map", "--zoom", "nan"), "--zoom"),
+        (("--view", "map", "--center", "inf,0"), "--center"),
         (("--view", "map", "--place", "wte[1, 999]"), "there is no such value"),
         (("--view", "map", "--place", "nothing"), "no tensor has this name"),
     ],

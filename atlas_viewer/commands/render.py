@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from compute.checkpoint import open_model
 from compute.errors import UsageError
@@ -18,6 +19,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--panels: the window shows the strip; use it with --view strip, or leave it out")
     if arguments.view == "strip" and arguments.place is not None:
         raise UsageError("--place: only the map has places; use it with --view map")
+    if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
+        raise UsageError("--zoom, --center: must be numbers that are not infinite; give such as --zoom 8")
     check_target(arguments.out)
     prompt = read_prompt(arguments.prompt)
     source = open_model(model_spec(arguments))
