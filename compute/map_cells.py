@@ -36,10 +36,16 @@ class CellPainters:
     """What paints each tensor on one picture, made when it first comes into sight."""
 
     def __init__(
-        self, engine: Engine, layout: MapLayout, patterns: PatternStore, shared: Mapping[str, Resource]
+        self,
+        engine: Engine,
+        layout: MapLayout,
+        patterns: PatternStore,
+        shared: Mapping[str, Resource],
+        writing: Mapping[str, Resource],
     ) -> None:
-        """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters."""
-        self._engine, self._layout, self._patterns, self._shared = engine, layout, patterns, shared
+        """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters; writing: what digits add."""
+        self._engine, self._layout, self._patterns = engine, layout, patterns
+        self._shared, self._writing = shared, writing
         self._tensors = list(engine.registry)
         places = [layout.placements[tensor.name] for tensor in self._tensors]
         # [tensors, (left, top, right, bottom)] in cells
@@ -51,10 +57,14 @@ class CellPainters:
             slots += max(1, len(tensor.storage.pieces))
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._params = engine.device.create_buffer(label="map places", size=_SLOT * slots, usage=usage)
-        self._painters: dict[tuple[str, int, int], _Painter] = {}  # by tensor, number of the piece, and its resource
+        # By tensor, number of the piece, its resource, and whether digits are written.
+        self._painters: dict[tuple[str, int, int, bool], _Painter] = {}
 
-    def work(self, across: np.ndarray, down: np.ndarray) -> list[Dispatch]:
-        """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view."""
+    def work(self, across: np.ndarray, down: np.ndarray, *, digits: bool) -> list[Dispatch]:
+        """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view.
+
+        Kernels without digits are apart: on software adapters one as large as that with digits costs 2 ms to begin.
+        """
         rows = min(self._engine.registry.rows, self._layout.window)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
@@ -67,7 +77,7 @@ class CellPainters:
             top, bottom = pixels_of(down, place.y, place.y + place.height)
             if left >= right or top >= bottom:
                 continue
-            for painter in self._painters_of(tensor, work):
+            for painter in self._painters_of(tensor, work, digits):
                 words = place_words(place, *seen(tensor, place, rows))
                 words += [painter.first_row, painter.end_row, number, 0]
                 params[painter.slot] = [*words, left, top, right, bottom]
@@ -81,7 +91,7 @@ class CellPainters:
             self._engine.device.queue.write_buffer(self._params, low * _SLOT, table)
         return work
 
-    def _painters_of(self, tensor: Tensor, work: list[Dispatch]) -> list[_Painter]:
+    def _painters_of(self, tensor: Tensor, work: list[Dispatch], digits: bool) -> list[_Painter]:
         """One for each piece; what has to run before is added to `work`."""
         storage, columns = tensor.storage, tensor.columns
         if tensor.heads:
@@ -92,20 +102,24 @@ class CellPainters:
             columns = self._patterns.stride
         found = []
         for number, piece in enumerate(storage.pieces):
-            key = (tensor.name, number, id(piece.resource))
+            key = (tensor.name, number, id(piece.resource), digits)
             if key not in self._painters:
                 # A vector's piece tells its values as rows.
                 rows = 1 if tensor.vector else piece.rows
-                self._painters[key] = self._made(tensor.name, number, storage, columns, piece, rows)
+                self._painters[key] = self._made(tensor.name, number, storage, columns, piece, rows, digits)
             found.append(self._painters[key])
         return found
 
-    def _made(self, name: str, number: int, storage: Storage, columns: int, piece: Piece, rows: int) -> _Painter:
+    def _made(
+        self, name: str, number: int, storage: Storage, columns: int, piece: Piece, rows: int, digits: bool
+    ) -> _Painter:
         kernel = self._engine.kernels.get(
             "map_cells", columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
-            tensors=len(self._slots),
+            tensors=len(self._slots), digits=digits,
         )  # fmt: skip
         slot = self._slots[name] + number
         bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
+        if digits:
+            bound |= self._writing
         dispatch = kernel.dispatch((1, 1, 1), bound, label=name)
         return _Painter(piece.first_row, piece.first_row + rows, slot, dispatch)

@@ -81,7 +81,7 @@ class MapPass:
         if level is None:
             self._clear()
             assert self._cells is not None
-            self._submit(self._cells.work(across, down))
+            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None))
         else:
             self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))])
         assert self.texture is not None
@@ -130,7 +130,7 @@ class MapPass:
         bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
         self._paint = self.engine.kernels.get("map_paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
         written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
-        self._cells = CellPainters(self.engine, self.layout, self.patterns, {**shared, **written})
+        self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written)
 
     def _write_axes(self, across: np.ndarray, down: np.ndarray) -> None:
         assert self._axes is not None

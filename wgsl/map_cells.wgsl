@@ -1,5 +1,5 @@
 // Paints the part of the map where one tensor lies, from its values: for views with few cells to a pixel, or cells so
-// large that they have borders and are labelled with their values. One thread a pixel; gaps are left as they are.
+// large that they have borders and, if `digits`, their values in them. One thread a pixel; gaps are left as they are.
 {% import "common/weight.wgsl" as w %}
 {% include "common/numbers.wgsl" %}
 {% include "common/map_key.wgsl" %}
@@ -32,25 +32,11 @@ fn weight_quad(row: u32, quad: u32) -> vec4f {
 {% else %}
 {{ w.declare(storage, dtype, columns, tile, 4) }}
 {% endif %}
-@group(0) @binding(5) var glyphs: texture_2d<f32>;
-@group(0) @binding(6) var<uniform> powers: array<vec4u, 96>;
-@group(0) @binding(7) var picture: texture_storage_2d<rgba8unorm, write>;
+@group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+{% if digits %}
+@group(0) @binding(6) var glyphs: texture_2d<f32>;
+@group(0) @binding(7) var<uniform> powers: array<vec4u, 96>;
 {% include "common/map_digits.wgsl" %}
-
-// Key of the most extreme value of these rows and columns.
-fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
-    var most = NO_CELL;
-    for (var row = first_row; row <= last_row; row++) {
-        for (var quad = first_column / 4u; quad <= last_column / 4u; quad++) {
-            let four = weight_quad(row - params.first_row, quad);
-            for (var k = 0u; k < 4u; k++) {
-                let column = quad * 4u + k;
-                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(four[k])); }
-            }
-        }
-    }
-    return most;
-}
 
 // How much of pixel (x, y) of a cell of `size` pixels the value's text covers, 0 to 1.
 fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
@@ -69,6 +55,22 @@ fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
 fn ink_on(colour: vec4f) -> vec4f {
     let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
     return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
+}
+{% endif %}
+
+// Key of the most extreme value of these rows and columns.
+fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
+    var most = NO_CELL;
+    for (var row = first_row; row <= last_row; row++) {
+        for (var quad = first_column / 4u; quad <= last_column / 4u; quad++) {
+            let four = weight_quad(row - params.first_row, quad);
+            for (var k = 0u; k < 4u; k++) {
+                let column = quad * 4u + k;
+                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(four[k])); }
+            }
+        }
+    }
+    return most;
 }
 
 @compute @workgroup_size(8, 8)
@@ -108,10 +110,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (most != KEPT_FREE) {
         let value = extreme_value(most);
         colour = strip_colour(value, peak_of(params.slot, frame.look), frame.look);
-        if (frame.ink > 0.0) {
-            let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
-            colour = mix(colour, ink_on(colour), cover);
-        }
+{% if digits %}
+        let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+        colour = mix(colour, ink_on(colour), cover);
+{% endif %}
     }
     if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { colour = mix(colour, GROUND, frame.border); }
     textureStore(picture, pixel, colour);
