@@ -21,6 +21,7 @@ from .patterns import PatternStore
 from .strip import look_bytes
 
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
+_FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
 
 
@@ -41,7 +42,8 @@ class MapPass:
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
         self._work = list(self.pyramid.start)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-        self._frame = device.create_buffer(label="map frame", size=128, usage=uniform)
+        size = len(look_bytes(StripLook())) + _FRAME_BYTES
+        self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
         self._look = StripLook()
