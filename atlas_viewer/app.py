@@ -16,7 +16,7 @@ from compute.errors import AtlasError
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
-from . import panels, theme
+from . import fonts, panels, theme
 from .camera import View
 from .canvas import clear, imgui_on, open_window, share_clipboard
 from .controller import Controller
@@ -66,7 +66,8 @@ class Viewer:
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
-        theme.load_fonts()
+        fonts.load()
+        imgui.load_ini_settings_from_memory(state.interface.layout)
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
@@ -109,6 +110,7 @@ class Viewer:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
+            theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
             imgui.new_frame()
             panels.draw_all(self.state)
             imgui.render()
@@ -139,6 +141,7 @@ class Viewer:
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
+        theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
