@@ -17,6 +17,7 @@ from compute.errors import AtlasError, UsageError
 
 from . import __version__
 from .arguments import add_global, add_sampling, point, size
+from .interface import THEME_NAMES
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     render.add_argument("--view", choices=("strip",), default="strip")
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
+    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
     render.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="1 to 64 (default 1: everything)")
     render.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")
 

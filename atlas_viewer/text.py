@@ -10,7 +10,7 @@ _has_glyph: Callable[[str], bool] = str.isprintable
 _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # A backslash that begins the hex of a byte stays single: a token has either signs or letters, so no token's own text
 # looks like that.
-_SPECIAL = re.compile(r'\\(?!x[0-9a-f]{2})|[^ !#-~]')
+_SPECIAL = re.compile(r"\\(?!x[0-9a-f]{2})|[^ !#-~]")
 
 
 def use_glyphs(has_glyph: Callable[[str], bool]) -> None:

@@ -29,6 +29,8 @@ class Colours:
     text_dim: ImVec4
     back: ImVec4
     back_deep: ImVec4
+    field: ImVec4  # what text and numbers are typed into
+    field_hover: ImVec4
     raised: ImVec4
     raised_hover: ImVec4
     raised_active: ImVec4
@@ -51,6 +53,8 @@ THEMES = {
         text_dim=ImVec4(0.60, 0.64, 0.70, 1.0),
         back=ImVec4(0.075, 0.085, 0.105, 1.0),
         back_deep=ImVec4(0.05, 0.057, 0.07, 1.0),
+        field=ImVec4(0.05, 0.057, 0.07, 1.0),
+        field_hover=ImVec4(0.145, 0.160, 0.190, 1.0),
         raised=ImVec4(0.145, 0.160, 0.190, 1.0),
         raised_hover=ImVec4(0.195, 0.215, 0.255, 1.0),
         raised_active=ImVec4(0.235, 0.260, 0.310, 1.0),
@@ -71,6 +75,8 @@ THEMES = {
         text_dim=ImVec4(0.36, 0.40, 0.46, 1.0),
         back=ImVec4(0.955, 0.960, 0.970, 1.0),
         back_deep=ImVec4(0.895, 0.905, 0.920, 1.0),
+        field=ImVec4(1.0, 1.0, 1.0, 1.0),
+        field_hover=ImVec4(0.940, 0.955, 0.985, 1.0),
         raised=ImVec4(0.835, 0.850, 0.875, 1.0),
         raised_hover=ImVec4(0.780, 0.800, 0.835, 1.0),
         raised_active=ImVec4(0.725, 0.750, 0.795, 1.0),
@@ -129,9 +135,9 @@ def _colours(style: imgui.Style) -> None:
         col.menu_bar_bg: now.back_deep,
         col.border: now.line,
         col.separator: now.line,
-        col.frame_bg: now.back_deep,
-        col.frame_bg_hovered: now.raised,
-        col.frame_bg_active: now.raised,
+        col.frame_bg: now.field,
+        col.frame_bg_hovered: now.field_hover,
+        col.frame_bg_active: now.field_hover,
         col.title_bg: now.back_deep,
         col.title_bg_active: now.back_deep,
         col.title_bg_collapsed: now.back_deep,

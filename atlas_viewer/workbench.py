@@ -92,9 +92,7 @@ class Workbench:
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
         if options.context > self._engine.context:
             self._open(options.context)
-        return Generation(
-            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text
-        )
+        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text)
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions

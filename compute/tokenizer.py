@@ -64,7 +64,7 @@ class Tokenizer:
         return self.token_bytes(id).decode(errors="replace")
 
     def token_label(self, id: int) -> str:
-        """Text of one token to tell it by: parts of characters are spelled as hex, `\\xe4\\xbd`, so that no two are alike.
+        """Text of one token to tell it by: parts of characters are spelled as hex, `\\xe4\\xbd`.
 
         Raises IndexError when it is no token.
         """
@@ -77,8 +77,8 @@ class Tokenizer:
         return self._tokens[id]
 
     def find(self, words: str, most: int = 200) -> list[tuple[int, str]]:
-        """Tokens (number, label) for a search: the one of that number, then those whose text is `words`, begins with it,
-        has it inside, leading spaces and case left aside; at most `most`."""
+        """Tokens (number, label) for a search: the one of that number, then those whose text is `words`, begins with
+        it, has it inside, leading spaces and case left aside; at most `most`."""
         wanted = words.strip().lower()
         if not wanted:
             return []

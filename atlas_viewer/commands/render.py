@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         adapter=adapter_spec(arguments),
         weights=weights_spec(arguments),
         program=program_spec(arguments),
+        theme=arguments.theme,
     )
     print(generation.text)
     return 0

@@ -9,7 +9,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from .. import items, theme
 from ..text import quoted
 
-__all__ = ["choice", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
+__all__ = ["beside", "choice", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
 
 
 def elided(text: str, width: float) -> str:
@@ -34,6 +34,16 @@ def elided_start(text: str, width: float) -> str:
     return ("..." if start else "") + text[start:]
 
 
+def beside(width: float) -> bool:
+    """Put the next widget, `width` pixels wide, beside the one before if it fits there; otherwise below: False."""
+    gap = imgui.get_style().item_spacing.x
+    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
+    fits = imgui.get_item_rect_max().x + gap + width <= right
+    if fits:
+        imgui.same_line()
+    return fits
+
+
 def dim(text: str) -> None:
     """One line of secondary text."""
     imgui.text_colored(theme.now.text_dim, text)
@@ -48,16 +58,17 @@ def hint(text: str) -> None:
 def primary_button(label: str, size: ImVec2) -> bool:
     """The one button of a panel that matters most."""
     with (
-        theme.coloured(imgui.Col_.button, ImVec4(0.16, 0.38, 0.74, 1.0)),
-        theme.coloured(imgui.Col_.button_hovered, ImVec4(0.20, 0.45, 0.84, 1.0)),
-        theme.coloured(imgui.Col_.button_active, ImVec4(0.13, 0.33, 0.66, 1.0)),
+        theme.coloured(imgui.Col_.text, theme.now.on_primary),
+        theme.coloured(imgui.Col_.button, theme.now.primary),
+        theme.coloured(imgui.Col_.button_hovered, theme.now.primary_hover),
+        theme.coloured(imgui.Col_.button_active, theme.now.primary_active),
     ):
         return bool(items.button(label, size))
 
 
 def choice(identity: str, values: Sequence[int], current: int) -> int | None:
     """A row of equally wide buttons, the current value marked. Returns the value that was clicked, if any."""
-    gap = 4.0
+    gap = theme.em(0.27)
     width = (imgui.get_content_region_avail().x - gap * (len(values) - 1)) / len(values)
     clicked = None
     for place, value in enumerate(values):
