@@ -18,12 +18,13 @@ from compute.tokenizer import load_tokenizer
 
 from . import fonts, panels, theme
 from .camera import View
-from .canvas import clear, imgui_on, open_window, share_clipboard
+from .canvas import call_later, clear, imgui_on, open_window, share_clipboard
 from .controller import Controller
 from .pace import Pace
 from .protocols import GenerationLike, WorkbenchLike
 from .requests import Generate
 from .scene import AtlasScene
+from .settings import Keeper
 from .state import State
 from .watch import Watch
 
@@ -63,6 +64,7 @@ class Viewer:
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
         self.controller: Controller | None = None
+        self.keeper: Keeper | None = None  # of the settings, in a window
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
@@ -147,6 +149,8 @@ class Viewer:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._gui.render()
+        if self.keeper is not None:
+            self.keeper.frame(now, imgui.is_any_mouse_down())
         if awake or self.state.requests:
             self.canvas.request_draw()
 
@@ -252,11 +256,14 @@ def view(
     def load() -> Workbench:
         return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
 
+    keeper = Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
     viewer = Viewer(canvas, device, state, load)
+    viewer.keeper = keeper
     share_clipboard()
     try:
         run_loop()
     finally:
+        keeper.close()
         source.close()
     if viewer.failure is not None:
         raise viewer.failure

@@ -30,6 +30,8 @@ def draw(state: State) -> None:
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     width, height = fitted(int(space.x), int(space.y - line))
+    if height < theme.em(1):
+        return  # a panel with no room for a picture
     corner = imgui.get_cursor_screen_pos()
     # Whole pixels, so that each pixel of the picture falls on one of the screen.
     left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)

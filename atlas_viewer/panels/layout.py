@@ -50,17 +50,17 @@ def front(panels: Docked) -> list[str]:
 def floats(title: str, dock_space: int) -> bool:
     """True when the panel is in a window of its own, not docked over the canvas."""
     window = imgui.internal.find_window_by_name(title)
-    if window is None:
+    if not window:
         return False
     node = window.dock_node
-    return node is None or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
+    return not node or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
 
 
 def note_tabs(titles: Iterable[str]) -> None:
     """Note the places of the tabs, as `tab:TITLE`."""
     for title in titles:
         window = imgui.internal.find_window_by_name(title)
-        if window is not None and window.dock_node is not None:
+        if window and window.dock_node:
             low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
             if high.x > low.x:
                 items.places[f"tab:{title}"] = items.Place(low.x, low.y, high.x, high.y)
@@ -75,10 +75,10 @@ def remember(interface: Interface) -> None:
 def _dock_of(title: str) -> int:
     """The dock node of a panel, drawn before or only remembered; 0 for none."""
     window = imgui.internal.find_window_by_name(title)
-    if window is not None:
+    if window:
         return int(window.dock_id)
     settings = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title))
-    return int(settings.dock_id) if settings is not None else 0
+    return int(settings.dock_id) if settings else 0
 
 
 def _scale(titles: Iterable[str], ratio: float) -> None:
@@ -86,7 +86,7 @@ def _scale(titles: Iterable[str], ratio: float) -> None:
     done = set()
     for title in titles:
         node = imgui.internal.dock_builder_get_node(_dock_of(title))
-        while node is not None and node.id_ not in done:
+        while node and node.id_ not in done:
             done.add(node.id_)
             node.size_ref = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
             node = node.parent_node
@@ -99,8 +99,7 @@ def _find_places(panels: Docked) -> None:
         if _dock_of(title):
             known.setdefault(where, _dock_of(title))
     for title, where in panels:
-        unknown = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title)) is None
-        if unknown and known:
+        if known and not imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title)):
             imgui.internal.dock_builder_dock_window(title, known.get(where, next(iter(known.values()))))
 
 
