@@ -29,7 +29,9 @@ def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
         if interface.reset_layout:
             interface.hidden.clear()
             interface.reset_layout = False
-        _lay_out(identity, viewport.work_size, panels)
+        # At first the work area does not know of the menu bar yet.
+        height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
+        _lay_out(identity, ImVec2(viewport.size.x, height), panels)
         interface.layout_zoom = theme.zoom()
     elif first:
         _find_places(panels)
