@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from fake_generation import fake_step
-from fake_observer import ROWS, fake_statistics, fake_tensors
+from fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
@@ -31,6 +32,7 @@ def made(interface: Interface | None = None) -> State:
     state = State("Once upon a", options, model=MODEL, run=run, interface=interface or Interface())
     state.inspection.tensors, state.inspection.layout = fake_tensors()
     state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
+    state.ramp, state.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
     state.picture = lambda width, height: imgui.ImTextureRef(1)
     return state
 

@@ -98,7 +98,8 @@ def bar(state: State) -> None:
         low_text = f"-{text}" if high is not None else text
         canvas.add_text(ImVec2(left - theme.em(0.5) - imgui.calc_text_size(low_text).x, y), dim, low_text)
         canvas.add_text(ImVec2(right + theme.em(0.5), y), dim, text)
-    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + height + imgui.get_style().item_spacing.y))
+    imgui.set_cursor_screen_pos(corner)
+    imgui.dummy(ImVec2(max(width, 1.0), height))
 
 
 def _sum(state: State) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ def draw(state: State) -> None:
             "##messages", viewport, imgui.Dir.down, height, flags.no_saved_settings | flags.no_scrollbar
         )
     if shown:
+        imgui.align_text_to_frame_padding()
         imgui.push_text_wrap_pos(wrap)
         imgui.text_colored(theme.now.error, text + more)
         imgui.pop_text_wrap_pos()
