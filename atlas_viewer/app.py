@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import wgpu
@@ -11,21 +11,25 @@ from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
 from compute.checkpoint import WeightSource
-from compute.device import is_software, shared_device
+from compute.device import is_software, lost_device, shared_device
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
 from . import fonts, panels, theme
 from .camera import View
-from .canvas import call_later, clear, imgui_on, open_window, share_clipboard
+from .canvas import call_later, clear, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
+from .picture import Pictures
 from .protocols import GenerationLike, WorkbenchLike
-from .requests import Generate
+from .requests import Generate, Screenshot
 from .scene import AtlasScene
 from .settings import Keeper
 from .state import State
+from .tour import Tour, read_tour
+from .tour_recorder import TourRecorder
 from .watch import Watch
 
 WINDOW_SIZE = (1280, 720)
@@ -42,7 +46,11 @@ _EVENTS = (
     "char",
 )
 # Keys that wgpu's imgui renderer does not hand on.
-_MORE_KEYS = {"+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus}
+_MORE_KEYS = {
+    "+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus, "_": imgui.Key.minus, " ": imgui.Key.space,
+    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
+    "]": imgui.Key.right_bracket,
+}  # fmt: skip
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
@@ -54,11 +62,12 @@ _AWAKE = 0.4
 class Viewer:
     """Draws the state on a canvas and does what its panels request.
 
-    The model is loaded by `load` after a first frame that says so; then the prompt is run at once.
+    The model is loaded in the steps of `load`, one a frame, after a first frame that says so; then the prompt is run at
+    once. Without `load` whoever made the viewer calls `show`.
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Callable[[], WorkbenchLike]
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
@@ -71,7 +80,7 @@ class Viewer:
         fonts.load()
         imgui.load_ini_settings_from_memory(state.interface.layout)
         io = imgui.get_io()
-        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         self._gui.set_gui(lambda: panels.draw_all(self.state))
         state.picture = self._picture
@@ -82,9 +91,13 @@ class Viewer:
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
         self._painted_at = 0.0
+        self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self.tour: Tour | None = None
+        self.recorder: TourRecorder | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
+        canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
@@ -124,7 +137,7 @@ class Viewer:
         try:
             self._frame()
         except Exception as error:
-            self.failure = error
+            self.failure = lost_device(error) or error
             self.canvas.close()
 
     def _frame(self) -> None:
@@ -138,8 +151,8 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.controller is None and self._frames > _LOADING_FRAMES:
-            self._start()
+        if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
+            self._load_on(self._load)
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
@@ -151,20 +164,30 @@ class Viewer:
         self._gui.render()
         if self.keeper is not None:
             self.keeper.frame(now, imgui.is_any_mouse_down())
-        if awake or self.state.requests:
+        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
+        if self.recorder is not None:
+            self.recorder.frame()
+        if self.tour is not None:
+            self._play(self.tour)
+        if self.state.interface.quitting:
+            self.canvas.close()
+        elif awake or self.state.requests:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
+        busy = busy or self.tour is not None or self._pictures.pending
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
-    def _start(self) -> None:
+    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+        """Take the next step of loading the model."""
         try:
-            self._open(self._load())
-        finally:
-            self.state.loading = ""
-        self.state.requests.append(Generate(self.state.prompt, self.state.options))
+            self.state.loading_step, self.state.loaded = next(load)
+        except StopIteration as end:
+            self.state.loading, self.state.loaded = "", 0.0
+            self._open(end.value)
+            self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -215,10 +238,47 @@ class Viewer:
     def _answer(self, controller: Controller) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
+            if isinstance(request, Screenshot):
+                self._pictures.want(request.path)
+                continue
             try:
                 controller.do(request)
             except AtlasError as error:
                 controller.fail(error)
+
+    # -- tours
+
+    def play(self, steps: list[dict[str, Any]], folder: Path) -> None:
+        """Play a tour from the next frame on, with its pictures in `folder`, and close the window at its end."""
+        self.state.live = False
+        self.tour = Tour(
+            steps,
+            send=self.canvas.submit_event,
+            resize=lambda width, height: self.canvas.set_logical_size(width, height),
+            picture=lambda name: self._pictures.want(str(folder / f"{name}.png")),
+            reached=self._reached,
+        )
+
+    def _play(self, tour: Tour) -> None:
+        tour.frame()
+        if tour.done and not self._pictures.pending:
+            self.canvas.close()
+
+    def _reached(self, step: dict[str, Any]) -> bool:
+        """Whether what a `wait` of a tour names has come true."""
+        run, controller = self.state.run, self.controller
+        if run is None or controller is None or self.state.requests:
+            return False
+        if step["wait"] == "writing":
+            return len(run.steps) >= int(step.get("steps", 1))
+        looking = self.watch is not None and self.watch.pending
+        return run.done and not controller.pending and not looking and not self._stale and not self._pictures.pending
+
+    def _on_close(self, _event: dict[str, Any]) -> None:
+        """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        self._scene = self._image = self.watch = None
+        self.state.picture = None
+        release(self._gui)
 
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)
@@ -226,6 +286,8 @@ class Viewer:
             imgui.get_io().add_key_event(_MORE_KEYS[event["key"]], event["event_type"] == "key_down")
         if event["event_type"] == "pointer_leave":
             imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
+        if self.recorder is not None:
+            self.recorder.event(event)
         self._awake_until = time.perf_counter() + _AWAKE
         self.canvas.request_draw()
 
@@ -237,10 +299,15 @@ def view(
     adapter: str | None,
     weights: str,
     program: str = "auto",
+    tour: Path | None = None,
+    pictures: Path = Path("."),
+    record: Path | None = None,
 ) -> None:
     """Open the window, run the prompt at once, return when the window is closed.
 
-    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names.
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
+    what the user does, as a tour.
     Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
     """
     from .workbench import Workbench
@@ -249,21 +316,32 @@ def view(
     tokenizer.check_fits(source.config)
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
+    steps = read_tour(tour) if tour is not None else None
     device = shared_device(adapter)
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    def load() -> Workbench:
-        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
-
-    keeper = Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
+    # A tour begins with the usual settings, whoever plays it.
+    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
+    load = Workbench.opening(
+        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
+    )
     viewer = Viewer(canvas, device, state, load)
     viewer.keeper = keeper
     share_clipboard()
+    if steps is not None:
+        viewer.play(steps, pictures)
+    if record is not None:
+        viewer.recorder = TourRecorder(record)
     try:
         run_loop()
     finally:
-        keeper.close()
+        if keeper is not None:
+            keeper.close()
         source.close()
+        if viewer.recorder is not None:
+            viewer.recorder.close()
     if viewer.failure is not None:
+        if state.run is not None:
+            print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
         raise viewer.failure

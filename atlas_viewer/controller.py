@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 
 from .distribution import Distribution
 from .output import atomic_write
+from .prompt_watch import PromptWatch
 from .protocols import GenerationLike, ReplayLike, WorkbenchLike
 from .requests import (
     Branch,
@@ -18,6 +20,7 @@ from .requests import (
     Generate,
     Pause,
     Request,
+    ResumeWith,
     SaveTrace,
     ShowRun,
     Stop,
@@ -25,7 +28,7 @@ from .requests import (
     Use,
 )
 from .runs import Run
-from .state import PromptTokens, State
+from .state import State
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -43,9 +46,11 @@ class Controller:
         self._replay: ReplayLike | None = None
         self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
         self._asked: tuple[int, int] | None = None  # run and step whose logits are on their way
+        self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
+        self._prompt = PromptWatch(bench, state)
         state.model = bench.model
         state.token_text, state.find_tokens = bench.token_text, bench.find_tokens
 
@@ -61,7 +66,8 @@ class Controller:
     @property
     def pending(self) -> bool:
         """True while something is to be done or on its way, so that frames go on."""
-        return self.state.busy or self._wanted() is not None or self._asked is not None
+        waiting = self._asked is not None or self._widening is not None or self._prompt.pending
+        return self.state.busy or self._wanted() is not None or waiting
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
@@ -75,6 +81,10 @@ class Controller:
         """Do what is asked. Raises `AtlasError`s."""
         run = self.state.run
         match request:
+            case Generate(_, options) | ResumeWith(options) if not self.bench.fits(options):
+                self._widen(options, request)
+            case ResumeWith(options) if run is not None:
+                self._resume(run, options)
             case Generate(prompt, options):
                 self._halt("paused")
                 self.adopt(self.bench.start(prompt, options), prompt)
@@ -102,6 +112,28 @@ class Controller:
                 self._save(path, lines)
             case _:
                 pass  # nothing to do it to
+
+    def _widen(self, options: GenerateOptions, request: Request) -> None:
+        """Make room for a longer window, step by step, then do what is asked."""
+        self._halt("paused")
+        options.checked(self.bench.model.positions, self.bench.model.vocabulary)
+        self._replay, self._at, self._asked = None, None, None
+        self._widening = (self.bench.widen(options.context), request)
+        self.state.loading = f"making room for a window of {options.context} tokens"
+
+    def _widen_on(self, widening: Loading[None], request: Request) -> None:
+        try:
+            self.state.loading_step, self.state.loaded = next(widening)
+        except StopIteration:
+            self._stop_widening()
+            self.do(request)
+        except AtlasError:
+            self._stop_widening()
+            raise
+
+    def _stop_widening(self) -> None:
+        self._widening = None
+        self.state.loading, self.state.loaded = "", 0.0
 
     def fail(self, error: AtlasError) -> None:
         """Tell what went wrong; the run in progress rests where it is."""
@@ -144,6 +176,9 @@ class Controller:
         self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _resume(self, run: Run, options: GenerateOptions) -> None:
+        if not self.bench.fits(options):
+            self._widen(options, ResumeWith(options))
+            return
         generation = self.bench.start(run.prompt, options, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
@@ -200,7 +235,10 @@ class Controller:
 
     def advance(self, now: float, budget_s: float) -> bool:
         """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
-        self._tokenize()
+        self._prompt.follow(now)
+        if self._widening is not None:
+            self._widen_on(*self._widening)
+            return False
         if self.generation is not None and not self.generation.done:
             self._take_up_options(now)
         if self.generation is not None and not self.generation.done:
@@ -240,7 +278,7 @@ class Controller:
     def _wanted(self) -> int | None:
         """The step that the engine is to show next; None when it shows it, or while a run writes."""
         state, run = self.state, self.state.run
-        if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite":
+        if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite" or self._widening is not None:
             return None
         if self._asked is not None:
             return None  # the pass stays until its logits have been fetched
@@ -288,16 +326,3 @@ class Controller:
             state.comparison = found
         else:
             state.distribution = found
-
-    def _tokenize(self) -> None:
-        """Keep the tokens of the prompt that is being written up to date."""
-        state = self.state
-        known = state.prompt_tokens
-        if known.text == state.prompt and (known.tokens or known.error):
-            return
-        try:
-            numbers = self.bench.tokens_of(state.prompt)
-        except AtlasError as error:
-            state.prompt_tokens = PromptTokens(state.prompt, (), str(error))
-            return
-        state.prompt_tokens = PromptTokens(state.prompt, [(n, self.bench.token_text(n)) for n in numbers])

@@ -22,7 +22,7 @@ class Interface:
     theme: str = "dark"
     hidden: set[str] = field(default_factory=set)  # titles of panels
     layout: str = ""  # of docked panels, as imgui writes it
-    layout_zoom: float = 1.0  # that its sizes are for
+    layout_zoom: float = 1.0  # that its sizes are for: the zoom in force
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # those of the user, by name
     prompts: list[str] = field(default_factory=list)  # earlier ones, the newest last
     chip_colour: str = "probability"
@@ -31,6 +31,9 @@ class Interface:
     reset_layout: bool = False  # the next frame lays the panels out anew
     dialog: str = ""  # the one that is open: "palette", "keys", "about"
     typed: str = ""  # into the palette
+    renaming: int = 0  # number of the run whose name is being typed
+    renaming_begun: bool = False
+    marked: int = 0  # row of the palette
     front: str = ""  # title of a panel that the next frame brings to the front and focuses
     quitting: bool = False
 
@@ -41,12 +44,21 @@ class Interface:
         self.prompts.append(prompt)
         del self.prompts[:-_PROMPTS_KEPT]
 
+    def toggle(self, panel: str) -> None:
+        """Hide the panel of this title, or show it again in front of others."""
+        if panel in self.hidden:
+            self.hidden.discard(panel)
+            self.front = panel
+        else:
+            self.hidden.add(panel)
+
     def zoom_at(self, height: float) -> float:
         """The zoom in force in a window of `height` logical pixels."""
         return self.zoom or next(zoom for highest, zoom in _AUTOMATIC if height <= highest)
 
-    def step_zoom(self, now: float, steps: int) -> None:
+    def step_zoom(self, steps: int) -> None:
         """The next larger (1) or smaller (-1) of `ZOOMS` after the zoom that is in force."""
+        now = self.layout_zoom
         larger = [zoom for zoom in ZOOMS if zoom > now + 1e-3]
         smaller = [zoom for zoom in ZOOMS if zoom < now - 1e-3]
         if steps > 0:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import wgpu
 
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.strip_layout import StripLayout
 
@@ -147,6 +148,12 @@ class WorkbenchLike(Protocol):
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
         """Begin a run, or go on behind earlier steps of it."""
+
+    def fits(self, options: GenerateOptions) -> bool:
+        """True when `start` with these options needs no new engine."""
+
+    def widen(self, context: int) -> Loading[None]:
+        """Make room for a window of `context` tokens."""
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .interface import Interface
 from .output import atomic_write
+from .png import png
 from .protocols import WorkbenchLike
 from .scene import AtlasScene
 from .state import State
@@ -94,7 +93,7 @@ def window_pixels(
     """The window as it looks after `generation`, uint8 [height, width, 4]."""
     canvas = open_picture(size)
     state = State(prompt, generation.options, camera=camera, live=False, interface=Interface(theme=theme))
-    viewer = Viewer(canvas, shared_device(), state, lambda: bench)
+    viewer = Viewer(canvas, shared_device(), state, None)
     viewer.show(bench, generation, prompt)
     for _ in range(_FRAMES):
         image = canvas.draw()
@@ -102,17 +101,3 @@ def window_pixels(
             raise viewer.failure
     canvas.close()
     return np.asarray(image)
-
-
-def png(image: np.ndarray) -> bytes:
-    """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
-    height, width, _ = image.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = image[:, :, :3].reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, red green blue
-    body = zlib.compress(rows.tobytes(), 6)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")

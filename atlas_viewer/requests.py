@@ -33,6 +33,13 @@ class Continue:
 
 
 @dataclass(frozen=True)
+class ResumeWith:
+    """Go on with the run that is shown, with these options; its steps count for their `max_new_tokens`."""
+
+    options: GenerateOptions
+
+
+@dataclass(frozen=True)
 class Undo:
     """Take back the last token of the run that is shown."""
 
@@ -74,4 +81,4 @@ class Screenshot:
     path: str
 
 
-Request = Generate | Pause | Stop | Continue | Undo | Branch | ShowRun | Use | SaveTrace | Screenshot
+Request = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | Screenshot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import wgpu
@@ -10,6 +10,7 @@ import wgpu
 from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.loading import Loading, finished
 from compute.logits_readback import LogitsReadback
 from compute.options import GenerateOptions
 from compute.records import StepRecord
@@ -37,26 +38,51 @@ class Workbench:
         weights: str = "native",
         program: str = "auto",
         adapter: str | None = None,
-        progress: Callable[[float], None] | None = None,
     ) -> None:
         """Upload the model; blocks. `context`, in tokens, is the longest window that is sure to need no new upload."""
-        self._source = source
-        self._weights, self._adapter, self._program = weights, adapter, program
-        self.tokenizer = tokenizer
-        self._open(max(context, min(_USUAL_CONTEXT, source.config.positions)), progress)
+        finished(self._open(source, tokenizer, context, weights, program, adapter))
 
-    def _open(self, context: int, progress: Callable[[float], None] | None = None) -> None:
-        self._engine = Engine(
-            self._source,
-            context=context,
-            weights=self._weights,
-            adapter=self._adapter,
-            program=self._program,
-            progress=progress,
+    @classmethod
+    def opening(
+        cls,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        weights: str = "native",
+        program: str = "auto",
+        adapter: str | None = None,
+    ) -> Loading[Workbench]:
+        """The same in steps: between them a window can draw."""
+        bench = cls.__new__(cls)
+        yield from bench._open(source, tokenizer, context, weights, program, adapter)
+        return bench
+
+    def _open(
+        self,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        context: int,
+        weights: str,
+        program: str,
+        adapter: str | None,
+    ) -> Loading[None]:
+        self._source, self.tokenizer = source, tokenizer
+        self._weights, self._adapter, self._program = weights, adapter, program
+        yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
+
+    def fits(self, options: GenerateOptions) -> bool:
+        """True when the engine has room for the window of these options."""
+        return options.context <= self._engine.context
+
+    def widen(self, context: int) -> Loading[None]:
+        """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
+        engine = yield from Engine.opening(
+            self._source, context=context, weights=self._weights, adapter=self._adapter, program=self._program
         )
-        self._strip = StripPass(self._engine)
-        self._observer = Observer(self._engine, self._strip)
-        self._logits = LogitsReadback(self._engine)
+        self._engine, self._strip = engine, StripPass(engine)
+        self._observer = Observer(engine, self._strip)
+        self._logits = LogitsReadback(engine)
 
     @property
     def model(self) -> ModelSummary:
@@ -90,8 +116,8 @@ class Workbench:
         """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
-        if options.context > self._engine.context:
-            self._open(options.context)
+        if not self.fits(options):
+            finished(self.widen(options.context))
         return Generation(self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text)
 
     def replay(

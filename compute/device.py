@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import wgpu
 import wgpu.utils
 
@@ -30,6 +28,10 @@ def list_adapters() -> list[wgpu.GPUAdapter]:
     """Every adapter that can run the engine, the one taken by default first: discrete, integrated, then software."""
     adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] in _BACKENDS]
     return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
+
+
+# Told wherever a device turns out to be gone: its driver was reset, its card removed, or it hung.
+LOST = "the GPU device was lost: close other GPU programs and start again"
 
 
 def adapter_name(adapter: wgpu.GPUAdapter) -> str:
@@ -64,12 +66,18 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
     return wgpu.utils.get_default_device()
 
 
+def lost_device(error: BaseException) -> DeviceError | None:
+    """The error to tell when `error` comes of a device that was lost; None when it does not."""
+    if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
+        return DeviceError(LOST)
+    return None
+
+
 def _find(text: str | None) -> wgpu.GPUAdapter:
     adapters = list_adapters()
     if not adapters:
-        fix = "apt-get install libvulkan1 mesa-vulkan-drivers" if sys.platform == "linux" else "update the GPU driver"
         raise DeviceError(
-            f"no Vulkan, Metal or D3D12 adapter was found: {fix}, then see what `atlas-viewer doctor` says"
+            "no Vulkan, Metal or D3D12 adapter was found; `atlas-viewer doctor` names the command that installs one"
         )
     if text is None:
         return adapters[0]

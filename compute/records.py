@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class StepRecord:
     rank: int
     forward_ms: float
     top: tuple[Candidate, ...]
+    entropy: float = math.nan  # of the model's own distribution, in nats
 
 
 def step_record(
@@ -71,4 +73,5 @@ def step_record(
             )
             for token, logit in draw.candidates
         ),
+        entropy=draw.entropy,
     )

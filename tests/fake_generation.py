@@ -9,6 +9,7 @@ import wgpu
 import wgpu.utils
 
 from atlas_viewer.state import ModelSummary
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 
@@ -95,10 +96,19 @@ class FakeWorkbench:
         self.cells[..., 3] = 255
         self.painted = self._asked = 0
         self.replays: list[int] = []
+        self.room = 256
         self._device = device
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
         return FakeGeneration(prompt, options, steps)
+
+    def fits(self, options: GenerateOptions) -> bool:
+        return options.context <= self.room
+
+    def widen(self, context: int) -> Loading[None]:
+        for part in range(3):
+            yield "weights", part / 2
+        self.room = context
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions

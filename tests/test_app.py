@@ -16,6 +16,7 @@ from atlas_viewer.scene import AtlasScene
 from atlas_viewer.state import State
 from compute.device import shared_device
 from compute.errors import CheckpointError, PromptError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.records import StepRecord
 
@@ -36,7 +37,12 @@ class Loop:
         self.canvas = open_picture((960, 540))
         self.bench = Bench(shared_device())
         self.state = State("one two", GenerateOptions(max_new_tokens=tokens), loading="loading fake")
-        self.viewer = Viewer(self.canvas, shared_device(), self.state, lambda: self.bench)
+        self.viewer = Viewer(self.canvas, shared_device(), self.state, self.load())
+
+    def load(self) -> Loading[Bench]:
+        yield "weights", 0.5
+        yield "kernels", 1.0
+        return self.bench
 
     def draw(self, frames: int) -> None:
         for _ in range(frames):
@@ -57,6 +63,8 @@ def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
     loop.draw(1)
     assert loop.state.loading
     assert loop.state.model is None
+    loop.draw(2)
+    assert (loop.state.loading_step, loop.state.loaded) == ("weights", 0.5)
     loop.finish()
     run = loop.state.run
     assert run is not None
@@ -184,6 +192,26 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     assert loop.bench.painted > painted
 
 
+def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
+    loop = Loop(4)
+    loop.finish()
+    loop.state.requests.append(Generate("three", GenerateOptions(max_new_tokens=3, context=400)))
+    loop.draw(2)
+    assert "400" in loop.state.loading
+    loop.draw(6)
+    loop.finish()
+    assert loop.state.run is not None
+    assert (loop.state.run.prompt, loop.state.loading, loop.bench.room) == ("three", "", 400)
+    loop.state.options = replace(loop.state.options, context=500, max_new_tokens=3)
+    loop.state.requests.append(Continue(2))
+    loop.draw(20)
+    assert not loop.state.messages
+    assert (len(loop.state.run.steps), loop.bench.room) == (5, 500)
+    loop.state.requests.append(Generate("too long", GenerateOptions(max_new_tokens=3, context=4000)))
+    loop.draw(2)
+    assert "--context 4000" in loop.state.messages[-1]
+
+
 def test_a_refused_prompt_is_a_message_and_the_window_lives() -> None:
     loop = Loop(2)
     loop.finish()
@@ -221,10 +249,11 @@ def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.Monk
 def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> None:
     loop = Loop(1)
 
-    def load() -> FakeWorkbench:
+    def load() -> Loading[FakeWorkbench]:
+        yield "weights", 0.5
         raise CheckpointError("model.bin: it is no model; give another")
 
-    loop.viewer._load = load
+    loop.viewer._load = load()
     with pytest.raises(CheckpointError, match=r"model\.bin"):
         loop.draw(6)
     assert loop.canvas.get_closed()

@@ -185,6 +185,7 @@ def test_keys_move_the_camera_unless_they_are_typed(
         screen.press(imgui.Key.equal)
     assert state.camera.zoom == pytest.approx(2)
     x, y = state.camera.center
+    screen.point(ImVec2(screen.places["picture"].x, screen.places["picture"].y - 190))  # in the panel, over no cell
     screen.press(imgui.Key.right_arrow)
     screen.press(imgui.Key.up_arrow)
     assert (state.camera.center[0] > x, state.camera.center[1] < y) == (True, True)

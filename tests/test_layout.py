@@ -73,8 +73,13 @@ def tab(title: str) -> items.Place:
 
 
 def choose(screen: Screen, label: str) -> None:
-    """An entry of the View menu."""
-    screen.click("View")
+    """An entry of the View menu, or a panel in its menu of panels."""
+    screen.click("View##menu")
+    screen.frame(2)
+    if label in panels.TITLES:
+        screen.point(screen.places["Panels"])
+        screen.frame(3)
+        label += "##panel"
     screen.click(label)
     screen.frame(3)
 
@@ -185,7 +190,12 @@ def widths() -> tuple[float, float]:
 def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     left, right = widths()
     interface = screen.state.interface
-    for entry, ratio in (("Zoom in", 1.1), ("Zoom in", 1.25), ("Zoom out", 1.1), ("Automatic zoom", 1.0)):
+    for entry, ratio in (
+        ("Everything larger", 1.1),
+        ("Everything larger", 1.25),
+        ("Everything smaller", 1.1),
+        ("Size that follows the window", 1.0),
+    ):
         choose(screen, entry)
         assert theme.zoom() == pytest.approx(ratio)
         assert widths() == pytest.approx((left * ratio, right * ratio), abs=4)
@@ -202,7 +212,7 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
 
 def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
     for name in ("light", "dark"):
-        choose(screen, f"{name.capitalize()} theme")
+        choose(screen, "Dark or light theme")
         assert screen.state.interface.theme == name
         assert theme.now is theme.THEMES[name]
 

@@ -155,7 +155,7 @@ def frame_ms(workbench: Workbench, shown: Generation, size: tuple[int, int], bud
     """
     canvas = open_picture(size)
     state = State(shown.prompt, shown.options, live=False)
-    viewer = Viewer(canvas, shown.engine.device, state, lambda: workbench)
+    viewer = Viewer(canvas, shown.engine.device, state, None)
     viewer.show(workbench, shown, shown.prompt)
     times: list[float] = []
 

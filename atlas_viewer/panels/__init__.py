@@ -6,9 +6,27 @@ from types import ModuleType
 
 from imgui_bundle import ImVec4, imgui
 
-from .. import items, theme
+from .. import items, keys, theme
 from ..state import State
-from . import atlas, inspector, layout, logits, menu, messages, output, prompt, sampling, status, tensors, tokens, trace
+from . import (
+    atlas,
+    dialogs,
+    distribution,
+    inspector,
+    layout,
+    logits,
+    menu_bar,
+    messages,
+    output,
+    palette,
+    prompt,
+    runs,
+    sampling,
+    status,
+    tensors,
+    tokens,
+    trace,
+)
 
 # Every panel and its place in the default layout; of those in one place the first is in front.
 _PANELS: tuple[tuple[ModuleType, str], ...] = (
@@ -18,8 +36,10 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (status, "left, bottom"),
     (output, "right, top"),
     (tokens, "right, middle"),
+    (runs, "right, middle"),
     (inspector, "right, bottom"),
     (logits, "below"),
+    (distribution, "below"),
     (tensors, "below"),
     (trace, "below"),
 )
@@ -30,7 +50,8 @@ TITLES = tuple(title for title, _ in DOCKED)
 def draw_all(state: State) -> None:
     """Draw the menu, every panel and the messages; panels start in the default layout or the remembered one."""
     items.begin_frame()
-    menu.draw(state, TITLES)
+    keys.handle(state)
+    menu_bar.draw(state, TITLES)
     messages.draw(state)
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
@@ -60,5 +81,7 @@ def draw_all(state: State) -> None:
     if interface.front:
         imgui.set_window_focus(interface.front)
         interface.front = ""
+    palette.draw(state)
+    dialogs.draw(state)
     layout.note_tabs(title for title in TITLES if title not in interface.hidden)
     layout.remember(interface)

@@ -46,14 +46,25 @@ def draw(state: State) -> None:
     if picture is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
-        hint(
-            f"{state.loading} ..." if state.loading else "Every weight and activation of the latest pass appears here."
-        )
+        if state.loading:
+            _loading(state, width)
+        else:
+            hint("Every weight and activation of the latest pass appears here.")
         return
     canvas.add_image(picture, start, end)
     _marks(state, start, width, height)
     imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
     _bottom(state)
+
+
+def _loading(state: State, width: float) -> None:
+    """What is being loaded, with a bar for the part that is done."""
+    em = imgui.get_font_size()
+    if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
+        hint(f"{state.loading} ...")
+        if state.loading_step:
+            imgui.progress_bar(state.loaded, ImVec2(-1, 0), f"{state.loading_step} {100 * state.loaded:.0f} %")
+    imgui.end_child()
 
 
 def _bar(state: State) -> None:
@@ -133,9 +144,9 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 
 def _keys(state: State) -> None:
-    """F, + and -, the arrows, Escape and Ctrl+C, unless they are typed into a field."""
+    """The arrows and Ctrl+C, unless they are typed into a field. Other keys are actions."""
     io, camera, inspection = imgui.get_io(), state.camera, state.inspection
-    if io.want_text_input:
+    if io.want_text_input or io.key_alt:
         return
     key = imgui.Key
     if io.key_ctrl:
@@ -143,14 +154,8 @@ def _keys(state: State) -> None:
         if focus is not None and imgui.is_key_pressed(key.c, False):
             imgui.set_clipboard_text(shown_value(inspection.value(focus)))
         return
-    if imgui.is_key_pressed(key.f, False):
-        camera.reset()
-    if imgui.is_key_pressed(key.equal) or imgui.is_key_pressed(key.keypad_add):
-        camera.wheel(_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.minus) or imgui.is_key_pressed(key.keypad_subtract):
-        camera.wheel(-_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.escape, False):
-        inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+    if not (imgui.is_window_focused() or imgui.is_window_hovered()):
+        return  # elsewhere the arrows go from widget to widget
     for arrow, columns, rows in (
         (key.left_arrow, -1, 0),
         (key.right_arrow, 1, 0),

@@ -11,7 +11,7 @@ from ..interface import Interface
 
 # Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
 _LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
-_PROMPT, _SAMPLING, _INSPECTOR = 11.4, 14.8, 22.0
+_PROMPT, _SAMPLING, _INSPECTOR = 15.6, 20.8, 22.0
 _WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
 Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
 
@@ -114,8 +114,8 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     em = theme.em(1)
 
     def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
-        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than half."""
-        share = min(max(pixels / max(whole, 1.0), 0.1), 0.5)
+        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than two thirds."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
         parts = dock.dock_builder_split_node(node, where, share)
         return parts.id_at_dir, parts.id_at_opposite_dir
 

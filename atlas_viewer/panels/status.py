@@ -45,7 +45,8 @@ def draw(state: State) -> None:
 def _run(state: State, run: Run) -> None:
     ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
     _fact("Run", ending if run.done else "writing", theme.now.text if run.done else theme.now.accent)
-    _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
+    if state.live:
+        _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
     _fact("Prompt", f"{len(run.prompt_tokens)} tokens", tip=_listing(run.prompt_tokens))
     _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
     last = run.steps[-1] if run.steps else None
