@@ -10,6 +10,7 @@ from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
 from compute.options import GenerateOptions
+from compute.replay import KnownText, Replay
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 
@@ -83,11 +84,19 @@ class Workbench:
 
     def start(self, prompt: str, options: GenerateOptions) -> Generation:
         """Begin a run. Raises `UsageError`, `PromptError`."""
-        options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
+        self._make_room(options)
+        return Generation(self._engine, self.tokenizer, prompt, options)
+
+    def replay(self, text: KnownText) -> Replay:
+        """A text that is known, for the pass of any step of it. Raises `UsageError`."""
+        self._make_room(text.options)
+        return Replay(self._engine, text, self.tokenizer.end_of_text)
+
+    def _make_room(self, options: GenerateOptions) -> None:
+        options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         if options.context > self._engine.context:
             self._open(options.context)
-        return Generation(self._engine, self.tokenizer, prompt, options)
 
     def paint(self) -> None:
         """Write the atlas from the pass that was submitted last. Does not wait."""

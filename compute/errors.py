@@ -41,3 +41,7 @@ class DisplayError(AtlasError):
 
 class OutputError(AtlasError):
     """A result cannot be written."""
+
+
+class SessionError(AtlasError):
+    """A recording cannot be read, written, replayed, or does not hold what it says."""
