@@ -17,6 +17,7 @@ from compute.errors import AtlasError, UsageError
 
 from . import __version__
 from .arguments import add_global, add_sampling, point, size
+from .commands.session_arguments import add_session
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
@@ -85,6 +86,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
 
+    add_session(command("session", "record runs, check, compare and export recordings"))
+
     doctor = command("doctor", "say what this machine has and lacks")
     doctor.add_argument("--json", action="store_true")
     return parser
@@ -97,7 +100,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:

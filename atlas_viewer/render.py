@@ -20,7 +20,7 @@ from .canvas import open_picture
 from .output import atomic_write
 from .protocols import WorkbenchLike
 from .scene import AtlasScene
-from .state import State
+from .state import GenerationLike, State
 from .workbench import Workbench
 
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
@@ -64,32 +64,65 @@ def render(
     return generation
 
 
+class Picture:
+    """The atlas alone, drawn again and again at one size."""
+
+    def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        self._size, self._fitted = size, fitted(*size)
+        self._scene = AtlasScene(bench.atlas, shared_device())
+
+    def pixels(self, camera: StripCamera) -> np.ndarray:
+        """The atlas as it was painted last, uint8 [height, width, 4]."""
+        (width, height), (wide, high) = self._size, self._fitted
+        self._scene.draw(camera.view, wide, high)
+        image = np.empty((height, width, 4), np.uint8)
+        image[:] = EMPTY
+        left, top = (width - wide) // 2, (height - high) // 2
+        image[top : top + high, left : left + wide] = self._scene.pixels()
+        return image
+
+
 def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
     """The atlas alone, uint8 [height, width, 4]."""
-    wide, high = fitted(*size)
-    scene = AtlasScene(bench.atlas, shared_device())
-    scene.draw(camera.view, wide, high)
-    image = np.empty((size[1], size[0], 4), np.uint8)
-    image[:] = EMPTY
-    left, top = (size[0] - wide) // 2, (size[1] - high) // 2
-    image[top : top + high, left : left + wide] = scene.pixels()
-    return image
+    return Picture(bench, size).pixels(camera)
+
+
+class WindowPicture:
+    """The whole window, drawn again and again at one size; close it when done."""
+
+    def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        self._bench = bench
+        self._canvas = open_picture(size)
+        self._viewer: Viewer | None = None
+
+    def pixels(self, generation: GenerationLike, prompt: str, camera: StripCamera) -> np.ndarray:
+        """The window as it looks after `generation`, which is done, uint8 [height, width, 4]."""
+        if self._viewer is None:
+            state = State(prompt, generation.options, camera=camera, live=False)
+            self._viewer = Viewer(self._canvas, shared_device(), state, lambda: self._bench)
+        self._viewer.state.camera = camera
+        self._viewer.show(self._bench, generation, prompt)
+        for _ in range(_FRAMES):
+            image = self._canvas.draw()
+            if self._viewer.failure is not None:
+                raise self._viewer.failure
+        return np.asarray(image)
+
+    def close(self) -> None:
+        """Give up the canvas."""
+        self._canvas.close()
 
 
 def window_pixels(
-    bench: WorkbenchLike, generation: Generation, prompt: str, camera: StripCamera, size: tuple[int, int]
+    bench: WorkbenchLike, generation: GenerationLike, prompt: str, camera: StripCamera, size: tuple[int, int]
 ) -> np.ndarray:
     """The window as it looks after `generation`, uint8 [height, width, 4]."""
-    canvas = open_picture(size)
-    state = State(prompt, generation.options, camera=camera, live=False)
-    viewer = Viewer(canvas, shared_device(), state, lambda: bench)
-    viewer.show(bench, generation, prompt)
-    for _ in range(_FRAMES):
-        image = canvas.draw()
-        if viewer.failure is not None:
-            raise viewer.failure
-    canvas.close()
-    return np.asarray(image)
+    picture = WindowPicture(bench, size)
+    image = picture.pixels(generation, prompt, camera)
+    picture.close()
+    return image
 
 
 def png(image: np.ndarray) -> bytes:

@@ -66,7 +66,7 @@ class Generation:
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
         # The next pass overwrites what a tap takes, so that then each flight is one pass.
-        self._longest_burst = 1 if tap else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        self._longest_burst = 1 if tap and tap.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
         self._flag_at = self._block * self._longest_burst
         self._tap, self._tap_at = tap, self._flag_at + _FLAG
         size = self._tap_at + (tap.size if tap else 0)

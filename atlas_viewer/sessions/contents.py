@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from compute.checkpoint import WeightSource
 from compute.config import ModelConfig
 from compute.engine import Engine
-from compute.identity import shaders_sha256, versions, weights_sha256
+from compute.identity import shaders_sha256, versions
 from compute.options import GenerateOptions
 from compute.records import StepRecord
 
@@ -100,13 +99,13 @@ class Mark:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def head_of(engine: Engine, source: WeightSource, program: str, end_of_text: int) -> Head:
-    """The head of a session that is recorded from `engine`, whose weights are those of `source`. Hashes all weights."""
+def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int) -> Head:
+    """The head of a session that is recorded from `engine`; the hash is that of compute/identity.py."""
     return Head(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         program=program,
         model=engine.model_name,
-        weights_sha256=weights_sha256(source),
+        weights_sha256=weights_sha256,
         config=engine.config,
         end_of_text=end_of_text,
         weights=engine.dtype,
