@@ -26,6 +26,8 @@ from .workbench import Workbench
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
 # Tables and scrolled regions take their final sizes over a few frames.
 _FRAMES = 3
+# Statistics that panels show arrive later; the picture waits for them, but not for ever.
+_MOST_FRAMES = 100
 
 
 def render(
@@ -104,7 +106,11 @@ class WindowPicture:
             self._viewer = Viewer(self._canvas, shared_device(), state, lambda: self._bench)
         self._viewer.state.camera = camera
         self._viewer.show(self._bench, generation, prompt)
-        for _ in range(_FRAMES):
+        image = None
+        for number in range(_MOST_FRAMES):
+            looking = self._viewer.watch is not None and self._viewer.watch.pending
+            if number >= _FRAMES and not looking:
+                break
             image = self._canvas.draw()
             if self._viewer.failure is not None:
                 raise self._viewer.failure

@@ -72,8 +72,10 @@ class Session:
         for run in reversed(runs):
             if number in (None, run.id):
                 return run
-        known = f"it has {', '.join(str(run.id) for run in runs[:20])}" if runs else "it has none yet"
-        raise SessionError(f"{self.shown}: has no run {'' if number is None else number}; {known}".replace(" ;", ";"))
+        if not runs:
+            raise SessionError(f"{self.shown}: has no run; record one")
+        known = ", ".join(str(run.id) for run in runs[:20])
+        raise SessionError(f"{self.shown}: has no run {number}; give one of {known}")
 
     def count(self, run: RunInfo) -> int:
         """How many steps of the run are recorded."""

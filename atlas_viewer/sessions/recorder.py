@@ -86,7 +86,8 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._heavy = 0  # bytes in the queue
         self._lock = threading.Lock()  # of _heavy
-        self._failure: str | None = None
+        self._failure: str | None = None  # why nothing more is taken; what waits is still written, unless
+        self._broken = False  # the file cannot be written any more
         self._thinned = 0  # steps without the logits or statistics that were wanted
         self._runs = 0
         self._run: RunInfo | None = None
@@ -203,35 +204,39 @@ class Recorder:
         try:
             store = Store(self.path, self._token_bytes)
         except sqlite3.Error as error:
-            self._failed(_reason(error), _Item(None))
+            self._break(_reason(error), _Item(None))
         while True:
             item = self._queue.get()
             with self._lock:
                 self._heavy -= item.heavy
             if item.job is None:
                 break
-            if store is not None and self._failure is None:
+            if store is not None and not self._broken:
                 self._do(store, item.job, item)
         if store is not None:
             try:
-                store.close(tidy=self._failure is None)
+                store.close(tidy=not self._broken)
             except sqlite3.Error as error:
                 self._failure = self._failure or (
                     f"{self._shown}: everything is recorded, but partly in {self._shown}-wal beside it"
                     f" ({_reason(error)}); keep both"
                 )
 
+    def _break(self, reason: str, item: _Item) -> None:
+        self._broken = True
+        self._failed(reason, item)
+
     def _do(self, store: Store, job: Job, item: _Item) -> None:
         try:
             with store.transaction():
                 job(store)
         except OutputError:
-            self._failed("the file was removed or replaced", item)
+            self._break("the file was removed or replaced", item)
         except (sqlite3.Error, OSError) as error:
-            self._failed(_reason(error), item)
+            self._break(_reason(error), item)
         except Exception as error:
             # A mistake of ours must not end the run either, nor leave a thread that takes nothing any more.
-            self._failed(f"unexpected {type(error).__name__}: {error}", item)
+            self._break(f"unexpected {type(error).__name__}: {error}", item)
         else:
             if item.step is not None:
                 self.steps_written += 1
