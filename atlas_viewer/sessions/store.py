@@ -20,6 +20,8 @@ from compute.options import GenerateOptions
 from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .schema import create
 
+_PATIENCE_S = 1.0  # for readers to let go
+
 
 class Store:
     """An open session that is being written. Everything written inside one `transaction` is there whole or not at all.
@@ -34,8 +36,7 @@ class Store:
         self._options: dict[GenerateOptions, int] = {}
         self._token_bytes = token_bytes
         self._path = path
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._place = self._found()
 
@@ -61,7 +62,8 @@ class Store:
         """Close; `tidy` makes one file of it, without a log beside it. Raises `sqlite3.Error`."""
         try:
             if tidy:
-                self._connection.execute("PRAGMA journal_mode = DELETE")
+                # With a journal file, the program's end at this moment would leave one that only a writer can undo.
+                self._connection.execute("PRAGMA journal_mode = MEMORY")
         finally:
             self._connection.close()
 
@@ -177,6 +179,8 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
                     [(number, t.name, t.family, t.rows, t.columns) for number, t in enumerate(tensors)],
                 )
                 connection.execute("COMMIT")
+                # Here and not later: switching writes to a file that nobody knows yet.
+                connection.execute("PRAGMA journal_mode = WAL")
             finally:
                 connection.close()
     except sqlite3.Error as error:

@@ -30,7 +30,9 @@ _RECOVER = "`session recover` saves what can be read"
 
 # What SQLite may do while such a file is open: read. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
-_FUNCTIONS = {"count", "max", "length"}
+_FUNCTIONS = {"count"}
+# What comes of reading a damaged file: text that is none is told by the last.
+_UNSOUND = (sqlite3.Error, UnicodeDecodeError)
 
 
 class Database:
@@ -86,7 +88,7 @@ class Database:
                 found.append(row)
                 if len(found) > limit:
                     raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {_RECOVER}")
-        except (sqlite3.Error, OverflowError) as error:
+        except _UNSOUND as error:
             raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
         return found
 
@@ -114,7 +116,7 @@ class Database:
         self._deadline = time.monotonic() + _PATIENCE_S
         try:
             return definition(self._connection)
-        except sqlite3.Error as error:
+        except _UNSOUND as error:
             raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
 
     def _guard(self) -> None:
