@@ -13,10 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from session_files import make_session, step
+from session_files import (
+    HEAD,
+    OPTIONS,
+    PROMPT_TOKENS,
+    TENSORS,
+    Measured,
+    draw,
+    make_session,
+    step,
+    token_bytes,
+)
 
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.recorder import Recorder
 from atlas_viewer.sessions.recover import recover
 from atlas_viewer.sessions.schema import APPLICATION_ID, SCHEMA, Schema, create
 from compute.errors import AtlasError, SessionError
@@ -48,29 +59,29 @@ def assert_told(path: Path, error: AtlasError) -> None:
     assert len(line) < 600
 
 
-def mutated(data: bytes, draw: random.Random) -> bytes:
+def mutated(data: bytes, chance: random.Random) -> bytes:
     """`data` with a few bytes, a block or its end changed."""
     changed = bytearray(data)
-    kind = draw.randrange(6)
+    kind = chance.randrange(6)
     if kind == 0:
-        return bytes(changed[: draw.randrange(len(changed))])
+        return bytes(changed[: chance.randrange(len(changed))])
     if kind == 1:  # the first page is where the schema lies
-        for _ in range(draw.randint(1, 4)):
-            changed[draw.randrange(min(4096, len(changed)))] = draw.randrange(256)
+        for _ in range(chance.randint(1, 4)):
+            changed[chance.randrange(min(4096, len(changed)))] = chance.randrange(256)
     elif kind == 2:
-        for _ in range(draw.randint(1, 40)):
-            changed[draw.randrange(len(changed))] = draw.randrange(256)
+        for _ in range(chance.randint(1, 40)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
     elif kind == 3:  # a page takes another's place
-        page = draw.randrange(len(changed) // 4096) * 4096
-        other = draw.randrange(len(changed) // 4096) * 4096
+        page = chance.randrange(len(changed) // 4096) * 4096
+        other = chance.randrange(len(changed) // 4096) * 4096
         changed[page : page + 4096] = changed[other : other + 4096]
     elif kind == 4:  # numbers of the b-trees' heads
-        page = draw.randrange(len(changed) // 4096) * 4096
-        at = page + draw.randrange(12)
-        changed[at] = draw.choice([0, 1, 2, 5, 10, 13, 127, 255])
+        page = chance.randrange(len(changed) // 4096) * 4096
+        at = page + chance.randrange(12)
+        changed[at] = chance.choice([0, 1, 2, 5, 10, 13, 127, 255])
     else:
-        at = draw.randrange(len(changed))
-        changed[at : at + draw.randint(1, 200)] = draw.randbytes(draw.randint(0, 200))
+        at = chance.randrange(len(changed))
+        changed[at : at + chance.randint(1, 200)] = chance.randbytes(chance.randint(0, 200))
     return bytes(changed)
 
 
@@ -92,6 +103,31 @@ def test_mutated_files_are_read_or_told_in_time(tmp_path: Path, sound: Path) -> 
     print(f"{MUTATIONS} files, {refused} refused, the slowest took {slowest:.2f} s")
     assert slowest < PATIENCE_S
     assert refused > MUTATIONS / 4
+
+
+def test_mutated_logs_are_read_or_told_in_time(tmp_path: Path) -> None:
+    source = tmp_path / "source.atlas"
+    recorder = Recorder(source, HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+    for index in range(6):
+        recorder.step(step(index), draw(index), Measured(index))
+    while recorder.steps_written < 6:
+        time.sleep(0.001)
+    data, log = source.read_bytes(), Path(f"{source}-wal").read_bytes()
+    recorder.close()
+    read = 0
+    for seed in range(MUTATIONS // 3):
+        path = tmp_path / f"{seed}.atlas"
+        path.write_bytes(data)
+        Path(f"{path}-wal").write_bytes(log if seed == 0 else mutated(log, random.Random(seed)))
+        start = time.perf_counter()
+        try:
+            use(path)
+            read += 1
+        except AtlasError as error:
+            assert_told(path, error)
+        assert time.perf_counter() - start < PATIENCE_S
+    assert read > 0
 
 
 def test_mutated_files_are_recovered_or_told(tmp_path: Path, sound: Path) -> None:

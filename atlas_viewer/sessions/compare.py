@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +49,18 @@ def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
     return Difference(float(apart[worst]), f"logit of token {worst}", same=False)
 
 
-def steps_difference(recorded: StepRecord, found: StepRecord, logit_here: float) -> Difference:
-    """Of a step's own figures and its candidates. logit_here: logit that the recorded token has in the pass found."""
-    whole = _figure(recorded.logit, logit_here, f"logit of token {recorded.token}")
-    whole = whole.joined(_candidates_difference(recorded.top, found.top))
+def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray | None) -> Difference:
+    """Of a step's own figures and its candidates. logits: all of the pass found, None when they are not known."""
+    known = {candidate.token: candidate.logit for candidate in found.top} | {found.token: found.logit}
+
+    def here(token: int) -> float | None:
+        return float(logits[token]) if logits is not None else known.get(token)
+
+    whole = Difference()
+    logit = here(recorded.token)
+    if logit is not None:
+        whole = _figure(recorded.logit, logit, f"logit of token {recorded.token}")
+    whole = whole.joined(_candidates_difference(recorded.top, found.top, here))
     if recorded.token == found.token:
         # A probability moves by at most its own size times that of the logit.
         whole = whole.joined(
@@ -64,15 +72,17 @@ def steps_difference(recorded: StepRecord, found: StepRecord, logit_here: float)
     return whole
 
 
-def _candidates_difference(recorded: Sequence[Candidate], found: Sequence[Candidate]) -> Difference:
+def _candidates_difference(
+    recorded: Sequence[Candidate], found: Sequence[Candidate], here: Callable[[int], float | None]
+) -> Difference:
     if len(recorded) != len(found):
         return Difference(float("inf"), f"{len(recorded)} candidates, here {len(found)}", same=False)
     whole = Difference()
-    here = {candidate.token: candidate for candidate in found}
     for place, (one, other) in enumerate(zip(recorded, found, strict=True)):
-        # Two that are nearly as likely may change places: then it is the logits at the place that tell.
-        twin = here.get(one.token, other)
-        whole = whole.joined(_figure(one.logit, twin.logit, f"logit of candidate {place + 1}, token {one.token}"))
+        # Two that are nearly as likely may change places: then both logits, the token's and the place's, are close.
+        twin = here(one.token)
+        if twin is not None:
+            whole = whole.joined(_figure(one.logit, twin, f"logit of candidate {place + 1}, token {one.token}"))
         if one.token != other.token:
             swapped = _figure(one.logit, other.logit, f"candidate {place + 1} is token {one.token}")
             whole = whole.joined(Difference(swapped.largest, swapped.what, same=False))

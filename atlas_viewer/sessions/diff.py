@@ -82,15 +82,12 @@ def diff_runs(one: Session, run: RunInfo, other: Session, other_run: RunInfo) ->
 def _figures(
     one: Session, run: RunInfo, a: StepRecord, other: Session, other_run: RunInfo, b: StepRecord
 ) -> Difference:
+    whole = steps_difference(a, b, None)
     logits, others = one.logits(run, a.index), other.logits(other_run, b.index)
-    both = logits is not None and others is not None and logits.shape == others.shape
-    # Where whole logits are known, the token of the one run is found among those of the other.
-    here = b.logit if a.token == b.token else float(others[a.token]) if both and others is not None else a.logit
-    whole = steps_difference(a, b, here)
-    if both and logits is not None and others is not None:
-        coarse, fine = sorted((logits, others), key=lambda array: array.dtype.itemsize)
-        whole = whole.joined(logits_difference(coarse, fine))
-    return whole
+    if logits is None or others is None or logits.shape != others.shape:
+        return whole
+    coarse, fine = sorted((logits, others), key=lambda array: array.dtype.itemsize)
+    return whole.joined(logits_difference(coarse, fine))
 
 
 def _statistics(

@@ -87,7 +87,7 @@ def _verdict(
     start = len(run.prompt_tokens) + index - rows
     found = step_record(draw, start, rows, temperature, tokenizer, recorded.forward_ms)
     logits = replay.logits()
-    apart = steps_difference(recorded, found, float(logits[recorded.token]))
+    apart = steps_difference(recorded, found, logits)
     saved = session.logits(run, index)
     if saved is not None:
         apart = apart.joined(logits_difference(saved, logits))
