@@ -58,12 +58,15 @@ class StepTap:
         on_step: Callable[[StepRecord, Draw, Measured], None],
         *,
         logits: bool,
-        statistics: bool,
+        statistics: StatisticsPass | None,
     ) -> None:
-        """logits, statistics: what to take; of statistics, only tensors that the engine keeps."""
+        """logits: take them; statistics: what measures the engine's tensors, None to leave them out.
+
+        A pass that others use too is welcome: it measures the weights, which takes longest, only once.
+        """
         self.engine = engine
         self._on_step = on_step
-        self.measure = StatisticsPass(engine) if statistics else None
+        self.measure = statistics
         self.live = [tensor for tensor in engine.registry if tensor.family != "weight"]
         self.weights = [tensor for tensor in engine.registry if tensor.family == "weight"]
         self._logits = engine.registry["logits"].storage.pieces[0].resource

@@ -10,6 +10,7 @@ from compute.options import GenerateOptions
 from compute.records import StepRecord
 from compute.replay import KnownText
 from compute.sampler import Draw
+from compute.statistics import StatisticsPass
 from compute.tap import Measured, StepTap
 
 
@@ -20,7 +21,7 @@ class Tapped:
         self.records: list[StepRecord] = []
         self.draws: list[Draw] = []
         self.measured: list[Measured] = []
-        self.tap = StepTap(engine, self._take, logits=True, statistics=True)
+        self.tap = StepTap(engine, self._take, logits=True, statistics=StatisticsPass(engine))
         self.generation = Generation(engine, tokenizer, prompt, options, self.tap)
         self.generation.run()
         tokens = [record.token for record in self.records]

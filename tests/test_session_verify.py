@@ -22,6 +22,7 @@ from compute.engine import Engine
 from compute.generator import Generation
 from compute.identity import weights_sha256
 from compute.options import GenerateOptions
+from compute.statistics import StatisticsPass
 from compute.statistics_table import STATISTICS
 from compute.tap import StepTap
 from compute.tokenizer import Tokenizer
@@ -35,7 +36,7 @@ def recorded(path: Path, engine: Engine, tokenizer: Tokenizer, options: Generate
     """A session of `engine` with whole logits, of a window that slides."""
     head = head_of(engine, weights_sha256(open_model("stories")), "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)
-    tap = StepTap(engine, recorder.step, logits=True, statistics=True)
+    tap = StepTap(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
     generation = Generation(engine, tokenizer, PROMPT, options, tap)
     recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits="f32")
     generation.run()

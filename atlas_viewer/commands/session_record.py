@@ -12,6 +12,7 @@ from atlas_viewer.sessions.recorder import Recorder
 from compute.checkpoint import open_model
 from compute.engine import Engine
 from compute.identity import weights_sha256
+from compute.statistics import StatisticsPass
 from compute.tap import StepTap
 from compute.tokenizer import load_tokenizer
 
@@ -35,7 +36,8 @@ def record(arguments: argparse.Namespace) -> int:
     def tap(engine: Engine) -> StepTap:
         head = head_of(engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
         recorders.append(Recorder(arguments.out, head, tensors_of(engine), tokenizer.token_bytes))
-        return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=statistics)
+        measure = StatisticsPass(engine) if statistics else None
+        return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=measure)
 
     generation = open_generation(arguments, source, tap)
     recorder = recorders[0]
