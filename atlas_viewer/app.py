@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import wgpu
@@ -13,17 +13,22 @@ from rendercanvas.base import BaseRenderCanvas
 from compute.checkpoint import WeightSource
 from compute.device import is_software, shared_device
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
 from . import panels, theme
 from .camera import View
-from .canvas import clear, imgui_on, open_window, share_clipboard
-from .output import atomic_write
+from .canvas import clear, imgui_on, open_window, share_clipboard, target_format
+from .controller import Controller
 from .pace import Pace
-from .protocols import WorkbenchLike
+from .picture import Pictures
+from .protocols import GenerationLike, WorkbenchLike
+from .requests import Generate, Screenshot
 from .scene import AtlasScene
-from .state import Generate, GenerationLike, Request, Run, SaveTrace, State, Stop, Use, UseCandidate
+from .state import State
+from .tour import Tour, read_tour
+from .tour_recorder import TourRecorder
 from .watch import Watch
 
 WINDOW_SIZE = (1280, 720)
@@ -40,7 +45,11 @@ _EVENTS = (
     "char",
 )
 # Keys that wgpu's imgui renderer does not hand on.
-_MORE_KEYS = {"+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus}
+_MORE_KEYS = {
+    "+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus, "_": imgui.Key.minus, " ": imgui.Key.space,
+    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
+    "]": imgui.Key.right_bracket,
+}  # fmt: skip
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
@@ -52,22 +61,23 @@ _AWAKE = 0.4
 class Viewer:
     """Draws the state on a canvas and does what its panels request.
 
-    The model is loaded by `load` after a first frame that says so; then the prompt is run at once.
+    The model is loaded in the steps of `load`, one a frame, after a first frame that says so; then the prompt is run at
+    once. Without `load` whoever made the viewer calls `show`.
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Callable[[], WorkbenchLike]
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
-        self.generation: GenerationLike | None = None
-        self.bench: WorkbenchLike | None = None
+        self.controller: Controller | None = None
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
+        theme.load_fonts()
         io = imgui.get_io()
-        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         self._gui.set_gui(lambda: panels.draw_all(self.state))
         state.picture = self._picture
@@ -78,6 +88,9 @@ class Viewer:
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
         self._painted_at = 0.0
+        self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self.tour: Tour | None = None
+        self.recorder: TourRecorder | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
@@ -85,20 +98,24 @@ class Viewer:
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
-        self.bench, self.generation = bench, generation
-        tokens = [(token, bench.token_text(token)) for token in generation.prompt_tokens]
-        self.state.run = Run(prompt, generation.options, tokens)
-        self.state.model = bench.model
-        self.state.chosen = None
-        self.state.messages.clear()
+        self._open(bench).adopt(generation, prompt)
         self._stale = generation.done
-        self.state.inspection.forget()
-        self.state.token_text = bench.token_text
+        self._follow_engine()
+
+    def _open(self, bench: WorkbenchLike) -> Controller:
+        if self.controller is None or self.controller.bench is not bench:
+            self.controller = Controller(bench, self.state)
+        return self.controller
+
+    def _follow_engine(self) -> None:
+        """A run with a longer window may have made a new engine: look at its tensors from now on."""
+        assert self.controller is not None
+        bench = self.controller.bench
+        self.state.model = bench.model
         if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
             self.watch = Watch(bench.observer, self.state)
         if self._scene is None or self._scene.atlas is not bench.atlas:
             self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
-        self._report()
 
     def _settle(self) -> None:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
@@ -129,70 +146,70 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.bench is None and self._frames > _LOADING_FRAMES:
-            self._start()
-        self._answer()
-        self._advance(now)
-        looking = self.watch is not None and self.watch.pending
-        awake = self.bench is None or self.state.busy or bool(self.state.requests) or now < self._awake_until or looking
+        if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
+            self._load_on(self._load)
+        if self.controller is not None:
+            self._answer(self.controller)
+            self._advance(self.controller, now)
+        awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
-        clear(self.canvas, self._device, (theme.BACK.x, theme.BACK.y, theme.BACK.z))
+        clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._gui.render()
-        if awake or self.state.requests:
+        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
+        if self.recorder is not None:
+            self.recorder.frame()
+        if self.tour is not None:
+            self._play(self.tour)
+        if self.state.interface.quitting:
+            self.canvas.close()
+        elif awake or self.state.requests:
             self.canvas.request_draw()
 
-    def _start(self) -> None:
-        try:
-            self.bench = self._load()
-        finally:
-            self.state.loading = ""
-        self.state.model = self.bench.model
-        self.state.requests.append(Generate(self.state.prompt, self.state.options))
+    def _wants_frames(self, now: float) -> bool:
+        """True while frames have to go on without an event."""
+        busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
+        busy = busy or self.tour is not None or self._pictures.pending
+        return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
-    def _advance(self, now: float) -> None:
-        if self.generation is None or self.bench is None:
+    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+        """Take the next step of loading the model."""
+        try:
+            self.state.loading_step, self.state.loaded = next(load)
+        except StopIteration as end:
+            self.state.loading, self.state.loaded = "", 0.0
+            self._open(end.value)
+            self.state.requests.append(Generate(self.state.prompt, self.state.options))
+
+    def _advance(self, controller: Controller, now: float) -> None:
+        try:
+            news = controller.advance(now, self._pace.budget)
+        except AtlasError as error:
+            controller.fail(error)
             return
-        if not self.generation.done:
-            try:
-                news = self.generation.advance(self._pace.budget)
-            except AtlasError as error:
-                self._fail(error)
-                return
-            self._stale |= news
-            if news and self.watch is not None:
-                self.watch.passed()
-            self._report()
+        self._follow_engine()
+        self._stale |= news
+        if news and self.watch is not None:
+            self.watch.passed()
         if self.watch is not None and self.watch.look_changed() and self._painted:
             self._stale = True
-        self._paint(now)
+        resting = not self.state.busy
+        self._paint(controller, now, resting)
         if self.watch is not None:
-            self.watch.frame(now, self.generation.settled, self.generation.done)
+            self.watch.frame(now, controller.settled, resting)
 
-    def _paint(self, now: float) -> None:
-        assert self.generation is not None
-        assert self.bench is not None
+    def _paint(self, controller: Controller, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
-        due = now - self._painted_at >= self._pace.atlas_interval or self.generation.done
-        if self._stale and due and self.generation.settled:
-            self.bench.paint()
+        due = now - self._painted_at >= self._pace.atlas_interval or resting
+        if self._stale and due and controller.settled:
+            unfinished = controller.bench.paint()
             if self.watch is not None:
-                if not self._painted or self.generation.done:
+                if not self._painted or resting:
                     self.watch.passed()
                 self.watch.painted()
-            self.state.spans_left_out = self.bench.spans_left_out
-            self._painted, self._stale = True, False
+            self.state.spans_left_out = controller.bench.spans_left_out
+            self._painted, self._stale = True, unfinished
             self._painted_at, self._shown = now, None
-
-    def _report(self) -> None:
-        run, generation = self.state.run, self.generation
-        if run is None or generation is None:
-            return
-        if len(generation.steps) != len(run.steps):
-            run.continuation = generation.continuation
-            run.steps = list(generation.steps)
-        run.done, run.stop_reason = generation.done, generation.stop_reason
-        run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress
 
     def _picture(self, width: int, height: int) -> Any:
         """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
@@ -210,53 +227,44 @@ class Viewer:
 
     # -- requests
 
-    def _answer(self) -> None:
-        while self.state.requests and self.bench is not None:
+    def _answer(self, controller: Controller) -> None:
+        while self.state.requests:
             request = self.state.requests.popleft()
+            if isinstance(request, Screenshot):
+                self._pictures.want(request.path)
+                continue
             try:
-                self._do(request, self.bench)
+                controller.do(request)
             except AtlasError as error:
-                self._fail(error)
+                controller.fail(error)
 
-    def _do(self, request: Request, bench: WorkbenchLike) -> None:
-        match request:
-            case Generate(prompt, options):
-                self._generate(prompt, options, bench)
-            case Stop():
-                if self.generation is not None:
-                    self.generation.stop()
-                    self._report()
-            case Use(index):
-                self._copy(index + 1, (), bench)
-            case UseCandidate(index, token):
-                self._copy(index, (token,), bench)
-            case SaveTrace(path, lines):
-                self._save(path, lines)
+    # -- tours
 
-    def _generate(self, prompt: str, options: GenerateOptions, bench: WorkbenchLike) -> None:
-        if self.generation is not None:
-            self.generation.stop()
-            self._report()
-        self.show(bench, bench.start(prompt, options), prompt)
+    def play(self, steps: list[dict[str, Any]], folder: Path) -> None:
+        """Play a tour from the next frame on, with its pictures in `folder`, and close the window at its end."""
+        self.state.live = False
+        self.tour = Tour(
+            steps,
+            send=self.canvas.submit_event,
+            resize=lambda width, height: self.canvas.set_logical_size(width, height),
+            picture=lambda name: self._pictures.want(str(folder / f"{name}.png")),
+            reached=self._reached,
+        )
 
-    def _copy(self, steps: int, more: Sequence[int], bench: WorkbenchLike) -> None:
-        if self.generation is None:
-            return
-        run_tokens = [step.token for step in self.generation.steps[:steps]]
-        self.state.prompt = bench.text_of([*self.generation.prompt_tokens, *run_tokens, *more])
+    def _play(self, tour: Tour) -> None:
+        tour.frame()
+        if tour.done and not self._pictures.pending:
+            self.canvas.close()
 
-    def _save(self, path: str, lines: Sequence[str]) -> None:
-        try:
-            atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
-            self.state.inspection.note = f"saved {path}"
-        except AtlasError as error:  # no reason to end the run
-            self.state.messages.append(str(error))
-
-    def _fail(self, error: AtlasError) -> None:
-        self.state.messages.append(str(error))
-        if self.generation is not None:
-            self.generation.stop()
-            self._report()
+    def _reached(self, step: dict[str, Any]) -> bool:
+        """Whether what a `wait` of a tour names has come true."""
+        run, controller = self.state.run, self.controller
+        if run is None or controller is None or self.state.requests:
+            return False
+        if step["wait"] == "writing":
+            return len(run.steps) >= int(step.get("steps", 1))
+        looking = self.watch is not None and self.watch.pending
+        return run.done and not controller.pending and not looking and not self._stale and not self._pictures.pending
 
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)
@@ -264,6 +272,8 @@ class Viewer:
             imgui.get_io().add_key_event(_MORE_KEYS[event["key"]], event["event_type"] == "key_down")
         if event["event_type"] == "pointer_leave":
             imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
+        if self.recorder is not None:
+            self.recorder.event(event)
         self._awake_until = time.perf_counter() + _AWAKE
         self.canvas.request_draw()
 
@@ -275,10 +285,15 @@ def view(
     adapter: str | None,
     weights: str,
     program: str = "auto",
+    tour: Path | None = None,
+    pictures: Path = Path("."),
+    record: Path | None = None,
 ) -> None:
     """Open the window, run the prompt at once, return when the window is closed.
 
-    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names.
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
+    what the user does, as a tour.
     Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
     """
     from .workbench import Workbench
@@ -287,18 +302,25 @@ def view(
     tokenizer.check_fits(source.config)
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
+    steps = read_tour(tour) if tour is not None else None
     device = shared_device(adapter)
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    def load() -> Workbench:
-        return Workbench(source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program)
-
+    load = Workbench.opening(
+        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
+    )
     viewer = Viewer(canvas, device, state, load)
     share_clipboard()
+    if steps is not None:
+        viewer.play(steps, pictures)
+    if record is not None:
+        viewer.recorder = TourRecorder(record)
     try:
         run_loop()
     finally:
         source.close()
+        if viewer.recorder is not None:
+            viewer.recorder.close()
     if viewer.failure is not None:
         raise viewer.failure

@@ -35,7 +35,7 @@ def add_global(parser: argparse.ArgumentParser) -> None:
         "--model",
         default=argparse.SUPPRESS,
         metavar="NAME|PATH",
-        help="stories (default), a .bin file, random:gpt2, ...",
+        help="stories (default), gpt2, a .bin or .safetensors file, a folder, random:gpt2, ...",
     )
     group.add_argument(
         "--weights",

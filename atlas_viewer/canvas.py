@@ -49,10 +49,14 @@ def open_picture(size: tuple[int, int]) -> OffscreenRenderCanvas:
 
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged."""
-    context = canvas.get_wgpu_context()
+    return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
+
+
+def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
+    """Format of what imgui draws into."""
     # With an sRGB format the backend would convert by a power law that is not quite the inverse.
-    target = context.get_preferred_format(device.adapter).removesuffix("-srgb")
-    return ImguiRenderer(device, canvas, render_target_format=target)
+    preferred: str = canvas.get_wgpu_context().get_preferred_format(device.adapter)
+    return preferred.removesuffix("-srgb")
 
 
 def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float, float, float]) -> None:

@@ -17,6 +17,7 @@ from compute.errors import AtlasError, UsageError
 
 from . import __version__
 from .arguments import add_global, add_sampling, point, size
+from .commands.models_arguments import add_models
 from .commands.session_arguments import add_session
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
@@ -49,6 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     view = command("view", "open the window (the default)")
     view.add_argument("prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT")
     add_sampling(view, tokens=64)
+    view.add_argument("--tour", type=Path, metavar="FILE", help="play a scripted tour in the window, then close it")
+    view.add_argument("--pictures", type=Path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
+    view.add_argument("--record-tour", type=Path, metavar="FILE", help="write what you do in the window as a tour")
 
     generate = command("generate", "write text to standard output")
     generate.add_argument("prompt", metavar="PROMPT")
@@ -71,6 +75,12 @@ def build_parser() -> argparse.ArgumentParser:
     atlas.add_argument("prompt", metavar="PROMPT")
     add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
+    atlas.add_argument(
+        "--sampling",
+        choices=("point", "pool"),
+        default="point",
+        help="what a cell shows: the first value it stands for (default), or the one of largest magnitude",
+    )
 
     trace = command("trace", "print statistics of every tensor of the last pass")
     trace.add_argument("prompt", metavar="PROMPT")
@@ -88,6 +98,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_session(command("session", "record runs, check, compare and export recordings"))
 
+    add_models(command("models", "fetch, check and convert models"))
+
     doctor = command("doctor", "say what this machine has and lacks")
     doctor.add_argument("--json", action="store_true")
     return parser
@@ -100,7 +112,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "models", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:
@@ -126,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     debug = "--debug" in given
     # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
-    if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
+    if hasattr(os, "getuid") and sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
         folder = _runtime_folder()
         if folder is not None:
             os.environ["XDG_RUNTIME_DIR"] = folder

@@ -7,7 +7,6 @@ import importlib
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import Any
 import assets
 from compute.errors import AtlasError
 
-from . import __version__
+from . import __version__, systems
 
 # Without these nothing is drawn or computed; the others are used where they are.
 REQUIRED_FEATURES = ("float32-filterable",)
@@ -30,16 +29,10 @@ LIMITS = (
     "max-compute-workgroups-per-dimension",
     "max-texture-dimension-2d",
 )
-PACKAGES = ("wgpu", "pygfx", "rendercanvas", "glfw", "imgui_bundle", "numpy", "tiktoken")
+PACKAGES = ("wgpu", "pygfx", "rendercanvas", "glfw", "imgui_bundle", "numpy", "tiktoken", "safetensors")
 
-# Which Debian package holds what a module or the Vulkan driver is linked against.
-_DEBIAN = {
-    "libvulkan.so.1": "libvulkan1",
-    "libX11.so.6": "libx11-6",
-    "libXext.so.6": "libxext6",
-    "libstdc++.so.6": "libstdc++6",
-    "libgcc_s.so.1": "libgcc-s1",
-}
+# GLFW loads these for its window; Dear ImGui's module is linked against the first two.
+_WINDOW_LIBRARIES = ("libX11.so.6", "libXext.so.6", "libXcursor.so.1", "libXi.so.6", "libXrandr.so.2")
 
 
 @dataclass(frozen=True)
@@ -74,8 +67,10 @@ class Diagnosis:
     system: str
     adapters: tuple[AdapterFacts, ...]
     checks: tuple[Check, ...]
-    packages: tuple[str, ...]
-    """Debian packages that would mend what is missing."""
+    family: str
+    """Kind of system, see `systems.this_system`."""
+    lacking: tuple[str, ...]
+    """Libraries and drivers that packages of the system would bring."""
 
     @property
     def can_render(self) -> bool:
@@ -90,7 +85,7 @@ class Diagnosis:
     @property
     def install_command(self) -> str:
         """The command that installs what is missing, empty when no package would help."""
-        return install_command(self.packages)
+        return systems.install_command(self.family, self.lacking)
 
 
 def diagnose(adapter: str | None = None) -> Diagnosis:
@@ -98,19 +93,24 @@ def diagnose(adapter: str | None = None) -> Diagnosis:
 
     adapter: text that the adapter's name must contain; None means the one that is taken by default.
     """
+    family = systems.this_system()
     missing: list[str] = []
-    checks = [*(_module(name, missing) for name in PACKAGES), _data()]
+    checks = [*(_module(name, family, missing) for name in PACKAGES), _data()]
     if sys.platform == "linux":
-        checks.append(_loader(missing))
-    facts, adapter_checks = _adapters(adapter, missing)
-    checks += [*adapter_checks, _display()]
+        checks.append(_loader(family, missing))
+    facts, adapter_checks = _adapters(adapter, family, missing)
+    checks += adapter_checks
+    if sys.platform == "linux":
+        checks.append(_window_libraries(family, missing))
+    checks.append(_display(family))
     return Diagnosis(
         version=__version__,
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         adapters=facts,
         checks=tuple(checks),
-        packages=tuple(dict.fromkeys(missing)),
+        family=family,
+        lacking=tuple(dict.fromkeys(missing)),
     )
 
 
@@ -143,57 +143,58 @@ def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """The diagnosis as plain JSON values."""
     return {
         **asdict(diagnosis),
+        "packages": systems.packages(diagnosis.family, diagnosis.lacking),
         "install_command": diagnosis.install_command,
         "can_render": diagnosis.can_render,
         "ok": diagnosis.ok,
     }
 
 
-def install_command(packages: tuple[str, ...]) -> str:
-    """How an administrator installs Debian `packages` here; other systems get the names, as theirs may differ."""
-    if not packages:
-        return ""
-    if shutil.which("apt-get") is None:
-        return f"your system's own packages for what Debian calls {', '.join(packages)}"
-    return f"{'' if _is_root() else 'sudo '}apt-get install {' '.join(packages)}"
-
-
-def _is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def _module(name: str, missing: list[str], load: Callable[[str], Any] = importlib.import_module) -> Check:
+def _module(name: str, family: str, missing: list[str], load: Callable[[str], Any] = importlib.import_module) -> Check:
     try:
         module = load(name)
     except Exception as error:
         # A module that is linked against a library which is not there names it.
-        library = re.search(r"lib[\w+.-]*\.so[\w.]*", str(error))
-        package = _DEBIAN.get(library.group()) if library else None
-        if package:
-            missing.append(package)
-            return Check(name, False, _first_line(error), install_command((package,)))
-        return Check(name, False, _first_line(error), f"{sys.executable} -m pip install {name.replace('_', '-')}")
+        libraries = [found for found in re.findall(r"lib[\w+.-]*\.so[\w.]*", str(error)) if systems.holds(found)][:1]
+        missing += libraries
+        return Check(name, False, _first_line(error), systems.module_command(family, name, error, libraries))
     return Check(name, True, str(getattr(module, "__version__", "installed")))
 
 
 def _data() -> Check:
     for path in (assets.CHECKPOINT, assets.TOKENIZER):
         if not path.is_file() or path.stat().st_size == 0:
-            return Check("embedded data", False, f"{path} is not there", "install atlas-viewer again")
+            remedy = f"{sys.executable} -m pip install --force-reinstall --no-deps atlas-viewer"
+            return Check("embedded data", False, f"{path} is not there", remedy)
     return Check("embedded data", True, str(assets.FOLDER))
 
 
-def _loader(missing: list[str]) -> Check:
+def _loader(family: str, missing: list[str]) -> Check:
     library = "libvulkan.so.1"
     try:
         ctypes.CDLL(library)
     except OSError as error:
-        missing.append(_DEBIAN[library])
-        return Check("vulkan loader", False, _first_line(error), install_command((_DEBIAN[library],)))
+        missing.append(library)
+        return Check("vulkan loader", False, _first_line(error), systems.install_command(family, [library]))
     return Check("vulkan loader", True, library)
 
 
-def _adapters(text: str | None, missing: list[str]) -> tuple[tuple[AdapterFacts, ...], list[Check]]:
+def _window_libraries(family: str, missing: list[str]) -> Check:
+    lacking = [library for library in _WINDOW_LIBRARIES if not _loads(library)]
+    missing += lacking
+    detail = f"{', '.join(lacking)} not found" if lacking else ", ".join(_WINDOW_LIBRARIES)
+    return Check("window libraries", not lacking, detail, systems.install_command(family, lacking), "window")
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[AdapterFacts, ...], list[Check]]:
     try:
         from compute.device import adapter_name, is_software, list_adapters, shared_device
 
@@ -212,25 +213,34 @@ def _adapters(text: str | None, missing: list[str]) -> tuple[tuple[AdapterFacts,
         for a in adapters
     )
     if not facts:
-        if sys.platform != "linux":
-            return (), [Check("adapter", False, "no Metal, D3D12 or Vulkan adapter", "update the GPU's driver")]
-        missing.append("mesa-vulkan-drivers")
-        remedy = f"{install_command(('mesa-vulkan-drivers',))}, or the driver of your GPU's maker"
-        return (), [Check("adapter", False, "no Vulkan adapter", remedy)]
+        missing.append(systems.SOFTWARE_DRIVER)
+        remedy = f"{systems.install_command(family, [systems.SOFTWARE_DRIVER])}, or the driver of your GPU's maker"
+        return (), [Check("adapter", False, "no Vulkan, Metal or D3D12 adapter", remedy)]
     try:
         device = shared_device(text)
     except AtlasError as error:
-        return facts, [Check("adapter", False, str(error), "choose another one with --adapter")]
+        return facts, [Check("adapter", False, str(error), _other_adapter(facts))]
     name = adapter_name(device.adapter)
     lacks = [feature for feature in REQUIRED_FEATURES if feature not in device.features]
     if lacks:
         detail = f"{name} lacks {', '.join(lacks)}"
-        return facts, [Check("adapter", False, detail, "choose another one with --adapter, or update its driver")]
+        update = systems.install_command(family, [systems.SOFTWARE_DRIVER])
+        return facts, [Check("adapter", False, detail, f"{_other_adapter(facts)}, or {update}")]
     return facts, [Check("adapter", True, name)]
 
 
-def _display() -> Check:
-    remedy = "set DISPLAY to a running X server; without one use `atlas-viewer render`"
+def _other_adapter(facts: tuple[AdapterFacts, ...]) -> str:
+    """The command that tries another adapter: the last one, which is the software one where there is any."""
+    name = facts[-1].name.split(" (")[0]
+    return f'atlas-viewer doctor --adapter "{name}"'
+
+
+def _display(family: str) -> Check:
+    install = systems.install_command(family, [systems.VIRTUAL_DISPLAY])
+    remedy = (
+        "set DISPLAY to a running X server (export DISPLAY=:0 on most desktops);"
+        f" without a screen: {install}, then xvfb-run atlas-viewer, or use `atlas-viewer render`"
+    )
     if sys.platform != "linux":
         return Check("display", True, sys.platform, needed_for="window")
     shown = " ".join(f"{n}={os.environ[n]}" for n in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(n))

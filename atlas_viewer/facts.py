@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compute.strip_layout import Span
 
-from .inspection import Inspection, Spot, TensorInfo, label, shown_value, source_range
+from .inspection import Inspection, Spot, TensorInfo, label, shown_value
 from .look import brightness
 from .state import State
 from .text import quoted
@@ -19,16 +19,18 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
     info = inspection.tensors.get(spot.name)
     if info is None or not inspection.exists(spot):
         return [("Value", "not in the latest pass"), ("Tensor", spot.name)]
-    value = inspection.values.get(spot)
+    value, ranged = inspection.value(spot), spot.count > 1
+    cell = inspection.cell_of(spot)
+    known = value is not None or not ranged
+    spot = inspection.single(spot)
     lines = [
         ("Value", shown_value(value)),
         ("Tensor", info.name),
         ("Shape", " x ".join(map(str, info.shape))),
-        ("Index", str(list(info.place(spot.index)))),
+        ("Index", str(list(info.place(spot.index))) if known else "..."),
     ]
-    cell = inspection.cell_of(spot)
     if cell is not None and info.span is not None:
-        lines += _cell(info.span, cell)
+        lines += _cell(info.span, cell, "extreme of" if ranged else "")
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
@@ -40,7 +42,9 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
 
 def summary(state: State, spot: Spot) -> str:
     """The name, index and value in a line."""
-    return f"{label(state.inspection.tensors.get(spot.name), spot)} = {shown_value(state.inspection.values.get(spot))}"
+    inspection = state.inspection
+    single = inspection.single(spot)
+    return f"{label(inspection.tensors.get(spot.name), single)} = {shown_value(inspection.value(spot))}"
 
 
 def context_start(state: State) -> int:
@@ -64,9 +68,9 @@ def context_token(state: State, row: int) -> tuple[int, str] | None:
     return (run.steps[place].token, run.steps[place].text) if place < len(run.steps) else None
 
 
-def _cell(span: Span, cell: int) -> list[tuple[str, str]]:
-    first, last = source_range(span, cell - span.first)
-    source = f"value {first}" if first == last else f"values {first} to {last}"
+def _cell(span: Span, cell: int, how: str) -> list[tuple[str, str]]:
+    first, last = span.source_range(cell - span.first)
+    source = f"value {first}" if first == last else f"{how} values {first} to {last}".lstrip()
     return [("Cell", f"{cell - span.first} of {span.cells}"), ("Shows", source)]
 
 
@@ -102,7 +106,7 @@ def _vocabulary(state: State, info: TensorInfo, spot: Spot, cell: int | None) ->
     if info.name == "wte":
         tokens = range(info.place(spot.index)[0], info.place(spot.index)[0] + 1)
     elif cell is not None and info.span is not None:
-        first, last = source_range(info.span, cell - info.span.first)
+        first, last = info.span.source_range(cell - info.span.first)
         tokens = range(first, last + 1)
     else:
         tokens = range(spot.index, spot.index + 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,9 +22,21 @@ _HISTORY = 4096  # values kept of a pin
 
 @dataclass(frozen=True)
 class Spot:
-    """One value: a tensor and the flat index in it. Stays the same value when the context grows by a row."""
+    """One value: a tensor and the flat index in it; stays the same value when the context grows by a row.
+
+    With a `count` above 1 it is the extreme one of so many values from `index` on, as a pooling cell shows it.
+    """
 
     name: str
+    index: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a spot was found to be: the value, and its flat index in the tensor."""
+
+    value: float
     index: int
 
 
@@ -73,13 +84,13 @@ class Pin:
 
 @dataclass
 class Inspection:
-    """The part of the state about single tensors and values. `values` holds what has arrived from the GPU."""
+    """The part of the state about single tensors and values. `readings` holds what has arrived from the GPU."""
 
     tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
     layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
     rows: int = 0  # context tokens of the latest pass
     first_position: int = 0
-    values: dict[Spot, float] = field(default_factory=dict)
+    readings: dict[Spot, Reading] = field(default_factory=dict)
     statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
     bad: str | None = None  # first tensor of the pass with a value that is not finite
     cursor: Spot | None = None
@@ -113,22 +124,32 @@ class Inspection:
     def exists(self, spot: Spot) -> bool:
         """True when the latest pass has this value."""
         info = self.tensors.get(spot.name)
-        return info is not None and 0 <= spot.index < info.count
+        return info is not None and 0 <= spot.index <= info.count - spot.count
+
+    def value(self, spot: Spot) -> float | None:
+        """What has arrived of it."""
+        reading = self.readings.get(spot)
+        return None if reading is None else reading.value
+
+    def single(self, spot: Spot) -> Spot:
+        """The one value that a spot of several was found to be; until that is known, the first of them."""
+        reading = self.readings.get(spot)
+        return Spot(spot.name, spot.index if reading is None else reading.index)
 
     def spot_at(self, cell: int) -> Spot | None:
-        """The value that cell number `cell` of the atlas stands for; None where it is empty."""
-        span = span_at(self.layout, cell)
-        return None if span is None else Spot(span.name, span.source_index(cell - span.first))
+        """What cell number `cell` of the atlas shows; None where it is empty."""
+        span = self.layout.span_at(cell)
+        if span is None:
+            return None
+        first, last = span.source_range(cell - span.first)
+        return Spot(span.name, first, last - first + 1 if self.look.sampling == "pool" else 1)
 
     def cell_of(self, spot: Spot) -> int | None:
-        """The atlas' cell that stands for this value or is the nearest behind it; None when the strip has none."""
+        """The atlas' cell that stands for this value; None when the strip has none."""
         info = self.tensors.get(spot.name)
         if info is None or info.span is None or not self.exists(spot):
             return None
-        span = info.span
-        if span.cells == span.values or span.cells == 1:
-            return span.first + min(spot.index, span.cells - 1)
-        return span.first + min(-(-spot.index * (span.cells - 1) // (span.values - 1)), span.cells - 1)
+        return info.span.first + info.span.cell_of(spot.index)
 
     def hover(self, spot: Spot | None, moved: bool) -> None:
         """The mouse is over this; while it rests, the arrow keys' cell stays."""
@@ -152,6 +173,7 @@ class Inspection:
             pin = self.pins[self.selected]
             spot = self.moved(pin.spot, columns, rows)
             if spot != pin.spot:
+                spot = Spot(spot.name, spot.index)
                 self.pins[self.selected] = Pin(spot)
             self.cursor, self.keyed = spot, True
         elif self.cursor is not None:
@@ -159,8 +181,8 @@ class Inspection:
         return self.focus is not None
 
     def pin(self, spot: Spot) -> None:
-        """Pin and select; what is pinned already is selected, and the oldest pin makes room for one too many."""
-        spots = [pin.spot for pin in self.pins]
+        """Pin the single value and select it; one pinned before is selected, the oldest pin makes room if need be."""
+        spots, spot = [pin.spot for pin in self.pins], self.single(spot)
         if spot not in spots:
             if len(self.pins) == PINS_MOST:
                 del self.pins[0]
@@ -181,21 +203,9 @@ class Inspection:
 
     def forget(self) -> None:
         """A new run begins: what was read belongs to the one before."""
-        self.values.clear()
+        self.readings.clear()
         for pin in self.pins:
             pin.history.clear()
-
-
-def span_at(layout: StripLayout, cell: int) -> Span | None:
-    """The span that has this cell of the atlas; None where it is empty."""
-    place = bisect.bisect_right(layout.spans, cell, key=lambda span: span.first) - 1
-    return layout.spans[place] if place >= 0 and cell <= layout.spans[place].last else None
-
-
-def source_range(span: Span, cell: int) -> tuple[int, int]:
-    """First and last value that cell number `cell` of the span stands for."""
-    first = span.source_index(cell)
-    return first, (span.values if cell == span.cells - 1 else max(span.source_index(cell + 1), first + 1)) - 1
 
 
 def runs(span: Span) -> list[tuple[int, int, int, int]]:
@@ -220,7 +230,7 @@ def frame_span(camera: StripCamera, span: Span) -> None:
 
 
 def label(info: TensorInfo | None, spot: Spot) -> str:
-    """`name[row, column]`."""
+    """`name[row, column]` of a single value."""
     place = info.place(spot.index) if info else (spot.index,)
     return f"{spot.name}[{', '.join(map(str, place))}]"
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from compute.palettes import SAMPLINGS
 from compute.palettes import StripLook as Look
 
-__all__ = ["SCALES", "Axis", "Look", "brightness"]
+__all__ = ["SAMPLINGS", "SCALES", "Axis", "Look", "brightness"]
 
 SCALES = ("tensor", "all")
 

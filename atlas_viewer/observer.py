@@ -13,7 +13,7 @@ from compute.strip import StripPass
 from compute.strip_layout import StripLayout
 from compute.trace import lines, records
 
-from .inspection import Spot, TensorInfo
+from .inspection import Reading, Spot, TensorInfo
 from .look import Look
 from .state import Colour
 
@@ -56,11 +56,10 @@ class Observer:
         return self._statistics.first_bad() if self._statistics else None
 
     @property
-    def values(self) -> dict[Spot, float]:
-        """Values of the watched spots that have arrived."""
-        registry = self._engine.registry
+    def readings(self) -> dict[Spot, Reading]:
+        """What the watched spots were found to be, as far as it has arrived."""
         return {
-            Spot(probe.name, probe.row * registry[probe.name].columns + probe.column): known.value
+            Spot(probe.name, probe.first, probe.count): Reading(known.value, known.index)
             for probe, known in self._probes.values.items()
         }
 
@@ -89,8 +88,7 @@ class Observer:
 
     def ask_values(self, spots: Sequence[Spot]) -> None:
         """Fetch these values of the latest pass."""
-        registry = self._engine.registry
-        self._probes.watch([Probe(s.name, *divmod(s.index, registry[s.name].columns)) for s in spots])
+        self._probes.watch([Probe(spot.name, spot.index, spot.count) for spot in spots])
         self._probes.update()
 
     def ask_statistics(self) -> None:

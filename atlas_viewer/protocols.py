@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import wgpu
 
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.strip_layout import StripLayout
 
-from .inspection import Spot, TensorInfo
+from .inspection import Reading, Spot, TensorInfo
 from .look import Look
-from .state import Colour, GenerationLike, ModelSummary
+from .state import Colour, ModelSummary
 
 if TYPE_CHECKING:
+    from compute.records import StepRecord
     from compute.statistics import TensorStatistics
 
 
@@ -45,8 +48,8 @@ class ObserverLike(Protocol):
         """The first tensor that is not finite."""
 
     @property
-    def values(self) -> dict[Spot, float]:
-        """Values of watched spots."""
+    def readings(self) -> dict[Spot, Reading]:
+        """What watched spots were found to be."""
 
     @property
     def pending(self) -> bool:
@@ -74,6 +77,60 @@ class ObserverLike(Protocol):
         """Lines of the trace."""
 
 
+class GenerationLike(Protocol):
+    """What the viewer needs of a run; `compute.generator.Generation` is one."""
+
+    prompt_tokens: list[int]
+    options: GenerateOptions
+    steps: list[StepRecord]
+
+    @property
+    def continuation(self) -> str:
+        """What was written after the prompt."""
+
+    @property
+    def done(self) -> bool:
+        """True when no step will follow."""
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why it ended."""
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Speed so far."""
+
+    @property
+    def progress(self) -> float:
+        """How much of the pass in flight is done, 0 to 1."""
+
+    @property
+    def settled(self) -> bool:
+        """True when the tensors are of one whole pass, so that the atlas may be painted from them."""
+
+    def advance(self, budget_s: float) -> bool:
+        """Do about `budget_s` seconds of work; True when there is something new to show."""
+
+    def stop(self) -> None:
+        """End the run."""
+
+
+class ReplayLike(Protocol):
+    """What the viewer needs to show a step of a run that rests; `compute.replay.Replay` is one."""
+
+    at: int | None
+
+    @property
+    def settled(self) -> bool:
+        """True when the tensors are of one whole pass."""
+
+    def seek(self, step: int) -> None:
+        """Ask for the pass of a step."""
+
+    def advance(self, budget_s: float) -> bool:
+        """Do about `budget_s` seconds of work; True when the pass asked for is whole."""
+
+
 class WorkbenchLike(Protocol):
     """What the viewer needs of the model; `workbench.Workbench` is one."""
 
@@ -89,11 +146,34 @@ class WorkbenchLike(Protocol):
     def spans_left_out(self) -> Sequence[str]:
         """Tensors without cells."""
 
-    def start(self, prompt: str, options: GenerateOptions) -> GenerationLike:
-        """Begin a run."""
+    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
+        """Begin a run, or go on behind earlier steps of it."""
 
-    def paint(self) -> None:
-        """Write the atlas from the latest pass."""
+    def fits(self, options: GenerateOptions) -> bool:
+        """True when `start` with these options needs no new engine."""
+
+    def widen(self, context: int) -> Loading[None]:
+        """Make room for a window of `context` tokens."""
+
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> ReplayLike:
+        """Passes of steps that are known."""
+
+    def ask_logits(self) -> None:
+        """Fetch all logits of the pass that was submitted last."""
+
+    def take_logits(self) -> np.ndarray | None:
+        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+
+    def tokens_of(self, text: str) -> Sequence[int]:
+        """The tokens of a prompt."""
+
+    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+        """Tokens that a search by text or number finds."""
+
+    def paint(self) -> bool:
+        """Write the atlas from the latest pass; True when another call has to finish it."""
 
     @property
     def observer(self) -> ObserverLike | None:

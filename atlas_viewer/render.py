@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,10 @@ from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .output import atomic_write
-from .protocols import WorkbenchLike
+from .png import png
+from .protocols import GenerationLike, WorkbenchLike
 from .scene import AtlasScene
-from .state import GenerationLike, State
+from .state import State
 from .workbench import Workbench
 
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
@@ -56,7 +55,8 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
-        bench.paint()
+        while bench.paint():
+            pass
         camera = StripCamera()
         camera.look_at(zoom, *(center or camera.center))
         image = window_pixels(bench, generation, prompt, camera, size) if panels else strip_pixels(bench, camera, size)
@@ -103,7 +103,7 @@ class WindowPicture:
         """The window as it looks after `generation`, which is done, uint8 [height, width, 4]."""
         if self._viewer is None:
             state = State(prompt, generation.options, camera=camera, live=False)
-            self._viewer = Viewer(self._canvas, shared_device(), state, lambda: self._bench)
+            self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera = camera
         self._viewer.show(self._bench, generation, prompt)
         image = None
@@ -129,17 +129,3 @@ def window_pixels(
     image = picture.pixels(generation, prompt, camera)
     picture.close()
     return image
-
-
-def png(image: np.ndarray) -> bytes:
-    """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
-    height, width, _ = image.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = image[:, :, :3].reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, red green blue
-    body = zlib.compress(rows.tobytes(), 6)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")

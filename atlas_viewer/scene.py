@@ -7,11 +7,13 @@ import pygfx as gfx
 import wgpu
 
 from .camera import View
+from .scene_cells import Cells
 from .scene_texture import adopt
 
 
 class AtlasScene:
-    """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a colour.
+    """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a colour; large cells that are
+    not finite get a pattern.
 
     `texture` (rgba8unorm) holds the last picture drawn. It is replaced when the size changes.
     """
@@ -20,12 +22,7 @@ class AtlasScene:
         """atlas: rgba8unorm texture of one texel a cell, on the device that pygfx uses, with TEXTURE_BINDING."""
         self.atlas, self._device = atlas, device
         self._scene = gfx.Scene()
-        grid = adopt(atlas, "srgb")
-        image = gfx.Image(
-            gfx.Geometry(grid=grid), gfx.ImageBasicMaterial(clim=(0, 255), interpolation="nearest", pick_write=False)
-        )
-        image.local.position = (0.5, 0.5, 0)  # pygfx centres cell (0, 0) on the origin
-        self._scene.add(image)
+        self._scene.add(Cells(adopt(atlas, "srgb")))
         self._camera = gfx.OrthographicCamera(maintain_aspect=False)
         self._camera.local.scale_y = -1  # y goes down
         self._size = (0, 0)

@@ -5,92 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from compute.options import GenerateOptions
 
 from .camera import StripCamera
+from .distribution import Distribution
 from .inspection import Inspection
+from .interface import Interface
+from .requests import Request
+from .runs import Run, Runs
 
 if TYPE_CHECKING:
     from compute.records import Candidate, StepRecord
-
-
-@dataclass(frozen=True)
-class Generate:
-    """Start a run with this prompt and these options; a run in progress is given up."""
-
-    prompt: str
-    options: GenerateOptions
-
-
-@dataclass(frozen=True)
-class Stop:
-    """End the run in progress."""
-
-
-@dataclass(frozen=True)
-class Use:
-    """Copy the text of the run through step `index` into the prompt."""
-
-    index: int
-
-
-@dataclass(frozen=True)
-class UseCandidate:
-    """Copy the text before step `index`, and after it token `token`, into the prompt."""
-
-    index: int
-    token: int
-
-
-@dataclass(frozen=True)
-class SaveTrace:
-    """Write lines of the debug trace to a file."""
-
-    path: str
-    lines: tuple[str, ...]
-
-
-Request = Generate | Stop | Use | UseCandidate | SaveTrace
-
-
-class GenerationLike(Protocol):
-    """What the viewer needs of a run; `compute.generator.Generation` is one."""
-
-    prompt_tokens: list[int]
-    options: GenerateOptions
-    steps: list[StepRecord]
-
-    @property
-    def continuation(self) -> str:
-        """What was written after the prompt."""
-
-    @property
-    def done(self) -> bool:
-        """True when no step will follow."""
-
-    @property
-    def stop_reason(self) -> str | None:
-        """Why it ended."""
-
-    @property
-    def tokens_per_second(self) -> float:
-        """Speed so far."""
-
-    @property
-    def progress(self) -> float:
-        """How much of the pass in flight is done, 0 to 1."""
-
-    @property
-    def settled(self) -> bool:
-        """True when the tensors are of one whole pass, so that the atlas may be painted from them."""
-
-    def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of work; True when there is something new to show."""
-
-    def stop(self) -> None:
-        """End the run."""
 
 
 @dataclass(frozen=True)
@@ -110,35 +37,40 @@ class ModelSummary:
     program: str = ""
 
 
-@dataclass
-class Run:
-    """The run on show: what it was asked, and what came so far."""
-
-    prompt: str
-    options: GenerateOptions
-    prompt_tokens: Sequence[tuple[int, str]]
-    steps: Sequence[StepRecord] = ()
-    continuation: str = ""
-    done: bool = False
-    stop_reason: str | None = None
-    tokens_per_second: float = 0.0
-    progress: float = 0.0
-
-
 # Gives what imgui shows as the atlas (an `imgui.ImTextureRef`) at a size in pixels, or None when there is none yet.
 Picture = Callable[[int, int], Any]
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 
 
+@dataclass(frozen=True)
+class PromptTokens:
+    """The tokens of a prompt that is being written, or why there are none."""
+
+    text: str = ""
+    tokens: Sequence[tuple[int, str]] = ()  # number and text of each
+    error: str = ""
+
+
 @dataclass
 class State:
-    """Everything on screen. `prompt` and `options` are of the next run; `run` is the one that is shown."""
+    """Everything on screen. `prompt` and `options` are of the next run; `run` is the one that is shown.
+
+    While `run` writes, `options` are those that its next tokens are drawn with.
+    """
 
     prompt: str
     options: GenerateOptions
     model: ModelSummary | None = None
     loading: str = ""
+    loading_step: str = ""  # what of it is being done
+    loaded: float = 0.0  # and how much of that, 0 to 1
     run: Run | None = None
+    runs: Runs = field(default_factory=Runs)
+    interface: Interface = field(default_factory=Interface)
+    prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
+    distribution: Distribution | None = None  # of the step that is shown, when it is known in full
+    compared: int | None = None  # step whose distribution is held against it
+    comparison: Distribution | None = None
     chosen: int | None = None  # step whose logits are shown; None follows the newest
     fps: float = 0.0
     frame_ms: float = 0.0
@@ -152,7 +84,8 @@ class State:
     palettes: tuple[str, ...] = ("demo",)
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
     token_text: Callable[[int], str] | None = None
-    live: bool = True  # False in a picture, where a frame rate would mean nothing
+    find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
+    live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
 
     @property
     def busy(self) -> bool:

@@ -80,11 +80,11 @@ class Watch:
 
     def _take_values(self) -> None:
         inspection, run = self._inspection, self._state.run
-        found = self.observer.values
-        inspection.values.clear()
-        inspection.values.update(found)
+        found = self.observer.readings
+        inspection.readings.clear()
+        inspection.readings.update(found)
         # Not the row of the pass: that stays the same once the window is full.
         step = len(run.steps) if run else 0
         for pin in inspection.pins:
             if pin.spot in found:
-                pin.follow(step, found[pin.spot])
+                pin.follow(step, found[pin.spot].value)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import numpy as np
 import wgpu
 
 from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.loading import Loading, finished
+from compute.logits_readback import LogitsReadback
 from compute.options import GenerateOptions
+from compute.records import StepRecord
 from compute.replay import KnownText, Replay
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
@@ -34,25 +38,51 @@ class Workbench:
         weights: str = "native",
         program: str = "auto",
         adapter: str | None = None,
-        progress: Callable[[float], None] | None = None,
     ) -> None:
         """Upload the model; blocks. `context`, in tokens, is the longest window that is sure to need no new upload."""
-        self._source = source
-        self._weights, self._adapter, self._program = weights, adapter, program
-        self.tokenizer = tokenizer
-        self._open(max(context, min(_USUAL_CONTEXT, source.config.positions)), progress)
+        finished(self._open(source, tokenizer, context, weights, program, adapter))
 
-    def _open(self, context: int, progress: Callable[[float], None] | None = None) -> None:
-        self._engine = Engine(
-            self._source,
-            context=context,
-            weights=self._weights,
-            adapter=self._adapter,
-            program=self._program,
-            progress=progress,
+    @classmethod
+    def opening(
+        cls,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        weights: str = "native",
+        program: str = "auto",
+        adapter: str | None = None,
+    ) -> Loading[Workbench]:
+        """The same in steps: between them a window can draw."""
+        bench = cls.__new__(cls)
+        yield from bench._open(source, tokenizer, context, weights, program, adapter)
+        return bench
+
+    def _open(
+        self,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        context: int,
+        weights: str,
+        program: str,
+        adapter: str | None,
+    ) -> Loading[None]:
+        self._source, self.tokenizer = source, tokenizer
+        self._weights, self._adapter, self._program = weights, adapter, program
+        yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
+
+    def fits(self, options: GenerateOptions) -> bool:
+        """True when the engine has room for the window of these options."""
+        return options.context <= self._engine.context
+
+    def widen(self, context: int) -> Loading[None]:
+        """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
+        engine = yield from Engine.opening(
+            self._source, context=context, weights=self._weights, adapter=self._adapter, program=self._program
         )
-        self._strip = StripPass(self._engine)
-        self._observer = Observer(self._engine, self._strip)
+        self._engine, self._strip = engine, StripPass(engine)
+        self._observer = Observer(engine, self._strip)
+        self._logits = LogitsReadback(engine)
 
     @property
     def model(self) -> ModelSummary:
@@ -82,25 +112,36 @@ class Workbench:
         """Names of the tensors for which the strip had no cells when it was painted last."""
         return self._strip.layout.left_out
 
-    def start(self, prompt: str, options: GenerateOptions) -> Generation:
-        """Begin a run. Raises `UsageError`, `PromptError`."""
+    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
+        """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
+        options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
-        self._make_room(options)
-        return Generation(self._engine, self.tokenizer, prompt, options)
+        if not self.fits(options):
+            finished(self.widen(options.context))
+        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps)
 
-    def replay(self, text: KnownText) -> Replay:
-        """A text that is known, for the pass of any step of it. Raises `UsageError`."""
-        self._make_room(text.options)
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> Replay:
+        """Passes of steps that are known, to look at; nothing is drawn."""
+        text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         return Replay(self._engine, text, self.tokenizer.end_of_text)
 
-    def _make_room(self, options: GenerateOptions) -> None:
-        options.checked(self._engine.config.positions, self._engine.config.vocabulary)
-        if options.context > self._engine.context:
-            self._open(options.context)
+    def ask_logits(self) -> None:
+        """Fetch all logits of the pass that was submitted last. Does not wait."""
+        self._logits.ask()
 
-    def paint(self) -> None:
-        """Write the atlas from the pass that was submitted last. Does not wait."""
+    def take_logits(self) -> np.ndarray | None:
+        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+        return self._logits.poll()
+
+    def paint(self) -> bool:
+        """Write the atlas from the pass that was submitted last. Does not wait.
+
+        True when weights are left to be read, so that another call has to finish the picture.
+        """
         self._strip.update()
+        return self._strip.pending
 
     @property
     def observer(self) -> ObserverLike | None:
@@ -114,3 +155,11 @@ class Workbench:
     def token_text(self, token: int) -> str:
         """How one token is shown."""
         return self.tokenizer.token_text(token)
+
+    def tokens_of(self, text: str) -> Sequence[int]:
+        """The tokens of a prompt. Raises `PromptError`."""
+        return self.tokenizer.encode(text)
+
+    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+        """The token of this number, then those whose text is `words`, begins with it, has it inside; at most 200."""
+        return self.tokenizer.find(words)

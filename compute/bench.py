@@ -17,6 +17,7 @@ from .engine import Engine, Pass
 from .generator import Generation
 from .native import ComputeEncoder, Dispatch, Timer, poll, work_done
 from .options import GenerateOptions
+from .statistics import StatisticsPass
 from .tokenizer import Tokenizer
 
 PREFILL_SIZES = (16, 64, 256, 1024)
@@ -136,7 +137,7 @@ def host_us(engine: Engine, context: int) -> Figure:
 
 
 def decode_rate(
-    engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], None] | None = None
+    engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], object] | None = None
 ) -> Figure:
     """Tokens a second of whole generations around `context`, sampling included. Blocks.
 
@@ -170,7 +171,7 @@ def decode_rate(
     return Figure(statistics.median(rates), len(rates), count, first, first + count, prompt_pass)
 
 
-def atlas_us(engine: Engine, paint: Callable[[], None], budget: Budget) -> Figure:
+def atlas_us(engine: Engine, paint: Callable[[], object], budget: Budget) -> Figure:
     """Microseconds that writing the atlas takes when one row is new: encoding and GPU together. Blocks.
 
     The engine must have run a generation.
@@ -186,6 +187,33 @@ def atlas_us(engine: Engine, paint: Callable[[], None], budget: Budget) -> Figur
         poll(engine.device, wait=True)
         times.append((time.perf_counter() - start) / count)
         count = max(1, min(_BATCH, int(_BATCH_S / times[-1])))
+    kept = times[1:] or times
+    return Figure(1e6 * statistics.median(kept), len(kept), count)
+
+
+def statistics_us(engine: Engine, budget: Budget) -> Figure:
+    """Microseconds that statistics of every tensor take when one row is new: encoding and GPU together. Blocks.
+
+    The engine must have run a generation and keep activations; its rows are given back as they were.
+    """
+    statistics_pass = StatisticsPass(engine)
+    registry = engine.registry
+    known = registry.rows
+    count = min(_BATCH, engine.context - 1)
+    base = min(known, engine.context - count)
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+        registry.rows = base
+        statistics_pass.read()
+        start = time.perf_counter()
+        for row in range(base + 1, base + count + 1):
+            registry.rows = row
+            statistics_pass.update()
+        poll(engine.device, wait=True)
+        times.append((time.perf_counter() - start) / count)
+        statistics_pass.read()
+    registry.rows = known
     kept = times[1:] or times
     return Figure(1e6 * statistics.median(kept), len(kept), count)
 
@@ -248,7 +276,7 @@ def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch]) -> No
     encoder.submit()
 
 
-def _run_painting(generation: Generation, paint: Callable[[], None]) -> None:
+def _run_painting(generation: Generation, paint: Callable[[], object]) -> None:
     device = generation.engine.device
     painted, stale, fence = time.perf_counter(), False, work_done(device)
     while not generation.done:

@@ -12,7 +12,10 @@ from assets import CHECKPOINT
 
 from .config import GPT2_SIZES, ModelConfig, parameter_shapes
 from .errors import CheckpointError
+from .hugging_face import open_hugging_face
 from .llmc import one_line, open_llmc
+from .mapped_file import telling_failures
+from .model_cache import FETCHABLE, fetched_model
 from .random_model import RandomModel
 
 
@@ -36,9 +39,10 @@ class WeightSource(Protocol):
         """How the weights are stored: "f32", "bf16" or "f16"."""
 
     def tensor(self, name: str) -> np.ndarray:
-        """Parameter `name` in its stored dtype, C order, of the shape `parameter_shapes(config)[name]`; read only.
+        """Parameter `name` in its stored dtype, of the shape `parameter_shapes(config)[name]`; read only.
 
-        A view of the mapped file where there is one: valid until `close`. Raises KeyError for an unknown name.
+        In C order, or a matrix that is stored [in, out] as the transposed view of it. A view of the mapped file where
+        there is one: valid until `close`. Raises KeyError for an unknown name.
         """
 
     def release(self, name: str) -> None:
@@ -78,9 +82,11 @@ class ArrayModel:
 
 
 def open_model(spec: str) -> WeightSource:
-    """Open what `--model` names: `stories`, a path to an llm.c `.bin`, or `random:` and one of `GPT2_SIZES`.
+    """Open what `--model` names.
 
-    Raises `CheckpointError` when there is no such model or its file is not sound.
+    `stories`, a name of `FETCHABLE` that was fetched, `random:` and one of `GPT2_SIZES`, or a path: an llm.c `.bin`, a
+    `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
+    file is not sound.
     """
     if spec == "stories":
         return open_llmc(CHECKPOINT, name="stories")
@@ -90,16 +96,19 @@ def open_model(spec: str) -> WeightSource:
             known = ", ".join(f"random:{name}" for name in GPT2_SIZES)
             raise CheckpointError(f"--model {one_line(spec)}: there is no such size; use one of {known}")
         return RandomModel(GPT2_SIZES[size], name=spec)
-    if spec in GPT2_SIZES:
-        raise CheckpointError(
-            f"--model {spec}: cannot be fetched yet; give the path of an llm.c file such as ./gpt2_124M.bin,"
-            f" or use random:{spec} for random weights of that shape"
-        )
+    if spec in FETCHABLE:
+        return _open_path(fetched_model(spec), spec)
     if not spec:
-        raise CheckpointError("--model: is empty; use stories, random:gpt2 or the path of an llm.c .bin file")
+        raise CheckpointError("--model: is empty; use stories, gpt2, random:gpt2 or the path of a model")
     if "/" not in spec and "." not in spec and not Path(spec).exists():
         raise CheckpointError(
-            f"--model {one_line(spec)}: neither a known model nor a file;"
-            " use stories, random:gpt2 or the path of an llm.c .bin file"
+            f"--model {one_line(spec)}: neither a known model nor a file; use stories, gpt2, random:gpt2 or the path of"
+            " a .bin file, a .safetensors file or a folder that holds one"
         )
-    return open_llmc(Path(spec))
+    return _open_path(Path(spec))
+
+
+def _open_path(path: Path, name: str | None = None) -> WeightSource:
+    with telling_failures(one_line(path)):
+        is_folder = path.is_dir()
+    return open_hugging_face(path, name) if is_folder or path.suffix == ".safetensors" else open_llmc(path, name)

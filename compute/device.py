@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import wgpu
 import wgpu.utils
 
@@ -67,9 +65,8 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
 def _find(text: str | None) -> wgpu.GPUAdapter:
     adapters = list_adapters()
     if not adapters:
-        fix = "apt-get install libvulkan1 mesa-vulkan-drivers" if sys.platform == "linux" else "update the GPU driver"
         raise DeviceError(
-            f"no Vulkan, Metal or D3D12 adapter was found: {fix}, then see what `atlas-viewer doctor` says"
+            "no Vulkan, Metal or D3D12 adapter was found; `atlas-viewer doctor` names the command that installs one"
         )
     if text is None:
         return adapters[0]

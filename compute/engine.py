@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from .decode_program import DecodeProgram
 from .device import adapter_name, is_software, shared_device
 from .errors import CheckpointError, MemoryBudgetError, UsageError
 from .kernels import Kernels
+from .loading import Loading, finished
 from .native import ComputeEncoder, Dispatch, poll
 from .program import Program, ProgramBuffers
 from .registry_build import build_registry
@@ -28,6 +29,7 @@ from .tiled_program import CHUNK as TILED_CHUNK
 from .tiled_program import TiledProgram
 from .weights import WeightUpload, weight_layout
 
+_COMPILING = "kernels"  # what is told while programs are made: their shaders are compiled
 HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
 _STATE_WORDS = 12
 _POSITION_BYTES = 28  # of the state: all but what the draws leave there
@@ -67,14 +69,43 @@ class Engine:
         layout: str | None = None,
         program: str = "auto",
         trace: bool = True,
-        progress: Callable[[float], None] | None = None,
     ) -> None:
         """Open the shared device, upload the weights, build the programs. Blocks.
 
         weights: "native" (as in the file), "f32", "f16" or "bf16"; adapter: text in the adapter's name; layout:
         "texture" or "buffer" instead of what suits the adapter; program: "chain", "fused" or "rows"
-        instead of the fastest that proves right here; trace: keep every activation. Raises `AtlasError`s.
+        instead of the fastest that proves right here; trace: keep every activation. Raises `AtlasError`s. `opening`
+        does the same in steps.
         """
+        finished(self._open(source, context, weights, adapter, layout, program, trace))
+
+    @classmethod
+    def opening(
+        cls,
+        source: WeightSource,
+        *,
+        context: int,
+        weights: str = "native",
+        adapter: str | None = None,
+        program: str = "auto",
+    ) -> Loading[Engine]:
+        """An engine that keeps every activation, made in steps: between them a window can draw."""
+        engine = cls.__new__(cls)
+        yield from engine._open(source, context, weights, adapter, None, program, True)
+        return engine
+
+    # -- construction
+
+    def _open(
+        self,
+        source: WeightSource,
+        context: int,
+        weights: str,
+        adapter: str | None,
+        layout: str | None,
+        program: str,
+        trace: bool,
+    ) -> Loading[None]:
         self.config = source.config
         self.model_name = source.name
         if not 1 <= context <= self.config.positions:
@@ -93,36 +124,40 @@ class Engine:
             available=available_bytes(self.device.adapter),
         )  # fmt: skip
         try:
-            self._build(source, program, trace, progress)
+            yield from self._build(source, program, trace)
         except wgpu.GPUOutOfMemoryError as error:
             raise MemoryBudgetError(
                 f"{source.name} with {self.dtype} weights and --context {context}: the GPU has no memory left for it;"
                 " use --weights bf16, a smaller --context or a smaller model, or close other programs"
             ) from error
 
-    # -- construction
-
-    def _build(self, source: WeightSource, program: str, trace: bool, progress: Callable[[float], None] | None) -> None:
+    def _build(self, source: WeightSource, program: str, trace: bool) -> Loading[None]:
         context = self.context
         upload = WeightUpload(self.device, source, layout=self.layout, dtype=self.dtype)
-        self.storages = upload.run(progress)
+        self.storages = yield from upload.run()
         self.kernels = Kernels(self.device)
         self.activations = Activations(self.device, self.config, context) if trace else None
         self._shared = self._make_shared_buffers()
         self.sampler = Sampler(
             self.kernels, self.config.vocabulary, self._shared.state, self._shared.logits, self._shared.history
         )
-        self.path, self.decode, self.prefill = self._choose(program)
+        yield _COMPILING, 0.0
+        self.path, self.decode, self.prefill = yield from self._choose(program)
         self.registry = build_registry(self.config, self.storages, self.activations, self._shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
+        self._held: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its beginning are computed
         self.gpu_bytes = upload.nbytes + self._cache_bytes() + (self.activations.nbytes if self.activations else 0)
-        self._seconds = {id(program): self._measure(program) for program in (self.decode, self.prefill)}
+        self._seconds = {}
+        for done, made in ((0.6, self.decode), (0.8, self.prefill)):
+            yield _COMPILING, done
+            self._seconds[id(made)] = self._measure(made)
+        yield _COMPILING, 1.0
 
     def _program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
         shared, activations = self._shared, self.activations
         return kind(self.kernels, self.config, self.storages, shared, activations, self.context, rows, team)
 
-    def _choose(self, wanted: str) -> tuple[str, Program, Program]:
+    def _choose(self, wanted: str) -> Loading[tuple[str, Program, Program]]:
         """(what it is called, program for one row, program for many)."""
         # The fused programs bind a layer's matrices whole.
         split = any(len(storage.pieces) > 1 for name, storage in self.storages.items() if name != "wte")
@@ -132,9 +167,12 @@ class Engine:
                 raise UsageError(f"--program {wanted}: does not run on {self.adapter_name}: {why}; use --program rows")
             wanted = "rows"
         if wanted == "rows":
-            return "rows", self._program(RowsProgram, 1), self._program(RowsProgram, CHUNK)
+            decode = self._program(RowsProgram, 1)
+            yield _COMPILING, 0.3
+            return "rows", decode, self._program(RowsProgram, CHUNK)
         team = team_size(self.kernels)
         prefill = self._program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)
+        yield _COMPILING, 0.2
         suits = ChainProgram.suits(self.device, team[1])
         if wanted == "chain" and not suits:
             raise UsageError(f"--program chain: {self.adapter_name} has no subgroups to rely on; use --program fused")
@@ -142,6 +180,7 @@ class Engine:
             chain = self._program(ChainProgram, 1, team)
             if wanted == "chain" or self._agree(chain, prefill):
                 return "chain", chain, prefill
+        yield _COMPILING, 0.4
         for candidate in (team, NO_SUBGROUPS):
             fused = self._program(DecodeProgram, 1, candidate)
             if candidate == NO_SUBGROUPS or self._agree(fused, prefill):
@@ -189,7 +228,7 @@ class Engine:
             state=buffer("state", _STATE_WORDS),
             history=buffer("history", self.context + HISTORY),
             head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
-            logits=buffer("logits", config.padded_vocabulary),
+            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four at a time
             caches=tuple(caches),
         )
 
@@ -223,6 +262,20 @@ class Engine:
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
         """Put token ids into the history from index `at` on."""
         self.device.queue.write_buffer(self._shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
+
+    def hold(self, text: Sequence[int], rows: int) -> None:
+        """Caches and activations have the first `rows` rows of `text`."""
+        self._held = (text, rows)
+
+    def held_rows(self, text: Sequence[int]) -> int:
+        """How many rows from the beginning of `text` need not be computed again."""
+        known, rows = self._held
+        same = 0
+        for mine, theirs in zip(text, known[:rows], strict=False):
+            if mine != theirs:
+                break
+            same += 1
+        return same
 
     def plan(
         self, total: int, window: int, step: int, valid_rows: int, *, base: int = 0, top: int = 8, follows: bool = False
@@ -265,10 +318,15 @@ class Engine:
         self.registry.rows = done.rows
         self.registry.first_position = done.first_position
 
+    @property
+    def logits_buffer(self) -> wgpu.GPUBuffer:
+        """Logits of the latest pass, float32 [padded vocabulary, in fours]."""
+        return self._shared.logits
+
     def read_logits(self) -> np.ndarray:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
         data = self.device.queue.read_buffer(self._shared.logits)
-        return np.frombuffer(data, np.float32).copy()  # [padded vocabulary]
+        return np.frombuffer(data, np.float32)[: self.config.padded_vocabulary].copy()  # [padded vocabulary]
 
 
 def _state(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:

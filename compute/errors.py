@@ -19,6 +19,14 @@ class CheckpointError(AtlasError):
     """A model file cannot be read as what it says it is."""
 
 
+class TensorsError(CheckpointError):
+    """Tensors of a model file do not fit its config. `problems` has a line for each of them."""
+
+    def __init__(self, message: str, problems: list[str]) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
 class TokenizerError(AtlasError):
     """A tokenizer file cannot be read, or does not fit the model."""
 
@@ -45,3 +53,11 @@ class OutputError(AtlasError):
 
 class SessionError(AtlasError):
     """A recording cannot be read, written, replayed, or does not hold what it says."""
+
+
+class FetchError(AtlasError):
+    """A model cannot be fetched, or did not arrive as it should."""
+
+
+class TourError(AtlasError):
+    """A scripted tour cannot be read or played."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
-import os
-import secrets
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -16,7 +12,9 @@ import ml_dtypes
 import numpy as np
 
 from .config import ModelConfig, layer_parameter_shapes, parameter_shapes
-from .errors import CheckpointError, OutputError
+from .errors import CheckpointError
+from .mapped_file import MappedFile, telling_failures
+from .whole_file import whole_file
 
 MAGIC = 20240326
 HEADER_BYTES = 1024
@@ -40,41 +38,30 @@ _OTHER_FILES = (
 class LlmcModel:
     """An open llm.c checkpoint. It is mapped, never read whole: only the pages of tensors in use are in memory."""
 
-    def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: mmap.mmap) -> None:
+    def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: MappedFile) -> None:
         """Use `open_llmc`, which checks the file first."""
         self.name = name
         self.path: Path | None = path
         self.config = config
         self.dtype = VERSIONS[version]
         self._type = _DTYPES[version]
-        self._file: mmap.mmap | None = file
+        self._file = file
         self._shapes = parameter_shapes(config)
         self._offsets = _offsets(config, self._type.itemsize)
 
     def tensor(self, name: str) -> np.ndarray:
         """Parameter `name` as a read-only view of the mapped file; see `WeightSource.tensor`."""
-        if self._file is None:
+        if self._file.closed:
             raise ValueError(f"{self.name} is closed")
-        shape = self._shapes[name]
-        flat = np.frombuffer(self._file, dtype=self._type, count=prod(shape), offset=self._offsets[name])
-        return flat.reshape(shape)
+        return self._file.view(self._type, self._shapes[name], self._offsets[name])
 
     def release(self, name: str) -> None:
         """Drop the mapped pages of tensor `name`; a view that is still used reads them from the file again."""
-        # Windows has no madvise: there the system alone decides which mapped pages stay.
-        if self._file is None or not hasattr(mmap, "MADV_DONTNEED"):
-            return
-        first = self._offsets[name] // mmap.PAGESIZE * mmap.PAGESIZE
-        end = self._offsets[name] + prod(self._shapes[name]) * self._type.itemsize
-        self._file.madvise(mmap.MADV_DONTNEED, first, end - first)
+        self._file.drop(self._offsets[name], prod(self._shapes[name]) * self._type.itemsize)
 
     def close(self) -> None:
         """Unmap the file; see `WeightSource.close`."""
-        file, self._file = self._file, None
-        if file is not None:
-            # Where somebody still holds a view, the mapping goes with the last of them.
-            with suppress(BufferError):
-                file.close()
+        self._file.close()
 
 
 def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
@@ -84,29 +71,30 @@ def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
     right, or is shorter or longer than its header says.
     """
     shown = one_line(path)
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
+    with telling_failures(shown):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if path.is_dir() else "no regular file"
             raise CheckpointError(f"{shown}: is {kind}; give the path of an llm.c .bin file")
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            config, version = _checked_header(file.read(HEADER_BYTES), size, shown)
-            mapped = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-    except FileNotFoundError:
-        raise CheckpointError(f"{shown}: there is no such file; check the path given to --model") from None
-    except PermissionError:
-        raise CheckpointError(f"{shown}: may not be read by this user; change its permissions") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CheckpointError(f"{shown}: cannot be read ({reason}); check the path given to --model") from None
+            header = file.read(HEADER_BYTES)
+        config, version = _checked_header(header, status.st_size, shown)
+        mapped = MappedFile(path)
     return LlmcModel(path, name or path.name, config, version, mapped)
 
 
-def write_llmc(path: Path, config: ModelConfig, tensors: Callable[[str], np.ndarray], version: int = 3) -> None:
+def write_llmc(
+    path: Path,
+    config: ModelConfig,
+    tensors: Callable[[str], np.ndarray],
+    version: int = 3,
+    release: Callable[[str], None] | None = None,
+) -> None:
     """Write a checkpoint of `version` 3 or 5 to `path`, asking `tensors` for one parameter after the other, by name.
 
-    Values are rounded to the version's type. The file appears whole or not at all. Raises `OutputError` when it cannot
-    be written, ValueError when a tensor has another shape than `parameter_shapes(config)` says.
+    `release` is told the name of each that is written. Values are rounded to the version's type. The file appears whole
+    or not at all. Raises `OutputError` when it cannot be written, ValueError when a tensor has another shape than
+    `parameter_shapes(config)` says.
     """
     dtype = _DTYPES[version]
     shapes = parameter_shapes(config)
@@ -115,18 +103,12 @@ def write_llmc(path: Path, config: ModelConfig, tensors: Callable[[str], np.ndar
         MAGIC, version, config.positions, config.vocabulary, config.layers, config.heads, config.channels,
         config.padded_vocabulary,
     )  # fmt: skip
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        try:
-            with part.open("xb") as file:
-                file.write(header.tobytes())
-                for name in _file_order(config):
-                    _write_tensor(file, name, tensors(name), shapes[name], dtype)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{one_line(path)}: cannot be written ({error.strerror}); choose another place") from None
+    with whole_file(path, one_line(path)) as file:
+        file.write(header.tobytes())
+        for name in _file_order(config):
+            _write_tensor(file, name, tensors(name), shapes[name], dtype)
+            if release is not None:
+                release(name)
 
 
 def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -173,7 +155,7 @@ def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, 
         )
     positions, vocabulary, layers, heads, channels, padded = numbers[2:]
     config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
-    _check_sizes(config, shown)
+    check_sizes(config, shown)
     expected = _file_bytes(config, _DTYPES[version].itemsize)
     if expected > MAX_BYTES:
         raise CheckpointError(
@@ -195,7 +177,7 @@ def _check_magic(header: bytes, shown: str) -> None:
     kind = next((kind for start, kind in _OTHER_FILES if header.startswith(start)), None)
     # A safetensors file begins with the length of its JSON in 8 bytes.
     if kind is None and header[8:10] == b'{"':
-        kind = "a safetensors file, which is not read yet"
+        raise CheckpointError(f"{shown}: is a safetensors file; give it a name that ends in .safetensors")
     if kind is not None:
         raise CheckpointError(f"{shown}: is {kind}; --model needs an llm.c checkpoint of version 3 or 5")
     if len(header) < HEADER_BYTES:
@@ -207,8 +189,8 @@ def _check_magic(header: bytes, shown: str) -> None:
     )
 
 
-def _check_sizes(config: ModelConfig, shown: str) -> None:
-    """Refuse sizes that no file can have, before anything is computed with them."""
+def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
+    """Raise `CheckpointError` for sizes that no model can have, before anything is computed with them."""
     c = config
     for label, value in (
         ("positions", c.positions),
@@ -219,7 +201,9 @@ def _check_sizes(config: ModelConfig, shown: str) -> None:
         ("padded vocabulary", c.padded_vocabulary),
     ):
         if value <= 0:
-            raise CheckpointError(f"{shown}: header says {label} {value}, must be at least 1; fetch or copy it again")
+            raise CheckpointError(
+                f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
+            )
     problem = None
     if c.channels % c.heads:
         problem = f"channels {c.channels} do not divide by heads {c.heads}"
@@ -230,7 +214,7 @@ def _check_sizes(config: ModelConfig, shown: str) -> None:
     elif c.padded_vocabulary < c.vocabulary:
         problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
     if problem:
-        raise CheckpointError(f"{shown}: header says {problem}; such a model cannot run here, use another file")
+        raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")
 
 
 def _file_bytes(config: ModelConfig, item_bytes: int) -> int:

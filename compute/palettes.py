@@ -29,6 +29,7 @@ PALETTES: dict[str, Palette] = {
     "blue-orange": Palette(((0.03, 0.05, 0.12), (0.33, 0.62, 1.00)), ((0.12, 0.05, 0.02), (1.00, 0.60, 0.12))),
     "purple-green": Palette(((0.09, 0.03, 0.13), (0.82, 0.56, 1.00)), ((0.02, 0.10, 0.04), (0.52, 0.92, 0.40))),
 }
+SAMPLINGS = ("pool", "point")
 LEAST_BRIGHTNESS = 0.08  # of a value that is not zero
 
 
@@ -36,11 +37,14 @@ LEAST_BRIGHTNESS = 0.08  # of a value that is not zero
 class StripLook:
     """How values become colours.
 
-    palette: a name of `PALETTES`; span_scale: "tensor" (each tensor's own range) or "all" (one for all tensors); low,
-    high: magnitudes of the darkest and of the brightest, high None is the largest finite magnitude.
+    palette: a name of `PALETTES`; sampling: what a cell shows of the values that it stands for: "pool" the one of
+    largest magnitude, with what is not finite before all, "point" the first of them; span_scale: "tensor" (each
+    tensor's own range) or "all" (one for all tensors); low, high: magnitudes of the darkest and of the brightest, high
+    None is the largest finite magnitude.
     """
 
     palette: str = "demo"
+    sampling: str = "pool"
     span_scale: str = "tensor"
     low: float = 0.0
     high: float | None = None

@@ -1,4 +1,4 @@
-"""Single values of any tensor, read from the GPU without waiting: what the inspector shows."""
+"""Single values and extremes of ranges of any tensor, read from the GPU without waiting: what the inspector shows."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from .engine import Engine
 from .errors import UsageError
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
-from .registry import Tensor
 
 MOST = 64  # probes watched at a time
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One value: row and column of a tensor; the row of a vector is 0."""
+    """`count` consecutive values of a tensor from flat index `first` on."""
 
     name: str
-    row: int
-    column: int
+    first: int
+    count: int = 1
 
 
 @dataclass(frozen=True)
 class ProbeValue:
-    """What a probe found, and in which pass: `step` is the position of that pass's last context token."""
+    """The extreme of a probe's values, its flat index, and in which pass: `step` is the position of that pass's last
+    context token. Extreme is the largest magnitude, infinity above all of them and NaN above infinity."""
 
     probe: Probe
     value: float
+    index: int
     step: int
 
 
@@ -42,10 +43,10 @@ class ProbePass:
         self._engine = engine
         self.values: dict[Probe, ProbeValue] = {}
         self._watched: tuple[Probe, ...] = ()
-        self._work: list[tuple[Tensor, int, Dispatch]] = []  # tensor, row, how to fetch
+        self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-        self._found = engine.device.create_buffer(label="probes", size=4 * MOST, usage=usage)
-        self._readback = Readback(engine.device, 4 * MOST, "probes")
+        self._found = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
+        self._readback = Readback(engine.device, 8 * MOST, "probes")
         self._asked: tuple[tuple[Probe, int], ...] | None = None  # probe and place, of the readback in flight
         self._asked_step = 0
         self._again = False
@@ -68,12 +69,12 @@ class ProbePass:
             return
         rows = self._engine.registry.rows
         # Rows that the context does not have (yet) hold nothing to show.
-        live = [(place, work) for place, (t, row, work) in enumerate(self._work) if t.rows is not None or row < rows]
+        live = [(place, work) for place, (needed, work) in enumerate(self._work) if needed <= rows]
         if not live:
             return
         encoder = ComputeEncoder(self._engine.device)
-        encoder.run([work for _, work in live])
-        encoder.copy(self._found, 0, self._readback.buffer, 0, 4 * MOST)
+        encoder.run([dispatch for _, work in live for dispatch in work])
+        encoder.copy(self._found, 0, self._readback.buffer, 0, 8 * MOST)
         encoder.submit()
         self._readback.request()
         self._asked = tuple((self._watched[place], place) for place, _ in live)
@@ -91,49 +92,47 @@ class ProbePass:
         poll(self._engine.device)
         if not self._readback.ready:
             return False
-        found = np.frombuffer(self._readback.read(), np.float32)
+        found = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, 2)  # [places, (bits, index)]
         for probe, place in self._asked:
             if probe in self._watched:
-                self.values[probe] = ProbeValue(probe, float(found[place]), self._asked_step)
+                value = float(found[place, :1].view(np.float32)[0])
+                self.values[probe] = ProbeValue(probe, value, int(found[place, 1]), self._asked_step)
         self._asked = None
         if self._again:
             self._again = False
             self.update()
         return True
 
-    def _fetch(self, probe: Probe, place: int) -> tuple[Tensor, int, Dispatch]:
+    def _fetch(self, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]
-        rows = self._engine.context if tensor.rows is None else tensor.rows
-        if not (0 <= probe.row < rows and 0 <= probe.column < tensor.columns):
-            raise UsageError(
-                f"{probe.name}: no value at row {probe.row}, column {probe.column}; it has {rows} x {tensor.columns}"
-            )
+        per_token = tensor.rows is None
+        count = tensor.columns * (self._engine.context if tensor.rows is None else tensor.rows)
+        end = probe.first + probe.count
+        if not (0 <= probe.first < end <= count):
+            raise UsageError(f"{probe.name}: no values {probe.first} to {end - 1}; it has {count}")
         device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
-        usage = wgpu.BufferUsage
-        resources: dict[str, Resource]
-        if tensor.family != "weight":
-            piece = storage.pieces[0]
-            index = piece.offset // 4 + probe.row * tensor.columns + probe.column
-            resources = {
-                "params": device.create_buffer_with_data(data=np.asarray([1, 0, 0, 0], np.uint32), usage=usage.UNIFORM),
-                "places": device.create_buffer_with_data(
-                    data=np.asarray([index, place], np.uint32), usage=usage.STORAGE
-                ),
-                "values": piece.resource,
-                "found": self._found,
-            }
-            return tensor, probe.row, kernels.get("probe_activation").dispatch((1, 1, 1), resources)
-        piece = next(p for p in reversed(storage.pieces) if p.first_row <= probe.row)
-        values: Resource = piece.resource
-        if isinstance(piece.resource, wgpu.GPUBuffer):
-            values = (piece.resource, piece.offset, piece.size)
-        words = np.asarray([probe.row - piece.first_row, probe.column, place, 0], np.uint32)
-        resources = {
-            "params": device.create_buffer_with_data(data=words, usage=usage.UNIFORM),
-            "weight": values,
-            "found": self._found,
-        }
-        kernel = kernels.get(
-            "probe_weight", columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
-        )
-        return tensor, probe.row, kernel.dispatch((1, 1, 1), resources)
+        work: list[Dispatch] = []
+        for piece in storage.pieces:
+            values: Resource = piece.resource
+            first, last = probe.first, end
+            if tensor.family == "weight":
+                kernel = kernels.get(
+                    "probe", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
+                )
+                if isinstance(piece.resource, wgpu.GPUBuffer):
+                    values = (piece.resource, piece.offset, piece.size)
+                offset = piece.first_row * tensor.columns
+                rows = 1 if tensor.vector else piece.rows  # a vector's piece tells its values as rows
+                first, last = max(first, offset), min(last, offset + rows * tensor.columns)
+            else:
+                kernel = kernels.get("probe", storage="values")
+                offset = piece.offset // 4
+            if first < last:
+                words = np.asarray([first, last, offset, place, not work, 0, 0, 0], np.uint32)
+                resources: dict[str, Resource] = {
+                    "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
+                    "weight" if tensor.family == "weight" else "values": values,
+                    "found": self._found,
+                }
+                work.append(kernel.dispatch((1, 1, 1), resources))
+        return -(-end // tensor.columns) if per_token else 0, work

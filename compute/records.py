@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .sampler import Draw
@@ -38,6 +39,7 @@ class StepRecord:
     rank: int
     forward_ms: float
     top: tuple[Candidate, ...]
+    entropy: float = math.nan  # of the model's own distribution, in nats
 
 
 def step_record(
@@ -67,4 +69,5 @@ def step_record(
             )
             for token, logit in draw.candidates
         ),
+        entropy=draw.entropy,
     )

@@ -41,7 +41,7 @@ class Replay:
         self.engine, self.text = engine, text
         self.at: int | None = None  # the step whose pass the engine holds, whole
         self._tokens = [*text.prompt_tokens, *text.tokens]
-        self._valid_rows = 0
+        self._valid_rows = engine.held_rows(self._tokens)
         self._wanted: int | None = None
         self._started = 0  # the step whose pass is being submitted
         self._plan: Pass | None = None
@@ -100,6 +100,8 @@ class Replay:
         # The window alone is the history, written anew: the draw before has put a token of its own behind it.
         engine.write_history(self._tokens[total - rows : total])
         plan = engine.plan(total, window, step, self._valid_rows, base=total - rows, top=self.text.options.top)
+        if plan.window_start:
+            engine.hold(self._tokens, 0)  # it rewrites every row
         follows = plan.window_start == 0 and self._valid_rows == rows - 1 > 0
         self._plan = dataclasses.replace(plan, cached=follows)
         self._segment = self._dispatch = 0
@@ -127,5 +129,6 @@ class Replay:
             self.engine.completed(self._plan)
             # Rows are kept by the window's place in the text: once it has moved on, none can be used again.
             self._valid_rows = self._plan.rows if self._plan.window_start == 0 else 0
+            self.engine.hold(self._tokens, self._valid_rows)
             self.at, self._plan = self._started, None
         return spent

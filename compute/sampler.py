@@ -48,6 +48,7 @@ class Draw:
     drawn_highest: float  # largest penalised logit
     penalised: Mapping[int, float]  # logit as drawn of the tokens above that bear the repetition penalty
     cut: frozenset[int]  # candidates that a filter left out
+    entropy: float  # of softmax(logits), in nats
 
     @property
     def any_finite(self) -> bool:
@@ -104,7 +105,7 @@ class Sampler:
             "state": state,
             "sampling": self._options,
             "logits": logits,
-            "slices": self._buffer("slices", 32 * self._slices),
+            "slices": self._buffer("slices", 36 * self._slices),
             "block_keys": self._buffer("block keys", 4 * self._blocks),
             "history": history,
             "result": self.result,
@@ -247,4 +248,5 @@ def parse_draw(data: bytes, top: int) -> Draw:
         drawn_highest=float(floats[10]),
         penalised=penalised,
         cut=frozenset(t for t, flag in flags.items() if flag & _CUT),
+        entropy=float(floats[15]),
     )

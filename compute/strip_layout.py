@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 from .registry import Registry, Tensor
@@ -42,6 +43,21 @@ class Span:
             return cell
         return cell * (self.values - 1) // max(1, self.cells - 1)
 
+    def source_range(self, cell: int) -> tuple[int, int]:
+        """First and last value that cell number `cell` of the span stands for; the cells' ranges make up the tensor."""
+        first = self.source_index(cell)
+        end = self.values if cell == self.cells - 1 else max(self.source_index(cell + 1), first + 1)
+        return first, end - 1
+
+    def cell_of(self, index: int) -> int:
+        """The number of the cell that stands for value `index`."""
+        if self.cells == self.values:
+            return index
+        if index >= self.values - 1:
+            return self.cells - 1
+        # The last cell whose source index is at most `index`.
+        return max(0, ((index + 1) * (self.cells - 1) - 1) // (self.values - 1)) if self.cells > 1 else 0
+
 
 @dataclass(frozen=True)
 class StripLayout:
@@ -49,6 +65,11 @@ class StripLayout:
 
     spans: tuple[Span, ...]
     left_out: tuple[str, ...]
+
+    def span_at(self, cell: int) -> Span | None:
+        """The span that has this cell of the atlas; None where it is empty."""
+        place = bisect.bisect_right(self.spans, cell, key=lambda span: span.first) - 1
+        return self.spans[place] if place >= 0 and cell <= self.spans[place].last else None
 
 
 def strip_layout(registry: Registry) -> StripLayout:

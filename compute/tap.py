@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class Measured:
     tap: StepTap
     rows: int
     data: bytes
+    with_weights: bool  # the weights were measured by then
 
     @property
     def logits(self) -> np.ndarray | None:
@@ -39,8 +41,8 @@ class Measured:
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
-        """STATISTICS [weights], None when the tap takes none."""
-        return self._table(self.tap.weights)
+        """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
+        return self._table(self.tap.weights) if self.with_weights else None
 
     def _table(self, tensors: list[Tensor]) -> np.ndarray | None:
         measure = self.tap.measure
@@ -67,6 +69,7 @@ class StepTap:
         self.engine = engine
         self._on_step = on_step
         self.measure = statistics
+        self._with_weights: deque[bool] = deque()  # of the passes in flight
         self.live = [tensor for tensor in engine.registry if tensor.family != "weight"]
         self.weights = [tensor for tensor in engine.registry if tensor.family == "weight"]
         self._logits = engine.registry["logits"].storage.pieces[0].resource
@@ -79,8 +82,10 @@ class StepTap:
             encoder.copy(self._logits, 0, target, offset, self.logits_bytes)
         if self.measure is not None:
             encoder.run(self.measure.work())
+            self._with_weights.append(self.measure.weights_measured)
             encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
 
     def take(self, record: StepRecord, draw: Draw, data: bytes) -> None:
         """The token of a pass has arrived, and with it `data`."""
-        self._on_step(record, draw, Measured(self, record.context_length, data))
+        with_weights = self._with_weights.popleft() if self.measure is not None else False
+        self._on_step(record, draw, Measured(self, record.context_length, data, with_weights))

@@ -69,6 +69,23 @@ class Tokenizer:
             raise IndexError(f"token {id}: must be from 0 to {self.vocabulary - 1}")
         return self._tokens[id]
 
+    def find(self, words: str, most: int = 200) -> list[tuple[int, str]]:
+        """Tokens (number, text) for a search: the one of that number, then those whose text is `words`, begins with it,
+        has it inside, leading spaces and case left aside; at most `most`."""
+        wanted = words.strip().lower()
+        if not wanted:
+            return []
+        found = [int(wanted)] if wanted.isascii() and wanted.isdigit() and int(wanted) < self.vocabulary else []
+        texts = self._searchable
+        found += [id for id, text in enumerate(texts) if text == wanted]
+        found += [id for id, text in enumerate(texts) if text != wanted and text.startswith(wanted)]
+        found += [id for id, text in enumerate(texts) if wanted in text and not text.startswith(wanted)]
+        return [(id, self.token_text(id)) for id in dict.fromkeys(found[:most])]
+
+    @functools.cached_property
+    def _searchable(self) -> list[str]:
+        return [token.decode(errors="replace").strip().lower() for token in self._tokens]
+
     def check_fits(self, config: ModelConfig) -> None:
         """Raise `TokenizerError` when the model has another vocabulary."""
         if config.vocabulary != self.vocabulary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import ml_dtypes
 import numpy as np
@@ -11,8 +11,10 @@ import wgpu
 from .checkpoint import WeightSource
 from .config import parameter_shapes
 from .device import is_software
+from .loading import Loading
 from .native import poll
 from .registry import Piece, Storage
+from .transpose import TransposedUpload
 
 DTYPES: Mapping[str, np.dtype] = {
     "f32": np.dtype(np.float32),
@@ -42,11 +44,12 @@ class WeightUpload:
         self._source = source
         self._layout = layout
         self._dtype = dtype
+        self._transposed = TransposedUpload(device, _SLAB)
         self.storages: dict[str, Storage] = {}
         self.nbytes = 0
 
-    def run(self, progress: Callable[[float], None] | None = None) -> dict[str, Storage]:
-        """Upload, calling `progress` with the fraction done after each tensor. Blocks. Returns storage by name."""
+    def run(self) -> Loading[dict[str, Storage]]:
+        """Upload tensor by tensor. Returns storage by name."""
         shapes = parameter_shapes(self._source.config)
         total = sum(int(np.prod(shape)) for shape in shapes.values())
         done = 0
@@ -62,8 +65,7 @@ class WeightUpload:
             self.nbytes += sum(piece.size for piece in storage.pieces)
             self._source.release(name)
             done += values.size
-            if progress:
-                progress(done / total)
+            yield "weights", done / total
         return self.storages
 
     def _rounded(self, values: np.ndarray, dtype: str) -> np.ndarray:
@@ -92,19 +94,27 @@ class WeightUpload:
                 size=-(-count * row_bytes // 16) * 16,
                 usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC,
             )
-            step = max(1, _SLAB // row_bytes)
-            while step * row_bytes % 4:  # writes are in words
-                step += 1
-            for start in range(0, count, step):
-                stop = min(start + step, count)
-                slab = np.ascontiguousarray(self._rounded(values[first + start : first + stop], dtype))
-                data = slab.view(np.uint8).reshape(-1)
-                if data.size % 4:
-                    data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
-                self._device.queue.write_buffer(buffer, start * row_bytes, data)
-                self._flush()
             pieces.append(Piece(buffer, 0, buffer.size, first, count))
-        return Storage("buffer", dtype, 0, tuple(pieces))
+        storage = Storage("buffer", dtype, 0, tuple(pieces))
+        if _is_transposed(values):
+            self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, dtype))
+        else:
+            for piece in pieces:
+                self._fill_buffer(piece, values[piece.first_row : piece.first_row + piece.rows], dtype)
+        return storage
+
+    def _fill_buffer(self, piece: Piece, values: np.ndarray, dtype: str) -> None:
+        row_bytes = values.shape[1] * DTYPES[dtype].itemsize
+        step = max(1, _SLAB // row_bytes)
+        while step * row_bytes % 4:  # writes are in words
+            step += 1
+        for start in range(0, piece.rows, step):
+            slab = np.ascontiguousarray(self._rounded(values[start : start + step], dtype))
+            data = slab.view(np.uint8).reshape(-1)
+            if data.size % 4:
+                data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
+            self._device.queue.write_buffer(piece.resource, start * row_bytes, data)
+            self._flush()
 
     def _as_texture(self, name: str, values: np.ndarray) -> Storage:
         rows, columns = values.shape  # [rows, columns]
@@ -112,13 +122,27 @@ class WeightUpload:
         packs = -(-columns // packed)
         tile = min(_TILE, rows)
         bands = -(-rows // tile)
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.COPY_SRC
+        if _is_transposed(values):
+            usage |= wgpu.TextureUsage.STORAGE_BINDING
         texture = self._device.create_texture(
             label=name,
             size=(tile, bands * packs, 1),
             format="rgba32float" if self._dtype == "f32" else "rgba32uint",
-            usage=wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST | wgpu.TextureUsage.COPY_SRC,
+            usage=usage,
         )
-        for band in range(bands):
+        size = tile * bands * packs * 16
+        storage = Storage("texture", self._dtype, tile, (Piece(texture, 0, size, 0, rows),))
+        if _is_transposed(values):
+            self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, self._dtype))
+        else:
+            self._fill_texture(storage, values, packs, packed)
+        return storage
+
+    def _fill_texture(self, storage: Storage, values: np.ndarray, packs: int, packed: int) -> None:
+        rows, columns = values.shape  # [rows, columns]
+        tile, texture = storage.tile, storage.pieces[0].resource
+        for band in range(-(-rows // tile)):
             end = min((band + 1) * tile, rows)
             step = max(1, _SLAB // (packs * 16))
             for first in range(band * tile, end, step):
@@ -135,5 +159,8 @@ class WeightUpload:
                     (count, packs, 1),
                 )
                 self._flush()
-        size = tile * bands * packs * 16
-        return Storage("texture", self._dtype, tile, (Piece(texture, 0, size, 0, rows),))
+
+
+def _is_transposed(values: np.ndarray) -> bool:
+    """True for a matrix that is stored [in, out] and given as the transposed view of that."""
+    return not values.flags.c_contiguous and values.T.flags.c_contiguous

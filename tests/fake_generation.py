@@ -9,6 +9,7 @@ import wgpu
 import wgpu.utils
 
 from atlas_viewer.state import ModelSummary
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 
@@ -30,13 +31,13 @@ def fake_step(index: int) -> StepRecord:
 class FakeGeneration:
     """Writes one token at every second `advance`."""
 
-    def __init__(self, prompt: str, options: GenerateOptions) -> None:
+    def __init__(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> None:
         self.prompt = prompt
         self.options = options
         self.prompt_tokens = list(range(len(prompt.split())))
-        self.steps: list[StepRecord] = []
-        self.done = False
-        self.stop_reason: str | None = None
+        self.steps = list(steps)
+        self.done = len(steps) >= options.max_new_tokens
+        self.stop_reason = "length" if self.done else None
         self.progress = 0.0
         self.settled = True
         self.tokens_per_second = 21.5
@@ -61,6 +62,26 @@ class FakeGeneration:
             self.done, self.stop_reason = True, "stopped"
 
 
+class FakeReplay:
+    """Reaches any step at the second `advance`."""
+
+    settled = True
+
+    def __init__(self) -> None:
+        self.at: int | None = None
+        self._wanted = self._calls = 0
+
+    def seek(self, step: int) -> None:
+        self._wanted = step
+
+    def advance(self, budget_s: float) -> bool:
+        self._calls += 1
+        if self._calls % 2:
+            return False
+        self.at = self._wanted
+        return True
+
+
 class FakeWorkbench:
     """A model that is not there; its atlas holds noise."""
 
@@ -73,16 +94,46 @@ class FakeWorkbench:
         self.atlas = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
         self.cells = np.random.default_rng(1).integers(0, 256, (360, 640, 4), np.uint8)
         self.cells[..., 3] = 255
-        self.painted = 0
+        self.painted = self._asked = 0
+        self.replays: list[int] = []
+        self.room = 256
         self._device = device
 
-    def start(self, prompt: str, options: GenerateOptions) -> FakeGeneration:
-        return FakeGeneration(prompt, options)
+    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
+        return FakeGeneration(prompt, options, steps)
 
-    def paint(self) -> None:
+    def fits(self, options: GenerateOptions) -> bool:
+        return options.context <= self.room
+
+    def widen(self, context: int) -> Loading[None]:
+        for part in range(3):
+            yield "weights", part / 2
+        self.room = context
+
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> FakeReplay:
+        self.replays.append(len(steps))
+        return FakeReplay()
+
+    def ask_logits(self) -> None:
+        self._asked = 2
+
+    def take_logits(self) -> np.ndarray | None:
+        self._asked -= 1
+        return np.linspace(5, -5, 50257, dtype=np.float32) if self._asked == 0 else None
+
+    def tokens_of(self, text: str) -> Sequence[int]:
+        return list(range(len(text.split())))
+
+    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+        return [(17, words)]
+
+    def paint(self) -> bool:
         self.painted += 1
         layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
         self._device.queue.write_texture({"texture": self.atlas}, self.cells, layout, (640, 360, 1))
+        return False
 
     def text_of(self, tokens: Sequence[int]) -> str:
         return " ".join(str(token) for token in tokens)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from atlas_viewer.inspection import Spot, TensorInfo
+from atlas_viewer.inspection import Reading, Spot, TensorInfo
 from atlas_viewer.look import Look
 from compute.strip_layout import Span, StripLayout
 
@@ -55,7 +55,7 @@ class FakeObserver:
     def __init__(self, bad: str | None = None) -> None:
         self._tensors, self.layout = fake_tensors()
         self.statistics: dict[str, Any] = {}
-        self.values: dict[Spot, float] = {}
+        self.readings: dict[Spot, Reading] = {}
         self.first_bad = bad
         self.looks: list[Look] = []
         self.asked: list[tuple[Spot, ...]] = []
@@ -87,7 +87,7 @@ class FakeObserver:
     def poll(self) -> tuple[bool, bool]:
         arrived = [self._arrived(kind) for kind in ("values", "statistics")]
         if arrived[0]:
-            self.values = {spot: spot.index + self.step / 8 for spot in self.asked[-1]}
+            self.readings = {spot: Reading(spot.index + self.step / 8, spot.index) for spot in self.asked[-1]}
         if arrived[1]:
             self.statistics = fake_statistics(self.first_bad)
         return arrived[0], arrived[1]

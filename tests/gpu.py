@@ -121,6 +121,18 @@ def read_tensor(engine: Engine, name: str) -> np.ndarray:
     return read(engine.device, piece.resource, engine.registry.shape(tensor), np.float32, piece.offset)
 
 
+def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
+    """Logits after `tokens` as a prefill gives them, [padded vocabulary]."""
+    engine.write_history(tokens)
+    for segment in engine.plan(len(tokens), window, 0, 0, top=0).segments:
+        assert segment.state is not None
+        engine.write_state(segment.state)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(segment.dispatches)
+        encoder.submit()
+    return engine.read_logits()
+
+
 def bound(piece: Piece) -> Resource:
     """A piece as what a kernel binds."""
     return piece.resource if piece.resource.__class__ is not wgpu.GPUBuffer else (piece.resource, 0, piece.size)

@@ -7,20 +7,8 @@ from collections.abc import Iterator
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer import panels, theme
+from atlas_viewer import items, panels, theme
 from atlas_viewer.state import State
-
-_WIDGETS = (
-    "button",
-    "small_button",
-    "invisible_button",
-    "selectable",
-    "input_text_multiline",
-    "slider_float",
-    "begin_combo",
-    "checkbox",
-    "input_text_with_hint",
-)
 
 
 class Screen:
@@ -28,25 +16,16 @@ class Screen:
 
     def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
         self.state = state
-        self.places: dict[str, ImVec2] = {}
         self.texts: list[str] = []
         self.io = imgui.get_io()
-        for name in _WIDGETS:
-            self._watch(monkeypatch, name)
         for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
             self._listen(monkeypatch, name, position)
         self.frame(4)
 
-    def _watch(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        original = getattr(imgui, name)
-
-        def watched(label: str, *rest: object) -> object:
-            result = original(label, *rest)
-            low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-            self.places[label] = ImVec2((low.x + high.x) / 2, (low.y + high.y) / 2)
-            return result
-
-        monkeypatch.setattr(imgui, name, watched)
+    @property
+    def places(self) -> dict[str, ImVec2]:
+        """The middle of each widget of the last frame, by its label."""
+        return {label: ImVec2(*place.middle) for label, place in items.places.items()}
 
     def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
         original = getattr(imgui, name)
@@ -96,5 +75,6 @@ def context() -> Iterator[None]:
     io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
     io.config_flags |= imgui.ConfigFlags_.docking_enable
     theme.apply()
+    theme.load_fonts()
     yield
     imgui.destroy_context(made)

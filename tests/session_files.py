@@ -47,6 +47,7 @@ def step(index: int) -> StepRecord:
     return StepRecord(
         index, max(0, 3 + index - 32), min(3 + index, 32), best.token, best.text, best.logit, best.probability,
         best.model_probability, 1, 12.5 + index, top,
+        2.0 + 0.25 * index,
     )  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def draw(index: int) -> Draw:
     record = step(index)
     return Draw(
         index, record.token, record.logit, record.logit, 11.0 + index, 0.5, 1, 0,
-        tuple((c.token, c.logit) for c in record.top), 299, record.logit, {}, frozenset(),
+        tuple((c.token, c.logit) for c in record.top), 299, record.logit, {}, frozenset(), record.entropy,
     )  # fmt: skip
 
 

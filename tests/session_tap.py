@@ -22,7 +22,7 @@ class Tapped:
         self.draws: list[Draw] = []
         self.measured: list[Measured] = []
         self.tap = StepTap(engine, self._take, logits=True, statistics=StatisticsPass(engine))
-        self.generation = Generation(engine, tokenizer, prompt, options, self.tap)
+        self.generation = Generation(engine, tokenizer, prompt, options, tap=self.tap)
         self.generation.run()
         tokens = [record.token for record in self.records]
         self.text = KnownText(self.generation.prompt_tokens, tokens, options)

@@ -77,13 +77,27 @@ def sources(cells: int, values: int) -> np.ndarray:
     return i if cells == values else i * (values - 1) // max(1, cells - 1)
 
 
-def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span]) -> np.ndarray:
+def pooled(values: np.ndarray, cells: int) -> np.ndarray:
+    """The extreme of the values [n] that each of `cells` cells stands for, [cells]: NaN, infinity, then the largest
+    magnitude; of +x and -x the positive one."""
+    starts = sources(cells, len(values))
+    shown = np.empty(cells)
+    for cell, (start, end) in enumerate(zip(starts, [*starts[1:], len(values)], strict=True)):
+        part = values[start : max(end, start + 1)]
+        magnitude = np.where(np.isnan(part), np.inf, np.abs(part))
+        best = np.flatnonzero(magnitude == magnitude.max())
+        nan = best[np.isnan(part[best])]
+        shown[cell] = np.nan if nan.size else part[best].max()
+    return shown
+
+
+def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: bool = False) -> np.ndarray:
     """The picture of `spans` over `tensors` (any shape, by name); uint8 [360, 640, 4]."""
     rgb = np.empty((HEIGHT * WIDTH, 3))
     rgb[:] = (0.025, 0.035, 0.055)
     for span in spans:
         values = np.asarray(tensors[span.name]).ravel().astype(np.float64)
-        shown = values[sources(span.cells, span.values)]
+        shown = pooled(values, span.cells) if pool else values[sources(span.cells, span.values)]
         scaled = shown if span.kind == "weight" else values
         finite = np.abs(scaled[np.isfinite(scaled)])
         rgb[span.first : span.last + 1] = colours(shown, max(finite.max(initial=0.0), 1e-12))
@@ -93,14 +107,15 @@ def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span]) -> np.ndarra
 
 def colours(values: np.ndarray, absmax: float) -> np.ndarray:
     """Colours of `values` [n] against the largest magnitude `absmax`; float [n, 3] in 0 to 1."""
-    finite = np.isfinite(values)
-    magnitude = np.where(finite, np.abs(values), absmax)
+    magnitude = np.where(np.isfinite(values), np.abs(values), absmax)
     brightness = np.maximum(0.04, np.sqrt(np.minimum(1, magnitude / absmax)))
     rgb = np.empty((len(values), 3))
     rgb[values > 0] = _mix((0.18, 0.10, 0.02), (1.00, 0.82, 0.10), np.maximum(0.08, brightness))[values > 0]
     rgb[values < 0] = _mix((0.02, 0.12, 0.30), (0.00, 0.78, 1.00), np.maximum(0.08, brightness))[values < 0]
     rgb[values == 0] = (0.06, 0.07, 0.09)
-    rgb[~finite] = _mix((0.24, 0.0, 0.06), (1.0, 0.04, 0.18), np.maximum(0.35, brightness))[~finite]
+    rgb[np.isnan(values)] = (1.0, 0.04, 0.18)
+    rgb[values == np.inf] = (1.0, 0.24, 0.52)
+    rgb[values == -np.inf] = (0.72, 0.02, 0.36)
     return rgb
 
 

@@ -26,7 +26,8 @@ SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)
 FIELDS = {
     "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
     "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
-    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "frame_ms", "frame_size", "peak_host_mb",
+    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_size",
+    "peak_host_mb",
 }  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def test_counts_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = json.loads(capsys.readouterr().out)
     counts = told["counts"]
     assert counts.keys() == {
-        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "frame"
+        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame"
     }  # fmt: skip
     assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
     assert counts["prefill"]["16"]["tokens"] == 16
@@ -101,7 +102,7 @@ def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     lines = capsys.readouterr().out.splitlines()
     values = [line[14:] for line in lines]
     assert [line.split()[0] for line in lines if line[0] != " "] == [
-        "adapter", "model", "prefill", "decode", "atlas", "frame", "memory"
+        "adapter", "model", "prefill", "decode", "atlas", "statistics", "frame", "memory"
     ]  # fmt: skip
     assert "       16       48  tokens" in values
     assert all(len(line) <= 120 and line == line.rstrip() for line in lines)

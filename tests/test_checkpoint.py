@@ -236,8 +236,8 @@ def test_mapping_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("spec", "expected"),
     [
         ("", "--model: is empty"),
-        ("gpt2", "cannot be fetched yet"),
-        ("gpt2-xl", "use random:gpt2-xl"),
+        ("gpt2", "--model gpt2: was not fetched yet; run `atlas-viewer models fetch gpt2`"),
+        ("gpt2-xl", "models fetch gpt2-xl"),
         ("random:gpt3", "use one of random:gpt2, random:gpt2-medium"),
         ("storys", "neither a known model nor a file"),
         ("~/model.bin", "there is no such file"),

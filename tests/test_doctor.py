@@ -10,7 +10,7 @@ import pytest
 
 import assets
 import compute.device
-from atlas_viewer import doctor
+from atlas_viewer import doctor, systems
 from atlas_viewer.doctor import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
@@ -23,8 +23,8 @@ def find(diagnosis: Diagnosis, name: str) -> Check:
 def a_debian_without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(doctor, "_is_root", lambda: False)
+    monkeypatch.setattr(systems, "this_system", lambda: "debian")
+    monkeypatch.setattr(systems, "is_root", lambda: False)
 
 
 def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
@@ -42,7 +42,7 @@ def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
 
 def test_a_display_that_nobody_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":9871")
-    check = doctor._display()
+    check = doctor._display("debian")
     assert not check.ok
     assert check.needed_for == "window"
     assert ":9871" in check.detail
@@ -90,16 +90,16 @@ def test_a_module_that_misses_a_library_names_the_package() -> None:
         raise ImportError("libX11.so.6: cannot open shared object file: No such file or directory\nmore")
 
     missing: list[str] = []
-    check = doctor._module("imgui_bundle", missing, fail)
+    check = doctor._module("imgui_bundle", "debian", missing, fail)
     assert not check.ok
     assert "\n" not in check.detail
     assert check.remedy == "sudo apt-get install libx11-6"
-    assert missing == ["libx11-6"]
+    assert missing == ["libX11.so.6"]
 
 
 def test_a_module_that_is_not_installed_names_pip() -> None:
     missing: list[str] = []
-    check = doctor._module("a_module_that_nobody_has", missing)
+    check = doctor._module("a_module_that_nobody_has", "debian", missing)
     assert not check.ok
     assert check.remedy.endswith("-m pip install a-module-that-nobody-has")
     assert missing == []
@@ -112,10 +112,13 @@ def test_embedded_data_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert "gone.bin" in check.detail
 
 
-def test_root_needs_no_sudo_and_other_systems_get_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_is_root", lambda: True)
-    assert doctor.install_command(("libvulkan1",)) == "apt-get install libvulkan1"
-    assert doctor.install_command(()) == ""
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    assert "libvulkan1" in doctor.install_command(("libvulkan1",))
-    assert "apt-get" not in doctor.install_command(("libvulkan1",))
+@pytest.mark.skipif(sys.platform != "linux", reason="GLFW loads others elsewhere")
+def test_window_libraries_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_loads", lambda library: library not in ("libXi.so.6", "libXcursor.so.1"))
+    diagnosis = diagnose()
+    check = find(diagnosis, "window libraries")
+    assert (check.ok, check.needed_for) == (False, "window")
+    assert check.detail == "libXcursor.so.1, libXi.so.6 not found"
+    assert diagnosis.install_command == "sudo apt-get install libxcursor1 libxi6"
+    assert diagnosis.can_render
+    assert doctor.as_json(diagnosis)["packages"] == ["libxcursor1", "libxi6"]

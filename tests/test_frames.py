@@ -15,6 +15,7 @@ from compute.checkpoint import open_model
 from compute.device import shared_device
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import Tokenizer
 
@@ -24,7 +25,12 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
     bench = Workbench(source, tokenizer, context=64)
     options = GenerateOptions(max_new_tokens=12, context=64, temperature=0.0)
     state = State("Once upon a time", options)
-    viewer = Viewer(open_picture((640, 360)), shared_device(), state, lambda: bench)
+
+    def loading() -> Loading[Workbench]:
+        yield "weights", 1.0
+        return bench
+
+    viewer = Viewer(open_picture((640, 360)), shared_device(), state, loading())
     waits: list[str] = []
 
     def counted(owner: Any, name: str, what: str) -> None:
@@ -50,9 +56,10 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
         if state.run is not None and state.run.done:
             break
     assert state.run is not None
+    assert viewer.controller is not None
     assert (state.run.done, len(state.run.steps)) == (True, 12)
     assert waits == []
-    viewer.generation.step()  # type: ignore[union-attr]
+    viewer.controller.generation.step()  # type: ignore[union-attr]
     bench._engine.read_logits()
     assert {"logits", "buffer"} <= set(waits)  # the counters count
     source.close()

@@ -11,9 +11,10 @@ from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
 from atlas_viewer.facts import facts, summary
-from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Spot, source_range
+from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Reading, Spot
 from atlas_viewer.look import Axis, Look, brightness
-from atlas_viewer.state import ModelSummary, Run, State
+from atlas_viewer.runs import Run
+from atlas_viewer.state import ModelSummary, State
 from atlas_viewer.watch import Watch
 from compute.options import GenerateOptions
 
@@ -43,7 +44,7 @@ def test_facts_of_an_activation(state: State) -> None:
     spot = Spot("h.1.mlp.gelu", 4 * 768 + 5)
     assert said(state, spot)["Value"] == "..."
     assert "Sign" not in said(state, spot)
-    state.inspection.values[spot] = -1.5
+    state.inspection.readings[spot] = Reading(-1.5, spot.index)
     told = said(state, spot)
     assert told["Value"] == "-1.5"
     assert told["Index"] == "[4, 5]"
@@ -63,8 +64,19 @@ def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
     assert "Cell" not in said(state, Spot("wte", 0))
     inspection = state.inspection
     spot = inspection.spot_at(4288 + 1)
-    assert spot == Spot("logits", 12)
+    assert spot == Spot("logits", 12, 12)
     told = said(state, spot)
+    assert told["Shows"] == "extreme of values 12 to 23"
+    assert told["Index"] == "..."
+    inspection.readings[spot] = Reading(-7.0, 20)
+    told = said(state, spot)
+    assert (told["Value"], told["Index"]) == ("-7", "[20]")
+    assert summary(state, spot) == "logits[20] = -7"
+    inspection.pin(spot)
+    assert inspection.pins[0].spot == Spot("logits", 20)
+    inspection.look = Look(sampling="point")
+    assert inspection.spot_at(4288 + 1) == Spot("logits", 12)
+    told = said(state, Spot("logits", 12))
     assert told["Shows"] == "values 12 to 23"
     assert told["Vocabulary"] == '12 "<12>", 13 "<13>", 14 "<14>" ... 23 "<23>"'
     assert said(state, Spot("logits", 50303))["Vocabulary"].endswith("50303 (padding)")
@@ -76,7 +88,7 @@ def test_a_value_of_a_longer_context_is_told_as_missing(state: State) -> None:
 
 @pytest.mark.parametrize(("value", "sign"), [(float("nan"), "NaN"), (float("-inf"), "infinite, negative"), (0.0, "ze")])
 def test_signs_that_are_no_numbers(state: State, value: float, sign: str) -> None:
-    state.inspection.values[Spot("logits", 0)] = value
+    state.inspection.readings[Spot("logits", 0)] = Reading(value, 0)
     assert said(state, Spot("logits", 0))["Sign"].startswith(sign)
 
 
@@ -89,8 +101,9 @@ def test_cells_and_values_belong_together() -> None:
             spot = inspection.spot_at(span.first + cell)
             assert spot is not None
             assert inspection.cell_of(spot) == span.first + cell
-            first, last = source_range(span, cell)
+            first, last = span.source_range(cell)
             assert (first, first <= last) == (covered, True)
+            assert {span.cell_of(first), span.cell_of(last)} == {cell}
             covered = last + 1
         assert covered == span.values
     assert inspection.spot_at(2310) is None
@@ -149,9 +162,9 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     assert spot.name == "h.1.mlp.gelu"
     assert inspection.cell_of(spot) in (3305, 3304, 2665, 2664, 3306, 3945)
     assert screen.shows("What h.1.mlp.gelu is.")
+    inspection.readings[spot] = Reading(0.1 + 0.2, spot.index + 2)
     screen.click("picture", 1)
-    assert [pin.spot for pin in inspection.pins] == [spot]
-    inspection.values[spot] = 0.1 + 0.2
+    assert [pin.spot for pin in inspection.pins] == [Spot(spot.name, spot.index + 2)]
     screen.press(imgui.Key.c, ctrl=True)
     assert copied == ["0.3"]
     screen.press(imgui.Key.right_arrow)
@@ -172,6 +185,7 @@ def test_keys_move_the_camera_unless_they_are_typed(
         screen.press(imgui.Key.equal)
     assert state.camera.zoom == pytest.approx(2)
     x, y = state.camera.center
+    screen.point(ImVec2(screen.places["picture"].x, screen.places["picture"].y - 190))  # in the panel, over no cell
     screen.press(imgui.Key.right_arrow)
     screen.press(imgui.Key.up_arrow)
     assert (state.camera.center[0] > x, state.camera.center[1] < y) == (True, True)
@@ -237,7 +251,8 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
         watch.frame(0.0, settled=True, done=True)
     assert observer.asked == [(Spot("logits", 5), Spot("embed.tokens", 9))]
     assert not watch.pending
-    assert state.inspection.values == {Spot("logits", 5): 5.125, Spot("embed.tokens", 9): 9.125}
+    readings = state.inspection.readings
+    assert readings == {Spot("logits", 5): Reading(5.125, 5), Spot("embed.tokens", 9): Reading(9.125, 9)}
     assert observer.measured == 0
     assert state.run is not None
     state.run.steps = [*state.run.steps, fake_step(9)]

@@ -10,7 +10,9 @@ from screen import Screen, context
 from atlas_viewer import panels
 from atlas_viewer.panels.output import flow
 from atlas_viewer.panels.widgets import elided, quoted
-from atlas_viewer.state import Generate, ModelSummary, Run, State, Stop, Use, UseCandidate, end_of_text_rank
+from atlas_viewer.requests import Branch, Generate, Stop, Use
+from atlas_viewer.runs import Run
+from atlas_viewer.state import ModelSummary, State, end_of_text_rank
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 
@@ -106,12 +108,14 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
 def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)
-    assert screen.shows("token 2000\nraw logit 9.5000\nprobability 50.000 %")
+    assert screen.shows("token 2000")
+    assert screen.shows("raw logit 9.5000, rank 1\nprobability 50.000 %, the model's 40.000 %")
+    assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
 def test_a_candidate_asks_for_prefix_and_itself(screen: Screen, state: State) -> None:
     screen.click("4003##4003")
-    assert list(state.requests) == [UseCandidate(4, 4003)]
+    assert list(state.requests) == [Branch(4, 4003)]
 
 
 def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:

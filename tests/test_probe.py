@@ -38,7 +38,9 @@ def test_values(layout: str, dtype: str) -> None:
     probes = []
     for tensor in engine.registry:
         rows = 5 if tensor.rows is None else tensor.rows
-        probes.append(Probe(tensor.name, int(rng.integers(rows)), int(rng.integers(tensor.columns))))
+        count = rows * tensor.columns
+        first = int(rng.integers(count))
+        probes += [Probe(tensor.name, first), Probe(tensor.name, first, int(rng.integers(1, count - first + 1)))]
     passes = ProbePass(engine)
     for start in range(0, len(probes), 64):
         watched = probes[start : start + 64]
@@ -53,9 +55,10 @@ def test_values(layout: str, dtype: str) -> None:
                 values = source.tensor(probe.name).astype(DTYPES[dtype])
             else:
                 values = read_tensor(engine, probe.name)
+            part = values.ravel()[probe.first : probe.first + probe.count]
+            index = int(np.abs(part.astype(np.float64)).argmax())
             found = passes.values[probe]
-            assert found.value == values.reshape(-1, tensor.columns)[probe.row, probe.column], probe
-            assert found.step == 4
+            assert (found.value, found.index, found.step) == (part[index], probe.first + index, 4), probe
 
 
 def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
@@ -63,7 +66,7 @@ def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
     engine.write_history(list(range(12)))
     run(engine, 3)
     passes = ProbePass(engine)
-    later = Probe("h.1.ln_1", 3, 2)
+    later = Probe("h.1.ln_1", 3 * 60 + 2)
     passes.watch([later])
     passes.update()
     assert not passes.poll()
@@ -72,8 +75,27 @@ def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
     poll(engine.device, wait=True)
     assert passes.poll()
     assert passes.values[later].value == read_tensor(engine, later.name)[3, 2]
-    for bad in (Probe("nothing", 0, 0), Probe("logits", 1, 0), Probe("ln_f", 0, 60), Probe("ln_f", 12, 0)):
+    for bad in (Probe("nothing", 0), Probe("logits", 27), Probe("ln_f", 12 * 60 - 1, 2), Probe("ln_f", 0, 0)):
         with pytest.raises(UsageError):
             passes.watch([bad])
     with pytest.raises(UsageError, match="at most 64"):
-        passes.watch([Probe("logits", 0, i % 27) for i in range(27)] + [Probe("ln_f", 0, i) for i in range(40)])
+        passes.watch([Probe("logits", i) for i in range(27)] + [Probe("ln_f", i) for i in range(40)])
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_what_is_not_finite_is_found_first(bad: float) -> None:
+    source = tiny_model(ODD)
+    values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
+    values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad
+    engine = Engine(source, context=12)
+    engine.write_history(list(range(12)))
+    run(engine, 3)
+    passes = ProbePass(engine)
+    whole = Probe("h.1.mlp.c_fc.weight", 0, values.size)
+    passes.watch([whole])
+    passes.update()
+    poll(engine.device, wait=True)
+    assert passes.poll()
+    found = passes.values[whole]
+    assert np.array_equal([found.value], [bad], equal_nan=True)
+    assert found.index == 700

@@ -11,7 +11,8 @@ import pytest
 from fake_generation import FakeGeneration, FakeWorkbench
 
 from atlas_viewer.camera import StripCamera
-from atlas_viewer.render import EMPTY, png, render, strip_pixels, window_pixels
+from atlas_viewer.png import png
+from atlas_viewer.render import EMPTY, render, strip_pixels, window_pixels
 from compute.checkpoint import open_model
 from compute.device import shared_device
 from compute.errors import OutputError

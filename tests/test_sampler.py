@@ -133,6 +133,13 @@ def order_of(logits: np.ndarray) -> list[int]:
     return [int(token) for token in order if np.isfinite(logits[token])]
 
 
+def entropy(logits: np.ndarray) -> float:
+    """Of softmax(logits), in nats."""
+    finite = logits[np.isfinite(logits)].astype(np.float64)
+    log_share = finite - finite.max() - np.log(np.exp(finite - finite.max()).sum())
+    return float(-(np.exp(log_share) * log_share).sum())
+
+
 def log_sum(x: np.ndarray) -> float:
     x = x[np.isfinite(x)].astype(np.float64)
     return float(x.max() + np.log(np.exp(x - x.max()).sum()))
@@ -150,6 +157,7 @@ def check(draw: Draw, logits: np.ndarray, top: int, temperature: float = 1.0) ->
     assert draw.nonfinite == (~np.isfinite(logits)).sum()
     assert draw.log_total == pytest.approx(log_sum(logits), rel=1e-5, abs=1e-4)
     assert draw.scaled_log_total == pytest.approx(log_sum((logits - draw.highest) / temperature), rel=1e-5, abs=1e-4)
+    assert draw.entropy == pytest.approx(entropy(logits), rel=1e-4, abs=1e-4)
 
 
 def shapes_of_logits(size: int) -> dict[str, np.ndarray]:

@@ -65,7 +65,8 @@ def window_picture(bench: Workbench, steps: int) -> np.ndarray:
     """What the atlas shows when a run has drawn `steps` tokens."""
     generation = bench.start(PROMPT, GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0))
     generation.run()
-    bench.paint()
+    while bench.paint():
+        pass
     return strip_pixels(bench, StripCamera(), SIZE)
 
 

@@ -119,7 +119,7 @@ def test_a_run_is_shown_without_its_model(tmp_path: Path) -> None:
     assert run.continuation == data.decode(errors="replace")
     assert run.prompt_texts == [(token, token_bytes(token).decode(errors="replace")) for token in PROMPT_TOKENS]
     assert (run.stop_reason, len(run.steps)) == ("length", 12)
-    run.shown = 4
+    run.show(4)
     assert (run.stop_reason, run.steps) == (None, [step(index) for index in range(4)])
 
 

@@ -37,7 +37,7 @@ def recorded(path: Path, engine: Engine, tokenizer: Tokenizer, options: Generate
     head = head_of(engine, weights_sha256(open_model("stories")), "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)
     tap = StepTap(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
-    generation = Generation(engine, tokenizer, PROMPT, options, tap)
+    generation = Generation(engine, tokenizer, PROMPT, options, tap=tap)
     recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits="f32")
     generation.run()
     recorder.end_run(str(generation.stop_reason))

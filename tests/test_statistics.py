@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import wgpu
 from gpu import read_tensor
 from make_models import tiny_model
 
@@ -84,6 +85,24 @@ def test_every_tensor_of_a_spoilt_model(tokenizer: Tokenizer, layout: str, dtype
     with np.errstate(over="ignore"):
         assert_all(engine, source, latest)
     assert statistics.first_bad() == next(s.name for s in latest.values() if s.finite < s.count)
+
+
+def test_weights_are_measured_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compute.statistics._SLICE", {"texture": 1, "buffer": 1})
+    source = spoilt(ODD)
+    engine = Engine(source, context=12)
+    statistics = StatisticsPass(engine)
+    assert not statistics.poll()
+    assert not statistics.pending
+    statistics.update()
+    polls = 0
+    while statistics.pending:
+        statistics.poll()
+        polls += 1
+    assert polls > 20
+    with np.errstate(over="ignore"):
+        for name in ("wte", "h.1.mlp.c_fc.weight", "ln_f.bias"):
+            assert_equal(statistics.latest[name], source.tensor(name))
 
 
 def test_new_rows_are_added(stories: Engine, tokenizer: Tokenizer) -> None:

@@ -8,26 +8,14 @@ import random
 import numpy as np
 import pytest
 import wgpu
+from gpu import logits_after
 
 from compute import reference
 from compute.config import ModelConfig
 from compute.engine import Engine
-from compute.native import ComputeEncoder
 from compute.random_model import RandomModel
 
 COUNT = int(os.environ.get("ATLAS_SWEEP", "12"))
-
-
-def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
-    """Logits after `tokens` as a prefill gives them, [padded vocabulary]."""
-    engine.write_history(tokens)
-    for segment in engine.plan(len(tokens), window, 0, 0, top=0).segments:
-        assert segment.state is not None
-        engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    return engine.read_logits()
 
 
 @pytest.mark.parametrize("seed", range(COUNT))

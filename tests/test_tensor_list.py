@@ -10,7 +10,8 @@ from screen import Screen, context
 from atlas_viewer.inspection import Spot
 from atlas_viewer.panels.tensors import rows
 from atlas_viewer.panels.trace import filtered
-from atlas_viewer.state import SaveTrace, State
+from atlas_viewer.requests import SaveTrace
+from atlas_viewer.state import State
 from compute.options import GenerateOptions
 
 __all__ = ["context"]

@@ -170,3 +170,16 @@ def test_the_embedded_tokenizer_is_read_once() -> None:
     assert load_tokenizer() is GPT2
     assert isinstance(GPT2, Tokenizer)
     assert (GPT2.vocabulary, GPT2.end_of_text) == (50257, 50256)
+
+
+def test_find(tokenizer: Tokenizer) -> None:
+    found = tokenizer.find("Dog")
+    assert [text.strip().lower() for _, text in found[:2]] == ["dog", "dog"]
+    texts = [text.strip().lower() for _, text in found]
+    starts = [text.startswith("dog") for text in texts]
+    assert starts == sorted(starts, reverse=True)
+    assert all("dog" in text for text in texts)
+    assert tokenizer.find("50256")[0] == (50256, "<|endoftext|>")
+    assert tokenizer.find("50257") == []
+    assert tokenizer.find("  ") == []
+    assert len(tokenizer.find("a", most=7)) == 7

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("atlas_viewer", "compute", "wgsl", "assets")
@@ -61,6 +66,40 @@ def test_the_wheel_holds_all_files_of_the_packages_and_no_others(wheel: Path) ->
     assert held == wanted
     assert any(name.endswith(".wgsl") for name in held)
     assert {"assets/stories_bf16.bin", "assets/gpt2_tokenizer.bin", "assets/README.md"} <= held
+
+
+def test_licence_and_notices_travel_with_it(wheel: Path) -> None:
+    held = {name.rsplit("/", 1)[1] for name in zipfile.ZipFile(wheel).namelist() if "/licenses/" in name}
+    assert held == {"LICENSE", "THIRD_PARTY_NOTICES.md"}
+
+
+def test_the_notices_name_every_package_that_is_installed_along() -> None:
+    """All that `pip install` brings on this system; other systems may need fewer."""
+    needed: set[str] = set()
+    waiting = ["atlas-viewer"]
+    while waiting:
+        for line in metadata.requires(waiting.pop()) or []:
+            requirement = Requirement(line)
+            name = canonicalize_name(requirement.name)
+            if name not in needed and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                needed.add(name)
+                waiting.append(name)
+    rows = re.findall(r"^\| ([a-z0-9-]+) \| \S", (ROOT / "THIRD_PARTY_NOTICES.md").read_text("utf-8"), re.MULTILINE)
+    assert "numpy" in needed
+    assert needed - {"colorama"} <= set(rows)
+
+
+def test_the_source_distribution_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as file:
+        file.extractall(tmp_path, filter="data")
+    source = tmp_path / archive.name.removesuffix(".tar.gz")
+    assert {"dev", "constraints.txt", "tests", "docs", "README.md"} <= {path.name for path in source.iterdir()}
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
+    (again,) = tmp_path.glob("*.whl")
+    one, other = ({entry.filename: entry.CRC for entry in zipfile.ZipFile(path).infolist()} for path in (wheel, again))
+    assert one == other
 
 
 def test_it_is_the_wheel_that_is_imported(fresh: Path, tmp_path: Path) -> None:

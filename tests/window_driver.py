@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 from imgui_bundle import imgui
 
 import atlas_viewer.app as app
+from atlas_viewer import items
 from atlas_viewer.inspection import Spot
 from atlas_viewer.panels.tensors import rows
 from compute.checkpoint import open_model
 from compute.options import GenerateOptions
 
-_places: dict[str, list[float]] = {}
-_picture: list[float] = []  # left, top, right, bottom
-
-
-def _watch(name: str) -> None:
-    original = getattr(imgui, name)
-
-    def watched(label: str, *rest: Any) -> Any:
-        result = original(label, *rest)
-        low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-        if label == "picture":
-            _picture[:] = [low.x, low.y, high.x, high.y]
-        _places[label] = [(low.x + high.x) / 2, (low.y + high.y) / 2]
-        return result
-
-    setattr(imgui, name, watched)
-
 
 def _spot(spot: Spot | None) -> str | None:
     return f"{spot.name}:{spot.index}" if spot else None
+
+
+def _edges(label: str) -> list[float]:
+    place = items.places.get(label)
+    return [place.left, place.top, place.right, place.bottom] if place else []
 
 
 def _tab(title: str) -> list[float]:
@@ -60,14 +48,14 @@ class ReportingViewer(app.Viewer):
             "zoom": state.camera.zoom,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
-            "places": _places,
+            "places": {label: place.middle for label, place in items.places.items()},
             "cursor": _spot(state.inspection.cursor),
             "pins": [_spot(pin.spot) for pin in state.inspection.pins],
-            "values": list(state.inspection.values.values()),
+            "values": [reading.value for reading in state.inspection.readings.values()],
             "found": len(rows(state.inspection.tensors.values(), state.inspection.search, set())),
             "statistics": len(state.inspection.statistics),
             "look": [state.inspection.look.palette, state.inspection.look.span_scale],
-            "picture": _picture,
+            "picture": _edges("picture"),
             "palettes": list(state.palettes),
             "tabs": {title: _tab(title) for title in ("Tensors", "Trace")},
         }
@@ -75,17 +63,6 @@ class ReportingViewer(app.Viewer):
 
 
 if __name__ == "__main__":
-    _watch("input_text_with_hint")
-    for widget in (
-        "button",
-        "invisible_button",
-        "small_button",
-        "input_text_multiline",
-        "begin_combo",
-        "selectable",
-        "checkbox",
-    ):
-        _watch(widget)
     app.Viewer = ReportingViewer  # type: ignore[misc]
     app.view(
         open_model("stories"),

@@ -55,6 +55,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     result[base + 12u] = {{ "border[0]" if filtered else "0u" }};
     result[base + 13u] = {{ "border[1]" if filtered else "0xffffffffu" }};
     result[base + 14u] = bitcast<u32>(sampling.repetition_penalty);
+    result[base + 15u] = bitcast<u32>(log(all.total) + all.spread / all.total);
     history[state.total] = all.token;
     state.total += 1u;
     state.step += 1u;

@@ -89,7 +89,9 @@ fn main(
 {% endfor %}
 {% for i in range(4) %}
     if (finite{{ i }}) {
-        mine.total += exp(logit{{ i }} - mine.highest);
+        let share{{ i }} = exp(logit{{ i }} - mine.highest);
+        mine.total += share{{ i }};
+        mine.spread += share{{ i }} * (mine.highest - logit{{ i }});
         mine.drawn_total += exp((drawn{{ i }} - mine.drawn_highest) * sampling.inverse_temperature);
     }
 {% endfor %}

@@ -4,7 +4,7 @@
 {% include "common/statistics_entry.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
-@group(0) @binding(2) var<storage, read> values: array<f32>;
+@group(0) @binding(2) var<storage, read> values: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> parts: array<u32>;
 @group(0) @binding(4) var<storage, read_write> records: array<u32>;
 {% include "common/statistics_part.wgsl" %}
@@ -19,10 +19,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let before = mine.sum;
         mine.sum = 0.0;
         let end = min(entry.values, (row + 1u) * entry.columns);
-        for (var i = row * entry.columns + thread; i < end; i += 64u) {
-            let value = values[entry.offset + i];
-            tally(&mine, value, i);
-            if (i < SAMPLE_COUNT) { records[entry.slot * WORDS + SAMPLES + i] = bitcast<u32>(value); }
+        for (var i = row * entry.columns + 4u * thread; i < end; i += 256u) {
+            let four = values[(entry.offset + i) / 4u];
+            for (var k = 0u; k < 4u; k++) {
+                if (i + k >= end) { break; }
+                tally(&mine, four[k], i + k);
+                if (i + k < SAMPLE_COUNT) { records[entry.slot * WORDS + SAMPLES + i + k] = bitcast<u32>(four[k]); }
+            }
         }
         mine.sum += before;
     }

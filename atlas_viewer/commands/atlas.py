@@ -10,6 +10,7 @@ import sys
 import numpy as np
 
 from atlas_viewer.output import atomic_write
+from compute.palettes import StripLook
 from compute.strip import StripPass
 
 from .common import check_target, open_generation
@@ -20,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_target(arguments.out)
     generation = open_generation(arguments)
     generation.run()
-    strip = StripPass(generation.engine)
+    strip = StripPass(generation.engine, StripLook(sampling=arguments.sampling))
     strip.update()
     buffer = io.BytesIO()
     spans = json.dumps([span.as_json() for span in strip.layout.spans])

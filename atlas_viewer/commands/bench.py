@@ -127,14 +127,22 @@ def _traced(
     bench.warm_up(engine, budget)
     decode = bench.decode_rate(engine, tokenizer, bench.MAIN_SIZE, budget, workbench.paint)
     atlas = bench.atlas_us(engine, workbench.paint, budget)
+    _say("statistics")
+    measured = bench.statistics_us(engine, budget)
     _say("frame")
     shown = workbench.start(shown.prompt, shown.options)
     shown.run()
     frame = frame_ms(workbench, shown, arguments.size, budget)
-    counts |= {"decode_with_atlas": decode.counts, "atlas": atlas.counts, "frame": frame.counts}
+    counts |= {
+        "decode_with_atlas": decode.counts,
+        "atlas": atlas.counts,
+        "statistics": measured.counts,
+        "frame": frame.counts,
+    }
     return {
         "decode_with_atlas_tokens_per_second": _rounded(decode.value),
         "atlas_us": _rounded(atlas.value),
+        "statistics_us": _rounded(measured.value),
         "frame_ms": _rounded(frame.value),
         "frame_size": list(arguments.size),
     }
@@ -147,7 +155,7 @@ def frame_ms(workbench: Workbench, shown: Generation, size: tuple[int, int], bud
     """
     canvas = open_picture(size)
     state = State(shown.prompt, shown.options, live=False)
-    viewer = Viewer(canvas, shown.engine.device, state, lambda: workbench)
+    viewer = Viewer(canvas, shown.engine.device, state, None)
     viewer.show(workbench, shown, shown.prompt)
     times: list[float] = []
 
@@ -183,6 +191,7 @@ def table(result: dict[str, Any]) -> str:
         ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us a token"),
         ("  atlas live", f"{_shown(result['decode_with_atlas_tokens_per_second']):>9}  tokens/s at {main}, traced"),
         ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
+        ("statistics", f"{_shown(result['statistics_us']):>9}  us a new row of every tensor"),
         ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
         ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
         ("", f"{_shown(result['gpu_mb']):>9}  MB of the GPU, untraced"),

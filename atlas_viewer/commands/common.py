@@ -96,7 +96,7 @@ def open_generation(
         program=program_spec(arguments),
     )
     source.close()
-    return Generation(engine, tokenizer, prompt, options, tap(engine) if tap else None)
+    return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
 
 
 def check_target(path: Path) -> None:

@@ -12,7 +12,8 @@ from dataclasses import asdict
 import numpy as np
 
 from atlas_viewer.output import atomic_write
-from compute.generator import Generation, StepRecord
+from compute.generator import Generation
+from compute.records import StepRecord
 
 from .common import check_target, open_generation
 

@@ -6,7 +6,7 @@ import argparse
 
 from compute.checkpoint import open_model
 
-from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .common import adapter_spec, check_target, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -14,7 +14,19 @@ def run(arguments: argparse.Namespace) -> int:
     from atlas_viewer.app import view
 
     prompt = read_prompt(arguments.prompt)
+    if arguments.record_tour is not None:
+        check_target(arguments.record_tour)
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
-    view(source, prompt, options, adapter_spec(arguments), weights_spec(arguments), program_spec(arguments))
+    view(
+        source,
+        prompt,
+        options,
+        adapter_spec(arguments),
+        weights_spec(arguments),
+        program_spec(arguments),
+        tour=arguments.tour,
+        pictures=arguments.pictures,
+        record=arguments.record_tour,
+    )
     return 0

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from .. import theme
+from .. import items, keys, theme
 from ..state import State
-from . import atlas, inspector, logits, messages, output, prompt, sampling, status, tensors, tokens, trace
+from . import (
+    atlas,
+    dialogs,
+    inspector,
+    logits,
+    menu_bar,
+    messages,
+    output,
+    palette,
+    prompt,
+    runs,
+    sampling,
+    status,
+    tensors,
+    tokens,
+    trace,
+)
 
-_PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace)
+PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace, runs)
 _LEFT, _RIGHT = 282.0, 322.0
 _PROMPT, _SAMPLING = 176.0, 224.0
 _LOGITS = 232.0
@@ -17,6 +33,9 @@ _INSPECTOR = 336.0
 
 def draw_all(state: State) -> None:
     """Draw every panel and the messages; panels start in the default layout and can be moved and resized."""
+    items.begin_frame()
+    keys.handle(state)
+    menu_bar.draw(state)
     messages.draw(state)
     viewport = imgui.get_main_viewport()
     identity = imgui.get_id("panels")
@@ -24,7 +43,7 @@ def draw_all(state: State) -> None:
     imgui.dock_space_over_viewport(identity, viewport)
     if fresh:
         _lay_out(identity, viewport.work_size)
-    for panel in _PANELS:
+    for panel in PANELS:
         flags = imgui.WindowFlags_.no_collapse
         if panel is atlas:
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
@@ -37,7 +56,13 @@ def draw_all(state: State) -> None:
         imgui.end()
     if fresh:
         imgui.set_window_focus(logits.TITLE)  # of the tabs in one place the last one would be in front
+        imgui.set_window_focus(tokens.TITLE)
         imgui.set_window_focus(prompt.TITLE)
+    if state.interface.front:
+        imgui.set_window_focus(state.interface.front)
+        state.interface.front = ""
+    palette.draw(state)
+    dialogs.draw(state)
 
 
 def _background(title: str, dock_space: int) -> ImVec4:
@@ -45,7 +70,7 @@ def _background(title: str, dock_space: int) -> ImVec4:
     window = imgui.internal.find_window_by_name(title)
     node = window.dock_node if window else None
     docked = window is None or (node is not None and imgui.internal.dock_node_get_root_node(node).id_ == dock_space)
-    return ImVec4(theme.BACK.x, theme.BACK.y, theme.BACK.z, 0.0 if docked else 1.0)
+    return ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, 0.0 if docked else 1.0)
 
 
 def _lay_out(identity: int, size: ImVec2) -> None:
@@ -79,6 +104,7 @@ def _lay_out(identity: int, size: ImVec2) -> None:
         (output, output_node),
         (tokens, tokens_node),
         (inspector, inspector_node),
+        (runs, tokens_node),
         (tensors, logits_node),
         (trace, logits_node),
     ):

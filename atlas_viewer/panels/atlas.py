@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
 from ..facts import summary
 from ..inspection import Inspection, frame_span, runs, shown_value
@@ -36,17 +36,18 @@ def draw(state: State) -> None:
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
     canvas = imgui.get_window_draw_list()
     imgui.set_cursor_screen_pos(start)
-    imgui.invisible_button("picture", ImVec2(width, height))
+    items.invisible_button("picture", ImVec2(width, height))
     _mouse(state, left, top, width, height)
     _keys(state)
     scale = imgui.get_io().display_framebuffer_scale
     picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
     if picture is None:
-        canvas.add_rect_filled(start, end, packed(theme.BACK_DEEP))
+        canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + 10, top + 8))
-        hint(
-            f"{state.loading} ..." if state.loading else "Every weight and activation of the latest pass appears here."
-        )
+        if state.loading:
+            _loading(state, width)
+        else:
+            hint("Every weight and activation of the latest pass appears here.")
         return
     canvas.add_image(picture, start, end)
     _marks(state, start, width, height)
@@ -54,23 +55,33 @@ def draw(state: State) -> None:
     _bottom(state)
 
 
+def _loading(state: State, width: float) -> None:
+    """What is being loaded, with a bar for the part that is done."""
+    em = imgui.get_font_size()
+    if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
+        hint(f"{state.loading} ...")
+        if state.loading_step:
+            imgui.progress_bar(state.loaded, ImVec2(-1, 0), f"{state.loading_step} {100 * state.loaded:.0f} %")
+    imgui.end_child()
+
+
 def _bar(state: State) -> None:
     """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
     inspection, left_out = state.inspection, state.spans_left_out
     if inspection.bad is not None:
-        if imgui.button("Go##alarm"):
+        if items.button("Go##alarm"):
             _go(state, inspection.bad)
         tooltip(f"Show {inspection.bad} in the atlas")
         imgui.same_line()
         imgui.align_text_to_frame_padding()
         text = f"NaN or infinity first in {inspection.bad}"
-        imgui.text_colored(theme.ERROR, elided(text, imgui.get_content_region_avail().x))
+        imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
         tooltip(text)
         return
     imgui.align_text_to_frame_padding()
     if left_out:
         text = f"{len(left_out)} tensors did not fit"
-        imgui.text_colored(theme.ERROR, elided(text, imgui.get_content_region_avail().x))
+        imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
         tooltip("No cells were left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
     with theme.numbers():
@@ -100,7 +111,7 @@ def _bottom(state: State) -> None:
     text = _HINT if focus is None else summary(state, focus)
     with theme.numbers():
         shown = elided(text, imgui.get_content_region_avail().x)
-        imgui.text_colored(theme.TEXT_DIM if focus is None else theme.TEXT, shown)
+        imgui.text_colored(theme.now.text_dim if focus is None else theme.now.text, shown)
 
 
 def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
@@ -126,24 +137,18 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 
 def _keys(state: State) -> None:
-    """F, + and -, the arrows, Escape and Ctrl+C, unless they are typed into a field."""
+    """The arrows and Ctrl+C, unless they are typed into a field. Other keys are actions."""
     io, camera, inspection = imgui.get_io(), state.camera, state.inspection
-    if io.want_text_input:
+    if io.want_text_input or io.key_alt:
         return
     key = imgui.Key
     if io.key_ctrl:
         focus = inspection.focus
         if focus is not None and imgui.is_key_pressed(key.c, False):
-            imgui.set_clipboard_text(shown_value(inspection.values.get(focus)))
+            imgui.set_clipboard_text(shown_value(inspection.value(focus)))
         return
-    if imgui.is_key_pressed(key.f, False):
-        camera.reset()
-    if imgui.is_key_pressed(key.equal) or imgui.is_key_pressed(key.keypad_add):
-        camera.wheel(_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.minus) or imgui.is_key_pressed(key.keypad_subtract):
-        camera.wheel(-_UNITS_PER_NOTCH, 0.5, 0.5)
-    if imgui.is_key_pressed(key.escape, False):
-        inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+    if not (imgui.is_window_focused() or imgui.is_window_hovered()):
+        return  # elsewhere the arrows go from widget to widget
     for arrow, columns, rows in (
         (key.left_arrow, -1, 0),
         (key.right_arrow, 1, 0),
@@ -172,16 +177,16 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     """Frames around the pinned cells and the one under the cursor."""
     inspection, view = state.inspection, state.camera.view
     canvas = imgui.get_window_draw_list()
-    marked = [(pin.spot, theme.ACCENT) for pin in inspection.pins]
+    marked = [(pin.spot, theme.now.accent) for pin in inspection.pins]
     if inspection.cursor is not None:
-        marked.append((inspection.cursor, theme.TEXT))
+        marked.append((inspection.cursor, theme.now.text))
     canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
     pixels = width / view.width
     focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
     for x, y, columns, rows in runs(focus.span) if focus and focus.span else ():
         corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
         end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
-        canvas.add_rect(corner, end, packed(theme.TEXT, 0.45))
+        canvas.add_rect(corner, end, packed(theme.now.text, 0.45))
     for spot, colour in marked:
         cell = inspection.cell_of(spot)
         if cell is None:

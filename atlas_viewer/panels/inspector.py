@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..facts import facts
 from ..inspection import Inspection, Pin, label, shown_value
 from ..state import State
@@ -54,7 +54,7 @@ def _facts(state: State) -> None:
         imgui.table_next_column()
         with theme.numbers():
             shown = elided(text, imgui.get_content_region_avail().x)
-            imgui.text_colored(theme.ACCENT if what == "Value" else theme.TEXT, shown)
+            imgui.text_colored(theme.now.accent if what == "Value" else theme.now.text, shown)
         if shown != text:
             tooltip(text)
     imgui.end_table()
@@ -76,16 +76,16 @@ def _pins(state: State) -> None:
 
 def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     """One row: remove button, name[index], value, plot. True when it is to go."""
-    removed = imgui.small_button(f"x##unpin{place}")
+    removed = items.small_button(f"x##unpin{place}")
     tooltip("Remove the pin")
     imgui.same_line()
-    value = _short(inspection.values.get(pin.spot)) if inspection.exists(pin.spot) else "-"
+    value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
     name = label(inspection.tensors.get(pin.spot.name), pin.spot)
     free = imgui.get_content_region_avail().x
     with theme.numbers():
         figures = imgui.calc_text_size("-0.123456").x + 14
         room = max(free - _PLOT - figures, 40.0)
-        clicked, _ = imgui.selectable(
+        clicked, _ = items.selectable(
             f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
         )
         tooltip(name)

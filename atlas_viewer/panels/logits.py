@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
-from ..state import Run, State, UseCandidate
+from .. import items, theme
+from ..requests import Branch
+from ..runs import Run
+from ..state import State
 from .widgets import hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ COLUMNS = (
     ("scaled delta", 96, "(logit - largest logit) / temperature; at temperature 0 logit - largest logit"),
     ("probability", 100, "What the draw used: at the run's temperature and filters"),
     ("model probability", 130, "The model's own belief: softmax of the logits"),
-    ("text", 0, "Click to put the text before it and this token into the prompt"),
+    ("text", 0, "Click to go on with this token instead"),
 )
 # Below this width, in pixels, the table scrolls sideways.
 _NARROWEST = 640.0
@@ -45,7 +47,7 @@ def draw(state: State) -> None:
 
 
 def _header(run: Run, step: StepRecord) -> None:
-    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.ACCENT):
+    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.now.accent):
         imgui.text(f"#{step.index + 1} {quoted(step.text)}")
     first, last = step.context_start, step.context_start + step.context_length - 1
     facts = [
@@ -56,7 +58,7 @@ def _header(run: Run, step: StepRecord) -> None:
         f"positions {first} to {last}",
     ]
     imgui.same_line()
-    with theme.coloured(imgui.Col_.text, theme.TEXT_DIM):
+    with theme.coloured(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(",  ".join(facts))
 
 
@@ -68,7 +70,7 @@ def _table(state: State, step: StepRecord) -> None:
     imgui.table_next_row(imgui.TableRowFlags_.headers)
     for heading, _, meaning in COLUMNS:
         imgui.table_next_column()
-        imgui.text_colored(theme.TEXT_DIM, heading)
+        imgui.text_colored(theme.now.text_dim, heading)
         tooltip(meaning)
     for candidate in step.top:
         _row(state, step, candidate)
@@ -79,10 +81,10 @@ def _row(state: State, step: StepRecord, candidate: Candidate) -> None:
     imgui.table_next_column()
     taken = candidate.token == step.token
     span = imgui.SelectableFlags_.span_all_columns
-    clicked, _ = imgui.selectable(f"{candidate.token}##{candidate.token}", taken, span)
+    clicked, _ = items.selectable(f"{candidate.token}##{candidate.token}", taken, span)
     if clicked:
-        state.requests.append(UseCandidate(step.index, candidate.token))
-    tooltip("taken in this step; a click copies the text through it into the prompt" if taken else COLUMNS[-1][2])
+        state.requests.append(Branch(step.index, candidate.token))
+    tooltip("taken in this step" if taken else COLUMNS[-1][2])
     imgui.table_next_column()
     imgui.text(f"{candidate.logit:9.4f}")
     imgui.table_next_column()
@@ -100,5 +102,5 @@ def _share(value: float) -> None:
     corner = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x * (min(max(value, 0.0), 1.0) if value == value else 0.0)
     end = ImVec2(corner.x + width, corner.y + imgui.get_text_line_height())
-    imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.ACCENT, 0.45), 2.0)
+    imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.accent, 0.45), 2.0)
     imgui.text(f"{100 * value:7.3f} %")

@@ -6,9 +6,9 @@ import dataclasses
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from .. import theme
+from .. import items, theme
 from ..facts import largest
-from ..look import SCALES, Axis
+from ..look import SAMPLINGS, SCALES, Axis
 from ..state import State
 from . import plots
 from .widgets import packed, tooltip
@@ -17,17 +17,23 @@ HEIGHT = 22.0
 _GRAB = 5.0  # half the width of a handle
 _NUMBERS = 74.0
 _STRIPES = 64
+_SAMPLING_TIPS = (
+    "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
+    "point: it shows the first of them"
+)
 _SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
 
 
 def controls(state: State, palettes: tuple[str, ...]) -> None:
     """Palette, range and whether it is automatic, side by side."""
     look = state.inspection.look
-    _pick(state, "palette", palettes, 116, "Colours; all but demo can be told apart by colour-blind people")
+    _pick(state, "palette", palettes, 108, "Colours; all but demo can be told apart by colour-blind people")
     imgui.same_line()
-    _pick(state, "span_scale", SCALES, 72, _SCALE_TIPS)
+    _pick(state, "span_scale", SCALES, 68, _SCALE_TIPS)
     imgui.same_line()
-    changed, automatic = imgui.checkbox("auto", look.high is None)
+    _pick(state, "sampling", SAMPLINGS, 68, _SAMPLING_TIPS)
+    imgui.same_line()
+    changed, automatic = items.checkbox("auto", look.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
     if changed:
         high = None if automatic else (_known_largest(state) or 1.0)
@@ -38,9 +44,9 @@ def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: s
     look = state.inspection.look
     current = str(getattr(look, field))
     imgui.set_next_item_width(width)
-    if imgui.begin_combo(f"##{field}", current):
+    if items.begin_combo(f"##{field}", current):
         for name in names:
-            clicked, _ = imgui.selectable(f"{name}##{field}", name == current)
+            clicked, _ = items.selectable(f"{name}##{field}", name == current)
             if clicked:
                 state.inspection.look = dataclasses.replace(look, **{field: name})  # type: ignore[arg-type]
         imgui.end_combo()
@@ -71,7 +77,7 @@ def bar(state: State) -> None:
     high = _known_largest(state)
     left, right = corner.x + _NUMBERS, corner.x + width - _NUMBERS
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
-    imgui.invisible_button("colour bar", ImVec2(max(right - left, 10.0), HEIGHT))
+    items.invisible_button("colour bar", ImVec2(max(right - left, 10.0), HEIGHT))
     if inspection.look.high is not None and imgui.is_item_active():
         _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
     focus = inspection.focus
@@ -87,7 +93,7 @@ def bar(state: State) -> None:
         for value in (inspection.look.low, inspection.look.high):
             _handle(left + (right - left) * axis.x_at(value), corner.y)
     with theme.numbers():
-        canvas, dim = imgui.get_window_draw_list(), packed(theme.TEXT_DIM)
+        canvas, dim = imgui.get_window_draw_list(), packed(theme.now.text_dim)
         text = f"{high:.3g}" if high is not None else "-"
         y = corner.y + (HEIGHT - imgui.get_text_line_height()) / 2
         low_text = f"-{text}" if high is not None else text
@@ -118,8 +124,8 @@ def _stripes(state: State, axis: Axis, left: float, right: float, top: float, hi
 def _handle(x: float, top: float) -> None:
     canvas = imgui.get_window_draw_list()
     start, end = ImVec2(x - 2, top - 2), ImVec2(x + 2, top + HEIGHT + 2)
-    canvas.add_rect_filled(start, end, packed(theme.TEXT), 2.0)
-    canvas.add_rect(start, end, packed(theme.BACK_DEEP), 2.0)
+    canvas.add_rect_filled(start, end, packed(theme.now.text), 2.0)
+    canvas.add_rect(start, end, packed(theme.now.back_deep), 2.0)
 
 
 def _drag(state: State, axis: Axis, x: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..state import State
 
 TITLE = "Messages"
@@ -21,15 +21,15 @@ def draw(state: State) -> None:
     wrap = viewport.size.x - button - 40
     height = max(imgui.calc_text_size(text + more, False, wrap).y + 18, imgui.get_frame_height() + 12)
     flags = imgui.WindowFlags_
-    with theme.coloured(imgui.Col_.window_bg, theme.ERROR_BACK):
+    with theme.coloured(imgui.Col_.window_bg, theme.now.error_back):
         shown = imgui.internal.begin_viewport_side_bar(
             "##messages", viewport, imgui.Dir.down, height, flags.no_saved_settings | flags.no_scrollbar
         )
     if shown:
         imgui.push_text_wrap_pos(wrap)
-        imgui.text_colored(theme.ERROR, text + more)
+        imgui.text_colored(theme.now.error, text + more)
         imgui.pop_text_wrap_pos()
         imgui.same_line(viewport.size.x - button - 10)
-        if imgui.button("Dismiss", ImVec2(button, 0)):
+        if items.button("Dismiss", ImVec2(button, 0)):
             state.messages.clear()
     imgui.end()

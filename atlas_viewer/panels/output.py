@@ -39,7 +39,7 @@ def draw(state: State) -> None:
     line_height = imgui.get_text_line_height() + _LINE_GAP
     origin = imgui.get_cursor_screen_pos()
     top, bottom = imgui.get_window_pos().y, imgui.get_window_pos().y + imgui.get_window_size().y
-    bright, faded = packed(theme.TEXT), packed(theme.TEXT_DIM)
+    bright, faded = packed(theme.now.text), packed(theme.now.text_dim)
     canvas = imgui.get_window_draw_list()
     for piece in pieces:
         y = origin.y + piece.line * line_height

@@ -31,7 +31,7 @@ def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
     corner = imgui.get_cursor_screen_pos()
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     canvas = imgui.get_window_draw_list()
-    canvas.add_rect_filled(corner, end, packed(theme.BACK_DEEP), 2.0)
+    canvas.add_rect_filled(corner, end, packed(theme.now.back_deep), 2.0)
     imgui.dummy(size)
     if not points:
         return
@@ -50,8 +50,8 @@ def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
             line.append(ImVec2(x_of(step), end.y - 2 - (size.y - 4) * share))
         else:
             x = x_of(step)
-            canvas.add_line(ImVec2(x, corner.y + 1), ImVec2(x, end.y - 1), packed(theme.ERROR))
+            canvas.add_line(ImVec2(x, corner.y + 1), ImVec2(x, end.y - 1), packed(theme.now.error))
     for start, stop in itertools.pairwise(line):
-        canvas.add_line(start, stop, packed(theme.ACCENT), 1.2)
+        canvas.add_line(start, stop, packed(theme.now.accent), 1.2)
     if line:
-        canvas.add_circle_filled(line[-1], 2.0, packed(theme.ACCENT), 8)
+        canvas.add_circle_filled(line[-1], 2.0, packed(theme.now.accent), 8)

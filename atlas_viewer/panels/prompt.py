@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
-from ..state import Generate, State, Stop
+from .. import items, theme
+from ..requests import Generate, Stop
+from ..state import State
 from .widgets import dim, primary_button, tooltip
 
 TITLE = "Prompt"
@@ -16,7 +17,7 @@ def draw(state: State) -> None:
     flags = imgui.InputTextFlags_
     row = imgui.get_frame_height_with_spacing()
     height = max(imgui.get_content_region_avail().y - 2 * row, 2 * row)
-    entered, state.prompt = imgui.input_text_multiline(
+    entered, state.prompt = items.input_text_multiline(
         "##prompt",
         state.prompt,
         ImVec2(-1, height),
@@ -32,7 +33,7 @@ def draw(state: State) -> None:
     imgui.end_disabled()
     imgui.same_line()
     imgui.begin_disabled(not state.busy)
-    if imgui.button("Stop", ImVec2(width, 0)):
+    if items.button("Stop", ImVec2(width, 0)):
         state.requests.append(Stop())
     imgui.end_disabled()
     _progress(state)
@@ -45,5 +46,5 @@ def _progress(state: State) -> None:
         return
     done = len(run.steps)
     share = (done + (0 if run.done else run.progress)) / run.options.max_new_tokens
-    with theme.coloured(imgui.Col_.plot_histogram, theme.ACCENT_DIM):
+    with theme.coloured(imgui.Col_.plot_histogram, theme.now.accent_dim):
         imgui.progress_bar(min(share, 1.0), ImVec2(-1, 0), f"{done} of {run.options.max_new_tokens} tokens")

@@ -7,6 +7,7 @@ import secrets
 
 from imgui_bundle import ImVec2, imgui
 
+from .. import items
 from ..state import State
 from .widgets import choice, dim, tooltip
 
@@ -41,7 +42,7 @@ def _labelled(label: str) -> None:
 
 def _length(state: State) -> None:
     _labelled("New tokens")
-    changed, value = imgui.input_int("##new", state.options.max_new_tokens, 0)
+    changed, value = items.input_int("##new", state.options.max_new_tokens, 0)
     if changed:
         _set(state, max_new_tokens=min(max(value, 1), _MOST_TOKENS))
     clicked = choice("new", LENGTHS, state.options.max_new_tokens)
@@ -52,7 +53,7 @@ def _length(state: State) -> None:
 def _window(state: State, positions: int) -> None:
     least = min(_LEAST_WINDOW, positions)
     _labelled("Window")
-    changed, value = imgui.input_int("##window", state.options.context, 0)
+    changed, value = items.input_int("##window", state.options.context, 0)
     if changed:
         _set(state, context=min(max(value, least), positions))
     tooltip(f"The last tokens that the model sees, {least} to {positions}")
@@ -66,7 +67,7 @@ def _temperature(state: State) -> None:
     _labelled("Temperature")
     temperature = state.options.temperature
     shown = "%.2f  greedy" if temperature == 0 else "%.2f"
-    changed, value = imgui.slider_float("##temperature", temperature, 0.0, 2.0, shown)
+    changed, value = items.slider_float("##temperature", temperature, 0.0, 2.0, shown)
     if changed:
         _set(state, temperature=min(max(round(value * 20) / 20, 0.0), 2.0))
     tooltip("0 always takes the likeliest token; steps of 0.05")
@@ -77,11 +78,11 @@ def _seed(state: State) -> None:
     width = imgui.calc_text_size("New").x + 2 * imgui.get_style().frame_padding.x
     imgui.set_next_item_width(-width - imgui.get_style().item_spacing.x)
     # imgui's integers are signed, seeds are not: hence a text field that takes digits only.
-    changed, text = imgui.input_text("##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal)
+    changed, text = items.input_text("##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal)
     if changed:
         digits = "".join(c for c in text if c.isdigit())
         _set(state, seed=min(int(digits or "0"), _SEED_END - 1))
     imgui.same_line()
-    if imgui.button("New##seed", ImVec2(width, 0)):
+    if items.button("New##seed", ImVec2(width, 0)):
         _set(state, seed=secrets.randbelow(_SEED_END))
     tooltip("Draw another seed")

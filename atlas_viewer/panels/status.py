@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from imgui_bundle import ImVec4, imgui
 
 from .. import theme
-from ..state import ModelSummary, Run, State, end_of_text_rank
+from ..runs import Run
+from ..state import ModelSummary, State, end_of_text_rank
 from .widgets import dim, elided, quoted, tooltip
 
 TITLE = "Run status"
@@ -17,6 +18,7 @@ _ENDINGS = {
     "length": "done",
     "end_of_text": "ended by <|endoftext|>",
     "stopped": "stopped",
+    "paused": "paused",
     "nonfinite": "ended: no finite logit",
 }
 
@@ -41,8 +43,9 @@ def draw(state: State) -> None:
 
 def _run(state: State, run: Run) -> None:
     ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
-    _fact("Run", ending if run.done else "writing", theme.TEXT if run.done else theme.ACCENT)
-    _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
+    _fact("Run", ending if run.done else "writing", theme.now.text if run.done else theme.now.accent)
+    if state.live:
+        _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
     _fact("Prompt", f"{len(run.prompt_tokens)} tokens", tip=_listing(run.prompt_tokens))
     _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
     last = run.steps[-1] if run.steps else None
@@ -82,6 +85,6 @@ def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -
     dim(label)
     imgui.table_next_column()
     shown = elided(value, imgui.get_content_region_avail().x)
-    imgui.text_colored(colour or theme.TEXT, shown)
+    imgui.text_colored(colour or theme.now.text, shown)
     if tip or shown != value:
         tooltip(tip or value)

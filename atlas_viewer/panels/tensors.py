@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
-from .. import theme
+from .. import items, theme
 from ..inspection import Inspection, TensorInfo, frame_span
 from ..state import State
 from . import plots
@@ -56,7 +56,7 @@ def draw(state: State) -> None:
         hint("Every tensor of the model, with its range, its mean and its histogram.")
         return
     imgui.set_next_item_width(-1)
-    _, inspection.search = imgui.input_text_with_hint("##search", _EXAMPLE, inspection.search)
+    _, inspection.search = items.input_text_with_hint("##search", _EXAMPLE, inspection.search)
     lines = rows(inspection.tensors.values(), inspection.search, inspection.closed)
     if not lines:
         hint("No tensor has such a name.")
@@ -79,7 +79,7 @@ def _table(state: State, lines: list[Row]) -> None:
     imgui.table_next_row(imgui.TableRowFlags_.headers)
     for heading, _ in _COLUMNS:
         imgui.table_next_column()
-        imgui.text_colored(theme.TEXT_DIM, heading)
+        imgui.text_colored(theme.now.text_dim, heading)
     hovered = inspection.cursor.name if inspection.cursor else None
     place = _place(lines, hovered)
     clipper = imgui.ListClipper()
@@ -112,24 +112,24 @@ def _row(state: State, line: Row, marked: bool) -> None:
     inspection = state.inspection
     imgui.table_next_row()
     if marked:
-        imgui.table_set_bg_color(imgui.TableBgTarget_.row_bg1, imgui.get_color_u32(theme.ACCENT_DIM))
+        imgui.table_set_bg_color(imgui.TableBgTarget_.row_bg1, imgui.get_color_u32(theme.now.accent_dim))
     imgui.table_next_column()
     span_all = imgui.SelectableFlags_.span_all_columns
     if line.info is None:
         sign = "+" if line.group in inspection.closed and not inspection.search else "-"
-        clicked, _ = imgui.selectable(f"{sign} {line.group}##group", False, span_all)
+        clicked, _ = items.selectable(f"{sign} {line.group}##group", False, span_all)
         if clicked:
             inspection.closed ^= {line.group}
         return
     info = line.info
     focus = inspection.focus
     chosen = focus is not None and focus.name == info.name
-    clicked, _ = imgui.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
+    clicked, _ = items.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
     if clicked:
         choose(state, info)
     tooltip(info.sentence + ("" if info.span else "\nNot in the atlas: a click inspects its first value."))
     imgui.table_next_column()
-    imgui.text_colored(theme.TEXT_DIM, " x ".join(map(str, info.shape)))
+    imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
     _numbers(inspection, info)
 
 
@@ -147,13 +147,13 @@ def _numbers(inspection: Inspection, info: TensorInfo) -> None:
         imgui.text(f"{value:.3g}")
     imgui.table_next_column()
     bad = known.count - known.finite
-    imgui.text_colored(theme.ERROR if bad else theme.TEXT_DIM, str(known.nan))
+    imgui.text_colored(theme.now.error if bad else theme.now.text_dim, str(known.nan))
     if bad:
         tooltip(f"{known.nan} NaN, {known.pos_inf} +inf, {known.neg_inf} -inf; first at {known.first_nonfinite}")
     imgui.table_next_column()
     corner = imgui.get_cursor_screen_pos()
     height = imgui.get_text_line_height()
-    plots.histogram(known.histogram, corner, imgui.get_content_region_avail().x, height, theme.ACCENT, 0.8)
+    plots.histogram(known.histogram, corner, imgui.get_content_region_avail().x, height, theme.now.accent, 0.8)
 
 
 def choose(state: State, info: TensorInfo) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from imgui_bundle import imgui
 
-from .. import theme
-from ..state import SaveTrace, State
+from .. import items, theme
+from ..requests import SaveTrace
+from ..state import State
 from .widgets import dim, hint, tooltip
 
 TITLE = "Trace"
@@ -22,7 +23,7 @@ def filtered(lines: Sequence[str], words: str) -> list[str]:
 def draw(state: State) -> None:
     """Switch, filter, copy and save, then the lines."""
     inspection = state.inspection
-    changed, inspection.trace_on = imgui.checkbox("Trace", inspection.trace_on)
+    changed, inspection.trace_on = items.checkbox("Trace", inspection.trace_on)
     if changed and not inspection.trace_on:
         inspection.trace = ()
     if not inspection.trace_on:
@@ -31,18 +32,18 @@ def draw(state: State) -> None:
     lines = filtered(inspection.trace, inspection.trace_filter)
     imgui.same_line()
     imgui.set_next_item_width(160)
-    _, inspection.trace_filter = imgui.input_text_with_hint("##filter", "filter", inspection.trace_filter)
+    _, inspection.trace_filter = items.input_text_with_hint("##filter", "filter", inspection.trace_filter)
     imgui.same_line()
     imgui.begin_disabled(not lines)
-    if imgui.button("Copy##trace"):
+    if items.button("Copy##trace"):
         imgui.set_clipboard_text("\n".join(lines))
     imgui.same_line()
-    if imgui.button("Save##trace"):
+    if items.button("Save##trace"):
         state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
     imgui.end_disabled()
     imgui.same_line()
     imgui.set_next_item_width(150)
-    _, inspection.trace_path = imgui.input_text("##path", inspection.trace_path)
+    _, inspection.trace_path = items.input_text("##path", inspection.trace_path)
     tooltip(inspection.note or "The file that Save writes")
     imgui.same_line()
     dim(inspection.note or f"{len(lines)} of {len(inspection.trace)} lines")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from .. import theme
+from .. import items, theme
 from ..text import quoted
 
 __all__ = ["choice", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
@@ -36,12 +36,12 @@ def elided_start(text: str, width: float) -> str:
 
 def dim(text: str) -> None:
     """One line of secondary text."""
-    imgui.text_colored(theme.TEXT_DIM, text)
+    imgui.text_colored(theme.now.text_dim, text)
 
 
 def hint(text: str) -> None:
     """Secondary text, wrapped to the panel."""
-    with theme.coloured(imgui.Col_.text, theme.TEXT_DIM):
+    with theme.coloured(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(text)
 
 
@@ -52,7 +52,7 @@ def primary_button(label: str, size: ImVec2) -> bool:
         theme.coloured(imgui.Col_.button_hovered, ImVec4(0.20, 0.45, 0.84, 1.0)),
         theme.coloured(imgui.Col_.button_active, ImVec4(0.13, 0.33, 0.66, 1.0)),
     ):
-        return bool(imgui.button(label, size))
+        return bool(items.button(label, size))
 
 
 def choice(identity: str, values: Sequence[int], current: int) -> int | None:
@@ -65,9 +65,9 @@ def choice(identity: str, values: Sequence[int], current: int) -> int | None:
             imgui.same_line(0, gap)
         marked = value == current
         if marked:
-            imgui.push_style_color(imgui.Col_.button, theme.ACCENT_DIM)
-            imgui.push_style_color(imgui.Col_.border, theme.ACCENT)
-        if imgui.button(f"{value}##{identity}", ImVec2(width, 0)):
+            imgui.push_style_color(imgui.Col_.button, theme.now.accent_dim)
+            imgui.push_style_color(imgui.Col_.border, theme.now.accent)
+        if items.button(f"{value}##{identity}", ImVec2(width, 0)):
             clicked = value
         if marked:
             imgui.pop_style_color(2)

@@ -15,8 +15,8 @@ from .contents import Mark, RecordedStep, RunInfo
 from .reader import Session
 
 _COLUMNS = (
-    "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "context_start",
-    "context_length", "forward_ms",
+    "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "entropy",
+    "context_start", "context_length", "forward_ms",
 )  # fmt: skip
 
 
@@ -58,9 +58,9 @@ def as_csv(session: Session) -> str:
 def as_npz(session: Session, run: RunInfo) -> bytes:
     """The steps of one run as the bytes of an NPZ file.
 
-    `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `forward_ms`, `time`
-    [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); where recorded `logits`
-    [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
+    `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
+    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); where recorded
+    `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
     `statistics_steps` and `statistics_tensors`. `head` is JSON text.
     """
     steps = session.steps(run)
@@ -72,7 +72,7 @@ def as_npz(session: Session, run: RunInfo) -> bytes:
         "rank": np.asarray([record.rank for record in records], np.int64),
         "time": np.asarray([step.time for step in steps], np.float64),
     }
-    for name in ("logit", "probability", "model_probability", "forward_ms"):
+    for name in ("logit", "probability", "model_probability", "entropy", "forward_ms"):
         arrays[name] = np.asarray([getattr(record, name) for record in records], np.float64)
     most = max((len(record.top) for record in records), default=0)
     arrays["top_tokens"] = np.full((len(records), most), -1, np.int64)

@@ -11,7 +11,7 @@ from compute.records import StepRecord
 from compute.statistics_table import STATISTICS
 
 from .compare import Difference, logits_difference, statistics_difference, steps_difference
-from .contents import RecordedTensor, RunInfo
+from .contents import RecordedStep, RecordedTensor, RunInfo
 from .reader import Session
 
 
@@ -56,13 +56,8 @@ def diff_runs(one: Session, run: RunInfo, other: Session, other_run: RunInfo) ->
     parted = None
     for left, right in zip_longest(one.steps(run), other.steps(other_run)):
         if left is None or right is None:
-            known = (left or right).record
-            tokens = (left and left.record.token, right and right.record.token)
-            texts = (left.record.text if left else "", right.record.text if right else "")
-            chances = tuple(side.record.model_probability if side else float("nan") for side in (left, right))
-            apart = Difference(float("inf"), "one run has ended", same=False)
-            steps.append(StepDiff(known.index, tokens, texts, (chances[0], chances[1]), apart, None))
-            parted = known.index
+            steps.append(_ended(len(steps), left, right))
+            parted = len(steps) - 1
             break
         a, b = left.record, right.record
         figures = _figures(one, run, a, other, other_run, b)
@@ -77,6 +72,18 @@ def diff_runs(one: Session, run: RunInfo, other: Session, other_run: RunInfo) ->
             parted = a.index
             break
     return RunDiff(tuple(_head(one, run, other, other_run)), tuple(steps), parted)
+
+
+def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> StepDiff:
+    """One of the two has no such step."""
+
+    def side(known: RecordedStep | None) -> tuple[int | None, str, float]:
+        record = known.record if known else None
+        return (record.token, record.text, record.model_probability) if record else (None, "", float("nan"))
+
+    (token, text, probability), (other, other_text, other_probability) = side(left), side(right)
+    apart = Difference(float("inf"), "one run has ended", same=False)
+    return StepDiff(step, (token, other), (text, other_text), (probability, other_probability), apart, None)
 
 
 def _figures(

@@ -40,10 +40,11 @@ def recorded_camera(marks: Sequence[Mark]) -> CameraAt:
 
 def _camera(mark: Mark) -> StripCamera | None:
     numbers = [mark.data.get(name) for name in ("zoom", "x", "y")]
-    if not all(type(number) in (int, float) and abs(number) < 1e6 for number in numbers):
+    zoom, x, y = (float(n) if isinstance(n, int | float) and abs(n) < 1e6 else None for n in numbers)
+    if zoom is None or x is None or y is None:
         return None
     camera = StripCamera()
-    camera.look_at(*(float(number) for number in numbers))
+    camera.look_at(zoom, x, y)
     return camera
 
 
@@ -55,7 +56,7 @@ class RunPictures:
     ) -> None:
         """panels: the whole window, otherwise the atlas alone."""
         self.bench, self.run = bench, run
-        self._replay = bench.replay(run.text)
+        self._replay = bench.replay(run.prompt_texts, [step.record for step in run.all_steps], run.options)
         self._camera = camera
         self._picture = WindowPicture(bench, size) if panels else None
         self._strip = None if panels else Picture(bench, size)
@@ -67,9 +68,10 @@ class RunPictures:
         steps = self.run.all_steps
         if self._at != step:
             self._replay.go(step)
-            self.bench.paint()
+            while self.bench.paint():
+                pass
             self._at = step
-            self.run.shown = step + 1
+            self.run.show(step + 1)
         time = steps[step].time
         if step + 1 < len(steps):
             time += part * max(steps[step + 1].time - time, 0.0)

@@ -15,7 +15,7 @@ from .reader import Session
 
 
 class RecordedRun:
-    """A run of a session up to step `shown`; has what `state.GenerationLike` asks for."""
+    """A run of a session, all of it or its first steps; has what `protocols.GenerationLike` asks for."""
 
     def __init__(self, session: Session, run: RunInfo) -> None:
         """Reads every step. Raises `SessionError`."""
@@ -25,35 +25,35 @@ class RecordedRun:
         self.options: GenerateOptions = run.options
         self.done = self.settled = True
         self.progress = 1.0
-        self.shown = len(self.all_steps)  # how many steps are shown
+        self.steps: list[StepRecord] = []  # those that are shown
         self._end_of_text = session.head.end_of_text
         self._bytes = [session.token_bytes(step.record.token) for step in self.all_steps]
         self.prompt_texts = [(token, session.token_text(token)) for token in self.prompt_tokens]
+        self.show(len(self.all_steps))
 
-    @property
-    def steps(self) -> list[StepRecord]:
-        """Those that are shown."""
-        return [step.record for step in self.all_steps[: self.shown]]
+    def show(self, count: int) -> None:
+        """Be the run as it was after its first `count` steps."""
+        self.steps = [step.record for step in self.all_steps[:count]]
 
     @property
     def continuation(self) -> str:
         """What was written until then, the end of text left out."""
-        parts = zip(self.all_steps[: self.shown], self._bytes, strict=False)
-        kept = (data for step, data in parts if step.record.token != self._end_of_text)
+        parts = zip(self.steps, self._bytes, strict=False)
+        kept = (data for step, data in parts if step.token != self._end_of_text)
         return b"".join(kept).decode(errors="replace")
 
     @property
     def stop_reason(self) -> str | None:
         """Why the run ended; at an earlier step it has not."""
-        return self.info.stop_reason if self.shown == len(self.all_steps) else None
+        return self.info.stop_reason if len(self.steps) == len(self.all_steps) else None
 
     @property
     def tokens_per_second(self) -> float:
         """The speed at which it was recorded, until the step that is shown."""
-        if not self.shown:
+        if not self.steps:
             return 0.0
-        seconds = self.all_steps[self.shown - 1].time - self.info.started
-        return self.shown / seconds if seconds > 0 else 0.0
+        seconds = self.all_steps[len(self.steps) - 1].time - self.info.started
+        return len(self.steps) / seconds if seconds > 0 else 0.0
 
     def advance(self, budget_s: float) -> bool:
         """Nothing: it has been written already."""

@@ -208,11 +208,12 @@ class Session:
             number: values.options(text, self.head.config)
             for number, text in self._database.rows("SELECT id, json FROM options")
         }
-        steps = []
+        steps: list[RecordedStep] = []
         for row in self._database.rows(
             "SELECT * FROM steps WHERE run = ? AND step >= ? AND step < ? ORDER BY step", (run.id, first, last)
         ):
-            (_, step, time, option, token, start, length, logit, probability, model_probability, rank, *draw) = row
+            _, step, time, option, token, start, length, logit, probability, model_probability, rank, *more = row
+            entropy, *draw, forward_ms = more
             if step != first + len(steps):
                 raise Unsound(f"step {first + len(steps)} is missing")
             token = values.integer(token, 0, self.head.config.vocabulary - 1)
@@ -228,15 +229,16 @@ class Session:
                 probability=values.real(probability),
                 model_probability=values.real(model_probability),
                 rank=values.integer(rank),
-                forward_ms=values.real(draw[5]),
+                forward_ms=values.real(forward_ms),
                 top=tuple(candidates.get(step, ())),
+                entropy=values.real(entropy),
             )
             steps.append(
                 RecordedStep(
                     record,
                     values.real(time),
                     options[option],
-                    DrawInfo(*map(values.real, draw[:3]), values.integer(draw[3]), values.integer(draw[4])),
+                    _draw(draw),
                 )
             )
         return steps
@@ -272,3 +274,14 @@ class Session:
                 f"SELECT time, run, step, {name}, json FROM {table} ORDER BY id"
             )
         ]
+
+
+def _draw(columns: list[Any]) -> DrawInfo:
+    highest, log_total, scaled_log_total, kept, nonfinite = columns
+    return DrawInfo(
+        values.real(highest),
+        values.real(log_total),
+        values.real(scaled_log_total),
+        values.integer(kept),
+        values.integer(nonfinite),
+    )

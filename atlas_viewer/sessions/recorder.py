@@ -263,7 +263,7 @@ class Recorder:
         if table is not None:
             records = [(name, table[number].tobytes()) for number, name in enumerate(self._weights)]
             store.set_weight_statistics(records)
-        self._measured_weights = True
+            self._measured_weights = True
 
 
 def draw_info(draw: Draw) -> DrawInfo:

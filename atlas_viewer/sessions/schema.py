@@ -69,6 +69,7 @@ _TABLES = (
     probability REAL,
     model_probability REAL,
     rank INTEGER NOT NULL,
+    entropy REAL,
     highest REAL,
     log_total REAL,
     scaled_log_total REAL,

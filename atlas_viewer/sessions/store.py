@@ -91,11 +91,11 @@ class Store:
         self._know_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute
         execute(
-            "INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 run, record.index, step.time, self._options_id(step.options), record.token, record.context_start,
                 record.context_length, record.logit, record.probability, record.model_probability, record.rank,
-                *astuple(draw), record.forward_ms,
+                record.entropy, *astuple(draw), record.forward_ms,
             ),
         )  # fmt: skip
         self._connection.executemany(

@@ -165,6 +165,8 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
         raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
     if len(header) < 100 or not header.startswith(_MAGIC):
         raise SessionError(f"{shown}: is no session; give a file that `session record` made")
+    version: int
+    application: int
     version, application = struct.unpack(">I4xI", header[60:72])
     if application != APPLICATION_ID:
         raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")

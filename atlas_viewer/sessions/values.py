@@ -97,7 +97,8 @@ def config(*values: object) -> ModelConfig:
     names = ("layers", "heads", "channels", "positions", "vocabulary")
     sizes = [integer(value, 1, _LARGEST[name]) for name, value in zip(names, values[:5], strict=True)]
     padded = integer(values[5], sizes[4], 2 * _LARGEST["vocabulary"])
-    return ModelConfig(*sizes, padded)
+    layers, heads, channels, positions, vocabulary = sizes
+    return ModelConfig(layers, heads, channels, positions, vocabulary, padded)
 
 
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:

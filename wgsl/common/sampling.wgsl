@@ -20,8 +20,14 @@ struct Slice {
     token: u32,         // its token
     nonfinite: u32,     // logits that are NaN or infinite, never drawn
     kept: u32,          // tokens that may be drawn
+    spread: f32,        // sum of exp(logit - highest) * (highest - logit), for the entropy
 }
-fn empty_slice() -> Slice { return Slice(-3.4e38, 0.0, -3.4e38, 0.0, -3.4e38, 0xffffffffu, 0u, 0u); }
+fn empty_slice() -> Slice { return Slice(-3.4e38, 0.0, -3.4e38, 0.0, -3.4e38, 0xffffffffu, 0u, 0u, 0.0); }
+// A part's `spread` about another, higher logit. Of an empty part the distance means nothing.
+fn spread_about(part: Slice, highest: f32) -> f32 {
+    let distance = highest - part.highest;
+    return select(0.0, (part.spread + distance * part.total) * exp(-distance), part.total > 0.0);
+}
 // Uses the uniform `sampling` of the shader.
 fn merged(a: Slice, b: Slice) -> Slice {
     var c: Slice;
@@ -37,5 +43,6 @@ fn merged(a: Slice, b: Slice) -> Slice {
     c.token = select(a.token, b.token, b_wins);
     c.nonfinite = a.nonfinite + b.nonfinite;
     c.kept = a.kept + b.kept;
+    c.spread = spread_about(a, c.highest) + spread_about(b, c.highest);
     return c;
 }

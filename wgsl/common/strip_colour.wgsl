@@ -9,9 +9,16 @@ struct Look {
     all_tensors: u32,    // 1: one range for all tensors
     padding: u32,
 }
+// What is not finite is a red of its own. Alpha tells whoever draws large cells which pattern is due: 255 of 255 none,
+// 254 NaN, 253 plus, 252 minus infinity.
+fn nonfinite_colour(value: f32) -> vec4f {
+    if (is_nan(value)) { return vec4f(1.0, 0.04, 0.18, 254.0 / 255.0); }
+    if (bitcast<u32>(value) >> 31u == 0u) { return vec4f(1.0, 0.24, 0.52, 253.0 / 255.0); }
+    return vec4f(0.72, 0.02, 0.36, 252.0 / 255.0);
+}
 // Colour of a value: sign by hue, magnitude by brightness, non-finite red.
 fn strip_colour(value: f32, peak: f32, look: Look) -> vec4f {
-    if (!is_finite(value)) { return vec4f(1.0, 0.04, 0.18, 1.0); }
+    if (!is_finite(value)) { return nonfinite_colour(value); }
     if (value == 0.0) { return vec4f(0.06, 0.07, 0.09, 1.0); }
     let high = select(peak, look.high, look.high > 0.0);
     let share = clamp((abs(value) - look.low) / max(high - look.low, 1e-12), 0.0, 1.0);

@@ -6,6 +6,6 @@ struct Entry {
     slot: u32,    // number of the tensor in the table of peaks
     first: u32,   // first cell of its span
     cells: u32,   // cells of its span
-    padding0: u32,
-    padding1: u32,
+    blocks: u32,  // 1: keys of its blocks of 16 values are kept
+    padding: u32,
 }

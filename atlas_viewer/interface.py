@@ -1,0 +1,50 @@
+"""What the user has arranged: panels, zoom, theme, presets and earlier prompts. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compute.options import GenerateOptions
+
+ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
+CHIP_COLOURS = ("plain", "probability", "rank", "entropy")
+_PROMPTS_KEPT = 200
+
+
+@dataclass
+class Interface:
+    """Remembered between runs of the program (see `settings`), but for what is open at the moment."""
+
+    zoom: float = 0.0  # 0 follows the size of the window
+    theme: str = "dark"
+    hidden: set[str] = field(default_factory=set)  # titles of panels
+    layout: str = ""  # of docked panels, as imgui writes it
+    presets: dict[str, GenerateOptions] = field(default_factory=dict)  # those of the user, by name
+    prompts: list[str] = field(default_factory=list)  # earlier ones, the newest last
+    chip_colour: str = "probability"
+    seed_locked: bool = True  # otherwise each run draws a new seed
+    # Not remembered:
+    reset_layout: bool = False  # the next frame lays the panels out anew
+    dialog: str = ""  # the one that is open: "palette", "keys", "about"
+    typed: str = ""  # into the palette
+    renaming: int = 0  # number of the run whose name is being typed
+    renaming_begun: bool = False
+    marked: int = 0  # row of the palette
+    front: str = ""  # title of a panel that the next frame brings to the front and focuses
+    quitting: bool = False
+
+    def remember(self, prompt: str) -> None:
+        """Put a prompt behind the earlier ones, once."""
+        if prompt in self.prompts:
+            self.prompts.remove(prompt)
+        self.prompts.append(prompt)
+        del self.prompts[:-_PROMPTS_KEPT]
+
+    def step_zoom(self, now: float, steps: int) -> None:
+        """The next larger (1) or smaller (-1) of `ZOOMS` after the zoom that is in force."""
+        larger = [zoom for zoom in ZOOMS if zoom > now + 1e-3]
+        smaller = [zoom for zoom in ZOOMS if zoom < now - 1e-3]
+        if steps > 0:
+            self.zoom = larger[0] if larger else ZOOMS[-1]
+        else:
+            self.zoom = smaller[-1] if smaller else ZOOMS[0]

@@ -1,0 +1,66 @@
+"""imgui's widgets, which also note where they are: tours, tests and the keyboard find a widget by its label."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from imgui_bundle import imgui
+
+
+@dataclass(frozen=True)
+class Place:
+    """The rectangle of a widget on the screen, in logical pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Its centre."""
+        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
+
+
+places: dict[str, Place] = {}  # of the frame that is drawn, by label
+
+
+def begin_frame() -> None:
+    """Forget the places of the frame before."""
+    places.clear()
+
+
+def note(label: str) -> None:
+    """Note the place of the widget before this call."""
+    low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+    places[label] = Place(low.x, low.y, high.x, high.y)
+
+
+def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def noted(label: str, *arguments: Any, **options: Any) -> Any:
+        result = function(label, *arguments, **options)
+        note(label)
+        return result
+
+    return noted
+
+
+button = _noted(imgui.button)
+small_button = _noted(imgui.small_button)
+invisible_button = _noted(imgui.invisible_button)
+selectable = _noted(imgui.selectable)
+checkbox = _noted(imgui.checkbox)
+begin_combo = _noted(imgui.begin_combo)
+begin_menu = _noted(imgui.begin_menu)
+menu_item = _noted(imgui.menu_item)
+input_text = _noted(imgui.input_text)
+input_text_with_hint = _noted(imgui.input_text_with_hint)
+input_text_multiline = _noted(imgui.input_text_multiline)
+input_int = _noted(imgui.input_int)
+input_float = _noted(imgui.input_float)
+slider_float = _noted(imgui.slider_float)
+slider_int = _noted(imgui.slider_int)

@@ -1,0 +1,118 @@
+"""The list of keys, and what this program is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from imgui_bundle import ImVec2, imgui
+
+from .. import __version__, items, theme
+from ..actions import ACTIONS
+from ..state import State
+from .menu_bar import MENUS
+from .widgets import dim
+
+# What mouse and keyboard do that is no action, because it needs a place.
+_HANDS = (
+    ("Wheel", "zoom the atlas about the cursor"),
+    ("Drag, double click", "move the atlas, show all of it"),
+    ("Right click", "pin the value under the cursor"),
+    ("Arrow keys", "move the cell or pin that is inspected, otherwise the atlas"),
+    ("Ctrl+C", "copy the value that is inspected"),
+    ("Enter", "in the prompt: generate"),
+    ("Tab", "go from widget to widget; Ctrl+Tab from panel to panel"),
+)
+_PAGES = {
+    "Program": (
+        "A language model runs here, GPT-2, on this machine's GPU. Compute passes do the whole of it: embeddings, "
+        "attention, the layers between, the choice of the next token. What they write stays on the GPU, and the atlas "
+        "is painted from the same memory, so that every number on screen is the number that was computed.",
+        "The window never waits for the model and the model never waits for the window: a run is cut into slices that "
+        "fit between two frames.",
+    ),
+    "Atlas": (
+        "640 by 360 cells, read like a page: first the tokens of the context as the model sees them, then block by "
+        "block the parameters and what they make of those tokens, at the end a cell for every few words of the "
+        "vocabulary.",
+        "Gold is positive, blue is negative; the brighter, the larger within its tensor. Most tensors have more values "
+        "than cells: with `pool` a cell shows the largest magnitude that it stands for, with `point` the first value. "
+        "Red is a value that is no finite number; enlarged, NaN is a cross, infinity a plus or a minus.",
+        "Point at a cell and the inspector tells the value to its last digit, read from the GPU.",
+    ),
+    "Sampling": (
+        "The last layer gives every token of the vocabulary a score, its logit. Divided by the temperature and put "
+        "through a softmax, scores become probabilities; top-k, top-p and min-p then cut the unlikely ones off, and "
+        "one of what is left is drawn. Temperature 0 takes the likeliest token without a draw.",
+        "The same seed draws the same tokens on the same adapter. A click on another candidate forks the run: both "
+        "branches stay in the list of runs.",
+    ),
+}
+
+
+def draw(state: State) -> None:
+    """Whichever of the two is open; Escape or the close button ends it."""
+    dialog = state.interface.dialog
+    if dialog == "keys":
+        _window(state, "Keys", _keys)
+    elif dialog == "about":
+        _window(state, "About", _about)
+
+
+def _window(state: State, title: str, fill: Callable[[State], None]) -> None:
+    viewport, em = imgui.get_main_viewport(), imgui.get_font_size()
+    imgui.set_next_window_pos(viewport.get_center(), imgui.Cond_.appearing, ImVec2(0.5, 0.5))
+    size = ImVec2(min(44 * em, viewport.size.x - 2 * em), min(36 * em, viewport.size.y - 4 * em))
+    imgui.set_next_window_size(size, imgui.Cond_.appearing)
+    flags = imgui.WindowFlags_
+    shown, still_open = imgui.begin(title, True, flags.no_docking | flags.no_collapse | flags.no_saved_settings)
+    if imgui.is_window_appearing():
+        imgui.set_window_focus()
+    if shown:
+        fill(state)
+    imgui.end()
+    if not still_open or imgui.is_key_pressed(imgui.Key.escape, False):
+        state.interface.dialog = ""
+
+
+def _keys(_state: State) -> None:
+    for menu in MENUS:
+        _heading(menu)
+        _table(menu, [(action.chord, action.title) for action in ACTIONS if action.menu == menu and action.chord])
+    _heading("Mouse and keyboard")
+    _table("hands", list(_HANDS))
+
+
+def _heading(text: str) -> None:
+    imgui.spacing()
+    with theme.coloured(imgui.Col_.text, theme.now.accent):
+        imgui.text(text)
+
+
+def _table(name: str, rows: list[tuple[str, str]]) -> None:
+    if imgui.begin_table(name, 2, imgui.TableFlags_.sizing_fixed_fit):
+        imgui.table_setup_column("keys", imgui.TableColumnFlags_.width_fixed, 10 * imgui.get_font_size())
+        imgui.table_setup_column("what", imgui.TableColumnFlags_.width_stretch)
+        for keys, what in rows:
+            imgui.table_next_row()
+            imgui.table_next_column()
+            imgui.text("?" if keys == "Shift+/" else keys)
+            imgui.table_next_column()
+            imgui.text_wrapped(what)
+        imgui.end_table()
+
+
+def _about(state: State) -> None:
+    imgui.text(f"Atlas viewer {__version__}")
+    if state.model is not None:
+        dim(f"{state.model.name} on {state.model.adapter}")
+    if not imgui.begin_tab_bar("pages"):
+        return
+    for title, paragraphs in _PAGES.items():
+        opened, _ = imgui.begin_tab_item(title)
+        items.note(f"page:{title}")
+        if opened:
+            for paragraph in paragraphs:
+                imgui.spacing()
+                imgui.text_wrapped(paragraph)
+            imgui.end_tab_item()
+    imgui.end_tab_bar()

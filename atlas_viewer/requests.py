@@ -1,0 +1,84 @@
+"""What panels and keys ask for; the controller does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compute.options import GenerateOptions
+
+
+@dataclass(frozen=True)
+class Generate:
+    """Start a run with this prompt and these options; a run in progress is left where it is."""
+
+    prompt: str
+    options: GenerateOptions
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Hold the run in progress; `Continue` goes on with it."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the run in progress."""
+
+
+@dataclass(frozen=True)
+class Continue:
+    """Go on with the run that is shown: by `tokens` of them, or (0) as far as its options say, or as much again."""
+
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
+class ResumeWith:
+    """Go on with the run that is shown, with these options; its steps count for their `max_new_tokens`."""
+
+    options: GenerateOptions
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Take back the last token of the run that is shown."""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Fork the run that is shown: before step `index` with `token` in its place, and go on."""
+
+    index: int
+    token: int
+
+
+@dataclass(frozen=True)
+class ShowRun:
+    """Show another run of the tree."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Use:
+    """Copy the text of the run through step `index` into the prompt."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class SaveTrace:
+    """Write lines of the debug trace to a file."""
+
+    path: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Screenshot:
+    """Write a picture of the window to a file, PNG."""
+
+    path: str
+
+
+Request = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | Screenshot

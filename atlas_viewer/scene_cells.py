@@ -1,0 +1,59 @@
+"""A pygfx object that shows an atlas: one cell a texel, and patterns where values are not finite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pygfx as gfx
+import wgpu
+from pygfx.renderers.wgpu import BaseShader, Binding, GfxTextureView, register_wgpu_render_function
+
+import wgsl
+
+
+class Cells(gfx.WorldObject):
+    """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1); alpha as wgsl/scene/cells.wgsl has it."""
+
+    def __init__(self, texture: gfx.Texture) -> None:
+        super().__init__(gfx.Geometry(grid=texture), CellsMaterial())
+
+
+class CellsMaterial(gfx.Material):
+    """Opaque, without options."""
+
+    def __init__(self) -> None:
+        super().__init__(pick_write=False, alpha_mode="solid", depth_test=False)
+
+
+@register_wgpu_render_function(Cells, CellsMaterial)
+class CellsShader(BaseShader):
+    """Two triangles and the shader of wgsl/scene/cells.wgsl."""
+
+    type = "render"
+
+    def get_bindings(self, wobject: Cells, shared: Any, scene: Any) -> dict[int, dict[int, Binding]]:
+        """The standard uniforms and the texture."""
+        bindings = {
+            0: Binding("u_stdinfo", "buffer/uniform", shared.uniform_buffer),
+            1: Binding("u_wobject", "buffer/uniform", wobject.uniform_buffer),
+            2: Binding(
+                "t_cells",
+                "texture/auto",
+                GfxTextureView(wobject.geometry.grid),
+                wgpu.ShaderStage.VERTEX | wgpu.ShaderStage.FRAGMENT,
+            ),
+        }
+        self.define_bindings(0, bindings)
+        return {0: bindings}
+
+    def get_pipeline_info(self, wobject: Cells, shared: Any) -> dict[str, Any]:
+        """A strip of two triangles."""
+        return {"primitive_topology": wgpu.PrimitiveTopology.triangle_strip, "cull_mode": wgpu.CullMode.none}
+
+    def get_render_info(self, wobject: Cells, shared: Any) -> dict[str, Any]:
+        """Its four corners, once."""
+        return {"indices": (4, 1)}
+
+    def get_code(self) -> str:
+        """The shader as pygfx completes it."""
+        return wgsl.load("scene/cells")

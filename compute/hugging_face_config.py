@@ -1,0 +1,139 @@
+"""`config.json` of a Hugging Face folder: the sizes of a GPT-2, or the reason why its model cannot run here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .config import GPT2_SIZES, ModelConfig
+from .errors import CheckpointError
+from .llmc import check_sizes, one_line
+from .mapped_file import telling_failures
+
+_VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
+
+# Heads other than the language model's own are in files of their own architecture.
+_ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
+# Names of the one formula that the kernels have: GELU in its tanh form.
+_ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
+# What the format leaves out when it is as usual -> (the usual value, which is the one that runs here).
+_AS_USUAL: dict[str, Any] = {
+    "layer_norm_epsilon": 1e-5,
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "add_cross_attention": False,
+    "quantization_config": None,
+}
+# GPT-2's vocabulary rounded up as trainers do it for speed: rows past the last token belong to none.
+_PADDED = {-(-_VOCABULARY // step) * step for step in (8, 16, 32, 64, 128)}
+
+
+def read_config(path: Path) -> tuple[ModelConfig, bool]:
+    """What the `config.json` at `path` tells: sizes, and whether logits are made with the token embedding.
+
+    Raises `CheckpointError` for all that cannot run here.
+    """
+    shown = one_line(path)
+    with telling_failures(shown):
+        text = path.read_bytes()
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{shown}: is no JSON object; fetch or copy it again")
+    _check_kind(values, shown)
+    vocabulary = _size(values, "vocab_size", shown)
+    padded = vocabulary
+    if vocabulary > _VOCABULARY:
+        added = _added_tokens(path.parent)
+        if added or vocabulary not in _PADDED:
+            raise CheckpointError(
+                f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
+                f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one with GPT-2's own"
+            )
+        vocabulary = _VOCABULARY
+    config = ModelConfig(
+        layers=_size(values, "n_layer", shown),
+        heads=_size(values, "n_head", shown),
+        channels=_size(values, "n_embd", shown),
+        positions=_size(values, "n_positions", shown),
+        vocabulary=vocabulary,
+        padded_vocabulary=padded,
+    )
+    check_sizes(config, shown, "it")
+    inner = values.get("n_inner")
+    if inner not in (None, 4 * config.channels):
+        _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
+    return config, bool(values.get("tie_word_embeddings", True))
+
+
+def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
+    """What `config.json` says of a model whose weights are `dtype` "f32", "f16" or "bf16", padding left out."""
+    end_of_text = config.vocabulary - 1
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "bos_token_id": end_of_text,
+        "eos_token_id": end_of_text,
+        "layer_norm_epsilon": 1e-5,
+        "n_ctx": config.positions,
+        "n_embd": config.channels,
+        "n_head": config.heads,
+        "n_layer": config.layers,
+        "n_positions": config.positions,
+        "tie_word_embeddings": True,
+        "torch_dtype": {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype],
+        "vocab_size": config.vocabulary,
+    }
+
+
+def _check_kind(values: dict[str, Any], shown: str) -> None:
+    """Refuse what is no GPT-2, or a GPT-2 that computes something else."""
+    kind = values.get("model_type")
+    if kind != "gpt2":
+        raise CheckpointError(f"{shown}: is a model of type {_told(kind)}; only gpt2 can run here, use such a model")
+    others = [name for name in values.get("architectures") or [] if name not in _ARCHITECTURES]
+    if others:
+        raise CheckpointError(
+            f"{shown}: is for {_told(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
+        )
+    activation = values.get("activation_function", "gelu_new")
+    if activation not in _ACTIVATIONS:
+        _refuse(shown, "activation_function", activation, "gelu_new")
+    for name, usual in _AS_USUAL.items():
+        if values.get(name, usual) != usual:
+            _refuse(shown, name, values[name], json.dumps(usual))
+
+
+def _refuse(shown: str, name: str, value: object, needed: str) -> None:
+    raise CheckpointError(f"{shown}: {name} is {_told(value)}, only {needed} can run here; use another model")
+
+
+def _size(values: dict[str, Any], name: str, shown: str) -> int:
+    value = values.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise CheckpointError(f"{shown}: {name} is {_told(value)}, must be a whole number; fetch or copy it again")
+    return value
+
+
+def _added_tokens(folder: Path) -> str:
+    """Tokens that the tokenizer files next to the config add to GPT-2's, empty when there are none."""
+    added: dict[str, int] = {}
+    for name in ("added_tokens.json", "tokenizer.json"):
+        try:
+            told = json.loads((folder / name).read_bytes())
+            if name == "tokenizer.json":
+                told = {token["content"]: token["id"] for token in told.get("added_tokens", [])}
+            added |= {str(token): int(number) for token, number in told.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            continue  # It is there to name tokens, not to be checked.
+    return ", ".join(one_line(token) for token, number in added.items() if number >= _VOCABULARY)
+
+
+def _told(value: object) -> str:
+    """A value of the file for a message: short, on one line."""
+    text = one_line(value if isinstance(value, str) else json.dumps(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."

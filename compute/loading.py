@@ -1,0 +1,20 @@
+"""Work in steps: what takes long is a generator that tells how far it is, so that a window can go on drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TypeAlias, TypeVar
+
+Result = TypeVar("Result")
+# Yields what is being done and how much of that is done, 0 to 1; returns what it made.
+Loading: TypeAlias = Generator[tuple[str, float], None, Result]
+
+
+def finished(loading: Loading[Result]) -> Result:
+    """Do all of it at once. Blocks."""
+    while True:
+        try:
+            next(loading)
+        except StopIteration as end:
+            result: Result = end.value
+            return result

@@ -1,0 +1,63 @@
+"""A folder whose tokenizer is another one than GPT-2's is told, even when it has as many tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from make_hugging_face import state_dict, write_folder
+from make_models import tiny_model
+
+from compute.checkpoint import open_model
+from compute.config import ModelConfig
+from compute.errors import CheckpointError
+from compute.tokenizer import Tokenizer
+from compute.vocabulary import _letters, check_vocabulary
+
+
+@pytest.fixture(scope="module")
+def ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """GPT-2's `vocab.json`."""
+    letters = _letters()
+    return {"".join(letters[byte] for byte in tokenizer.token_bytes(id)): id for id in range(tokenizer.vocabulary)}
+
+
+def test_the_spelling_is_that_of_the_format(ids: dict[str, int]) -> None:
+    # As the published file has them.
+    known = {"!": 0, '"': 1, "Ġ": 220, "Ċ": 198, "Ġthe": 262, "Ġhello": 23748, "Ġ�": None, "<|endoftext|>": 50256}
+    assert {token: ids.get(token) for token in known} == known
+    assert len(ids) == 50257
+    assert len(set(_letters())) == 256
+
+
+@pytest.mark.parametrize("file", ["vocab.json", "tokenizer.json"])
+def test_other_tokens_are_told(tmp_path: Path, ids: dict[str, int], file: str) -> None:
+    def write(vocabulary: dict[str, int]) -> None:
+        told = vocabulary if file == "vocab.json" else {"model": {"vocab": vocabulary}}
+        (tmp_path / file).write_text(json.dumps(told))
+
+    write(ids)
+    check_vocabulary(tmp_path)
+    write(ids | {"Ġthe": 263, "Ġto": 262})
+    with pytest.raises(CheckpointError, match=r"its tokens are not GPT-2's \(the first that differs is 262\)"):
+        check_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_files_that_say_nothing(tmp_path: Path, content: str) -> None:
+    check_vocabulary(tmp_path)
+    for name in ("vocab.json", "tokenizer.json"):
+        (tmp_path / name).write_text(content)
+    check_vocabulary(tmp_path)
+    (tmp_path / "tokenizer.json").write_text('{"model": 3}')
+    check_vocabulary(tmp_path)
+
+
+def test_opening_looks_at_it(tmp_path: Path, ids: dict[str, int]) -> None:
+    config = ModelConfig(layers=1, heads=1, channels=4, positions=8, vocabulary=50257, padded_vocabulary=50257)
+    write_folder(tmp_path, state_dict(tiny_model(config)), config)
+    assert open_model(str(tmp_path)).config == config
+    (tmp_path / "vocab.json").write_text(json.dumps({token: 50256 - id for token, id in ids.items()}))
+    with pytest.raises(CheckpointError, match=r"its tokens are not GPT-2's"):
+        open_model(str(tmp_path))

@@ -1,0 +1,48 @@
+// The scene's picture of an atlas: each texel a cell, colours unchanged. Where a cell is large enough, one whose alpha
+// says that its value is not finite gets a pattern: NaN a cross, plus infinity a plus, minus infinity a minus.
+// Completed by pygfx: bindings, structures and colour functions come from its standard library.
+{$ include 'pygfx.std.wgsl' $}
+
+const PATTERN_FROM = 5.0; // pixels of a cell's side
+const PATTERN_INK = vec3f(0.0);
+
+struct VertexInput {
+    @builtin(vertex_index) vertex_index: u32,
+};
+
+@vertex
+fn vs_main(in: VertexInput) -> Varyings {
+    let corner = vec2f(f32(in.vertex_index % 2u), f32(in.vertex_index / 2u));
+    let cells = corner * vec2f(textureDimensions(t_cells));
+    let world = u_wobject.world_transform * vec4f(cells, 0.0, 1.0);
+    var varyings: Varyings;
+    varyings.position = vec4<f32>(u_stdinfo.projection_transform * u_stdinfo.cam_transform * world);
+    varyings.world_pos = vec3<f32>(world.xyz);
+    varyings.texcoord = vec2<f32>(cells);
+    return varyings;
+}
+
+// True where the pattern of `kind` (254 NaN, 253 plus, 252 minus infinity) has ink; `place` is in the cell, 0 to 1.
+fn inked(kind: u32, place: vec2f) -> bool {
+    let p = place - vec2f(0.5);
+    let inside = max(abs(p.x), abs(p.y)) < 0.36;
+    if (kind == 254u) { return inside && abs(abs(p.x) - abs(p.y)) < 0.13; }
+    let bar = abs(p.y) < 0.09;
+    if (kind == 253u) { return inside && (bar || abs(p.x) < 0.09); }
+    return inside && bar;
+}
+
+@fragment
+fn fs_main(varyings: Varyings) -> FragmentOutput {
+    let place = varyings.texcoord;
+    let pixels = 1.0 / max(fwidth(place.x), 1e-6);
+    let size = vec2i(textureDimensions(t_cells));
+    let cell = clamp(vec2i(floor(place)), vec2i(0), size - vec2i(1));
+    let value = textureLoad(t_cells, cell, 0);
+    var colour = srgb2physical(value.rgb);
+    let kind = u32(value.a * 255.0 + 0.5);
+    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(place))) { colour = PATTERN_INK; }
+    var out: FragmentOutput;
+    out.color = vec4f(colour, 1.0);
+    return out;
+}
