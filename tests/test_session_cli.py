@@ -59,6 +59,11 @@ def test_a_run_is_recorded_and_holds(run: Run, tmp_path: Path) -> None:
     assert lines[0] == 'run 1 step 1 " little": identical'
     assert lines[18:] == ["18 steps: 18 identical", "changed since: nothing"]
     assert_no_file_is_left(tmp_path, "a.atlas")
+    with Session(path) as session:
+        weights = session.weight_statistics()
+        assert list(weights) == [tensor.name for tensor in session.tensors if tensor.is_weight]
+        assert all(record["max"] > record["min"] for record in weights.values())
+        assert all(0 < step.record.entropy < 11 for step in session.steps(session.run()))
 
 
 def assert_no_file_is_left(folder: Path, *names: str) -> None:
