@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .interface import CHIP_COLOURS
 from .look import SAMPLINGS
-from .requests import Continue, Generate, Pause, Screenshot, ShowRun, Stop, Undo
+from .requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from .state import State
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
@@ -30,10 +30,6 @@ class Action:
     chord: str = ""
     enabled: Callable[[State], bool] = _always
     anywhere: bool = False
-
-
-def _generate(state: State) -> None:
-    state.requests.append(Generate(state.prompt, state.options))
 
 
 def _play(state: State) -> None:
@@ -154,6 +150,21 @@ def _focus(title: str) -> Callable[[State], None]:
     return focus
 
 
+def _find_token(state: State) -> None:
+    _focus("Logits")(state)
+    state.logits.seeking = True
+
+
+def _nothing_compared(state: State) -> None:
+    state.compare(None)
+
+
+def _compare_before(state: State) -> None:
+    step = state.step
+    if step is not None and step.index:
+        state.compare(step.index - 1)
+
+
 def _quit(state: State) -> None:
     state.interface.quitting = True
 
@@ -178,7 +189,7 @@ def _undo(state: State) -> None:
 FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("run.generate", "Generate", "Run", _generate, "Ctrl+Enter", _ready),
+    Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _ready),
     Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_go_on(s)),
     Action("run.step", "One token more", "Run", _one_token, ".", lambda s: not s.busy and _can_go_on(s)),
     Action("run.undo", "Take back a token", "Run", _undo, "Backspace", _written),
@@ -198,6 +209,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("atlas.sampling", "Pool or point sampling", "Atlas", _toggle_sampling, "P"),
     Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
     Action("atlas.trace", "Trace on or off", "Atlas", _toggle_trace, "T"),
+    Action("logits.find", "Find a token among the logits", "View", _find_token, "Ctrl+F", _written, anywhere=True),
+    Action("logits.before", "Compare with the step before", "View", _compare_before, "B", _written),
+    Action("logits.alone", "Compare with nothing", "View", _nothing_compared, "N", lambda s: s.compared is not None),
+    Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
     Action("tokens.colour", "Colour tokens by something else", "View", _next_chip_colour, "K"),
     *(
         Action(f"focus.{title}", f"Go to {title}", "View", _focus(title), f"Ctrl+{number}", anywhere=True)

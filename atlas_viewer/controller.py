@@ -12,6 +12,7 @@ from compute.options import GenerateOptions
 
 from .distribution import Distribution
 from .output import atomic_write
+from .prompt_watch import PromptWatch
 from .protocols import GenerationLike, ReplayLike, WorkbenchLike
 from .requests import (
     Branch,
@@ -27,7 +28,7 @@ from .requests import (
     Use,
 )
 from .runs import Run
-from .state import PromptTokens, State
+from .state import State
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -49,6 +50,7 @@ class Controller:
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
+        self._prompt = PromptWatch(bench, state)
         state.model = bench.model
         state.token_text, state.find_tokens = bench.token_text, bench.find_tokens
 
@@ -64,7 +66,7 @@ class Controller:
     @property
     def pending(self) -> bool:
         """True while something is to be done or on its way, so that frames go on."""
-        waiting = self._asked is not None or self._widening is not None
+        waiting = self._asked is not None or self._widening is not None or self._prompt.pending
         return self.state.busy or self._wanted() is not None or waiting
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
@@ -233,7 +235,7 @@ class Controller:
 
     def advance(self, now: float, budget_s: float) -> bool:
         """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
-        self._tokenize()
+        self._prompt.follow(now)
         if self._widening is not None:
             self._widen_on(*self._widening)
             return False
@@ -324,16 +326,3 @@ class Controller:
             state.comparison = found
         else:
             state.distribution = found
-
-    def _tokenize(self) -> None:
-        """Keep the tokens of the prompt that is being written up to date."""
-        state = self.state
-        known = state.prompt_tokens
-        if known.text == state.prompt and (known.tokens or known.error):
-            return
-        try:
-            numbers = self.bench.tokens_of(state.prompt)
-        except AtlasError as error:
-            state.prompt_tokens = PromptTokens(state.prompt, (), str(error))
-            return
-        state.prompt_tokens = PromptTokens(state.prompt, [(n, self.bench.token_text(n)) for n in numbers])

@@ -51,6 +51,7 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
 
 button = _noted(imgui.button)
 small_button = _noted(imgui.small_button)
+arrow_button = _noted(imgui.arrow_button)
 invisible_button = _noted(imgui.invisible_button)
 selectable = _noted(imgui.selectable)
 checkbox = _noted(imgui.checkbox)
@@ -64,3 +65,4 @@ input_int = _noted(imgui.input_int)
 input_float = _noted(imgui.input_float)
 slider_float = _noted(imgui.slider_float)
 slider_int = _noted(imgui.slider_int)
+table_header = _noted(imgui.table_header)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from compute.options import GenerateOptions
 
 from .camera import StripCamera
+from .candidates import LogitsView
 from .distribution import Distribution
+from .history import History
 from .inspection import Inspection
 from .interface import Interface
-from .requests import Request
+from .requests import Generate, Request
 from .runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -42,9 +46,9 @@ Picture = Callable[[int, int], Any]
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PromptTokens:
-    """The tokens of a prompt that is being written, or why there are none."""
+    """The tokens of a prompt that is being written, or why there are none. Equal to itself only: there may be many."""
 
     text: str = ""
     tokens: Sequence[tuple[int, str]] = ()  # number and text of each
@@ -68,9 +72,12 @@ class State:
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
+    history: History = field(default_factory=History)
+    preset_name: str = ""  # as it is typed to save one
     distribution: Distribution | None = None  # of the step that is shown, when it is known in full
     compared: int | None = None  # step whose distribution is held against it
     comparison: Distribution | None = None
+    logits: LogitsView = field(default_factory=LogitsView)
     chosen: int | None = None  # step whose logits are shown; None follows the newest
     fps: float = 0.0
     frame_ms: float = 0.0
@@ -92,6 +99,12 @@ class State:
         """True while a run writes."""
         return self.run is not None and not self.run.done
 
+    def generate(self) -> None:
+        """Ask for a run of the prompt; an unlocked seed is drawn anew for it."""
+        if not self.interface.seed_locked:
+            self.options = dataclasses.replace(self.options, seed=secrets.randbelow(2**32))
+        self.requests.append(Generate(self.prompt, self.options))
+
     @property
     def step(self) -> StepRecord | None:
         """The step whose logits are shown."""
@@ -100,6 +113,32 @@ class State:
         if self.chosen is None or self.chosen >= len(self.run.steps):
             return self.run.steps[-1]
         return self.run.steps[self.chosen]
+
+    @property
+    def whole(self) -> Distribution | None:
+        """The distribution of the step that is shown, once it has arrived."""
+        step = self.step
+        known = step is not None and self.distribution is not None and self.distribution.step == step.index
+        return self.distribution if known else None
+
+    @property
+    def against(self) -> StepRecord | None:
+        """The step that is held against the one that is shown, while there is such a step."""
+        if self.run is None or self.compared is None or self.compared >= len(self.run.steps):
+            return None
+        return self.run.steps[self.compared]
+
+    @property
+    def whole_against(self) -> Distribution | None:
+        """The distribution of that step, once it has arrived."""
+        step = self.against
+        known = step is not None and self.comparison is not None and self.comparison.step == step.index
+        return self.comparison if known else None
+
+    def compare(self, index: int | None) -> None:
+        """Hold another step against the one that is shown, or none."""
+        if index != self.compared:
+            self.compared, self.comparison = index, None
 
 
 def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tuple[int, Candidate] | None:

@@ -149,6 +149,11 @@ def load_fonts() -> None:
             atlas.add_font_default()
 
 
+def em(count: float) -> float:
+    """`count` times the height of the current font, in pixels: a size that follows the zoom."""
+    return float(count * imgui.get_font_size())
+
+
 @contextmanager
 def numbers() -> Iterator[None]:
     """Inside it text is written in the font whose figures line up."""

@@ -116,6 +116,14 @@ def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 
     return acts
 
 
+def penalised(logits: npt.ArrayLike, penalty: float, seen: Collection[int]) -> Array:
+    """`logits` [V] with those of the tokens in `seen` moved down: divided by `penalty` above 0, times it below."""
+    x = np.array(logits, np.float64)  # [V]
+    at = np.array(sorted(set(seen)), int)  # [seen]
+    x[at] = np.where(x[at] > 0, x[at] / penalty, x[at] * penalty)
+    return x
+
+
 def distribution(
     logits: npt.ArrayLike,
     temperature: float = 1.0,
@@ -131,9 +139,7 @@ def distribution(
     kept. Temperature 0 is 1 for the largest logit. Among equals the lowest id comes first. NaN and infinite logits are
     never drawn; when there is no finite one every probability is 0.
     """
-    x = np.array(logits, np.float64)  # [V]
-    at = np.array(sorted(set(seen)), int)  # [seen]
-    x[at] = np.where(x[at] > 0, x[at] / repetition_penalty, x[at] * repetition_penalty)
+    x = penalised(logits, repetition_penalty, seen)  # [V]
     kept = np.isfinite(x)  # [V]
     if not kept.any():
         return np.zeros_like(x)

@@ -52,6 +52,25 @@ def press(screen: Screen, chord: str) -> None:
         screen.frame()
 
 
+def test_ctrl_f_types_into_the_search_of_tokens(screen: Screen, state: State) -> None:
+    press(screen, "Ctrl+F")
+    screen.io.add_input_characters_utf8("fox")
+    screen.frame(3)
+    assert state.logits.words == "fox"
+
+
+def test_b_compares_with_the_step_before_and_n_with_none(screen: Screen, state: State) -> None:
+    press(screen, "N")
+    state.chosen = 3
+    press(screen, "B")
+    assert state.compared == 2
+    press(screen, "N")
+    assert state.compared is None
+    state.chosen = 0
+    press(screen, "B")
+    assert state.compared is None
+
+
 def test_no_two_actions_share_a_key_or_a_name() -> None:
     chords = [keys.parts(action.chord) for action in ACTIONS if action.chord]
     assert len(set(chords)) == len(chords)
@@ -165,7 +184,7 @@ def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
 def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
-    assert {action.name for action in matching("go to")} == {f"focus.{title}" for title in FOCUSED}
+    assert {action.name for action in matching("go to")} == {f"focus.{title}" for title in (*FOCUSED, "Distribution")}
     assert matching("no such thing") == []
 
 
@@ -219,5 +238,5 @@ def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: S
     screen.point(screen.places["chip2"])
     screen.frame(4)
     assert screen.shows("taken by hand: the run branches here")
-    screen.click("4003##4003")
+    screen.click("token 4003")
     assert list(state.requests) == [Branch(4, 4003)]

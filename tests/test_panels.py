@@ -10,7 +10,7 @@ from screen import Screen, context
 from atlas_viewer import panels
 from atlas_viewer.panels.output import flow
 from atlas_viewer.panels.widgets import elided, quoted
-from atlas_viewer.requests import Branch, Generate, Stop, Use
+from atlas_viewer.requests import Generate, Stop, Use
 from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, State, end_of_text_rank
 from compute.options import GenerateOptions
@@ -49,49 +49,6 @@ def test_generate_waits_for_the_model_and_stop_for_a_run(screen: Screen, state: 
     assert not state.requests
 
 
-def test_enter_in_the_prompt_generates_what_was_typed(screen: Screen, state: State) -> None:
-    screen.click("##prompt")
-    screen.io.add_key_event(imgui.Key.end, True)
-    screen.frame()
-    screen.io.add_key_event(imgui.Key.end, False)
-    screen.io.add_input_characters_utf8(" héro")
-    screen.frame(3)
-    screen.io.add_key_event(imgui.Key.enter, True)
-    screen.frame()
-    screen.io.add_key_event(imgui.Key.enter, False)
-    screen.frame()
-    assert list(state.requests) == [Generate("Once upon a héro", state.options)]
-
-
-def test_quick_buttons_set_the_next_run_only(screen: Screen, state: State) -> None:
-    before = state.run.options if state.run else None
-    screen.click("64##new")
-    screen.click("512##window")
-    assert (state.options.max_new_tokens, state.options.context) == (64, 512)
-    assert state.run is not None
-    assert state.run.options is before
-
-
-def test_temperature_moves_in_steps_of_a_twentieth(screen: Screen, state: State) -> None:
-    place = screen.places["##temperature"]
-    for x in range(-60, 61, 7):
-        screen.point(ImVec2(place.x + x, place.y))
-        screen.io.add_mouse_button_event(0, True)
-        screen.frame()
-        screen.io.add_mouse_button_event(0, False)
-        screen.frame()
-        temperature = state.options.temperature
-        assert 0 <= temperature <= 2
-        assert temperature * 20 == pytest.approx(round(temperature * 20))
-    assert state.options.temperature > 1.5
-
-
-def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
-    screen.click("New##seed")
-    assert state.options.seed != 0
-    state.options.checked(512, 50257)
-
-
 def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state: State) -> None:
     assert state.step is not None
     assert state.step.index == 4  # the newest until one is chosen
@@ -111,25 +68,6 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     assert screen.shows("token 2000")
     assert screen.shows("raw logit 9.5000, rank 1\nprobability 50.000 %, the model's 40.000 %")
     assert screen.shows(' 20.000 %  " Lily"')  # a candidate
-
-
-def test_a_candidate_asks_for_prefix_and_itself(screen: Screen, state: State) -> None:
-    screen.click("4003##4003")
-    assert list(state.requests) == [Branch(4, 4003)]
-
-
-def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:
-    for heading in ("token id", "raw logit", "scaled delta", "probability", "model probability", "text"):
-        assert screen.shows(heading)
-    assert state.step is not None
-    for candidate in state.step.top:
-        assert screen.shows(f"{candidate.logit:.4f}")
-        assert screen.shows(f"{candidate.scaled_delta:.4f}")
-        assert screen.shows(f"{100 * candidate.probability:.3f} %")
-        assert screen.shows(f"{100 * candidate.model_probability:.3f} %")
-        assert screen.shows(quoted(candidate.text))
-    assert screen.shows("forward 12.5 ms")
-    assert screen.shows("positions 0 to 11")
 
 
 def test_status_tells_model_and_run(screen: Screen, state: State) -> None:

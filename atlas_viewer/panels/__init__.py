@@ -9,6 +9,7 @@ from ..state import State
 from . import (
     atlas,
     dialogs,
+    distribution,
     inspector,
     logits,
     menu_bar,
@@ -24,9 +25,9 @@ from . import (
     trace,
 )
 
-PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, tensors, trace, runs)
+PANELS = (atlas, prompt, sampling, status, output, tokens, inspector, logits, distribution, tensors, trace, runs)
 _LEFT, _RIGHT = 282.0, 322.0
-_PROMPT, _SAMPLING = 176.0, 224.0
+_PROMPT, _SAMPLING = 242.0, 312.0
 _LOGITS = 232.0
 _INSPECTOR = 336.0
 
@@ -81,8 +82,8 @@ def _lay_out(identity: int, size: ImVec2) -> None:
     up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
 
     def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
-        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than half."""
-        share = min(max(pixels / max(whole, 1.0), 0.1), 0.5)
+        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than two thirds."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
         parts = dock.dock_builder_split_node(node, where, share)
         return parts.id_at_dir, parts.id_at_opposite_dir
 
@@ -105,6 +106,7 @@ def _lay_out(identity: int, size: ImVec2) -> None:
         (tokens, tokens_node),
         (inspector, inspector_node),
         (runs, tokens_node),
+        (distribution, logits_node),
         (tensors, logits_node),
         (trace, logits_node),
     ):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import items, theme
 from ..text import quoted
 
-__all__ = ["choice", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
+__all__ = ["dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
 
 
 def elided(text: str, width: float) -> str:
@@ -53,25 +51,6 @@ def primary_button(label: str, size: ImVec2) -> bool:
         theme.coloured(imgui.Col_.button_active, ImVec4(0.13, 0.33, 0.66, 1.0)),
     ):
         return bool(items.button(label, size))
-
-
-def choice(identity: str, values: Sequence[int], current: int) -> int | None:
-    """A row of equally wide buttons, the current value marked. Returns the value that was clicked, if any."""
-    gap = 4.0
-    width = (imgui.get_content_region_avail().x - gap * (len(values) - 1)) / len(values)
-    clicked = None
-    for place, value in enumerate(values):
-        if place:
-            imgui.same_line(0, gap)
-        marked = value == current
-        if marked:
-            imgui.push_style_color(imgui.Col_.button, theme.now.accent_dim)
-            imgui.push_style_color(imgui.Col_.border, theme.now.accent)
-        if items.button(f"{value}##{identity}", ImVec2(width, 0)):
-            clicked = value
-        if marked:
-            imgui.pop_style_color(2)
-    return clicked
 
 
 def tooltip(text: str) -> None:

@@ -1,0 +1,47 @@
+"""Keeps the tokens of the prompt that is being written up to date."""
+
+from __future__ import annotations
+
+from compute.errors import AtlasError
+
+from .protocols import WorkbenchLike
+from .state import PromptTokens, State
+
+# Text longer than this, in characters, must have rested for so many seconds: its tokens take some 10 to 60 ms for
+# every 100,000 characters, too much for each key that is typed.
+_LONG = 20_000
+_REST = 0.2
+
+
+class PromptWatch:
+    """Makes `state.prompt_tokens` of `state.prompt`."""
+
+    def __init__(self, bench: WorkbenchLike, state: State) -> None:
+        self._bench, self._state = bench, state
+        self._known: str | None = None
+        self._seen: str | None = None
+        self._seen_at = 0.0
+
+    @property
+    def pending(self) -> bool:
+        """True while the tokens are not those of the prompt."""
+        return self._known != self._state.prompt
+
+    def follow(self, now: float) -> None:
+        """Make the tokens when the prompt is another one. `now`: seconds of any clock."""
+        if not self.pending:
+            return
+        prompt = self._state.prompt
+        if prompt != self._seen:
+            self._seen, self._seen_at = prompt, now
+        if len(prompt) > _LONG and now - self._seen_at < _REST and self._state.live:
+            return
+        self._state.prompt_tokens, self._known = self._tokens_of(prompt), prompt
+
+    def _tokens_of(self, prompt: str) -> PromptTokens:
+        try:
+            numbers = self._bench.tokens_of(prompt)
+        except AtlasError as error:
+            return PromptTokens(prompt, (), str(error))
+        texts = {number: self._bench.token_text(number) for number in set(numbers)}
+        return PromptTokens(prompt, list(zip(numbers, map(texts.__getitem__, numbers), strict=True)))
