@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,26 @@ def test_what_was_recorded_here_is_identical(sound: Path, stories: Engine, token
     assert [(v.verdict, v.figure, v.draw_repeats) for v in found] == [(IDENTICAL, 0.0, True)] * STEPS
     with Session(sound) as session:
         assert reasons(session, stories, session.head.weights_sha256, "this program") == []
+
+
+def test_options_that_changed_on_the_way_are_those_of_each_step(
+    tmp_path: Path, stories: Engine, tokenizer: Tokenizer
+) -> None:
+    path = tmp_path / "a.atlas"
+    head = head_of(stories, "0" * 64, "this program", tokenizer.end_of_text)
+    recorder = Recorder(path, head, tensors_of(stories), tokenizer.token_bytes)
+    tap = StepTap(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
+    begin = replace(OPTIONS, max_new_tokens=3, context=40)
+    other = replace(OPTIONS, context=40, temperature=2.0, repetition_penalty=1.3)
+    first = Generation(stories, tokenizer, PROMPT, begin, tap=tap)
+    recorder.begin_run(PROMPT, first.prompt_tokens, begin, logits="f32")
+    first.run()
+    recorder.change_options(other)
+    Generation(stories, tokenizer, PROMPT, other, steps=first.steps, tap=tap).run()
+    recorder.close()
+    with Session(path) as session:
+        assert [step.options for step in session.steps(session.run())] == [begin] * 3 + [other] * 3
+    assert [(v.verdict, v.draw_repeats) for v in verdicts(path, stories, tokenizer)] == [(IDENTICAL, True)] * 6
 
 
 def test_an_altered_token_is_found(altered: Callable[..., Path], stories: Engine, tokenizer: Tokenizer) -> None:

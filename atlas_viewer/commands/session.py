@@ -15,7 +15,7 @@ from atlas_viewer.sessions.arrays import plain, summary
 from atlas_viewer.sessions.compare import TOLERANCE
 from atlas_viewer.sessions.contents import Head
 from atlas_viewer.sessions.diff import RunDiff, StepDiff, diff_runs
-from atlas_viewer.sessions.playback import check_shape
+from atlas_viewer.sessions.playback import check_shape, widest
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recover import recover
 from atlas_viewer.sessions.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
@@ -103,7 +103,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         tokenizer.check_fits(source.config)
         engine = Engine(
             source,
-            context=max(known.options.context for known in runs),
+            context=max(widest(session.steps(known)) for known in runs),
             weights=recorded_weights(arguments, session.head),
             adapter=adapter_spec(arguments),
             program=program_spec(arguments),

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from atlas_viewer.output import atomic_path, atomic_write
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
-from atlas_viewer.sessions.playback import RecordedRun, check_shape
+from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
 from atlas_viewer.sessions.reader import Session
 from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
@@ -85,7 +85,7 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         bench = Workbench(
             source,
             load_tokenizer(),
-            context=run.options.context,
+            context=widest(run.all_steps),
             weights=recorded_weights(arguments, session.head),
             program=program_spec(arguments),
             adapter=adapter_spec(arguments),

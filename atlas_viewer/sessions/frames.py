@@ -56,7 +56,8 @@ class RunPictures:
     ) -> None:
         """panels: the whole window, otherwise the atlas alone."""
         self.bench, self.run = bench, run
-        self._replay = bench.replay(run.prompt_texts, [step.record for step in run.all_steps], run.options)
+        self._records = [step.record for step in run.all_steps]
+        self._replay = bench.replay(run.prompt_texts, self._records, run.options)
         self._camera = camera
         self._picture = WindowPicture(bench, size) if panels else None
         self._strip = None if panels else Picture(bench, size)
@@ -67,6 +68,8 @@ class RunPictures:
         """Step `step` (from 0), `part` (0 to 1) of the way to the next one's time: uint8 [height, width, 4]. Blocks."""
         steps = self.run.all_steps
         if self._at != step:
+            if self._replay.text.options != steps[step].options:
+                self._replay = self.bench.replay(self.run.prompt_texts, self._records, steps[step].options)
             self._replay.go(step)
             while self.bench.paint():
                 pass

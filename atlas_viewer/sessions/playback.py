@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from compute.config import ModelConfig
 from compute.errors import SessionError
@@ -62,15 +62,15 @@ class RecordedRun:
     def stop(self) -> None:
         """Nothing to stop."""
 
-    @property
-    def text(self) -> KnownText:
-        """The whole run, for a `compute.replay.Replay`."""
-        return known_text(self.info, [step.record for step in self.all_steps])
+
+def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptions) -> KnownText:
+    """The tokens of a run with the options that some of them were drawn with."""
+    return KnownText(run.prompt_tokens, [step.token for step in steps], options)
 
 
-def known_text(run: RunInfo, steps: Sequence[StepRecord]) -> KnownText:
-    """The tokens of a run with the options that they were drawn with."""
-    return KnownText(run.prompt_tokens, [step.token for step in steps], run.options)
+def widest(steps: Iterable[RecordedStep]) -> int:
+    """The longest window that was in force, in tokens; 1 when there is no step."""
+    return max((step.options.context for step in steps), default=1)
 
 
 def check_shape(session: Session, model: str, config: ModelConfig) -> None:

@@ -91,6 +91,7 @@ class Recorder:
         self._thinned = 0  # steps without the logits or statistics that were wanted
         self._runs = 0
         self._run: RunInfo | None = None
+        self._options = GenerateOptions()  # in force
         self._step = 0
         self._measured_weights = False
         self._thread = threading.Thread(target=self._write, name="session writer", daemon=True)
@@ -133,7 +134,7 @@ class Recorder:
         run = RunInfo(
             self._runs, parent, fork_step, self._now(), prompt, tuple(prompt_tokens), options, logits, statistics, None
         )
-        self._run = run
+        self._run, self._options = run, options
         self._put(_Item(lambda store: store.add_run(run)))
         return run.id
 
@@ -143,7 +144,7 @@ class Recorder:
         if run is None:
             raise RuntimeError("a step before its run")
         self._step = record.index + 1
-        step = RecordedStep(record, self._now(), run.options, draw_info(draw))
+        step = RecordedStep(record, self._now(), self._options, draw_info(draw))
         heavy = len(measured.data) if measured is not None else 0
         with self._lock:
             if heavy and self._heavy + heavy > _HEAVY_BYTES:
@@ -151,6 +152,10 @@ class Recorder:
                 self._thinned += 1
             self._heavy += heavy
         self._put(_Item(lambda store: self._add_step(store, run, step, measured), heavy, (run.id, record.index)))
+
+    def change_options(self, options: GenerateOptions) -> None:
+        """The steps from now on are drawn with other options."""
+        self._options = options
 
     def end_run(self, reason: str) -> None:
         """The run has ended."""

@@ -63,12 +63,16 @@ def reasons(session: Session, engine: Engine, weights_sha256: str, program: str)
 def verify_run(
     session: Session, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
 ) -> Iterator[Verdict]:
-    """The verdict on each step, in order. `engine` has room for the run's window. Blocks. Raises `AtlasError`s."""
+    """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
     steps = session.steps(run)
+    known = [step.record for step in steps]
     engine.hold((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
-    replay = Replay(engine, known_text(run, [step.record for step in steps]), session.head.end_of_text)
+    replay: Replay | None = None
     measure = StatisticsPass(engine) if run.statistics else None
     for step in steps:
+        if replay is None or replay.text.options != step.options:
+            # As a run goes on with other options: on the rows that are there.
+            replay = Replay(engine, known_text(run, known, step.options), session.head.end_of_text)
         yield _verdict(session, run, step, replay, tokenizer, measure, tolerance)
 
 
