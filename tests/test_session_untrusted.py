@@ -245,6 +245,14 @@ def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], objec
     assert_told(path, caught.value)
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_pipe_beside_a_session_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    path = make_session(tmp_path / "a.atlas")
+    os.mkfifo(f"{path}{suffix}")
+    with pytest.raises(SessionError, match=f"a.atlas{suffix}: is no regular file"):
+        Session(path)
+
+
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), f"PRAGMA user_version = {SCHEMA.version + 1}")
     with pytest.raises(SessionError, match=f"newer program .version {SCHEMA.version + 1}.*update"):

@@ -156,6 +156,10 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "no regular file"
             raise SessionError(f"{shown}: is {kind}; give the path of a session")
+        for beside in (Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal")):
+            # SQLite would open it, and wait at a pipe for ever.
+            if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):
+                raise SessionError(f"{one_line(beside)}: is no regular file; remove it")
         with path.open("rb") as file:
             header = file.read(100)
     except FileNotFoundError:
