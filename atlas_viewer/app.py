@@ -11,7 +11,7 @@ from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
 from compute.checkpoint import WeightSource
-from compute.device import is_software, shared_device
+from compute.device import is_software, lost_device, shared_device
 from compute.errors import AtlasError
 from compute.loading import Loading
 from compute.options import GenerateOptions
@@ -19,7 +19,7 @@ from compute.tokenizer import load_tokenizer
 
 from . import panels, theme
 from .camera import View
-from .canvas import clear, imgui_on, open_window, share_clipboard, target_format
+from .canvas import clear, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
 from .picture import Pictures
@@ -94,6 +94,7 @@ class Viewer:
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
+        canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
@@ -132,7 +133,7 @@ class Viewer:
         try:
             self._frame()
         except Exception as error:
-            self.failure = error
+            self.failure = lost_device(error) or error
             self.canvas.close()
 
     def _frame(self) -> None:
@@ -266,6 +267,12 @@ class Viewer:
         looking = self.watch is not None and self.watch.pending
         return run.done and not controller.pending and not looking and not self._stale and not self._pictures.pending
 
+    def _on_close(self, _event: dict[str, Any]) -> None:
+        """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        self._scene = self._image = self.watch = None
+        self.state.picture = None
+        release(self._gui)
+
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)
         if event.get("key") in _MORE_KEYS:
@@ -323,4 +330,6 @@ def view(
         if viewer.recorder is not None:
             viewer.recorder.close()
     if viewer.failure is not None:
+        if state.run is not None:
+            print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
         raise viewer.failure

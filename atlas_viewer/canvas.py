@@ -52,6 +52,15 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
+def release(gui: ImguiRenderer) -> None:
+    """Give back the context of a renderer that draws no more, and with it its fonts."""
+    # A forgotten canvas is closed by the garbage collector, perhaps in the middle of another one's frame.
+    current, own = imgui.get_current_context(), gui.imgui_context
+    imgui.destroy_context(own)
+    if current is not None and current is not own:
+        imgui.set_current_context(current)
+
+
 def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
     """Format of what imgui draws into."""
     # With an sRGB format the backend would convert by a power law that is not quite the inverse.

@@ -10,6 +10,8 @@ from .camera import View
 from .scene_cells import Cells
 from .scene_texture import adopt
 
+_ROOM = 512  # pixels: sides of the target are multiples of this
+
 
 class AtlasScene:
     """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a colour; large cells that are
@@ -39,7 +41,7 @@ class AtlasScene:
         assert self.texture is not None
         self._camera.width, self._camera.height = view.width, view.height
         self._camera.local.position = (view.x + view.width / 2, view.y + view.height / 2, 0)
-        self._renderer.render(self._scene, self._camera)
+        self._renderer.render(self._scene, self._camera, rect=(0, 0, width, height))
         encoder = self._device.create_command_encoder()
         encoder.copy_texture_to_texture({"texture": self._target}, {"texture": self.texture}, (width, height, 1))
         self._device.queue.submit([encoder.finish()])
@@ -57,20 +59,25 @@ class AtlasScene:
         # pygfx draws linear light. Decoding on the way in and an sRGB target on the way out give back the same bytes;
         # the copy drops the sRGB mark, so that whoever samples the picture gets those bytes and no third conversion.
         usage = wgpu.TextureUsage
-        self._target = self._device.create_texture(
-            label="atlas scene",
-            size=(width, height, 1),
-            format=wgpu.TextureFormat.rgba8unorm_srgb,
-            usage=usage.RENDER_ATTACHMENT | usage.TEXTURE_BINDING | usage.COPY_SRC,
-        )
         self.texture = self._device.create_texture(
             label="atlas picture",
             size=(width, height, 1),
             format=wgpu.TextureFormat.rgba8unorm,
             usage=usage.TEXTURE_BINDING | usage.COPY_SRC | usage.COPY_DST,
         )
-        # A target texture belongs to a renderer for good; a new renderer costs about 10 ms on a software adapter.
+        self._size = (width, height)
+        known = (self._target.width, self._target.height) if self._target is not None else (0, 0)
+        if width <= known[0] and height <= known[1]:
+            return
+        # A target texture belongs to a renderer for good, and pygfx keeps the pipelines of every renderer there was:
+        # a window that is dragged larger gets few of them.
+        room = [max(-(-side // _ROOM) * _ROOM, old) for side, old in zip((width, height), known, strict=True)]
+        self._target = self._device.create_texture(
+            label="atlas scene",
+            size=(*room, 1),
+            format=wgpu.TextureFormat.rgba8unorm_srgb,
+            usage=usage.RENDER_ATTACHMENT | usage.TEXTURE_BINDING | usage.COPY_SRC,
+        )
         self._renderer = gfx.WgpuRenderer(
             adopt(self._target, "physical"), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
         )
-        self._size = (width, height)

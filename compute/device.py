@@ -30,6 +30,10 @@ def list_adapters() -> list[wgpu.GPUAdapter]:
     return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
 
 
+# Told wherever a device turns out to be gone: its driver was reset, its card removed, or it hung.
+LOST = "the GPU device was lost: close other GPU programs and start again"
+
+
 def adapter_name(adapter: wgpu.GPUAdapter) -> str:
     """One line that names the adapter: device, kind, interface and driver."""
     info = adapter.info
@@ -60,6 +64,13 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
     elif adapter is not None and adapter.lower() not in adapter_name(_chosen).lower():
         raise DeviceError(f"--adapter {adapter}: this process already uses {adapter_name(_chosen)}")
     return wgpu.utils.get_default_device()
+
+
+def lost_device(error: BaseException) -> DeviceError | None:
+    """The error to tell when `error` comes of a device that was lost; None when it does not."""
+    if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
+        return DeviceError(LOST)
+    return None
 
 
 def _find(text: str | None) -> wgpu.GPUAdapter:

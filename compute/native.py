@@ -19,6 +19,7 @@ from typing import Any
 import wgpu
 from wgpu.backends.wgpu_native import _api, _ffi
 
+from .device import LOST
 from .errors import DeviceError
 
 _lib: Any = _ffi.lib
@@ -200,7 +201,7 @@ class Readback:
         if self._fence is None:
             return False
         if self._fence.failed:
-            raise DeviceError("the GPU device was lost: close other GPU programs and start again")
+            raise DeviceError(LOST)
         return self._fence.done
 
     def read(self) -> bytes:

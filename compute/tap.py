@@ -70,7 +70,7 @@ class StepTap:
         self._on_step = on_step
         self.measure = statistics
         self._with_weights: deque[bool] = deque()  # of the passes in flight
-        self.live = [tensor for tensor in engine.registry if tensor.family != "weight"]
+        self.live = [tensor for tensor in engine.registry if tensor.kept and tensor.family != "weight"]
         self.weights = [tensor for tensor in engine.registry if tensor.family == "weight"]
         self._logits = engine.registry["logits"].storage.pieces[0].resource
         self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0

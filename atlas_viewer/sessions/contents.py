@@ -118,5 +118,5 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
 
 
 def tensors_of(engine: Engine) -> list[RecordedTensor]:
-    """The registry as it is recorded, in the order in which the model runs."""
-    return [RecordedTensor(t.name, t.family, t.rows, t.columns) for t in engine.registry]
+    """What of the registry is recorded, in the order in which the model runs: tensors that are kept in memory."""
+    return [RecordedTensor(t.name, t.family, t.rows, t.columns) for t in engine.registry if t.kept]
