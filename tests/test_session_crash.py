@@ -134,8 +134,10 @@ def test_a_log_beside_a_file_is_read_where_nothing_can_be_written(
 ) -> None:
     left: list[Path] = []
     for seed in range(1, 9):  # where a kill strikes before the first step, no log is left
-        python(TESTS / "session_killer.py", tmp_path, 3, seed)
-        left = [path for path in tmp_path.glob("*.atlas") if Path(f"{path}-wal").exists()]
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        python(TESTS / "session_killer.py", folder, 3, seed)
+        left = [path for path in folder.glob("*.atlas") if Path(f"{path}-wal").exists()]
         if left:
             break
     assert left
