@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from .interface import CHIP_COLOURS, THEME_NAMES
 from .look import SAMPLINGS
-from .requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
+from .requests import Continue, EndRecording, EndVideo, Pause, Record, RecordVideo, Screenshot, ShowRun, Stop, Undo
+from .session_state import PlaybackState
 from .state import State
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
@@ -190,6 +191,48 @@ def _screenshot(state: State) -> None:
     state.requests.append(Screenshot("atlas-viewer.png"))
 
 
+def record(state: State) -> None:
+    """Begin to record runs, or end it."""
+    told = state.session.recording
+    state.requests.append(EndRecording() if told.on else Record(told.path, told.logits, told.statistics))
+    state.interface.hidden.discard("Session")
+
+
+def record_video(state: State) -> None:
+    """Begin to record the window, or end it."""
+    told = state.session.video
+    state.requests.append(EndVideo() if told.stage else RecordVideo(told.path))
+
+
+def _played_back(state: State) -> PlaybackState | None:
+    playback = state.session.playback
+    return playback if playback is not None and not playback.left else None
+
+
+def _is_played_back(state: State) -> bool:
+    return _played_back(state) is not None
+
+
+def play_back(state: State) -> None:
+    """Play the recording, from its beginning when it is at its end, or hold it."""
+    playback = _played_back(state)
+    if playback is not None:
+        playback.playing = not playback.playing
+        if playback.playing and playback.position == playback.count:
+            playback.seek = 1
+
+
+def seek(offset: int) -> Callable[[State], None]:
+    """Show so many steps more of the recording."""
+
+    def move(state: State) -> None:
+        playback = _played_back(state)
+        if playback is not None:
+            playback.playing, playback.seek = False, playback.position + offset
+
+    return move
+
+
 def _ask_stop(state: State) -> None:
     state.requests.append(Stop())
 
@@ -241,6 +284,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.theme", "Dark or light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
     Action("view.reset", "Reset layout", "View", _reset_layout),
     Action("app.screenshot", "Save a picture of the window", "File", _screenshot, "F12", anywhere=True),
+    Action("session.record", "Record a session, or end it", "File", record, "Ctrl+R", _ready, anywhere=True),
+    Action(
+        "session.video", "Record a video of the window, or end it", "File", record_video, "Shift+F12", anywhere=True
+    ),
+    Action("session.play", "Play or hold the recording", "File", play_back, "Alt+Space", _is_played_back),
+    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+[", _is_played_back),
+    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+]", _is_played_back),
+    Action("focus.Session", "Go to Session", "View", _focus("Session"), "R"),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),
     Action("app.keys", "List of keys", "Help", _open("keys"), "Shift+/"),

@@ -22,10 +22,12 @@ from .camera import View
 from .canvas import call_later, clear, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
-from .picture import Pictures
+from .picture import FramePicture, Pictures
 from .protocols import GenerationLike, WorkbenchLike
-from .requests import Generate, Screenshot
+from .requests import BackToRecording, Generate, Request, Screenshot, ShowRun
 from .scene import AtlasScene
+from .session_window import SessionWindow
+from .sessions.player import Player
 from .settings import Keeper
 from .state import State
 from .tour import Tour, read_tour
@@ -92,6 +94,8 @@ class Viewer:
         self._painted = self._stale = False
         self._painted_at = 0.0
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self.sessions = SessionWindow(state, self._frame_picture)
+        self.player: Player | None = None  # of a recorded session
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
         self._frames = 0
@@ -99,6 +103,10 @@ class Viewer:
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
+
+    def load(self, load: Loading[WorkbenchLike], name: str) -> None:
+        """Take the steps of `load` from now on, one a frame, and work with what comes of them."""
+        self._load, self.state.loading = load, f"loading {name}"
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
@@ -118,7 +126,7 @@ class Viewer:
         self.state.model = bench.model
         if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
             self.watch = Watch(bench.observer, self.state)
-        if self._scene is None or self._scene.atlas is not bench.atlas:
+        if bench.atlas is not None and (self._scene is None or self._scene.atlas is not bench.atlas):
             self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
 
     def _settle(self) -> None:
@@ -151,10 +159,11 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
+        if self._load is not None and self._frames > _LOADING_FRAMES:
             self._load_on(self._load)
         if self.controller is not None:
             self._answer(self.controller)
+            self._play_back(self.controller, now)
             self._advance(self.controller, now)
         theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
         awake = self._wants_frames(now)
@@ -164,6 +173,7 @@ class Viewer:
         self._gui.render()
         if self.keeper is not None:
             self.keeper.frame(now, imgui.is_any_mouse_down())
+        self.sessions.frame(now)
         self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
         if self.recorder is not None:
             self.recorder.frame()
@@ -177,7 +187,8 @@ class Viewer:
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
-        busy = busy or self.tour is not None or self._pictures.pending
+        busy = busy or self.tour is not None or self._pictures.pending or self.sessions.pending
+        busy = busy or (self.player is not None and self.player.pending)
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
     def _load_on(self, load: Loading[WorkbenchLike]) -> None:
@@ -185,9 +196,10 @@ class Viewer:
         try:
             self.state.loading_step, self.state.loaded = next(load)
         except StopIteration as end:
-            self.state.loading, self.state.loaded = "", 0.0
+            self.state.loading, self.state.loaded, self._load = "", 0.0, None
             self._open(end.value)
-            self.state.requests.append(Generate(self.state.prompt, self.state.options))
+            if self.player is None:
+                self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -242,7 +254,34 @@ class Viewer:
                 self._pictures.want(request.path)
                 continue
             try:
-                controller.do(request)
+                self._do(controller, request)
+            except AtlasError as error:
+                controller.fail(error)
+
+    def _do(self, controller: Controller, request: Request) -> None:
+        if isinstance(request, BackToRecording) and self.player is not None:
+            controller.do(ShowRun(self.player.run.number))
+            self.player.back()
+        elif not self.sessions.do(controller.bench, request):
+            controller.do(request)
+
+    # -- recordings
+
+    def _frame_picture(self) -> FramePicture:
+        back = theme.now.back
+        return FramePicture(self._gui, self._device, target_format(self.canvas, self._device), (back.x, back.y, back.z))
+
+    def play_back(self, player: Player) -> None:
+        """Show a session, without its model until that has been loaded."""
+        self.player = player
+        self._open(player.bench)
+        self._follow_engine()
+        player.show()
+
+    def _play_back(self, controller: Controller, now: float) -> None:
+        if self.player is not None:
+            try:
+                self.player.frame(now)
             except AtlasError as error:
                 controller.fail(error)
 
@@ -278,6 +317,7 @@ class Viewer:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
         self._scene = self._image = self.watch = None
         self.state.picture = None
+        self.sessions.close()
         release(self._gui)
 
     def _on_event(self, event: dict[str, Any]) -> None:

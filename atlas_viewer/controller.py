@@ -46,6 +46,8 @@ class Controller:
         self._replay: ReplayLike | None = None
         self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
         self._asked: tuple[int, int] | None = None  # run and step whose logits are on their way
+        self._unknown: set[int] = set()  # steps of the run that is shown whose logits nobody has
+        self._replayed = state.options  # what the replay's passes are made with
         self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
@@ -159,6 +161,7 @@ class Controller:
         state.distribution = state.comparison = None
         state.messages.clear()
         state.inspection.forget()
+        self._unknown.clear()
         self._replay, self._at, self._asked = None, None, None
 
     def _start(self, generation: GenerationLike) -> None:
@@ -282,10 +285,12 @@ class Controller:
             return None
         if self._asked is not None:
             return None  # the pass stays until its logits have been fetched
-        if state.compared is not None and state.comparison is None and state.compared < len(run.steps):
-            return state.compared
+        compared = state.compared
+        wanted = compared is not None and state.comparison is None and compared not in self._unknown
+        if wanted and compared is not None and compared < len(run.steps):
+            return compared
         shown = len(run.steps) - 1 if state.chosen is None else min(state.chosen, len(run.steps) - 1)
-        known = state.distribution is not None and state.distribution.step == shown
+        known = shown in self._unknown or (state.distribution is not None and state.distribution.step == shown)
         return None if self._at == shown and known else shown
 
     def _advance_replay(self, budget_s: float) -> bool:
@@ -297,15 +302,19 @@ class Controller:
             return False
         arrived = False
         if self._at != wanted:
-            if self._replay is None:
-                self._replay = self.bench.replay(run.prompt_tokens, run.steps, run.options)
+            options = run.options_at(wanted)
+            if self._replay is None or self._replayed != options:
+                self._replay = self.bench.replay(run.prompt_tokens, run.known or run.steps, options)
+                self._replayed = options
             self._replay.seek(wanted)
             arrived = self._replay.advance(budget_s)
             self._at = self._replay.at
             if self._at != wanted:
                 return arrived
-        self.bench.ask_logits()
-        self._asked = (run.number, wanted)
+        if self.bench.ask_logits():
+            self._asked = (run.number, wanted)
+        else:
+            self._unknown.add(wanted)
         return arrived
 
     def _take_logits(self) -> None:

@@ -101,9 +101,13 @@ class Observer:
 
     def ask_statistics(self) -> None:
         """Have the statistics of the latest pass made and fetched."""
+        self.statistics_pass().update()
+
+    def statistics_pass(self) -> StatisticsPass:
+        """What makes the statistics; for others who want the same."""
         if self._statistics is None:
             self._statistics = StatisticsPass(self._engine)
-        self._statistics.update()
+        return self._statistics
 
     def poll(self) -> tuple[bool, bool]:
         """Whether values, and whether statistics, have arrived."""

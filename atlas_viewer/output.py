@@ -55,6 +55,14 @@ def atomic_write(path: Path | str, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def free_name(stem: str, suffix: str) -> str:
+    """`stem`-1`suffix`, or the next number of which there is no file in the current folder."""
+    number = 1
+    while os.path.lexists(f"{stem}-{number}{suffix}"):
+        number += 1
+    return f"{stem}-{number}{suffix}"
+
+
 def _mode_of(target: Path) -> int | None:
     """The type and permissions of what is at `target`, None when there is nothing."""
     try:

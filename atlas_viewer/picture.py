@@ -52,15 +52,25 @@ class FramePicture:
         device.queue.submit([encoder.finish()])
         self._readback.request()
 
-    def take(self) -> np.ndarray | None:
-        """uint8 [height, width, 4], opaque, once it has arrived."""
+    @property
+    def order(self) -> str:
+        """The channels of `take_raw`: "rgba" or "bgra"."""
+        return self._format[:4]
+
+    def take_raw(self) -> np.ndarray | None:
+        """uint8 [height, width, 4] as the GPU wrote it, once it has arrived; what costs time is left to the caller."""
         poll(self._device)
         if not self._readback.ready:
             return None
         rows = np.frombuffer(self._readback.read(), np.uint8).reshape(self.height, self._stride)
-        pixels = rows[:, : 4 * self.width].reshape(self.height, self.width, 4).copy()  # [height, width, 4]
-        if self._format.startswith("bgra"):
-            pixels = pixels[..., [2, 1, 0, 3]]
+        return rows[:, : 4 * self.width].reshape(self.height, self.width, 4)
+
+    def take(self) -> np.ndarray | None:
+        """uint8 [height, width, 4], red first, opaque, once it has arrived."""
+        pixels = self.take_raw()
+        if pixels is None:
+            return None
+        pixels = pixels[..., [2, 1, 0, 3]] if self.order == "bgra" else pixels.copy()
         pixels[..., 3] = 255
         return pixels
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -18,7 +19,10 @@ from .state import Colour, ModelSummary
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
+    from compute.sampler import Draw
     from compute.statistics import TensorStatistics
+
+    from .sessions.recorder import MeasuredLike, Recorder
 
 
 class ObserverLike(Protocol):
@@ -131,6 +135,19 @@ class ReplayLike(Protocol):
         """Do about `budget_s` seconds of work; True when the pass asked for is whole."""
 
 
+class StepOrder(Protocol):
+    """Who wants more of each step than its token; `sessions.live.LiveRecording` is one."""
+
+    logits: bool
+    statistics: bool
+
+    def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
+        """A generation begins behind `steps`."""
+
+    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike) -> None:
+        """A step of it."""
+
+
 class WorkbenchLike(Protocol):
     """What the viewer needs of the model; `workbench.Workbench` is one."""
 
@@ -139,8 +156,8 @@ class WorkbenchLike(Protocol):
         """What is known of the model."""
 
     @property
-    def atlas(self) -> wgpu.GPUTexture:
-        """The strip atlas."""
+    def atlas(self) -> wgpu.GPUTexture | None:
+        """The strip atlas, None where there is no model to paint it from."""
 
     @property
     def spans_left_out(self) -> Sequence[str]:
@@ -160,8 +177,8 @@ class WorkbenchLike(Protocol):
     ) -> ReplayLike:
         """Passes of steps that are known."""
 
-    def ask_logits(self) -> None:
-        """Fetch all logits of the pass that was submitted last."""
+    def ask_logits(self) -> bool:
+        """Fetch all logits of the pass that was submitted last; False when nobody has them."""
 
     def take_logits(self) -> np.ndarray | None:
         """The logits asked for, float32 [vocabulary], once, when they have arrived."""
@@ -184,3 +201,12 @@ class WorkbenchLike(Protocol):
 
     def token_text(self, token: int) -> str:
         """How one token is shown."""
+
+    def weights_sha256(self) -> str:
+        """What a recording knows the weights by. Takes long; any thread may call it."""
+
+    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
+        """A recorder into a new session file. Raises `OutputError`."""
+
+    def order_steps(self, order: StepOrder | None) -> None:
+        """Generations from now on hand their steps to `order`."""

@@ -81,4 +81,37 @@ class Screenshot:
     path: str
 
 
-Request = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | Screenshot
+@dataclass(frozen=True)
+class Record:
+    """Record what runs write from now on to a new session file."""
+
+    path: str
+    logits: str = "f16"  # "none", "f16" or "f32"
+    statistics: bool = True
+
+
+@dataclass(frozen=True)
+class EndRecording:
+    """Write what waits, and close the session file."""
+
+
+@dataclass(frozen=True)
+class RecordVideo:
+    """Record the window itself to a new video file."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class EndVideo:
+    """Close the video file."""
+
+
+@dataclass(frozen=True)
+class BackToRecording:
+    """Show the session that is played back again."""
+
+
+RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
+SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
+Request = RunRequest | SessionRequest | Screenshot

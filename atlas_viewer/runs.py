@@ -34,6 +34,7 @@ class Run:
     name: str = ""
     # Step from which on other options were in force, with those; the first are under step 0.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
+    known: Sequence[StepRecord] = ()  # of a run that is played back: all of its steps, also those not shown yet
 
     def options_at(self, step: int) -> GenerateOptions:
         """The options that step number `step` was drawn with."""

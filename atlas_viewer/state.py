@@ -19,6 +19,7 @@ from .inspection import Inspection
 from .interface import Interface
 from .requests import Generate, Request
 from .runs import Run, Runs
+from .session_state import SessionState
 
 if TYPE_CHECKING:
     from compute.records import Candidate, StepRecord
@@ -87,6 +88,7 @@ class State:
     picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
     inspection: Inspection = field(default_factory=Inspection)
+    session: SessionState = field(default_factory=SessionState)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import wgpu
@@ -10,6 +11,7 @@ import wgpu
 from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
+from compute.identity import weights_sha256
 from compute.loading import Loading, finished
 from compute.logits_readback import LogitsReadback
 from compute.map_layout import map_layout
@@ -19,10 +21,14 @@ from compute.records import StepRecord
 from compute.registry import Registry
 from compute.replay import KnownText, Replay
 from compute.strip import StripPass
+from compute.tap import StepTap
 from compute.tokenizer import Tokenizer
 
+from . import __version__
 from .observer import Observer
-from .protocols import ObserverLike
+from .protocols import ObserverLike, StepOrder
+from .sessions.contents import head_of, tensors_of
+from .sessions.recorder import Recorder
 from .state import ModelSummary
 
 # Room for a longer window than the first run asks for, so that most changes of it need no second upload.
@@ -72,6 +78,7 @@ class Workbench:
     ) -> Loading[None]:
         self._source, self.tokenizer = source, tokenizer
         self._weights, self._adapter, self._program = weights, adapter, program
+        self._order: StepOrder | None = None
         yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
 
     def fits(self, options: GenerateOptions) -> bool:
@@ -121,7 +128,16 @@ class Workbench:
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
         if not self.fits(options):
             finished(self.widen(options.context))
-        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text)
+        order, tap = self._order, None
+        if order is not None:
+            measure = self._observer.statistics_pass() if order.statistics else None
+            tap = StepTap(self._engine, order.step, logits=order.logits, statistics=measure)
+        generation = Generation(
+            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, tap=tap
+        )
+        if order is not None:
+            order.begun(generation.prompt_tokens, steps, options)
+        return generation
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
@@ -130,9 +146,10 @@ class Workbench:
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         return Replay(self._engine, text, self.tokenizer.end_of_text)
 
-    def ask_logits(self) -> None:
+    def ask_logits(self) -> bool:
         """Fetch all logits of the pass that was submitted last. Does not wait."""
         self._logits.ask()
+        return True
 
     def take_logits(self) -> np.ndarray | None:
         """The logits asked for, float32 [vocabulary], once, when they have arrived."""
@@ -145,6 +162,20 @@ class Workbench:
         """
         self._strip.update()
         return self._strip.pending
+
+    def weights_sha256(self) -> str:
+        """The hash of compute/identity.py, a second a gigabyte. Raises `ValueError` when the source is closed."""
+        return weights_sha256(self._source)
+
+    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
+        """A recorder into a new session file at `path`. Raises `OutputError` when it cannot be made."""
+        program = f"atlas-viewer {__version__}"
+        head = head_of(self._engine, weights_sha256, program, self.tokenizer.end_of_text)
+        return Recorder(path, head, tensors_of(self._engine), self.tokenizer.token_bytes)
+
+    def order_steps(self, order: StepOrder | None) -> None:
+        """Generations that `start` makes from now on hand everything of their steps to `order`."""
+        self._order = order
 
     def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
         """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`."""

@@ -17,11 +17,15 @@ from .sampler import RING, Draw, parse_draw
 
 @dataclass(frozen=True)
 class KnownText:
-    """A run that is over: the prompt's tokens, those that followed, and the options they were drawn with."""
+    """A run that is over: the prompt's tokens, those that followed, and the options they were drawn with.
+
+    before: draws that there were before the first of `tokens`; the random numbers go on behind them.
+    """
 
     prompt_tokens: Sequence[int]
     tokens: Sequence[int]
     options: GenerateOptions
+    before: int = 0
 
 
 class Replay:
@@ -85,7 +89,7 @@ class Replay:
         if flag is not None and any(self.engine.device.queue.read_buffer(flag, 0, 4)):
             raise DeviceError(f"{self.engine.adapter_name}: workgroups got stuck; choose --program fused")
         sampler, top = self.engine.sampler, self.text.options.top
-        offset = (step % RING) * sampler.stride
+        offset = ((self.text.before + step) % RING) * sampler.stride
         data = self.engine.device.queue.read_buffer(sampler.result, offset, sampler.result_size(top))
         return parse_draw(bytes(data), top)
 
@@ -99,7 +103,8 @@ class Replay:
         rows = min(total, window)
         # The window alone is the history, written anew: the draw before has put a token of its own behind it.
         engine.write_history(self._tokens[total - rows : total])
-        plan = engine.plan(total, window, step, self._valid_rows, base=total - rows, top=self.text.options.top)
+        drawn = self.text.before + step
+        plan = engine.plan(total, window, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.window_start:
             engine.hold(self._tokens, 0)  # it rewrites every row
         # Rows held from before do not make it the next pass: views of the one before may be of another text.

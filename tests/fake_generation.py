@@ -116,8 +116,9 @@ class FakeWorkbench:
         self.replays.append(len(steps))
         return FakeReplay()
 
-    def ask_logits(self) -> None:
+    def ask_logits(self) -> bool:
         self._asked = 2
+        return True
 
     def take_logits(self) -> np.ndarray | None:
         self._asked -= 1

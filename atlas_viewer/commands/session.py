@@ -36,11 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Do what the verb says."""
     from .session_export import export
     from .session_record import record
+    from .session_replay import replay
 
     verbs: dict[str, Callable[[argparse.Namespace], int]] = {
         "record": record,
         "info": _info,
         "verify": _verify,
+        "replay": replay,
         "export": export,
         "diff": _diff,
         "recover": _recover,

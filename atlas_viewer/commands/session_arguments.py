@@ -38,6 +38,11 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     )
     verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
+    replay = verb("replay", "open a session in the window and play it")
+    replay.add_argument("file", type=Path, metavar="F.atlas")
+    replay.add_argument("--run", type=int, default=None, metavar="N", help="to begin with (default the last)")
+    replay.add_argument("--follow", action="store_true", help="show what another process adds to the file")
+
     _add_export(verb("export", "write a session as video, pictures, text or arrays"))
 
     diff = verb("diff", "compare two sessions step by step; exit status 1 when they differ")

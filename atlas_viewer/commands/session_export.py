@@ -65,7 +65,8 @@ def _put(target: str, text: str) -> None:
 
 def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     from atlas_viewer.png import png
-    from atlas_viewer.sessions.frames import RunPictures, fixed_camera, recorded_camera
+    from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera
+    from atlas_viewer.sessions.frames import RunPictures
     from atlas_viewer.sessions.video import write_video
     from atlas_viewer.workbench import Workbench
 

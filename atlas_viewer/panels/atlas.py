@@ -14,6 +14,7 @@ from .widgets import beside, dim, elided, hint, packed, tooltip
 
 TITLE = "Atlas"
 
+_EMPTY = "Every weight and activation of the latest pass appears here."
 _HINT = "wheel zooms, drag pans, F fits, right click pins"
 # imgui counts wheel notches, the camera counts units of a hundredth.
 _UNITS_PER_NOTCH = 100.0
@@ -49,7 +50,8 @@ def draw(state: State) -> None:
         if state.loading:
             _loading(state, width)
         else:
-            hint("Every weight and activation of the latest pass appears here.")
+            playback = state.session.playback
+            hint(playback.notice if playback and playback.notice else _EMPTY)
         return
     canvas.add_image(picture, start, end)
     _marks(state, start, width, height)

@@ -31,6 +31,13 @@ class RecordedRun:
         self.prompt_texts = [(token, session.token_text(token)) for token in self.prompt_tokens]
         self.show(len(self.all_steps))
 
+    def follow(self, session: Session) -> bool:
+        """Take in the steps that were recorded since; True when there are some. Raises `SessionError`."""
+        new = session.steps(self.info, len(self.all_steps))
+        self.all_steps += new
+        self._bytes += [session.token_bytes(step.record.token) for step in new]
+        return bool(new)
+
     def show(self, count: int) -> None:
         """Be the run as it was after its first `count` steps."""
         self.steps = [step.record for step in self.all_steps[:count]]
@@ -63,9 +70,25 @@ class RecordedRun:
         """Nothing to stop."""
 
 
-def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptions) -> KnownText:
-    """The tokens of a run with the options that some of them were drawn with."""
-    return KnownText(run.prompt_tokens, [step.token for step in steps], options)
+def steps_before(runs: Sequence[RunInfo], run: RunInfo) -> int:
+    """How many of `prompt_tokens` are steps that were written before the run's first one: of its parents, or before
+    recording began. 0 when the parents make no sense."""
+    known = {other.id: other for other in runs}
+    count, at, seen = 0, run, set()
+    while at.fork_step is not None:
+        count += at.fork_step
+        seen.add(at.id)
+        if at.parent is None:
+            break
+        if at.parent not in known or at.parent in seen:
+            return 0
+        at = known[at.parent]
+    return count if count < len(run.prompt_tokens) else 0
+
+
+def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptions, before: int = 0) -> KnownText:
+    """The tokens of a run with the options that some of them were drawn with; before: as `steps_before` has it."""
+    return KnownText(run.prompt_tokens, [step.token for step in steps], options, before)
 
 
 def widest(steps: Iterable[RecordedStep]) -> int:

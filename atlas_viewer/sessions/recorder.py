@@ -110,6 +110,11 @@ class Recorder:
         return None
 
     @property
+    def ended(self) -> bool:
+        """True when nothing more is recorded, as `trouble` tells."""
+        return self._failure is not None
+
+    @property
     def waiting(self) -> int:
         """Entries that are not written yet."""
         return self._queue.qsize()
@@ -127,7 +132,9 @@ class Recorder:
     ) -> int:
         """A run begins; returns its number, from 1 on. Steps, events and cameras from now on belong to it.
 
-        logits: "none", "f16" or "f32"; parent, fork_step: of a branch, the run it leaves and the step it replaces.
+        logits: "none", "f16" or "f32"; parent, fork_step: of a branch, the run it leaves and the step of that which its
+        first step stands beside. fork_step without a parent: so many steps were there before recording began.
+        `prompt_tokens` is everything before the first step.
         """
         self._runs += 1
         self._step = 0

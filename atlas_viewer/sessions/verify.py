@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compute.engine import Engine
 from compute.identity import shaders_sha256, versions
@@ -15,7 +15,7 @@ from compute.tokenizer import Tokenizer
 
 from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
 from .contents import RecordedStep, RunInfo
-from .playback import known_text
+from .playback import known_text, steps_before
 from .reader import Session
 from .recorder import draw_info
 
@@ -65,14 +65,14 @@ def verify_run(
 ) -> Iterator[Verdict]:
     """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
     steps = session.steps(run)
-    known = [step.record for step in steps]
+    known, before = [step.record for step in steps], steps_before(session.runs(), run)
     engine.hold((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
     replay: Replay | None = None
     measure = StatisticsPass(engine) if run.statistics else None
     for step in steps:
         if replay is None or replay.text.options != step.options:
             # As a run goes on with other options: on the rows that are there.
-            replay = Replay(engine, known_text(run, known, step.options), session.head.end_of_text)
+            replay = Replay(engine, known_text(run, known, step.options, before), session.head.end_of_text)
         yield _verdict(session, run, step, replay, tokenizer, measure, tolerance)
 
 
@@ -91,6 +91,7 @@ def _verdict(
     rows = engine.registry.rows
     start = len(run.prompt_tokens) + index - rows
     found = step_record(draw, start, rows, temperature, tokenizer.token_text, recorded.forward_ms)
+    found = replace(found, index=index)  # among the run's own steps
     logits = replay.logits()
     apart = steps_difference(recorded, found, logits)
     saved = session.logits(run, index)
