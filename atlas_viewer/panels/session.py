@@ -9,11 +9,12 @@ from ..actions import play_back, record, record_video, seek
 from ..requests import BackToRecording
 from ..session_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from ..state import State
-from .widgets import beside, dim, elided, elided_start, hint, tooltip
+from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip
 
 TITLE = "Session"
 
 _LABELS = 5.6  # ems
+_BEHIND = 2  # entries that always wait a moment
 _STAGES = {"preparing": "reading the weights ...", "finishing": "writing what is left ..."}
 _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
 
@@ -36,16 +37,16 @@ def _label(text: str) -> None:
     imgui.set_next_item_width(-1)
 
 
-def _told(text: str, trouble: str) -> None:
+def _told(text: str, trouble: str, stage: str = "") -> None:
     """A line on how it goes; trouble in full."""
     if trouble:
         with theme.coloured(imgui.Col_.text, theme.now.error):
             imgui.text_wrapped(trouble)
-    elif text:
-        shown = elided(text, imgui.get_content_region_avail().x)
+    elif stage or text:
+        shown = elided(stage or text, imgui.get_content_region_avail().x)
         dim(shown)
-        if shown != text:
-            tooltip(text)
+        if shown != (stage or text):
+            tooltip(stage or text)
 
 
 # -- recording
@@ -53,6 +54,13 @@ def _told(text: str, trouble: str) -> None:
 
 def _recording(state: State) -> None:
     told = state.session.recording
+    imgui.begin_disabled(state.model is None or told.stage in _STAGES)
+    if _switch("Stop recording##session" if told.on else "Record##session", told.on):
+        record(state)
+    imgui.end_disabled()
+    tooltip("Ctrl+R")
+    behind = f", {told.waiting} waiting" if told.waiting > _BEHIND else ""
+    _told(f"{told.steps} steps written{behind}" if told.on else told.note, told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(told.on)
     _label("File")
     _, told.path = items.input_text("##session file", told.path)
@@ -68,45 +76,35 @@ def _recording(state: State) -> None:
     _, told.statistics = items.checkbox("of every tensor##session statistics", told.statistics)
     tooltip("Range, mean and what is not finite, of every tensor at every step")
     imgui.end_disabled()
-    imgui.begin_disabled(state.model is None or told.stage in _STAGES)
-    _switch("Stop recording##session" if told.on else "Record##session", told.on, lambda: record(state))
-    imgui.end_disabled()
-    tooltip("Ctrl+R")
-    if told.stage == "recording":
-        behind = f", {told.waiting} waiting" if told.waiting > 2 else ""
-        _told(f"{told.steps} steps written{behind}", told.trouble)
-    else:
-        _told(_STAGES.get(told.stage, told.note), told.trouble)
 
 
-def _switch(label: str, on: bool, press: object) -> None:
-    """A button over the whole width; red while something is recorded."""
-    colour = theme.now.error_back if on else theme.now.raised
-    with theme.coloured(imgui.Col_.button, colour):
-        if items.button(label, ImVec2(-1, 0)) and callable(press):
-            press()
+def _switch(label: str, on: bool) -> bool:
+    """A button over the whole width; with a red dot while something is recorded."""
+    with theme.coloured(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
+        pressed = bool(items.button(label, ImVec2(-1, 0)))
     if on:
         low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
         middle = ImVec2(low.x + theme.em(0.8), (low.y + high.y) / 2)
-        red = imgui.get_color_u32(theme.now.error)
-        imgui.get_window_draw_list().add_circle_filled(middle, theme.em(0.28), red)
+        imgui.get_window_draw_list().add_circle_filled(middle, theme.em(0.28), packed(theme.now.error))
+    return pressed
 
 
 def _video(state: State) -> None:
     told = state.session.video
-    imgui.begin_disabled(bool(told.stage))
+    on = bool(told.stage)
+    imgui.begin_disabled(told.stage in _STAGES)
+    if _switch("Stop the video##video" if on else "Record the window##video", on):
+        record_video(state)
+    imgui.end_disabled()
+    tooltip("Shift+F12")
+    left_out = f", {told.dropped} left out" if told.dropped else ""
+    text = f"{told.frames} frames" if on else told.note
+    _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
+    imgui.begin_disabled(on)
     _label("Video")
     _, told.path = items.input_text("##video file", told.path)
     tooltip("Of the window itself: .mp4, .mkv or .webm")
     imgui.end_disabled()
-    imgui.begin_disabled(told.stage in _STAGES)
-    on = bool(told.stage)
-    _switch("Stop the video##video" if on else "Record the window##video", on, lambda: record_video(state))
-    imgui.end_disabled()
-    tooltip("Shift+F12")
-    frames = f"{told.frames} frames" + (f", {told.dropped} left out" if told.dropped else "")
-    note = told.note + (f", {told.dropped} left out" if told.note and told.dropped else "")
-    _told(frames if told.stage == "recording" else _STAGES.get(told.stage, note), told.trouble)
 
 
 # -- playing back

@@ -175,7 +175,7 @@ class Player:
         told.position = min(max(count, min(1, told.count)), told.count)
         self._set(self.run, recorded, told.position)
         self._shown = self.run.steps
-        self._state.chosen = None
+        self._state.chosen, self._state.options = None, self.run.options
         start = recorded.info.started
         told.time = steps[told.position - 1].time - start if told.position else 0.0
         told.length = steps[-1].time - start if steps else 0.0

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from compute.errors import SessionError
+from compute.errors import SessionError, TokenizerError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.palettes import LEAST_BRIGHTNESS, PALETTES
 from compute.records import StepRecord
 from compute.statistics import HISTOGRAM_EDGES, TensorStatistics
 from compute.strip_layout import StripLayout
+from compute.tokenizer import Tokenizer, load_tokenizer
 
 from ..inspection import Reading, Spot, TensorInfo
 from ..look import Look
@@ -107,16 +109,22 @@ class RecordedBench:
         logits = self._session.logits(self.run, self._step) if self.run is not None else None
         return None if logits is None else logits.astype(np.float32)
 
+    @functools.cached_property
+    def _tokenizer(self) -> Tokenizer:
+        """The program's own, when it is the model's. Raises `TokenizerError`."""
+        tokenizer = load_tokenizer()
+        tokenizer.check_fits(self._session.head.config)
+        return tokenizer
+
     def tokens_of(self, text: str) -> Sequence[int]:
-        """Raises `SessionError`."""
-        raise self._no_model()
+        """The tokens of a prompt. Raises `PromptError`, `TokenizerError`."""
+        return self._tokenizer.encode(text)
 
     def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
-        """Of a number the token, when the session has it."""
-        number = int(words) if words.isdecimal() and len(words) < 10 else -1
+        """As the tokenizer finds them; of another vocabulary none."""
         try:
-            return [(number, self._session.token_text(number))]
-        except SessionError:
+            return self._tokenizer.find(words)
+        except TokenizerError:
             return []
 
     def paint(self) -> bool:
@@ -128,13 +136,17 @@ class RecordedBench:
         return b"".join(self._bytes(token) for token in tokens).decode(errors="replace")
 
     def token_text(self, token: int) -> str:
-        """How one token is shown; one that does not occur in the session by its number."""
+        """How one token is shown; of another vocabulary by its number, unless it occurs in the session."""
         return self._bytes(token).decode(errors="backslashreplace")
 
     def _bytes(self, token: int) -> bytes:
         try:
             return self._session.token_bytes(token)
         except SessionError:
+            pass
+        try:
+            return self._tokenizer.token_bytes(token)
+        except TokenizerError:
             return f"[{token}]".encode()
 
     def weights_sha256(self) -> str:
