@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,6 +125,7 @@ class LiveRecording:
         if self._recorder is None or self._told.stage != "recording":
             return
         self._end_run()
+        self._note_camera(self._recorder, math.inf)
         self._told.stage = "finishing"
         self._order(None)
         self._waits_for = threading.Thread(target=self._recorder.close, name="session end", daemon=True)
