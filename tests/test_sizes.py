@@ -11,13 +11,18 @@ from atlas_viewer.canvas import open_picture
 from atlas_viewer.interface import Interface
 from atlas_viewer.state import State
 from compute.device import shared_device
+from compute.loading import Loading
 from compute.options import GenerateOptions
 
 
 def viewer_at(size: tuple[int, int], interface: Interface | None = None) -> Viewer:
     state = State("one two", GenerateOptions(max_new_tokens=2), interface=interface or Interface())
-    bench = FakeWorkbench(shared_device())
-    return Viewer(open_picture(size), shared_device(), state, lambda: bench)
+    return Viewer(open_picture(size), shared_device(), state, loading())
+
+
+def loading() -> Loading[FakeWorkbench]:
+    yield "uploading", 0.5
+    return FakeWorkbench(shared_device())
 
 
 def rescale(viewer: Viewer, scale: float, width: int, height: int) -> None:
