@@ -66,11 +66,22 @@ def build_parser() -> argparse.ArgumentParser:
     add_sampling(render, tokens=16)
     render.add_argument("--out", type=Path, required=True, metavar="F.png")
     render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
-    render.add_argument("--view", choices=("strip",), default="strip")
+    render.add_argument(
+        "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
+    )
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
-    render.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="1 to 64 (default 1: everything)")
+    render.add_argument(
+        "--zoom",
+        type=float,
+        default=1.0,
+        metavar="Z",
+        help="from 1 (default: everything) to 64, of the map to single digits",
+    )
     render.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")
+    render.add_argument(
+        "--place", default=None, metavar="NAME[INDEX]", help="of the map in the middle, such as 'h.3.attn.qkv[5, 12]'"
+    )
 
     atlas = command("atlas", "save the strip atlas as arrays")
     atlas.add_argument("prompt", metavar="PROMPT")

@@ -34,7 +34,7 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
-        lines += _context(state, info.place(spot.index)[0])
+        lines += _context(state, info.place(spot.index)[1 if info.window else 0])
     if info.name in _VOCABULARY_ROWS:
         lines.append(("Vocabulary", _vocabulary(state, info, spot, cell)))
     return lines

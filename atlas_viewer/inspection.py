@@ -42,7 +42,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of the latest pass; `span` is None when the strip does not show it."""
+    """A tensor of the latest pass; `span` is None when the strip does not show it.
+
+    Flat indices count rows of `window` values, and as many rows a head, in attention patterns, which grow both ways.
+    """
 
     name: str
     family: str
@@ -50,6 +53,7 @@ class TensorInfo:
     sentence: str
     per_token: bool  # a row for each context token
     span: Span | None = None
+    window: int = 0  # of patterns, otherwise 0
 
     @property
     def count(self) -> int:
@@ -57,7 +61,10 @@ class TensorInfo:
         return math.prod(self.shape)
 
     def place(self, index: int) -> tuple[int, ...]:
-        """[row, column] of the value `index`, or [column] of a vector."""
+        """[row, column] of the value `index`, [column] of a vector, [head, query, key] of a pattern."""
+        if self.window:
+            row, key = divmod(index, self.window)
+            return (*divmod(row, self.window), key)
         return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
 
 
@@ -124,7 +131,10 @@ class Inspection:
     def exists(self, spot: Spot) -> bool:
         """True when the latest pass has this value."""
         info = self.tensors.get(spot.name)
-        return info is not None and 0 <= spot.index <= info.count - spot.count
+        if info is None or spot.index < 0:
+            return False
+        last = info.place(spot.index + spot.count - 1)
+        return all(place < size for place, size in zip(last, info.shape, strict=True))
 
     def value(self, spot: Spot) -> float | None:
         """What has arrived of it."""
@@ -162,9 +172,10 @@ class Inspection:
         if cell is not None:
             to = cell + columns + rows * WIDTH
             return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
-        if not self.exists(spot):
+        info = self.tensors.get(spot.name)
+        if info is None or not self.exists(spot):
             return spot
-        other = Spot(spot.name, spot.index + columns + rows * self.tensors[spot.name].shape[-1])
+        other = Spot(spot.name, spot.index + columns + rows * (info.window or info.shape[-1]))
         return other if self.exists(other) else spot
 
     def step(self, columns: int, rows: int) -> bool:

@@ -73,7 +73,15 @@ class Observer:
         registry = self._engine.registry
         spans = {span.name: span for span in self.layout.spans}
         return {
-            t.name: TensorInfo(t.name, t.family, registry.shape(t), t.sentence, t.rows is None, spans.get(t.name))
+            t.name: TensorInfo(
+                t.name,
+                t.family,
+                registry.shape(t),
+                t.sentence,
+                t.rows is None,
+                spans.get(t.name),
+                window=t.columns if t.heads else 0,
+            )
             for t in registry
         }
 

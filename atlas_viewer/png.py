@@ -1,22 +1,67 @@
-"""PNG files."""
+"""Writing PNG files, row by row: a picture of any size takes the memory of one part of it."""
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
+from types import TracebackType
+from typing import BinaryIO
 
 import numpy as np
+
+_CHUNK = 1 << 20  # bytes of compressed data that are written at a time
+
+
+class PngWriter:
+    """Writes a picture of width x height pixels, top rows first, to an open file; alpha is left out."""
+
+    def __init__(self, file: BinaryIO, width: int, height: int) -> None:
+        """Writes the header."""
+        self._file, self._width, self._left = file, width, height
+        self._packer = zlib.compressobj(6)
+        self._packed = b""  # not yet written
+        file.write(b"\x89PNG\r\n\x1a\n")
+        # 8 bits a channel, red green blue.
+        self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+
+    def write(self, rows: np.ndarray) -> None:
+        """The next rows, uint8 [rows, width, 3 or 4]. ValueError when they are too many, or as wide as no other."""
+        count, width, _ = rows.shape
+        if width != self._width or count > self._left:
+            raise ValueError(f"{count} rows of {width} pixels do not fit: {self._left} rows of {self._width} are left")
+        self._left -= count
+        filtered = np.zeros((count, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
+        filtered[:, 1:] = rows[:, :, :3].reshape(count, -1)
+        self._packed += self._packer.compress(filtered.tobytes())
+        if len(self._packed) >= _CHUNK:
+            self._chunk(b"IDAT", self._packed)
+            self._packed = b""
+
+    def close(self) -> None:
+        """The end of the file's content. ValueError when rows are missing."""
+        if self._left:
+            raise ValueError(f"{self._left} rows are missing")
+        self._chunk(b"IDAT", self._packed + self._packer.flush())
+        self._chunk(b"IEND", b"")
+
+    def __enter__(self) -> PngWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+
+    def _chunk(self, kind: bytes, data: bytes) -> None:
+        self._file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
 
 
 def png(image: np.ndarray) -> bytes:
     """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
     height, width, _ = image.shape
-    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = image[:, :, :3].reshape(height, -1)
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits a channel, red green blue
-    body = zlib.compress(rows.tobytes(), 6)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    file = io.BytesIO()
+    with PngWriter(file, width, height) as writer:
+        writer.write(image)
+    return file.getvalue()

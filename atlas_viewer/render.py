@@ -16,6 +16,8 @@ from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .interface import Interface
+from .map_picture import write_map
+from .map_places import parse_place
 from .output import atomic_write
 from .png import png
 from .protocols import WorkbenchLike
@@ -41,14 +43,16 @@ def render(
     adapter: str | None,
     weights: str,
     program: str = "auto",
+    view: str = "strip",
+    place: str | None = None,
     theme: str = "dark",
 ) -> Generation:
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
     panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
     colour.
-    zoom, center: as the window's camera, `center` in cells (None is the middle). `source` is closed. Raises
-    `AtlasError`s.
+    zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of which a
+    `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:
         bench = Workbench(
@@ -56,6 +60,11 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
+        if view == "map":
+            shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
+            target = None if place is None else parse_place(place, shapes)
+            write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
+            return generation
         while bench.paint():
             pass
         camera = StripCamera()

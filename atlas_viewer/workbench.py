@@ -12,8 +12,11 @@ from compute.engine import Engine
 from compute.generator import Generation
 from compute.loading import Loading, finished
 from compute.logits_readback import LogitsReadback
+from compute.map_layout import map_layout
+from compute.map_pass import MapPass
 from compute.options import GenerateOptions
 from compute.records import StepRecord
+from compute.registry import Registry
 from compute.replay import KnownText, Replay
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
@@ -142,6 +145,15 @@ class Workbench:
         """
         self._strip.update()
         return self._strip.pending
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`."""
+        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, window))
+
+    @property
+    def registry(self) -> Registry:
+        """The tensors; others after `start` has made a new engine."""
+        return self._engine.registry
 
     @property
     def observer(self) -> ObserverLike | None:

@@ -69,7 +69,7 @@ class Activations:
             for layer in range(config.layers)
         ]
         groups.append({"ln_f": config.channels})
-        self._window = window
+        self.window = window
         limit = min(device.limits["max-storage-buffer-binding-size"], 1 << 30)
         plans: list[list[tuple[dict[str, int], int]]] = [[]]
         used = 0
@@ -107,7 +107,7 @@ class Activations:
         """Where the activation `name` of so many columns lies."""
         block = next(block for block in self.blocks if name in block.offsets)
         offset = block.offset + 4 * block.offsets[name]
-        return Piece(block.buffer, offset, 4 * columns * self._window, 0, self._window)
+        return Piece(block.buffer, offset, 4 * columns * self.window, 0, self.window)
 
     @property
     def nbytes(self) -> int:

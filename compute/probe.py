@@ -12,13 +12,16 @@ from .engine import Engine
 from .errors import UsageError
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
+from .patterns import pattern_params, pattern_row, row_of_keys
+from .registry import Tensor
 
 MOST = 64  # probes watched at a time
 
 
 @dataclass(frozen=True)
 class Probe:
-    """`count` consecutive values of a tensor from flat index `first` on."""
+    """`count` consecutive values of a tensor from flat index `first` on; of an attention pattern, whose rows are those
+    of the engine's whole window for each head, one value."""
 
     name: str
     first: int
@@ -96,7 +99,8 @@ class ProbePass:
         for probe, place in self._asked:
             if probe in self._watched:
                 value = float(found[place, :1].view(np.float32)[0])
-                self.values[probe] = ProbeValue(probe, value, int(found[place, 1]), self._asked_step)
+                index = probe.first if probe.count == 1 else int(found[place, 1])
+                self.values[probe] = ProbeValue(probe, value, index, self._asked_step)
         self._asked = None
         if self._again:
             self._again = False
@@ -106,10 +110,13 @@ class ProbePass:
     def _fetch(self, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]
         per_token = tensor.rows is None
-        count = tensor.columns * (self._engine.context if tensor.rows is None else tensor.rows)
+        rows = self._engine.context * max(1, tensor.heads) if tensor.rows is None else tensor.rows
+        count = tensor.columns * rows
         end = probe.first + probe.count
-        if not (0 <= probe.first < end <= count):
+        if not (0 <= probe.first < end <= count) or (tensor.heads and probe.count > 1):
             raise UsageError(f"{probe.name}: no values {probe.first} to {end - 1}; it has {count}")
+        if tensor.heads:
+            return self._fetch_pattern(tensor, probe, place)
         device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
         work: list[Dispatch] = []
         for piece in storage.pieces:
@@ -136,3 +143,19 @@ class ProbePass:
                 }
                 work.append(kernel.dispatch((1, 1, 1), resources))
         return -(-end // tensor.columns) if per_token else 0, work
+
+    def _fetch_pattern(self, tensor: Tensor, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
+        """Recompute the row of all heads, then take the value from it."""
+        row, column = divmod(probe.first, tensor.columns)
+        head, query = divmod(row, self._engine.context)
+        device, stride = self._engine.device, row_of_keys(self._engine)
+        keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
+        params = device.create_buffer_with_data(data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM)
+        words = np.asarray([0, 1, head * stride + column, place, 1, 0, 0, 0], np.uint32)
+        resources: dict[str, Resource] = {
+            "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
+            "values": keys,
+            "found": self._found,
+        }
+        take = self._engine.kernels.get("probe", storage="values").dispatch((1, 1, 1), resources)
+        return query + 1, [pattern_row(self._engine, tensor, params, keys, kept=1), take]

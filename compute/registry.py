@@ -5,6 +5,7 @@ All views (atlas, statistics, inspector, traces) read this; none has a list of i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -29,8 +30,8 @@ class Piece:
 class Storage:
     """Where values lie on the GPU and how they are packed.
 
-    kind: "buffer" (row by row) or "texture" (see wgsl/common/weight.wgsl); dtype: "f32", "bf16" or "f16";
-    tile: texture width in rows of the matrix, 0 for buffers.
+    kind: "buffer" (row by row), "texture" (see wgsl/common/weight.wgsl), or "recomputed" when a view asks, and then
+    there are no pieces; dtype: "f32", "bf16" or "f16"; tile: texture width in rows of the matrix, 0 for buffers.
     """
 
     kind: str
@@ -41,7 +42,10 @@ class Storage:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor. `rows` is None for activations, which have a row for each token of the context."""
+    """One tensor. `rows` is None for activations, which have a row for each token of the context.
+
+    Attention patterns are [heads, query, key]; their `columns` are the longest context, of which they use a part.
+    """
 
     name: str
     family: str  # "embedding", "weight", "activation" or "logits"
@@ -51,6 +55,12 @@ class Tensor:
     sentence: str
     storage: Storage
     strip: bool = True  # shown in the strip atlas
+    heads: int = 0  # of attention patterns, otherwise 0
+
+    @property
+    def kept(self) -> bool:
+        """True when the values lie in memory, false when they are recomputed."""
+        return bool(self.storage.pieces)
 
 
 class Registry:
@@ -87,8 +97,10 @@ class Registry:
         """Shape in the latest pass, in elements."""
         if tensor.vector:
             return (tensor.columns,)
+        if tensor.heads:
+            return (tensor.heads, self.rows, self.rows)
         return (self.rows if tensor.rows is None else tensor.rows, tensor.columns)
 
     def count(self, tensor: Tensor) -> int:
         """Number of values in the latest pass."""
-        return tensor.columns * (self.rows if tensor.rows is None else tensor.rows)
+        return math.prod(self.shape(tensor))

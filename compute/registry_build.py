@@ -31,6 +31,13 @@ def build_registry(
         storage = Storage("buffer", "f32", 0, (piece,))
         registry.add(Tensor(name, family, None, columns, False, sentence(name), storage, strip))
 
+    def pattern(name: str, window: int) -> None:
+        # Of all layers they would take far more than the rest: whoever shows them recomputes them from attn.qkv.
+        storage = Storage("recomputed", "f32", 0, ())
+        registry.add(
+            Tensor(name, "activation", None, window, False, sentence(name), storage, False, heads=config.heads)
+        )
+
     parameter("wte", strip=False)
     parameter("wpe", strip=False)
     for name, columns in embed_columns(config).items():
@@ -44,6 +51,8 @@ def build_registry(
             parameter(h + name, strip=True)
         for name, columns in layer_columns(config).items():
             activation(h + name, columns)
+            if name == "attn.qkv" and activations is not None:
+                pattern(h + "attn.pattern", activations.window)
     parameter("ln_f.weight", strip=False)
     parameter("ln_f.bias", strip=False)
     activation("ln_f", config.channels)

@@ -93,13 +93,13 @@ class _Source:
 
 
 class StatisticsPass:
-    """Keeps `latest` (by name, in run order) following the registry."""
+    """Keeps `latest` (by name, in run order) following the registry; of what it recomputes it tells nothing."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.latest: dict[str, TensorStatistics] = {}
         device = engine.device
-        self._tensors = list(engine.registry)
+        self._tensors = [tensor for tensor in engine.registry if tensor.kept]
         self.slots: dict[str, int] = {}
         places: dict[tuple[int, int], int] = {}
         live: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}

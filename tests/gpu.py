@@ -14,6 +14,7 @@ from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
 from compute.kernels import Kernels, Resource
 from compute.native import ComputeEncoder, Dispatch
+from compute.patterns import PatternStore, row_of_keys
 from compute.registry import Piece, Storage
 from compute.weights import DTYPES
 
@@ -115,8 +116,15 @@ def read(
 
 
 def read_tensor(engine: Engine, name: str) -> np.ndarray:
-    """An activation or the logits of the engine's latest pass, by the registry."""
+    """An activation or the logits of the engine's latest pass, by the registry; patterns are recomputed."""
     tensor = engine.registry[name]
+    if tensor.heads:
+        buffer, work = PatternStore(engine, engine.context).whole(tensor)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(work)
+        encoder.submit()
+        every = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
+        return every[:, : engine.registry.rows, : engine.registry.rows]
     piece = tensor.storage.pieces[0]
     return read(engine.device, piece.resource, engine.registry.shape(tensor), np.float32, piece.offset)
 

@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PACKAGES = ("wgsl", "assets", "compute", "atlas_viewer")
 WINDOWING = {"pygfx", "pylinalg", "imgui_bundle", "rendercanvas", "glfw", "wgpu.gui", "wgpu.utils.imgui"}
 # Imported by another name than they are installed by.
-DISTRIBUTIONS = {"PIL": "pillow"}
+DISTRIBUTIONS = {"PIL": "pillow", "freetype": "freetype-py"}
 FORBIDDEN = {
     "wgsl": {"assets", "compute", "atlas_viewer", *WINDOWING},
     "assets": {"wgsl", "compute", "atlas_viewer", *WINDOWING},

@@ -11,7 +11,7 @@ from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
 from atlas_viewer.facts import facts, summary
-from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Reading, Spot
+from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Reading, Spot, TensorInfo
 from atlas_viewer.look import Axis, Look, brightness
 from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, State
@@ -267,3 +267,15 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
         watch.frame(2.0, settled=True, done=True)
     assert observer.traced == 1
     assert len(state.inspection.trace) == 6
+
+
+def test_indices_of_patterns_stay_when_the_context_grows() -> None:
+    for rows in (5, 8):
+        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, window=16)
+        inspection = Inspection(tensors={info.name: info})
+        spot = Spot(info.name, (2 * 16 + 4) * 16 + 3)
+        assert info.place(spot.index) == (2, 4, 3)
+        assert inspection.exists(spot)
+        assert not inspection.exists(Spot(info.name, (2 * 16 + rows) * 16 + 3))
+        assert not inspection.exists(Spot(info.name, rows))
+        assert inspection.moved(spot, 1, -1) == Spot(info.name, (2 * 16 + 3) * 16 + 4)

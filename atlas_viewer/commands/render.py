@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from compute.checkpoint import open_model
+from compute.errors import UsageError
 
 from .common import adapter_spec, check_target, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
@@ -13,6 +15,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate, draw the last pass offscreen, save it, and print the text."""
     from atlas_viewer.render import render
 
+    if arguments.view == "map" and arguments.panels:
+        raise UsageError("--panels: the window shows the strip; use it with --view strip, or leave it out")
+    if arguments.view == "strip" and arguments.place is not None:
+        raise UsageError("--place: only the map has places; use it with --view map")
+    if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
+        raise UsageError("--zoom, --center: must be numbers that are not infinite; give such as --zoom 8")
     check_target(arguments.out)
     prompt = read_prompt(arguments.prompt)
     source = open_model(model_spec(arguments))
@@ -29,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         adapter=adapter_spec(arguments),
         weights=weights_spec(arguments),
         program=program_spec(arguments),
+        view=arguments.view,
+        place=arguments.place,
         theme=arguments.theme,
     )
     print(generation.text)

@@ -1,0 +1,75 @@
+"""One tensor on the map: from a value to its cell and back, by plain arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A tensor as [rows, columns] on the plane, cut into bands of band_rows x band_columns cells.
+
+    Bands are numbered along the columns first; `across` of them lie side by side, pitch_x cells apart, the next line
+    of bands is pitch_y cells below. Rows of an attention pattern are those of all its heads, one head after the other.
+    """
+
+    name: str
+    x: int
+    y: int
+    rows: int
+    columns: int
+    band_rows: int
+    band_columns: int
+    across: int
+    pitch_x: int
+    pitch_y: int
+
+    @property
+    def over(self) -> int:
+        """Bands that a row goes through."""
+        return -(-self.columns // self.band_columns)
+
+    @property
+    def bands(self) -> int:
+        """How many bands there are."""
+        return -(-self.rows // self.band_rows) * self.over
+
+    @property
+    def lines(self) -> int:
+        """Lines of bands."""
+        return -(-self.bands // self.across)
+
+    @property
+    def width(self) -> int:
+        """Cells from the left edge to the end of the last band."""
+        return (min(self.across, self.bands) - 1) * self.pitch_x + self.band_columns
+
+    @property
+    def height(self) -> int:
+        """Cells from the top edge to the end of the last line."""
+        return (self.lines - 1) * self.pitch_y + self.band_rows
+
+    def cell_of(self, row: int, column: int) -> tuple[int, int]:
+        """The cell of the value at [row, column]."""
+        band = row // self.band_rows * self.over + column // self.band_columns
+        return (
+            self.x + band % self.across * self.pitch_x + column % self.band_columns,
+            self.y + band // self.across * self.pitch_y + row % self.band_rows,
+        )
+
+    def value_at(self, x: int, y: int) -> tuple[int, int] | None:
+        """(row, column) of the value at cell (x, y), None where the tensor has none."""
+        slot, inside_x = divmod(x - self.x, self.pitch_x)
+        line, inside_y = divmod(y - self.y, self.pitch_y)
+        if not (0 <= slot < self.across and line >= 0 and inside_x < self.band_columns and inside_y < self.band_rows):
+            return None
+        band = line * self.across + slot
+        row = band // self.over * self.band_rows + inside_y
+        column = band % self.over * self.band_columns + inside_x
+        return (row, column) if row < self.rows and column < self.columns else None
+
+    def band_box(self, band: int) -> tuple[int, int, int, int]:
+        """(x, y, width, height) of a band; the last ones are as large as what is left for them."""
+        row, column = band // self.over * self.band_rows, band % self.over * self.band_columns
+        x, y = self.cell_of(row, column)
+        return x, y, min(self.band_columns, self.columns - column), min(self.band_rows, self.rows - row)

@@ -1,0 +1,88 @@
+"""The map in NumPy: the plane with every value in its cell, and the pictures that views of it are."""
+
+from __future__ import annotations
+
+import numpy as np
+from gpu import read_tensor
+from strip_model import colours
+
+from compute.checkpoint import WeightSource
+from compute.engine import Engine
+from compute.map_layout import MapLayout
+from compute.map_view import MapView, axis
+
+GROUND = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
+KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
+
+
+class Plane:
+    """Values by cell: `keys` uint32 (0: no cell, 1: free), `owners` int (0: no tensor), `peaks` by owner."""
+
+    def __init__(self, engine: Engine, source: WeightSource, layout: MapLayout) -> None:
+        self.layout = layout
+        self.keys = np.zeros((layout.height, layout.width), np.uint32)
+        self.owners = np.zeros((layout.height, layout.width), np.int64)
+        self.peaks = np.zeros(len(layout.placements) + 1)
+        for number, tensor in enumerate(engine.registry):
+            if tensor.family == "weight":
+                values = np.asarray(source.tensor(tensor.name)).astype(np.float32)
+            else:
+                values = read_tensor(engine, tensor.name)
+            place = layout.placements[tensor.name]
+            if tensor.heads:
+                # Rows of the layout are window by window, those that there are in front.
+                matrix = np.zeros((tensor.heads, layout.window, layout.window), np.float32)
+                present = np.zeros(matrix.shape, bool)
+                rows = values.shape[1]
+                matrix[:, :rows, :rows], present[:, :rows, :rows] = values, True
+                matrix, present = (array.reshape(-1, layout.window) for array in (matrix, present))
+            else:
+                values = values.reshape(-1, values.shape[-1])
+                matrix = np.zeros((place.rows, place.columns), np.float32)
+                present = np.zeros(matrix.shape, bool)
+                matrix[: len(values)], present[: len(values)] = values, True
+            for row in range(place.rows):
+                for first in range(0, place.columns, place.band_columns):
+                    x, y = place.cell_of(row, first)
+                    part = slice(first, min(first + place.band_columns, place.columns))
+                    run = slice(x, x + part.stop - first)
+                    self.keys[y, run] = np.where(present[row, part], keys(matrix[row, part]), 1)
+                    self.owners[y, run] = number + 1
+            finite = np.abs(matrix[present & np.isfinite(matrix)])
+            self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
+
+    def picture(self, view: MapView, width: int, height: int, block: int) -> np.ndarray:
+        """float [height, width, 3] in 0 to 255; not a number where a value shown is not finite."""
+        across = axis(view.x, view.scale, width, self.layout.width, block)
+        down = axis(view.y, view.scale, height, self.layout.height, block)
+        image = np.empty((height, width, 3))
+        for py in range(height):
+            for px in range(width):
+                rows = slice(down[py, 0] * block, down[py, 1] * block)
+                columns = slice(across[px, 0] * block, across[px, 1] * block)
+                image[py, px] = self._colour(self.keys[rows, columns], self.owners[rows, columns])
+        return image
+
+    def _colour(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
+        present = shown > 1
+        if not present.any():
+            return KEPT if shown.any() else GROUND
+        values, owner = decoded(shown[present]).astype(np.float64), owners[present]
+        if not np.isfinite(values).all():
+            return np.full(3, np.nan)
+        best = np.lexsort((shown[present], np.abs(values) / self.peaks[owner]))[-1]
+        return np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
+
+
+def keys(values: np.ndarray) -> np.ndarray:
+    """Keys that order float32 values by magnitude, the positive one of two opposites above, NaN above all."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    turned = (bits << np.uint32(1)) | (np.uint32(1) - (bits >> np.uint32(31)))
+    return np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
+
+
+def decoded(of: np.ndarray) -> np.ndarray:
+    """The values that have these keys."""
+    of = of - np.uint32(1)
+    bits = (of >> np.uint32(1)) | ((np.uint32(1) - (of & np.uint32(1))) << np.uint32(31))
+    return bits.astype(np.uint32).view(np.float32)

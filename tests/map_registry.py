@@ -1,0 +1,32 @@
+"""Registries of real shapes whose tensors lie nowhere: for layouts and labels, which only look at shapes."""
+
+from __future__ import annotations
+
+from compute.checkpoint import open_model
+from compute.config import ModelConfig, parameter_shapes
+from compute.registry import Piece, Registry, Storage
+from compute.registry_build import build_registry
+
+STORIES = open_model("stories").config
+
+
+class Sinks:
+    """Activations that lie nowhere."""
+
+    def __init__(self, window: int) -> None:
+        self.window = window
+
+    def piece(self, name: str, columns: int) -> Piece:
+        return Piece(None, 0, 4 * columns * self.window, 0, self.window)  # type: ignore[arg-type]
+
+
+def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
+    """A registry whose tensors lie nowhere; matrices are cut into pieces of `piece_rows`."""
+    storages = {}
+    for name, shape in parameter_shapes(config).items():
+        starts = range(0, shape[0], piece_rows if len(shape) == 2 else shape[0])
+        pieces = [Piece(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
+        storages[name] = Storage("buffer", "f32", 0, tuple(pieces))
+    logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
+    sinks = Sinks(window) if traced else None
+    return build_registry(config, storages, sinks, logits)  # type: ignore[arg-type]

@@ -1,0 +1,186 @@
+"""Pictures of the map against the NumPy model of it: every pixel, at random places and zooms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from gpu import Gpu, rounded_model
+from make_models import tiny_model
+from map_model import GROUND, Plane, decoded
+from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
+
+from atlas_viewer.glyphs import digit_pictures
+from compute.checkpoint import ArrayModel
+from compute.config import parameter_shapes
+from compute.engine import Engine
+from compute.map_digits import GLYPHS, digit_style, glyph_size, glyph_top, number_text
+from compute.map_layout import map_layout
+from compute.map_pass import MapPass
+from compute.map_view import MapView, axis, level_of
+from compute.palettes import StripLook
+from compute.registry import Registry
+
+WINDOW = 9
+
+
+def spoilt() -> ArrayModel:
+    model = tiny_model(CONFIG)
+    arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(CONFIG)}
+    arrays["h.1.mlp.c_fc.weight"][100, 33] = np.nan
+    arrays["h.0.attn.c_proj.bias"][7] = np.nan
+    arrays["wte"][3, 5] = -0.0
+    return ArrayModel("spoilt", CONFIG, arrays)
+
+
+@pytest.fixture(scope="module", params=[(2, "texture", "f32"), (4, "buffer", "bf16"), (8, "texture", "bf16")], ids=str)
+def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
+    base, layout, dtype = request.param
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
+    run(engine, list(range(7)))
+    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, WINDOW, base=base))
+    passes.update()
+    return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
+
+
+def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPass, Plane]) -> None:
+    _, passes, plane = made
+    levels = set()
+    for view in views(passes, 40):
+        levels.add(level_of(view.scale, passes.layout.base, 4))
+        assert_same(*pictures(passes, plane, view))
+    assert {None, 0, 1} <= levels
+
+
+def test_new_rows_arrive_in_place() -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, program="rows")
+    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    passes.update()
+    seen = views(passes, 12)
+    for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
+        run(engine, tokens, valid)
+        passes.update()
+        plane = Plane(engine, source, passes.layout)
+        for view in seen:
+            assert_same(*pictures(passes, plane, view))
+
+
+def test_a_nan_is_red_from_the_farthest() -> None:
+    engine = Engine(spoilt(), context=12, program="rows")
+    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12))
+    passes.update()
+    layout = passes.layout
+    for width, height in ((WIDTH, HEIGHT), (7, 4), (1, 1)):
+        scale = max(layout.width / width, layout.height / height)
+        passes.draw(MapView(0, 0, scale), width, height)
+        image = passes.read()
+        red = (image[..., 0] > 200) & (image[..., 1] < 90)
+        for name, row, column in (("h.1.mlp.c_fc.weight", 100, 33), ("h.0.attn.c_proj.bias", 0, 7)):
+            x, y = layout.place_of(name, row, column)
+            near = red[max(int(y / scale) - 1, 0) : int(y / scale) + 2, max(int(x / scale) - 1, 0) : int(x / scale) + 2]
+            assert near.any(), name
+
+
+def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, program="rows")
+    run(engine, [1, 2, 3])
+    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    for look, high in ((StripLook(span_scale="all"), plane.peaks.max()), (StripLook(high=0.5), 0.5)):
+        passes.set_look(look)
+        plane.peaks[:] = high
+        for view in views(passes, 6):
+            assert_same(*pictures(passes, plane, view))
+
+
+def matched(image: np.ndarray, style_width: int) -> str:
+    """The text in a cell's picture: in each place the glyph whose picture is nearest to it."""
+    wide, high = glyph_size(style_width)
+    sheet = digit_pictures()[glyph_top(style_width) : glyph_top(style_width) + high] / 255
+    grey = image[..., :3].astype(float).sum(-1)
+    ground = np.median(grey)
+    ink = np.abs(grey - ground)
+    ink /= max(ink.max(), 1)
+    top = (image.shape[0] - high) // 2
+    rows = ink[top : top + high]
+    used = np.flatnonzero(rows.sum(0) > 0.3)
+    best: tuple[float, str] = (np.inf, "")
+    for length in range(1, 12):
+        left = (image.shape[1] - length * wide) // 2
+        if left < 0 or used[0] < left or used[-1] >= left + length * wide:
+            continue
+        text, cost = "", 0.0
+        for place in range(length):
+            part = rows[:, left + place * wide : left + (place + 1) * wide]
+            costs = [((part - sheet[:, g * wide : (g + 1) * wide]) ** 2).sum() for g in range(len(GLYPHS))]
+            text, cost = text + GLYPHS[int(np.argmin(costs))], cost + min(costs)
+        best = min(best, (cost, text))
+    return best[1]
+
+
+@pytest.mark.parametrize("cell", [60, 95, 120])
+@pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
+def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
+    _, passes, plane = made
+    place = passes.layout.placements[name]
+    view = MapView(place.x - 0.25, place.y - 0.25, 1 / cell)
+    columns, rows = 6, 5
+    passes.draw(view, columns * cell, rows * cell)
+    image = passes.read()
+    style = digit_style(cell)
+    assert style is not None
+    across = axis(view.x, view.scale, columns * cell, passes.layout.width, 1)
+    down = axis(view.y, view.scale, rows * cell, passes.layout.height, 1)
+    compared = 0
+    for y in range(place.y, place.y + rows - 1):
+        for x in range(place.x, place.x + columns - 1):
+            if plane.keys[y, x] < 2:
+                continue
+            px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
+            value = float(decoded(plane.keys[y : y + 1, x])[0])
+            cut = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1]
+            # The border is on the first row and column; it is not text.
+            inner = cut.copy()
+            inner[0], inner[:, 0] = cut[1, 1], cut[1, 1]
+            assert matched(inner, style.glyph_width) == number_text(value, style.figures), (name, x, y)
+            compared += 1
+    assert compared >= 3
+
+
+def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
+    _, passes, _ = made
+    place = passes.layout.placements["h.0.mlp.c_fc.weight"]
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 20), 100, 100)
+    image = passes.read()[..., :3].astype(int)
+    assert (image[:20, :20] == GROUND).all()  # a gap
+    cells = image[20:, 20:].reshape(4, 20, 4, 20, 3)
+    assert (cells[:, 0] == GROUND).all()
+    assert (cells[:, :, :, 0] == GROUND).all()
+    inner = cells[:, 1:, :, 1:]
+    assert (inner == inner[:, :1, :, :1]).all()
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 4), 100, 100)
+    fine = passes.read()[4:100:4, 4:100:4, :3]
+    np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])
+
+
+def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, layout="buffer", program="rows")
+    storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", pieces=(10, 20))
+    split = Registry(CONFIG)
+    for tensor in engine.registry:
+        split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
+    engine.registry = split
+    run(engine, [1, 2, 3])
+    passes = MapPass(engine, digit_pictures(), map_layout(split, 12, base=2))
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    place = passes.layout.placements["wte"]
+    assert 10 % place.band_rows == 0
+    for scale in (0.2, 0.7, 1.7, 2.5, 5.0, 9.0):
+        assert_same(*pictures(passes, plane, MapView(place.x - 3.3, place.y - 3.1, scale)))

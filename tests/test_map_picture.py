@@ -1,0 +1,117 @@
+"""Pictures of the map as files: strips are the whole, labels are on them, and the command line's words."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atlas_viewer.cli import main
+from atlas_viewer.map_labels import Label
+from atlas_viewer.map_picture import write_labels
+from atlas_viewer.png import PngWriter
+
+PROMPT = "Once upon a time"
+
+
+def pixels(data: bytes) -> np.ndarray:
+    """uint8 [height, width, 3] of a PNG file without filters."""
+    at, body, width, height = 8, b"", 0, 0
+    while at < len(data):
+        (size,) = struct.unpack(">I", data[at : at + 4])
+        kind, chunk = data[at + 4 : at + 8], data[at + 8 : at + 8 + size]
+        assert struct.unpack(">I", data[at + 8 + size : at + 12 + size])[0] == zlib.crc32(kind + chunk)
+        if kind == b"IHDR":
+            width, height = struct.unpack(">II", chunk[:8])
+        if kind == b"IDAT":
+            body += chunk
+        at += 12 + size
+    rows = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, 1 + 3 * width)
+    return rows[:, 1:].reshape(height, width, 3)
+
+
+def render(out: Path, *more: str) -> np.ndarray:
+    assert main(["render", PROMPT, "-n", "2", "--view", "map", "--context", "64", "--out", str(out), *more]) == 0
+    return pixels(out.read_bytes())
+
+
+def test_rows_come_out_as_they_went_in() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (50, 31, 4), np.uint8)
+    file = io.BytesIO()
+    with PngWriter(file, 31, 50) as writer:
+        for first in range(0, 50, 7):
+            writer.write(image[first : first + 7])
+    np.testing.assert_array_equal(pixels(file.getvalue()), image[..., :3])
+
+
+def test_missing_and_surplus_rows_are_errors() -> None:
+    rows = np.zeros((3, 5, 4), np.uint8)
+    writer = PngWriter(io.BytesIO(), 5, 4)
+    writer.write(rows)
+    with pytest.raises(ValueError, match="1 rows of 5 are left"):
+        writer.write(rows)
+    with pytest.raises(ValueError, match="1 rows are missing"):
+        writer.close()
+
+
+def test_a_label_in_strips_is_the_label() -> None:
+    labels = [Label("h.3.attn.qkv", 5.0, 3.0, 13, plate=True), Label("cut", -6.0, 25.0, 17), Label("edge", 70, 38, 12)]
+    whole = np.full((48, 80, 4), 40, np.uint8)
+    strips = whole.copy()
+    write_labels(whole, labels, 0)
+    for top in range(0, 48, 10):
+        write_labels(strips[top : top + 10], labels, top)
+    np.testing.assert_array_equal(strips, whole)
+    assert (whole[..., 0] > 200).sum() > 60
+
+
+def test_strips_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = render(tmp_path / "whole.png", "--size", "320x180")
+    monkeypatch.setattr("atlas_viewer.map_picture._STRIP", 320 * 50)
+    np.testing.assert_array_equal(render(tmp_path / "strips.png", "--size", "320x180"), whole)
+    assert len(np.unique(whole.reshape(-1, 3), axis=0)) > 1000
+
+
+def test_a_place_is_in_the_middle(tmp_path: Path) -> None:
+    image = render(tmp_path / "place.png", "--size", "480x270", "--place", "h.2.attn.pattern[1, 2, 0]")
+    cell = image[135 - 70 : 135 + 70, 240 - 70 : 240 + 70].reshape(-1, 3)
+    # One colour but for the digits: a probability is positive, so it is gold.
+    ground = np.median(cell, axis=0)
+    assert ((cell == ground).all(1)).mean() > 0.8
+    assert ground[0] > ground[1] > ground[2]
+    digits = np.abs(cell - ground).max(1) > 100
+    assert 50 < digits.sum() < 2000
+
+
+@pytest.mark.parametrize("size", ["1x1", "3x200", "400x2"])
+def test_pictures_of_odd_sizes(tmp_path: Path, size: str) -> None:
+    width, height = map(int, size.split("x"))
+    assert render(tmp_path / "odd.png", "--size", size).shape == (height, width, 3)
+
+
+def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
+    image = render(tmp_path / "point.png", "--size", "320x180", "--zoom", "50", "--center", "0,0")
+    assert (image[:80, :150] == (6, 9, 14)).all()  # beyond the corner of the plane
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--view", "map", "--panels"), "--panels"),
+        (("--view", "strip", "--place", "wte"), "only the map has places"),
+        (("--view", "map", "--zoom", "nan"), "--zoom"),
+        (("--view", "map", "--center", "inf,0"), "--center"),
+        (("--view", "map", "--place", "wte[1, 999]"), "there is no such value"),
+        (("--view", "map", "--place", "nothing"), "no tensor has this name"),
+    ],
+)
+def test_what_cannot_be_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], says: str
+) -> None:
+    assert main(["render", PROMPT, "-n", "1", "--out", str(tmp_path / "x.png"), *more]) == 2
+    assert says in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

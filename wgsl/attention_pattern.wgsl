@@ -1,0 +1,69 @@
+// pattern[h, r, t] = softmax over t of q[r, h] . k[t, h] / sqrt(head size), 0 for t above r, from the kept queries and
+// keys of one layer. One workgroup a (head, row). Grid: (heads, rows).
+const CHANNEL_QUADS = {{ channels // 4 }}u;
+const HEAD_QUADS = {{ head_size // 4 }}u;
+const WINDOW = {{ window }}u; // rows of the context, at most
+const ROWS = {{ rows }}u;     // rows of a head in the result
+const STRIDE = {{ stride }}u; // elements from row to row of the result
+const SCALE = {{ scale }};
+const THREADS = 64u;
+struct Params {
+    first_row: u32,
+    base: u32, // row of the context that is row 0 of the result
+    padding0: u32,
+    padding1: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [window, 3 * channels]
+@group(0) @binding(2) var<storage, read_write> pattern: array<f32>; // [heads, rows, stride]
+
+var<workgroup> query: array<vec4f, HEAD_QUADS>;
+var<workgroup> scores: array<f32, WINDOW>;
+var<workgroup> partial: array<f32, THREADS>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let head = group.x;
+    let row = params.first_row + group.y;
+    let keys = row + 1u;
+    for (var quad = thread; quad < HEAD_QUADS; quad += THREADS) {
+        query[quad] = qkv[row * 3u * CHANNEL_QUADS + head * HEAD_QUADS + quad];
+    }
+    workgroupBarrier();
+
+    var highest = -3.4e38;
+    for (var t = thread; t < keys; t += THREADS) {
+        let key = (t * 3u + 1u) * CHANNEL_QUADS + head * HEAD_QUADS;
+        var score = 0.0;
+        for (var quad = 0u; quad < HEAD_QUADS; quad++) { score += dot(query[quad], qkv[key + quad]); }
+        score *= SCALE;
+        scores[t] = score;
+        highest = max(highest, score);
+    }
+    partial[thread] = highest;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
+    }
+    workgroupBarrier();
+    highest = partial[0];
+    workgroupBarrier();
+
+    var total = 0.0;
+    for (var t = thread; t < keys; t += THREADS) {
+        let e = exp(scores[t] - highest);
+        scores[t] = e;
+        total += e;
+    }
+    partial[thread] = total;
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (thread < half) { partial[thread] += partial[thread + half]; }
+    }
+    workgroupBarrier();
+    let inverse = 1.0 / partial[0];
+    let start = (head * ROWS + row - params.base) * STRIDE;
+    for (var t = thread; t < STRIDE; t += THREADS) {
+        pattern[start + t] = select(0.0, scores[min(t, WINDOW - 1u)] * inverse, t < keys);
+    }
+}

@@ -1,0 +1,12 @@
+// A value as a key whose order is "more extreme": magnitude first, infinity above every number, NaN above infinity; of
+// a value and its negative the positive one is above, and minus zero is zero.
+const NO_CELL = 0u;
+const KEPT_FREE = 1u; // a cell that waits for its value
+fn extreme_key(value: f32) -> u32 {
+    let bits = bitcast<u32>(value);
+    return clamp((bits << 1u) | (1u - (bits >> 31u)), 1u, 0xfffffffeu) + 1u;
+}
+fn extreme_value(key: u32) -> f32 {
+    let turned = key - 1u;
+    return bitcast<f32>((turned >> 1u) | ((1u - (turned & 1u)) << 31u));
+}

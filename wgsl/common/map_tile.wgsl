@@ -1,0 +1,36 @@
+{# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks of 2, 4 and 8 times the width over them. One
+   thread makes a whole tile: on software adapters a barrier costs more than all the rest.
+   Needs `pyramid`, a texture_storage_2d<r32uint, write>, and `fn block_key(block: vec2u) -> u32`, the key of a finest
+   block counted from the corner of the place; values: width, height of the finest level in blocks. #}
+const LEVEL_0 = vec2u({{ width }}u, {{ height }}u);
+// Corner of a level in the texture: the coarser ones lie side by side below the finest.
+fn level_corner(level: u32) -> vec2u {
+    if (level == 0u) { return vec2u(0u); }
+    return vec2u(LEVEL_0.x - (LEVEL_0.x >> (level - 1u)), LEVEL_0.y);
+}
+fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
+fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
+
+// `corner` is the tile in which the place begins, `tile` is counted from there.
+fn make_tile(corner: vec2u, tile: vec2u) {
+    var whole = NO_CELL;
+    for (var i = 0u; i < 4u; i++) {
+        let half = tile * 2u + quarter(i);
+        var half_key = NO_CELL;
+        for (var j = 0u; j < 4u; j++) {
+            let pair = half * 2u + quarter(j);
+            var pair_key = NO_CELL;
+            for (var k = 0u; k < 4u; k++) {
+                let block = pair * 2u + quarter(k);
+                let key = block_key(block);
+                store_block(0u, corner * 8u + block, key);
+                pair_key = max(pair_key, key);
+            }
+            store_block(1u, corner * 4u + pair, pair_key);
+            half_key = max(half_key, pair_key);
+        }
+        store_block(2u, corner * 2u + half, half_key);
+        whole = max(whole, half_key);
+    }
+    store_block(3u, corner + tile, whole);
+}

@@ -1,0 +1,39 @@
+// Extremes of the blocks of one piece of a weight, into the map's pyramid. One thread a tile.
+{% import "common/weight.wgsl" as w %}
+{% include "common/map_key.wgsl" %}
+{% include "common/map_place.wgsl" %}
+const BASE = {{ base }}u; // cells a finest block is wide
+struct Params {
+    place: Place,
+    first_row: u32, // row of the matrix that row 0 of this piece is
+    end_row: u32,   // row after its last
+    tiles_x: u32,   // tiles of the weight
+    tiles_y: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+{{ w.declare(storage, dtype, columns, tile, 1) }}
+@group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
+{% include "common/map_tile.wgsl" %}
+
+fn block_key(block: vec2u) -> u32 {
+    var key = NO_CELL;
+    for (var y = 0u; y < BASE; y++) {
+        for (var x = 0u; x < BASE; x += 4u) {
+            let found = find(params.place, block.x * BASE + x, block.y * BASE + y);
+            if (!found.inside) { continue; }
+            let four = weight_quad(found.row - params.first_row, found.column / 4u);
+            for (var k = 0u; k < min(4u, BASE); k++) { key = max(key, extreme_key(four[found.column % 4u + k])); }
+        }
+    }
+    return key;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let tile = vec2u(id.x % params.tiles_x, id.x / params.tiles_x);
+    if (tile.y >= params.tiles_y) { return; }
+    let corner = find(params.place, tile.x * 8u * BASE, tile.y * 8u * BASE);
+    // A tile has rows of one piece only.
+    if (!corner.inside || corner.row < params.first_row || corner.row >= params.end_row) { return; }
+    make_tile(vec2u(params.place.x, params.place.y) / (8u * BASE), tile);
+}
