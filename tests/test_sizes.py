@@ -53,7 +53,7 @@ def test_resized_minimised_and_moved_between_scales() -> None:
                 assert image.shape == (max(round(height * scale), 1), max(round(width * scale), 1), 4)
     rescale(viewer, 1.0, 1280, 720)
     after = drawn(viewer, 3)
-    assert (before != after).any(-1).mean() < 0.02, "the window does not look as it did"
+    assert (before != after).any(-1).mean() < 0.002, "the window does not look as it did"
 
 
 def test_twice_the_pixels_are_not_the_same_pixels_twice() -> None:
