@@ -112,6 +112,33 @@ class BackToRecording:
     """Show the session that is played back again."""
 
 
+@dataclass(frozen=True)
+class OpenModel:
+    """Show another model: what `--model` takes. All runs of the one before are forgotten when it is there."""
+
+    spec: str
+
+
+@dataclass(frozen=True)
+class LookUpModel:
+    """Ask the hub about a model of the catalogue."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FetchModel:
+    """Fetch the model that was looked up."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class StopFetch:
+    """Stop fetching; what has arrived is kept."""
+
+
 RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
-Request = RunRequest | SessionRequest | Screenshot
+ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
+Request = RunRequest | SessionRequest | ModelRequest | Screenshot

@@ -41,6 +41,10 @@ class SessionWindow:
                 return False
         return True
 
+    def end_recording(self) -> None:
+        """The model that is recorded is about to go."""
+        self._recording.stop()
+
     def frame(self, now: float) -> None:
         """A frame has been drawn."""
         self._recording.frame(now)

@@ -122,6 +122,8 @@ class LiveRecording:
 
     def stop(self) -> None:
         """End the session; what waits is written meanwhile."""
+        if self._told.stage == "preparing":
+            self._told.stage, self._bench = "", None
         if self._recorder is None or self._told.stage != "recording":
             return
         self._end_run()

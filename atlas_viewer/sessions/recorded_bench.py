@@ -82,6 +82,9 @@ class RecordedBench:
         """Raises `SessionError`."""
         raise self._no_model()
 
+    def close(self) -> None:
+        """Nothing: the session is its opener's."""
+
     def fits(self, options: GenerateOptions) -> bool:
         """Nothing takes room."""
         return True
