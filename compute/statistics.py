@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import wgpu
 
+from .device import is_software
 from .engine import Engine
 from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
@@ -20,6 +21,9 @@ _BINS, _SAMPLES, _SAMPLE_COUNT = 8, 72, 6
 SCALE = 2.0**-32
 _PART_VALUES = 8192  # of a weight that one workgroup reads
 _LIVE_PARTS = 32  # workgroups that share a live tensor, at most
+# Of a workgroup. What has few values in a row wants as many as the adapter runs together: on a software adapter more
+# would take turns at every barrier, which cost twice as much as the rest.
+_THREADS, _SOFTWARE_THREADS = 64, 8
 _CHUNK = 4096  # the one long row of logits is read in rows of this many
 # Values of weights read between two frames: some 50 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
@@ -78,8 +82,10 @@ class _Source:
         self._params = device.create_buffer(label="statistics rows", size=16, usage=usage)
         shared: dict[str, Resource] = {"params": self._params, "entries": table, "parts": parts}
         shared["records"] = owner.records
-        self._measure = kernels.get("statistics_rows").dispatch((1, 1, 1), {**shared, "values": buffer})
-        self._join = kernels.get("statistics_join").dispatch((self.count, 1, 1), shared)
+        threads = _SOFTWARE_THREADS if is_software(device.adapter) else _THREADS
+        measure, join = (kernels.get(name, threads=threads) for name in ("statistics_rows", "statistics_join"))
+        self._measure = measure.dispatch((1, 1, 1), {**shared, "values": buffer})
+        self._join = join.dispatch((self.count, 1, 1), shared)
 
     def work(self, first: int, rows: int) -> list[Dispatch]:
         """Dispatches that take rows `first` to `rows` in; from row 0 on, everything anew."""
@@ -220,7 +226,12 @@ class StatisticsPass:
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(
-            "statistics_weight", columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
+            "statistics_weight",
+            columns=tensor.columns,
+            storage=storage.kind,
+            dtype=storage.dtype,
+            tile=storage.tile,
+            threads=_THREADS,
         )
         work = []
         first = 0
@@ -239,7 +250,7 @@ class StatisticsPass:
             "params": self._uniform(0, 0, first, 1), "parts": parts, "records": self.records,
             "entries": device.create_buffer_with_data(data=entry, usage=wgpu.BufferUsage.STORAGE),
         }  # fmt: skip
-        return [*work, kernels.get("statistics_join").dispatch((1, 1, 1), joined)]
+        return [*work, kernels.get("statistics_join", threads=_THREADS).dispatch((1, 1, 1), joined)]
 
     def _uniform(self, *words: int) -> wgpu.GPUBuffer:
         data = np.asarray(words, np.uint32)

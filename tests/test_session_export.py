@@ -18,8 +18,9 @@ from session_files import PROMPT_TOKENS, Measured, make_session, step
 from atlas_viewer.camera import StripCamera
 from atlas_viewer.cli import main
 from atlas_viewer.render import strip_pixels
+from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera
 from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.frames import RunPictures, fixed_camera, recorded_camera
+from atlas_viewer.sessions.frames import RunPictures
 from atlas_viewer.sessions.playback import RecordedRun
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.video import write_video

@@ -6,13 +6,13 @@
 @group(0) @binding(2) var<storage, read> parts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> records: array<u32>;
 
-var<workgroup> sums: array<f32, 64>;
+var<workgroup> sums: array<f32, THREADS>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let base = group.x * params.parts * WORDS;
     let record = entries[group.x].slot * WORDS;
-    for (var word = thread; word < 72u; word += 64u) {
+    for (var word = thread; word < 72u; word += THREADS) {
         if (word == SUM) { continue; }
         var joined = select(records[record + word], 0u, params.fresh == 1u);
         let largest = word == LOWEST || word == HIGHEST || word == FIRST_BAD;
@@ -23,9 +23,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         records[record + word] = joined;
     }
     var sum = 0.0;
-    for (var part = thread; part < params.parts; part += 64u) { sum += bitcast<f32>(parts[base + part * WORDS + SUM]); }
+    for (var part = thread; part < params.parts; part += THREADS) { sum += bitcast<f32>(parts[base + part * WORDS + SUM]); }
     sums[thread] = sum;
-    for (var half = 32u; half > 0u; half /= 2u) {
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if (thread < half) { sums[thread] += sums[thread + half]; }
     }

@@ -9,7 +9,7 @@
 @group(0) @binding(4) var<storage, read_write> records: array<u32>;
 {% include "common/statistics_part.wgsl" %}
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let entry = entries[group.x];
     begin(thread);
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let before = mine.sum;
         mine.sum = 0.0;
         let end = min(entry.values, (row + 1u) * entry.columns);
-        for (var i = row * entry.columns + 4u * thread; i < end; i += 256u) {
+        for (var i = row * entry.columns + 4u * thread; i < end; i += 4u * THREADS) {
             let four = values[(entry.offset + i) / 4u];
             for (var k = 0u; k < 4u; k++) {
                 if (i + k >= end) { break; }

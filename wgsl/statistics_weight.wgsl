@@ -16,12 +16,12 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> records: array<u32>;
 {% include "common/statistics_part.wgsl" %}
 
-@compute @workgroup_size(64)
+@compute @workgroup_size({{ threads }})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     begin(thread);
     var mine = Tally();
     let end = min((group.x + 1u) * QUADS, params.rows * ROW_QUADS);
-    for (var quad = group.x * QUADS + thread; quad < end; quad += 64u) {
+    for (var quad = group.x * QUADS + thread; quad < end; quad += THREADS) {
         let four = weight_quad(quad / ROW_QUADS, quad % ROW_QUADS);
         let index = (params.first_row * ROW_QUADS + quad) * 4u;
         for (var k = 0u; k < 4u; k++) {

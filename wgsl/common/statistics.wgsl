@@ -1,5 +1,6 @@
 // A record of statistics, the same words for a part of a tensor and for all of it (compute/statistics.py reads it).
 const WORDS = 80u;
+const THREADS = {{ threads }}u; // of a workgroup
 const NANS = 0u;
 const POSITIVE_INFINITIES = 1u;
 const NEGATIVE_INFINITIES = 2u;

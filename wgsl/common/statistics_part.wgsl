@@ -10,10 +10,10 @@ struct Tally {
     sum: f32,
 }
 var<workgroup> shared_words: array<atomic<u32>, 72>;
-var<workgroup> sums: array<f32, 64>;
+var<workgroup> sums: array<f32, THREADS>;
 
 fn begin(thread: u32) {
-    for (var word = thread; word < 72u; word += 64u) { atomicStore(&shared_words[word], 0u); }
+    for (var word = thread; word < 72u; word += THREADS) { atomicStore(&shared_words[word], 0u); }
     workgroupBarrier();
 }
 
@@ -48,12 +48,12 @@ fn finish(mine: Tally, thread: u32, record: u32) {
     atomicMax(&shared_words[HIGHEST], mine.highest);
     atomicMax(&shared_words[FIRST_BAD], mine.first_bad);
     sums[thread] = mine.sum;
-    for (var half = 32u; half > 0u; half /= 2u) {
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if (thread < half) { sums[thread] += sums[thread + half]; }
     }
     workgroupBarrier();
-    for (var word = thread; word < 72u; word += 64u) {
+    for (var word = thread; word < 72u; word += THREADS) {
         parts[record * WORDS + word] = select(atomicLoad(&shared_words[word]), bitcast<u32>(sums[0]), word == SUM);
     }
 }
