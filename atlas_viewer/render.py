@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .interface import Interface
+from .looking import go, open_map
 from .map_picture import write_map
 from .map_places import parse_place
 from .output import atomic_write
@@ -27,7 +29,25 @@ from .workbench import Workbench
 
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
 # Tables and scrolled regions take their final sizes over a few frames.
-_FRAMES = 3
+_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class MapStart:
+    """What the map shows: a zoom with a cell or a place in the middle; at zoom 1 a place as large as it fits."""
+
+    zoom: float
+    center: tuple[float, float] | None
+    place: str | None
+
+    def apply(self, state: State) -> None:
+        """Move the camera there; the map has been laid out. Raises `UsageError`."""
+        maps = state.map
+        if self.place is not None:
+            go(state, self.place)
+        if self.zoom != 1 or self.center is not None:
+            stand = maps.camera.stand
+            maps.camera.look_at(self.zoom, *(self.center or (stand.x, stand.y)), *maps.size)
 
 
 def render(
@@ -59,7 +79,7 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
-        if view == "map":
+        if view == "map" and not panels:
             shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
             target = None if place is None else parse_place(place, shapes)
             write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
@@ -67,9 +87,11 @@ def render(
         while bench.paint():
             pass
         camera = StripCamera()
-        camera.look_at(zoom, *(center or camera.center))
+        start = MapStart(zoom, center, place) if view == "map" else None
+        if start is None:
+            camera.look_at(zoom, *(center or camera.center))
         if panels:
-            image = window_pixels(bench, generation, prompt, camera, size, theme)
+            image = window_pixels(bench, generation, prompt, camera, size, theme, start)
         else:
             image = strip_pixels(bench, camera, size)
     finally:
@@ -97,15 +119,20 @@ def window_pixels(
     camera: StripCamera,
     size: tuple[int, int],
     theme: str = "dark",
+    start: MapStart | None = None,
 ) -> np.ndarray:
-    """The window as it looks after `generation`, uint8 [height, width, 4]."""
+    """The window as it looks after `generation`, uint8 [height, width, 4]; start: with the map in front."""
     canvas = open_picture(size)
     state = State(prompt, generation.options, camera=camera, live=False, interface=Interface(theme=theme))
     viewer = Viewer(canvas, shared_device(), state, None)
     viewer.show(bench, generation, prompt)
-    for _ in range(_FRAMES):
+    if start is not None:
+        open_map(state)
+    for number in range(_FRAMES):
         image = canvas.draw()
         if viewer.failure is not None:
             raise viewer.failure
+        if start is not None and number == 0:
+            start.apply(state)
     canvas.close()
     return np.asarray(image)

@@ -17,6 +17,7 @@ from .distribution import Distribution
 from .history import History
 from .inspection import Inspection
 from .interface import Interface
+from .map_state import MapState
 from .requests import Generate, Request
 from .runs import Run, Runs
 
@@ -86,6 +87,7 @@ class State:
     camera: StripCamera = field(default_factory=StripCamera)
     picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
+    map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
