@@ -60,7 +60,8 @@ def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
     for region in layout.regions:
         x, y = view.pixel_at(region.x, region.y)
         top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
-        label = Label(region.title, x, top, REGION, of=region.title)
+        held = top < 0 <= y  # at the picture's edge rather than cut off
+        label = Label(region.title, x, 0.0 if held else top, REGION, plate=held, of=region.title)
         if label.width <= region.width / view.scale and label.y > -REGION:
             yield label
 

@@ -109,6 +109,7 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     """Dock the panels for a window of `size`: controls left, atlas over tables in the middle, text right."""
     dock = imgui.internal
     dock.dock_builder_remove_node_child_nodes(identity)
+    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimised
     dock.dock_builder_set_node_size(identity, size)
     up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
     em = theme.em(1)

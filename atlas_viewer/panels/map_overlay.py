@@ -21,6 +21,7 @@ from .widgets import packed
 
 _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
 _MINIMAP = 11.0  # ems that it is wide
+_SEEN = 8.0  # pixels that the frame in it is wide and high at least
 _DRAWN_MOST = 700  # boxes of one kind in a frame
 _GLOW_COLOUR = ImVec4(1.0, 1.0, 1.0, 0.75)
 
@@ -59,15 +60,17 @@ def labels(maps: MapState, frame: Frame) -> None:
     canvas, zoom = imgui.get_window_draw_list(), theme.zoom()
     loaded = imgui.get_io().fonts.fonts
     font = loaded[1] if len(loaded) > 1 else loaded[0]
-    plate, ink, lit = packed(_PLATE), packed(theme.ON_PICTURE), packed(theme.PIN_ON_PICTURE)
+    ink, lit = packed(theme.ON_PICTURE), packed(theme.PIN_ON_PICTURE)
+    plates = packed(_PLATE), packed(_PLATE, 1 / _PLATE.w)
     hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
     if hovered:
         imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
-    for label in maps.labels[1]:
+    for label in sorted(maps.labels[1], key=lambda label: bool(label.of)):  # names are over the others
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         if label.plate:
             low = ImVec2(corner.x - 2 * zoom, corner.y - zoom)
-            canvas.add_rect_filled(low, ImVec2(corner.x + label.width * zoom + 3, corner.y + label.size * zoom), plate)
+            high = ImVec2(corner.x + label.width * zoom + 3, corner.y + label.size * zoom)
+            canvas.add_rect_filled(low, high, plates[bool(label.of)])
         canvas.add_text(font, label.size * zoom, corner, lit if label.of and label.of == hovered else ink, label.text)
 
 
@@ -89,9 +92,8 @@ def marks(state: State, frame: Frame) -> None:
     focus = inspection.focus
     place = maps.layout.placements.get(focus.name) if maps.layout and focus else None
     if place is not None:
-        low = view.pixel_at(place.x, place.y)
-        high = view.pixel_at(place.x + place.width, place.y + place.height)
-        start, end = frame.screen(*low), frame.screen(*high)
+        start = frame.screen(*view.pixel_at(place.x, place.y))
+        end = frame.screen(*view.pixel_at(place.x + place.width, place.y + place.height))
         line = packed(theme.ON_PICTURE, 0.45)
         canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
     for spot, colour in _marked(state):
@@ -160,7 +162,10 @@ def minimap(maps: MapState, frame: Frame) -> None:
     view, (pixels_wide, pixels_high) = maps.view, maps.size
     start = place(view.x, view.y)
     end = place(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
-    canvas.add_rect(start, ImVec2(max(end.x, start.x + 2), max(end.y, start.y + 2)), packed(theme.PIN_ON_PICTURE))
+    # However small what is seen is, its place can be found.
+    wider, higher = (max(least - size, 0) / 2 for least, size in ((_SEEN, end.x - start.x), (_SEEN, end.y - start.y)))
+    start, end = ImVec2(start.x - wider, start.y - higher), ImVec2(end.x + wider, end.y + higher)
+    canvas.add_rect(start, end, packed(theme.PIN_ON_PICTURE), 0.0, max(1.0, theme.em(0.1)))
     canvas.add_rect(ImVec2(left, top), ImVec2(left + wide, top + high), packed(theme.ON_PICTURE, 0.5))
     if imgui.is_item_active():
         mouse = imgui.get_io().mouse_pos

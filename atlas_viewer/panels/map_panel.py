@@ -59,7 +59,8 @@ def draw(state: State) -> None:
         _keys(state)
         picture = maps.picture(*frame.pixels) if maps.picture else None  # the camera may have moved
         canvas.push_clip_rect(start, end, True)
-        canvas.add_image(picture, start, end)
+        if picture is not None:
+            canvas.add_image(picture, start, end)
         _write(state, frame)
         map_overlay.marks(state, frame)
         if maps.minimap:
