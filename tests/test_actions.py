@@ -184,7 +184,9 @@ def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
 def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
-    assert {action.name for action in matching("go to")} == {f"focus.{title}" for title in (*FOCUSED, "Distribution")}
+    assert {action.name for action in matching("go to")} == {
+        f"focus.{title}" for title in (*FOCUSED, "Distribution", "Map")
+    }
     assert matching("no such thing") == []
 
 
