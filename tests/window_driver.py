@@ -46,6 +46,8 @@ class ReportingViewer(app.Viewer):
             "done": bool(state.run and state.run.done),
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
+            "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
+            "map_rows": state.map.layout.window if state.map.layout else 0,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
             "places": {label: place.middle for label, place in items.places.items()},
