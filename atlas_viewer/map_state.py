@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from compute.map_layout import MapLayout
 from compute.map_view import MapView
 from compute.registry import Registry
 
 from .map_camera import MapCamera, Stand, Visits
 from .map_labels import Label
-from .map_places import Target, box_of, row_and_column
+from .map_places import Target, box_of, row_and_column, row_boxes
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -42,6 +44,9 @@ class MapState:
     wanted: Target | None = None  # where to go once there is a map
     refused: str = ""  # why the camera could not go there
     labels: tuple[Any, Sequence[Label]] = (None, ())  # what they are for, and those of the last frame
+    # Of the layout, (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
+    tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+    first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
 
     @property
     def view(self) -> MapView:
@@ -145,6 +150,9 @@ class MapState:
         """The map has another layout now; what is seen stays, and so do the places visited."""
         before = self.layout
         self.registry, self.layout, self.problem = registry, layout, ""
+        boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
+        self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
+        self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
         if before is None:
             self.camera = MapCamera(layout.width, layout.height)
             return

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from compute.map_view import MapView
 
 from .. import items, theme
 from ..inspection import Spot
-from ..map_places import row_boxes
 from ..map_spots import target_of
 from ..map_state import GLOW, MapState
 from ..state import State
@@ -118,16 +116,15 @@ def _marked(state: State) -> Iterator[tuple[Spot, ImVec4]]:
 def _glow(maps: MapState, frame: Frame) -> None:
     """The rows that the latest pass has written, brighter the newer they are."""
     first, end = maps.changed
-    if maps.changed_ago >= GLOW or end <= first or maps.registry is None or maps.layout is None:
+    if maps.changed_ago >= GLOW or end <= first or maps.layout is None:
         return
-    boxes = np.array(row_boxes(maps.registry, maps.layout, first, end), np.float64).reshape(-1, 4)
     view = maps.view
-    low = (boxes[:, :2] - (view.x, view.y)) / view.scale
-    size = boxes[:, 2:] / view.scale
+    low = (maps.first_rows[:, :2] + (0, first) - (view.x, view.y)) / view.scale
+    size = maps.first_rows[:, 2:] * (1, end - first) / view.scale
     seen = ((low + size > 0) & (low < maps.size)).all(axis=1)
     colour = packed(_GLOW_COLOUR, 1 - maps.changed_ago / GLOW)
     canvas = imgui.get_window_draw_list()
-    for (x, y), (wide, high) in zip(low[seen][:_DRAWN_MOST], size[seen][:_DRAWN_MOST], strict=True):
+    for (x, y), (wide, high) in zip(low[seen][:_DRAWN_MOST].tolist(), size[seen][:_DRAWN_MOST].tolist(), strict=True):
         start, end_ = frame.screen(x, y), frame.screen(x + wide, y + max(high, 1.0))
         if high / frame.ratio < theme.em(0.3):
             canvas.add_rect_filled(start, end_, colour)
@@ -153,12 +150,11 @@ def minimap(maps: MapState, frame: Frame) -> None:
     def place(x: float, y: float) -> ImVec2:
         return ImVec2(left + min(max(x * scale, 0), wide), top + min(max(y * scale, 0), high))
 
-    canvas.add_rect_filled(place(0, 0), ImVec2(left + wide, top + high), packed(_PLATE))
+    canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + wide, top + high), packed(_PLATE))
     tensors = packed(theme.ON_PICTURE, 0.22)
-    for tensor in list(layout.placements.values())[:_DRAWN_MOST]:
-        if tensor.width * scale >= 1 and tensor.height * scale >= 1:
-            start, end = place(tensor.x, tensor.y), place(tensor.x + tensor.width, tensor.y + tensor.height)
-            canvas.add_rect_filled(start, end, tensors)
+    large = maps.tensors[(maps.tensors[:, 2:] * scale >= 1).all(axis=1)][:_DRAWN_MOST]
+    for x, y, width, height in large.tolist():
+        canvas.add_rect_filled(place(x, y), place(x + width, y + height), tensors)
     view, (pixels_wide, pixels_high) = maps.view, maps.size
     start = place(view.x, view.y)
     end = place(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
