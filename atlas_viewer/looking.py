@@ -49,7 +49,15 @@ def open_map(state: State) -> None:
 
 
 def go(state: State, text: str) -> None:
-    """Show the place on the map that `text` names, and inspect its value. Raises `UsageError`."""
+    """Show the place on the map that `text` names, and inspect its value; or a part of the model, by its title.
+
+    Raises `UsageError`.
+    """
+    layout = state.map.layout
+    if layout is not None and text.strip() in (region.title for region in layout.regions):
+        open_map(state)
+        state.map.frame(text.strip())
+        return
     tensors = state.inspection.tensors
     visit(state, parse_place(text, {info.name: info.shape for info in tensors.values()}))
 

@@ -38,7 +38,7 @@ class Window:
             (StripPass, "update", "paint"),
         ):  # fmt: skip
             self._count(monkeypatch, owner, method, name)
-        self.canvas = open_picture((1280, 720))
+        self.canvas = open_picture((900, 560))
         self.state = State("Once upon a time", options)
         self.viewer = Viewer(self.canvas, shared_device(), self.state, None)
         self.viewer.show(bench, bench.start(self.state.prompt, options), self.state.prompt)

@@ -210,6 +210,12 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
         assert quoted(token[1]) in texts, "tokens on both sides of a pattern"
 
 
+def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> None:
+    looking.go(state, " h.5 ")
+    region = next(region for region in state.map.layout.regions if region.title == "h.5")  # type: ignore[union-attr]
+    assert state.map.camera.stand.x == pytest.approx(region.x + region.width / 2)
+
+
 def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
     looking.show(state, "h.6.attn.c_attn.weight")
     box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
