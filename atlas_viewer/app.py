@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
-from compute.checkpoint import WeightSource
+from compute.checkpoint import WeightSource, open_model
 from compute.device import is_software, lost_device, shared_device
 from compute.errors import AtlasError
 from compute.loading import Loading
@@ -19,14 +20,17 @@ from compute.tokenizer import load_tokenizer
 
 from . import fonts, panels, theme
 from .camera import View
-from .canvas import call_later, clear, imgui_on, open_window, release, share_clipboard, target_format
+from .canvas import call_later, clear, draw_with, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .gui_image import GuiImage
+from .inspection import Inspection
 from .map_display import MapDisplay
+from .model_switch import ModelSwitch
 from .pace import Pace
 from .picture import Pictures
 from .protocols import GenerationLike, WorkbenchLike
-from .requests import Generate, Screenshot
+from .requests import Generate, Pause, Screenshot
+from .runs import Runs
 from .scene import AtlasScene
 from .settings import Keeper
 from .state import State
@@ -84,7 +88,7 @@ class Viewer:
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        self._gui.set_gui(lambda: panels.draw_all(self.state))
+        draw_with(self._gui, lambda: panels.draw_all(self.state))
         state.picture = self._picture
         self._pace = Pace(is_software(device.adapter))
         self._scene: AtlasScene | None = None
@@ -97,6 +101,7 @@ class Viewer:
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
+        self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
@@ -156,6 +161,8 @@ class Viewer:
         self._frames += 1
         if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
             self._load_on(self._load)
+        if self.switch is not None:
+            self._change_model(self.switch)
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
@@ -180,14 +187,8 @@ class Viewer:
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self.controller is None or self.controller.pending or bool(self.state.requests)
-        busy = (
-            busy
-            or self._unpainted
-            or self._untold
-            or self._map.pending
-            or self.tour is not None
-            or self._pictures.pending
-        )
+        busy = busy or self._drawing or self.tour is not None or self._pictures.pending
+        busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
     def _load_on(self, load: Loading[WorkbenchLike]) -> None:
@@ -198,6 +199,20 @@ class Viewer:
             self.state.loading, self.state.loaded = "", 0.0
             self._open(end.value)
             self.state.requests.append(Generate(self.state.prompt, self.state.options))
+
+    def _change_model(self, switch: ModelSwitch) -> None:
+        """Show a new model when it is there: what belongs to the one before is forgotten."""
+        bench = switch.frame()
+        if bench is None or self.controller is None:
+            return
+        self.controller.do(Pause())
+        self.controller.bench.close()
+        state, look = self.state, self.state.inspection.look
+        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(look=look)
+        state.options = dataclasses.replace(state.options, context=min(state.options.context, bench.model.positions))
+        self.controller = self.watch = None
+        self._open(bench)
+        state.generate()
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -244,6 +259,11 @@ class Viewer:
     def _unpainted(self) -> bool:
         return self._stale and self._seen
 
+    @property
+    def _drawing(self) -> bool:
+        """True while there is something that the atlas, the map or the inspector has yet to show."""
+        return self._unpainted or self._untold or self._map.pending
+
     def _picture(self, width: int, height: int) -> Any:
         """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
         if self._scene is None or not self._painted:
@@ -260,6 +280,8 @@ class Viewer:
     def _answer(self, controller: Controller) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
+            if self.switch is not None and self.switch.do(request):
+                continue
             if isinstance(request, Screenshot):
                 self._pictures.want(request.path)
                 continue
@@ -294,8 +316,8 @@ class Viewer:
         if step["wait"] == "writing":
             return len(run.steps) >= int(step.get("steps", 1))
         looking = self.watch is not None and self.watch.pending
-        drawing = self._unpainted or self._untold or self._map.pending
-        return run.done and not controller.pending and not looking and not drawing and not self._pictures.pending
+        waiting = controller.pending or looking or self._drawing or self._pictures.pending
+        return run.done and not waiting
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
@@ -347,10 +369,14 @@ def view(
 
     # A tour begins with the usual settings, whoever plays it.
     keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
-    load = Workbench.opening(
-        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
-    )
-    viewer = Viewer(canvas, device, state, load)
+
+    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
+        tokenizer.check_fits(source.config)
+        context = min(state.options.context, source.config.positions)
+        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+
+    viewer = Viewer(canvas, device, state, opening(source))
+    viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
     viewer.keeper = keeper
     share_clipboard()
     if steps is not None:
@@ -363,6 +389,8 @@ def view(
         if keeper is not None:
             keeper.close()
         source.close()
+        if viewer.controller is not None:
+            viewer.controller.bench.close()
         if viewer.recorder is not None:
             viewer.recorder.close()
     if viewer.failure is not None:

@@ -18,6 +18,7 @@ from .history import History
 from .inspection import Inspection
 from .interface import Interface
 from .map_state import MapState
+from .model_choice import ModelChoices
 from .requests import Generate, Request
 from .runs import Run, Runs
 
@@ -72,6 +73,7 @@ class State:
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)
+    models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
     preset_name: str = ""  # as it is typed to save one

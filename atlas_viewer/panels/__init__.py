@@ -18,6 +18,7 @@ from . import (
     map_panel,
     menu_bar,
     messages,
+    models,
     output,
     palette,
     prompt,
@@ -67,6 +68,7 @@ def draw_all(state: State) -> None:
         flags = imgui.WindowFlags_.no_collapse
         if panel in (atlas, map_panel):
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+            flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that colour; a floating panel is not.
         solid = float(layout.floats(panel.TITLE, dock_space))
         with theme.coloured(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
@@ -84,12 +86,13 @@ def draw_all(state: State) -> None:
     if len(looked_at) == 1 and not interface.front:
         interface.view = looked_at.pop()
     if fresh:
-        for title in (*layout.front(DOCKED), prompt.TITLE):
+        for title in (*layout.front(DOCKED), atlas.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
     if interface.front:
         imgui.set_window_focus(interface.front)
         interface.front = ""
     palette.draw(state)
     dialogs.draw(state)
+    models.draw(state)
     layout.note_tabs(title for title in TITLES if title not in interface.hidden)
     layout.remember(interface)

@@ -95,6 +95,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
         if moved:
             state.interface.view = ATLAS
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+            imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
             inspection.pin(spot)
     elif not inspection.keyed and not on_map(state):
         inspection.cursor = None

@@ -136,6 +136,7 @@ def _mouse(state: State, frame: Frame) -> None:
     spot = spot_under(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
     inspection.hover(spot, moved)
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+        imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
         inspection.pin(spot)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         _double_click(state)

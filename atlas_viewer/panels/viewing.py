@@ -77,7 +77,7 @@ def arrow() -> tuple[int, int] | None:
     io = imgui.get_io()
     if io.want_text_input or io.key_alt or io.key_ctrl:
         return None
-    if not (imgui.is_window_focused() or imgui.is_window_hovered()):
+    if not imgui.is_window_focused():
         return None
     for key, columns, rows in _ARROWS:
         if imgui.is_key_pressed(key):
