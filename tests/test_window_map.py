@@ -32,7 +32,7 @@ def test_fly_over_the_map_and_go_back(display: str, tmp_path: Path) -> None:
         window.wait("the run goes on meanwhile", lambda told: told["steps"] > steps)
         window.wait("the run ends", lambda told: told["done"])
         window.tool("xdotool", "key", "g")
-        window.wait("a field opens", lambda told: "##place" in told["places"])
+        window.wait("a field opens", lambda told: "##place" in told["places"] and told["typing"])
         window.tool("xdotool", "type", "--delay", "40", "h.3.mlp.gelu[5, 100]")
         window.tool("xdotool", "key", "Return")
         told = window.wait("the value is inspected", lambda told: told["cursor"] == f"h.3.mlp.gelu:{5 * 768 + 100}")

@@ -47,6 +47,8 @@ class ReportingViewer(app.Viewer):
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
             "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
+            "typing": imgui.get_io().want_text_input,
+            "place": [state.map.typed, state.map.refused],
             "map_rows": state.map.layout.window if state.map.layout else 0,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
