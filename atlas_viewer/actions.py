@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .interface import CHIP_COLOURS
+from .interface import CHIP_COLOURS, THEME_NAMES
 from .look import SAMPLINGS
 from .requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from .state import State
@@ -165,6 +165,23 @@ def _compare_before(state: State) -> None:
         state.compare(step.index - 1)
 
 
+def _size(steps: int) -> Callable[[State], None]:
+    return lambda state: state.interface.step_zoom(steps)
+
+
+def _automatic_size(state: State) -> None:
+    state.interface.zoom = 0.0
+
+
+def _next_theme(state: State) -> None:
+    interface = state.interface
+    interface.theme = THEME_NAMES[(THEME_NAMES.index(interface.theme) + 1) % len(THEME_NAMES)]
+
+
+def _reset_layout(state: State) -> None:
+    state.interface.reset_layout = True
+
+
 def _quit(state: State) -> None:
     state.interface.quitting = True
 
@@ -218,6 +235,11 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"focus.{title}", f"Go to {title}", "View", _focus(title), f"Ctrl+{number}", anywhere=True)
         for number, title in enumerate(FOCUSED, start=1)
     ),
+    Action("view.larger", "Everything larger", "View", _size(1), "Ctrl++", anywhere=True),
+    Action("view.smaller", "Everything smaller", "View", _size(-1), "Ctrl+-", anywhere=True),
+    Action("view.automatic", "Size that follows the window", "View", _automatic_size, "Ctrl+0", anywhere=True),
+    Action("view.theme", "Dark or light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
+    Action("view.reset", "Reset layout", "View", _reset_layout),
     Action("app.screenshot", "Save a picture of the window", "File", _screenshot, "F12", anywhere=True),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),

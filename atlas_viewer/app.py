@@ -17,15 +17,16 @@ from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
-from . import panels, theme
+from . import fonts, panels, theme
 from .camera import View
-from .canvas import clear, imgui_on, open_window, release, share_clipboard, target_format
+from .canvas import call_later, clear, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
 from .picture import Pictures
 from .protocols import GenerationLike, WorkbenchLike
 from .requests import Generate, Screenshot
 from .scene import AtlasScene
+from .settings import Keeper
 from .state import State
 from .tour import Tour, read_tour
 from .tour_recorder import TourRecorder
@@ -72,10 +73,12 @@ class Viewer:
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
         self.controller: Controller | None = None
+        self.keeper: Keeper | None = None  # of the settings, in a window
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
-        theme.load_fonts()
+        fonts.load()
+        imgui.load_ini_settings_from_memory(state.interface.layout)
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
@@ -122,6 +125,7 @@ class Viewer:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
+            theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
             imgui.new_frame()
             panels.draw_all(self.state)
             imgui.render()
@@ -152,11 +156,14 @@ class Viewer:
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
+        theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._gui.render()
+        if self.keeper is not None:
+            self.keeper.frame(now, imgui.is_any_mouse_down())
         self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
         if self.recorder is not None:
             self.recorder.frame()
@@ -314,10 +321,13 @@ def view(
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
+    # A tour begins with the usual settings, whoever plays it.
+    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
     load = Workbench.opening(
         source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
     )
     viewer = Viewer(canvas, device, state, load)
+    viewer.keeper = keeper
     share_clipboard()
     if steps is not None:
         viewer.play(steps, pictures)
@@ -326,6 +336,8 @@ def view(
     try:
         run_loop()
     finally:
+        if keeper is not None:
+            keeper.close()
         source.close()
         if viewer.recorder is not None:
             viewer.recorder.close()

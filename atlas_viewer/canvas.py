@@ -81,6 +81,13 @@ def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float,
     device.queue.submit([encoder.finish()])
 
 
+def call_later(seconds: float, function: Callable[[], object]) -> None:
+    """Call `function` once, from the event loop of the window. Only with an open window."""
+    from rendercanvas.glfw import loop
+
+    loop.call_later(seconds, function)
+
+
 def share_clipboard() -> None:
     """Let copy and paste of imgui's text fields use the desktop's clipboard. Only with an open window."""
     import glfw

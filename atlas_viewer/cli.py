@@ -18,6 +18,7 @@ from compute.errors import AtlasError, UsageError
 from . import __version__
 from .arguments import add_global, add_sampling, point, size
 from .commands.models_arguments import add_models
+from .interface import THEME_NAMES
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
 _PROMPT = "text to go on with; - reads standard input"
@@ -72,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
     )
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
+    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
     render.add_argument(
         "--zoom",
         type=float,

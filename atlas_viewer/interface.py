@@ -8,7 +8,10 @@ from compute.options import GenerateOptions
 
 ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
 CHIP_COLOURS = ("plain", "probability", "rank", "entropy")
+THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
+# Up to this height of the window, in logical pixels, the zoom that follows it is this.
+_AUTOMATIC = ((1300.0, 1.0), (1800.0, 1.5), (float("inf"), 2.0))
 
 
 @dataclass
@@ -19,6 +22,7 @@ class Interface:
     theme: str = "dark"
     hidden: set[str] = field(default_factory=set)  # titles of panels
     layout: str = ""  # of docked panels, as imgui writes it
+    layout_zoom: float = 1.0  # that its sizes are for: the zoom in force
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # those of the user, by name
     prompts: list[str] = field(default_factory=list)  # earlier ones, the newest last
     chip_colour: str = "probability"
@@ -40,8 +44,21 @@ class Interface:
         self.prompts.append(prompt)
         del self.prompts[:-_PROMPTS_KEPT]
 
-    def step_zoom(self, now: float, steps: int) -> None:
+    def toggle(self, panel: str) -> None:
+        """Hide the panel of this title, or show it again in front of others."""
+        if panel in self.hidden:
+            self.hidden.discard(panel)
+            self.front = panel
+        else:
+            self.hidden.add(panel)
+
+    def zoom_at(self, height: float) -> float:
+        """The zoom in force in a window of `height` logical pixels."""
+        return self.zoom or next(zoom for highest, zoom in _AUTOMATIC if height <= highest)
+
+    def step_zoom(self, steps: int) -> None:
         """The next larger (1) or smaller (-1) of `ZOOMS` after the zoom that is in force."""
+        now = self.layout_zoom
         larger = [zoom for zoom in ZOOMS if zoom > now + 1e-3]
         smaller = [zoom for zoom in ZOOMS if zoom < now - 1e-3]
         if steps > 0:

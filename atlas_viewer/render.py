@@ -15,6 +15,7 @@ from compute.tokenizer import load_tokenizer
 from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
+from .interface import Interface
 from .map_picture import write_map
 from .map_places import parse_place
 from .output import atomic_write
@@ -44,10 +45,12 @@ def render(
     program: str = "auto",
     view: str = "strip",
     place: str | None = None,
+    theme: str = "dark",
 ) -> Generation:
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
-    panels: the whole window, otherwise the atlas alone, in its proportions on a ground of the empty cells' colour.
+    panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
+    colour.
     zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of which a
     `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
@@ -66,7 +69,10 @@ def render(
             pass
         camera = StripCamera()
         camera.look_at(zoom, *(center or camera.center))
-        image = window_pixels(bench, generation, prompt, camera, size) if panels else strip_pixels(bench, camera, size)
+        if panels:
+            image = window_pixels(bench, generation, prompt, camera, size, theme)
+        else:
+            image = strip_pixels(bench, camera, size)
     finally:
         source.close()
     atomic_write(out, png(image))
@@ -86,11 +92,16 @@ def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int
 
 
 def window_pixels(
-    bench: WorkbenchLike, generation: Generation, prompt: str, camera: StripCamera, size: tuple[int, int]
+    bench: WorkbenchLike,
+    generation: Generation,
+    prompt: str,
+    camera: StripCamera,
+    size: tuple[int, int],
+    theme: str = "dark",
 ) -> np.ndarray:
     """The window as it looks after `generation`, uint8 [height, width, 4]."""
     canvas = open_picture(size)
-    state = State(prompt, generation.options, camera=camera, live=False)
+    state = State(prompt, generation.options, camera=camera, live=False, interface=Interface(theme=theme))
     viewer = Viewer(canvas, shared_device(), state, None)
     viewer.show(bench, generation, prompt)
     for _ in range(_FRAMES):

@@ -121,7 +121,7 @@ class Workbench:
         self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
         if not self.fits(options):
             finished(self.widen(options.context))
-        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps)
+        return Generation(self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text)
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
@@ -165,8 +165,8 @@ class Workbench:
         return self.tokenizer.decode(tokens)
 
     def token_text(self, token: int) -> str:
-        """How one token is shown."""
-        return self.tokenizer.token_text(token)
+        """How one token is shown: bytes that are only part of a character as hex."""
+        return self.tokenizer.token_label(token)
 
     def tokens_of(self, text: str) -> Sequence[int]:
         """The tokens of a prompt. Raises `PromptError`."""

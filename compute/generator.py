@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .engine import HISTORY, Engine, Pass, Segment
@@ -52,15 +52,18 @@ class Generation:
         options: GenerateOptions,
         *,
         steps: Sequence[StepRecord] = (),
+        token_text: Callable[[int], str] | None = None,
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
         steps: what was written before, by any run of this prompt: it goes on behind them, and `max_new_tokens` counts
         them. Rows of the context that the engine still holds are not computed again.
+        token_text: the texts in the records; the tokenizer's of that name unless given.
         """
         self.options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
         self.tokenizer = tokenizer
+        self._token_text = token_text or tokenizer.token_text
         tokenizer.check_fits(engine.config)
         self.prompt = prompt
         self.prompt_tokens = tokenizer.encode(prompt)
@@ -312,7 +315,7 @@ class Generation:
             self.engine.hold(self.tokens, plan.rows)  # what was planned behind it may never run
         self.tokens.append(draw.token)
         self.steps.append(
-            step_record(draw, plan.window_start, plan.rows, self.options.temperature, self.tokenizer, forward_ms)
+            step_record(draw, plan.window_start, plan.rows, self.options.temperature, self._token_text, forward_ms)
         )
         if draw.token == self.tokenizer.end_of_text:
             self.engine.completed(plan)  # what was submitted behind it adds no row

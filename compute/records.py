@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from .sampler import Draw
-from .tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,14 @@ class StepRecord:
 
 
 def step_record(
-    draw: Draw, context_start: int, context_length: int, temperature: float, tokenizer: Tokenizer, forward_ms: float
+    draw: Draw,
+    context_start: int,
+    context_length: int,
+    temperature: float,
+    text: Callable[[int], str],
+    forward_ms: float,
 ) -> StepRecord:
-    """The record of a draw: texts from the tokenizer, probabilities as the draw used them."""
-    text = tokenizer.token_text
+    """The record of a draw: `text` gives that of a token, probabilities are as the draw used them."""
     return StepRecord(
         index=draw.step,
         context_start=context_start,

@@ -63,6 +63,13 @@ class Tokenizer:
         """Text of one token for display; parts of characters become U+FFFD. Raises IndexError when it is no token."""
         return self.token_bytes(id).decode(errors="replace")
 
+    def token_label(self, id: int) -> str:
+        """Text of one token to tell it by: parts of characters are spelled as hex, `\\xe4\\xbd`.
+
+        Raises IndexError when it is no token.
+        """
+        return self.token_bytes(id).decode(errors="backslashreplace")
+
     def token_bytes(self, id: int) -> bytes:
         """Bytes of one token, in part of a character perhaps. Raises IndexError when it is no token."""
         if not 0 <= id < self.vocabulary:
@@ -70,8 +77,8 @@ class Tokenizer:
         return self._tokens[id]
 
     def find(self, words: str, most: int = 200) -> list[tuple[int, str]]:
-        """Tokens (number, text) for a search: the one of that number, then those whose text is `words`, begins with it,
-        has it inside, leading spaces and case left aside; at most `most`."""
+        """Tokens (number, label) for a search: the one of that number, then those whose text is `words`, begins with
+        it, has it inside, leading spaces and case left aside; at most `most`."""
         wanted = words.strip().lower()
         if not wanted:
             return []
@@ -80,7 +87,7 @@ class Tokenizer:
         found += [id for id, text in enumerate(texts) if text == wanted]
         found += [id for id, text in enumerate(texts) if text != wanted and text.startswith(wanted)]
         found += [id for id, text in enumerate(texts) if wanted in text and not text.startswith(wanted)]
-        return [(id, self.token_text(id)) for id in dict.fromkeys(found[:most])]
+        return [(id, self.token_label(id)) for id in dict.fromkeys(found[:most])]
 
     @functools.cached_property
     def _searchable(self) -> list[str]:

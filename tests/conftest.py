@@ -10,6 +10,9 @@ from pathlib import Path
 if "XDG_RUNTIME_DIR" not in os.environ:
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-")
 
+# Windows that tests open remember nothing of the user's, and nothing for the user.
+os.environ["ATLAS_VIEWER_CONFIG"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-config-")
+
 import pygfx  # noqa: F401  its import settles what the default device asks for, so it comes before the device
 import pytest
 import wgpu

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer import items, panels, theme
+from atlas_viewer import fonts, items, panels, theme
 from atlas_viewer.state import State
 
 
@@ -40,6 +40,7 @@ class Screen:
         for _ in range(count):
             self.texts.clear()
             self.io.delta_time = 0.2
+            theme.follow(self.state.interface, self.io.display_size.y)
             imgui.new_frame()
             panels.draw_all(self.state)
             imgui.render()
@@ -75,6 +76,6 @@ def context() -> Iterator[None]:
     io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
     io.config_flags |= imgui.ConfigFlags_.docking_enable
     theme.apply()
-    theme.load_fonts()
+    fonts.load()
     yield
     imgui.destroy_context(made)

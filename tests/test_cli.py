@@ -111,7 +111,7 @@ def test_json_is_complete(run: Run) -> None:
     for index, step in enumerate(told["steps"]):
         assert step.keys() == {
             "index", "context_start", "context_length", "token", "text", "logit", "probability", "model_probability",
-            "rank", "forward_ms", "top",
+            "rank", "forward_ms", "top", "entropy",
         }  # fmt: skip
         assert (step["index"], step["context_start"], step["context_length"]) == (index, 0, prompt + index)
         assert (step["rank"], step["probability"]) == (1, 1)

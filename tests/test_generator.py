@@ -348,3 +348,13 @@ def test_tokens_are_the_same_with_and_without_tracing_and_cache(
         generation.step()
         tokens = generation.tokens
     assert tokens == wanted
+
+
+def test_texts_of_records_can_be_other_ones(engine: Engine) -> None:
+    letters = Letters(engine.config.vocabulary, ends=False)
+    options = GenerateOptions(max_new_tokens=1, context=40, top=3)
+    generation = Generation(engine, letters, PROMPT, options, token_text=lambda token: f"<{token}>")  # type: ignore[arg-type]
+    generation.run()
+    (step,) = generation.steps
+    assert [step.text, *(c.text for c in step.top)] == [f"<{t}>" for t in (step.token, *(c.token for c in step.top))]
+    assert generation.continuation == letters.token_text(step.token)

@@ -134,7 +134,7 @@ def test_a_larger_window_gives_the_atlas_more_room(
     widths: list[int] = []
     state.picture = lambda width, height: widths.append(width)
     screen = Screen(state, monkeypatch)
-    for size in ((200, 150), (1280, 720), (2560, 1440)):
+    for size in ((800, 600), (1280, 720), (2560, 1440)):
         screen.io.display_size = ImVec2(*size)
         screen.frame(3)
         widths.append(0)

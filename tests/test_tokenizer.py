@@ -72,9 +72,18 @@ def test_a_part_of_a_character_is_shown_as_a_replacement() -> None:
     assert GPT2.decode(ids) == "😀"
 
 
+def test_a_label_spells_out_what_is_only_part_of_a_character() -> None:
+    first, second = GPT2.encode("😀")
+    assert GPT2.token_label(first) == r"\xf0\x9f\x98"
+    assert GPT2.token_label(second) == r"\x80"
+    assert [GPT2.token_label(id) for id in GPT2.encode(" é\n")] == [" é", "\n"]
+    labels = [GPT2.token_label(id) for id in range(GPT2.vocabulary)]
+    assert len(set(labels)) == GPT2.vocabulary
+
+
 @pytest.mark.parametrize("id", [-1, 50257, 50303])
 def test_what_is_no_token_has_no_text(id: int) -> None:
-    for show in (GPT2.token_text, GPT2.token_bytes, lambda id: GPT2.decode([id])):
+    for show in (GPT2.token_text, GPT2.token_label, GPT2.token_bytes, lambda id: GPT2.decode([id])):
         with pytest.raises(IndexError, match=f"token {id}: must be from 0 to 50256"):
             show(id)
 

@@ -49,6 +49,7 @@ class Window:
 
     def __init__(self, display: str, tokens: int, log: Path) -> None:
         self._environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)}
+        self._environment["ATLAS_VIEWER_CONFIG"] = str(log.with_suffix(".config"))
         self._environment.pop("WAYLAND_DISPLAY", None)
         self._told, self._errors = log.with_suffix(".out"), log.with_suffix(".err")
         with self._told.open("w") as out, self._errors.open("w") as err:

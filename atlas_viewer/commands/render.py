@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         program=program_spec(arguments),
         view=arguments.view,
         place=arguments.place,
+        theme=arguments.theme,
     )
     print(generation.text)
     return 0

@@ -10,7 +10,7 @@ from ..facts import summary
 from ..inspection import Inspection, frame_span, runs, shown_value
 from ..state import State
 from . import look
-from .widgets import dim, elided, hint, packed, tooltip
+from .widgets import beside, dim, elided, hint, packed, tooltip
 
 TITLE = "Atlas"
 
@@ -18,18 +18,20 @@ _HINT = "wheel zooms, drag pans, F fits, right click pins"
 # imgui counts wheel notches, the camera counts units of a hundredth.
 _UNITS_PER_NOTCH = 100.0
 _PAN = 0.1  # of the picture, with one press of an arrow key
-_OUTLINE = 5.0  # pixels that a marked cell has at least
+_ALARM = 12.0  # ems that its text has at least
+_OUTLINE = 0.34  # ems that a marked cell has at least
 
 
 def draw(state: State) -> None:
     """How it is coloured, the picture as large as it fits, and a line on the cell under the cursor."""
     look.controls(state, state.palettes)
-    imgui.same_line()
     _bar(state)
     look.bar(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     width, height = fitted(int(space.x), int(space.y - line))
+    if height < theme.em(1):
+        return  # a panel with no room for a picture
     corner = imgui.get_cursor_screen_pos()
     # Whole pixels, so that each pixel of the picture falls on one of the screen.
     left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
@@ -43,7 +45,7 @@ def draw(state: State) -> None:
     picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
     if picture is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
-        imgui.set_cursor_screen_pos(ImVec2(left + 10, top + 8))
+        imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
         if state.loading:
             _loading(state, width)
         else:
@@ -69,6 +71,7 @@ def _bar(state: State) -> None:
     """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
     inspection, left_out = state.inspection, state.spans_left_out
     if inspection.bad is not None:
+        beside(theme.em(_ALARM))
         if items.button("Go##alarm"):
             _go(state, inspection.bad)
         tooltip(f"Show {inspection.bad} in the atlas")
@@ -78,16 +81,20 @@ def _bar(state: State) -> None:
         imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
         tooltip(text)
         return
-    imgui.align_text_to_frame_padding()
     if left_out:
+        beside(theme.em(_ALARM))
+        imgui.align_text_to_frame_padding()
         text = f"{len(left_out)} tensors did not fit"
         imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
         tooltip("No cells were left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
     with theme.numbers():
         text = f"{state.camera.zoom:.2f}x"
-        free = imgui.get_content_region_avail().x - imgui.calc_text_size(text).x
-        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + max(free, 0.0))
+        width = imgui.calc_text_size(text).x
+        if not beside(width):
+            return  # what little room there is belongs to the picture
+        imgui.align_text_to_frame_padding()
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
         dim(text)
     view = state.camera.view
     tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
@@ -177,23 +184,23 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     """Frames around the pinned cells and the one under the cursor."""
     inspection, view = state.inspection, state.camera.view
     canvas = imgui.get_window_draw_list()
-    marked = [(pin.spot, theme.now.accent) for pin in inspection.pins]
+    marked = [(pin.spot, theme.PIN_ON_PICTURE) for pin in inspection.pins]
     if inspection.cursor is not None:
-        marked.append((inspection.cursor, theme.now.text))
+        marked.append((inspection.cursor, theme.ON_PICTURE))
     canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
     pixels = width / view.width
     focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
     for x, y, columns, rows in runs(focus.span) if focus and focus.span else ():
         corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
         end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
-        canvas.add_rect(corner, end, packed(theme.now.text, 0.45))
+        canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))
     for spot, colour in marked:
         cell = inspection.cell_of(spot)
         if cell is None:
             continue
         y, x = divmod(cell, CELLS_WIDE)
         middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
-        half = max(pixels, _OUTLINE) / 2 + 1
+        half = max(pixels, theme.em(_OUTLINE)) / 2 + 1
         canvas.add_rect(
             ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(colour), 0.0
         )

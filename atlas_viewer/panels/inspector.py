@@ -13,9 +13,8 @@ from .widgets import dim, elided, elided_start, hint, tooltip
 
 TITLE = "Inspector"
 
-_LABELS = 76
-_PLOT = 54.0
-_FACTS = 216.0  # pixels
+# In ems: the names of facts, the course of a pin, and the room that facts have above the pins.
+_LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4
 
 
 def draw(state: State) -> None:
@@ -23,7 +22,7 @@ def draw(state: State) -> None:
     if not state.inspection.pins:
         _focus(state)
         return
-    if imgui.begin_child("focus", ImVec2(0, min(_FACTS, imgui.get_content_region_avail().y / 1.5))):
+    if imgui.begin_child("focus", ImVec2(0, min(theme.em(_FACTS), imgui.get_content_region_avail().y / 1.5))):
         _focus(state)
     imgui.end_child()
     imgui.separator()
@@ -45,7 +44,7 @@ def _facts(state: State) -> None:
     spot = state.inspection.focus
     if spot is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
         return
-    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, _LABELS)
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
     imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
     for what, text in facts(state, spot):
         imgui.table_next_row()
@@ -81,10 +80,10 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     imgui.same_line()
     value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
     name = label(inspection.tensors.get(pin.spot.name), pin.spot)
-    free = imgui.get_content_region_avail().x
+    free, plot = imgui.get_content_region_avail().x, theme.em(_PLOT)
     with theme.numbers():
-        figures = imgui.calc_text_size("-0.123456").x + 14
-        room = max(free - _PLOT - figures, 40.0)
+        figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
+        room = max(free - plot - figures, theme.em(2.7))
         clicked, _ = items.selectable(
             f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
         )
@@ -93,8 +92,8 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
             inspection.selected = None if inspection.selected == place else place
         imgui.same_line()
         imgui.text(value)
-    imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - _PLOT)
-    plots.course(pin.history, ImVec2(_PLOT, imgui.get_text_line_height()))
+    imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - plot)
+    plots.course(pin.history, ImVec2(plot, imgui.get_text_line_height()))
     tooltip(f"{len(pin.history)} passes since it was pinned")
     return bool(removed)
 

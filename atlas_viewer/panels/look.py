@@ -11,11 +11,11 @@ from ..facts import largest
 from ..look import SAMPLINGS, SCALES, Axis
 from ..state import State
 from . import plots
-from .widgets import packed, tooltip
+from .widgets import beside, packed, tooltip
 
-HEIGHT = 22.0
-_GRAB = 5.0  # half the width of a handle
-_NUMBERS = 74.0
+# In ems: the colour bar's height, and the room for a number at each end.
+_HEIGHT, _NUMBERS = 1.5, 4.9
+_PALETTE, _CHOICE = 7.2, 4.6  # ems
 _STRIPES = 64
 _SAMPLING_TIPS = (
     "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
@@ -27,12 +27,11 @@ _SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
 def controls(state: State, palettes: tuple[str, ...]) -> None:
     """Palette, range and whether it is automatic, side by side."""
     look = state.inspection.look
-    _pick(state, "palette", palettes, 108, "Colours; all but demo can be told apart by colour-blind people")
-    imgui.same_line()
-    _pick(state, "span_scale", SCALES, 68, _SCALE_TIPS)
-    imgui.same_line()
-    _pick(state, "sampling", SAMPLINGS, 68, _SAMPLING_TIPS)
-    imgui.same_line()
+    _pick(state, "palette", palettes, _PALETTE, "Colours; all but demo can be told apart by colour-blind people")
+    for field, names, tip in (("span_scale", SCALES, _SCALE_TIPS), ("sampling", SAMPLINGS, _SAMPLING_TIPS)):
+        beside(theme.em(_CHOICE))
+        _pick(state, field, names, _CHOICE, tip)
+    beside(imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size("auto").x)
     changed, automatic = items.checkbox("auto", look.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
     if changed:
@@ -43,7 +42,7 @@ def controls(state: State, palettes: tuple[str, ...]) -> None:
 def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: str) -> None:
     look = state.inspection.look
     current = str(getattr(look, field))
-    imgui.set_next_item_width(width)
+    imgui.set_next_item_width(theme.em(width))
     if items.begin_combo(f"##{field}", current):
         for name in names:
             clicked, _ = items.selectable(f"{name}##{field}", name == current)
@@ -68,16 +67,16 @@ def _known_largest(state: State) -> float | None:
 def bar(state: State) -> None:
     """The colour bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed."""
     inspection = state.inspection
-    width = imgui.get_content_region_avail().x
+    width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
     corner = imgui.get_cursor_screen_pos()
     if len(state.edges) < 2 or state.ramp is None:
-        imgui.dummy(ImVec2(width, HEIGHT))
+        imgui.dummy(ImVec2(width, height))
         return
     axis = Axis(state.edges)
     high = _known_largest(state)
-    left, right = corner.x + _NUMBERS, corner.x + width - _NUMBERS
+    left, right = corner.x + theme.em(_NUMBERS), corner.x + width - theme.em(_NUMBERS)
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
-    items.invisible_button("colour bar", ImVec2(max(right - left, 10.0), HEIGHT))
+    items.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), height))
     if inspection.look.high is not None and imgui.is_item_active():
         _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
     focus = inspection.focus
@@ -88,18 +87,19 @@ def bar(state: State) -> None:
     )
     _stripes(state, axis, left, right, corner.y, high or 1.0)
     counts = inspection.statistics[name].histogram if name else _sum(state)
-    plots.histogram(counts, ImVec2(left, corner.y), right - left, HEIGHT, ImVec4(1, 1, 1, 1), 0.55)
+    plots.histogram(counts, ImVec2(left, corner.y), right - left, height, ImVec4(1, 1, 1, 1), 0.55)
     if inspection.look.high is not None:
         for value in (inspection.look.low, inspection.look.high):
             _handle(left + (right - left) * axis.x_at(value), corner.y)
     with theme.numbers():
         canvas, dim = imgui.get_window_draw_list(), packed(theme.now.text_dim)
         text = f"{high:.3g}" if high is not None else "-"
-        y = corner.y + (HEIGHT - imgui.get_text_line_height()) / 2
+        y = corner.y + (height - imgui.get_text_line_height()) / 2
         low_text = f"-{text}" if high is not None else text
-        canvas.add_text(ImVec2(left - 8 - imgui.calc_text_size(low_text).x, y), dim, low_text)
-        canvas.add_text(ImVec2(right + 8, y), dim, text)
-    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + HEIGHT + imgui.get_style().item_spacing.y))
+        canvas.add_text(ImVec2(left - theme.em(0.5) - imgui.calc_text_size(low_text).x, y), dim, low_text)
+        canvas.add_text(ImVec2(right + theme.em(0.5), y), dim, text)
+    imgui.set_cursor_screen_pos(corner)
+    imgui.dummy(ImVec2(max(width, 1.0), height))
 
 
 def _sum(state: State) -> tuple[int, ...]:
@@ -118,14 +118,15 @@ def _stripes(state: State, axis: Axis, left: float, right: float, top: float, hi
         red, green, blue = state.ramp(share if value >= 0 else -share)
         start = ImVec2(left + stripe * width, top)
         colour = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
-        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + HEIGHT), colour)
+        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), colour)
 
 
 def _handle(x: float, top: float) -> None:
     canvas = imgui.get_window_draw_list()
-    start, end = ImVec2(x - 2, top - 2), ImVec2(x + 2, top + HEIGHT + 2)
-    canvas.add_rect_filled(start, end, packed(theme.now.text), 2.0)
-    canvas.add_rect(start, end, packed(theme.now.back_deep), 2.0)
+    half = theme.em(0.14)
+    start, end = ImVec2(x - half, top - half), ImVec2(x + half, top + theme.em(_HEIGHT) + half)
+    canvas.add_rect_filled(start, end, packed(theme.now.text), half)
+    canvas.add_rect(start, end, packed(theme.now.back_deep), half)
 
 
 def _drag(state: State, axis: Axis, x: float) -> None:

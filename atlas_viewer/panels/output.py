@@ -15,7 +15,7 @@ from .widgets import hint, packed
 TITLE = "Output"
 
 _WORD = re.compile(r"\n|[^\s]+[^\S\n]*|[^\S\n]+")
-_LINE_GAP = 4.0
+_LINE_GAP = 0.27  # ems
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def draw(state: State) -> None:
         return
     width = imgui.get_content_region_avail().x
     pieces = flow(run.prompt, run.continuation, round(width), imgui.get_font_size())
-    line_height = imgui.get_text_line_height() + _LINE_GAP
+    line_height = imgui.get_text_line_height() + theme.em(_LINE_GAP)
     origin = imgui.get_cursor_screen_pos()
     top, bottom = imgui.get_window_pos().y, imgui.get_window_pos().y + imgui.get_window_size().y
     bright, faded = packed(theme.now.text), packed(theme.now.text_dim)

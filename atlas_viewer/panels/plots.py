@@ -31,7 +31,7 @@ def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
     corner = imgui.get_cursor_screen_pos()
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     canvas = imgui.get_window_draw_list()
-    canvas.add_rect_filled(corner, end, packed(theme.now.back_deep), 2.0)
+    canvas.add_rect_filled(corner, end, packed(theme.now.back_deep), theme.em(0.13))
     imgui.dummy(size)
     if not points:
         return
@@ -39,19 +39,21 @@ def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
     finite = [value for _, value in points if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=0.0)
 
+    margin = theme.em(0.13)
+
     def x_of(step: int) -> float:
-        return corner.x + 2 + (size.x - 4) * ((step - first) / (last - first) if last > first else 1.0)
+        return corner.x + margin + (size.x - 2 * margin) * ((step - first) / (last - first) if last > first else 1.0)
 
     every = max(1, len(points) // max(1, int(size.x)))  # more points than pixels would only cost time
     line: list[ImVec2] = []
     for step, value in [*points[:-1:every], points[-1]]:
         if math.isfinite(value):
             share = (value - low) / (high - low) if high > low else 0.5
-            line.append(ImVec2(x_of(step), end.y - 2 - (size.y - 4) * share))
+            line.append(ImVec2(x_of(step), end.y - margin - (size.y - 2 * margin) * share))
         else:
             x = x_of(step)
             canvas.add_line(ImVec2(x, corner.y + 1), ImVec2(x, end.y - 1), packed(theme.now.error))
     for start, stop in itertools.pairwise(line):
-        canvas.add_line(start, stop, packed(theme.now.accent), 1.2)
+        canvas.add_line(start, stop, packed(theme.now.accent), theme.em(0.08))
     if line:
-        canvas.add_circle_filled(line[-1], 2.0, packed(theme.now.accent), 8)
+        canvas.add_circle_filled(line[-1], margin, packed(theme.now.accent), 8)

@@ -13,6 +13,7 @@ from .widgets import dim, elided, quoted, tooltip
 
 TITLE = "Run status"
 
+_LABELS = 5.6  # ems
 _LISTED = 24  # prompt tokens in the tooltip
 _ENDINGS = {
     "length": "done",
@@ -28,7 +29,7 @@ def draw(state: State) -> None:
     flags = imgui.TableFlags_.sizing_fixed_fit
     if not imgui.begin_table("facts", 2, flags):
         return
-    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, 84)
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
     imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
     if state.run:
         _run(state, state.run)

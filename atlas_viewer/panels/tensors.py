@@ -15,8 +15,9 @@ from .widgets import hint, tooltip
 
 TITLE = "Tensors"
 
-_COLUMNS = (("tensor", 0), ("shape", 92), ("min", 72), ("max", 72), ("mean", 72), ("NaN", 48), ("values", 96))
-_NARROWEST = 640.0
+# Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
+_COLUMNS = (("tensor", 0), ("shape", 6.2), ("min", 4.8), ("max", 4.8), ("mean", 4.8), ("NaN", 3.2), ("values", 6.4))
+_NARROWEST = 42.7
 _EXAMPLE = "search, for example: 3 attn weight"
 
 
@@ -63,7 +64,7 @@ def draw(state: State) -> None:
         return
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
-    width = max(imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size, _NARROWEST)
+    width = max(imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size, theme.em(_NARROWEST))
     with theme.numbers():
         if imgui.begin_table("tensors", len(_COLUMNS), flags, ImVec2(0, 0), width):
             _table(state, lines)
@@ -75,7 +76,7 @@ def _table(state: State, lines: list[Row]) -> None:
     imgui.table_setup_scroll_freeze(0, 1)
     for heading, width in _COLUMNS:
         kind = imgui.TableColumnFlags_.width_fixed if width else imgui.TableColumnFlags_.width_stretch
-        imgui.table_setup_column(heading, kind, width)
+        imgui.table_setup_column(heading, kind, theme.em(width))
     imgui.table_next_row(imgui.TableRowFlags_.headers)
     for heading, _ in _COLUMNS:
         imgui.table_next_column()

@@ -31,7 +31,7 @@ def draw(state: State) -> None:
         return
     lines = filtered(inspection.trace, inspection.trace_filter)
     imgui.same_line()
-    imgui.set_next_item_width(160)
+    imgui.set_next_item_width(theme.em(10.7))
     _, inspection.trace_filter = items.input_text_with_hint("##filter", "filter", inspection.trace_filter)
     imgui.same_line()
     imgui.begin_disabled(not lines)
@@ -42,7 +42,7 @@ def draw(state: State) -> None:
         state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
     imgui.end_disabled()
     imgui.same_line()
-    imgui.set_next_item_width(150)
+    imgui.set_next_item_width(theme.em(10))
     _, inspection.trace_path = items.input_text("##path", inspection.trace_path)
     tooltip(inspection.note or "The file that Save writes")
     imgui.same_line()

@@ -7,7 +7,7 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from .. import items, theme
 from ..text import quoted
 
-__all__ = ["dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
+__all__ = ["beside", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
 
 
 def elided(text: str, width: float) -> str:
@@ -32,6 +32,16 @@ def elided_start(text: str, width: float) -> str:
     return ("..." if start else "") + text[start:]
 
 
+def beside(width: float) -> bool:
+    """Put the next widget, `width` pixels wide, beside the one before if it fits there; otherwise below: False."""
+    gap = imgui.get_style().item_spacing.x
+    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
+    fits = imgui.get_item_rect_max().x + gap + width <= right
+    if fits:
+        imgui.same_line()
+    return fits
+
+
 def dim(text: str) -> None:
     """One line of secondary text."""
     imgui.text_colored(theme.now.text_dim, text)
@@ -46,9 +56,10 @@ def hint(text: str) -> None:
 def primary_button(label: str, size: ImVec2) -> bool:
     """The one button of a panel that matters most."""
     with (
-        theme.coloured(imgui.Col_.button, ImVec4(0.16, 0.38, 0.74, 1.0)),
-        theme.coloured(imgui.Col_.button_hovered, ImVec4(0.20, 0.45, 0.84, 1.0)),
-        theme.coloured(imgui.Col_.button_active, ImVec4(0.13, 0.33, 0.66, 1.0)),
+        theme.coloured(imgui.Col_.text, theme.now.on_primary),
+        theme.coloured(imgui.Col_.button, theme.now.primary),
+        theme.coloured(imgui.Col_.button_hovered, theme.now.primary_hover),
+        theme.coloured(imgui.Col_.button_active, theme.now.primary_active),
     ):
         return bool(items.button(label, size))
 

@@ -1,0 +1,134 @@
+"""Where panels are docked: the default layout, the one that is remembered, and both at every zoom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from imgui_bundle import ImVec2, imgui
+
+from .. import items, theme
+from ..interface import Interface
+
+# Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
+_LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
+_PROMPT, _SAMPLING, _INSPECTOR = 15.6, 20.8, 22.0
+_WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
+Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
+
+
+def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
+    """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
+    viewport = imgui.get_main_viewport()
+    identity = imgui.get_id("panels")
+    known = imgui.internal.dock_builder_get_node(identity) is not None
+    first = imgui.get_frame_count() <= 1
+    flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
+    imgui.dock_space_over_viewport(identity, viewport, flags)
+    fresh = not known or interface.reset_layout
+    if fresh:
+        if interface.reset_layout:
+            interface.hidden.clear()
+            interface.reset_layout = False
+        # At first the work area does not know of the menu bar yet.
+        height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
+        _lay_out(identity, ImVec2(viewport.size.x, height), panels)
+        interface.layout_zoom = theme.zoom()
+    elif first:
+        _find_places(panels)
+    if interface.layout_zoom != theme.zoom():
+        _scale((title for title, _ in panels), theme.zoom() / interface.layout_zoom)
+        interface.layout_zoom = theme.zoom()
+    return identity, fresh
+
+
+def front(panels: Docked) -> list[str]:
+    """The titles that are in front when all is as it was laid out."""
+    places: dict[str, str] = {}
+    for title, where in panels:
+        places.setdefault(where, title)
+    return list(places.values())
+
+
+def floats(title: str, dock_space: int) -> bool:
+    """True when the panel is in a window of its own, not docked over the canvas."""
+    window = imgui.internal.find_window_by_name(title)
+    if not window:
+        return False
+    node = window.dock_node
+    return not node or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
+
+
+def note_tabs(titles: Iterable[str]) -> None:
+    """Note the places of the tabs, as `tab:TITLE`."""
+    for title in titles:
+        window = imgui.internal.find_window_by_name(title)
+        if window and window.dock_node:
+            low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
+            if high.x > low.x:
+                items.places[f"tab:{title}"] = items.Place(low.x, low.y, high.x, high.y)
+
+
+def remember(interface: Interface) -> None:
+    """Take the layout over into `interface`, unless it is just being dragged."""
+    if not imgui.is_any_mouse_down():
+        interface.layout = imgui.save_ini_settings_to_memory()
+
+
+def _dock_of(title: str) -> int:
+    """The dock node of a panel, drawn before or only remembered; 0 for none."""
+    window = imgui.internal.find_window_by_name(title)
+    if window:
+        return int(window.dock_id)
+    settings = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title))
+    return int(settings.dock_id) if settings else 0
+
+
+def _scale(titles: Iterable[str], ratio: float) -> None:
+    """Give the parts around the atlas `ratio` times their size; the atlas has what remains."""
+    done = set()
+    for title in titles:
+        node = imgui.internal.dock_builder_get_node(_dock_of(title))
+        while node and node.id_ not in done:
+            done.add(node.id_)
+            node.size_ref = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
+            node = node.parent_node
+
+
+def _find_places(panels: Docked) -> None:
+    """Dock the panels that a remembered layout does not know yet where others of the same place are."""
+    known: dict[str, int] = {}
+    for title, where in panels:
+        if _dock_of(title):
+            known.setdefault(where, _dock_of(title))
+    for title, where in panels:
+        if known and not imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title)):
+            imgui.internal.dock_builder_dock_window(title, known.get(where, next(iter(known.values()))))
+
+
+def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
+    """Dock the panels for a window of `size`: controls left, atlas over tables in the middle, text right."""
+    dock = imgui.internal
+    dock.dock_builder_remove_node_child_nodes(identity)
+    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimised
+    dock.dock_builder_set_node_size(identity, size)
+    up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
+    em = theme.em(1)
+
+    def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
+        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than two thirds."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
+        parts = dock.dock_builder_split_node(node, where, share)
+        return parts.id_at_dir, parts.id_at_opposite_dir
+
+    nodes: dict[str, int] = {}
+    right_width = max(_RIGHT * em, _WIDE * size.x)
+    left_node, rest = split(identity, left, _LEFT * em, size.x)
+    right_node, centre = split(rest, right, right_width, size.x - _LEFT * em)
+    nodes["below"], nodes["centre"] = split(centre, down, _BELOW * em, size.y)
+    nodes["left, top"], lower = split(left_node, up, _PROMPT * em, size.y)
+    nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)
+    nodes["right, bottom"], upper = split(right_node, down, _INSPECTOR * em, size.y)
+    nodes["right, top"], nodes["right, middle"] = split(upper, up, 0.5, 1.0)
+    for title, where in panels:
+        dock.dock_builder_dock_window(title, nodes[where])
+    dock.dock_builder_finish(identity)
