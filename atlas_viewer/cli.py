@@ -18,6 +18,7 @@ from compute.errors import AtlasError, UsageError
 from . import __version__
 from .arguments import add_global, add_sampling, point, size
 from .commands.models_arguments import add_models
+from .commands.session_arguments import add_session
 from .interface import THEME_NAMES
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
@@ -111,6 +112,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
 
+    add_session(command("session", "record runs, check, compare and export recordings"))
+
     add_models(command("models", "fetch, check and convert models"))
 
     doctor = command("doctor", "say what this machine has and lacks")
@@ -125,7 +128,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "models", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "models", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:

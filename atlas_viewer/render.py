@@ -20,7 +20,8 @@ from .map_picture import write_map
 from .map_places import parse_place
 from .output import atomic_write
 from .png import png
-from .protocols import WorkbenchLike
+from .protocols import GenerationLike, WorkbenchLike
+from .runs import Runs
 from .scene import AtlasScene
 from .state import State
 from .workbench import Workbench
@@ -28,6 +29,8 @@ from .workbench import Workbench
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
 # Tables and scrolled regions take their final sizes over a few frames.
 _FRAMES = 3
+# Statistics that panels show arrive later; the picture waits for them, but not for ever.
+_MOST_FRAMES = 100
 
 
 def render(
@@ -79,34 +82,72 @@ def render(
     return generation
 
 
+class Picture:
+    """The atlas alone, drawn again and again at one size."""
+
+    def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        self._size, self._fitted = size, fitted(*size)
+        self._scene = AtlasScene(bench.atlas, shared_device())
+
+    def pixels(self, camera: StripCamera) -> np.ndarray:
+        """The atlas as it was painted last, uint8 [height, width, 4]."""
+        (width, height), (wide, high) = self._size, self._fitted
+        self._scene.draw(camera.view, wide, high)
+        image = np.empty((height, width, 4), np.uint8)
+        image[:] = EMPTY
+        left, top = (width - wide) // 2, (height - high) // 2
+        image[top : top + high, left : left + wide] = self._scene.pixels()
+        return image
+
+
 def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
     """The atlas alone, uint8 [height, width, 4]."""
-    wide, high = fitted(*size)
-    scene = AtlasScene(bench.atlas, shared_device())
-    scene.draw(camera.view, wide, high)
-    image = np.empty((size[1], size[0], 4), np.uint8)
-    image[:] = EMPTY
-    left, top = (size[0] - wide) // 2, (size[1] - high) // 2
-    image[top : top + high, left : left + wide] = scene.pixels()
-    return image
+    return Picture(bench, size).pixels(camera)
+
+
+class WindowPicture:
+    """The whole window, drawn again and again at one size; close it when done."""
+
+    def __init__(self, bench: WorkbenchLike, size: tuple[int, int], theme: str = "dark") -> None:
+        """size: (width, height) in pixels; theme: of the panels."""
+        self._bench, self._theme = bench, theme
+        self._canvas = open_picture(size)
+        self._viewer: Viewer | None = None
+
+    def pixels(self, generation: GenerationLike, prompt: str, camera: StripCamera) -> np.ndarray:
+        """The window as it looks after `generation`, which is done, uint8 [height, width, 4]."""
+        if self._viewer is None:
+            interface = Interface(theme=self._theme)
+            state = State(prompt, generation.options, camera=camera, live=False, interface=interface)
+            self._viewer = Viewer(self._canvas, shared_device(), state, None)
+        self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
+        self._viewer.show(self._bench, generation, prompt)
+        image = None
+        for number in range(_MOST_FRAMES):
+            looking = self._viewer.watch is not None and self._viewer.watch.pending
+            if number >= _FRAMES and not looking:
+                break
+            image = self._canvas.draw()
+            if self._viewer.failure is not None:
+                raise self._viewer.failure
+        return np.asarray(image)
+
+    def close(self) -> None:
+        """Give up the canvas."""
+        self._canvas.close()
 
 
 def window_pixels(
     bench: WorkbenchLike,
-    generation: Generation,
+    generation: GenerationLike,
     prompt: str,
     camera: StripCamera,
     size: tuple[int, int],
     theme: str = "dark",
 ) -> np.ndarray:
     """The window as it looks after `generation`, uint8 [height, width, 4]."""
-    canvas = open_picture(size)
-    state = State(prompt, generation.options, camera=camera, live=False, interface=Interface(theme=theme))
-    viewer = Viewer(canvas, shared_device(), state, None)
-    viewer.show(bench, generation, prompt)
-    for _ in range(_FRAMES):
-        image = canvas.draw()
-        if viewer.failure is not None:
-            raise viewer.failure
-    canvas.close()
-    return np.asarray(image)
+    picture = WindowPicture(bench, size, theme)
+    image = picture.pixels(generation, prompt, camera)
+    picture.close()
+    return image

@@ -51,6 +51,10 @@ class OutputError(AtlasError):
     """A result cannot be written."""
 
 
+class SessionError(AtlasError):
+    """A recording cannot be read, written, replayed, or does not hold what it says."""
+
+
 class FetchError(AtlasError):
     """A model cannot be fetched, or did not arrive as it should."""
 

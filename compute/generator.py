@@ -13,6 +13,7 @@ from .native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from .options import GenerateOptions
 from .records import StepRecord, step_record
 from .sampler import RING, Draw, parse_draw
+from .tap import StepTap
 from .tokenizer import Tokenizer
 
 _FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
@@ -53,12 +54,14 @@ class Generation:
         *,
         steps: Sequence[StepRecord] = (),
         token_text: Callable[[int], str] | None = None,
+        tap: StepTap | None = None,
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
         steps: what was written before, by any run of this prompt: it goes on behind them, and `max_new_tokens` counts
         them. Rows of the context that the engine still holds are not computed again.
         token_text: the texts in the records; the tokenizer's of that name unless given.
+        tap: takes more of every pass than its token.
         """
         self.options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
@@ -80,9 +83,12 @@ class Generation:
         self._flights: deque[_Flight] = deque()
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
-        self._longest_burst = max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        # The next pass overwrites what a tap takes, so that then each flight is one pass.
+        self._longest_burst = 1 if tap and tap.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
         self._flag_at = self._block * self._longest_burst
-        self._free = [Readback(engine.device, self._flag_at + _FLAG) for _ in range(_FLIGHTS)]
+        self._tap, self._tap_at = tap, self._flag_at + _FLAG
+        size = self._tap_at + (tap.size if tap else 0)
+        self._free = [Readback(engine.device, size) for _ in range(_FLIGHTS)]
         self._began = time.perf_counter()
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
@@ -269,6 +275,8 @@ class Generation:
         encoder = ComputeEncoder(self.engine.device)
         encoder.run(work)
         if landing is not None and landing.readback is not None:
+            if self._tap is not None:
+                self._tap.encode(encoder, landing.readback.buffer, self._tap_at)
             sampler = self.engine.sampler
             for i in range(len(landing.plans)):
                 slot = (landing.first_step + i) % RING
@@ -291,7 +299,7 @@ class Generation:
             assert flight.readback is not None
             data = flight.readback.read()
             self._free.append(flight.readback)
-            if any(data[self._flag_at :]):
+            if any(data[self._flag_at : self._tap_at]):
                 self._finish("stopped")
                 raise DeviceError(
                     f"{self.engine.adapter_name}: workgroups that wait for each other got stuck;"
@@ -302,6 +310,8 @@ class Generation:
                 if not self.done:
                     draw = parse_draw(data[i * self._block : (i + 1) * self._block], self.options.top)
                     self._record(plan, draw, per_step)
+                    if self._tap is not None and draw.any_finite:
+                        self._tap.take(self.steps[-1], draw, data[self._tap_at :])
             arrived = True
             if self.done:
                 break

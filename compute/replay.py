@@ -102,7 +102,8 @@ class Replay:
         plan = engine.plan(total, window, step, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.window_start:
             engine.hold(self._tokens, 0)  # it rewrites every row
-        follows = plan.window_start == 0 and self._valid_rows == rows - 1 > 0
+        # Rows held from before do not make it the next pass: views of the one before may be of another text.
+        follows = self.at is not None and plan.window_start == 0 and self._valid_rows == rows - 1 > 0
         self._plan = dataclasses.replace(plan, cached=follows)
         self._segment = self._dispatch = 0
         self.at, self._started = None, step

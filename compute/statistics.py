@@ -15,9 +15,9 @@ from .kernels import Resource
 from .native import ComputeEncoder, Dispatch, Readback, poll
 from .registry import Tensor
 
-_WORDS = 80  # of a record, see wgsl/common/statistics.wgsl
+WORDS = 80  # of a record, see wgsl/common/statistics.wgsl
 _BINS, _SAMPLES, _SAMPLE_COUNT = 8, 72, 6
-_SCALE = 2.0**-32
+SCALE = 2.0**-32
 _PART_VALUES = 8192  # of a weight that one workgroup reads
 _LIVE_PARTS = 32  # workgroups that share a live tensor, at most
 _CHUNK = 4096  # the one long row of logits is read in rows of this many
@@ -112,15 +112,15 @@ class StatisticsPass:
             if new and tensor.family != "weight":
                 assert isinstance(piece.resource, wgpu.GPUBuffer)
                 live.setdefault(id(piece.resource), (piece.resource, []))[1].append(tensor)
-        self._size = 4 * _WORDS * len(places)
+        self.size = 4 * WORDS * len(places)  # bytes of `records`
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
-        self.records = device.create_buffer(label="statistics", size=self._size, usage=usage)
+        self.records = device.create_buffer(label="statistics", size=self.size, usage=usage)
         groups = [group for _, group in live.values()]
         parts = device.create_buffer(
-            label="statistics parts", size=4 * _WORDS * _LIVE_PARTS * max(map(len, groups), default=1), usage=usage
+            label="statistics parts", size=4 * WORDS * _LIVE_PARTS * max(map(len, groups), default=1), usage=usage
         )
         self._sources = [_Source(self, buffer, group, parts) for buffer, group in live.values()]
-        self._readback = Readback(device, self._size, "statistics")
+        self._readback = Readback(device, self.size, "statistics")
         self._weights = deque(tensor for tensor in self._tensors if tensor.family == "weight")  # not measured yet
         self._begun = False
         self._seen = (-1, 0)  # epoch, rows
@@ -128,8 +128,11 @@ class StatisticsPass:
         self._known: tuple[int, int] | None = None
         self._weight_statistics: dict[str, TensorStatistics] = {}
 
-    def update(self) -> None:
-        """Submit what the latest pass needs: its new rows, and once the weights, in slices. Never blocks."""
+    def work(self) -> list[Dispatch]:
+        """What brings `records` up to date with the latest pass: its new rows, and once the weights, in slices.
+
+        Submit it at once.
+        """
         epoch, rows = self.engine.epoch, self.engine.registry.rows
         work: list[Dispatch] = []
         self._begun = True
@@ -143,16 +146,26 @@ class StatisticsPass:
             for source in self._sources:
                 work += source.work(first, rows)
             self._seen = (epoch, rows)
+        return work
+
+    def update(self) -> None:
+        """Submit what the latest pass needs, and fetch the result. Never blocks."""
+        work = self.work()
         encoder = ComputeEncoder(self.engine.device)
         encoder.run(work)
         ask = self._asked is None and self._known != self._seen and not self._weights
         if ask:
-            encoder.copy(self.records, 0, self._readback.buffer, 0, self._size)
+            encoder.copy(self.records, 0, self._readback.buffer, 0, self.size)
         if work or ask:
             encoder.submit()
         if ask:
             self._readback.request()
             self._asked = self._seen
+
+    @property
+    def weights_measured(self) -> bool:
+        """True when `records` has the weights once all work so far has run."""
+        return not self._weights
 
     @property
     def pending(self) -> bool:
@@ -187,7 +200,7 @@ class StatisticsPass:
 
     def _take(self) -> None:
         assert self._asked is not None
-        records = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, _WORDS)  # [slots, words]
+        records = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, WORDS)  # [slots, words]
         rows = self._asked[1]
         latest = {}
         for tensor in self._tensors:
@@ -205,7 +218,7 @@ class StatisticsPass:
         # A vector's piece tells its values as rows.
         rows = [1 if tensor.vector else piece.rows for piece in storage.pieces]
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
-        parts = device.create_buffer(size=4 * _WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
+        parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(
             "statistics_weight", columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile
         )
@@ -252,7 +265,7 @@ def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatisti
         zero=zero,
         min=smallest,
         max=largest,
-        mean=float(record[6:7].view(np.float32)[0]) / _SCALE / finite if finite else 0.0,
+        mean=float(record[6:7].view(np.float32)[0]) / SCALE / finite if finite else 0.0,
         absmax=max(abs(smallest), abs(largest)),
         first_nonfinite=~first_bad & 0xFFFFFFFF if first_bad else None,
         samples=tuple(record[_SAMPLES : _SAMPLES + min(count, _SAMPLE_COUNT)].view(np.float32).tolist()),

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import unicodedata
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from compute.errors import OutputError, PromptError
 from compute.generator import Generation
 from compute.llmc import one_line
 from compute.options import GenerateOptions
+from compute.tap import StepTap
 from compute.tokenizer import load_tokenizer
 
 DEFAULT_CONTEXT = 256
@@ -69,7 +71,11 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
     return GenerateOptions(**given).checked(positions, vocabulary)
 
 
-def open_generation(arguments: argparse.Namespace, source: WeightSource | None = None) -> Generation:
+def open_generation(
+    arguments: argparse.Namespace,
+    source: WeightSource | None = None,
+    tap: Callable[[Engine], StepTap] | None = None,
+) -> Generation:
     """Load the model and prepare a generation as the arguments say; bad options are told before anything is loaded."""
     prompt = read_prompt(arguments.prompt)
     source = source or open_model(model_spec(arguments))
@@ -90,7 +96,7 @@ def open_generation(arguments: argparse.Namespace, source: WeightSource | None =
         program=program_spec(arguments),
     )
     source.close()
-    return Generation(engine, tokenizer, prompt, options)
+    return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
 
 
 def check_target(path: Path) -> None:

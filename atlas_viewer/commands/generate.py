@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_target(arguments.logits)
     generation = open_generation(arguments)
     logits: list[np.ndarray] = []
-    stream = None if arguments.json else _Stream(generation)
+    stream = None if arguments.json else Stream(generation)
     try:
         while not generation.done:
             generation.step()
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _INTERRUPTED if generation.stop_reason == "stopped" else 0
 
 
-class _Stream:
+class Stream:
     """Prints the text as it grows; a character is held back until all its bytes are there."""
 
     def __init__(self, generation: Generation) -> None:

@@ -1,0 +1,125 @@
+"""`session export`: a recording as video, pictures, text or arrays."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from atlas_viewer.output import atomic_path, atomic_write
+from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
+from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
+from atlas_viewer.sessions.reader import Session
+from compute.errors import OutputError, SessionError, UsageError
+from compute.llmc import one_line
+from compute.tokenizer import load_tokenizer
+
+from .common import adapter_spec, check_target, program_spec
+
+T = TypeVar("T")
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write everything that was asked for. Raises `AtlasError`s."""
+    _check(arguments)
+    with Session(arguments.file) as session:
+        if arguments.json is not None:
+            _put(arguments.json, as_json(session) + "\n")
+        if arguments.csv is not None:
+            _put(arguments.csv, as_csv(session))
+        if arguments.npz is not None:
+            atomic_write(arguments.npz, as_npz(session, session.run(arguments.run)))
+        if arguments.png is not None or arguments.video is not None:
+            _pictures(arguments, session)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Tell what can never work before minutes are spent."""
+    files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
+    if not any(target is not None for target in (*files, arguments.png)):
+        raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
+    for target in files:
+        if target not in (None, "-"):
+            check_target(Path(target))
+    if not 1 <= arguments.fps <= 1000:
+        raise UsageError(f"--fps {arguments.fps}: must be from 1 to 1000")
+    if not 1 <= arguments.step_frames <= 10_000:
+        raise UsageError(f"--step-frames {arguments.step_frames}: must be from 1 to 10000")
+    if arguments.video is not None:
+        from atlas_viewer.sessions.video import check_video
+
+        check_video(arguments.video, arguments.size)
+    if arguments.png is not None and arguments.png.exists() and not arguments.png.is_dir():
+        raise OutputError(f"{one_line(arguments.png)}: is no folder; name one for the pictures")
+
+
+def _put(target: str, text: str) -> None:
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        atomic_write(target, text.encode())
+
+
+def _pictures(arguments: argparse.Namespace, session: Session) -> None:
+    from atlas_viewer.png import png
+    from atlas_viewer.sessions.frames import RunPictures, fixed_camera, recorded_camera
+    from atlas_viewer.sessions.video import write_video
+    from atlas_viewer.workbench import Workbench
+
+    from .session import recorded_source, recorded_weights
+
+    run = RecordedRun(session, session.run(arguments.run))
+    count = len(run.all_steps)
+    if not count:
+        raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+    if arguments.camera == "fixed":
+        camera = fixed_camera(arguments.zoom, arguments.center)
+    else:
+        camera = recorded_camera([mark for mark in session.cameras() if mark.run in (None, run.info.id)])
+    source = recorded_source(arguments, session.head)
+    try:
+        check_shape(session, source.name, source.config)
+        bench = Workbench(
+            source,
+            load_tokenizer(),
+            context=widest(run.all_steps),
+            weights=recorded_weights(arguments, session.head),
+            program=program_spec(arguments),
+            adapter=adapter_spec(arguments),
+        )
+        pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels)
+        if arguments.png is not None:
+            folder: Path = arguments.png
+            _make(folder)
+            for number, image in enumerate(_told(pictures.frames(count, 1), count, "picture"), start=1):
+                atomic_write(folder / f"step-{number:06}.png", png(image))
+        if arguments.video is not None:
+            total = count * arguments.step_frames
+            frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
+            with atomic_path(arguments.video) as temporary:
+                write_video(temporary, arguments.video.suffix, frames, arguments.size, arguments.fps)
+        pictures.close()
+    finally:
+        source.close()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{one_line(folder)}: cannot be made ({error.strerror}); choose another path") from None
+
+
+def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """`things`, with how far it is on stderr, where that is a terminal."""
+    shown = sys.stderr.isatty()
+    for number, thing in enumerate(things, start=1):
+        if shown:
+            bar = "#" * (30 * number // total)
+            print(f"\r[{bar:<30}] {what} {number} of {total}", end="", file=sys.stderr, flush=True)
+        yield thing
+    if shown:
+        print(file=sys.stderr)

@@ -1,0 +1,75 @@
+"""`session record`: text to standard output, everything about it to a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from atlas_viewer import __version__
+from atlas_viewer.sessions.contents import head_of, tensors_of
+from atlas_viewer.sessions.recorder import Recorder
+from compute.checkpoint import open_model
+from compute.engine import Engine
+from compute.identity import weights_sha256
+from compute.statistics import StatisticsPass
+from compute.tap import StepTap
+from compute.tokenizer import load_tokenizer
+
+from .common import check_target, model_spec, open_generation
+from .generate import Stream
+
+_INTERRUPTED = 130
+_SLICE_S = 0.05  # seconds of GPU work submitted at once
+_NAP_S = 0.0005
+
+
+def record(arguments: argparse.Namespace) -> int:
+    """Generate and record; 1 when not everything could be recorded, 130 when stopped by Ctrl+C."""
+    check_target(arguments.out)
+    statistics = not arguments.no_statistics
+    source = open_model(model_spec(arguments))
+    sha256 = weights_sha256(source)
+    tokenizer = load_tokenizer()
+    recorders: list[Recorder] = []
+
+    def tap(engine: Engine) -> StepTap:
+        head = head_of(engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
+        recorders.append(Recorder(arguments.out, head, tensors_of(engine), tokenizer.token_bytes))
+        measure = StatisticsPass(engine) if statistics else None
+        if measure is not None:
+            measure.read()  # of the weights, which never change: before the run, not beside it
+        return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=measure)
+
+    generation = open_generation(arguments, source, tap)
+    recorder = recorders[0]
+    recorder.begin_run(
+        generation.prompt, generation.prompt_tokens, generation.options, logits=arguments.logits, statistics=statistics
+    )
+    stream = Stream(generation)
+    told = None
+    try:
+        while not generation.done:
+            if generation.advance(_SLICE_S):
+                stream.write()
+            else:
+                time.sleep(_NAP_S)
+            if recorder.trouble != told:
+                told = recorder.trouble
+                print(f"\natlas-viewer: {told}", file=sys.stderr)
+    except KeyboardInterrupt:
+        generation.stop()
+    finally:
+        recorder.end_run(generation.stop_reason or "failed")
+        recorder.close()
+    stream.end()
+    if recorder.trouble is not None:
+        if recorder.trouble != told:
+            print(f"atlas-viewer: {recorder.trouble}", file=sys.stderr)
+        return 1
+    if generation.stop_reason == "nonfinite":
+        print(
+            "atlas-viewer: generation ended: no logit is finite; `session export --csv` has the steps", file=sys.stderr
+        )
+        return 1
+    return _INTERRUPTED if generation.stop_reason == "stopped" else 0

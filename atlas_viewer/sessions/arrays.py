@@ -1,0 +1,115 @@
+"""A session as text and arrays: JSON, CSV, NPZ."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from .contents import Mark, RecordedStep, RunInfo
+from .reader import Session
+
+_COLUMNS = (
+    "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "entropy",
+    "context_start", "context_length", "forward_ms",
+)  # fmt: skip
+
+
+def summary(session: Session) -> dict[str, Any]:
+    """Head and runs, without their steps."""
+    head = asdict(session.head)
+    head["config"]["parameters"] = session.head.config.parameters
+    return {
+        "head": head,
+        "runs": [_run(run) | {"steps": session.count(run)} for run in session.runs()],
+        "events": len(session.events()),
+        "cameras": len(session.cameras()),
+    }
+
+
+def as_json(session: Session) -> str:
+    """Everything but logits and statistics as one JSON object; numbers that JSON has no word for are null."""
+    told = summary(session)
+    for run, info in zip(told["runs"], session.runs(), strict=True):
+        run["prompt_texts"] = [session.token_text(token) for token in info.prompt_tokens]
+        run["steps"] = [_step(step) for step in session.steps(info)]
+    told["events"] = [_mark(mark, "kind") for mark in session.events()]
+    told["cameras"] = [_mark(mark, "view") for mark in session.cameras()]
+    return json.dumps(plain(told), ensure_ascii=False, allow_nan=False)
+
+
+def as_csv(session: Session) -> str:
+    """A line for each step of each run, under the names of the columns."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for run in session.runs():
+        for step in session.steps(run):
+            record = vars(step.record)
+            writer.writerow({**record, "run": run.id, "step": step.record.index, "time": step.time})
+    return buffer.getvalue()
+
+
+def as_npz(session: Session, run: RunInfo) -> bytes:
+    """The steps of one run as the bytes of an NPZ file.
+
+    `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
+    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); where recorded
+    `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
+    `statistics_steps` and `statistics_tensors`. `head` is JSON text.
+    """
+    steps = session.steps(run)
+    records = [step.record for step in steps]
+    arrays: dict[str, Any] = {
+        "head": np.array(json.dumps(plain(summary(session)["head"]), allow_nan=False)),
+        "prompt_tokens": np.asarray(run.prompt_tokens, np.int64),
+        "tokens": np.asarray([record.token for record in records], np.int64),
+        "rank": np.asarray([record.rank for record in records], np.int64),
+        "time": np.asarray([step.time for step in steps], np.float64),
+    }
+    for name in ("logit", "probability", "model_probability", "entropy", "forward_ms"):
+        arrays[name] = np.asarray([getattr(record, name) for record in records], np.float64)
+    most = max((len(record.top) for record in records), default=0)
+    arrays["top_tokens"] = np.full((len(records), most), -1, np.int64)
+    arrays["top_logits"] = np.full((len(records), most), np.nan)
+    for row, record in enumerate(records):
+        arrays["top_tokens"][row, : len(record.top)] = [candidate.token for candidate in record.top]
+        arrays["top_logits"][row, : len(record.top)] = [candidate.logit for candidate in record.top]
+    for name, read in (("logits", session.logits), ("statistics", session.statistics)):
+        found = [(step, values) for step in range(len(records)) if (values := read(run, step)) is not None]
+        if found:
+            arrays[name] = np.stack([values for _, values in found])
+            arrays[f"{name}_steps"] = np.asarray([step for step, _ in found], np.int64)
+    if "statistics" in arrays:
+        arrays["statistics_tensors"] = np.array([tensor.name for tensor in session.live])
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def plain(value: Any) -> Any:
+    """`value` with None for every float that is not finite."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def _run(run: RunInfo) -> dict[str, Any]:
+    return asdict(run) | {"options": run.options.as_json()}
+
+
+def _step(step: RecordedStep) -> dict[str, Any]:
+    return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
+
+
+def _mark(mark: Mark, name: str) -> dict[str, Any]:
+    return {"time": mark.time, "run": mark.run, "step": mark.step, name: mark.name, "data": dict(mark.data)}

@@ -1,0 +1,166 @@
+"""What a session file looks like: its tables, its version, and how older versions become this one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+APPLICATION_ID = 0x41544C53  # "ATLS"
+
+_TABLES = (
+    """CREATE TABLE session (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    created TEXT NOT NULL,
+    program TEXT NOT NULL,
+    model TEXT NOT NULL,
+    weights_sha256 TEXT NOT NULL,
+    layers INTEGER NOT NULL,
+    heads INTEGER NOT NULL,
+    channels INTEGER NOT NULL,
+    positions INTEGER NOT NULL,
+    vocabulary INTEGER NOT NULL,
+    padded_vocabulary INTEGER NOT NULL,
+    end_of_text INTEGER NOT NULL,
+    weights TEXT NOT NULL,
+    kernels TEXT NOT NULL,
+    adapter TEXT NOT NULL,
+    driver TEXT NOT NULL,
+    shaders_sha256 TEXT NOT NULL,
+    versions TEXT NOT NULL
+) STRICT""",
+    """CREATE TABLE tensors (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    family TEXT NOT NULL,
+    rows INTEGER,
+    columns INTEGER NOT NULL,
+    statistics BLOB
+) STRICT""",
+    """CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY,
+    bytes BLOB NOT NULL
+) STRICT""",
+    """CREATE TABLE options (
+    id INTEGER PRIMARY KEY,
+    json TEXT NOT NULL
+) STRICT""",
+    """CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    parent INTEGER REFERENCES runs (id),
+    fork_step INTEGER,
+    started REAL NOT NULL,
+    prompt TEXT NOT NULL,
+    prompt_tokens BLOB NOT NULL,
+    options INTEGER NOT NULL REFERENCES options (id),
+    logits TEXT NOT NULL,
+    statistics INTEGER NOT NULL,
+    stop_reason TEXT
+) STRICT""",
+    """CREATE TABLE steps (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    step INTEGER NOT NULL,
+    time REAL NOT NULL,
+    options INTEGER NOT NULL REFERENCES options (id),
+    token INTEGER NOT NULL REFERENCES tokens (id),
+    context_start INTEGER NOT NULL,
+    context_length INTEGER NOT NULL,
+    logit REAL,
+    probability REAL,
+    model_probability REAL,
+    rank INTEGER NOT NULL,
+    entropy REAL,
+    highest REAL,
+    log_total REAL,
+    scaled_log_total REAL,
+    kept INTEGER NOT NULL,
+    nonfinite INTEGER NOT NULL,
+    forward_ms REAL,
+    PRIMARY KEY (run, step)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE candidates (
+    run INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    token INTEGER NOT NULL REFERENCES tokens (id),
+    logit REAL,
+    scaled_delta REAL,
+    probability REAL,
+    model_probability REAL,
+    PRIMARY KEY (run, step, place)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE logits (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, step)
+) STRICT""",
+    """CREATE TABLE statistics (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL,
+    step INTEGER NOT NULL,
+    data BLOB NOT NULL,
+    UNIQUE (run, step)
+) STRICT""",
+    """CREATE TABLE events (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    run INTEGER,
+    step INTEGER,
+    kind TEXT NOT NULL,
+    json TEXT NOT NULL
+) STRICT""",
+    """CREATE TABLE cameras (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,
+    run INTEGER,
+    step INTEGER,
+    view TEXT NOT NULL,
+    json TEXT NOT NULL
+) STRICT""",
+)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One version of the tables, and what is known of those before it."""
+
+    version: int
+    tables: Sequence[str]
+    # Of each older version that is read: its tables, and the statements that make the next version of it.
+    older: Mapping[int, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
+
+    def tables_of(self, version: int) -> Sequence[str]:
+        """The statements that make the tables of `version`; KeyError when it is not known."""
+        return self.tables if version == self.version else self.older[version][0]
+
+
+SCHEMA = Schema(1, _TABLES)
+
+
+def create(connection: sqlite3.Connection, schema: Schema = SCHEMA) -> None:
+    """Make the tables in an empty database, and mark it as a session of this version."""
+    for statement in schema.tables:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {schema.version}")
+
+
+def definition(connection: sqlite3.Connection) -> list[tuple[str, str, str, str | None]]:
+    """(type, name, table, statement) of everything that the database defines, sorted."""
+    return sorted(
+        connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"),
+        key=lambda row: [str(part) for part in row],
+    )
+
+
+def expected(statements: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
+    """The `definition` of a database that `statements` made."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        for statement in statements:
+            connection.execute(statement)
+        return definition(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,210 @@
+"""Opening a file that anybody may have written: nothing in it runs, nothing in it takes long, nothing changes it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import struct
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from compute.errors import SessionError
+from compute.llmc import one_line
+
+from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected
+
+_MAGIC = b"SQLite format 3\0"
+_LONGEST_VALUE = 64 << 20  # bytes
+_LEAST_ROW = 4  # bytes of the file that a row takes at least
+# A query may take so long: seconds, and bytes of the file a second.
+_PATIENCE_S, _RATE = 1.0, 10 << 20
+_INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
+_RECOVER = "`session recover` saves what can be read"
+
+# What SQLite may do while such a file is open: read. It asks before it prepares a statement.
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
+_FUNCTIONS = {"count"}
+# What comes of reading a damaged file: text that is none is told by the last.
+_UNSOUND = (sqlite3.Error, UnicodeDecodeError)
+
+
+class Database:
+    """A checked session file, read only. Every way in which it can be unsound is a `SessionError`."""
+
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
+
+        Raises `SessionError`.
+        """
+        self.path = path
+        self.shown = one_line(path)
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._deadline = 0.0
+        try:
+            version = check_file(path, schema)
+            place = path
+            if version != schema.version or _needs_copy(path):
+                place = self._copied()
+            self.size = sum(p.stat().st_size for p in (place, Path(f"{place}-wal")) if p.exists())
+            if version != schema.version:
+                self._migrate(place, version, schema)
+            self._open(place)
+            found = self._definition()
+            if found != expected(schema.tables):
+                raise SessionError(f"{self.shown}: has other tables than a session; {_RECOVER}")
+            self._guard()
+        except OSError as error:
+            self.close()
+            raise SessionError(f"{self.shown}: cannot be read ({error.strerror or error}); check the path") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give up the file; a second call does nothing."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._copy is not None:
+            self._copy.cleanup()
+            self._copy = None
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT. Raises `SessionError` when the file is damaged."""
+        assert self._connection is not None
+        limit = self.size // _LEAST_ROW + 64
+        self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
+        found: list[tuple[Any, ...]] = []
+        try:
+            for row in self._connection.execute(query, values):
+                found.append(row)
+                if len(found) > limit:
+                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {_RECOVER}")
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
+        return found
+
+    def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        """The first row, None when there is none."""
+        return next(iter(self.rows(query, values)), None)
+
+    def _copied(self) -> Path:
+        self._copy = tempfile.TemporaryDirectory(prefix="atlas-session-")
+        target = Path(self._copy.name) / "session"
+        shutil.copyfile(self.path, target)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(f"{self.path}-wal", f"{target}-wal")
+        return target
+
+    def _open(self, place: Path, mode: str = "ro") -> None:
+        self._connection = connect(place, mode)
+        self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _definition(self) -> list[tuple[str, str, str, str | None]]:
+        assert self._connection is not None
+        self._deadline = time.monotonic() + _PATIENCE_S
+        try:
+            return definition(self._connection)
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
+
+    def _guard(self) -> None:
+        assert self._connection is not None
+
+        def allowed(action: int, first: str | None, second: str | None, _where: str | None, _why: str | None) -> int:
+            if action in _ALLOWED or (action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS):
+                return sqlite3.SQLITE_OK
+            return sqlite3.SQLITE_DENY
+
+        self._connection.set_authorizer(allowed)
+
+    def _migrate(self, place: Path, version: int, schema: Schema) -> None:
+        """Make the copy at `place` a session of this version."""
+        self._open(place, "rw")
+        assert self._connection is not None
+        if self._definition() != expected(schema.tables_of(version)):
+            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {_RECOVER}")
+        self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
+        try:
+            self._connection.execute("BEGIN")
+            while version < schema.version:
+                for statement in schema.older[version][1]:
+                    self._connection.execute(statement)
+                version += 1
+            self._connection.execute(f"PRAGMA user_version = {version}")
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {_RECOVER}") from None
+        self._connection.close()
+
+
+def check_file(path: Path, schema: Schema = SCHEMA) -> int:
+    """The version of the session at `path`, told from its first bytes. Raises `SessionError` when it is none."""
+    shown = one_line(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise SessionError(f"{shown}: is {kind}; give the path of a session")
+        for beside in (Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal")):
+            # SQLite would open it, and wait at a pipe for ever.
+            if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):
+                raise SessionError(f"{one_line(beside)}: is no regular file; remove it")
+        with path.open("rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        raise SessionError(f"{shown}: there is no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
+    if len(header) < 100 or not header.startswith(_MAGIC):
+        raise SessionError(f"{shown}: is no session; give a file that `session record` made")
+    version: int
+    application: int
+    version, application = struct.unpack(">I4xI", header[60:72])
+    if application != APPLICATION_ID:
+        raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")
+    if version > schema.version:
+        raise SessionError(
+            f"{shown}: was recorded by a newer program (version {version} of sessions, this one reads up to"
+            f" {schema.version}); update atlas-viewer"
+        )
+    if version != schema.version and version not in schema.older:
+        raise SessionError(f"{shown}: version {version} of sessions is unknown; the file is damaged or foreign")
+    return version
+
+
+def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
+    """A connection that trusts nothing of the file. Raises `SessionError`."""
+    try:
+        connection = sqlite3.connect(f"file:{quote(str(place.resolve()))}?mode={mode}", uri=True, isolation_level=None)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error as error:
+        raise SessionError(f"{one_line(place)}: cannot be opened ({_first_line(error)}); {_RECOVER}") from None
+    return connection
+
+
+def _needs_copy(path: Path) -> bool:
+    """True when there is a log beside the file and SQLite could not make its index there: in a read-only folder."""
+    return Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error)
+    if text == "interrupted":
+        return "reading it takes too long"
+    return (text.splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,91 @@
+"""A tap on a generation: fetches the logits and the statistics of every pass together with its token."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from .engine import Engine
+from .native import ComputeEncoder
+from .records import StepRecord
+from .registry import Tensor
+from .sampler import Draw
+from .statistics import StatisticsPass
+from .statistics_table import statistics_table
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was taken of one pass, still as the GPU gave it: reading it is left to whoever has the time."""
+
+    tap: StepTap
+    rows: int
+    data: bytes
+    with_weights: bool  # the weights were measured by then
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """float32 [vocabulary], None when the tap takes none."""
+        if not self.tap.logits_bytes:
+            return None
+        return np.frombuffer(self.data, np.float32, self.tap.engine.config.vocabulary)
+
+    @property
+    def statistics(self) -> np.ndarray | None:
+        """STATISTICS [live tensors], None when the tap takes none."""
+        return self._table(self.tap.live)
+
+    @property
+    def weight_statistics(self) -> np.ndarray | None:
+        """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
+        return self._table(self.tap.weights) if self.with_weights else None
+
+    def _table(self, tensors: list[Tensor]) -> np.ndarray | None:
+        measure = self.tap.measure
+        if measure is None:
+            return None
+        return statistics_table(tensors, measure.slots, self.rows, self.data[self.tap.logits_bytes :])
+
+
+class StepTap:
+    """Hands on what it took of each step: `on_step(record, draw, measured)`, called where the token is collected."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        on_step: Callable[[StepRecord, Draw, Measured], None],
+        *,
+        logits: bool,
+        statistics: StatisticsPass | None,
+    ) -> None:
+        """logits: take them; statistics: what measures the engine's tensors, None to leave them out.
+
+        A pass that others use too is welcome: it measures the weights, which takes longest, only once.
+        """
+        self.engine = engine
+        self._on_step = on_step
+        self.measure = statistics
+        self._with_weights: deque[bool] = deque()  # of the passes in flight
+        self.live = [tensor for tensor in engine.registry if tensor.kept and tensor.family != "weight"]
+        self.weights = [tensor for tensor in engine.registry if tensor.family == "weight"]
+        self._logits = engine.registry["logits"].storage.pieces[0].resource
+        self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
+        self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes a pass
+
+    def encode(self, encoder: ComputeEncoder, target: wgpu.GPUBuffer, offset: int) -> None:
+        """Append what measures the latest pass and copies it to `target`; `encoder` is to be submitted at once."""
+        if self.logits_bytes:
+            encoder.copy(self._logits, 0, target, offset, self.logits_bytes)
+        if self.measure is not None:
+            encoder.run(self.measure.work())
+            self._with_weights.append(self.measure.weights_measured)
+            encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
+
+    def take(self, record: StepRecord, draw: Draw, data: bytes) -> None:
+        """The token of a pass has arrived, and with it `data`."""
+        with_weights = self._with_weights.popleft() if self.measure is not None else False
+        self._on_step(record, draw, Measured(self, record.context_length, data, with_weights))

@@ -1,0 +1,216 @@
+"""A session as pictures, video, text and arrays: re-rendered from its tokens, every number where it belongs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from session_files import PROMPT_TOKENS, Measured, make_session, step
+
+from atlas_viewer.camera import StripCamera
+from atlas_viewer.cli import main
+from atlas_viewer.render import strip_pixels
+from atlas_viewer.sessions.contents import Mark
+from atlas_viewer.sessions.frames import RunPictures, fixed_camera, recorded_camera
+from atlas_viewer.sessions.playback import RecordedRun
+from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.video import write_video
+from atlas_viewer.workbench import Workbench
+from compute.checkpoint import open_model
+from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
+
+# A 300-step session takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
+STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", "4"))
+PROMPT = "Once upon a time, there was a"
+SIZE = (640, 360)
+
+
+def count_frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Every frame as uint8 [height, width, 3], and when it is shown."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(container.streams.video[0]))
+        images = [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames[:8]]
+        return images, [float(frame.time) for frame in frames]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "a.atlas"
+    arguments = ["-n", STEPS, "--context", max(32, min(STEPS, 256)), "--temperature", 0, "--out", path]
+    assert main(["session", "record", PROMPT, *map(str, arguments)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def bench() -> Workbench:
+    return Workbench(open_model("stories"), load_tokenizer(), context=32)
+
+
+@pytest.fixture
+def run(recorded: Path) -> Iterator[RecordedRun]:
+    with Session(recorded) as session:
+        yield RecordedRun(session, session.run())
+
+
+def window_picture(bench: Workbench, steps: int) -> np.ndarray:
+    """What the atlas shows when a run has drawn `steps` tokens."""
+    generation = bench.start(PROMPT, GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0))
+    generation.run()
+    while bench.paint():
+        pass
+    return strip_pixels(bench, StripCamera(), SIZE)
+
+
+def test_a_frame_is_what_the_window_shows_at_that_step(bench: Workbench, run: RecordedRun) -> None:
+    wanted = {steps: window_picture(bench, steps) for steps in (1, 3)}
+    pictures = RunPictures(bench, run, SIZE, fixed_camera(1.0, None), panels=False)
+    for steps, picture in wanted.items():
+        np.testing.assert_array_equal(pictures.frame(steps - 1), picture)
+    assert (wanted[1] != wanted[3]).any()
+
+
+def test_the_camera_is_where_it_was(bench: Workbench, run: RecordedRun) -> None:
+    times = [known.time for known in run.all_steps]
+    marks = [
+        Mark((times[0] + times[1]) / 2, 1, 1, "strip", {"zoom": 8, "x": 200, "y": 100}),
+        Mark(0.0, 1, 0, "map", {"zoom": "far"}),
+        Mark(0.0, 1, 0, "strip", {"zoom": None}),
+    ]
+    camera = recorded_camera(marks)
+    assert camera(times[0]).zoom == 1.0
+    assert (camera(times[1]).zoom, camera(times[1]).center) == (8.0, (200.0, 100.0))
+    pictures = RunPictures(bench, run, SIZE, camera, panels=False)
+    frames = list(pictures.frames(2, 4))
+    assert len(frames) == 8
+    same = [bool((frames[number] == frames[number + 1]).all()) for number in range(3)]
+    assert same == [True, False, True], "the camera moves half way to the next step"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None:
+    size, fps = (320, 180), 25
+    ramp = np.linspace(0, 255, 320, dtype=np.uint8)
+    frames = []
+    for number in range(10):
+        image = np.zeros((180, 320, 4), np.uint8)
+        image[..., 0], image[..., 1], image[..., 2] = ramp, 25 * number, ramp[::-1]
+        frames.append(image)
+    path = tmp_path / "a"  # the suffix is told apart, as for a file that is renamed at the end
+    assert write_video(path, suffix, frames, size, fps) == 10
+    images, times = count_frames(path)
+    assert times == pytest.approx([number / fps for number in range(10)], abs=1e-3)
+    for image, frame in zip(images, frames, strict=False):
+        assert np.abs(image.astype(int) - frame[..., :3]).mean() < 3
+
+
+def test_pictures_and_video_of_a_session(
+    tmp_path: Path, recorded: Path, bench: Workbench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video, folder = tmp_path / "a.mp4", tmp_path / "pictures" / "a"
+    wanted = ["--video", video, "--png", folder, "--size", "640x360", "--step-frames", 3, "--fps", 20]
+    assert main(["session", "export", str(recorded), *map(str, wanted)]) == 0
+    assert capsys.readouterr().err == "", "progress is for terminals"
+    images, times = count_frames(video)
+    assert times == pytest.approx([number / 20 for number in range(3 * STEPS)])
+    pictures = sorted(folder.iterdir())
+    assert [path.name for path in pictures] == [f"step-{number + 1:06}.png" for number in range(STEPS)]
+    for number in (0, 1):
+        with av.open(str(pictures[number])) as container:
+            (exact,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        # Half the colours' resolution: cells of a pixel lose some of theirs, brightness keeps what it is.
+        shown = images[3 * number].astype(int)
+        weights = np.array([0.2126, 0.7152, 0.0722])
+        assert np.abs(shown @ weights - exact @ weights).mean() < 6
+        assert np.corrcoef((shown @ weights).ravel(), (exact @ weights).ravel())[0, 1] > 0.97
+        np.testing.assert_array_equal(exact, window_picture(bench, number + 1)[..., :3])
+
+
+def test_the_window_is_rendered_as_it_was(bench: Workbench, run: RecordedRun) -> None:
+    size = (1280, 720)
+    pictures = RunPictures(bench, run, size, fixed_camera(1.0, None), panels=True)
+    first, third = pictures.frame(0), pictures.frame(2)
+    again = pictures.frame(0)
+    pictures.close()
+    assert first.shape == (720, 1280, 4)
+    assert (first != third).any()
+    # Also what arrives late, such as histograms: nothing depends on when a frame is drawn.
+    np.testing.assert_array_equal(first, again)
+
+
+def export(path: Path, *arguments: object) -> int:
+    return main(["session", "export", str(path), *map(str, arguments)])
+
+
+def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=5, logits="f32")
+    assert export(path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["head"]["model"], told["runs"][0]["prompt_tokens"]) == ("made up", PROMPT_TOKENS)
+    assert [known["token"] for known in told["runs"][0]["steps"]] == [step(index).token for index in range(5)]
+    assert told["runs"][0]["steps"][2]["top"][1]["logit"] == step(2).top[1].logit
+    assert [camera["data"]["zoom"] for camera in told["cameras"]] == [1.0, 4.0]
+    assert export(path, "--csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(int(row["run"]), int(row["step"]), int(row["token"])) for row in rows] == [
+        (1, index, step(index).token) for index in range(5)
+    ]
+    assert float(rows[3]["logit"]) == step(3).logit
+    assert export(path, "--npz", tmp_path / "a.npz", "--json", tmp_path / "a.json") == 0
+    assert json.loads((tmp_path / "a.json").read_text()) == told
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["tokens"].tolist() == [step(index).token for index in range(5)]
+        np.testing.assert_array_equal(arrays["logits"], [Measured(index).logits for index in range(5)])
+        assert arrays["statistics"].tobytes() == b"".join(Measured(index).statistics.tobytes() for index in range(5))
+        assert arrays["statistics_tensors"].tolist() == ["h.0.resid_pre", "logits"]
+        assert arrays["top_logits"][4, 2] == step(4).top[2].logit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        ((), 2, "say what to write"),
+        (("--video", "a.gif"), 2, "must end in one of .mp4, .mkv, .webm"),
+        (("--video", "a.mp4", "--size", "641x360"), 2, "even width"),
+        (("--video", "a.mp4", "--fps", "0"), 2, "--fps 0"),
+        (("--video", "a.mp4", "--step-frames", "0"), 2, "--step-frames 0"),
+        (("--video", "no/where/a.mp4"), 1, "there is no folder"),
+        (("--png", "/dev/null"), 1, "is no folder"),
+        (("--png", "p"), 1, "give its file with --model"),
+        (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...],
+    status: int, told: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert export(make_session(tmp_path / "a.atlas", steps=2), *arguments) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert told in captured.err
+
+
+def test_a_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    assert main(["--model", "stories", "session", "export", str(path), "--png", str(tmp_path / "p")]) == 1
+    assert "was recorded with made up (1 layers" in capsys.readouterr().err
+
+
+def test_the_model_is_never_a_path_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE session SET model = '/etc/passwd'")
+    connection.commit()
+    connection.close()
+    assert main(["session", "verify", str(path)]) == 1
+    assert "give its file with --model" in capsys.readouterr().err
