@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,8 @@ def main() -> int:
         viewer("render", *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
     if TOUR.exists():
         print(TOUR.name, flush=True)
-        with display() as environment:
+        with display() as environment, tempfile.TemporaryDirectory() as settings:
+            environment["ATLAS_VIEWER_CONFIG"] = settings  # not the looks of whoever makes them
             viewer("view", *RUN, "--tour", str(TOUR), "--pictures", str(FOLDER), environment=environment)
     return 0
 

@@ -54,7 +54,9 @@ def in_copy(copy: Path, *arguments: str) -> str:
 
 def test_its_tests_pass(copy: Path) -> None:
     tests = [block.about for block in blocks(PAGE) if block.about.startswith("tests/")]
-    told = in_copy(copy, "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/test_imports.py", "-k", "not declared")
+    told = in_copy(
+        copy, "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/test_imports.py", "-k", "not declared"
+    )
     assert len(tests) == 2
     assert "skipped" not in told
 
