@@ -19,7 +19,7 @@ from compute.tokenizer import load_tokenizer
 
 from . import fonts, panels, theme
 from .camera import View
-from .canvas import call_later, clear, imgui_on, open_window, release, share_clipboard, target_format
+from .canvas import call_later, clear, draw_with, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
 from .pace import Pace
 from .picture import Pictures
@@ -82,7 +82,7 @@ class Viewer:
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        self._gui.set_gui(lambda: panels.draw_all(self.state))
+        draw_with(self._gui, lambda: panels.draw_all(self.state))
         state.picture = self._picture
         self._pace = Pace(is_software(device.adapter))
         self._scene: AtlasScene | None = None

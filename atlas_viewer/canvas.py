@@ -52,6 +52,23 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
+def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
+    """Let `draw` make the widgets of every frame of `gui`."""
+
+    def frame() -> None:
+        draw()
+        imgui.render()  # the renderer's own call then finds it done
+        # Of a new texture wgpu's backend uploads as much as the latest update is large, from the corner on. imgui makes
+        # one whenever the glyphs need more room, with all the earlier ones in it.
+        for texture in imgui.get_draw_data().textures or ():
+            if texture.status == imgui.ImTextureStatus.want_create:
+                rectangle = texture.update_rect
+                rectangle.x = rectangle.y = 0
+                rectangle.w, rectangle.h = texture.width, texture.height
+
+    gui.set_gui(frame)
+
+
 def release(gui: ImguiRenderer) -> None:
     """Give back the context of a renderer that draws no more, and with it its fonts."""
     # A forgotten canvas is closed by the garbage collector, perhaps in the middle of another one's frame.

@@ -33,7 +33,7 @@ Event = dict[str, Any]
 
 # Frames that imgui takes to see an event: it lets one change of a button or key in a frame.
 _SETTLE = 3
-_MOST_FRAMES = 4000  # that a tour waits for something before it gives up
+_MOST_FRAMES = 1500  # that a tour waits for something before it gives up
 _BUTTONS = {1: 1, 2: 2}
 _STEP_KEYS = {"wait", "frames", "point", "click", "drag", "wheel", "type", "key", "resize", "picture"}
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d+),(?P<y>-?\d+))?$", re.DOTALL)

@@ -210,6 +210,16 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
 
 
+def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = widths()
+    with another_context(Interface()):
+        imgui.get_io().display_size = ImVec2(1, 1)
+        tiny = Screen(made(), monkeypatch)
+        tiny.io.display_size = ImVec2(1280, 720)
+        tiny.frame(3)
+        assert widths() == pytest.approx(usual, abs=8)
+
+
 def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
     for name in ("light", "dark"):
         choose(screen, "Dark or light theme")

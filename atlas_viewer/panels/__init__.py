@@ -64,6 +64,7 @@ def draw_all(state: State) -> None:
         flags = imgui.WindowFlags_.no_collapse
         if panel is atlas:
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+            flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that colour; a floating panel is not.
         solid = float(layout.floats(panel.TITLE, dock_space))
         with theme.coloured(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
@@ -76,7 +77,7 @@ def draw_all(state: State) -> None:
         if not kept:
             interface.hidden.add(panel.TITLE)
     if fresh:
-        for title in (*layout.front(DOCKED), prompt.TITLE):
+        for title in (*layout.front(DOCKED), atlas.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
     if interface.front:
         imgui.set_window_focus(interface.front)

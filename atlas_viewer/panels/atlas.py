@@ -136,6 +136,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
         spot = inspection.spot_at(cell)
         inspection.hover(spot, moved)
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+            imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
             inspection.pin(spot)
     elif not inspection.keyed:
         inspection.cursor = None
@@ -154,7 +155,7 @@ def _keys(state: State) -> None:
         if focus is not None and imgui.is_key_pressed(key.c, False):
             imgui.set_clipboard_text(shown_value(inspection.value(focus)))
         return
-    if not (imgui.is_window_focused() or imgui.is_window_hovered()):
+    if not imgui.is_window_focused():
         return  # elsewhere the arrows go from widget to widget
     for arrow, columns, rows in (
         (key.left_arrow, -1, 0),

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from compute.records import StepRecord
 
 
+_FRAMES = 2  # imgui knows the height of new content in the frame after
+
+
 @dataclass(frozen=True)
 class Chip:
     """A chip's left edge and width in pixels, and its line, from 0."""
@@ -26,6 +29,7 @@ class ChipFlow:
 
     width: float = 0.0
     chips: list[Chip] = field(default_factory=list)
+    following: int = 0  # frames in which the panel is still to be scrolled to its end
     _key: object = None
     _texts: list[int] = field(default_factory=list)  # tokens that were measured
 
@@ -39,6 +43,8 @@ class ChipFlow:
             while same < limit and self._texts[same] == steps[same].token:
                 same += 1
         self._key, self.width = known, width
+        if same < len(steps) or len(steps) < len(self.chips):
+            self.following = _FRAMES
         del self.chips[same:], self._texts[same:]
         for step in steps[same:]:
             wide = measure(step)

@@ -31,7 +31,8 @@ def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
             interface.reset_layout = False
         # At first the work area does not know of the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
-        _lay_out(identity, ImVec2(viewport.size.x, height), panels)
+        # A window that begins tiny is laid out for the size that it will be given.
+        _lay_out(identity, ImVec2(max(viewport.size.x, theme.em(60)), max(height, theme.em(36))), panels)
         interface.layout_zoom = theme.zoom()
     elif first:
         _find_places(panels)

@@ -80,7 +80,7 @@ def facts(state: State, step: StepRecord, options: GenerateOptions) -> list[str]
     told = [f"token {step.token}"]
     if rank:
         told.append(f"rank {rank:,}")
-    if math.isfinite(step.forward_ms):
+    if state.live and math.isfinite(step.forward_ms):
         told.append(f"forward {step.forward_ms:.1f} ms")
     told.append("greedy" if options.temperature == 0 else f"T {options.temperature:.2f}")
     if options.temperature:

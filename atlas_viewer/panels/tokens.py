@@ -49,8 +49,9 @@ def draw(state: State) -> None:
     _header(state, step)
     if imgui.begin_child("chips"):
         _chips(state, run, step)
-        if state.chosen is None and state.busy:
+        if state.chosen is None and _flow.following:
             imgui.set_scroll_y(imgui.get_scroll_max_y())
+            _flow.following -= 1
     imgui.end_child()
 
 
