@@ -89,3 +89,17 @@ def test_the_changelog_tells_of_the_version() -> None:
 def test_the_readme_is_short() -> None:
     """Two screens, pictures not counted."""
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 90
+
+
+def test_every_picture_is_shown_and_made_by_the_script() -> None:
+    shown = {
+        (page.parent / target).resolve().relative_to(ROOT / "docs").as_posix()
+        for page in PAGES
+        for target in links(page)
+        if target.endswith(".png")
+    }
+    there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.png")}
+    script = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
+    assert shown == there == {*script["RENDERED"], *script["PLAYED"]}
+    tour = (ROOT / "docs" / "tour.jsonl").read_text("utf-8")
+    assert all(f'{{"picture": "{Path(name).stem}"}}' in tour for name in script["PLAYED"])
