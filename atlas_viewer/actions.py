@@ -240,6 +240,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.automatic", "Size that follows the window", "View", _automatic_size, "Ctrl+0", anywhere=True),
     Action("view.theme", "Dark or light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
     Action("view.reset", "Reset layout", "View", _reset_layout),
+    Action("app.models", "Open or fetch a model", "File", _open("models"), "Ctrl+O", anywhere=True),
     Action("app.screenshot", "Save a picture of the window", "File", _screenshot, "F12", anywhere=True),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
-from compute.checkpoint import WeightSource
+from compute.checkpoint import WeightSource, open_model
 from compute.device import is_software, lost_device, shared_device
 from compute.errors import AtlasError
 from compute.loading import Loading
@@ -21,10 +22,13 @@ from . import fonts, panels, theme
 from .camera import View
 from .canvas import call_later, clear, draw_with, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
+from .inspection import Inspection
+from .model_switch import ModelSwitch
 from .pace import Pace
 from .picture import Pictures
 from .protocols import GenerationLike, WorkbenchLike
-from .requests import Generate, Screenshot
+from .requests import Generate, Pause, Screenshot
+from .runs import Runs
 from .scene import AtlasScene
 from .settings import Keeper
 from .state import State
@@ -94,6 +98,7 @@ class Viewer:
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
+        self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
@@ -153,6 +158,8 @@ class Viewer:
         self._frames += 1
         if self.controller is None and self._load is not None and self._frames > _LOADING_FRAMES:
             self._load_on(self._load)
+        if self.switch is not None:
+            self._change_model(self.switch)
         if self.controller is not None:
             self._answer(self.controller)
             self._advance(self.controller, now)
@@ -178,6 +185,7 @@ class Viewer:
         """True while frames have to go on without an event."""
         busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
         busy = busy or self.tour is not None or self._pictures.pending
+        busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
     def _load_on(self, load: Loading[WorkbenchLike]) -> None:
@@ -188,6 +196,20 @@ class Viewer:
             self.state.loading, self.state.loaded = "", 0.0
             self._open(end.value)
             self.state.requests.append(Generate(self.state.prompt, self.state.options))
+
+    def _change_model(self, switch: ModelSwitch) -> None:
+        """Show a new model when it is there: what belongs to the one before is forgotten."""
+        bench = switch.frame()
+        if bench is None or self.controller is None:
+            return
+        self.controller.do(Pause())
+        self.controller.bench.close()
+        state, look = self.state, self.state.inspection.look
+        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(look=look)
+        state.options = dataclasses.replace(state.options, context=min(state.options.context, bench.model.positions))
+        self.controller = self.watch = None
+        self._open(bench)
+        state.generate()
 
     def _advance(self, controller: Controller, now: float) -> None:
         try:
@@ -238,6 +260,8 @@ class Viewer:
     def _answer(self, controller: Controller) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
+            if self.switch is not None and self.switch.do(request):
+                continue
             if isinstance(request, Screenshot):
                 self._pictures.want(request.path)
                 continue
@@ -323,10 +347,14 @@ def view(
 
     # A tour begins with the usual settings, whoever plays it.
     keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
-    load = Workbench.opening(
-        source, tokenizer, context=options.context, weights=weights, adapter=adapter, program=program
-    )
-    viewer = Viewer(canvas, device, state, load)
+
+    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
+        tokenizer.check_fits(source.config)
+        context = min(state.options.context, source.config.positions)
+        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+
+    viewer = Viewer(canvas, device, state, opening(source))
+    viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
     viewer.keeper = keeper
     share_clipboard()
     if steps is not None:
@@ -339,6 +367,8 @@ def view(
         if keeper is not None:
             keeper.close()
         source.close()
+        if viewer.controller is not None:
+            viewer.controller.bench.close()
         if viewer.recorder is not None:
             viewer.recorder.close()
     if viewer.failure is not None:

@@ -149,6 +149,9 @@ class WorkbenchLike(Protocol):
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
         """Begin a run, or go on behind earlier steps of it."""
 
+    def close(self) -> None:
+        """Give up the model's file."""
+
     def fits(self, options: GenerateOptions) -> bool:
         """True when `start` with these options needs no new engine."""
 

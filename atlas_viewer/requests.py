@@ -81,4 +81,46 @@ class Screenshot:
     path: str
 
 
-Request = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace | Screenshot
+@dataclass(frozen=True)
+class OpenModel:
+    """Show another model: what `--model` takes. All runs of the one before are forgotten when it is there."""
+
+    spec: str
+
+
+@dataclass(frozen=True)
+class LookUpModel:
+    """Ask the hub about a model of the catalogue."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FetchModel:
+    """Fetch the model that was looked up."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class StopFetch:
+    """Stop fetching; what has arrived is kept."""
+
+
+Request = (
+    Generate
+    | Pause
+    | Stop
+    | Continue
+    | ResumeWith
+    | Undo
+    | Branch
+    | ShowRun
+    | Use
+    | SaveTrace
+    | Screenshot
+    | OpenModel
+    | LookUpModel
+    | FetchModel
+    | StopFetch
+)

@@ -17,6 +17,7 @@ from .distribution import Distribution
 from .history import History
 from .inspection import Inspection
 from .interface import Interface
+from .model_choice import ModelChoices
 from .requests import Generate, Request
 from .runs import Run, Runs
 
@@ -71,6 +72,7 @@ class State:
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     interface: Interface = field(default_factory=Interface)
+    models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
     preset_name: str = ""  # as it is typed to save one

@@ -74,6 +74,10 @@ class Workbench:
         self._weights, self._adapter, self._program = weights, adapter, program
         yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
 
+    def close(self) -> None:
+        """Give up the model's file; no new engine can be made after it."""
+        self._source.close()
+
     def fits(self, options: GenerateOptions) -> bool:
         """True when the engine has room for the window of these options."""
         return options.context <= self._engine.context

@@ -97,10 +97,14 @@ class FakeWorkbench:
         self.painted = self._asked = 0
         self.replays: list[int] = []
         self.room = 256
+        self.closed = False
         self._device = device
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
         return FakeGeneration(prompt, options, steps)
+
+    def close(self) -> None:
+        self.closed = True
 
     def fits(self, options: GenerateOptions) -> bool:
         return options.context <= self.room

@@ -17,6 +17,7 @@ from . import (
     logits,
     menu_bar,
     messages,
+    models,
     output,
     palette,
     prompt,
@@ -84,5 +85,6 @@ def draw_all(state: State) -> None:
         interface.front = ""
     palette.draw(state)
     dialogs.draw(state)
+    models.draw(state)
     layout.note_tabs(title for title in TITLES if title not in interface.hidden)
     layout.remember(interface)

@@ -53,16 +53,18 @@ def draw(state: State) -> None:
     """Whichever of the two is open; Escape or the close button ends it."""
     dialog = state.interface.dialog
     if dialog == "keys":
-        _window(state, "Keys", _keys)
+        window(state, "Keys", _keys, ImVec2(44, 36))
     elif dialog == "about":
-        _window(state, "About", _about)
+        window(state, "About", _about, ImVec2(44, 26))
 
 
-def _window(state: State, title: str, fill: Callable[[State], None]) -> None:
-    viewport, em = imgui.get_main_viewport(), imgui.get_font_size()
+def window(state: State, title: str, fill: Callable[[State], None], size: ImVec2) -> None:
+    """A dialog in the middle, `size` in ems at most; Escape or its close button ends it."""
+    viewport = imgui.get_main_viewport()
     imgui.set_next_window_pos(viewport.get_center(), imgui.Cond_.appearing, ImVec2(0.5, 0.5))
-    size = ImVec2(min(44 * em, viewport.size.x - 2 * em), min(36 * em, viewport.size.y - 4 * em))
-    imgui.set_next_window_size(size, imgui.Cond_.appearing)
+    width = min(theme.em(size.x), viewport.size.x - theme.em(2))
+    height = min(theme.em(size.y), viewport.size.y - theme.em(4))
+    imgui.set_next_window_size(ImVec2(max(width, 1.0), max(height, 1.0)), imgui.Cond_.appearing)
     flags = imgui.WindowFlags_
     shown, still_open = imgui.begin(title, True, flags.no_docking | flags.no_collapse | flags.no_saved_settings)
     if imgui.is_window_appearing():
