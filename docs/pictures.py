@@ -27,25 +27,18 @@ RENDERED = {
     "map-4.png": (*SMALL, "--zoom", "330", "--place", "h.3.attn.pattern[1, 12, 8]"),
     "map-5.png": (*SMALL, "--zoom", "480", "--place", "h.3.attn.qkv[3, 5]"),
 }
-# Those of the tour's pictures that the documents show.
-PLAYED = (
-    "window.png",
-    *(f"tour/{name}.png" for name in ("inspector", "tensors", "logits", "distribution", "branch", "light")),
-)
 
 
 def main() -> int:
-    """Render every picture, then play the tour and keep those of its pictures that the documents show."""
+    """Render every picture, then play the tour, which takes its own into the folder of its name."""
     for name, arguments in RENDERED.items():
         print(name, flush=True)
         viewer("render", *arguments, "--out", str(FOLDER / name), out=subprocess.DEVNULL)
-    with display() as environment, tempfile.TemporaryDirectory() as folder:
-        environment["ATLAS_VIEWER_CONFIG"] = folder  # not the looks of whoever makes them
+    with display() as environment, tempfile.TemporaryDirectory() as settings:
+        environment["ATLAS_VIEWER_CONFIG"] = settings  # not the looks of whoever makes them
         print(TOUR.name, flush=True)
-        arguments = (*RUN, "--context", "64", "--tour", str(TOUR), "--pictures", folder)
+        arguments = (*RUN, "--context", "64", "--tour", str(TOUR), "--pictures", str(TOUR.with_suffix("")))
         viewer("view", *arguments, environment=environment)
-        for name in PLAYED:
-            (FOLDER / name).write_bytes((Path(folder) / Path(name).name).read_bytes())
     return 0
 
 

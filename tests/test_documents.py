@@ -11,6 +11,7 @@ from documents import PAGES, ROOT, anchors, blocks, commands, links, prose
 
 from atlas_viewer import __version__, cli
 from atlas_viewer.cli import parse
+from atlas_viewer.tour import read_tour
 from compute.errors import UsageError
 
 COMMANDS = [(str(block), words) for page in PAGES for block in blocks(page) for words in commands(block)]
@@ -100,6 +101,5 @@ def test_every_picture_is_shown_and_made_by_the_script() -> None:
     }
     there = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.png")}
     script = runpy.run_path(str(ROOT / "docs" / "pictures.py"))
-    assert shown == there == {*script["RENDERED"], *script["PLAYED"]}
-    tour = (ROOT / "docs" / "tour.jsonl").read_text("utf-8")
-    assert all(f'{{"picture": "{Path(name).stem}"}}' in tour for name in script["PLAYED"])
+    played = {f"tour/{step['picture']}.png" for step in read_tour(script["TOUR"]) if "picture" in step}
+    assert shown == there == {*script["RENDERED"], *played}
