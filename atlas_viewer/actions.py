@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from .interface import CHIP_COLOURS, THEME_NAMES
 from .look import SAMPLINGS
+from .looking import fit, go_to_makers, makers, on_map, open_map, zoom
 from .requests import Continue, EndRecording, EndVideo, Pause, Record, RecordVideo, Screenshot, ShowRun, Stop, Undo
 from .session_state import PlaybackState
 from .state import State
@@ -103,8 +104,8 @@ def _escape(state: State) -> None:
     inspection.selected, inspection.cursor, inspection.keyed = None, None, False
 
 
-def _zoom_atlas(units: float) -> Callable[[State], None]:
-    return lambda state: state.camera.wheel(units, 0.5, 0.5)
+def _zoom(units: float) -> Callable[[State], None]:
+    return lambda state: zoom(state, units)
 
 
 def _toggle_sampling(state: State) -> None:
@@ -127,6 +128,27 @@ def _toggle_trace(state: State) -> None:
         state.interface.front = "Trace"
     else:
         inspection.trace = ()
+
+
+def _mapped(state: State) -> bool:
+    return bool(state.inspection.tensors)
+
+
+def _made(state: State) -> bool:
+    return makers(state) is not None
+
+
+def _type_place(state: State) -> None:
+    open_map(state)
+    state.map.going, state.map.going_begun, state.map.refused = True, False, ""
+
+
+def _toggle_minimap(state: State) -> None:
+    state.map.minimap = not state.map.minimap
+
+
+def _toggle_glow(state: State) -> None:
+    state.map.glow = not state.map.glow
 
 
 def _next_chip_colour(state: State) -> None:
@@ -262,13 +284,20 @@ ACTIONS: tuple[Action, ...] = (
     _walk("previous", "Branch before this one", "Alt+Left"),
     _walk("next", "Branch after this one", "Alt+Right"),
     Action("runs.rename", "Name this run", "Run", _rename, "F2", lambda s: s.run is not None),
-    Action("atlas.fit", "Show all of the atlas", "Atlas", lambda s: s.camera.reset(), "F"),
-    Action("atlas.in", "Zoom in", "Atlas", _zoom_atlas(_UNITS_PER_PRESS), "+"),
-    Action("atlas.out", "Zoom out", "Atlas", _zoom_atlas(-_UNITS_PER_PRESS), "-"),
+    Action("atlas.fit", "Show everything", "Atlas", fit, "F"),
+    Action("atlas.in", "Zoom in", "Atlas", _zoom(_UNITS_PER_PRESS), "+"),
+    Action("atlas.out", "Zoom out", "Atlas", _zoom(-_UNITS_PER_PRESS), "-"),
     Action("atlas.deselect", "Nothing selected", "Atlas", _escape, "Escape"),
     Action("atlas.sampling", "Pool or point sampling", "Atlas", _toggle_sampling, "P"),
     Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
     Action("atlas.trace", "Trace on or off", "Atlas", _toggle_trace, "T"),
+    Action("focus.Map", "Go to Map", "Map", open_map, "M"),
+    Action("map.place", "Find a place by its name", "Map", _type_place, "G", _mapped),
+    Action("map.makers", "Jump to the weights that made this value", "Map", go_to_makers, "W", _made),
+    Action("map.back", "Back to the place before", "Map", lambda s: s.map.back(), "Alt+[", on_map),
+    Action("map.forward", "Forward to the place after", "Map", lambda s: s.map.forward(), "Alt+]", on_map),
+    Action("map.minimap", "Minimap on or off", "Map", _toggle_minimap, "Shift+M"),
+    Action("map.glow", "Glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
     Action("logits.find", "Find a token among the logits", "View", _find_token, "Ctrl+F", _written, anywhere=True),
     Action("logits.before", "Compare with the step before", "View", _compare_before, "B", _written),
     Action("logits.alone", "Compare with nothing", "View", _nothing_compared, "N", lambda s: s.compared is not None),

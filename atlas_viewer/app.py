@@ -22,7 +22,9 @@ from . import fonts, panels, theme
 from .camera import View
 from .canvas import call_later, clear, draw_with, imgui_on, open_window, release, share_clipboard, target_format
 from .controller import Controller
+from .gui_image import GuiImage
 from .inspection import Inspection
+from .map_display import MapDisplay
 from .model_switch import ModelSwitch
 from .pace import Pace
 from .picture import FramePicture, Pictures
@@ -93,9 +95,10 @@ class Viewer:
         self._pace = Pace(is_software(device.adapter))
         self._scene: AtlasScene | None = None
         self.watch: Watch | None = None
-        self._image: tuple[Any, wgpu.GPUTexture] | None = None
+        self._image = GuiImage(self._gui.backend)
+        self._map = MapDisplay(state, self._gui.backend)
         self._shown: tuple[View, int, int] | None = None
-        self._painted = self._stale = False
+        self._painted = self._stale = self._untold = False
         self._painted_at = 0.0
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.sessions = SessionWindow(state, self._frame_picture)
@@ -116,7 +119,7 @@ class Viewer:
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
         self._open(bench).adopt(generation, prompt)
-        self._stale = generation.done
+        self._stale = self._untold = generation.done
         self._follow_engine()
 
     def _open(self, bench: WorkbenchLike) -> Controller:
@@ -193,8 +196,8 @@ class Viewer:
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
-        busy = self.controller is None or self.controller.pending or bool(self.state.requests) or self._stale
-        busy = busy or self.tour is not None or self._pictures.pending or self.sessions.pending
+        busy = self.controller is None or self.controller.pending or bool(self.state.requests)
+        busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
@@ -232,27 +235,47 @@ class Viewer:
             return
         self._follow_engine()
         self._stale |= news
+        self._untold |= news
+        if news:
+            self._map.passed()
         if news and self.watch is not None:
             self.watch.passed()
         if self.watch is not None and self.watch.look_changed() and self._painted:
             self._stale = True
         resting = not self.state.busy
         self._paint(controller, now, resting)
+        self._map.frame(controller.bench, now, 0.0 if resting else self._pace.atlas_interval, controller.settled)
         if self.watch is not None:
             self.watch.frame(now, controller.settled, resting)
 
     def _paint(self, controller: Controller, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
         due = now - self._painted_at >= self._pace.atlas_interval or resting
-        if self._stale and due and controller.settled:
-            unfinished = controller.bench.paint()
-            if self.watch is not None:
-                if not self._painted or resting:
-                    self.watch.passed()
-                self.watch.painted()
+        if not (self._unpainted or self._untold) or not due or not controller.settled:
+            return
+        if self._unpainted:
+            self._stale = controller.bench.paint()
             self.state.spans_left_out = controller.bench.spans_left_out
-            self._painted, self._stale = True, unfinished
-            self._painted_at, self._shown = now, None
+            self._painted, self._shown = True, None
+        if self.watch is not None:
+            if self._untold:
+                self.watch.passed()
+            self.watch.painted()
+        self._untold, self._painted_at = False, now
+
+    @property
+    def _seen(self) -> bool:
+        """True when the strip is on screen: otherwise it is not painted."""
+        return "Atlas" in self.state.interface.shown
+
+    @property
+    def _unpainted(self) -> bool:
+        return self._stale and self._seen
+
+    @property
+    def _drawing(self) -> bool:
+        """True while there is something that the atlas, the map or the inspector has yet to show."""
+        return self._unpainted or self._untold or self._map.pending
 
     def _picture(self, width: int, height: int) -> Any:
         """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
@@ -260,13 +283,10 @@ class Viewer:
             return None
         wanted = (self.state.camera.view, width, height)
         if self._shown != wanted:
-            texture = self._scene.draw(*wanted)
+            self._scene.draw(*wanted)
             self._shown = wanted
-            if self._image is None or self._image[1] is not texture:
-                if self._image is not None:
-                    self._gui.backend.unregister_texture(self._image[0])
-                self._image = (self._gui.backend.register_texture(texture.create_view()), texture)
-        return self._image[0] if self._image else None
+        assert self._scene.texture is not None
+        return self._image.of(self._scene.texture)
 
     # -- requests
 
@@ -336,11 +356,13 @@ class Viewer:
         if step["wait"] == "writing":
             return len(run.steps) >= int(step.get("steps", 1))
         looking = self.watch is not None and self.watch.pending
-        return run.done and not controller.pending and not looking and not self._stale and not self._pictures.pending
+        waiting = controller.pending or looking or self._drawing or self._pictures.pending
+        return run.done and not waiting
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
-        self._scene = self._image = self.watch = None
+        self._scene = self.watch = None
+        self._map.close()
         self.state.picture = None
         self.sessions.close()
         release(self._gui)

@@ -22,6 +22,7 @@ from .commands.session_arguments import add_session
 from .interface import THEME_NAMES
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
+_PROMPT = "text to go on with; - reads standard input"
 _INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
 
 
@@ -49,23 +50,25 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     view = command("view", "open the window (the default)")
-    view.add_argument("prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT")
+    view.add_argument(
+        "prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT", help=f"{_PROMPT} (default {DEFAULT_PROMPT!r})"
+    )
     add_sampling(view, tokens=64)
     view.add_argument("--tour", type=Path, metavar="FILE", help="play a scripted tour in the window, then close it")
     view.add_argument("--pictures", type=Path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
     view.add_argument("--record-tour", type=Path, metavar="FILE", help="write what you do in the window as a tour")
 
     generate = command("generate", "write text to standard output")
-    generate.add_argument("prompt", metavar="PROMPT")
+    generate.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(generate, tokens=16)
     generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
     generate.add_argument("--top", type=int, default=8, metavar="N", help="candidates a step in the JSON (default 8)")
     generate.add_argument("--logits", type=Path, metavar="F.npy", help="save the logits, float32 [steps, vocabulary]")
 
     render = command("render", "save one picture, without a window")
-    render.add_argument("prompt", metavar="PROMPT")
+    render.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(render, tokens=16)
-    render.add_argument("--out", type=Path, required=True, metavar="F.png")
+    render.add_argument("--out", type=Path, required=True, metavar="F.png", help="where to write it")
     render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     render.add_argument(
         "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
@@ -85,9 +88,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     atlas = command("atlas", "save the strip atlas as arrays")
-    atlas.add_argument("prompt", metavar="PROMPT")
+    atlas.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(atlas, tokens=1)
-    atlas.add_argument("--out", type=Path, required=True, metavar="F.npz")
+    atlas.add_argument("--out", type=Path, required=True, metavar="F.npz", help="where to write them")
     atlas.add_argument(
         "--sampling",
         choices=("point", "pool"),
@@ -96,7 +99,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     trace = command("trace", "print statistics of every tensor of the last pass")
-    trace.add_argument("prompt", metavar="PROMPT")
+    trace.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(trace, tokens=1)
     trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
 
@@ -114,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_models(command("models", "fetch, check and convert models"))
 
     doctor = command("doctor", "say what this machine has and lacks")
-    doctor.add_argument("--json", action="store_true")
+    doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     return parser
 
 

@@ -6,6 +6,7 @@ from compute.strip_layout import Span
 
 from .inspection import Inspection, Spot, TensorInfo, label, shown_value
 from .look import brightness
+from .looking import on_map
 from .state import State
 from .text import quoted
 
@@ -20,8 +21,9 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
     if info is None or not inspection.exists(spot):
         return [("Value", "not in the latest pass"), ("Tensor", spot.name)]
     value, ranged = inspection.value(spot), spot.count > 1
-    cell = inspection.cell_of(spot)
+    cell = None if on_map(state) else inspection.cell_of(spot)
     known = value is not None or not ranged
+    first, last = spot.index, spot.index + spot.count - 1
     spot = inspection.single(spot)
     lines = [
         ("Value", shown_value(value)),
@@ -31,6 +33,8 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
     ]
     if cell is not None and info.span is not None:
         lines += _cell(info.span, cell, "extreme of" if ranged else "")
+    elif ranged:
+        lines.append(("Shows", f"extreme of values {first} to {last}"))
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:

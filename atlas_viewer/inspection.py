@@ -67,6 +67,13 @@ class TensorInfo:
             return (*divmod(row, self.window), key)
         return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
 
+    def index(self, place: Sequence[int]) -> int:
+        """The flat index of the value at `place`."""
+        found = 0
+        for number in place:
+            found = found * (self.window or self.shape[-1]) + number
+        return found
+
 
 @dataclass
 class Pin:
@@ -166,29 +173,37 @@ class Inspection:
         if moved or not self.keyed:
             self.cursor, self.keyed = spot, False
 
-    def moved(self, spot: Spot, columns: int, rows: int) -> Spot:
-        """The value so many cells to the right and below, or `spot` itself where there is none."""
-        cell = self.cell_of(spot)
+    def moved(self, spot: Spot, columns: int, rows: int, *, strip: bool = True) -> Spot:
+        """The value so many cells to the right and below, or `spot` itself where there is none.
+
+        strip: cells are those of the strip, as far as it shows the tensor, otherwise its own columns and rows.
+        """
+        cell = self.cell_of(spot) if strip else None
         if cell is not None:
             to = cell + columns + rows * WIDTH
             return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
         info = self.tensors.get(spot.name)
         if info is None or not self.exists(spot):
             return spot
-        other = Spot(spot.name, spot.index + columns + rows * (info.window or info.shape[-1]))
-        return other if self.exists(other) else spot
+        spot = self.single(spot)
+        place = list(info.place(spot.index))
+        place[-1] += columns
+        if len(place) > 1:
+            place[-2] += rows
+        inside = all(0 <= at < size for at, size in zip(place, info.shape, strict=True))
+        return Spot(spot.name, info.index(place)) if inside else spot
 
-    def step(self, columns: int, rows: int) -> bool:
-        """Move the selected pin, otherwise the cursor; False when there is neither."""
+    def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
+        """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
         if self.selected is not None:
             pin = self.pins[self.selected]
-            spot = self.moved(pin.spot, columns, rows)
+            spot = self.moved(pin.spot, columns, rows, strip=strip)
             if spot != pin.spot:
                 spot = Spot(spot.name, spot.index)
                 self.pins[self.selected] = Pin(spot)
             self.cursor, self.keyed = spot, True
         elif self.cursor is not None:
-            self.cursor, self.keyed = self.moved(self.cursor, columns, rows), True
+            self.cursor, self.keyed = self.moved(self.cursor, columns, rows, strip=strip), True
         return self.focus is not None
 
     def pin(self, spot: Spot) -> None:

@@ -20,13 +20,15 @@ _HEADED = ("attn.qkv", "attn.out")
 
 @dataclass(frozen=True)
 class Label:
-    """A text with its top left corner at (x, y) of the picture, in pixels; `plate`: on a ground of its own."""
+    """A text with its top left corner at (x, y) of the picture, in pixels; `plate`: on a ground of its own; `of`: the
+    tensor or part of the model that it is the name of."""
 
     text: str
     x: float
     y: float
     size: int
     plate: bool = False
+    of: str = ""
 
     @property
     def width(self) -> float:
@@ -57,7 +59,9 @@ def labels_for(
 def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
     for region in layout.regions:
         x, y = view.pixel_at(region.x, region.y)
-        label = Label(region.title, x, y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0), REGION)
+        top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
+        held = top < 0 <= y  # at the picture's edge rather than cut off
+        label = Label(region.title, x, 0.0 if held else top, REGION, plate=held, of=region.title)
         if label.width <= region.width / view.scale and label.y > -REGION:
             yield label
 
@@ -78,7 +82,7 @@ def _tensors(
             continue
         yield from _name(name, layout, view, left, top, wide, high, band)
         if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
-            yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True)
+            yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True, of=name)
         tensor = registry[name]
         for number in range(place.bands):
             yield from _Band(registry, layout, tensor, place, number, view, width, height, words).labels()
@@ -90,9 +94,9 @@ def _name(
     short = name.split(".", 2)[2] if name.startswith("h.") else name
     above = _named(layout, view)
     if above and left + wide > 0:
-        yield Label(name, max(left, 0.0), top - TENSOR - 2, TENSOR)
+        yield Label(name, max(left, 0.0), top - TENSOR - 2, TENSOR, of=name)
     elif band >= len(short) * TENSOR / 2 + 8 and band * high >= 4 * TENSOR * len(short) * TENSOR / 2:
-        yield Label(short, left + 3, top + 3, TENSOR, plate=True)
+        yield Label(short, left + 3, top + 3, TENSOR, plate=True, of=name)
 
 
 class _Band:

@@ -29,6 +29,7 @@ class ModelFetching:
         self._stop = threading.Event()
         self._progress = (0, 0)
         self._offer: object = None
+        self._offered: tuple[str, int, str] | None = None
         self._error = ""
 
     @property
@@ -45,7 +46,7 @@ class ModelFetching:
 
             offer = look_up(CATALOGUE[name])
             self._offer = offer
-            self._choices.offered = (name, missing_bytes(offer), CATALOGUE[name].licence)
+            self._offered = (name, missing_bytes(offer), CATALOGUE[name].licence)
 
         self._begin(f"asking the hub about {name}", work)
 
@@ -60,7 +61,7 @@ class ModelFetching:
             assert isinstance(offer, Offer)
             fetch(offer, self._told, self._stop)
 
-        self._choices.offered = None
+        self._offered = None
         self._begin(f"fetching {name}", work)
 
     def stop(self) -> None:
@@ -76,6 +77,7 @@ class ModelFetching:
             return
         self._thread = None
         self._choices.busy, self._choices.error = "", self._error
+        self._choices.offered = self._offered
         self._choices.known = known_models()
 
     def _begin(self, what: str, work: Callable[[], None]) -> None:
@@ -84,6 +86,7 @@ class ModelFetching:
         self._stop.clear()
         self._progress, self._error = (0, 0), ""
         self._choices.busy, self._choices.error = what, ""
+        self._choices.offered = None
 
         def guarded() -> None:
             try:

@@ -71,7 +71,8 @@ class Observer:
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor as it is in the latest pass."""
         registry = self._engine.registry
-        spans = {span.name: span for span in self.layout.spans}
+        # A strip that is out of sight is not painted: its layout may be of an earlier pass.
+        spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
         return {
             t.name: TensorInfo(
                 t.name,

@@ -10,7 +10,9 @@ import numpy as np
 import wgpu
 
 from compute.loading import Loading
+from compute.map_pass import MapPass
 from compute.options import GenerateOptions
+from compute.registry import Registry
 from compute.strip_layout import StripLayout
 
 from .inspection import Reading, Spot, TensorInfo
@@ -194,6 +196,17 @@ class WorkbenchLike(Protocol):
 
     def paint(self) -> bool:
         """Write the atlas from the latest pass; True when another call has to finish it."""
+
+    @property
+    def registry(self) -> Registry:
+        """The tensors; another one after a new engine has been made."""
+
+    @property
+    def room(self) -> int:
+        """The longest window, in tokens, for which the engine has room."""
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+        """A map with `window` rows for activations."""
 
     @property
     def observer(self) -> ObserverLike | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from .app import Viewer
 from .camera import StripCamera, fitted
 from .canvas import open_picture
 from .interface import Interface
+from .looking import go, open_map
 from .map_picture import write_map
 from .map_places import parse_place
 from .output import atomic_write
@@ -28,9 +30,27 @@ from .workbench import Workbench
 
 EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
 # Tables and scrolled regions take their final sizes over a few frames.
-_FRAMES = 3
+_FRAMES = 4
 # Statistics that panels show arrive later; the picture waits for them, but not for ever.
 _MOST_FRAMES = 100
+
+
+@dataclass(frozen=True)
+class MapStart:
+    """What the map shows: a zoom with a cell or a place in the middle; at zoom 1 a place as large as it fits."""
+
+    zoom: float
+    center: tuple[float, float] | None
+    place: str | None
+
+    def apply(self, state: State) -> None:
+        """Move the camera there; the map has been laid out. Raises `UsageError`."""
+        maps = state.map
+        if self.place is not None:
+            go(state, self.place)
+        if self.zoom != 1 or self.center is not None:
+            stand = maps.camera.stand
+            maps.camera.look_at(self.zoom, *(self.center or (stand.x, stand.y)), *maps.size)
 
 
 def render(
@@ -53,9 +73,8 @@ def render(
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
     panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
-    colour.
-    zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of which a
-    `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
+    colour. zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of
+    which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:
         bench = Workbench(
@@ -63,7 +82,7 @@ def render(
         )
         generation = bench.start(prompt, options)
         generation.run()
-        if view == "map":
+        if view == "map" and not panels:
             shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
             target = None if place is None else parse_place(place, shapes)
             write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
@@ -71,9 +90,11 @@ def render(
         while bench.paint():
             pass
         camera = StripCamera()
-        camera.look_at(zoom, *(center or camera.center))
+        start = MapStart(zoom, center, place) if view == "map" else None
+        if start is None:
+            camera.look_at(zoom, *(center or camera.center))
         if panels:
-            image = window_pixels(bench, generation, prompt, camera, size, theme)
+            image = window_pixels(bench, generation, prompt, camera, size, theme, start)
         else:
             image = strip_pixels(bench, camera, size)
     finally:
@@ -109,9 +130,11 @@ def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int
 class WindowPicture:
     """The whole window, drawn again and again at one size; close it when done."""
 
-    def __init__(self, bench: WorkbenchLike, size: tuple[int, int], theme: str = "dark") -> None:
-        """size: (width, height) in pixels; theme: of the panels."""
-        self._bench, self._theme = bench, theme
+    def __init__(
+        self, bench: WorkbenchLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
+    ) -> None:
+        """size: (width, height) in pixels; theme: of the panels; start: with the map in front, showing that."""
+        self._bench, self._theme, self._start = bench, theme, start
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
 
@@ -123,6 +146,8 @@ class WindowPicture:
             self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
         self._viewer.show(self._bench, generation, prompt)
+        if self._start is not None:
+            open_map(self._viewer.state)
         image = None
         for number in range(_MOST_FRAMES):
             looking = self._viewer.watch is not None and self._viewer.watch.pending
@@ -131,6 +156,8 @@ class WindowPicture:
             image = self._canvas.draw()
             if self._viewer.failure is not None:
                 raise self._viewer.failure
+            if self._start is not None and number == 1:
+                self._start.apply(self._viewer.state)
         return np.asarray(image)
 
     def close(self) -> None:
@@ -145,9 +172,10 @@ def window_pixels(
     camera: StripCamera,
     size: tuple[int, int],
     theme: str = "dark",
+    start: MapStart | None = None,
 ) -> np.ndarray:
-    """The window as it looks after `generation`, uint8 [height, width, 4]."""
-    picture = WindowPicture(bench, size, theme)
+    """The window as it looks after `generation`, uint8 [height, width, 4]; start: with the map in front."""
+    picture = WindowPicture(bench, size, theme, start)
     image = picture.pixels(generation, prompt, camera)
     picture.close()
     return image

@@ -17,6 +17,7 @@ from .distribution import Distribution
 from .history import History
 from .inspection import Inspection
 from .interface import Interface
+from .map_state import MapState
 from .model_choice import ModelChoices
 from .requests import Generate, Request
 from .runs import Run, Runs
@@ -89,6 +90,7 @@ class State:
     camera: StripCamera = field(default_factory=StripCamera)
     picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
+    map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     session: SessionState = field(default_factory=SessionState)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known

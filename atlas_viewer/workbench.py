@@ -87,7 +87,12 @@ class Workbench:
 
     def fits(self, options: GenerateOptions) -> bool:
         """True when the engine has room for the window of these options."""
-        return options.context <= self._engine.context
+        return options.context <= self.room
+
+    @property
+    def room(self) -> int:
+        """The longest window, in tokens, for which the engine has room."""
+        return self._engine.context
 
     def widen(self, context: int) -> Loading[None]:
         """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""

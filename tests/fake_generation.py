@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import wgpu
 import wgpu.utils
 
 from atlas_viewer.state import ModelSummary
+from compute.config import ModelConfig
+from compute.errors import UsageError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
+from compute.registry import Registry
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
 
@@ -88,6 +92,9 @@ class FakeWorkbench:
     model = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
     spans_left_out: Sequence[str] = ()
     observer = None
+    registry = Registry(
+        ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192)
+    )
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
@@ -108,6 +115,9 @@ class FakeWorkbench:
 
     def fits(self, options: GenerateOptions) -> bool:
         return options.context <= self.room
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> Any:
+        raise UsageError("this model has no map")
 
     def widen(self, context: int) -> Loading[None]:
         for part in range(3):

@@ -36,10 +36,14 @@ class Screen:
 
         monkeypatch.setattr(imgui, name, heard)
 
-    def frame(self, count: int = 1) -> None:
+    def frame_fast(self) -> None:
+        """A frame so soon after the one before that two clicks are a double click."""
+        self.frame(seconds=0.02)
+
+    def frame(self, count: int = 1, *, seconds: float = 0.2) -> None:
         for _ in range(count):
             self.texts.clear()
-            self.io.delta_time = 0.2
+            self.io.delta_time = seconds
             theme.follow(self.state.interface, self.io.display_size.y)
             imgui.new_frame()
             panels.draw_all(self.state)

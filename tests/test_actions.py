@@ -185,7 +185,7 @@ def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
     assert {action.name for action in matching("go to")} == {
-        f"focus.{title}" for title in (*FOCUSED, "Distribution", "Session")
+        f"focus.{title}" for title in (*FOCUSED, "Distribution", "Map", "Session")
     }
     assert matching("no such thing") == []
 

@@ -101,7 +101,7 @@ def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--view", "map", "--panels"), "--panels"),
+        (("--view", "map", "--panels", "--place", "nothing"), "no tensor has this name"),
         (("--view", "strip", "--place", "wte"), "only the map has places"),
         (("--view", "map", "--zoom", "nan"), "--zoom"),
         (("--view", "map", "--center", "inf,0"), "--center"),

@@ -71,7 +71,7 @@ def test_sources_go_from_the_first_value_to_the_last(cells: int, values: int) ->
 
 def test_a_value_that_is_not_finite_is_red_and_does_not_dim_the_others() -> None:
     rgb = colours(np.array([np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0, 1e-9]), 2.0)
-    assert np.allclose(rgb[:3], (1.0, 0.04, 0.18))
+    assert np.allclose(rgb[:3], ((1.0, 0.04, 0.18), (1.0, 0.24, 0.52), (0.72, 0.02, 0.36)))
     assert np.allclose(rgb[3], (1.00, 0.82, 0.10))
     assert np.allclose(rgb[4], (0.00, 0.78, 1.00))
     assert np.allclose(rgb[5], (0.06, 0.07, 0.09))

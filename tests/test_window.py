@@ -73,6 +73,11 @@ class Window:
             time.sleep(0.1)
         raise AssertionError(f"{what}: not within {PATIENCE:.0f} s; last {self.reports()[-1:]}")
 
+    def processor_s(self) -> float:
+        """Seconds of processor time that the program has used."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def tool(self, *arguments: str) -> None:
         subprocess.run(arguments, env=self._environment, check=True, timeout=30)
 
@@ -148,11 +153,13 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         window.tool("import", "-window", "root", str(picture))
         assert picture.stat().st_size > 50_000, "the screenshot shows next to nothing"
 
-        # Idle, nothing is drawn: the mouse rests, so the reports end.
-        time.sleep(1.5)
-        count = len(window.reports())
-        time.sleep(1.0)
+        # Idle, nothing is drawn: the mouse rests, so the reports end; looking for events is all that costs anything.
+        time.sleep(2.0)
+        count, used = len(window.reports()), window.processor_s()
+        time.sleep(5.0)
         assert len(window.reports()) == count
+        used = window.processor_s() - used
+        assert used < 0.03 * 5, f"{used / 5:.1%} of a core"
 
         busy = [told["frame_ms"] for told in window.reports() if told["steps"] > 3 and not told["done"]]
         median = statistics.median(busy)

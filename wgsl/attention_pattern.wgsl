@@ -21,6 +21,8 @@ var<workgroup> query: array<vec4f, HEAD_QUADS>;
 var<workgroup> scores: array<f32, WINDOW>;
 var<workgroup> partial: array<f32, THREADS>;
 
+{% include "common/softmax.wgsl" %}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let head = group.x;
@@ -40,28 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         scores[t] = score;
         highest = max(highest, score);
     }
-    partial[thread] = highest;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
-    }
-    workgroupBarrier();
-    highest = partial[0];
-    workgroupBarrier();
-
-    var total = 0.0;
-    for (var t = thread; t < keys; t += THREADS) {
-        let e = exp(scores[t] - highest);
-        scores[t] = e;
-        total += e;
-    }
-    partial[thread] = total;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] += partial[thread + half]; }
-    }
-    workgroupBarrier();
-    let inverse = 1.0 / partial[0];
+    let inverse = softmax(keys, thread, highest);
     let start = (head * ROWS + row - params.base) * STRIDE;
     for (var t = thread; t < STRIDE; t += THREADS) {
         pattern[start + t] = select(0.0, scores[min(t, WINDOW - 1u)] * inverse, t < keys);

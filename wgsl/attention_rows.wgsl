@@ -27,6 +27,8 @@ var<workgroup> scores: array<f32, WINDOW>;
 var<workgroup> partial: array<f32, THREADS>;
 var<workgroup> sums: array<vec4f, THREADS>;
 
+{% include "common/softmax.wgsl" %}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     if (state.done != 0u) { return; }
@@ -48,28 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         scores[t] = score;
         highest = max(highest, score);
     }
-    partial[thread] = highest;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
-    }
-    workgroupBarrier();
-    highest = partial[0];
-    workgroupBarrier();
-
-    var total = 0.0;
-    for (var t = thread; t < keys; t += THREADS) {
-        let e = exp(scores[t] - highest);
-        scores[t] = e;
-        total += e;
-    }
-    partial[thread] = total;
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (thread < half) { partial[thread] += partial[thread + half]; }
-    }
-    workgroupBarrier();
-    let inverse = 1.0 / partial[0];
+    let inverse = softmax(keys, thread, highest);
 
     let quad = thread % HEAD_QUADS;
     let part = thread / HEAD_QUADS;

@@ -23,7 +23,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument("name", metavar="NAME", help="as `models list` names it")
     fetch.add_argument("--yes", action="store_true", help="do not ask: licence and size are accepted")
     path = action("path", "print where models are kept, or where one of them is")
-    path.add_argument("name", nargs="?", metavar="NAME")
+    path.add_argument("name", nargs="?", metavar="NAME", help="as `models list` names it")
     verify = action("verify", "check every tensor of a model: its shape, and that its values are finite")
     verify.add_argument("path", metavar="PATH", help="a file, a folder or the name of a model, as for --model")
     convert = action("convert", "write a model in another format; --weights picks another precision")

@@ -15,8 +15,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate, draw the last pass offscreen, save it, and print the text."""
     from atlas_viewer.render import render
 
-    if arguments.view == "map" and arguments.panels:
-        raise UsageError("--panels: the window shows the strip; use it with --view strip, or leave it out")
     if arguments.view == "strip" and arguments.place is not None:
         raise UsageError("--place: only the map has places; use it with --view map")
     if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):

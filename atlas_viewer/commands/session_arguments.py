@@ -18,7 +18,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         return sub
 
     record = verb("record", "write text, and everything about it to a session file")
-    record.add_argument("prompt", metavar="PROMPT")
+    record.add_argument("prompt", metavar="PROMPT", help="text to go on with; - reads standard input")
     add_sampling(record, tokens=16)
     record.add_argument("--out", type=Path, required=True, metavar="F.atlas", help="a file that is not there yet")
     record.add_argument("--top", type=int, default=8, metavar="N", help="candidates a step (default 8)")
@@ -28,11 +28,11 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     record.add_argument("--no-statistics", action="store_true", help="leave out the statistics of every tensor")
 
     info = verb("info", "say what a session holds")
-    info.add_argument("file", type=Path, metavar="F.atlas")
-    info.add_argument("--json", action="store_true")
+    info.add_argument("file", type=Path, metavar="F.atlas", help="a session file")
+    info.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     verify = verb("verify", "run the recorded tokens through the model again and compare every figure")
-    verify.add_argument("file", type=Path, metavar="F.atlas")
+    verify.add_argument("file", type=Path, metavar="F.atlas", help="a session file")
     verify.add_argument(
         "--tolerance", type=float, default=None, metavar="D", help="largest difference of a logit (default 0.004)"
     )
@@ -46,19 +46,19 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     _add_export(verb("export", "write a session as video, pictures, text or arrays"))
 
     diff = verb("diff", "compare two sessions step by step; exit status 1 when they differ")
-    diff.add_argument("file", type=Path, metavar="A.atlas")
-    diff.add_argument("other", type=Path, metavar="B.atlas")
+    diff.add_argument("file", type=Path, metavar="A.atlas", help="a session file")
+    diff.add_argument("other", type=Path, metavar="B.atlas", help="and the other")
     diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default the last)")
     diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default the last)")
     diff.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     recover = verb("recover", "save what can be read of a damaged session")
-    recover.add_argument("file", type=Path, metavar="F.atlas")
+    recover.add_argument("file", type=Path, metavar="F.atlas", help="a session file")
     recover.add_argument("--out", type=Path, required=True, metavar="G.atlas", help="a file that is not there yet")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
-    export.add_argument("file", type=Path, metavar="F.atlas")
+    export.add_argument("file", type=Path, metavar="F.atlas", help="a session file")
     export.add_argument("--run", type=int, default=None, metavar="N", help="of pictures and arrays (default the last)")
     group = export.add_argument_group("what to write, one or more")
     group.add_argument("--json", nargs="?", const="-", metavar="F.json", help="everything but arrays (default stdout)")
@@ -70,7 +70,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     look.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     look.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
     look.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
-    look.add_argument("--view", choices=("strip",), default="strip")
+    look.add_argument("--view", choices=("strip",), default="strip", help="what is drawn")
     look.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     look.add_argument(
         "--camera", choices=("follow", "fixed"), default="follow", help="as recorded (default), or --zoom and --center"

@@ -15,6 +15,7 @@ from . import (
     inspector,
     layout,
     logits,
+    map_panel,
     menu_bar,
     messages,
     models,
@@ -33,6 +34,7 @@ from . import (
 # Every panel and its place in the default layout; of those in one place the first is in front.
 _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (atlas, "centre"),
+    (map_panel, "centre"),
     (prompt, "left, top"),
     (sampling, "left, middle"),
     (status, "left, bottom"),
@@ -59,13 +61,14 @@ def draw_all(state: State) -> None:
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
     interface.hidden.discard(interface.front)
+    drawn = set()
     for panel, _ in _PANELS:
         if panel.TITLE in interface.hidden:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
         flags = imgui.WindowFlags_.no_collapse
-        if panel is atlas:
+        if panel in (atlas, map_panel):
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
             flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that colour; a floating panel is not.
@@ -75,10 +78,15 @@ def draw_all(state: State) -> None:
         if panel is tensors:
             state.inspection.list_visible = shown
         if shown:
+            drawn.add(panel.TITLE)
             panel.draw(state)
         imgui.end()
         if not kept:
             interface.hidden.add(panel.TITLE)
+    interface.shown = drawn
+    looked_at = {atlas.TITLE, map_panel.TITLE} & drawn
+    if len(looked_at) == 1 and not interface.front:
+        interface.view = looked_at.pop()
     if fresh:
         for title in (*layout.front(DOCKED), atlas.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front

@@ -6,21 +6,17 @@ from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
 from ..camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
-from ..facts import summary
-from ..inspection import Inspection, frame_span, runs, shown_value
+from ..inspection import Inspection, runs
+from ..looking import ATLAS, on_map
 from ..state import State
 from . import look
+from .viewing import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
 from .widgets import beside, dim, elided, hint, packed, tooltip
 
-TITLE = "Atlas"
+TITLE = ATLAS
 
 _EMPTY = "Every weight and activation of the latest pass appears here."
 _HINT = "wheel zooms, drag pans, F fits, right click pins"
-# imgui counts wheel notches, the camera counts units of a hundredth.
-_UNITS_PER_NOTCH = 100.0
-_PAN = 0.1  # of the picture, with one press of an arrow key
-_ALARM = 12.0  # ems that its text has at least
-_OUTLINE = 0.34  # ems that a marked cell has at least
 
 
 def draw(state: State) -> None:
@@ -42,13 +38,14 @@ def draw(state: State) -> None:
     items.invisible_button("picture", ImVec2(width, height))
     _mouse(state, left, top, width, height)
     _keys(state)
+    copy_value(state)
     scale = imgui.get_io().display_framebuffer_scale
     picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
     if picture is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
         if state.loading:
-            _loading(state, width)
+            loading(state, width)
         else:
             playback = state.session.playback
             hint(playback.notice if playback and playback.notice else _EMPTY)
@@ -56,35 +53,16 @@ def draw(state: State) -> None:
     canvas.add_image(picture, start, end)
     _marks(state, start, width, height)
     imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
-    _bottom(state)
-
-
-def _loading(state: State, width: float) -> None:
-    """What is being loaded, with a bar for the part that is done."""
-    em = imgui.get_font_size()
-    if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
-        hint(f"{state.loading} ...")
-        if state.loading_step:
-            imgui.progress_bar(state.loaded, ImVec2(-1, 0), f"{state.loading_step} {100 * state.loaded:.0f} %")
-    imgui.end_child()
+    value_line(state, _HINT)
 
 
 def _bar(state: State) -> None:
     """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
-    inspection, left_out = state.inspection, state.spans_left_out
-    if inspection.bad is not None:
-        beside(theme.em(_ALARM))
-        if items.button("Go##alarm"):
-            _go(state, inspection.bad)
-        tooltip(f"Show {inspection.bad} in the atlas")
-        imgui.same_line()
-        imgui.align_text_to_frame_padding()
-        text = f"NaN or infinity first in {inspection.bad}"
-        imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
-        tooltip(text)
+    left_out = state.spans_left_out
+    if alarm(state):
         return
     if left_out:
-        beside(theme.em(_ALARM))
+        beside(theme.em(ALARM))
         imgui.align_text_to_frame_padding()
         text = f"{len(left_out)} tensors did not fit"
         imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
@@ -102,27 +80,6 @@ def _bar(state: State) -> None:
     tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
 
 
-def _go(state: State, name: str) -> None:
-    """Frame the tensor `name` and inspect its first value that is not finite."""
-    inspection = state.inspection
-    info, known = inspection.tensors.get(name), inspection.statistics.get(name)
-    if info is None:
-        return
-    index = known.first_nonfinite if known is not None and known.first_nonfinite is not None else 0
-    inspection.point_at(name, index)
-    if info.span is not None:
-        frame_span(state.camera, info.span)
-
-
-def _bottom(state: State) -> None:
-    """One line: the value under the cursor, otherwise what the mouse does."""
-    focus = state.inspection.focus
-    text = _HINT if focus is None else summary(state, focus)
-    with theme.numbers():
-        shown = elided(text, imgui.get_content_region_avail().x)
-        imgui.text_colored(theme.now.text_dim if focus is None else theme.now.text, shown)
-
-
 def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
     """Wheel, drag, double click, hover and right click on the item before this call."""
     io, camera, inspection = imgui.get_io(), state.camera, state.inspection
@@ -130,46 +87,33 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
     if imgui.is_item_hovered():
         u, v = (io.mouse_pos.x - left) / width, (io.mouse_pos.y - top) / height
         if io.mouse_wheel:
-            camera.wheel(io.mouse_wheel * _UNITS_PER_NOTCH, u, v)
+            camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, u, v)
         if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
             camera.reset()
         x, y = camera.cell_at(u, v)
         cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
         spot = inspection.spot_at(cell)
         inspection.hover(spot, moved)
+        if moved:
+            state.interface.view = ATLAS
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
             imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
             inspection.pin(spot)
-    elif not inspection.keyed:
+    elif not inspection.keyed and not on_map(state):
         inspection.cursor = None
     if imgui.is_item_active() and moved:
         camera.drag(io.mouse_delta.x / width, io.mouse_delta.y / height)
 
 
 def _keys(state: State) -> None:
-    """The arrows and Ctrl+C, unless they are typed into a field. Other keys are actions."""
-    io, camera, inspection = imgui.get_io(), state.camera, state.inspection
-    if io.want_text_input or io.key_alt:
+    """The arrows move the cell that is inspected, otherwise the picture. Other keys are actions."""
+    move, camera, inspection = arrow(), state.camera, state.inspection
+    if move is None:
         return
-    key = imgui.Key
-    if io.key_ctrl:
-        focus = inspection.focus
-        if focus is not None and imgui.is_key_pressed(key.c, False):
-            imgui.set_clipboard_text(shown_value(inspection.value(focus)))
-        return
-    if not imgui.is_window_focused():
-        return  # elsewhere the arrows go from widget to widget
-    for arrow, columns, rows in (
-        (key.left_arrow, -1, 0),
-        (key.right_arrow, 1, 0),
-        (key.up_arrow, 0, -1),
-        (key.down_arrow, 0, 1),
-    ):
-        if imgui.is_key_pressed(arrow):
-            if inspection.step(columns, rows):
-                _follow(camera, inspection)
-            else:
-                camera.drag(-_PAN * columns, -_PAN * rows)
+    if inspection.step(*move):
+        _follow(camera, inspection)
+    else:
+        camera.drag(-PAN * move[0], -PAN * move[1])
 
 
 def _follow(camera: StripCamera, inspection: Inspection) -> None:
@@ -203,7 +147,7 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
             continue
         y, x = divmod(cell, CELLS_WIDE)
         middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
-        half = max(pixels, theme.em(_OUTLINE)) / 2 + 1
+        half = max(pixels, theme.em(OUTLINE)) / 2 + 1
         canvas.add_rect(
             ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(colour), 0.0
         )

@@ -14,10 +14,12 @@ from .widgets import dim
 
 # What mouse and keyboard do that is no action, because it needs a place.
 _HANDS = (
-    ("Wheel", "zoom the atlas about the cursor"),
-    ("Drag, double click", "move the atlas, show all of it"),
+    ("Wheel, drag", "zoom the atlas or the map about the cursor, move it"),
+    ("Double click", "on the atlas: show all of it; on the map: go to the weights that made a value"),
+    ("Click", "on a name on the map: show what it names"),
+    ("Side buttons", "of the mouse, on the map: back and forward"),
     ("Right click", "pin the value under the cursor"),
-    ("Arrow keys", "move the cell or pin that is inspected, otherwise the atlas"),
+    ("Arrow keys", "move the cell or pin that is inspected, otherwise the atlas or map"),
     ("Ctrl+C", "copy the value that is inspected"),
     ("Enter", "in the prompt: generate"),
     ("Tab", "go from widget to widget; Ctrl+Tab from panel to panel"),
@@ -38,6 +40,13 @@ _PAGES = {
         "than cells: with `pool` a cell shows the largest magnitude that it stands for, with `point` the first value. "
         "Red is a value that is no finite number; enlarged, NaN is a cross, infinity a plus or a minus.",
         "Point at a cell and the inspector tells the value to its last digit, read from the GPU.",
+    ),
+    "Map": (
+        "Every value of the model as a cell of its own: a tensor is a rectangle of its rows and columns, the parts of "
+        "the model follow each other as a token passes them, and a weight is above the activation that it makes. From "
+        "far a pixel shows the most extreme value under it, near enough the cells have their numbers.",
+        "A place is typed as h.3.mlp.c_fc.weight[12, 70], as h.3.attn.pattern[2, 7, 3] (head, query, key), or as the "
+        "name of a tensor or a part alone.",
     ),
     "Sampling": (
         "The last layer gives every token of the vocabulary a score, its logit. Divided by the temperature and put "

@@ -32,7 +32,9 @@ def draw(state: State) -> None:
 def _focus(state: State) -> None:
     spot = state.inspection.focus
     if spot is None:
-        hint("Point at a cell of the atlas. Right click pins it, arrow keys move it, Ctrl+C copies its value.")
+        hint(
+            "Point at a cell of the atlas or the map. Right click pins it, arrow keys move it, Ctrl+C copies its value."
+        )
         return
     _facts(state)
     info = state.inspection.tensors.get(spot.name)

@@ -24,11 +24,12 @@ _SAMPLING_TIPS = (
 _SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
 
 
-def controls(state: State, palettes: tuple[str, ...]) -> None:
-    """Palette, range and whether it is automatic, side by side."""
+def controls(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> None:
+    """Palette, range, and whether that is automatic, side by side; sampled: there is a choice of what cells show."""
     look = state.inspection.look
     _pick(state, "palette", palettes, _PALETTE, "Colours; all but demo can be told apart by colour-blind people")
-    for field, names, tip in (("span_scale", SCALES, _SCALE_TIPS), ("sampling", SAMPLINGS, _SAMPLING_TIPS)):
+    choices = [("span_scale", SCALES, _SCALE_TIPS), ("sampling", SAMPLINGS, _SAMPLING_TIPS)]
+    for field, names, tip in choices if sampled else choices[:1]:
         beside(theme.em(_CHOICE))
         _pick(state, field, names, _CHOICE, tip)
     beside(imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size("auto").x)

@@ -11,7 +11,7 @@ from ..actions import ACTIONS
 from ..state import State
 from .widgets import dim
 
-MENUS = ("File", "Run", "Atlas", "View", "Help")
+MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
 
 
 def draw(state: State, titles: Sequence[str]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..inspection import Inspection, TensorInfo, frame_span
+from ..inspection import Inspection, TensorInfo
+from ..looking import on_map, show
 from ..state import State
 from . import plots
 from .widgets import hint, tooltip
@@ -127,8 +128,9 @@ def _row(state: State, line: Row, marked: bool) -> None:
     chosen = focus is not None and focus.name == info.name
     clicked, _ = items.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
     if clicked:
-        choose(state, info)
-    tooltip(info.sentence + ("" if info.span else "\nNot in the atlas: a click inspects its first value."))
+        show(state, info.name)
+    missing = info.span is None and not on_map(state)
+    tooltip(info.sentence + ("\nNot in the atlas: a click inspects its first value." if missing else ""))
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
     _numbers(inspection, info)
@@ -155,10 +157,3 @@ def _numbers(inspection: Inspection, info: TensorInfo) -> None:
     corner = imgui.get_cursor_screen_pos()
     height = imgui.get_text_line_height()
     plots.histogram(known.histogram, corner, imgui.get_content_region_avail().x, height, theme.now.accent, 0.8)
-
-
-def choose(state: State, info: TensorInfo) -> None:
-    """Frame the tensor in the atlas and put the cursor on its first value."""
-    state.inspection.point_at(info.name, 0)
-    if info.span is not None:
-        frame_span(state.camera, info.span)

@@ -11,9 +11,11 @@ import numpy as np
 
 from compute.errors import SessionError, TokenizerError
 from compute.loading import Loading
+from compute.map_pass import MapPass
 from compute.options import GenerateOptions
 from compute.palettes import LEAST_BRIGHTNESS, PALETTES
 from compute.records import StepRecord
+from compute.registry import Registry
 from compute.statistics import HISTOGRAM_EDGES, TensorStatistics
 from compute.strip_layout import StripLayout
 from compute.tokenizer import Tokenizer, load_tokenizer
@@ -54,6 +56,7 @@ class RecordedBench:
     """A `protocols.WorkbenchLike` of a file. `run` is the one that steps are of."""
 
     atlas = None
+    room = 0
     spans_left_out: Sequence[str] = ()
 
     def __init__(self, session: Session) -> None:
@@ -61,6 +64,7 @@ class RecordedBench:
         self.run: RunInfo | None = None
         self.observer = RecordedObserver(session)
         self._step = 0
+        self.registry = Registry(session.head.config)  # of no tensors
         head = session.head
         self.model = ModelSummary(
             name=head.model,
@@ -76,7 +80,7 @@ class RecordedBench:
         )
 
     def _no_model(self) -> SessionError:
-        return SessionError(f"{self._session.shown}: its model is not here, so nothing can be written; see --model")
+        return SessionError(f"{self._session.shown}: its model is not here; give its file with --model")
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
         """Raises `SessionError`."""
@@ -151,6 +155,10 @@ class RecordedBench:
             return self._tokenizer.token_bytes(token)
         except TokenizerError:
             return f"[{token}]".encode()
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+        """Raises `SessionError`."""
+        raise self._no_model()
 
     def weights_sha256(self) -> str:
         """Of the recorded model."""

@@ -1,0 +1,134 @@
+"""The map's pictures: made when its panel is first seen, brought up to date while it is, drawn when they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compute.errors import AtlasError
+from compute.map_pass import MapPass
+from compute.registry import Registry
+
+from .glyphs import digit_pictures
+from .gui_image import GuiImage
+from .look import Look
+from .map_state import GLOW
+from .protocols import WorkbenchLike
+from .state import State
+
+_ROWS_LEAST = 32
+
+
+class MapDisplay:
+    """Owns the pass that paints the map. Nothing here waits for the GPU."""
+
+    def __init__(self, state: State, backend: Any) -> None:
+        """backend: of the imgui renderer. The state's map takes its pictures from here."""
+        self._state, self._image = state, GuiImage(backend)
+        self._maps: MapPass | None = None
+        self._refused: tuple[Registry, int] | None = None  # the map that there can not be
+        self._registry: Registry | None = None
+        self._look: Look | None = None
+        self._shown: tuple[Any, ...] | None = None
+        self._stale = False
+        self._updates = 0
+        self._rows = 0  # that the map has taken in
+        self._updated_at = 0.0
+        state.map.picture = self.picture
+
+    @property
+    def seen(self) -> bool:
+        """True when the panel was drawn in the last frame."""
+        return "Map" in self._state.interface.shown
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on: something is to be made or taken in, or new rows glow."""
+        if not self.seen:
+            return False
+        if self._maps is None:
+            return self._refused is None
+        return self._stale or self._state.map.changed_ago < GLOW
+
+    @property
+    def _glows(self) -> bool:
+        return self._state.busy and self._state.map.glow and self._state.live
+
+    def passed(self) -> None:
+        """There is a new pass."""
+        self._stale = True
+
+    def frame(self, bench: WorkbenchLike, now: float, interval: float, settled: bool) -> None:
+        """Make the map or take the latest pass in, as often as every `interval` seconds, when it is of one piece.
+
+        now: in seconds.
+        """
+        state = self._state.map
+        if self._registry is not bench.registry:
+            self._drop()  # of an engine that is no longer there
+            self._registry = bench.registry
+        state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
+        if not self.seen or not settled:
+            return
+        self._make(bench)
+        if self._maps is None or not self._stale or now - self._updated_at < interval:
+            return
+        self._maps.update()
+        self._stale = False
+        self._updates += 1
+        rows = bench.registry.rows
+        # Once the window is full every row is another one: the newest is the last.
+        first = min(self._rows, rows - 1) if rows >= self._rows else 0
+        state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
+        state.changed_ago = 0.0 if state.changed[1] else GLOW
+        self._rows, self._updated_at = rows, now
+
+    def picture(self, width: int, height: int) -> Any:
+        """The map as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
+        maps = self._maps
+        if maps is None:
+            return None
+        look = self._state.inspection.look
+        if look != self._look:
+            maps.set_look(look)
+            self._look = look
+        wanted = (self._state.map.camera.view(width, height), width, height, look, self._updates)
+        if self._shown != wanted:
+            maps.draw(wanted[0], width, height)
+            self._shown = wanted
+        assert maps.texture is not None
+        return self._image.of(maps.texture)
+
+    def close(self) -> None:
+        """Give the map back."""
+        self._drop()
+        self._registry = self._state.map.picture = None
+
+    def _make(self, bench: WorkbenchLike) -> None:
+        """A map with enough rows, unless there is one."""
+        wanted = self._window(bench)
+        if self._maps is not None and self._maps.layout.window >= min(bench.registry.rows, bench.room):
+            return
+        if self._refused is not None and self._refused[1] <= wanted:
+            return
+        self._drop()
+        try:
+            self._maps = bench.open_map(digit_pictures(), wanted)
+        except AtlasError as error:
+            self._refused = (bench.registry, wanted)
+            self._state.map.problem = str(error)
+            return
+        self._state.map.lay_out(bench.registry, self._maps.layout)
+
+    def _window(self, bench: WorkbenchLike) -> int:
+        """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
+        run, rows = self._state.run, bench.registry.rows
+        if run is not None:
+            rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
+        window = _ROWS_LEAST
+        while window < rows:
+            window *= 2
+        return max(1, min(window, bench.room))
+
+    def _drop(self) -> None:
+        self._maps = self._refused = self._look = self._shown = None
+        self._stale, self._rows = True, 0

@@ -1,0 +1,166 @@
+"""The map as the window shows it: where its camera stands, the places visited, what is drawn over it. Plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compute.map_layout import MapLayout
+from compute.map_view import MapView
+from compute.registry import Registry
+
+from .map_camera import MapCamera, Stand, Visits
+from .map_labels import Label
+from .map_places import Target, box_of, row_and_column, row_boxes
+
+_CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
+GLOW = 1.0  # seconds that new rows glow
+
+
+@dataclass
+class MapState:
+    """Of the map; `layout` and `registry` are None until it has been laid out. Sizes are in pixels of the picture."""
+
+    registry: Registry | None = None
+    layout: MapLayout | None = None
+    camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
+    visits: Visits = field(default_factory=Visits)
+    size: tuple[int, int] = (16, 9)  # of the picture that was drawn last
+    # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
+    picture: Callable[[int, int], Any] | None = None
+    problem: str = ""  # why there can be no map
+    minimap: bool = True
+    glow: bool = True
+    changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end
+    changed_ago: float = math.inf  # seconds
+    going: bool = False  # a place is being typed
+    going_begun: bool = False
+    typed: str = ""
+    wanted: Target | None = None  # where to go once there is a map
+    refused: str = ""  # why the camera could not go there
+    labels: tuple[Any, Sequence[Label]] = (None, ())  # what they are for, and those of the last frame
+    # Of the layout, (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
+    tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+    first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+
+    @property
+    def view(self) -> MapView:
+        """What is seen."""
+        return self.camera.view(*self.size)
+
+    @property
+    def cell(self) -> float:
+        """Pixels that a cell is wide."""
+        return 1 / self.view.scale
+
+    def has(self, target: Target) -> bool:
+        """True when the map has a place for it."""
+        place = self.layout.placements.get(target.name) if self.layout else None
+        if place is None or self.layout is None:
+            return False
+        rows = self.layout.window if target.index is not None and len(target.index) == 3 else place.rows
+        index = target.index or (0,)
+        return len(index) == 1 or index[-2] < rows
+
+    def cell_of(self, target: Target) -> tuple[int, int] | None:
+        """The cell of a value; None when the map has none."""
+        if self.layout is None or not self.has(target):
+            return None
+        return self.layout.place_of(target.name, *row_and_column(target, self.layout.window))
+
+    # -- moving the camera
+
+    def go(self, target: Target) -> None:
+        """Show a tensor as large as it fits, or a value among those around it."""
+        if self.layout is None:
+            self.wanted = target
+        if self.layout is None or not self.has(target):
+            return
+        x, y, width, height = box_of(target, self.layout)
+        with self._leaving():
+            if target.index is None:
+                self.camera.frame((x, y, width, height), *self.size)
+            else:
+                whole = self.view.scale * self.camera.stand.zoom
+                zoom = whole * max(_CELL_SEEN, self.cell)
+                self.camera.look_at(zoom, x + 0.5, y + 0.5, *self.size)
+
+    def frame(self, name: str) -> None:
+        """Show a tensor, or a part of the model by its title, as large as it fits."""
+        region = next((region for region in self.layout.regions if region.title == name), None) if self.layout else None
+        if region is None:
+            self.go(Target(name))
+            return
+        with self._leaving():
+            self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
+
+    def arrive(self) -> None:
+        """Go where there was no map to go to before."""
+        if self.wanted is not None and self.layout is not None:
+            target, self.wanted = self.wanted, None
+            self.go(target)
+
+    def follow(self, target: Target) -> None:
+        """Bring a value into the picture, unless it is in it."""
+        cell = self.cell_of(target)
+        if cell is None:
+            return
+        x, y = self.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
+        if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            self.camera.look_at(self.camera.stand.zoom, cell[0] + 0.5, cell[1] + 0.5, *self.size)
+
+    def fit(self) -> None:
+        """Show everything."""
+        with self._leaving():
+            self.camera.reset()
+
+    def zoom_by(self, units: float) -> None:
+        """Zoom about the middle by `units` of the wheel."""
+        self.camera.wheel(units, self.size[0] / 2, self.size[1] / 2, *self.size)
+
+    def back(self) -> None:
+        """To the place visited before."""
+        if self.visits.stands and self.visits.stands[self.visits.at] != self.camera.stand:
+            self.visits.visit(self.camera.stand)
+        self._stand(self.visits.back())
+
+    def forward(self) -> None:
+        """To the place that `back` came from."""
+        self._stand(self.visits.forward())
+
+    def _stand(self, stand: Stand | None) -> None:
+        if stand is not None:
+            self.camera.look_at(stand.zoom, stand.x, stand.y, *self.size)
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """A jump: the places before and after it can be gone back to."""
+        self.visits.visit(self.camera.stand)
+        yield
+        self.visits.visit(self.camera.stand)
+
+    # -- another layout
+
+    def lay_out(self, registry: Registry, layout: MapLayout) -> None:
+        """The map has another layout now; what is seen stays, and so do the places visited."""
+        before = self.layout
+        self.registry, self.layout, self.problem = registry, layout, ""
+        boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
+        self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
+        self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
+        if before is None:
+            self.camera = MapCamera(layout.width, layout.height)
+            return
+        self.visits.stands = [self._moved(stand, before, layout) for stand in self.visits.stands]
+        self.camera.move(before, layout, *self.size)
+
+    def _moved(self, stand: Stand, before: MapLayout, after: MapLayout) -> Stand:
+        camera = MapCamera(before.width, before.height)
+        camera.stand = stand
+        camera.move(before, after, *self.size)
+        return camera.stand

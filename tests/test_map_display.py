@@ -1,0 +1,151 @@
+"""The map in the window's code on the real engine: made when it is seen, drawn when it changes, never waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atlas_viewer import items, looking
+from atlas_viewer.app import Viewer
+from atlas_viewer.canvas import open_picture
+from atlas_viewer.inspection import Spot
+from atlas_viewer.map_places import Target
+from atlas_viewer.requests import Generate
+from atlas_viewer.state import State
+from atlas_viewer.workbench import Workbench
+from compute.checkpoint import open_model
+from compute.device import shared_device
+from compute.map_pass import GROUND, MapPass
+from compute.options import GenerateOptions
+from compute.strip import StripPass
+from compute.tokenizer import Tokenizer
+
+
+class Window:
+    """The viewer on a picture in memory, with a count of what is asked of the GPU."""
+
+    def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.source = open_model("stories")
+        bench = Workbench(self.source, tokenizer, context=64)
+        options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
+        self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
+        for owner, method, name in (
+            (Workbench, "open_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
+            (StripPass, "update", "paint"),
+        ):  # fmt: skip
+            self._count(monkeypatch, owner, method, name)
+        self.canvas = open_picture((900, 560))
+        self.state = State("Once upon a time", options)
+        self.viewer = Viewer(self.canvas, shared_device(), self.state, None)
+        self.viewer.show(bench, bench.start(self.state.prompt, options), self.state.prompt)
+
+    def _count(self, monkeypatch: pytest.MonkeyPatch, owner: Any, method: str, name: str) -> None:
+        real = getattr(owner, method)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.counts[name] += 1
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(owner, method, call)
+
+    def frame(self) -> np.ndarray:
+        image = np.asarray(self.canvas.draw())
+        if self.viewer.failure is not None:
+            raise self.viewer.failure
+        return image
+
+    def rest(self) -> np.ndarray:
+        """Frames until none is wanted; the last."""
+        for number in range(600):
+            image = self.frame()
+            # A tab that comes to the front takes some frames, which an event would give it.
+            if number > 4 and not self.viewer._wants_frames(time.perf_counter() + 1):
+                return image
+        raise AssertionError("frames do not end")
+
+
+@pytest.fixture
+def window(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    made = Window(tokenizer, monkeypatch)
+    yield made
+    made.canvas.close()
+    made.source.close()
+
+
+def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> None:
+    state, counts = window.state, window.counts
+    window.rest()
+    assert counts["open"] == counts["update"] == counts["draw"] == 0
+    looking.open_map(state)
+    image = window.rest()
+    place = items.places["map"]
+    pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 1000
+    assert (pixels == GROUND).all(-1).mean() > 0.1
+    assert counts["open"] == 1
+    drawn = dict(counts)
+    for _ in range(5):
+        window.frame()
+    assert counts == drawn, "an idle frame draws nothing"
+    state.map.zoom_by(500)
+    window.rest()
+    assert counts == drawn | {"draw": drawn["draw"] + 1}
+    state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    window.rest()
+    assert state.run is not None
+    assert state.run.prompt == "There was a dog"
+    assert counts["open"] == 1
+    assert counts["update"] > drawn["update"]
+    assert counts["paint"] == drawn["paint"], "the strip is out of sight"
+    assert state.inspection.rows == len(state.run.prompt_tokens) + 5
+    state.interface.front = "Atlas"
+    window.rest()
+    assert counts["paint"] > drawn["paint"]
+    seen = dict(counts)
+    state.map.zoom_by(500)
+    window.rest()
+    assert counts == seen, "the map is out of sight"
+
+
+def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    window.rest()
+    target = Target("h.3.mlp.c_fc.weight", (100, 50))
+    looking.visit(state, target)
+    window.rest()
+    assert state.inspection.readings[Spot(target.name, 100 * 192 + 50)].value != 0
+    layout, cell = state.map.layout, state.map.cell
+    assert layout is not None
+    text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
+    state.requests.append(Generate(text, GenerateOptions(max_new_tokens=40, context=300, temperature=0.0)))
+    window.frame()
+    window.rest()
+    assert window.counts["open"] == 2
+    assert state.map.layout is not None
+    assert state.map.layout.window > layout.window
+    stand = state.map.camera.stand
+    assert (int(stand.x), int(stand.y)) == state.map.cell_of(target)
+    assert state.map.cell == pytest.approx(cell)
+    assert state.map.registry is window.viewer.controller.bench.registry  # type: ignore[union-attr]
+
+
+def test_rows_glow_only_while_they_are_written(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    glowed = 0
+    for _ in range(2000):
+        window.frame()
+        if state.map.changed_ago < 1.0:
+            glowed += 1
+            first, end = state.map.changed
+            assert 0 <= first < end <= state.map.layout.window  # type: ignore[union-attr]
+        if not window.viewer._wants_frames(time.perf_counter()):
+            break
+    assert glowed > 0
+    assert state.map.changed_ago >= 1.0
