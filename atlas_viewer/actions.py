@@ -318,9 +318,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "session.video", "Record a video of the window, or end it", "File", record_video, "Shift+F12", anywhere=True
     ),
-    Action("session.play", "Play or hold the recording", "File", play_back, "Alt+Space", _is_played_back),
-    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+[", _is_played_back),
-    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+]", _is_played_back),
+    Action("session.play", "Play or hold the recording", "File", play_back, "Shift+Space", _is_played_back),
+    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+,", _is_played_back),
+    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+.", _is_played_back),
     Action("focus.Session", "Go to Session", "View", _focus("Session"), "R"),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),

@@ -125,18 +125,17 @@ def test_the_timeline_plays_steps_and_scrubs(screen: Screen, state: State) -> No
     assert (playback.follow, playback.camera) == (True, False)
 
 
-def test_alt_and_space_or_brackets_play_and_step(screen: Screen, state: State) -> None:
+def test_keys_play_and_step(screen: Screen, state: State) -> None:
     playback = played(state)
+    playback.position = 5
     imgui.set_window_focus(None)
-    for key, check in (
-        (imgui.Key.space, lambda: playback.playing),
-        (imgui.Key.left_bracket, lambda: playback.seek == 7),
-    ):
-        screen.io.add_key_event(imgui.Key.mod_alt, True)
+    chords = ((imgui.Key.mod_alt, imgui.Key.comma), (imgui.Key.mod_shift, imgui.Key.space))
+    for modifier, key in chords:
+        screen.io.add_key_event(modifier, True)
         screen.press(key)
-        screen.io.add_key_event(imgui.Key.mod_alt, False)
+        screen.io.add_key_event(modifier, False)
         screen.frame()
-        assert check()
+    assert (playback.playing, playback.seek) == (True, 4)
 
 
 def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: State) -> None:

@@ -245,6 +245,8 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     assert state.inspection.statistics["wte"].finite > 0
     assert state.picture is not None
     assert state.picture(64, 36) is None  # no atlas is made up
+    state.interface.front = "Map"
+    replay.draw(lambda: "model is not here" in state.map.problem)
     replay.ask(Continue(2))
     assert "model is not here" in state.messages[-1]
     assert not told.left

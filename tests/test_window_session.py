@@ -103,7 +103,7 @@ def test_recorded_killed_and_played_again(run: Callable[..., Program], tmp_path:
     window = run("session", "replay", file.name)
     window.press("shift+F12")
     time.sleep(6)
-    window.press("alt+bracketleft")
+    window.press("alt+comma")
     time.sleep(1)
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     window.tool("import", "-window", "root", str(ARTIFACTS / "window-replay.png"))

@@ -124,11 +124,11 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     for label, arrow, offset in (("##step back", imgui.Dir.left, -1), ("##step on", imgui.Dir.right, 1)):
         if items.arrow_button(label, arrow):
             seek(offset)(state)
-        tooltip("Alt+[ and Alt+] go from step to step")
+        tooltip("Alt+, and Alt+. go from step to step")
         imgui.same_line()
     if items.button("Hold##playback" if playback.playing else "Play##playback", ImVec2(theme.em(4), 0)):
         play_back(state)
-    tooltip("Alt+Space")
+    tooltip("Shift+Space")
     imgui.same_line()
     imgui.set_next_item_width(-1)
     if items.begin_combo("##speed", f"{playback.speed:g}x"):
