@@ -39,7 +39,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
 
     replay = verb("replay", "open a session in the window and play it")
-    replay.add_argument("file", type=Path, metavar="F.atlas")
+    replay.add_argument("file", type=Path, metavar="F.atlas", help="a session file")
     replay.add_argument("--run", type=int, default=None, metavar="N", help="to begin with (default the last)")
     replay.add_argument("--follow", action="store_true", help="show what another process adds to the file")
 

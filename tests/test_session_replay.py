@@ -1,0 +1,202 @@
+"""The window plays a session: with its model, without it, with another one, and while it is still written."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from session_files import HEAD, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
+from session_files import OPTIONS as MADE_UP
+from test_session_window import OPTIONS, PATIENCE, Loop, bench
+
+from atlas_viewer.canvas import open_picture
+from atlas_viewer.requests import BackToRecording, Continue, ShowRun
+from atlas_viewer.session_replay import open_player, opened
+from atlas_viewer.sessions.player import Player
+from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.state import State
+from atlas_viewer.workbench import Workbench
+from compute.checkpoint import ArrayModel, open_model
+from compute.config import parameter_shapes
+from compute.device import shared_device
+from compute.options import GenerateOptions
+
+__all__ = ["bench"]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Path:
+    """A run of the real model with a camera that moves at its third step."""
+    path = tmp_path_factory.mktemp("recording") / "r.atlas"
+    recorder = bench.open_recording(path, bench.weights_sha256())
+
+    class Order:
+        logits = statistics = True
+
+        def begun(self, prompt_tokens: list[int], *_: object) -> None:
+            recorder.begin_run("Once upon a time", prompt_tokens, OPTIONS)
+            recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
+
+        def step(self, record: object, *more: object) -> None:
+            if record.index == 3:  # type: ignore[attr-defined]
+                recorder.camera("strip", {"zoom": 4.0, "x": 200.0, "y": 90.0})
+                recorder.event("chosen", {"value": 2})
+            recorder.step(record, *more)  # type: ignore[arg-type]
+
+    bench.order_steps(Order())  # type: ignore[arg-type]
+    bench.start("Once upon a time", OPTIONS).run()
+    bench.order_steps(None)
+    recorder.end_run("length")
+    recorder.close()
+    return path
+
+
+class Replay(Loop):
+    def __init__(self, path: Path) -> None:
+        self.session = Session(path)
+        state = State("", GenerateOptions())
+        viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.session, None)
+        super().__init__(viewer)
+        self.told = self.player.told
+        self.draw(lambda: self.told.position)
+
+    def close(self) -> None:
+        self.viewer.canvas.close()
+        self.session.close()
+
+
+@pytest.fixture
+def replay(recording: Path) -> Iterator[Replay]:
+    made = Replay(recording)
+    yield made
+    made.close()
+
+
+def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
+    state, told = replay.state, replay.told
+    replay.draw(lambda: state.distribution is not None and state.inspection.statistics)
+    assert state.model is not None
+    assert (state.model.name, told.count, told.position) == ("stories", 6, 6)
+    assert state.run is not None
+    logits = replay.session.logits(replay.session.run(), 5)
+    assert state.distribution is not None
+    assert logits is not None
+    np.testing.assert_array_equal(state.distribution.logits, logits.astype(np.float32))
+    assert state.inspection.statistics["h.0.ln_1"].count > 0
+    assert state.inspection.statistics["wte"].finite > 0
+    assert state.picture is not None
+    assert state.picture(64, 36) is None  # no atlas is made up
+    state.interface.front = "Map"
+    replay.draw(lambda: "model is not here" in state.map.problem)
+    replay.ask(Continue(2))
+    assert "model is not here" in state.messages[-1]
+    assert not told.left
+
+
+def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None:
+    state, told = replay.state, replay.told
+    whole = state.run.continuation if state.run else ""
+    told.seek = 2
+    replay.draw(lambda: state.distribution is not None and state.distribution.step == 1)
+    assert state.run is not None
+    assert len(state.run.steps) == 2
+    assert whole.startswith(state.run.continuation)
+    assert (state.camera.zoom, told.event) == (1.0, "")
+    told.playing, told.speed = True, 16.0
+    replay.draw(lambda: not told.playing)
+    assert (told.position, state.run.continuation, told.event) == (6, whole, "chosen 2")
+    assert (state.camera.zoom, state.camera.center) == (4.0, (200.0, 90.0))
+    state.camera.wheel(-200, 0.5, 0.5)  # by hand: then it stays there
+    told.seek = 1
+    replay.draw(lambda: told.position == 1)
+    assert not told.camera
+    assert 2 < state.camera.zoom < 4
+
+
+def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
+    state, told, viewer = replay.state, replay.told, replay.viewer
+    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    viewer.load(loading, "stories")
+    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    assert told.notice == ""
+    told.seek = 3
+    replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
+    assert state.distribution is not None
+    recorded = replay.session.logits(replay.session.run(), 2)
+    assert recorded is not None
+    np.testing.assert_array_equal(state.distribution.logits.astype(np.float16), recorded)
+    assert state.picture is not None
+    replay.draw(lambda: state.picture is not None and state.picture(64, 36) is not None)
+    replay.ask(Continue(2))
+    replay.draw(lambda: told.left and not state.busy)
+    assert state.run is not None
+    assert len(state.run.steps) == 5
+    replay.ask(BackToRecording())
+    replay.draw(lambda: not told.left and told.position == 6)
+    assert [step.token for step in state.run.steps] == [
+        s.record.token for s in replay.session.steps(replay.session.run())
+    ]
+
+
+def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> None:
+    source = open_model("stories")
+    arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
+    arrays["h.3.mlp.c_fc.weight"] *= 2
+    other = ArrayModel("other", source.config, arrays)
+    replay.viewer.load(opened(replay.player, other, weights="native", adapter=None, program="auto"), "other")
+    replay.draw(lambda: "other weights" in replay.told.notice)
+    replay.draw(lambda: not replay.state.loading)
+    assert replay.viewer.controller is not None
+    assert replay.viewer.controller.bench is replay.player.bench
+    assert replay.state.run is not None
+    assert len(replay.state.run.steps) == 6
+
+
+def test_a_file_that_is_still_written_is_followed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, MADE_UP)
+    for index in range(2):
+        recorder.step(step(index), draw(index), Measured(index))
+    _written(recorder, 2)
+    replay = Replay(tmp_path / "a.atlas")
+    told = replay.told
+    assert told.count == 2
+    told.follow = True
+    for index in range(2, 5):
+        recorder.step(step(index), draw(index), Measured(index))
+    replay.draw(lambda: told.position == 5)
+    recorder.begin_run("another", [*PROMPT_TOKENS, 3], MADE_UP, parent=1, fork_step=0)
+    recorder.step(step(0), draw(0), Measured(0))
+    replay.draw(lambda: told.run == 2 and told.position == 1)
+    assert replay.state.run is not None
+    assert (replay.state.run.parent, told.runs) == (1, 2)
+    told.follow = False
+    replay.ask(ShowRun(1))
+    replay.draw(lambda: told.run == 1 and told.position == 5)
+    recorder.close()
+    replay.close()
+
+
+def _written(recorder: Recorder, steps: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while recorder.steps_written < steps:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_session_without_logits_shows_its_candidates(tmp_path: Path) -> None:
+    replay = Replay(make_session(tmp_path / "a.atlas", 5, logits="none"))
+    state = replay.state
+    for position in (2, 4, 1):
+        replay.told.seek = position
+        replay.draw(lambda at=position: state.run is not None and len(state.run.steps) == at)
+        replay.draw(lambda: replay.viewer.controller is not None and not replay.viewer.controller.pending)
+        assert state.distribution is None
+        assert state.step is not None
+        assert len(state.step.top) == 3
+    assert isinstance(replay.player, Player)
+    replay.close()
