@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from imgui_bundle import imgui
 
 from .actions import ACTIONS, Action
@@ -21,6 +23,7 @@ _MODIFIERS = ("Ctrl", "Shift", "Alt")
 _REPEATED = {"+", "-", "[", "]", ".", "Backspace"}
 
 
+@functools.cache
 def parts(chord: str) -> tuple[frozenset[str], str]:
     """Modifiers and key of a chord. Raises ValueError when it is none."""
     # The key may be + itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from imgui_bundle import ImVec2, imgui
+from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import items, theme
 from ..interface import Interface
@@ -23,7 +23,9 @@ def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
     known = imgui.internal.dock_builder_get_node(identity) is not None
     first = imgui.get_frame_count() <= 1
     flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
-    imgui.dock_space_over_viewport(identity, viewport, flags)
+    # The canvas has this colour already, and blending it in again takes a software adapter a third of a frame.
+    with theme.coloured(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
+        imgui.dock_space_over_viewport(identity, viewport, flags)
     fresh = not known or interface.reset_layout
     if fresh:
         if interface.reset_layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -42,12 +43,17 @@ def change(state: State, **values: float) -> None:
     state.options = dataclasses.replace(state.options, **values)  # type: ignore[arg-type]
 
 
+@functools.cache
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _HELP)
+
+
 def label(text: str, help: str) -> float:
     """Write the label of a line; gives where its widget begins, in pixels from the panel's left edge."""
     left = min(theme.em(_LABEL), 0.42 * imgui.get_window_size().x)
     imgui.align_text_to_frame_padding()
     dim(elided(text, left - imgui.get_cursor_pos_x()))
-    tooltip(textwrap.fill(help, _HELP))
+    tooltip(_wrapped(help))
     imgui.same_line(left)
     return left
 
