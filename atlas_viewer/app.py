@@ -1,4 +1,4 @@
-"""The window: a frame loop that ties the generation to the atlas and the panels."""
+"""A frame loop that ties the controller to the atlas, the map and the panels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
-from compute.checkpoint import WeightSource, open_model
-from compute.device import is_software, lost_device, shared_device
+from compute.device import is_software, lost_device
 from compute.errors import AtlasError
 from compute.loading import Loading
-from compute.options import GenerateOptions
-from compute.tokenizer import load_tokenizer
 
 from . import fonts, panels, theme
 from .camera import View
-from .canvas import call_later, clear, draw_with, imgui_on, open_window, release, share_clipboard, target_format
+from .canvas import clear, draw_with, imgui_on, release, target_format
 from .controller import Controller
 from .gui_image import GuiImage
 from .inspection import Inspection
@@ -36,11 +33,10 @@ from .session_window import SessionWindow
 from .sessions.player import Player
 from .settings import Keeper
 from .state import State
-from .tour import Tour, read_tour
+from .tour import Tour
 from .tour_recorder import TourRecorder
 from .watch import Watch
 
-WINDOW_SIZE = (1280, 720)
 _EVENTS = (
     "resize",
     "pointer_move",
@@ -377,64 +373,3 @@ class Viewer:
             self.recorder.event(event)
         self._awake_until = time.perf_counter() + _AWAKE
         self.canvas.request_draw()
-
-
-def view(
-    source: WeightSource,
-    prompt: str,
-    options: GenerateOptions,
-    adapter: str | None,
-    weights: str,
-    program: str = "auto",
-    tour: Path | None = None,
-    pictures: Path = Path("."),
-    record: Path | None = None,
-) -> None:
-    """Open the window, run the prompt at once, return when the window is closed.
-
-    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
-    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
-    what the user does, as a tour.
-    Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
-    """
-    from .workbench import Workbench
-
-    tokenizer = load_tokenizer()
-    tokenizer.check_fits(source.config)
-    options.checked(source.config.positions, source.config.vocabulary)
-    tokenizer.encode(prompt)
-    steps = read_tour(tour) if tour is not None else None
-    device = shared_device(adapter)
-    canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
-    state = State(prompt, options, loading=f"loading {source.name}")
-
-    # A tour begins with the usual settings, whoever plays it.
-    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
-
-    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
-        tokenizer.check_fits(source.config)
-        context = min(state.options.context, source.config.positions)
-        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
-
-    viewer = Viewer(canvas, device, state, opening(source))
-    viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
-    viewer.keeper = keeper
-    share_clipboard()
-    if steps is not None:
-        viewer.play(steps, pictures)
-    if record is not None:
-        viewer.recorder = TourRecorder(record)
-    try:
-        run_loop()
-    finally:
-        if keeper is not None:
-            keeper.close()
-        source.close()
-        if viewer.controller is not None:
-            viewer.controller.bench.close()
-        if viewer.recorder is not None:
-            viewer.recorder.close()
-    if viewer.failure is not None:
-        if state.run is not None:
-            print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
-        raise viewer.failure

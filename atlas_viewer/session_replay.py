@@ -15,13 +15,14 @@ from compute.identity import weights_sha256
 from compute.loading import Loading
 from compute.tokenizer import load_tokenizer
 
-from .app import WINDOW_SIZE, Viewer
+from .app import Viewer
 from .canvas import open_window, share_clipboard
 from .protocols import WorkbenchLike
 from .sessions.playback import widest
 from .sessions.player import Player
 from .sessions.reader import Session
 from .state import State
+from .window import WINDOW_SIZE
 from .workbench import Workbench
 
 _NAP_S = 0.01  # between two looks whether the weights have been read

@@ -7,8 +7,9 @@ import sys
 
 from imgui_bundle import imgui
 
-import atlas_viewer.app as app
+import atlas_viewer.window as window
 from atlas_viewer import items
+from atlas_viewer.app import Viewer
 from atlas_viewer.inspection import Spot
 from atlas_viewer.panels.tensors import rows
 from compute.checkpoint import open_model
@@ -32,7 +33,7 @@ def _tab(title: str) -> list[float]:
     return [(place.min.x + place.max.x) / 2, (place.min.y + place.max.y) / 2]
 
 
-class ReportingViewer(app.Viewer):
+class ReportingViewer(Viewer):
     """The viewer, with a report after every frame."""
 
     def frame(self) -> None:
@@ -67,8 +68,8 @@ class ReportingViewer(app.Viewer):
 
 
 if __name__ == "__main__":
-    app.Viewer = ReportingViewer  # type: ignore[misc]
-    app.view(
+    window.Viewer = ReportingViewer  # type: ignore[misc]
+    window.view(
         open_model("stories"),
         "Once upon a time, there was a",
         GenerateOptions(max_new_tokens=int(sys.argv[1]), temperature=0.0),

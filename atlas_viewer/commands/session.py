@@ -13,21 +13,19 @@ from pathlib import Path
 from atlas_viewer import __version__
 from atlas_viewer.sessions.arrays import plain, summary
 from atlas_viewer.sessions.compare import TOLERANCE
-from atlas_viewer.sessions.contents import Head
 from atlas_viewer.sessions.diff import RunDiff, StepDiff, diff_runs
 from atlas_viewer.sessions.playback import check_shape, widest
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recover import recover
 from atlas_viewer.sessions.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from atlas_viewer.text import quoted
-from compute.checkpoint import WeightSource, open_model
-from compute.config import GPT2_SIZES
 from compute.engine import Engine
 from compute.errors import SessionError, UsageError
 from compute.identity import weights_sha256
 from compute.tokenizer import load_tokenizer
 
 from .common import adapter_spec, check_target, program_spec
+from .session_source import recorded_source, recorded_weights
 
 PROGRAM = f"atlas-viewer {__version__}"
 
@@ -48,25 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
         "recover": _recover,
     }
     return verbs[arguments.verb](arguments)
-
-
-def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
-    """The model that `--model` names, by default the recorded one when its name says where it is."""
-    spec = getattr(arguments, "model", None)
-    if spec is None:
-        # Never a path: the file may come from anybody.
-        if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
-            raise SessionError(f"model {head.model}: the session does not hold it; give its file with --model")
-        spec = head.model
-    return open_model(spec)
-
-
-def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
-    """What `--weights` says, by default the recorded precision."""
-    weights = str(getattr(arguments, "weights", head.weights))
-    if weights not in ("native", "f32", "f16", "bf16"):
-        raise SessionError(f"precision {weights} is unknown; choose one with --weights")
-    return weights
 
 
 def _info(arguments: argparse.Namespace) -> int:

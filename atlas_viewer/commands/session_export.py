@@ -17,6 +17,7 @@ from compute.llmc import one_line
 from compute.tokenizer import load_tokenizer
 
 from .common import adapter_spec, check_target, program_spec
+from .session_source import recorded_source, recorded_weights
 
 T = TypeVar("T")
 
@@ -69,8 +70,6 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     from atlas_viewer.sessions.frames import RunPictures
     from atlas_viewer.sessions.video import write_video
     from atlas_viewer.workbench import Workbench
-
-    from .session import recorded_source, recorded_weights
 
     run = RecordedRun(session, session.run(arguments.run))
     count = len(run.all_steps)

@@ -10,13 +10,12 @@ from compute.checkpoint import WeightSource
 from compute.errors import AtlasError
 
 from .common import adapter_spec, program_spec
+from .session_source import recorded_source, recorded_weights
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Open the window; returns when it is closed. Without its model the session still shows what was recorded."""
     from atlas_viewer.session_replay import replay_window
-
-    from .session import recorded_source, recorded_weights
 
     with Session(arguments.file) as session:
         session.run(arguments.run)

@@ -11,7 +11,7 @@ from .common import adapter_spec, check_target, generate_options, model_spec, pr
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the window and start writing; returns when it is closed."""
-    from atlas_viewer.app import view
+    from atlas_viewer.window import view
 
     prompt = read_prompt(arguments.prompt)
     if arguments.record_tour is not None:

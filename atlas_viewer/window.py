@@ -1,0 +1,82 @@
+"""The window of the program: opened, run until it is closed, and what it leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from compute.checkpoint import WeightSource, open_model
+from compute.device import is_software, shared_device
+from compute.loading import Loading
+from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
+
+from .app import Viewer
+from .canvas import call_later, open_window, share_clipboard
+from .model_switch import ModelSwitch
+from .protocols import WorkbenchLike
+from .settings import Keeper
+from .state import State
+from .tour import read_tour
+from .tour_recorder import TourRecorder
+from .workbench import Workbench
+
+WINDOW_SIZE = (1280, 720)
+
+
+def view(
+    source: WeightSource,
+    prompt: str,
+    options: GenerateOptions,
+    adapter: str | None,
+    weights: str,
+    program: str = "auto",
+    tour: Path | None = None,
+    pictures: Path = Path("."),
+    record: Path | None = None,
+) -> None:
+    """Open the window, run the prompt at once, return when the window is closed.
+
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
+    what the user does, as a tour.
+    Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
+    """
+    tokenizer = load_tokenizer()
+    tokenizer.check_fits(source.config)
+    options.checked(source.config.positions, source.config.vocabulary)
+    tokenizer.encode(prompt)
+    steps = read_tour(tour) if tour is not None else None
+    device = shared_device(adapter)
+    canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
+    state = State(prompt, options, loading=f"loading {source.name}")
+
+    # A tour begins with the usual settings, whoever plays it.
+    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
+
+    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
+        tokenizer.check_fits(source.config)
+        context = min(state.options.context, source.config.positions)
+        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+
+    viewer = Viewer(canvas, device, state, opening(source))
+    viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
+    viewer.keeper = keeper
+    share_clipboard()
+    if steps is not None:
+        viewer.play(steps, pictures)
+    if record is not None:
+        viewer.recorder = TourRecorder(record)
+    try:
+        run_loop()
+    finally:
+        if keeper is not None:
+            keeper.close()
+        source.close()
+        if viewer.controller is not None:
+            viewer.controller.bench.close()
+        if viewer.recorder is not None:
+            viewer.recorder.close()
+    if viewer.failure is not None:
+        if state.run is not None:
+            print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
+        raise viewer.failure
