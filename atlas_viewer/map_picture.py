@@ -15,6 +15,7 @@ from .map_labels import Label, Words, labels_for
 from .map_places import Target, box_of
 from .output import atomic_path
 from .png import PngWriter
+from .protocols import GenerationLike
 from .text import quoted
 from .workbench import Workbench
 
@@ -63,12 +64,36 @@ def write_map(
             writer.write(image)
 
 
-def words_of(bench: Workbench, generation: Generation) -> Words:
+class MapPicture:
+    """The map from one place, painted again and again while passes come and go."""
+
+    def __init__(
+        self, bench: Workbench, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
+    ) -> None:
+        """size: (width, height) in pixels; window: the longest context of the passes; zoom, center: as `write_map`."""
+        self._bench, self._size = bench, size
+        self._maps = bench.open_map(digit_pictures(), window)
+        camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
+        camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), *size)
+        self._view = camera.view(*size)
+
+    def pixels(self, generation: GenerationLike) -> np.ndarray:
+        """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks."""
+        wide, high = self._size
+        self._maps.update()
+        self._maps.draw(self._view, wide, high)
+        image = np.array(self._maps.read())
+        words = words_of(self._bench, generation)
+        write_labels(image, labels_for(self._bench.registry, self._maps.layout, self._view, wide, high, words), 0)
+        return image
+
+
+def words_of(bench: Workbench, generation: GenerationLike) -> Words:
     """Texts of the tokens of `generation`'s last pass, in quotes."""
     start = generation.steps[-1].context_start if generation.steps else 0
+    tokens = [*generation.prompt_tokens, *(step.token for step in generation.steps)][start:]
 
     def context(row: int) -> str | None:
-        tokens = generation.tokens[start:]
         return quoted(bench.token_text(tokens[row])) if row < len(tokens) else None
 
     return Words(context, lambda token: quoted(bench.token_text(token)))

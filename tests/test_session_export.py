@@ -135,6 +135,20 @@ def test_pictures_and_video_of_a_session(
         np.testing.assert_array_equal(exact, window_picture(bench, number + 1)[..., :3])
 
 
+def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Path) -> None:
+    pictures, one = tmp_path / "pictures", tmp_path / "one.png"
+    look = ["--view", "map", "--size", "320x180", "--zoom", "2"]
+    assert main(["session", "export", str(recorded), "--png", str(pictures), *look]) == 0
+    made = sorted(pictures.iterdir())
+    assert len(made) == STEPS
+    assert len({path.read_bytes() for path in made}) > 1
+    # The last one is what `render` gives, whose map has rows for just that context.
+    arguments = ["-n", str(STEPS), "--context", str(max(32, min(STEPS, 256))), "--temperature", "0", "--out", str(one)]
+    assert main(["render", PROMPT, *arguments, *look]) == 0
+    assert made[-1].read_bytes() == one.read_bytes()
+    assert main(["session", "export", str(recorded), "--png", str(pictures), *look, "--panels"]) == 2
+
+
 def test_the_window_is_rendered_as_it_was(bench: Workbench, run: RecordedRun) -> None:
     size = (1280, 720)
     pictures = RunPictures(bench, run, size, fixed_camera(1.0, None), panels=True)

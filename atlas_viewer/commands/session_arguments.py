@@ -70,7 +70,12 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     look.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     look.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
     look.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
-    look.add_argument("--view", choices=("strip",), default="strip", help="what is drawn")
+    look.add_argument(
+        "--view",
+        choices=("strip", "map"),
+        default="strip",
+        help="a sample of every tensor (default), or every value, from --zoom and --center",
+    )
     look.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     look.add_argument(
         "--camera", choices=("follow", "fixed"), default="follow", help="as recorded (default), or --zoom and --center"

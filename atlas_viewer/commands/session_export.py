@@ -65,6 +65,7 @@ def _put(target: str, text: str) -> None:
 
 
 def _pictures(arguments: argparse.Namespace, session: Session) -> None:
+    from atlas_viewer.map_picture import MapPicture
     from atlas_viewer.png import png
     from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera
     from atlas_viewer.sessions.frames import RunPictures
@@ -75,6 +76,8 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     count = len(run.all_steps)
     if not count:
         raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+    if arguments.view == "map" and arguments.panels:
+        raise UsageError("--panels: shows the strip; leave it out with --view map")
     if arguments.camera == "fixed":
         camera = fixed_camera(arguments.zoom, arguments.center)
     else:
@@ -90,7 +93,11 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
             program=program_spec(arguments),
             adapter=adapter_spec(arguments),
         )
-        pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels)
+        maps = None
+        if arguments.view == "map":
+            window = max(step.record.context_length for step in run.all_steps)
+            maps = MapPicture(bench, arguments.size, window, arguments.zoom, arguments.center)
+        pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
             folder: Path = arguments.png
             _make(folder)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from atlas_viewer.camera import View
+from atlas_viewer.map_picture import MapPicture
 from atlas_viewer.render import Picture, WindowPicture
 from atlas_viewer.workbench import Workbench
 
@@ -18,15 +19,23 @@ class RunPictures:
     """Pictures of size (width, height) of the steps of a run."""
 
     def __init__(
-        self, bench: Workbench, run: RecordedRun, size: tuple[int, int], camera: CameraAt, *, panels: bool
+        self,
+        bench: Workbench,
+        run: RecordedRun,
+        size: tuple[int, int],
+        camera: CameraAt,
+        *,
+        panels: bool,
+        maps: MapPicture | None = None,
     ) -> None:
-        """panels: the whole window, otherwise the atlas alone."""
+        """panels: the whole window, otherwise the atlas alone; maps: draws the map instead, from a place of its own."""
         self.bench, self.run = bench, run
         self._records = [step.record for step in run.all_steps]
         self._replay = bench.replay(run.prompt_texts, self._records, run.options)
         self._camera = camera
         self._picture = WindowPicture(bench, size) if panels else None
-        self._strip = None if panels else Picture(bench, size)
+        self._strip = None if panels or maps is not None else Picture(bench, size)
+        self._maps = maps
         self._at: int | None = None
         self._last: tuple[tuple[int, View], np.ndarray] | None = None  # what was drawn last, and of what
 
@@ -45,9 +54,11 @@ class RunPictures:
         if step + 1 < len(steps):
             time += part * max(steps[step + 1].time - time, 0.0)
         camera = self._camera(time)
-        key = step, camera.view
+        key = step, View(0, 0, 0, 0) if self._maps is not None else camera.view
         if self._last is None or self._last[0] != key:
-            if self._picture is not None:
+            if self._maps is not None:
+                image = self._maps.pixels(self.run)
+            elif self._picture is not None:
                 image = self._picture.pixels(self.run, self.run.info.prompt, camera)
             else:
                 assert self._strip is not None
