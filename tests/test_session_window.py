@@ -130,13 +130,15 @@ def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: 
     state = loop.state
     loop.ask(Record("a.atlas", "none", statistics=False))
     loop.draw(lambda: state.session.recording.stage == "recording")
+    loop.draw(lambda: not state.busy)
     (folder / "a.atlas").unlink()
+    loop.ask(Continue(3))
     loop.draw(lambda: state.messages and not state.session.recording.on)
     assert "nothing is recorded" in state.messages[-1]
     assert "removed" in state.session.recording.trouble
     loop.draw(lambda: not state.busy)
     assert state.run is not None
-    assert len(state.run.steps) == 6
+    assert len(state.run.steps) == 9
 
 
 def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
