@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import wgpu
@@ -15,6 +16,8 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
+
+from .interrupts import closing
 
 _FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
 # Idle, the loop only looks for events at this rate; it draws when something asked for it.
@@ -39,7 +42,15 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     from rendercanvas.glfw import GlfwRenderCanvas, loop
 
     canvas = GlfwRenderCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
-    return canvas, loop.run
+
+    def run() -> None:
+        # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
+        # begins, so ours comes after it, as the loop's first task.
+        with ExitStack() as signals:
+            loop.call_soon(lambda: signals.enter_context(closing(lambda: loop.call_soon_threadsafe(canvas.close))))
+            loop.run()
+
+    return canvas, run
 
 
 def open_picture(size: tuple[int, int]) -> OffscreenRenderCanvas:

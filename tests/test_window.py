@@ -173,6 +173,44 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
     assert "Traceback" not in window.errors()
 
 
+INTERRUPTED = """
+import os, sys
+import atlas_viewer.panels as panels
+import atlas_viewer.window as window
+from compute.checkpoint import open_model
+from compute.options import GenerateOptions
+
+draw_all = panels.draw_all
+
+def interrupted(state):
+    if state.run is not None and len(state.run.steps) > 2 and "sent" not in seen:
+        seen.append("sent")
+        os.kill(os.getpid(), int(sys.argv[1]))
+    draw_all(state)
+    if seen:
+        print("the frame is drawn to its end", flush=True)
+
+seen = []
+panels.draw_all = interrupted
+window.view(open_model("stories"), "Once", GenerateOptions(max_new_tokens=500), None, "native")
+print("closed")
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_in_the_middle_of_a_frame_closes_the_window_after_it(
+    display: str, tmp_path: Path, sent: signal.Signals
+) -> None:
+    environment = {**os.environ, "DISPLAY": display, "ATLAS_VIEWER_CONFIG": str(tmp_path / "config")}
+    environment.pop("WAYLAND_DISPLAY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(sent.value)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["the frame is drawn to its end", "closed"]
+
+
 @pytest.mark.parametrize("name", ["", ":987"])
 def test_no_display_is_told_in_one_line(name: str) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
