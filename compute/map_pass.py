@@ -15,7 +15,7 @@ from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid
 from .map_view import MapView, axis, level_of
-from .native import ComputeEncoder, Dispatch
+from .native import ComputeEncoder, Dispatch, Timer
 from .palettes import StripLook
 from .patterns import PatternStore
 from .strip import look_bytes
@@ -66,10 +66,12 @@ class MapPass:
         self._work += self.pyramid.update()
         self._submit([])
 
-    def draw(self, view: MapView, width: int, height: int, *, top: int = 0) -> wgpu.GPUTexture:
+    def draw(
+        self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
+    ) -> wgpu.GPUTexture:
         """Paint width x height pixels of `view`, from its row of pixels `top` on, and return `texture`.
 
-        The work is submitted, not waited for.
+        The work is submitted, not waited for; `timer` measures it.
         """
         self._resize(width, height)
         assert self._paint is not None
@@ -83,9 +85,9 @@ class MapPass:
         if level is None:
             self._clear()
             assert self._cells is not None
-            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None))
+            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None), timer)
         else:
-            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))])
+            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))], timer)
         assert self.texture is not None
         return self.texture
 
@@ -165,10 +167,12 @@ class MapPass:
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])
 
-    def _submit(self, work: list[Dispatch]) -> None:
+    def _submit(self, work: list[Dispatch], timer: Timer | None = None) -> None:
         if not self._work and not work:
             return
         encoder = ComputeEncoder(self.engine.device)
-        encoder.run([*self._work, *work])
+        encoder.run([*self._work, *work], timer)
+        if timer is not None:
+            encoder.resolve(timer)
         encoder.submit()
         self._work = []

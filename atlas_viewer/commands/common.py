@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import unicodedata
@@ -110,3 +111,8 @@ def check_target(path: Path) -> None:
         )
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
+
+
+def rounded(value: float | None) -> float | None:
+    """Six digits: more would be noise. None for what is no number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
