@@ -34,6 +34,7 @@ class MapState:
     # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
     picture: Callable[[int, int], Any] | None = None
     problem: str = ""  # why there can be no map
+    preparing: tuple[str, float] | None = None  # what is being made of a map to come, and how much of that is done
     minimap: bool = True
     glow: bool = True
     changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import wgpu
 
 from .engine import Engine
 from .kernels import Resource
-from .map_cells import CellPainters
+from .loading import Loading, finished
+from .map_cells import CellPainters, painting_kind
 from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid
@@ -23,6 +25,10 @@ from .strip import look_bytes
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
 _FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
+# Values read between two frames while the map is made: some 20 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
+_TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
+_TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
 
 
 class MapPass:
@@ -35,12 +41,23 @@ class MapPass:
         `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
         uint8 [sum of the heights of `glyph_size`, width].
         """
+        finished(self._open(engine, glyphs, layout))
+
+    @classmethod
+    def opening(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
+        draw between them; at their end all pipelines that pictures need are made, too."""
+        made = cls.__new__(cls)
+        yield from made._open(engine, glyphs, layout)
+        yield from made._try_out()
+        return made
+
+    def _open(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[None]:
         self.engine = engine
         self.layout = layout
         device = engine.device
         self.patterns = PatternStore(engine, layout.window)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
-        self._work = list(self.pyramid.start)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         size = len(look_bytes(StripLook())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
@@ -51,6 +68,38 @@ class MapPass:
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
         self._cells: CellPainters | None = None
+        most = _SLICE[engine.layout]
+        work: list[Dispatch] = []
+        pipelines = set()
+        for dispatch, what, done in self.pyramid.opening(most):
+            new = dispatch.pipeline not in pipelines
+            if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
+                self._submit(work)
+                yield what, done
+                work = []
+            pipelines.add(dispatch.pipeline)
+            work.append(dispatch)
+        self._submit(work)
+        yield "activations", 1.0
+
+    def _try_out(self) -> Loading[None]:
+        """Draw a small picture with each pipeline: a driver finishes one when it is used first."""
+        views = list(self._trial_views())
+        for number, view in enumerate(views, start=1):
+            self.draw(view, _TRIAL, _TRIAL)
+            yield "pictures", number / len(views)
+
+    def _trial_views(self) -> Iterator[MapView]:
+        yield MapView(0, 0, self.layout.width / _TRIAL)
+        seen = set()
+        for tensor in self.engine.registry:
+            kind = painting_kind(tensor)
+            if kind in seen:
+                continue
+            seen.add(kind)
+            place = self.layout.placements[tensor.name]
+            for cell in _TRIAL_CELLS:
+                yield MapView(place.x, place.y, 1 / cell)
 
     @property
     def nbytes(self) -> int:
@@ -63,8 +112,7 @@ class MapPass:
 
     def update(self) -> None:
         """Take in the registry's latest pass. Never blocks."""
-        self._work += self.pyramid.update()
-        self._submit([])
+        self._submit(self.pyramid.update())
 
     def draw(
         self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
@@ -168,11 +216,10 @@ class MapPass:
         self.engine.device.queue.submit([encoder.finish()])
 
     def _submit(self, work: list[Dispatch], timer: Timer | None = None) -> None:
-        if not self._work and not work:
+        if not work:
             return
         encoder = ComputeEncoder(self.engine.device)
-        encoder.run([*self._work, *work], timer)
+        encoder.run(work, timer)
         if timer is not None:
             encoder.resolve(timer)
         encoder.submit()
-        self._work = []

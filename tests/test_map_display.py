@@ -17,9 +17,11 @@ from atlas_viewer.map_places import Target
 from atlas_viewer.requests import Generate
 from atlas_viewer.state import State
 from atlas_viewer.workbench import Workbench
+from compute import map_pass
 from compute.checkpoint import open_model
 from compute.device import shared_device
 from compute.map_pass import GROUND, MapPass
+from compute.native import Dispatch
 from compute.options import GenerateOptions
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
@@ -34,7 +36,7 @@ class Window:
         options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
         self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
         for owner, method, name in (
-            (Workbench, "open_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
+            (Workbench, "opening_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
             (StripPass, "update", "paint"),
         ):  # fmt: skip
             self._count(monkeypatch, owner, method, name)
@@ -112,6 +114,64 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> 
     assert counts == seen, "the map is out of sight"
 
 
+def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
+    submits: list[list[Dispatch]] = []
+    submit = MapPass._submit
+
+    def counted(self: MapPass, work: list[Dispatch], timer: None = None) -> None:
+        submits.append(work)
+        submit(self, work, timer)
+
+    monkeypatch.setattr(MapPass, "_submit", counted)
+    state = window.state
+    window.rest()
+    looking.open_map(state)
+    seen: list[tuple[str, float]] = []
+    pipelines: set[object] = set()
+    while state.map.layout is None:
+        window.frame()
+        work = [dispatch for part in submits for dispatch in part]
+        if state.map.preparing is not None:
+            seen.append(state.map.preparing)
+            assert len(submits) <= 1
+            assert len({dispatch.pipeline for dispatch in work} - pipelines) <= 1, "one pipeline a frame"
+            assert len(work) == 1 or sum(dispatch.cost for dispatch in work) <= 1 << 20
+        pipelines.update(dispatch.pipeline for dispatch in work)
+        submits.clear()
+        assert len(seen) < 2000
+    assert list(dict.fromkeys(what for what, _ in seen)) == ["layout", "weights", "activations", "pictures"]
+    for what in ("weights", "activations"):
+        parts = [done for step, done in seen if step == what]
+        assert parts == sorted(parts)
+        assert len(set(parts)) >= 3
+        assert parts[-1] == 1
+    assert state.map.preparing is None
+    window.rest()
+    state.map.camera.look_at(1e9, 100, 100, *state.map.size)
+    window.rest()
+    assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "none is left to be made"
+
+
+def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
+    state = window.state
+    window.rest()
+    looking.open_map(state)
+    while state.map.preparing is None:
+        window.frame()
+    state.interface.front = "Atlas"
+    for _ in range(3):
+        window.frame()
+    stopped = state.map.preparing
+    assert stopped is not None
+    window.rest()
+    assert state.map.preparing == stopped
+    looking.open_map(state)
+    window.rest()
+    assert state.map.layout is not None
+    assert window.counts["open"] == 1
+
+
 def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
     state = window.state
     looking.open_map(state)
@@ -138,6 +198,8 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -
 def test_rows_glow_only_while_they_are_written(window: Window) -> None:
     state = window.state
     looking.open_map(state)
+    window.rest()
+    state.requests.append(Generate("There was a dog", state.options))
     glowed = 0
     for _ in range(2000):
         window.frame()

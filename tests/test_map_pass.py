@@ -12,6 +12,7 @@ from map_model import GROUND, Plane, decoded
 from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
 
 from atlas_viewer.glyphs import digit_pictures
+from compute import map_pass
 from compute.checkpoint import ArrayModel
 from compute.config import parameter_shapes
 from compute.engine import Engine
@@ -52,6 +53,29 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
         levels.add(level_of(view.scale, passes.layout.base, 4))
         assert_same(*pictures(passes, plane, view))
     assert {None, 0, 1} <= levels
+
+
+def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = MapPass(stories, digit_pictures(), map_layout(stories.registry, 64))
+    passes.update()
+    layout = passes.layout
+    place = layout.placements["wte"]
+    seen = [MapView(place.x, y, layout.base) for y in range(place.y, place.y + place.height, 1000)]
+    wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
+    del passes
+    monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
+    opening, told = MapPass.opening(stories, digit_pictures(), layout), []
+    while True:
+        try:
+            told.append(next(opening))
+        except StopIteration as end:
+            passes = end.value
+            break
+    assert len([what for what, _ in told if what == "weights"]) > 30, "large weights are cut"
+    passes.update()
+    for view, picture in zip(seen, wanted, strict=True):
+        passes.draw(view, 120, 500)
+        np.testing.assert_array_equal(passes.read(), picture)
 
 
 def test_new_rows_arrive_in_place() -> None:

@@ -1,5 +1,5 @@
-// Extremes of the blocks of one piece of a weight, into the map's pyramid. One thread a tile.
-{% import "common/weight.wgsl" as w %}
+// Extremes of the blocks of a part of one piece of a weight, into the map's pyramid. One thread a tile.
+{% import "common/map_values.wgsl" as values %}
 {% include "common/map_key.wgsl" %}
 {% include "common/map_place.wgsl" %}
 const BASE = {{ base }}u; // cells a finest block is wide
@@ -9,9 +9,13 @@ struct Params {
     end_row: u32,   // row after its last
     tiles_x: u32,   // tiles of the weight
     tiles_y: u32,
+    packs: u32,     // of a row of values, see common/map_values.wgsl
+    tile: u32,      // width of a texture of values, in rows
+    first_tile: u32, // of the part
+    padding: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-{{ w.declare(storage, dtype, columns, tile, 1) }}
+{{ values.declare(storage, dtype, 1) }}
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
 {% include "common/map_tile.wgsl" %}
 
@@ -30,7 +34,8 @@ fn block_key(block: vec2u) -> u32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-    let tile = vec2u(id.x % params.tiles_x, id.x / params.tiles_x);
+    let number = params.first_tile + id.x;
+    let tile = vec2u(number % params.tiles_x, number / params.tiles_x);
     if (tile.y >= params.tiles_y) { return; }
     let corner = find(params.place, tile.x * 8u * BASE, tile.y * 8u * BASE);
     // A tile has rows of one piece only.

@@ -17,7 +17,7 @@ from ..state import State
 from ..text import quoted
 from . import look, map_overlay
 from .map_overlay import Frame
-from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
+from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
 from .widgets import beside, dim, hint, packed, tooltip
 
 TITLE = looking.MAP
@@ -80,7 +80,8 @@ def _nothing(state: State, width: float) -> None:
     elif state.loading:
         loading(state, width)
     else:
-        hint("The map of every weight and activation is being drawn ...")
+        step, done = state.map.preparing or ("", 0.0)
+        progress("preparing the map of every weight and activation ...", step, done, width)
 
 
 def _bar(state: State) -> None:

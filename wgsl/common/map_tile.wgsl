@@ -1,12 +1,12 @@
 {# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks of 2, 4 and 8 times the width over them. One
    thread makes a whole tile: on software adapters a barrier costs more than all the rest.
    Needs `pyramid`, a texture_storage_2d<r32uint, write>, and `fn block_key(block: vec2u) -> u32`, the key of a finest
-   block counted from the corner of the place; values: width, height of the finest level in blocks. #}
-const LEVEL_0 = vec2u({{ width }}u, {{ height }}u);
-// Corner of a level in the texture: the coarser ones lie side by side below the finest.
+   block counted from the corner of the place. #}
+// Corner of a level in the texture: the coarser ones lie side by side below the finest, whose height is twice theirs.
 fn level_corner(level: u32) -> vec2u {
     if (level == 0u) { return vec2u(0u); }
-    return vec2u(LEVEL_0.x - (LEVEL_0.x >> (level - 1u)), LEVEL_0.y);
+    let size = textureDimensions(pyramid);
+    return vec2u(size.x - (size.x >> (level - 1u)), size.y / 3u * 2u);
 }
 fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
 fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
