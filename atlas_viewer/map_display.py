@@ -53,7 +53,7 @@ class MapDisplay:
 
     @property
     def _glows(self) -> bool:
-        return self._state.busy and self._state.map.glow and self._state.live
+        return self._state.busy and self._state.interface.glow and self._state.live
 
     def passed(self) -> None:
         """There is a new pass."""

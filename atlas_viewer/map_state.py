@@ -35,8 +35,6 @@ class MapState:
     picture: Callable[[int, int], Any] | None = None
     problem: str = ""  # why there can be no map
     preparing: tuple[str, float] | None = None  # what is being made of a map to come, and how much of that is done
-    minimap: bool = True
-    glow: bool = True
     changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end
     changed_ago: float = math.inf  # seconds
     going: bool = False  # a place is being typed

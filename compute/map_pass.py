@@ -25,8 +25,8 @@ from .strip import look_bytes
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
 _FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
-# Values read between two frames while the map is made: some 20 ms on a software adapter, far less on a GPU.
-_SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
+# Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
 _TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
 _TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
 

@@ -199,7 +199,14 @@ def test_rows_glow_only_while_they_are_written(window: Window) -> None:
     state = window.state
     looking.open_map(state)
     window.rest()
+    state.interface.glow = False
     state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    while state.busy:
+        window.frame()
+        assert state.map.changed_ago >= 1.0
+    state.interface.glow = True
+    state.requests.append(Generate("There was a cat", state.options))
     glowed = 0
     for _ in range(2000):
         window.frame()

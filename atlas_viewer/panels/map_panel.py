@@ -63,7 +63,7 @@ def draw(state: State) -> None:
             canvas.add_image(picture, start, end)
         _write(state, frame)
         map_overlay.marks(state, frame)
-        if maps.minimap:
+        if state.interface.minimap:
             map_overlay.minimap(maps, frame)
         canvas.pop_clip_rect()
         if maps.going:
