@@ -27,7 +27,7 @@ class MapDisplay:
         self._state, self._image = state, GuiImage(backend)
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
-        self._refused: tuple[Registry, int] | None = None  # the map that there can not be
+        self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
         self._registry: Registry | None = None
         self._look: Look | None = None
         self._shown: tuple[Any, ...] | None = None
@@ -112,12 +112,14 @@ class MapDisplay:
         enough = min(bench.registry.rows, bench.room)
         if self._maps is not None and self._maps.layout.window >= enough:
             return
-        if self._refused is not None and self._refused[1] <= wanted:
-            return
+        run = self._state.run.number if self._state.run else 0
+        if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
+            return  # with another run it is tried again: memory may have become free
         state = self._state.map
         try:
             if self._opening is None or self._opening[1] < enough:
                 self._drop()
+                state.problem = ""
                 self._opening = bench.opening_map(digit_pictures(), wanted), wanted
             state.preparing = next(self._opening[0])
         except StopIteration as end:
@@ -127,7 +129,7 @@ class MapDisplay:
             state.lay_out(bench.registry, maps.layout)
         except AtlasError as error:
             self._drop()
-            self._refused = (bench.registry, wanted)
+            self._refused = (wanted, run)
             state.problem = str(error)
 
     def _window(self, bench: WorkbenchLike) -> int:

@@ -9,17 +9,18 @@ from collections.abc import Iterator
 import numpy as np
 import wgpu
 
+from .budget import check_map_budget, free_bytes
 from .engine import Engine
 from .kernels import Resource
 from .loading import Loading, finished
 from .map_cells import CellPainters, painting_kind
 from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
 from .map_layout import MapLayout
-from .map_pyramid import LEVELS, MapPyramid
+from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, axis, level_of
 from .native import ComputeEncoder, Dispatch, Timer
 from .palettes import StripLook
-from .patterns import PatternStore
+from .patterns import PatternStore, pattern_buffers
 from .strip import look_bytes
 
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
@@ -31,15 +32,24 @@ _TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
 _TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
 
 
+def map_bytes(engine: Engine, layout: MapLayout) -> int:
+    """GPU memory that a map adds to the engine, the picture left out."""
+    count, size = pattern_buffers(engine, layout.window)
+    return pyramid_bytes(layout) + count * size
+
+
 class MapPass:
-    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes."""
+    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes.
+
+    `nbytes` is the GPU memory that it adds to the engine, the picture left out.
+    """
 
     def __init__(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> None:
         """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
 
         Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
         `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
-        uint8 [sum of the heights of `glyph_size`, width].
+        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
         """
         finished(self._open(engine, glyphs, layout))
 
@@ -53,9 +63,11 @@ class MapPass:
         return made
 
     def _open(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[None]:
+        device = engine.device
+        self.nbytes = map_bytes(engine, layout)
+        check_map_budget(self.nbytes, free_bytes(device.adapter, engine.gpu_bytes))
         self.engine = engine
         self.layout = layout
-        device = engine.device
         self.patterns = PatternStore(engine, layout.window)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
@@ -100,11 +112,6 @@ class MapPass:
             place = self.layout.placements[tensor.name]
             for cell in _TRIAL_CELLS:
                 yield MapView(place.x, place.y, 1 / cell)
-
-    @property
-    def nbytes(self) -> int:
-        """GPU memory of what the map adds to the engine, the picture left out."""
-        return self.pyramid.nbytes + self.patterns.nbytes
 
     def set_look(self, look: StripLook) -> None:
         """Paint so from the next `draw` on."""

@@ -39,6 +39,12 @@ def seen(tensor: Tensor, place: Placement, rows: int) -> tuple[int, int]:
     return (rows if tensor.rows is None else place.band_rows), place.columns
 
 
+def pyramid_bytes(layout: MapLayout) -> int:
+    """GPU memory of a `MapPyramid`, its table of owners included."""
+    blocks = (layout.width // layout.base) * (layout.height // layout.base)
+    return 4 * (blocks + blocks // 2) + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
+
+
 @dataclasses.dataclass
 class _Live:
     """Tensors of one buffer that passes change, with their table on the GPU."""
@@ -61,7 +67,6 @@ class MapPyramid:
         self.texture = device.create_texture(label="map pyramid", size=size, format="r32uint", usage=usage)
         self.slots = {name: slot for slot, name in enumerate(layout.placements)}
         self.owners = self._make_owners()
-        self.nbytes = 4 * size[0] * size[1] + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
         words = -(-(len(self.slots) + 1) // 4) * 4
         self.peaks = device.create_buffer(
             label="map peaks", size=4 * words, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM

@@ -172,6 +172,34 @@ def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
     assert window.counts["open"] == 1
 
 
+def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = window.state
+    window.rest()
+    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
+    looking.open_map(state)
+    window.rest()
+    assert window.counts["open"] == 1
+    assert state.map.layout is None
+    assert state.map.problem == (
+        "the map needs 0.04 GB of GPU memory beside the model, there are 0.02 GB:"
+        " use a shorter window (--context) or a smaller model"
+    )
+    state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    window.rest()
+    assert state.run is not None
+    assert len(state.run.steps) == 6
+    assert not state.messages
+    assert window.counts["open"] == 2, "it is tried once a run"
+    assert state.map.problem
+    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: None)
+    state.requests.append(Generate("There was a cat", state.options))
+    window.frame()
+    window.rest()
+    assert state.map.layout is not None
+    assert state.map.problem == ""
+
+
 def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
     state = window.state
     looking.open_map(state)
