@@ -117,7 +117,7 @@ class MapDisplay:
             return  # with another run it is tried again: memory may have become free
         state = self._state.map
         try:
-            if self._opening is None or self._opening[1] < enough:
+            if self._opening is None or self._opening[1] < wanted:
                 self._drop()
                 state.problem = ""
                 self._opening = bench.opening_map(digit_pictures(), wanted), wanted

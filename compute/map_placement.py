@@ -23,6 +23,7 @@ class Placement:
     across: int
     pitch_x: int
     pitch_y: int
+    heads: int = 0  # of an attention pattern, otherwise 0
 
     @property
     def over(self) -> int:

@@ -9,6 +9,7 @@ from make_models import TINY
 from map_registry import STORIES, registry
 
 from atlas_viewer.map_camera import CELL_MOST, MapCamera, Stand, Visits
+from compute.config import ModelConfig
 from compute.map_layout import map_layout
 
 WIDE, HIGH = 1280, 720
@@ -76,12 +77,49 @@ def test_another_window_keeps_the_value_in_the_middle(name: str) -> None:
     assert camera.view(WIDE, HIGH).scale == pytest.approx(scale)
 
 
-def test_a_model_without_the_tensor_shows_everything() -> None:
+@pytest.mark.parametrize("window", [64, 16])
+def test_another_window_moves_heads_of_patterns_and_nothing_else(window: int) -> None:
+    config = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=500, padded_vocabulary=512)
+    before, after = map_layout(registry(config, 64), 64), map_layout(registry(config, 64), window)
+    for name, value, wanted in (
+        ("h.1.mlp.c_fc.weight", (200, 7), (200, 7)),
+        ("h.1.attn.pattern", (64 + 40, 11), (window + min(40, window - 1), 11)),
+    ):
+        camera = MapCamera(before.width, before.height)
+        x, y = before.place_of(name, *value)
+        camera.look_at(20, x + 0.5, y + 0.5, WIDE, HIGH)
+        camera.move(before, after, WIDE, HIGH)
+        assert after.cell_at(int(camera.stand.x), int(camera.stand.y)) == (name, *wanted)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "there", "wanted"),
+    [
+        ("h.7.ln_1", (3, 3), "h.1.ln_1", (3, 3)),
+        ("h.1.mlp.c_fc.weight", (500, 100), "h.1.mlp.c_fc.weight", (47, 11)),
+        ("h.5.attn.pattern", (4 * 64 + 60, 1), "h.1.attn.pattern", (9 + 8, 1)),
+        ("ln_f.weight", (0, 191), "ln_f.weight", (0, 11)),
+    ],
+)
+def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there: str, wanted: tuple[int, int]) -> None:
     before, after = map_layout(registry(STORIES, 64), 64), map_layout(registry(TINY, 9), 9)
+    camera = MapCamera(before.width, before.height)
+    x, y = before.place_of(name, *value)
+    camera.look_at(99, x + 0.5, y + 0.5, WIDE, HIGH)
+    scale = camera.view(WIDE, HIGH).scale
+    camera.move(before, after, WIDE, HIGH)
+    assert after.cell_at(int(camera.stand.x), int(camera.stand.y)) == (there, *wanted)
+    assert camera.view(WIDE, HIGH).scale == pytest.approx(scale)
+
+
+def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
+    before, after = map_layout(registry(STORIES, 64), 64), map_layout(registry(STORIES, 64, traced=False), 64)
     camera = MapCamera(before.width, before.height)
     camera.look_at(99, *before.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     camera.move(before, after, WIDE, HIGH)
     assert camera.stand == Stand(1.0, after.width / 2, after.height / 2)
+    camera.move(after, before, WIDE, HIGH)
+    assert camera.stand == Stand(1.0, before.width / 2, before.height / 2)
 
 
 def test_visits_go_back_and_forward() -> None:

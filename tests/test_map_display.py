@@ -8,23 +8,32 @@ from typing import Any
 
 import numpy as np
 import pytest
+from make_models import tiny_model
 
 from atlas_viewer import items, looking
 from atlas_viewer.app import Viewer
 from atlas_viewer.canvas import open_picture
+from atlas_viewer.glyphs import digit_pictures
 from atlas_viewer.inspection import Spot
 from atlas_viewer.map_places import Target
-from atlas_viewer.requests import Generate
+from atlas_viewer.model_switch import ModelSwitch
+from atlas_viewer.protocols import WorkbenchLike
+from atlas_viewer.requests import Generate, OpenModel
 from atlas_viewer.state import State
 from atlas_viewer.workbench import Workbench
 from compute import map_pass
 from compute.checkpoint import open_model
+from compute.config import ModelConfig
 from compute.device import shared_device
+from compute.loading import Loading
 from compute.map_pass import GROUND, MapPass
 from compute.native import Dispatch
 from compute.options import GenerateOptions
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
+
+SMALL = ModelConfig(layers=4, heads=5, channels=80, positions=64, vocabulary=50257, padded_vocabulary=50304)
+SMALLER = ModelConfig(layers=2, heads=2, channels=24, positions=64, vocabulary=50257, padded_vocabulary=50304)
 
 
 class Window:
@@ -32,6 +41,7 @@ class Window:
 
     def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.source = open_model("stories")
+        self.tokenizer = tokenizer
         bench = Workbench(self.source, tokenizer, context=64)
         options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
         self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
@@ -53,6 +63,25 @@ class Window:
             return real(*arguments, **named)
 
         monkeypatch.setattr(owner, method, call)
+
+    def switch(self, config: ModelConfig) -> None:
+        """Ask for another model, and draw until its first run has ended."""
+
+        def opening(_: str) -> Loading[WorkbenchLike]:
+            return (yield from Workbench.opening(tiny_model(config), self.tokenizer, context=64))
+
+        self.viewer.switch = ModelSwitch(self.state, opening)
+        self.state.requests.append(OpenModel("another"))
+        before = self.bench
+        while self.bench is before:
+            self.frame()
+            assert self.state.messages == []
+        self.rest()
+
+    @property
+    def bench(self) -> WorkbenchLike:
+        assert self.viewer.controller is not None
+        return self.viewer.controller.bench
 
     def frame(self) -> np.ndarray:
         image = np.asarray(self.canvas.draw())
@@ -170,6 +199,50 @@ def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
     window.rest()
     assert state.map.layout is not None
     assert window.counts["open"] == 1
+
+
+def test_another_model_under_the_map(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    window.rest()
+    target = Target("h.3.attn.pattern", (2, 3, 1))
+    looking.visit(state, Target("wte", (20_000, 100)))
+    looking.visit(state, target)
+    state.inspection.pin(Spot("h.7.mlp.gelu", 5))
+    window.rest()
+    cell = state.map.cell
+    for config, kept, earlier in (
+        (SMALL, Target("h.3.attn.pattern", (2, 3, 1)), Target("wte", (20_000, 79))),
+        (SMALLER, Target("h.1.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 23))),
+    ):
+        window.switch(config)
+        layout, registry = state.map.layout, window.bench.registry
+        assert state.map.registry is registry
+        assert layout is not None
+        assert set(layout.placements) == {tensor.name for tensor in registry}
+        stand = state.map.camera.stand
+        assert (int(stand.x), int(stand.y)) == state.map.cell_of(kept)
+        assert state.map.cell == pytest.approx(cell)
+        image = window.rest()
+        assert state.messages == []
+        # The picture is that of a map of the new model from the same place.
+        passes = MapPass(window.bench._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes.update()
+        passes.draw(state.map.view, *state.map.size)
+        place = items.places["map"]
+        shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+        same = (shown == passes.read()[..., :3]).all(-1)
+        assert same.mean() > 0.5  # labels, frames and the minimap are over it
+        looking.visit(state, kept)
+        window.rest()
+        assert state.inspection.readings
+        stand = state.map.visits.stands[1]
+        assert (int(stand.x), int(stand.y)) == state.map.cell_of(earlier), "the way back is kept, too"
+        looking.visit(state, kept)
+    looking.fit(state)
+    window.switch(SMALL)
+    assert state.map.camera.stand.zoom == 1
+    assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
 
 
 def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,7 +190,7 @@ def _write(state: State, frame: Frame) -> None:
     scale = theme.zoom() * frame.ratio  # labels are laid out at a zoom of one
     run, inspection = state.run, state.inspection
     key = (
-        maps.view, maps.size, scale, id(maps.layout), maps.registry.rows, inspection.rows, inspection.first_position,
+        maps.view, maps.size, scale, maps.layout, maps.registry.rows, inspection.rows, inspection.first_position,
         run.number if run else 0, len(run.steps) if run else 0,
     )  # fmt: skip
     if maps.labels[0] != key:
