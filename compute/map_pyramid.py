@@ -177,14 +177,18 @@ class MapPyramid:
     def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
         """The words of an entry: rows `first` to `end` of each line of bands are to be taken in."""
         place, grid = self.layout.placements[tensor.name], self.layout.grid
+        last = place.columns
         wide = -(-place.width // grid)
         if tensor.rows is None:
             first_tile, lines = first // grid, place.lines
             down = max(0, -(-end // grid) - first_tile)
-        else:  # logits: lines of one row without gaps between
-            first_tile, lines, down = 0, 1, -(-place.height // grid)
+        else:  # logits: one row in lines without gaps between, which are the rows of a matrix of which a bit is missing
+            high, stride = place.height, place.band_columns
+            last -= (high - 1) * stride
+            place = dataclasses.replace(place, rows=high, columns=stride, band_rows=high, pitch_y=high)
+            first_tile, lines, down = 0, 1, -(-high // grid)
         words = place_words(place, *seen(tensor, place, rows))
-        return [*words, offset, stride, wide, first_tile, down, lines, 0, 0]
+        return [*words, offset, stride, wide, first_tile, down, lines, last, 0]
 
     def _peak_dispatch(self, tensors: list[Tensor]) -> Dispatch:
         grid, places = self.layout.grid, self.layout.placements
