@@ -83,16 +83,18 @@ class MapPass:
         most = _SLICE[engine.layout]
         work: list[Dispatch] = []
         pipelines = set()
+        told = ("weights", 0.0)
         for dispatch, what, done in self.pyramid.opening(most):
             new = dispatch.pipeline not in pipelines
             if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
                 self._submit(work)
-                yield what, done
+                yield told
                 work = []
             pipelines.add(dispatch.pipeline)
             work.append(dispatch)
+            told = what, done
         self._submit(work)
-        yield "activations", 1.0
+        yield told
 
     def _try_out(self) -> Loading[None]:
         """Draw a small picture with each pipeline: a driver finishes one when it is used first."""

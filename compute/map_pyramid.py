@@ -15,7 +15,7 @@ import wgpu
 from .engine import Engine
 from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
-from .map_weights import BLOCK_COST, tiles_of, weight_blocks
+from .map_weights import BLOCK_COST, tiles_of, weight_blocks, weight_cost
 from .native import Dispatch
 from .patterns import PatternStore
 from .registry import Tensor
@@ -86,14 +86,16 @@ class MapPyramid:
         registry, layout = self._engine.registry, self.layout
         fixed = [tensor for tensor in registry if tensor.family == "weight"]
         live = [tensor for tensor in registry if tensor.family != "weight"]
-        done, total = 0, sum(tensor.rows * tensor.columns for tensor in fixed if tensor.rows)
+        cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
+        peaks = self._peak_dispatch(fixed)
+        yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
         for tensor in fixed:
             place = layout.placements[tensor.name]
             words = place_words(place, *seen(tensor, place, 0))
-            done += registry.count(tensor)
             for work in weight_blocks(self._engine, layout, self.texture, tensor, words, most):
-                yield work, "weights", done / total
-        yield self._peak_dispatch(fixed), "weights", 1.0
+                cost += work.cost
+                yield work, "weights", cost / whole
+        yield peaks, "weights", 1.0
         buffers = list(_by_buffer(tensor for tensor in live if tensor.kept))
         done, total = 0, len(buffers) + len(self._patterns.tensors)
         for group in buffers:

@@ -34,10 +34,10 @@ def weight_blocks(
     engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, place_words: list[int], most: float
 ) -> Iterator[Dispatch]:
     """What takes a weight in, in parts that cost about `most` at most; they are made one by one."""
-    storage, base = tensor.storage, layout.base
-    kernel = engine.kernels.get("map_weight_blocks", storage=storage.kind, dtype=storage.dtype, base=base)
+    storage = tensor.storage
+    kernel = engine.kernels.get("map_weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
-    tile_cost = TILE_BLOCKS**2 * (BLOCK_COST + base**2)
+    tile_cost = _tile_cost(layout)
     each = max(1, int(most / tile_cost / _THREADS)) * _THREADS
     for piece in storage.pieces:
         rows = rows_of(tensor, piece)
@@ -50,6 +50,16 @@ def weight_blocks(
             bound: dict[str, Resource] = {"params": params, "weight": resource(piece), "pyramid": pyramid}
             count = min(each, wide * high - first)
             yield kernel.dispatch((-(-count // _THREADS), 1, 1), bound, cost=count * tile_cost, label=tensor.name)
+
+
+def weight_cost(layout: MapLayout, tensor: Tensor) -> float:
+    """What all that `weight_blocks` gives for a weight costs."""
+    wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
+    return len(tensor.storage.pieces) * wide * high * _tile_cost(layout)
+
+
+def _tile_cost(layout: MapLayout) -> int:
+    return TILE_BLOCKS**2 * (BLOCK_COST + layout.base**2)
 
 
 def tiles_of(place: Placement, grid: int) -> tuple[int, int]:

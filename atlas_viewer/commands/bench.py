@@ -1,4 +1,4 @@
-"""`bench`: speed of prefill, decode, atlas and frame on this adapter."""
+"""`bench`: speed of prefill, decode, atlas, map and frame on this adapter."""
 
 from __future__ import annotations
 
