@@ -5,8 +5,8 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..actions import play_back, record, record_video, seek
 from ..requests import BackToRecording
+from ..session_actions import play_back, record, record_video, seek
 from ..session_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from ..state import State
 from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip
