@@ -17,6 +17,7 @@ from compute.registry import Registry
 from .map_camera import MapCamera, Stand, Visits
 from .map_labels import Label
 from .map_places import Target, box_of, row_and_column, row_boxes
+from .map_sight import Sight, show, sight_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -144,23 +145,40 @@ class MapState:
         yield
         self.visits.visit(self.camera.stand)
 
-    # -- another layout
+    # -- what is seen, whatever the layout
+
+    @property
+    def sight(self) -> Sight | None:
+        """What is seen; None while there is no map."""
+        return self._sight_at(self.camera.stand)
+
+    def show(self, sight: Sight) -> None:
+        """See that, if there is a map with such a tensor."""
+        if self.layout is not None:
+            show(self.camera, sight, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """The map has another layout now; what is seen stays, and so do the places visited."""
-        before = self.layout
+        stands = [self.camera.stand, *self.visits.stands]
+        seen = [self._sight_at(stand) for stand in stands]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
-        if before is None:
-            self.camera = MapCamera(layout.width, layout.height)
-            return
-        self.visits.stands = [self._moved(stand, before, layout) for stand in self.visits.stands]
-        self.camera.move(before, layout, *self.size)
+        self.camera, *visits = [self._camera_on(sight, layout) for sight in seen]
+        self.visits.stands = [camera.stand for camera in visits]
 
-    def _moved(self, stand: Stand, before: MapLayout, after: MapLayout) -> Stand:
-        camera = MapCamera(before.width, before.height)
+    def _sight_at(self, stand: Stand) -> Sight | None:
+        """What is seen from there; None while there is no map."""
+        if self.registry is None or self.layout is None:
+            return None
+        camera = MapCamera(self.layout.width, self.layout.height)
         camera.stand = stand
-        camera.move(before, after, *self.size)
-        return camera.stand
+        return sight_of(camera, self.registry, self.layout, *self.size)
+
+    def _camera_on(self, sight: Sight | None, layout: MapLayout) -> MapCamera:
+        """A camera that sees that, or everything."""
+        camera = MapCamera(layout.width, layout.height)
+        if sight is not None:
+            show(camera, sight, layout, *self.size)
+        return camera
