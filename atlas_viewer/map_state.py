@@ -147,10 +147,11 @@ class MapState:
 
     # -- what is seen, whatever the layout
 
-    @property
-    def sight(self) -> Sight | None:
-        """What is seen; None while there is no map."""
-        return self._sight_at(self.camera.stand)
+    def sight(self) -> Sight:
+        """What is seen. Raises `RuntimeError` while there is no map."""
+        if self.registry is None or self.layout is None:
+            raise RuntimeError("a sight without a map")
+        return sight_of(self.camera, self.registry, self.layout, *self.size)
 
     def show(self, sight: Sight) -> None:
         """See that, if there is a map with such a tensor."""
@@ -159,26 +160,19 @@ class MapState:
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """The map has another layout now; what is seen stays, and so do the places visited."""
-        stands = [self.camera.stand, *self.visits.stands]
-        seen = [self._sight_at(stand) for stand in stands]
+        before, stands = (self.registry, self.layout), [self.camera.stand, *self.visits.stands]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
-        self.camera, *visits = [self._camera_on(sight, layout) for sight in seen]
-        self.visits.stands = [camera.stand for camera in visits]
+        self.camera = MapCamera(layout.width, layout.height)
+        if before[0] is not None and before[1] is not None:
+            stands = [self._moved(stand, before[0], before[1], layout) for stand in stands]
+            self.camera.stand, self.visits.stands = stands[0], stands[1:]
 
-    def _sight_at(self, stand: Stand) -> Sight | None:
-        """What is seen from there; None while there is no map."""
-        if self.registry is None or self.layout is None:
-            return None
-        camera = MapCamera(self.layout.width, self.layout.height)
-        camera.stand = stand
-        return sight_of(camera, self.registry, self.layout, *self.size)
-
-    def _camera_on(self, sight: Sight | None, layout: MapLayout) -> MapCamera:
-        """A camera that sees that, or everything."""
-        camera = MapCamera(layout.width, layout.height)
-        if sight is not None:
-            show(camera, sight, layout, *self.size)
-        return camera
+    def _moved(self, stand: Stand, registry: Registry, before: MapLayout, after: MapLayout) -> Stand:
+        """The stand in another layout; of a tensor that it has not, the one that shows everything."""
+        old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
+        old.stand = stand
+        show(new, sight_of(old, registry, before, *self.size), after, *self.size)
+        return new.stand
