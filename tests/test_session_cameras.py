@@ -175,20 +175,22 @@ EVENTS = [Mark(1.0, 1, 0, "view", {"value": "strip"}), Mark(2.0, 1, 1, "view", {
 
 
 class Window:
-    """What the panels would do: the tab that is asked for is in front in the next frame."""
+    """What the panels would do: the tab that is asked for is in front two frames later."""
 
     def __init__(self, marks: list[Mark], events: list[Mark]) -> None:
         self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
         self.state.interface.shown = {ATLAS, "Session"}
         self.following = Following(self.state, self.told)
         self.following.take(marks, events)
+        self.selected = ""
 
-    def frame(self, time: float) -> None:
-        self.following.frame(time)
+    def frame(self, time: float, count: int = 1) -> None:
         interface = self.state.interface
-        if interface.raised:
-            interface.shown = {interface.raised, "Session"}
-            interface.raised = ""
+        for _ in range(count):
+            self.following.frame(time)
+            if self.selected:
+                interface.shown = {self.selected, "Session"}
+            self.selected, interface.raised = interface.raised, ""
 
     @property
     def target(self) -> Target:
@@ -199,18 +201,27 @@ def test_the_map_is_followed_and_brought_to_the_front() -> None:
     window = Window(MARKS, EVENTS)
     interface = window.state.interface
     stand = window.state.map.camera.stand
-    window.frame(1.5)
+    window.frame(1.5, 5)
     assert (window.state.camera.zoom, window.state.map.camera.stand) == (4.0, stand)
     assert ATLAS in interface.shown
-    for _ in range(3):
-        window.frame(2.5)
+    window.frame(2.5, 5)
     assert (window.target, interface.view) == (SIGHT.target, MAP)
     assert MAP in interface.shown
     window.frame(3.5)
     assert window.target == Target("wte", (900, 7))
-    window.frame(1.5)
+    window.frame(1.5, 5)
     assert (interface.shown, interface.view) == ({ATLAS, "Session"}, ATLAS)
     assert window.told.camera
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_scrubbing_to_and_fro_is_not_the_user(frames: int) -> None:
+    window = Window(MARKS, EVENTS)
+    for time in (2.5, 1.5, 2.5, 1.5, 3.5, 1.5):
+        window.frame(time, frames)
+    window.frame(1.5, 5)
+    assert window.told.camera
+    assert ATLAS in window.state.interface.shown
 
 
 def test_another_layout_is_not_the_user() -> None:
@@ -242,8 +253,7 @@ def by_tab(state: State) -> None:
 @pytest.mark.parametrize("take", [by_wheel, by_hand, by_tab])
 def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
     window = Window(MARKS, EVENTS)
-    window.frame(2.5)
-    window.frame(2.5)
+    window.frame(2.5, 6)
     take(window.state)
     before = window.state.map.camera.stand, window.state.camera.view, set(window.state.interface.shown)
     for time in (2.5, 3.5, 1.5):
@@ -251,7 +261,7 @@ def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
         assert (window.state.map.camera.stand, window.state.camera.view, window.state.interface.shown) == before
     assert not window.told.camera
     window.told.camera = True  # and gives it back
-    window.frame(3.5)
+    window.frame(3.5, 6)
     assert window.target == Target("wte", (900, 7))
     assert MAP in window.state.interface.shown
     assert window.told.camera

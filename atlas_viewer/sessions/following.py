@@ -13,6 +13,8 @@ from .cameras import TITLES, recorded_looks
 from .contents import Mark
 
 _MOVED = 1e-6  # of zoom and centre
+# A tab that is asked for is in front so many frames later, and one that was asked for before it until then.
+_SETTLE = 3
 
 
 class Following:
@@ -25,6 +27,7 @@ class Following:
         self._map: tuple[MapLayout, Stand] | None = None
         self._view: str | None = None  # what was brought to the front last
         self._came = False  # and whether it has come there
+        self._frames = 0  # since it was asked for
 
     def take(self, cameras: Sequence[Mark], events: Sequence[Mark]) -> None:
         """What is recorded by now. Without a camera there is nothing to follow."""
@@ -57,13 +60,11 @@ class Following:
         """Bring that view to the front, once; the keyboard stays where it is."""
         if view is None:
             return
-        interface = self._state.interface
+        self._frames += 1
         if view != self._view:
-            self._view, self._came = view, False
-            interface.view = TITLES[view]
-            if not self._is_shown(view):
-                interface.raised = TITLES[view]
-        self._came |= self._is_shown(view)
+            self._view, self._came, self._frames = view, False, 0
+            self._state.interface.view = self._state.interface.raised = TITLES[view]
+        self._came |= self._frames >= _SETTLE and self._is_shown(view)
 
     def _place(self, time: float) -> None:
         strip, sight = self._looks.strip(time), self._looks.map(time)
