@@ -30,10 +30,7 @@ def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int
     """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
     x, y, scale = camera.stand.x, camera.stand.y, camera.view(wide, high).scale
     place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
-    left = min(max(int(x), place.x), place.x + place.width - 1)
-    top = min(max(int(y), place.y), place.y + place.height - 1)
-    # Between two bands there is no value: the tensor's first one is as good.
-    row, column = place.value_at(left, top) or (0, 0)
+    row, column = place.value_near(int(x), int(y))
     corner = place.cell_of(row, column)
     target = Target(place.name, _index(registry, place, row, column, layout.window))
     return Sight(target, x - corner[0], y - corner[1], wide * scale, high * scale)

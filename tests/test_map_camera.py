@@ -92,6 +92,20 @@ def test_a_sight_is_seen_again(zoom: float, x: float, y: float) -> None:
     assert vars(other.stand) == pytest.approx(vars(camera.stand))
 
 
+def test_between_two_bands_a_value_nearby_holds_the_place() -> None:
+    tensors = registry(STORIES, 256)
+    before, after = (map_layout(tensors, window) for window in (64, 256))
+    place = before.placements["h.3.mlp.c_fc.weight"]
+    camera, other = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
+    x, y = place.x + place.band_columns + 5, place.y + 30.5
+    assert before.cell_at(int(x), int(y)) is None
+    camera.look_at(90, x + 0.5, y, WIDE, HIGH)
+    sight = sight_of(camera, tensors, before, WIDE, HIGH)
+    assert show(other, sight, after, WIDE, HIGH)
+    moved = after.placements[place.name]
+    assert (other.stand.x - moved.x, other.stand.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
+
+
 def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
     tensors = registry(STORIES, 64)
     layout = map_layout(tensors, 64)

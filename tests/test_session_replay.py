@@ -131,8 +131,11 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
 def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
     loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
-    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    while viewer.controller is None or not isinstance(viewer.controller.bench, Workbench):
+        assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
+        viewer.canvas.draw()
     assert told.notice == ""
     told.seek = 3
     replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
