@@ -170,7 +170,8 @@ class Viewer:
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
-        busy = self.controller is None or self.controller.pending or bool(self.state.requests)
+        busy = self._load is not None or self.controller is None or self.controller.pending
+        busy = busy or bool(self.state.requests)
         busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)

@@ -149,7 +149,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     tooltip("Show what another process adds to the file")
     beside(theme.em(9))
     _, playback.camera = items.checkbox("Camera##camera", playback.camera)
-    tooltip("Look where the recorded camera looked; ends when you move the atlas")
+    tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
     if playback.event:
         dim(elided(playback.event, imgui.get_content_region_avail().x))
         tooltip("What was done last in the interface by then")
