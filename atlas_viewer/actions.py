@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from .interface import CHIP_COLOURS, THEME_NAMES
 from .look import SAMPLINGS
 from .looking import fit, go_to_makers, makers, on_map, open_map, zoom
-from .requests import Continue, EndRecording, EndVideo, Pause, Record, RecordVideo, Screenshot, ShowRun, Stop, Undo
-from .session_state import PlaybackState
+from .requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
+from .session_actions import is_played_back, play_back, record, record_video, seek
 from .state import State
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
@@ -213,48 +213,6 @@ def _screenshot(state: State) -> None:
     state.requests.append(Screenshot("atlas-viewer.png"))
 
 
-def record(state: State) -> None:
-    """Begin to record runs, or end it."""
-    told = state.session.recording
-    state.requests.append(EndRecording() if told.on else Record(told.path, told.logits, told.statistics))
-    state.interface.hidden.discard("Session")
-
-
-def record_video(state: State) -> None:
-    """Begin to record the window, or end it."""
-    told = state.session.video
-    state.requests.append(EndVideo() if told.stage else RecordVideo(told.path))
-
-
-def _played_back(state: State) -> PlaybackState | None:
-    playback = state.session.playback
-    return playback if playback is not None and not playback.left else None
-
-
-def _is_played_back(state: State) -> bool:
-    return _played_back(state) is not None
-
-
-def play_back(state: State) -> None:
-    """Play the recording, from its beginning when it is at its end, or hold it."""
-    playback = _played_back(state)
-    if playback is not None:
-        playback.playing = not playback.playing
-        if playback.playing and playback.position == playback.count:
-            playback.seek = 1
-
-
-def seek(offset: int) -> Callable[[State], None]:
-    """Show so many steps more of the recording."""
-
-    def move(state: State) -> None:
-        playback = _played_back(state)
-        if playback is not None:
-            playback.playing, playback.seek = False, playback.position + offset
-
-    return move
-
-
 def _ask_stop(state: State) -> None:
     state.requests.append(Stop())
 
@@ -318,9 +276,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "session.video", "Record a video of the window, or end it", "File", record_video, "Shift+F12", anywhere=True
     ),
-    Action("session.play", "Play or hold the recording", "File", play_back, "Shift+Space", _is_played_back),
-    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+,", _is_played_back),
-    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+.", _is_played_back),
+    Action("session.play", "Play or hold the recording", "File", play_back, "Shift+Space", is_played_back),
+    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+,", is_played_back),
+    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+.", is_played_back),
     Action("focus.Session", "Go to Session", "View", _focus("Session"), "R"),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),

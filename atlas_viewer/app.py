@@ -16,10 +16,9 @@ from compute.errors import AtlasError
 from compute.loading import Loading
 
 from . import fonts, panels, theme
-from .camera import View
 from .canvas import clear, draw_with, imgui_on, release, target_format
 from .controller import Controller
-from .gui_image import GuiImage
+from .input_events import EVENTS, hand_on
 from .inspection import Inspection
 from .map_display import MapDisplay
 from .model_switch import ModelSwitch
@@ -28,38 +27,20 @@ from .picture import FramePicture, Pictures
 from .protocols import GenerationLike, WorkbenchLike
 from .requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
 from .runs import Runs
-from .scene import AtlasScene
 from .session_window import SessionWindow
 from .sessions.player import Player
 from .settings import Keeper
 from .state import State
+from .strip_display import StripDisplay
 from .tour import Tour
 from .tour_recorder import TourRecorder
 from .watch import Watch
 
-_EVENTS = (
-    "resize",
-    "pointer_move",
-    "pointer_down",
-    "pointer_up",
-    "pointer_enter",
-    "pointer_leave",
-    "wheel",
-    "key_down",
-    "key_up",
-    "char",
-)
-# Keys that wgpu's imgui renderer does not hand on.
-_MORE_KEYS = {
-    "+": imgui.Key.equal, "=": imgui.Key.equal, "-": imgui.Key.minus, "_": imgui.Key.minus, " ": imgui.Key.space,
-    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
-    "]": imgui.Key.right_bracket,
-}  # fmt: skip
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
-# Drawn on after the last event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
+# Drawn on after the frame that shows an event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
 _AWAKE = 0.4
 
 
@@ -87,15 +68,12 @@ class Viewer:
         io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         draw_with(self._gui, lambda: panels.draw_all(self.state))
-        state.picture = self._picture
         self._pace = Pace(is_software(device.adapter))
-        self._scene: AtlasScene | None = None
         self.watch: Watch | None = None
-        self._image = GuiImage(self._gui.backend)
+        self._strip = StripDisplay(state, device, self._gui.backend)
         self._map = MapDisplay(state, self._gui.backend)
-        self._shown: tuple[View, int, int] | None = None
-        self._painted = self._stale = self._untold = False
-        self._painted_at = 0.0
+        self._untold = False  # there is a pass that the watch has not been told to show
+        self._told_at = 0.0
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.sessions = SessionWindow(state, self._frame_picture)
         self.player: Player | None = None  # of a recorded session
@@ -104,7 +82,8 @@ class Viewer:
         self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
-        canvas.add_event_handler(self._on_event, *_EVENTS, order=-200)
+        self._touched = False  # by an event that no frame has shown yet
+        canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
@@ -115,8 +94,9 @@ class Viewer:
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
         self._open(bench).adopt(generation, prompt)
-        self._stale = self._untold = generation.done
         self._follow_engine()
+        if generation.done:
+            self._passed()
 
     def _open(self, bench: WorkbenchLike) -> Controller:
         if self.controller is None or self.controller.bench is not bench:
@@ -130,8 +110,7 @@ class Viewer:
         self.state.model = bench.model
         if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
             self.watch = Watch(bench.observer, self.state)
-        if bench.atlas is not None and (self._scene is None or self._scene.atlas is not bench.atlas):
-            self._scene, self._painted, self._shown = AtlasScene(bench.atlas, self._device), False, None
+        self._strip.follow(bench.atlas)
 
     def _settle(self) -> None:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
@@ -172,6 +151,9 @@ class Viewer:
             self._play_back(self.controller, now)
             self._advance(self.controller, now)
         theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+        if self._touched:
+            # From now on, not from the event on: this frame may be late, and what its panels change the next one shows.
+            self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
@@ -192,7 +174,8 @@ class Viewer:
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
-        busy = self.controller is None or self.controller.pending or bool(self.state.requests)
+        busy = self._load is not None or self.controller is None or self.controller.pending
+        busy = busy or bool(self.state.requests)
         busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
@@ -230,59 +213,40 @@ class Viewer:
             controller.fail(error)
             return
         self._follow_engine()
-        self._stale |= news
-        self._untold |= news
         if news:
-            self._map.passed()
-        if news and self.watch is not None:
-            self.watch.passed()
-        if self.watch is not None and self.watch.look_changed() and self._painted:
-            self._stale = True
+            self._passed()
+        if self.watch is not None and self.watch.look_changed():
+            self._strip.look_changed()
         resting = not self.state.busy
-        self._paint(controller, now, resting)
+        self._show_pass(controller, now, resting)
         self._map.frame(controller.bench, now, 0.0 if resting else self._pace.atlas_interval, controller.settled)
         if self.watch is not None:
             self.watch.frame(now, controller.settled, resting)
 
-    def _paint(self, controller: Controller, now: float, resting: bool) -> None:
+    def _passed(self) -> None:
+        """There is a new pass."""
+        self._untold = True
+        self._strip.passed()
+        self._map.passed()
+        if self.watch is not None:
+            self.watch.passed()
+
+    def _show_pass(self, controller: Controller, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
-        due = now - self._painted_at >= self._pace.atlas_interval or resting
-        if not (self._unpainted or self._untold) or not due or not controller.settled:
+        due = now - self._told_at >= self._pace.atlas_interval or resting
+        if not (self._strip.pending or self._untold) or not due or not controller.settled:
             return
-        if self._unpainted:
-            self._stale = controller.bench.paint()
-            self.state.spans_left_out = controller.bench.spans_left_out
-            self._painted, self._shown = True, None
+        self._strip.paint(controller.bench)
         if self.watch is not None:
             if self._untold:
                 self.watch.passed()
             self.watch.painted()
-        self._untold, self._painted_at = False, now
-
-    @property
-    def _seen(self) -> bool:
-        """True when the strip is on screen: otherwise it is not painted."""
-        return "Atlas" in self.state.interface.shown
-
-    @property
-    def _unpainted(self) -> bool:
-        return self._stale and self._seen
+        self._untold, self._told_at = False, now
 
     @property
     def _drawing(self) -> bool:
         """True while there is something that the atlas, the map or the inspector has yet to show."""
-        return self._unpainted or self._untold or self._map.pending
-
-    def _picture(self, width: int, height: int) -> Any:
-        """The atlas as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
-        if self._scene is None or not self._painted:
-            return None
-        wanted = (self.state.camera.view, width, height)
-        if self._shown != wanted:
-            self._scene.draw(*wanted)
-            self._shown = wanted
-        assert self._scene.texture is not None
-        return self._image.of(self._scene.texture)
+        return self._strip.pending or self._untold or self._map.pending
 
     # -- requests
 
@@ -357,19 +321,16 @@ class Viewer:
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
-        self._scene = self.watch = None
+        self.watch = None
+        self._strip.close()
         self._map.close()
-        self.state.picture = None
         self.sessions.close()
         release(self._gui)
 
     def _on_event(self, event: dict[str, Any]) -> None:
         imgui.set_current_context(self._gui.imgui_context)
-        if event.get("key") in _MORE_KEYS:
-            imgui.get_io().add_key_event(_MORE_KEYS[event["key"]], event["event_type"] == "key_down")
-        if event["event_type"] == "pointer_leave":
-            imgui.get_io().add_mouse_pos_event(-1e9, -1e9)  # nothing stays hovered
+        hand_on(event)
         if self.recorder is not None:
             self.recorder.event(event)
-        self._awake_until = time.perf_counter() + _AWAKE
+        self._touched = True
         self.canvas.request_draw()

@@ -1,4 +1,4 @@
-"""Does what panels and keys ask for: runs, pauses, branches, and which step the engine shows. Never waits."""
+"""Does what panels and keys ask for: runs, pauses, branches. Never waits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from compute.errors import AtlasError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 
-from .distribution import Distribution
 from .output import atomic_write
 from .prompt_watch import PromptWatch
-from .protocols import GenerationLike, ReplayLike, WorkbenchLike
+from .protocols import GenerationLike, WorkbenchLike
 from .requests import (
     Branch,
     Continue,
@@ -29,6 +28,7 @@ from .requests import (
 )
 from .runs import Run
 from .state import State
+from .step_view import StepView
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -38,16 +38,12 @@ _OPTIONS_REST = 0.15
 
 
 class Controller:
-    """Owns the generation in progress, or the replay that shows a step of a run that rests."""
+    """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepView`."""
 
     def __init__(self, bench: WorkbenchLike, state: State) -> None:
         self.bench, self.state = bench, state
         self.generation: GenerationLike | None = None
-        self._replay: ReplayLike | None = None
-        self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
-        self._asked: tuple[int, int] | None = None  # run and step whose logits are on their way
-        self._unknown: set[int] = set()  # steps of the run that is shown whose logits nobody has
-        self._replayed = state.options  # what the replay's passes are made with
+        self._view = StepView(bench, state)
         self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
@@ -61,15 +57,12 @@ class Controller:
     @property
     def settled(self) -> bool:
         """True when the engine's tensors are of one whole pass."""
-        if self._replay is not None:
-            return self._replay.settled
-        return self.generation is None or self.generation.settled
+        return self._view.settled and (self.generation is None or self.generation.settled)
 
     @property
     def pending(self) -> bool:
         """True while something is to be done or on its way, so that frames go on."""
-        waiting = self._asked is not None or self._widening is not None or self._prompt.pending
-        return self.state.busy or self._wanted() is not None or waiting
+        return self.state.busy or self._widening is not None or self._view.pending or self._prompt.pending
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
@@ -119,7 +112,7 @@ class Controller:
         """Make room for a longer window, step by step, then do what is asked."""
         self._halt("paused")
         options.checked(self.bench.model.positions, self.bench.model.vocabulary)
-        self._replay, self._at, self._asked = None, None, None
+        self._view.forget()
         self._widening = (self.bench.widen(options.context), request)
         self.state.loading = f"making room for a window of {options.context} tokens"
 
@@ -140,7 +133,7 @@ class Controller:
     def fail(self, error: AtlasError) -> None:
         """Tell what went wrong; the run in progress rests where it is."""
         self.state.messages.append(str(error))
-        self._replay = None
+        self._view.leave()
         self._halt("stopped")
 
     def _halt(self, reason: str) -> None:
@@ -152,7 +145,7 @@ class Controller:
         self._report()
         if running and self.state.run is not None:
             self.state.run.stop_reason = reason
-            self._at = None  # passes of tokens that nobody has seen may be under way
+            self._view.holds(None)  # passes of tokens that nobody has seen may be under way
         self.generation = None
 
     def _show(self, run: Run) -> None:
@@ -161,11 +154,11 @@ class Controller:
         state.distribution = state.comparison = None
         state.messages.clear()
         state.inspection.forget()
-        self._unknown.clear()
-        self._replay, self._at, self._asked = None, None, None
+        self._view.forget()
 
     def _start(self, generation: GenerationLike) -> None:
-        self.generation, self._replay, self._at = generation, None, None
+        self.generation = generation
+        self._view.leave()
         self._applied, self._changed_at = self.state.options, None
         self.state.distribution = self.state.comparison = None
 
@@ -228,7 +221,7 @@ class Controller:
     def _rest(self, run: Run) -> None:
         run.done, run.stop_reason, run.progress = True, "paused", 0.0
         self.state.chosen = self.state.distribution = None
-        self._at = None
+        self._view.holds(None)
 
     def _save(self, path: str, lines: Sequence[str]) -> None:
         atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
@@ -248,7 +241,7 @@ class Controller:
             news = self.generation.advance(budget_s)
             self._report()
             return news
-        return self._advance_replay(budget_s)
+        return self._view.advance(budget_s)
 
     def _take_up_options(self, now: float) -> None:
         """Other options than the run began with are those of its next token, once they rest."""
@@ -274,64 +267,6 @@ class Controller:
             run.continuation = generation.continuation
             run.steps = list(generation.steps)
         if generation.done and not run.done and generation.stop_reason != "stopped" and run.steps:
-            self._at = len(run.steps) - 1
+            self._view.holds(len(run.steps) - 1)
         run.done, run.stop_reason = generation.done, generation.stop_reason
         run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress
-
-    def _wanted(self) -> int | None:
-        """The step that the engine is to show next; None when it shows it, or while a run writes."""
-        state, run = self.state, self.state.run
-        if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite" or self._widening is not None:
-            return None
-        if self._asked is not None:
-            return None  # the pass stays until its logits have been fetched
-        compared = state.compared
-        wanted = compared is not None and state.comparison is None and compared not in self._unknown
-        if wanted and compared is not None and compared < len(run.steps):
-            return compared
-        shown = len(run.steps) - 1 if state.chosen is None else min(state.chosen, len(run.steps) - 1)
-        known = shown in self._unknown or (state.distribution is not None and state.distribution.step == shown)
-        return None if self._at == shown and known else shown
-
-    def _advance_replay(self, budget_s: float) -> bool:
-        """Bring the engine to the step that is looked at, and fetch its logits."""
-        run = self.state.run
-        self._take_logits()
-        wanted = self._wanted()
-        if wanted is None or run is None:
-            return False
-        arrived = False
-        if self._at != wanted:
-            options = run.options_at(wanted)
-            if self._replay is None or self._replayed != options:
-                self._replay = self.bench.replay(run.prompt_tokens, run.known or run.steps, options)
-                self._replayed = options
-            self._replay.seek(wanted)
-            arrived = self._replay.advance(budget_s)
-            self._at = self._replay.at
-            if self._at != wanted:
-                return arrived
-        if self.bench.ask_logits():
-            self._asked = (run.number, wanted)
-        else:
-            self._unknown.add(wanted)
-        return arrived
-
-    def _take_logits(self) -> None:
-        if self._asked is None:
-            return
-        logits = self.bench.take_logits()
-        if logits is None:
-            return
-        (number, step), self._asked = self._asked, None
-        state, run = self.state, self.state.run
-        if run is None or run.number != number or step >= len(run.steps):
-            return
-        record = run.steps[step]
-        tokens = [*(token for token, _ in run.prompt_tokens), *(known.token for known in run.steps[:step])]
-        window = tuple(tokens[-record.context_length :])
-        found = Distribution(step, logits, run.options_at(step), window)
-        if step == state.compared and state.comparison is None:
-            state.comparison = found
-        else:
-            state.distribution = found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from compute.map_layout import MapLayout
 from compute.map_view import MapView
 
 from .camera import UNITS_PER_DOUBLING
@@ -61,34 +60,16 @@ class MapCamera:
     def frame(self, box: tuple[float, float, float, float], wide: int, high: int) -> None:
         """Show (x, y, width, height), in cells, as large as it fits."""
         x, y, width, height = box
-        scale = max(width / wide, height / high) / _FRAMED
-        self.look_at(self._whole(wide, high) / scale, x + width / 2, y + height / 2, wide, high)
+        self.cover(x + width / 2, y + height / 2, width / _FRAMED, height / _FRAMED, wide, high)
+
+    def cover(self, x: float, y: float, width: float, height: float, wide: int, high: int) -> None:
+        """Show at least width x height cells around cell (x, y), as large as they fit."""
+        scale = max(width / wide, height / high)
+        self.look_at(self._whole(wide, high) / scale, x, y, wide, high)
 
     def reset(self) -> None:
         """Show everything."""
         self.stand = Stand(1.0, self.width / 2, self.height / 2)
-
-    def move(self, before: MapLayout, after: MapLayout, wide: int, high: int) -> None:
-        """The plane has been laid out anew, for another window or model: keep the value in the middle there, at the
-        same size. Where there is no such value the nearest is taken, where no such layer the last; all stays all."""
-        whole = self.stand.zoom == 1
-        scale = self.view(wide, high).scale
-        x, y = self.stand.x, self.stand.y
-        self.width, self.height = after.width, after.height
-        name = min(before.placements, key=lambda name: _distance(before, name, x, y))
-        old, new = before.placements[name], after.placements.get(_namesake(name, after))
-        if whole or new is None:
-            self.reset()
-            return
-        left = min(max(int(x), old.x), old.x + old.width - 1)
-        top = min(max(int(y), old.y), old.y + old.height - 1)
-        row, column = old.value_at(left, top) or (0, 0)
-        if old.heads:  # a pattern has its rows head by head
-            head, query = divmod(row, before.window)
-            row = min(head, new.heads - 1) * after.window + min(query, after.window - 1)
-        there = new.cell_of(min(row, new.rows - 1), min(column, new.columns - 1))
-        zoom = self._whole(wide, high) / scale
-        self.look_at(zoom, there[0] + x - left, there[1] + y - top, wide, high)
 
     def _whole(self, wide: int, high: int) -> float:
         """Cells a pixel is wide when everything is seen."""
@@ -100,21 +81,6 @@ def _inside(middle: float, seen: float, size: int) -> float:
     if seen >= size:
         return size / 2
     return min(max(middle, 0.0), float(size))
-
-
-def _namesake(name: str, layout: MapLayout) -> str:
-    """The tensor of the same name, or of a layer that there is not that of the last one."""
-    if name in layout.placements or not name.startswith("h."):
-        return name
-    end = "." + name.split(".", 2)[2]
-    return next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
-
-
-def _distance(layout: MapLayout, name: str, x: float, y: float) -> float:
-    place = layout.placements[name]
-    dx = max(place.x - x, 0.0, x - place.x - place.width)
-    dy = max(place.y - y, 0.0, y - place.y - place.height)
-    return dx * dx + dy * dy
 
 
 @dataclass

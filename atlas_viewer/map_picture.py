@@ -13,6 +13,7 @@ from .glyphs import digit_pictures, letter, put
 from .map_camera import MapCamera
 from .map_labels import Label, Words, labels_for
 from .map_places import Target, box_of
+from .map_sight import Sight, show
 from .output import atomic_path
 from .png import PngWriter
 from .protocols import GenerationLike
@@ -65,7 +66,7 @@ def write_map(
 
 
 class MapPicture:
-    """The map from one place, painted again and again while passes come and go."""
+    """The map alone, painted again and again while passes come and go."""
 
     def __init__(
         self, bench: Workbench, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
@@ -75,16 +76,25 @@ class MapPicture:
         self._maps = bench.open_map(digit_pictures(), window)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
         camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), *size)
-        self._view = camera.view(*size)
+        self._start = camera.stand
 
-    def pixels(self, generation: GenerationLike) -> np.ndarray:
-        """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks."""
+    def pixels(self, generation: GenerationLike, sight: Sight | None = None) -> np.ndarray:
+        """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks.
+
+        sight: what is seen, instead of zoom and center.
+        """
         wide, high = self._size
+        layout = self._maps.layout
+        camera = MapCamera(layout.width, layout.height)
+        camera.stand = self._start
+        if sight is not None:
+            show(camera, sight, layout, wide, high)
+        view = camera.view(wide, high)
         self._maps.update()
-        self._maps.draw(self._view, wide, high)
+        self._maps.draw(view, wide, high)
         image = np.array(self._maps.read())
         words = words_of(self._bench, generation)
-        write_labels(image, labels_for(self._bench.registry, self._maps.layout, self._view, wide, high, words), 0)
+        write_labels(image, labels_for(self._bench.registry, layout, view, wide, high, words), 0)
         return image
 
 

@@ -17,6 +17,7 @@ from compute.registry import Registry
 from .map_camera import MapCamera, Stand, Visits
 from .map_labels import Label
 from .map_places import Target, box_of, row_and_column, row_boxes
+from .map_sight import Sight, of_last_layer, show, sight_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -143,23 +144,36 @@ class MapState:
         yield
         self.visits.visit(self.camera.stand)
 
-    # -- another layout
+    # -- what is seen, whatever the layout
+
+    def sight(self) -> Sight:
+        """What is seen. Raises `RuntimeError` while there is no map."""
+        if self.registry is None or self.layout is None:
+            raise RuntimeError("a sight without a map")
+        return sight_of(self.camera, self.registry, self.layout, *self.size)
+
+    def show(self, sight: Sight) -> None:
+        """See that, if there is a map with such a tensor."""
+        if self.layout is not None:
+            show(self.camera, sight, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """The map has another layout now; what is seen stays, and so do the places visited."""
-        before = self.layout
+        before, stands = (self.registry, self.layout), [self.camera.stand, *self.visits.stands]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
-        if before is None:
-            self.camera = MapCamera(layout.width, layout.height)
-            return
-        self.visits.stands = [self._moved(stand, before, layout) for stand in self.visits.stands]
-        self.camera.move(before, layout, *self.size)
+        self.camera = MapCamera(layout.width, layout.height)
+        if before[0] is not None and before[1] is not None:
+            stands = [self._moved(stand, before[0], before[1], layout) for stand in stands]
+            self.camera.stand, self.visits.stands = stands[0], stands[1:]
 
-    def _moved(self, stand: Stand, before: MapLayout, after: MapLayout) -> Stand:
-        camera = MapCamera(before.width, before.height)
-        camera.stand = stand
-        camera.move(before, after, *self.size)
-        return camera.stand
+    def _moved(self, stand: Stand, registry: Registry, before: MapLayout, after: MapLayout) -> Stand:
+        """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
+        old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
+        old.stand = stand
+        if stand.zoom > 1:
+            sight = sight_of(old, registry, before, *self.size)
+            show(new, of_last_layer(sight, after), after, *self.size)
+        return new.stand

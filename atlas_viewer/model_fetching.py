@@ -72,8 +72,9 @@ class ModelFetching:
         """Tell the state what has happened."""
         if self._thread is None:
             return
+        ended = not self._thread.is_alive()  # first: what it told until then is its last word
         self._choices.done, self._choices.total = self._progress
-        if self._thread.is_alive():
+        if not ended:
             return
         self._thread = None
         self._choices.busy, self._choices.error = "", self._error

@@ -20,6 +20,7 @@ from .interface import Interface
 from .looking import go, open_map
 from .map_picture import write_map
 from .map_places import parse_place
+from .map_sight import Sight
 from .output import atomic_write
 from .png import png
 from .protocols import GenerationLike, WorkbenchLike
@@ -48,6 +49,8 @@ class MapStart:
         maps = state.map
         if self.place is not None:
             go(state, self.place)
+        else:
+            maps.camera.reset()
         if self.zoom != 1 or self.center is not None:
             stand = maps.camera.stand
             maps.camera.look_at(self.zoom, *(self.center or (stand.x, stand.y)), *maps.size)
@@ -138,8 +141,13 @@ class WindowPicture:
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
 
-    def pixels(self, generation: GenerationLike, prompt: str, camera: StripCamera) -> np.ndarray:
-        """The window as it looks after `generation`, which is done, uint8 [height, width, 4]."""
+    def pixels(
+        self, generation: GenerationLike, prompt: str, camera: StripCamera, sight: Sight | None = None
+    ) -> np.ndarray:
+        """The window as it looks after `generation`, which is done, uint8 [height, width, 4].
+
+        sight: what the map shows instead of what it starts with.
+        """
         if self._viewer is None:
             interface = Interface(theme=self._theme)
             state = State(prompt, generation.options, camera=camera, live=False, interface=interface)
@@ -162,6 +170,8 @@ class WindowPicture:
             number += 1
             if start is not None and maps.layout is not None:
                 start.apply(self._viewer.state)
+                if sight is not None:
+                    maps.show(sight)
                 start, number = None, 1
         return np.asarray(image)
 

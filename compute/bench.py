@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .engine import Engine, Pass
+from .engine import Engine
 from .generator import Generation
 from .native import ComputeEncoder, Dispatch, Timer, poll, work_done
 from .options import GenerateOptions
+from .passes import Pass
 from .statistics import StatisticsPass
 from .tokenizer import Tokenizer
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import wgpu
@@ -19,8 +17,10 @@ from .device import adapter_name, is_software, shared_device
 from .errors import CheckpointError, MemoryBudgetError, UsageError
 from .kernels import Kernels
 from .loading import Loading, finished
-from .native import ComputeEncoder, Dispatch, poll
-from .program import Program, ProgramBuffers
+from .native import ComputeEncoder, poll
+from .passes import POSITION_BYTES, Pass, Segment, state_of
+from .program import Program
+from .program_buffers import ProgramBuffers
 from .registry_build import build_registry
 from .rows_program import CHUNK, RowsProgram
 from .sampler import Sampler
@@ -30,30 +30,6 @@ from .tiled_program import TiledProgram
 from .weights import WeightUpload, weight_layout
 
 _COMPILING = "kernels"  # what is told while programs are made: their shaders are compiled
-HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
-_STATE_WORDS = 12
-_POSITION_BYTES = 28  # of the state: all but what the draws leave there
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Part of a pass that runs with one state. `state` is None where the draw before has left the right one."""
-
-    state: bytes | None
-    dispatches: Sequence[Dispatch]
-    cost: float  # of all dispatches
-    seconds: float  # predicted GPU time
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One forward pass and the draw after it."""
-
-    segments: tuple[Segment, ...]
-    window_start: int  # index in the text of the first context token
-    rows: int
-    first_position: int
-    cached: bool  # continues the pass before: only the newest row is computed
 
 
 class Engine:
@@ -137,7 +113,7 @@ class Engine:
         self.storages = yield from upload.run()
         self.kernels = Kernels(self.device)
         self.activations = Activations(self.device, self.config, context) if trace else None
-        self._shared = self._make_shared_buffers()
+        self._shared = ProgramBuffers.made(self.device, self.config, context, textures=self.layout == "texture")
         self.sampler = Sampler(
             self.kernels, self.config.vocabulary, self._shared.state, self._shared.logits, self._shared.history
         )
@@ -194,7 +170,7 @@ class Engine:
         runs = []
         for steps in (((prefill, 0, rows),), tuple((decode, row, 1) for row in range(rows))):
             for program, first, count in steps:
-                self.write_state(_state(0, first, count, first + count - 1, 0, rows, 0))
+                self.write_state(state_of(0, first, count, first + count - 1, 0, rows, 0))
                 encoder = ComputeEncoder(self.device)
                 encoder.run([*program.body, *program.head])
                 encoder.submit()
@@ -203,42 +179,13 @@ class Engine:
         stalled = isinstance(decode, ChainProgram) and decode.stalled()
         return not stalled and bool(np.allclose(runs[0], runs[1], rtol=0, atol=1e-3 * scale, equal_nan=True))
 
-    def _make_shared_buffers(self) -> ProgramBuffers:
-        config = self.config
-        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
-
-        def buffer(label: str, elements: int, extra: int = 0) -> wgpu.GPUBuffer:
-            return self.device.create_buffer(label=label, size=4 * elements, usage=usage | extra)
-
-        caches: list[wgpu.GPUBuffer | wgpu.GPUTexture] = []
-        for layer in range(config.layers):
-            label = f"h.{layer} keys and values"
-            if self.layout == "texture":
-                caches.append(
-                    self.device.create_texture(
-                        label=label,
-                        size=(self.context, config.channels // 2, 1),
-                        format="rgba32float",
-                        usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING,
-                    )
-                )
-            else:
-                caches.append(buffer(label, 2 * config.channels * self.context))
-        return ProgramBuffers(
-            state=buffer("state", _STATE_WORDS),
-            history=buffer("history", self.context + HISTORY),
-            head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
-            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four at a time
-            caches=tuple(caches),
-        )
-
     def _cache_bytes(self) -> int:
         return 8 * self.config.layers * self.config.channels * self.context
 
     def _measure(self, program: Program) -> float:
         """Seconds that a unit of cost takes: passes after a warm one, which makes the driver compile every pipeline."""
         rows = min(program.rows, self.context)
-        self.device.queue.write_buffer(self._shared.state, 0, _state(0, 0, rows, rows - 1, 0, 1, 0))
+        self.device.queue.write_buffer(self._shared.state, 0, state_of(0, 0, rows, rows - 1, 0, 1, 0))
         passes, elapsed = 1, 0.0
         for work in ([*program.body, *program.head, *self.sampler.dispatches(1)], [*program.body, *program.head]):
             start = time.perf_counter()
@@ -298,10 +245,10 @@ class Engine:
             dispatches = list(program.body)
             if first + count == rows:
                 dispatches += [*program.head, *self.sampler.dispatches(top)]
-            state = _state(start - base, first, count, rows - 1, first_position, total - base, step)
+            state = state_of(start - base, first, count, rows - 1, first_position, total - base, step)
             if follows:
                 # The draw before may have ended the text: whether it did is only known on the GPU, and stays.
-                state = state[:_POSITION_BYTES]
+                state = state[:POSITION_BYTES]
             cost = sum(dispatch.cost for dispatch in dispatches)
             segments.append(Segment(None if cached else state, dispatches, cost, self._seconds[id(program)] * cost))
             first += count
@@ -327,8 +274,3 @@ class Engine:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
         data = self.device.queue.read_buffer(self._shared.logits)
         return np.frombuffer(data, np.float32)[: self.config.padded_vocabulary].copy()  # [padded vocabulary]
-
-
-def _state(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
-    """The words of wgsl/common/state.wgsl."""
-    return struct.pack(f"<{_STATE_WORDS}I", window_start, first, rows, last_row, position, total, step, *[0] * 5)

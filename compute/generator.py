@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from .engine import HISTORY, Engine, Pass, Segment
+from .engine import Engine
 from .errors import DeviceError
+from .flight import Flight
 from .native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from .options import GenerateOptions
+from .passes import Pass
+from .program_buffers import HISTORY
 from .records import StepRecord, step_record
 from .sampler import RING, Draw, parse_draw
 from .tap import StepTap
@@ -22,24 +24,6 @@ _BURST_S = 0.016  # seconds of GPU time that tokens of one flight may take: a fr
 _NAP_S = 0.0001  # between two looks for results, where blocking is allowed
 _READBACK_LIMIT = 65536  # bytes a flight brings back
 _FLAG = 8  # of them for the word that tells of a stalled pass
-
-
-@dataclass
-class _Flight:
-    """Passes on their way together: what is left to submit, and where their results will arrive."""
-
-    plans: list[Pass]
-    first_step: int
-    segment: int = 0  # over all plans
-    dispatch: int = 0
-    started: float = 0.0
-    submitted: int = 0  # whole passes
-    readback: Readback | None = None
-
-    @property
-    def segments(self) -> list[tuple[Pass, Segment, bool]]:
-        """(pass, segment, is it the pass's last) in order."""
-        return [(plan, segment, segment is plan.segments[-1]) for plan in self.plans for segment in plan.segments]
 
 
 class Generation:
@@ -80,7 +64,7 @@ class Generation:
         # A new run computes all rows itself, so that the same text and seed give the same bits.
         self._valid_rows = engine.held_rows(self.tokens) if steps else 0
         self._planned = len(steps)
-        self._flights: deque[_Flight] = deque()
+        self._flights: deque[Flight] = deque()
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
         # The next pass overwrites what a tap takes, so that then each flight is one pass.
@@ -119,22 +103,12 @@ class Generation:
     @property
     def progress(self) -> float:
         """How much of the oldest pass in flight has been submitted, 0 to 1."""
-        if not self._flights:
-            return 0.0
-        flight = self._flights[0]
-        segments = flight.segments
-        if flight.segment >= len(segments):
-            return 1.0
-        inside = flight.dispatch / len(segments[flight.segment][1].dispatches)
-        return (flight.segment + inside) / len(segments)
+        return self._flights[0].progress if self._flights else 0.0
 
     @property
     def settled(self) -> bool:
         """True when the engine's tensors are of one pass: none that rewrites the window is partly submitted."""
-        flight = self._flights[-1] if self._flights else None
-        if flight is None or flight.submitted == len(flight.plans) or not (flight.segment or flight.dispatch):
-            return True
-        return flight.plans[flight.submitted].cached
+        return not self._flights or self._flights[-1].settled
 
     def stop(self) -> None:
         """End now; what is in flight is dropped."""
@@ -176,7 +150,7 @@ class Generation:
 
     # -- submitting
 
-    def _next_flight(self, budget_s: float) -> _Flight | None:
+    def _next_flight(self, budget_s: float) -> Flight | None:
         """The flight that has something left to submit, a new one if one may begin."""
         if self._flights and self._flights[-1].readback is None:
             return self._flights[-1]
@@ -188,7 +162,7 @@ class Generation:
                 return None
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :])
-        flight = _Flight([self._plan()], self._planned - 1)
+        flight = Flight([self._plan()], self._planned - 1)
         burst = int(min(budget_s, _BURST_S) / flight.plans[0].segments[-1].seconds)
         while len(flight.plans) < min(burst, self._longest_burst) and self._continues():
             flight.plans.append(self._plan())
@@ -236,39 +210,28 @@ class Generation:
             self._fences.append(work_done(self.engine.device))
         return completed
 
-    def _submit_slices(self, flight: _Flight, budget_s: float) -> float:
+    def _submit_slices(self, flight: Flight, budget_s: float) -> float:
         """Submit dispatches of the flight up to the budget, at least one; returns predicted seconds.
 
         One submit, but a new one wherever the host has to write the state in between.
         """
-        engine, segments = self.engine, flight.segments
-        if flight.started == 0.0:
-            flight.started = time.perf_counter()
         spent = 0.0
         work: list[Dispatch] = []
-        while flight.segment < len(segments) and (spent < budget_s or not spent):
-            plan, segment, last = segments[flight.segment]
-            if flight.dispatch == 0 and segment.state is not None:
+        for part in flight.parts(budget_s):
+            if part.state is not None:
                 self._encode(work)
                 work = []
-                engine.write_state(segment.state)
-            rate = segment.seconds / segment.cost
-            first = flight.dispatch
-            while flight.dispatch < len(segment.dispatches) and (spent < budget_s or not spent):
-                spent += rate * segment.dispatches[flight.dispatch].cost
-                flight.dispatch += 1
-            work += segment.dispatches[first : flight.dispatch]
-            if flight.dispatch == len(segment.dispatches):
-                flight.segment, flight.dispatch = flight.segment + 1, 0
-                if last:
-                    flight.submitted += 1
-                    engine.completed(plan)
-        if flight.segment == len(segments):
+                self.engine.write_state(part.state)
+            work += part.dispatches
+            spent += part.seconds
+            if part.completes is not None:
+                self.engine.completed(part.completes)
+        if flight.encoded:
             flight.readback = self._free.pop()
         self._encode(work, flight if flight.readback else None)
         return spent
 
-    def _encode(self, work: list[Dispatch], landing: _Flight | None = None) -> None:
+    def _encode(self, work: list[Dispatch], landing: Flight | None = None) -> None:
         """Submit dispatches, and behind them the fetching of the results of a flight that is complete with them."""
         if not work:
             return

@@ -143,13 +143,12 @@ class _Drawer:
             band_columns = channels
         elif rows > channels and tensor.rows is not None and name.startswith("h."):
             band_rows = channels
-        place = self._folded(tensor, x, y, (rows, columns), (band_rows, band_columns), units)
+        place = self._folded(name, x, y, (rows, columns), (band_rows, band_columns), units)
         return self._after(place.width), self._after(place.height)
 
     def _folded(
-        self, tensor: Tensor, x: int, y: int, shape: tuple[int, int], band: tuple[int, int], units: int | None
+        self, name: str, x: int, y: int, shape: tuple[int, int], band: tuple[int, int], units: int | None
     ) -> Placement:
-        name = tensor.name
         pitch_x, pitch_y = self._after(band[1]), self._after(band[0])
         bands = -(-shape[0] // band[0]) * -(-shape[1] // band[1])
         across = bands
@@ -157,7 +156,7 @@ class _Drawer:
             across = max(1, units * self._unit // pitch_x)
         elif shape[0] == 1 and name == "logits":
             across, pitch_y = 1, 1  # one below the other, without gaps: all are of one tensor
-        place = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y, tensor.heads)
+        place = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
         self.placements[name] = place
         return place
 
@@ -190,7 +189,7 @@ class _Drawer:
             band_rows = first // cuts[0]
         else:
             band_rows = -(-rows // -(-rows // high))
-        place = self._folded(tensor, x, y, (rows, columns), (band_rows, columns), None)
+        place = self._folded("wte", x, y, (rows, columns), (band_rows, columns), None)
         return self._after(place.width), self._after(place.height)
 
     def layout(self, arrangement: Part, lines: int) -> MapLayout:

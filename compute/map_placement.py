@@ -23,7 +23,6 @@ class Placement:
     across: int
     pitch_x: int
     pitch_y: int
-    heads: int = 0  # of an attention pattern, otherwise 0
 
     @property
     def over(self) -> int:
@@ -68,6 +67,15 @@ class Placement:
         row = band // self.over * self.band_rows + inside_y
         column = band % self.over * self.band_columns + inside_x
         return (row, column) if row < self.rows and column < self.columns else None
+
+    def value_near(self, x: int, y: int) -> tuple[int, int]:
+        """(row, column) of the value at cell (x, y), or of one near to it where the tensor has none."""
+        slot, inside_x = divmod(min(max(x - self.x, 0), self.width - 1), self.pitch_x)
+        line, inside_y = divmod(min(max(y - self.y, 0), self.height - 1), self.pitch_y)
+        inside = min(inside_x, self.band_columns - 1), min(inside_y, self.band_rows - 1)
+        cell = self.x + slot * self.pitch_x + inside[0], self.y + line * self.pitch_y + inside[1]
+        # The last band may be shorter, or not there.
+        return self.value_at(*cell) or (self.rows - 1, self.columns - 1)
 
     def band_box(self, band: int) -> tuple[int, int, int, int]:
         """(x, y, width, height) of a band; the last ones are as large as what is left for them."""

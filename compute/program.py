@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 import wgpu
@@ -12,23 +11,13 @@ from .activations import Activations, SinkBlock
 from .config import ModelConfig
 from .kernels import Kernels, Resource
 from .native import Dispatch
+from .program_buffers import ProgramBuffers
 from .registry import Piece, Storage
 
 THREADS = 128  # of a workgroup of the decode kernels
 _HEAD_ROUNDS = 8  # of a workgroup of the head: the layer norm before it is computed once for all
 _HEAD_EACH = 2  # rows of a team in a round
 _PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
-
-
-@dataclass(frozen=True)
-class ProgramBuffers:
-    """What passes of all programs share: the position, the tokens, the logits, the key-value caches."""
-
-    state: wgpu.GPUBuffer
-    history: wgpu.GPUBuffer
-    head_input: wgpu.GPUBuffer
-    logits: wgpu.GPUBuffer
-    caches: tuple[wgpu.GPUBuffer | wgpu.GPUTexture, ...]
 
 
 class Program(ABC):

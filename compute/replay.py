@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .engine import Engine, Pass
+from .engine import Engine
 from .errors import DeviceError, UsageError
 from .native import ComputeEncoder, Dispatch, poll
 from .options import GenerateOptions
+from .passes import Pass
 from .sampler import RING, Draw, parse_draw
 
 

@@ -25,25 +25,35 @@ STATISTICS = np.dtype(
         ("mean", "<f8"),
     ]
 )
+_READ = 8  # words of a record that are read: the histogram and the samples behind them are not
 
 
-def statistics_table(tensors: Sequence[Tensor], slots: Mapping[str, int], rows: int, data: bytes) -> np.ndarray:
-    """STATISTICS [tensors] from `data`, the words that a `StatisticsPass` with these slots left of a pass of `rows`."""
-    words = np.frombuffer(data, np.uint32).reshape(-1, WORDS)  # [slots, words]
-    words = words[[slots[tensor.name] for tensor in tensors]]  # [tensors, words]
-    table = np.zeros(len(tensors), STATISTICS)
-    table["count"] = [(rows if tensor.rows is None else tensor.rows) * tensor.columns for tensor in tensors]
-    for number, name in enumerate(("nan", "pos_inf", "neg_inf", "zero")):
-        table[name] = words[:, number]
-    finite = table["count"] - table["nan"] - table["pos_inf"] - table["neg_inf"]
-    table["finite"] = finite
-    table["first_nonfinite"] = np.where(words[:, 7] > 0, (~words[:, 7]).astype(np.int64), -1)
-    some = finite > 0
-    table["min"] = np.where(some, _key_values(~words[:, 4]), 0)
-    table["max"] = np.where(some, _key_values(words[:, 5]), 0)
-    total = words[:, 6].copy().view(np.float32).astype(np.float64) / SCALE
-    table["mean"] = np.where(some, total / np.maximum(finite, 1), 0)
-    return table
+class StatisticsTable:
+    """Reads what a `StatisticsPass` left of a pass, for the same tensors again and again."""
+
+    def __init__(self, tensors: Sequence[Tensor], slots: Mapping[str, int]) -> None:
+        """slots: of the pass; what of a tensor's shape never changes is kept from here on."""
+        self.tensors = tuple(tensors)
+        self._slots = np.asarray([slots[tensor.name] for tensor in tensors], np.intp)
+        self._fixed = np.asarray([(tensor.rows or 0) * tensor.columns for tensor in tensors], np.uint32)
+        self._per_row = np.asarray([0 if tensor.rows else tensor.columns for tensor in tensors], np.uint32)
+
+    def read(self, rows: int, data: bytes | memoryview) -> np.ndarray:
+        """STATISTICS [tensors] from `data`, the words of a pass of `rows`."""
+        words = np.frombuffer(data, np.uint32).reshape(-1, WORDS)[self._slots, :_READ]  # [tensors, words]
+        bad = words[:, :4]  # NaN, +inf, -inf; and zeros
+        count = self._fixed + rows * self._per_row
+        finite = count - bad[:, 0] - bad[:, 1] - bad[:, 2]
+        some = finite > 0
+        total = words[:, 6].copy().view(np.float32).astype(np.float64) / SCALE
+        table = np.empty(len(self._slots), STATISTICS)
+        table["count"], table["finite"] = count, finite
+        table["nan"], table["pos_inf"], table["neg_inf"], table["zero"] = bad.T
+        table["first_nonfinite"] = np.where(words[:, 7] > 0, (~words[:, 7]).astype(np.int64), -1)
+        table["min"] = np.where(some, _key_values(~words[:, 4]), 0)
+        table["max"] = np.where(some, _key_values(words[:, 5]), 0)
+        table["mean"] = np.where(some, total / np.maximum(finite, 1), 0)
+        return table
 
 
 def read_table(measure: StatisticsPass, tensors: Sequence[Tensor]) -> np.ndarray:
@@ -53,7 +63,7 @@ def read_table(measure: StatisticsPass, tensors: Sequence[Tensor]) -> np.ndarray
     encoder.run(measure.work())
     encoder.submit()
     data = bytes(engine.device.queue.read_buffer(measure.records))
-    return statistics_table(tensors, measure.slots, engine.registry.rows, data)
+    return StatisticsTable(tensors, measure.slots).read(engine.registry.rows, data)
 
 
 def _key_values(keys: np.ndarray) -> np.ndarray:

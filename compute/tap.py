@@ -15,7 +15,7 @@ from .records import StepRecord
 from .registry import Tensor
 from .sampler import Draw
 from .statistics import StatisticsPass
-from .statistics_table import statistics_table
+from .statistics_table import StatisticsTable
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,15 @@ class Measured:
     @property
     def statistics(self) -> np.ndarray | None:
         """STATISTICS [live tensors], None when the tap takes none."""
-        return self._table(self.tap.live)
+        return self._read(self.tap.live)
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
         """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
-        return self._table(self.tap.weights) if self.with_weights else None
+        return self._read(self.tap.weights) if self.with_weights else None
 
-    def _table(self, tensors: list[Tensor]) -> np.ndarray | None:
-        measure = self.tap.measure
-        if measure is None:
-            return None
-        return statistics_table(tensors, measure.slots, self.rows, self.data[self.tap.logits_bytes :])
+    def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
+        return table.read(self.rows, memoryview(self.data)[self.tap.logits_bytes :]) if table else None
 
 
 class StepTap:
@@ -70,11 +67,15 @@ class StepTap:
         self._on_step = on_step
         self.measure = statistics
         self._with_weights: deque[bool] = deque()  # of the passes in flight
-        self.live = [tensor for tensor in engine.registry if tensor.kept and tensor.family != "weight"]
-        self.weights = [tensor for tensor in engine.registry if tensor.family == "weight"]
+        kept = [tensor for tensor in engine.registry if tensor.kept]
+        self.live = self._table([tensor for tensor in kept if tensor.family != "weight"])
+        self.weights = self._table([tensor for tensor in kept if tensor.family == "weight"])
         self._logits = engine.registry["logits"].storage.pieces[0].resource
         self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
         self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes a pass
+
+    def _table(self, tensors: list[Tensor]) -> StatisticsTable | None:
+        return StatisticsTable(tensors, self.measure.slots) if self.measure is not None else None
 
     def encode(self, encoder: ComputeEncoder, target: wgpu.GPUBuffer, offset: int) -> None:
         """Append what measures the latest pass and copies it to `target`; `encoder` is to be submitted at once."""

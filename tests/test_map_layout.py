@@ -74,6 +74,18 @@ def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
     assert len(cells) == total
 
 
+def test_the_value_near_to_a_cell_is_in_the_same_band() -> None:
+    # Bands of 4 x 5 cells, two side by side; of the third and last there are two columns and the fourth is not there.
+    place = Placement("a", 100, 50, 4, 12, 4, 5, 2, 8, 8)
+    assert place.value_near(*place.cell_of(2, 6)) == (2, 6)
+    assert place.value_near(106, 52) == (2, 4), "beside the first band"
+    assert place.value_near(110, 56) == (3, 7), "under the second"
+    assert place.value_near(-9, 51) == (1, 0)
+    assert place.value_near(9999, 51) == (1, 9)
+    assert place.value_near(111, 60) == (3, 11), "where no band is"
+    assert place.value_near(103, 59) == (3, 11), "in the missing part of a band"
+
+
 def test_cells_without_a_value() -> None:
     layout = map_layout(registry(TINY, 9), 9)
     named = {(x, y) for x in range(layout.width) for y in range(40) if layout.cell_at(x, y)}

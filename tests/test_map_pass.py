@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gpu import Gpu, rounded_model
+from gpu import Gpu, rounded_model, run_pass
 from make_models import tiny_model
 from map_model import GROUND, Plane, decoded
-from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
+from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, views
 
 from atlas_viewer.glyphs import digit_pictures
 from compute import map_pass
@@ -40,7 +40,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     base, layout, dtype = request.param
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
-    run(engine, list(range(7)))
+    run_pass(engine, list(range(7)))
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, WINDOW, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
@@ -85,7 +85,7 @@ def test_new_rows_arrive_in_place() -> None:
     passes.update()
     seen = views(passes, 12)
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
-        run(engine, tokens, valid)
+        run_pass(engine, tokens, valid_rows=valid)
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in seen:
@@ -111,7 +111,7 @@ def test_a_nan_is_red_from_the_farthest() -> None:
 def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
-    run(engine, [1, 2, 3])
+    run_pass(engine, [1, 2, 3])
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
@@ -200,7 +200,7 @@ def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split
-    run(engine, [1, 2, 3])
+    run_pass(engine, [1, 2, 3])
     passes = MapPass(engine, digit_pictures(), map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)

@@ -112,8 +112,8 @@ def test_the_table_tells_what_the_statistics_tell(engine: Engine) -> None:
     statistics = StatisticsPass(engine).read()
     live = run.measured[-1].statistics
     weights = run.measured[-1].weight_statistics
-    for tensors, table in ((run.tap.live, live), (run.tap.weights, weights)):
-        for tensor, record in zip(tensors, table, strict=True):
+    for table, records in ((run.tap.live, live), (run.tap.weights, weights)):
+        for tensor, record in zip(table.tensors, records, strict=True):
             known = statistics[tensor.name]
             for name in STATISTICS.names:
                 wanted = getattr(known, name)

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import os
+import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -15,17 +16,27 @@ import numpy as np
 import pytest
 from session_files import PROMPT_TOKENS, Measured, make_session, step
 
+from atlas_viewer import items, looking
+from atlas_viewer.app import Viewer
 from atlas_viewer.camera import StripCamera
+from atlas_viewer.canvas import open_picture
 from atlas_viewer.cli import main
-from atlas_viewer.render import strip_pixels
-from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera
+from atlas_viewer.map_camera import MapCamera
+from atlas_viewer.map_picture import MapPicture
+from atlas_viewer.map_places import Target, box_of
+from atlas_viewer.map_sight import Sight, sight_of
+from atlas_viewer.render import MapStart, strip_pixels
+from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera, sight_data
 from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.frames import RunPictures
+from atlas_viewer.sessions.frames import MapLook, RunPictures
 from atlas_viewer.sessions.playback import RecordedRun
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.video import write_video
+from atlas_viewer.state import State
 from atlas_viewer.workbench import Workbench
 from compute.checkpoint import open_model
+from compute.device import shared_device
+from compute.map_layout import map_layout
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
@@ -146,7 +157,108 @@ def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Pat
     arguments = ["-n", str(STEPS), "--context", str(max(32, min(STEPS, 256))), "--temperature", "0", "--out", str(one)]
     assert main(["render", PROMPT, *arguments, *look]) == 0
     assert made[-1].read_bytes() == one.read_bytes()
-    assert main(["session", "export", str(recorded), "--png", str(pictures), *look, "--panels"]) == 2
+
+
+TARGETS = (Target("h.2.mlp.c_fc.weight", (100, 50)), Target("h.5.attn.pattern", (2, 1, 1)))
+
+
+def with_map_cameras(recorded: Path, path: Path, sights: Sequence[Sight]) -> Path:
+    """A copy of the session in which the map was looked at like this from its first, second, ... step on."""
+    shutil.copy(recorded, path)
+    connection = sqlite3.connect(path)
+    times = connection.execute("SELECT time FROM steps ORDER BY step").fetchall()
+    for (time,), sight in zip(times, sights, strict=False):
+        row = (time, json.dumps(sight_data(sight)))
+        connection.execute("INSERT INTO cameras VALUES (NULL, ?, 1, 0, 'map', ?)", row)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def picture_of(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        (image,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        return image
+
+
+def test_the_map_is_seen_from_where_it_was(recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path) -> None:
+    size, zoom = (320, 180), 90.0
+    window = max(known.record.context_length for known in run.all_steps)
+    layout = map_layout(bench.registry, window)
+    cells = [box_of(target, layout) for target in TARGETS]
+    camera, sights = MapCamera(layout.width, layout.height), []
+    for x, y, *_ in cells:
+        camera.look_at(zoom, x + 0.5, y + 0.5, *size)
+        sights.append(sight_of(camera, bench.registry, layout, *size))
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", sights)
+    look = ["--view", "map", "--size", "320x180", "--png"]
+    assert main(["session", "export", str(path), *look, str(tmp_path / "follow")]) == 0
+    made = [picture_of(picture) for picture in sorted((tmp_path / "follow").iterdir())]
+    replay = bench.replay(run.prompt_texts, [known.record for known in run.all_steps], run.options)
+    for number, (x, y, *_) in enumerate(cells):
+        replay.go(number)
+        run.show(number + 1)
+        there = MapPicture(bench, size, window, zoom, (x + 0.5, y + 0.5))
+        np.testing.assert_array_equal(made[number], there.pixels(run)[..., :3])
+    assert (made[0] != made[1]).mean() > 0.3
+    assert (made[1] != made[-1]).mean() < 0.3, "it stays where it was put last"
+    assert main(["session", "export", str(path), *look, str(tmp_path / "fixed"), "--camera", "fixed"]) == 0
+    whole = [picture_of(picture) for picture in sorted((tmp_path / "fixed").iterdir())]
+    assert (whole[0] != whole[1]).mean() < 0.1
+    assert (whole[0] != made[0]).mean() > 0.3
+
+
+def window_with_map(bench: Workbench, steps: int, target: Target, size: tuple[int, int]) -> tuple[np.ndarray, Sight]:
+    """The window when a run has drawn `steps` tokens and the map has gone to `target`; and what that shows."""
+    options = GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0)
+    generation = bench.start(PROMPT, options)
+    generation.run()
+    canvas = open_picture(size)
+    viewer = Viewer(canvas, shared_device(), State(PROMPT, options), None)
+    viewer.show(bench, generation, PROMPT)
+    looking.open_map(viewer.state)
+    maps = viewer.state.map
+    for number in range(200):
+        image = np.asarray(canvas.draw())
+        if maps.layout is not None and number > 8:
+            break
+    maps.go(target)
+    for _ in range(4):
+        image = np.asarray(canvas.draw()).copy()
+    sight = maps.sight()
+    canvas.close()
+    return image, sight
+
+
+def test_the_map_among_panels_is_what_the_window_shows(
+    recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path
+) -> None:
+    size = (960, 540)
+    shown = [window_with_map(bench, number, target, size) for number, target in enumerate(TARGETS, start=1)]
+    place = items.places["map"]
+    part = (slice(round(place.top), round(place.bottom)), slice(round(place.left), round(place.right)), slice(3))
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", [sight for _, sight in shown])
+    look = ["--view", "map", "--panels", "--size", "960x540", "--png", str(tmp_path / "p")]
+    assert main(["session", "export", str(path), *look]) == 0
+    made = [picture_of(picture) for picture in sorted((tmp_path / "p").iterdir())]
+    assert made[0].shape == (540, 960, 3)
+    for (image, _), picture in zip(shown, made, strict=False):
+        assert len(np.unique(image[part].reshape(-1, 3), axis=0)) > 50
+        np.testing.assert_array_equal(picture[part], image[part])
+    assert (made[0][part] != made[1][part]).mean() > 0.3
+    # Text and chips go on beside it.
+    assert (made[1][:, round(place.right) + 10 :] != made[2][:, round(place.right) + 10 :]).any()
+
+
+def test_a_frame_does_not_depend_on_those_before(bench: Workbench, run: RecordedRun) -> None:
+    sights = {run.all_steps[1].time: Sight(TARGETS[0], 0.5, 0.5, 80, 45)}
+    look = MapLook(lambda time: sights.get(time), MapStart(1.0, None, None))
+    pictures = RunPictures(bench, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=look)
+    first, second = pictures.frame(0), pictures.frame(1)
+    np.testing.assert_array_equal(pictures.frame(0), first)
+    np.testing.assert_array_equal(pictures.frame(1), second)
+    pictures.close()
+    assert (first != second).mean() > 0.04
 
 
 def test_the_window_is_rendered_as_it_was(bench: Workbench, run: RecordedRun) -> None:
@@ -197,6 +309,8 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--video", "a.mp4", "--size", "641x360"), 2, "even width"),
         (("--video", "a.mp4", "--fps", "0"), 2, "--fps 0"),
         (("--video", "a.mp4", "--step-frames", "0"), 2, "--step-frames 0"),
+        (("--png", "p", "--zoom", "nan"), 2, "--zoom, --center"),
+        (("--png", "p", "--view", "map", "--center", "inf,0"), 2, "--zoom, --center"),
         (("--video", "no/where/a.mp4"), 1, "there is no folder"),
         (("--png", "/dev/null"), 1, "is no folder"),
         (("--png", "p"), 1, "give its file with --model"),

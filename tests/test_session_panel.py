@@ -146,3 +146,40 @@ def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: S
     assert "##timeline" not in screen.places
     screen.click("Back to the recording")
     assert list(state.requests) == [BackToRecording()]
+
+
+def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen, state: State) -> None:
+    playback = played(state)
+    screen.frame(3)
+    place = screen.places["##timeline"]
+    screen.point(place)
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame(2)
+    for title, other in (("Map", "Atlas"), ("Atlas", "Map"), ("Map", "Atlas")):
+        state.interface.raised = title
+        screen.frame(3)
+        assert title in state.interface.shown
+        assert other not in state.interface.shown
+        assert state.interface.view == title
+        playback.seek = None
+        place.x += 9
+        screen.point(place)
+        assert playback.seek is not None, "the slider is still held"
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+
+
+def test_a_view_comes_to_the_front_from_behind_the_focused_one(screen: Screen, state: State) -> None:
+    for title in ("Map", "Atlas", "Map"):
+        state.interface.raised = title
+        screen.frame(3)
+        assert title in state.interface.shown
+        screen.io.add_mouse_pos_event(640, 300)
+        for down in (True, False):  # a click into it
+            screen.io.add_mouse_button_event(0, down)
+            screen.frame()
+    state.interface.hidden.add("Atlas")
+    screen.frame(2)
+    state.interface.raised = "Atlas"
+    screen.frame(3)
+    assert "Atlas" in state.interface.shown, "one that was closed is opened"

@@ -13,8 +13,11 @@ from session_files import OPTIONS as MADE_UP
 from test_session_window import OPTIONS, PATIENCE, Loop, bench
 
 from atlas_viewer.canvas import open_picture
+from atlas_viewer.map_places import Target
+from atlas_viewer.map_sight import Sight
 from atlas_viewer.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.session_replay import open_player, opened
+from atlas_viewer.sessions.cameras import sight_data
 from atlas_viewer.sessions.player import Player
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recorder import Recorder
@@ -27,10 +30,12 @@ from compute.options import GenerateOptions
 
 __all__ = ["bench"]
 
+SIGHT = Sight(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
+
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Path:
-    """A run of the real model with a camera that moves at its third step."""
+    """A run of the real model with cameras that move at its third step; the map is in front at its fifth."""
     path = tmp_path_factory.mktemp("recording") / "r.atlas"
     recorder = bench.open_recording(path, bench.weights_sha256())
 
@@ -40,11 +45,15 @@ def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Pat
         def begun(self, prompt_tokens: list[int], *_: object) -> None:
             recorder.begin_run("Once upon a time", prompt_tokens, OPTIONS)
             recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
+            recorder.event("view", {"value": "strip"})
 
         def step(self, record: object, *more: object) -> None:
             if record.index == 3:  # type: ignore[attr-defined]
                 recorder.camera("strip", {"zoom": 4.0, "x": 200.0, "y": 90.0})
+                recorder.camera("map", sight_data(SIGHT))
                 recorder.event("chosen", {"value": 2})
+            if record.index == 4:  # type: ignore[attr-defined]
+                recorder.event("view", {"value": "map"})
             recorder.step(record, *more)  # type: ignore[arg-type]
 
     bench.order_steps(Order())  # type: ignore[arg-type]
@@ -105,11 +114,13 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
     assert state.run is not None
     assert len(state.run.steps) == 2
     assert whole.startswith(state.run.continuation)
-    assert (state.camera.zoom, told.event) == (1.0, "")
+    assert (state.camera.zoom, told.event) == (1.0, "view strip")
+    replay.draw(lambda: "Atlas" in state.interface.shown and state.interface.view == "Atlas")
     told.playing, told.speed = True, 16.0
     replay.draw(lambda: not told.playing)
-    assert (told.position, state.run.continuation, told.event) == (6, whole, "chosen 2")
+    assert (told.position, state.run.continuation, told.event) == (6, whole, "view map")
     assert (state.camera.zoom, state.camera.center) == (4.0, (200.0, 90.0))
+    replay.draw(lambda: "Map" in state.interface.shown)
     state.camera.wheel(-200, 0.5, 0.5)  # by hand: then it stays there
     told.seek = 1
     replay.draw(lambda: told.position == 1)
@@ -120,8 +131,11 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
 def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
     loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
-    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    while viewer.controller is None or not isinstance(viewer.controller.bench, Workbench):
+        assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
+        viewer.canvas.draw()
     assert told.notice == ""
     told.seek = 3
     replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
@@ -140,6 +154,31 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     assert [step.token for step in state.run.steps] == [
         s.record.token for s in replay.session.steps(replay.session.run())
     ]
+
+
+def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
+    state, told, viewer = replay.state, replay.told, replay.viewer
+    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    viewer.load(loading, "stories")
+    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    replay.draw(lambda: state.map.layout is not None and state.map.sight().target == SIGHT.target)
+    assert "Map" in state.interface.shown
+    assert state.map.picture is not None
+    replay.draw(lambda: state.map.picture is not None and state.map.picture(64, 36) is not None)
+    for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
+        told.seek = position
+        replay.draw(lambda title=title: title in state.interface.shown)
+        assert told.camera
+        assert state.map.sight().target == SIGHT.target, "it stays where it was put"
+    state.map.zoom_by(-500)  # by hand
+    mine = state.map.camera.stand
+    state.interface.front = "Atlas"
+    for position in (2, 5, 6):
+        told.seek = position
+        replay.draw(lambda position=position: told.position == position)
+        replay.draw(lambda: not told.camera)
+        assert state.map.camera.stand == mine
+    replay.draw(lambda: "Atlas" in state.interface.shown)
 
 
 def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
@@ -26,6 +27,7 @@ from session_files import (
 )
 
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
+from atlas_viewer.sessions.cameras import recorded_looks
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recorder import Recorder
 from atlas_viewer.sessions.recover import recover
@@ -38,7 +40,13 @@ PATIENCE_S = 2.0
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_session(tmp_path_factory.mktemp("sound") / "a.atlas", steps=6)
+    path = make_session(tmp_path_factory.mktemp("sound") / "a.atlas", steps=6)
+    place = '{"tensor": "wte", "index": [7, 1], "x": 0.5, "y": 0.5, "width": 80.0, "height": 45.0}'
+    return damage(
+        path,
+        *[f"INSERT INTO cameras VALUES (NULL, {time}, 1, 1, 'map', '{place}')" for time in range(40)],
+        *[f"INSERT INTO events VALUES (NULL, {time}, 1, 1, 'view', '{{\"value\": \"map\"}}')" for time in range(40)],
+    )
 
 
 def use(path: Path) -> None:
@@ -49,6 +57,12 @@ def use(path: Path) -> None:
         for run in session.runs():
             as_npz(session, run)
         session.weight_statistics()
+        looks = recorded_looks(session.cameras(), session.events())
+        for at in (-1e9, 0.5, 20.0, 1e9):
+            assert 1 <= looks.strip(at).zoom <= 64
+            assert looks.view(at) in (None, "strip", "map")
+            sight = looks.map(at)
+            assert sight is None or 0 < sight.width < math.inf
 
 
 def assert_told(path: Path, error: AtlasError) -> None:

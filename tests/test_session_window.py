@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from atlas_viewer import looking
 from atlas_viewer.app import Viewer
 from atlas_viewer.canvas import open_picture
 from atlas_viewer.requests import (
@@ -22,6 +24,7 @@ from atlas_viewer.requests import (
     RecordVideo,
     Undo,
 )
+from atlas_viewer.sessions.cameras import recorded_looks
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.verify import IDENTICAL, verify_run
 from atlas_viewer.state import State
@@ -113,6 +116,30 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         kinds = [event.name for event in session.events()]
         assert {"Continue", "Branch", "Undo", "options"} <= set(kinds)
         assert session.cameras()[-1].data == {"zoom": 3.0, "x": 106.66666666666667, "y": 90.0}
+
+
+def test_the_map_and_what_is_in_front_are_recorded_in_every_session(loop: Loop) -> None:
+    state, told = loop.state, loop.state.session.recording
+    loop.draw(lambda: not state.busy)
+    for number, zoom in enumerate((500.0, 900.0), start=1):
+        loop.ask(Record(f"{number}.atlas", "none", statistics=False))
+        loop.draw(lambda: told.stage == "recording")
+        looking.open_map(state)
+        loop.draw(lambda: state.map.layout is not None)
+        state.map.zoom_by(zoom)
+        loop.ask(Continue(1))
+        loop.draw(lambda: not state.busy)
+        state.camera.look_at(2.0 + number, 300, 100)
+        state.interface.front = "Atlas"
+        loop.draw(lambda: "Atlas" in state.interface.shown)
+        loop.ask(EndRecording())
+        loop.draw(lambda: not told.on)
+        with Session(Path(f"{number}.atlas")) as session:
+            looks = recorded_looks(session.cameras(), session.events())
+            views = [event.data["value"] for event in session.events() if event.name == "view"]
+        assert views == ["strip", "map", "strip"]
+        assert looks.map(math.inf) == state.map.sight()
+        assert looks.strip(math.inf).zoom == 2.0 + number
 
 
 def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compute.checkpoint import WeightSource, open_model
 from compute.engine import Engine
-from compute.errors import OutputError, PromptError
+from compute.errors import OutputError, PromptError, UsageError
 from compute.generator import Generation
 from compute.llmc import one_line
 from compute.options import GenerateOptions
@@ -42,6 +42,12 @@ def read_prompt(text: str) -> str:
         if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
             raise PromptError(f"{name}: character {at + 1} (U+{ord(character):04X}) is a control character; remove it")
     return text
+
+
+def check_camera(arguments: argparse.Namespace) -> None:
+    """Raise `UsageError` for a `--zoom` or `--center` that is nowhere."""
+    if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
+        raise UsageError("--zoom, --center: must be numbers that are not infinite; give such as --zoom 8")
 
 
 def model_spec(arguments: argparse.Namespace) -> str:

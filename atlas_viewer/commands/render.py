@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import math
 
 from compute.checkpoint import open_model
 from compute.errors import UsageError
 
-from .common import adapter_spec, check_target, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .common import (
+    adapter_spec,
+    check_camera,
+    check_target,
+    generate_options,
+    model_spec,
+    program_spec,
+    read_prompt,
+    weights_spec,
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,8 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.view == "strip" and arguments.place is not None:
         raise UsageError("--place: only the map has places; use it with --view map")
-    if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
-        raise UsageError("--zoom, --center: must be numbers that are not infinite; give such as --zoom 8")
+    check_camera(arguments)
     check_target(arguments.out)
     prompt = read_prompt(arguments.prompt)
     source = open_model(model_spec(arguments))

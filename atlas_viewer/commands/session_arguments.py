@@ -74,11 +74,20 @@ def _add_export(export: argparse.ArgumentParser) -> None:
         "--view",
         choices=("strip", "map"),
         default="strip",
-        help="a sample of every tensor (default), or every value, from --zoom and --center",
+        help="a sample of every tensor (default), or every value",
     )
-    look.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
+    look.add_argument("--panels", action="store_true", help="the whole window, with that in front")
     look.add_argument(
-        "--camera", choices=("follow", "fixed"), default="follow", help="as recorded (default), or --zoom and --center"
+        "--camera",
+        choices=("follow", "fixed"),
+        default="follow",
+        help="as recorded, and --zoom and --center until something was (default), or these all the time",
     )
-    look.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="1 to 64 (default 1: everything)")
+    look.add_argument(
+        "--zoom",
+        type=float,
+        default=1.0,
+        metavar="Z",
+        help="from 1 (default: everything) to 64, of the map to single digits",
+    )
     look.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")

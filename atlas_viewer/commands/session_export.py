@@ -16,7 +16,7 @@ from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
 from compute.tokenizer import load_tokenizer
 
-from .common import adapter_spec, check_target, program_spec
+from .common import adapter_spec, check_camera, check_target, program_spec
 from .session_source import recorded_source, recorded_weights
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UsageError(f"--fps {arguments.fps}: must be from 1 to 1000")
     if not 1 <= arguments.step_frames <= 10_000:
         raise UsageError(f"--step-frames {arguments.step_frames}: must be from 1 to 10000")
+    check_camera(arguments)
     if arguments.video is not None:
         from atlas_viewer.sessions.video import check_video
 
@@ -65,10 +66,10 @@ def _put(target: str, text: str) -> None:
 
 
 def _pictures(arguments: argparse.Namespace, session: Session) -> None:
-    from atlas_viewer.map_picture import MapPicture
     from atlas_viewer.png import png
-    from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera
-    from atlas_viewer.sessions.frames import RunPictures
+    from atlas_viewer.render import MapStart
+    from atlas_viewer.sessions.cameras import recorded_camera, recorded_sight
+    from atlas_viewer.sessions.frames import MapLook, RunPictures
     from atlas_viewer.sessions.video import write_video
     from atlas_viewer.workbench import Workbench
 
@@ -76,12 +77,11 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     count = len(run.all_steps)
     if not count:
         raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
-    if arguments.view == "map" and arguments.panels:
-        raise UsageError("--panels: shows the strip; leave it out with --view map")
-    if arguments.camera == "fixed":
-        camera = fixed_camera(arguments.zoom, arguments.center)
-    else:
-        camera = recorded_camera([mark for mark in session.cameras() if mark.run in (None, run.info.id)])
+    # A camera stays where it was put, in an earlier run too.
+    marks = session.cameras() if arguments.camera == "follow" else []
+    camera = recorded_camera(marks, arguments.zoom, arguments.center)
+    start = MapStart(arguments.zoom, arguments.center, None)
+    maps = MapLook(recorded_sight(marks), start) if arguments.view == "map" else None
     source = recorded_source(arguments, session.head)
     try:
         check_shape(session, source.name, source.config)
@@ -93,10 +93,6 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
             program=program_spec(arguments),
             adapter=adapter_spec(arguments),
         )
-        maps = None
-        if arguments.view == "map":
-            window = max(step.record.context_length for step in run.all_steps)
-            maps = MapPicture(bench, arguments.size, window, arguments.zoom, arguments.center)
         pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
             folder: Path = arguments.png

@@ -60,8 +60,9 @@ def draw_all(state: State) -> None:
     messages.draw(state)
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
-    interface.hidden.discard(interface.front)
+    interface.hidden -= {interface.front, interface.raised}
     drawn = set()
+    focused = ""
     for panel, _ in _PANELS:
         if panel.TITLE in interface.hidden:
             if panel is tensors:
@@ -77,6 +78,8 @@ def draw_all(state: State) -> None:
             shown, kept = imgui.begin(panel.TITLE, True, flags)
         if panel is tensors:
             state.inspection.list_visible = shown
+        if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
+            focused = panel.TITLE
         if shown:
             drawn.add(panel.TITLE)
             panel.draw(state)
@@ -85,7 +88,7 @@ def draw_all(state: State) -> None:
             interface.hidden.add(panel.TITLE)
     interface.shown = drawn
     looked_at = {atlas.TITLE, map_panel.TITLE} & drawn
-    if len(looked_at) == 1 and not interface.front:
+    if len(looked_at) == 1 and not interface.front and not interface.raised:
         interface.view = looked_at.pop()
     if fresh:
         for title in (*layout.front(DOCKED), atlas.TITLE):
@@ -93,6 +96,9 @@ def draw_all(state: State) -> None:
     if interface.front:
         imgui.set_window_focus(interface.front)
         interface.front = ""
+    if interface.raised:
+        layout.raise_panel(interface.raised, focused)
+        interface.raised = ""
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)

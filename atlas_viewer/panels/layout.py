@@ -61,6 +61,20 @@ def floats(title: str, dock_space: int) -> bool:
     return not node or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
 
 
+def raise_panel(title: str, focused: str) -> None:
+    """Bring a panel to the front. Whatever is typed or dragged in another place goes on; focused: title of a panel."""
+    window = imgui.internal.find_window_by_name(title)
+    if not window:
+        return
+    node = window.dock_node
+    if focused and _dock_of(focused) == _dock_of(title):
+        imgui.set_window_focus(title)  # of tabs in one place the focused one is in front
+    elif node and node.tab_bar:
+        node.tab_bar.next_selected_tab_id = window.tab_id
+    else:
+        imgui.internal.bring_window_to_display_front(window)
+
+
 def note_tabs(titles: Iterable[str]) -> None:
     """Note the places of the tabs, as `tab:TITLE`."""
     for title in titles:

@@ -75,10 +75,10 @@ def draw(state: State) -> None:
 
 def _nothing(state: State, width: float) -> None:
     """Why there is no picture."""
-    if state.map.problem:
+    if state.loading:
+        loading(state, width)  # what was in the way before may not be then
+    elif state.map.problem:
         hint(state.map.problem)
-    elif state.loading:
-        loading(state, width)
     else:
         step, done = state.map.preparing or ("", 0.0)
         progress("preparing the map of every weight and activation ...", step, done, width)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
-from ..actions import play_back, record, record_video, seek
 from ..requests import BackToRecording
+from ..session_actions import play_back, record, record_video, seek
 from ..session_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from ..state import State
 from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip
@@ -149,7 +149,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     tooltip("Show what another process adds to the file")
     beside(theme.em(9))
     _, playback.camera = items.checkbox("Camera##camera", playback.camera)
-    tooltip("Look where the recorded camera looked; ends when you move the atlas")
+    tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
     if playback.event:
         dim(elided(playback.event, imgui.get_content_region_avail().x))
         tooltip("What was done last in the interface by then")

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
-from atlas_viewer.camera import View
+from atlas_viewer.camera import StripCamera, View
 from atlas_viewer.map_picture import MapPicture
-from atlas_viewer.render import Picture, WindowPicture
+from atlas_viewer.map_sight import Sight
+from atlas_viewer.render import MapStart, Picture, WindowPicture
 from atlas_viewer.workbench import Workbench
 
-from .cameras import CameraAt
+from .cameras import CameraAt, SightAt
 from .playback import RecordedRun
+
+
+@dataclass(frozen=True)
+class MapLook:
+    """The map instead of the strip: what was seen of it at a time of the session, and otherwise from where."""
+
+    at: SightAt
+    start: MapStart
 
 
 class RunPictures:
@@ -26,18 +36,19 @@ class RunPictures:
         camera: CameraAt,
         *,
         panels: bool,
-        maps: MapPicture | None = None,
+        maps: MapLook | None = None,
     ) -> None:
-        """panels: the whole window, otherwise the atlas alone; maps: draws the map instead, from a place of its own."""
+        """panels: the whole window, otherwise strip or map alone; maps: with the map in front."""
         self.bench, self.run = bench, run
         self._records = [step.record for step in run.all_steps]
         self._replay = bench.replay(run.prompt_texts, self._records, run.options)
         self._camera = camera
-        self._picture = WindowPicture(bench, size) if panels else None
-        self._strip = None if panels or maps is not None else Picture(bench, size)
-        self._maps = maps
+        self._sight: SightAt = maps.at if maps is not None else lambda _: None
+        self._picture = _picture(bench, run, size, panels, maps)
         self._at: int | None = None
-        self._last: tuple[tuple[int, View], np.ndarray] | None = None  # what was drawn last, and of what
+        # What was drawn last, and of what.
+        self._last: tuple[tuple[int, View | None, Sight | None], np.ndarray] | None = None
+        self._strip_seen = maps is None
 
     def frame(self, step: int, part: float = 0.0) -> np.ndarray:
         """Step `step` (from 0), `part` (0 to 1) of the way to the next one's time: uint8 [height, width, 4]. Blocks."""
@@ -53,18 +64,20 @@ class RunPictures:
         time = steps[step].time
         if step + 1 < len(steps):
             time += part * max(steps[step + 1].time - time, 0.0)
-        camera = self._camera(time)
-        key = step, View(0, 0, 0, 0) if self._maps is not None else camera.view
+        camera, sight = self._camera(time), self._sight(time)
+        key = step, camera.view if self._strip_seen else None, sight
         if self._last is None or self._last[0] != key:
-            if self._maps is not None:
-                image = self._maps.pixels(self.run)
-            elif self._picture is not None:
-                image = self._picture.pixels(self.run, self.run.info.prompt, camera)
-            else:
-                assert self._strip is not None
-                image = self._strip.pixels(camera)
-            self._last = key, image
+            self._last = key, self._draw(camera, sight)
         return self._last[1]
+
+    def _draw(self, camera: StripCamera, sight: Sight | None) -> np.ndarray:
+        match self._picture:
+            case Picture():
+                return self._picture.pixels(camera)
+            case MapPicture():
+                return self._picture.pixels(self.run, sight)
+            case WindowPicture():
+                return self._picture.pixels(self.run, self.run.info.prompt, camera, sight)
 
     def frames(self, count: int, per_step: int) -> Iterator[np.ndarray]:
         """`per_step` frames of each of the first `count` steps, by their number alone: no clock is asked."""
@@ -74,5 +87,16 @@ class RunPictures:
 
     def close(self) -> None:
         """Give up the canvas."""
-        if self._picture is not None:
+        if isinstance(self._picture, WindowPicture):
             self._picture.close()
+
+
+def _picture(
+    bench: Workbench, run: RecordedRun, size: tuple[int, int], panels: bool, maps: MapLook | None
+) -> Picture | MapPicture | WindowPicture:
+    if panels:
+        return WindowPicture(bench, size, start=maps.start if maps is not None else None)
+    if maps is None:
+        return Picture(bench, size)
+    window = max(step.record.context_length for step in run.all_steps)
+    return MapPicture(bench, size, window, maps.start.zoom, maps.start.center)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compute.errors import AtlasError, OutputError
 from compute.llmc import one_line
@@ -17,6 +16,7 @@ from ..output import free_name
 from ..protocols import WorkbenchLike
 from ..requests import Pause, Record, Request, ResumeWith
 from ..state import State
+from .notes import Notes, plain
 from .recorder import Recorder
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from compute.sampler import Draw
 
     from .recorder import MeasuredLike
-
-_EVERY = 0.1  # seconds at least between two events, and between two places of a camera
 
 
 @dataclasses.dataclass
@@ -52,9 +50,7 @@ class LiveRecording:
         self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
         self._written: _Written | None = None  # the run that was written to last
         self._known: dict[int, _Written] = {}  # by the run's number in the window
-        self._seen: dict[str, Any] = {}
-        self._camera: tuple[float, ...] | None = None
-        self._event_at = self._camera_at = 0.0
+        self._notes: Notes | None = None
         if state.live:
             self._told.path = free_name("session", ".atlas")
 
@@ -104,7 +100,8 @@ class LiveRecording:
             return
         told.stage = "recording"
         self.logits, self.statistics = told.logits != "none", told.statistics
-        self._written, self._known, self._seen, self._camera = None, {}, {}, None
+        self._notes = Notes(self._state, self._recorder)
+        self._written, self._known = None, {}
         self._order(self)
 
     def _failed(self, reason: str) -> None:
@@ -126,18 +123,23 @@ class LiveRecording:
             self._told.stage, self._bench = "", None
         if self._recorder is None or self._told.stage != "recording":
             return
-        self._end_run()
-        self._note_camera(self._recorder, math.inf)
+        self._note_end()
         self._told.stage = "finishing"
         self._order(None)
         self._waits_for = threading.Thread(target=self._recorder.close, name="session end", daemon=True)
         self._waits_for.start()
 
+    def _note_end(self) -> None:
+        """What there is to be told before the file is closed."""
+        self._end_run()
+        if self._notes is not None:
+            self._notes.end()
+
     def close(self) -> None:
         """The window has closed: write what waits. Blocks."""
         if self._recorder is not None:
             if self._told.stage == "recording":
-                self._end_run()
+                self._note_end()
                 self._recorder.close()
             elif self._waits_for is not None:
                 self._waits_for.join()
@@ -150,7 +152,7 @@ class LiveRecording:
         told.stage, told.waiting = "", 0
         if self._state.live:
             told.path = free_name("session", ".atlas")
-        self._recorder = self._bench = None
+        self._recorder = self._bench = self._notes = None
 
     # -- steps; `order_steps` has them come here
 
@@ -216,8 +218,8 @@ class LiveRecording:
         if recorder is None or self._told.stage != "recording":
             return
         self._end_run()
-        self._note_camera(recorder, now)
-        self._note_interface(recorder, now)
+        if self._notes is not None:
+            self._notes.frame(now)
         self._follow(recorder)
         if recorder.ended:
             self.stop()
@@ -234,46 +236,5 @@ class LiveRecording:
         """Something is asked for, with a key or the mouse."""
         if self._recorder is None or isinstance(request, Pause | ResumeWith):
             return
-        data = {name: _plain(value) for name, value in vars(request).items()}
+        data = {name: plain(value) for name, value in vars(request).items()}
         self._recorder.event(type(request).__name__, data)
-
-    def _note_camera(self, recorder: Recorder, now: float) -> None:
-        camera = self._state.camera
-        place = (camera.zoom, *camera.center)
-        if place != self._camera and now - self._camera_at >= _EVERY:
-            recorder.camera("strip", {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]})
-            self._camera, self._camera_at = place, now
-
-    def _note_interface(self, recorder: Recorder, now: float) -> None:
-        if now - self._event_at < _EVERY:
-            return
-        state = self._state
-        seen = {
-            "chosen": state.chosen,
-            "compared": state.compared,
-            "selected": state.inspection.selected,
-            "look": state.inspection.look,
-            "options": state.options,
-            "theme": state.interface.theme,
-            "zoom": state.interface.zoom,
-        }
-        for name, value in seen.items():
-            if name not in self._seen or self._seen[name] != value:
-                recorder.event(name, {"value": _plain(value)})
-                self._event_at = now
-        self._seen = seen
-
-
-def _plain(value: Any) -> Any:
-    """`value` as JSON has it."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    return value if value is None or isinstance(value, bool | int | str) else _number(value)
-
-
-def _number(value: Any) -> float | str | None:
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    return str(value)

@@ -8,8 +8,8 @@ from ..requests import ShowRun
 from ..runs import Run
 from ..session_state import PlaybackState
 from ..state import State
-from .cameras import recorded_camera
 from .contents import Mark
+from .following import Following
 from .playback import RecordedRun, steps_before
 from .reader import Session
 from .recorded_bench import RecordedBench
@@ -17,7 +17,6 @@ from .recorded_bench import RecordedBench
 # Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0
 _LOOK_EVERY = 0.3  # seconds between two looks for what was added
-_CAMERA_MOVED = 1e-6
 
 
 class Player:
@@ -32,9 +31,8 @@ class Player:
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # of runs of the file, in the window
         self._events: Sequence[Mark] = ()
-        self._camera_at = recorded_camera(())
+        self._following = Following(state, self.told)
         self._take_runs()
-        self._placed: tuple[float, float, float] | None = None  # where the camera was put last
         self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
         self._clock = self._looked = 0.0
         self._due = 0.0  # when the next step is shown
@@ -84,9 +82,7 @@ class Player:
                 run.changes[step.record.index] = step.options
         self._set(run, recorded, len(run.known))
         self._events = self.session.events()
-        cameras = self.session.cameras()
-        self._camera_at = recorded_camera(cameras)
-        self.told.camera &= bool(cameras)
+        self._following.take(self.session.cameras(), self._events)
 
     def _set(self, run: Run, recorded: RecordedRun, count: int) -> None:
         recorded.show(count)
@@ -122,7 +118,7 @@ class Player:
             self._due = self._gap()
         elif told.playing:
             self._play(elapsed)
-        self._place_camera()
+        self._following.frame(self._shown_time())
 
     def back(self) -> None:
         """Show the recording again, as it is in the file."""
@@ -182,23 +178,10 @@ class Player:
         done = [mark for mark in self._events if told.position and mark.time <= steps[told.position - 1].time]
         told.event = _telling(done[-1]) if done else ""
 
-    def _place_camera(self) -> None:
-        """Look where the recorded camera looked, until the user looks elsewhere."""
-        told, camera = self.told, self._state.camera
-        steps = self._recorded[self.run.number].all_steps
-        here = (camera.zoom, *camera.center)
-        if (
-            self._placed is not None
-            and max(abs(a - b) for a, b in zip(here, self._placed, strict=True)) > _CAMERA_MOVED
-        ):
-            told.camera = False
-        if not told.camera:
-            self._placed = None
-            return
-        if told.position:
-            there = self._camera_at(steps[told.position - 1].time)
-            camera.look_at(there.zoom, *there.center)
-        self._placed = (camera.zoom, *camera.center)
+    def _shown_time(self) -> float | None:
+        """When the last step that is shown was taken, in seconds of the session."""
+        position = self.told.position
+        return self._recorded[self.run.number].all_steps[position - 1].time if position else None
 
 
 def _telling(mark: Mark) -> str:

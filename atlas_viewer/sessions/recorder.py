@@ -176,7 +176,7 @@ class Recorder:
         self._put(_Item(lambda store: store.add_event(mark)))
 
     def camera(self, view: str, data: Mapping[str, Any]) -> None:
-        """The camera of `view` has moved: of "strip" {"zoom", "x", "y"} with the centre in cells."""
+        """The camera of `view`, "strip" or "map", has moved; `data`: see cameras.py."""
         mark = self._mark(view, data)
         self._put(_Item(lambda store: store.add_camera(mark)))
 

@@ -21,6 +21,9 @@ from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .schema import create
 
 _PATIENCE_S = 1.0  # for readers to let go
+# The logits of a step are 100 kB: with the usual pages of SQLite, and a log that is put away every 4 MB, writing them
+# takes a third longer. Pages are no larger, so that short sessions stay small.
+_PAGE_BYTES, _LOG_BYTES = 8192, 16 << 20
 
 
 class Store:
@@ -38,6 +41,7 @@ class Store:
         self._path = path
         self._connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
         self._connection.execute("PRAGMA synchronous = NORMAL")
+        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
         self._place = self._found()
 
     @contextmanager
@@ -163,6 +167,7 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
         with atomic_path(path) as temporary:
             connection = sqlite3.connect(temporary, isolation_level=None)
             try:
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("BEGIN")
                 create(connection)
                 connection.execute(
