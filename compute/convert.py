@@ -42,6 +42,11 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
     return _to_hugging_face(source, target, chosen)
 
 
+def weights_file(target: Path) -> Path:
+    """The file that `convert` writes weights to."""
+    return target if target.suffix in (".bin", ".safetensors") else target / WEIGHTS
+
+
 def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
     vocabulary = source.config.vocabulary
     padded = -(-vocabulary // _LLMC_PADDING) * _LLMC_PADDING
@@ -60,7 +65,7 @@ def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
 
 
 def _to_hugging_face(source: WeightSource, target: Path, dtype: str) -> list[Path]:
-    weights = target if target.suffix == ".safetensors" else target / WEIGHTS
+    weights = weights_file(target)
     described = weights.with_name(CONFIG)
     text = json.dumps(config_json(source.config, dtype), indent=2) + "\n"
     try:

@@ -24,8 +24,9 @@ from compute.errors import SessionError, UsageError
 from compute.identity import weights_sha256
 from compute.tokenizer import load_tokenizer
 
-from .common import adapter_spec, check_target, program_spec
+from .common import adapter_spec, program_spec
 from .session_source import recorded_source, recorded_weights
+from .targets import check_target
 
 PROGRAM = f"atlas-viewer {__version__}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ from atlas_viewer.output import atomic_path, atomic_write
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
 from atlas_viewer.sessions.reader import Session
+from compute.checkpoint import model_files
 from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
 from compute.tokenizer import load_tokenizer
 
-from .common import adapter_spec, check_camera, check_target, program_spec
+from .common import adapter_spec, check_camera, program_spec
 from .session_source import recorded_source, recorded_weights
+from .targets import check_target, session_files
 
 T = TypeVar("T")
 
@@ -42,9 +45,15 @@ def _check(arguments: argparse.Namespace) -> None:
     files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
     if not any(target is not None for target in (*files, arguments.png)):
         raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
+    reads = session_files(arguments.file)
+    if hasattr(arguments, "model"):
+        reads += model_files(arguments.model)
     for target in files:
         if target not in (None, "-"):
-            check_target(Path(target))
+            check_target(Path(target), reads)
+    written = [os.path.realpath(target) for target in (*files, arguments.png) if target not in (None, "-")]
+    if len(set(written)) < len(written):
+        raise OutputError("session export: two outputs have the same path; choose another path for one of them")
     if not 1 <= arguments.fps <= 1000:
         raise UsageError(f"--fps {arguments.fps}: must be from 1 to 1000")
     if not 1 <= arguments.step_frames <= 10_000:

@@ -19,6 +19,7 @@ from compute.options import GenerateOptions
 
 from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .schema import create
+from .untrusted import beside
 
 _PATIENCE_S = 1.0  # for readers to let go
 # The logits of a step are 100 kB: with the usual pages of SQLite, and a log that is put away every 4 MB, writing them
@@ -159,7 +160,7 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
     if os.path.lexists(path):
         raise OutputError(f"{one_line(path)}: is there already, and a recording replaces nothing; choose another path")
     # A log left behind by a file that was there before would be taken for this one's.
-    for leftover in (Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+    for leftover in beside(path):
         if os.path.lexists(leftover):
             raise OutputError(f"{one_line(leftover)}: belongs to another recording; remove it or choose another path")
     config = head.config

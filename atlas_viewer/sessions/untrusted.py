@@ -21,6 +21,7 @@ from compute.llmc import one_line
 from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected
 
 _MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
 _LONGEST_VALUE = 64 << 20  # bytes
 _LEAST_ROW = 4  # bytes of the file that a row takes at least
 # A query may take so long: seconds, and bytes of the file a second.
@@ -149,6 +150,30 @@ class Database:
         self._connection.close()
 
 
+def beside(path: Path) -> tuple[Path, ...]:
+    """Files that SQLite may keep beside a database, which belong to it."""
+    return tuple(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
+
+
+def is_session(path: Path) -> bool:
+    """True when the regular file at `path` says that it is a session, of whatever version, damaged or not."""
+    try:
+        with path.open("rb") as file:
+            return _version(file.read(_HEADER_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _version(header: bytes) -> int | None:
+    """The version that a file with these first bytes tells; None when it is no session."""
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        return None
+    version: int
+    application: int
+    version, application = struct.unpack(">I4xI", header[60:72])
+    return version if application == APPLICATION_ID else None
+
+
 def check_file(path: Path, schema: Schema = SCHEMA) -> int:
     """The version of the session at `path`, told from its first bytes. Raises `SessionError` when it is none."""
     shown = one_line(path)
@@ -156,23 +181,21 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "no regular file"
             raise SessionError(f"{shown}: is {kind}; give the path of a session")
-        for beside in (Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal")):
+        for other in beside(path):
             # SQLite would open it, and wait at a pipe for ever.
-            if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):
-                raise SessionError(f"{one_line(beside)}: is no regular file; remove it")
+            if os.path.lexists(other) and not stat.S_ISREG(other.lstat().st_mode):
+                raise SessionError(f"{one_line(other)}: is no regular file; remove it")
         with path.open("rb") as file:
-            header = file.read(100)
+            header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         raise SessionError(f"{shown}: there is no such file; check the path") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
-    if len(header) < 100 or not header.startswith(_MAGIC):
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise SessionError(f"{shown}: is no session; give a file that `session record` made")
-    version: int
-    application: int
-    version, application = struct.unpack(">I4xI", header[60:72])
-    if application != APPLICATION_ID:
+    version = _version(header)
+    if version is None:
         raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")
     if version > schema.version:
         raise SessionError(
