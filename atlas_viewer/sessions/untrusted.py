@@ -9,7 +9,7 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ _LEAST_ROW = 4  # bytes of the file that a row takes at least
 _PATIENCE_S, _RATE = 1.0, 10 << 20
 _INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
 _RECOVER = "`session recover` saves what can be read"
+_LOST = "nothing of it can be saved, look for a copy"
 
 # What SQLite may do while such a file is open: read. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
@@ -39,13 +40,15 @@ _UNSOUND = (sqlite3.Error, UnicodeDecodeError)
 class Database:
     """A checked session file, read only. Every way in which it can be unsound is a `SessionError`."""
 
-    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+    def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
         """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
 
-        Raises `SessionError`.
+        damaged: take a file that is cut off, and one that defines more than a session does. Raises `SessionError`.
         """
         self.path = path
         self.shown = one_line(path)
+        self.advice = _LOST if damaged else _RECOVER
+        self._damaged = damaged
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
         self._deadline = 0.0
@@ -58,9 +61,14 @@ class Database:
             if version != schema.version:
                 self._migrate(place, version, schema)
             self._open(place)
-            found = self._definition()
-            if found != expected(schema.tables):
-                raise SessionError(f"{self.shown}: has other tables than a session; {_RECOVER}")
+            found, wanted = self._definition(), expected(schema.tables)
+            if self._damaged:
+                # A table of a session must be what it should be, if it is there; nothing else is ever read.
+                names = {name for _, name, _, _ in wanted}
+                found = [thing for thing in found if thing[1] in names]
+                wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
+            if found != wanted:
+                raise SessionError(f"{self.shown}: has other tables than a session; {self.advice}")
             self._guard()
         except OSError as error:
             self.close()
@@ -80,18 +88,20 @@ class Database:
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT. Raises `SessionError` when the file is damaged."""
+        return list(self.each_row(query, values))
+
+    def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """One row after the other, until there is no more or `SessionError` is raised."""
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
-        found: list[tuple[Any, ...]] = []
         try:
-            for row in self._connection.execute(query, values):
-                found.append(row)
-                if len(found) > limit:
-                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {_RECOVER}")
+            for number, row in enumerate(self._connection.execute(query, values)):
+                if number >= limit:
+                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
+                yield row
         except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
-        return found
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row, None when there is none."""
@@ -106,7 +116,14 @@ class Database:
         return target
 
     def _open(self, place: Path, mode: str = "ro") -> None:
-        self._connection = connect(place, mode)
+        try:
+            self._connection = connect(place, mode)
+            if self._damaged:
+                # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
+                # Nothing becomes writable by it: the connection is read only.
+                self._connection.execute("PRAGMA writable_schema = ON")
+        except sqlite3.Error as error:
+            raise SessionError(f"{self.shown}: cannot be opened ({_first_line(error)}); {self.advice}") from None
         self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
 
     def _late(self) -> bool:
@@ -118,7 +135,7 @@ class Database:
         try:
             return definition(self._connection)
         except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def _guard(self) -> None:
         assert self._connection is not None
@@ -135,7 +152,7 @@ class Database:
         self._open(place, "rw")
         assert self._connection is not None
         if self._definition() != expected(schema.tables_of(version)):
-            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {_RECOVER}")
+            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         try:
             self._connection.execute("BEGIN")
@@ -146,7 +163,7 @@ class Database:
             self._connection.execute(f"PRAGMA user_version = {version}")
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {_RECOVER}") from None
+            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {self.advice}") from None
         self._connection.close()
 
 
@@ -208,16 +225,13 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
 
 
 def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
-    """A connection that trusts nothing of the file. Raises `SessionError`."""
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(place.resolve()))}?mode={mode}", uri=True, isolation_level=None)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error as error:
-        raise SessionError(f"{one_line(place)}: cannot be opened ({_first_line(error)}); {_RECOVER}") from None
+    """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
+    connection = sqlite3.connect(f"file:{quote(str(place.resolve()))}?mode={mode}", uri=True, isolation_level=None)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
     return connection
 
 

@@ -58,6 +58,12 @@ def line(value: object) -> str:
     return found
 
 
+def printable(value: object) -> str:
+    """What of a damaged line can be shown: it without control characters, nothing for what is no text."""
+    found = value[:_LONGEST_LINE] if isinstance(value, str) else ""
+    return "".join(filter(str.isprintable, found))
+
+
 def blob(value: object, size: int | None = None) -> bytes:
     """Bytes, `size` of them."""
     if not isinstance(value, bytes) or (size is not None and len(value) != size):
