@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from make_models import tiny_checkpoint, tiny_model
 
-from atlas_viewer.cli import main, parse
+from atlas_viewer.cli import main
+from atlas_viewer.parser import parse
 from compute import bench, bench_torch
 from compute.bench import Budget
 from compute.checkpoint import ArrayModel

@@ -63,7 +63,7 @@ def _check(arguments: argparse.Namespace) -> None:
         from atlas_viewer.sessions.video import check_video
 
         check_video(arguments.video, arguments.size)
-    if arguments.png is not None and arguments.png.exists() and not arguments.png.is_dir():
+    if arguments.png is not None and os.path.lexists(arguments.png) and not os.path.isdir(arguments.png):
         raise OutputError(f"{one_line(arguments.png)}: is no folder; name one for the pictures")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def read_note(folder: Path) -> Note | None:
 def state(name: str) -> str:
     """How model `name` is here: "absent", "fetched", or "damaged" when a file of it is gone or of another size."""
     folder = models_folder() / name
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return "absent"
     note = read_note(folder)
     if note is None:

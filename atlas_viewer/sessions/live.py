@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class LiveRecording:
             return
         if not request.path.strip():
             raise OutputError("recording: the file has no name; type one")
-        if Path(request.path).exists():
+        if os.path.lexists(request.path):
             shown = one_line(request.path)
             told.path = free_name(Path(request.path).stem.rstrip("0123456789-") or "session", ".atlas")
             raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
