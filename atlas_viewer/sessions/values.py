@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from compute.config import ModelConfig
 from compute.errors import UsageError
+from compute.foreign_json import read_foreign_json
 from compute.options import GenerateOptions
 
 _LONGEST_JSON = 1 << 20
@@ -74,8 +74,8 @@ def blob(value: object, size: int | None = None) -> bytes:
 def mapping(value: object) -> dict[str, Any]:
     """An object of JSON."""
     try:
-        found = json.loads(text(value, _LONGEST_JSON))
-    except (ValueError, RecursionError):
+        found = read_foreign_json(text(value, _LONGEST_JSON))
+    except ValueError:
         raise Unsound("no JSON") from None
     if not isinstance(found, dict):
         raise Unsound("no JSON object")
