@@ -13,12 +13,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from compute.errors import SessionError
 from compute.llmc import one_line
 
-from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected
+from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
@@ -226,7 +225,7 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
 
 def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
     """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
-    connection = sqlite3.connect(f"file:{quote(str(place.resolve()))}?mode={mode}", uri=True, isolation_level=None)
+    connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
