@@ -179,6 +179,20 @@ def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
     assert not Path("a.atlas-wal").exists()
 
 
+def test_the_end_of_the_window_stops_the_run(loop: Loop, bench: Workbench) -> None:
+    state = loop.state
+    loop.draw(lambda: not state.busy)
+    loop.ask(Record("a.atlas", "none", statistics=False))
+    loop.draw(lambda: state.session.recording.stage == "recording")
+    loop.ask(Continue(100_000))
+    loop.draw(lambda: state.session.recording.steps >= 2)
+    assert state.busy
+    loop.viewer.canvas.close()
+    with Session(Path("a.atlas")) as session:
+        assert session.run().stop_reason == "stopped", "no reason would say that the program was killed"
+        assert session.count(session.run()) >= 2
+
+
 def test_the_window_records_itself(loop: Loop, folder: Path) -> None:
     state = loop.state
     video = state.session.video
