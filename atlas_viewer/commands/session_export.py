@@ -17,10 +17,11 @@ from compute.checkpoint import model_files
 from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
 from compute.tokenizer import load_tokenizer
+from compute.whole_file import whole_folder
 
 from .common import adapter_spec, check_camera, program_spec
 from .session_source import recorded_source, recorded_weights
-from .targets import check_target, session_files
+from .targets import check_folder, check_replaced, check_target, session_files
 
 T = TypeVar("T")
 
@@ -63,8 +64,8 @@ def _check(arguments: argparse.Namespace) -> None:
         from atlas_viewer.sessions.video import check_video
 
         check_video(arguments.video, arguments.size)
-    if arguments.png is not None and os.path.lexists(arguments.png) and not os.path.isdir(arguments.png):
-        raise OutputError(f"{one_line(arguments.png)}: is no folder; name one for the pictures")
+    if arguments.png is not None:
+        check_folder(arguments.png)
 
 
 def _put(target: str, text: str) -> None:
@@ -86,6 +87,10 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     count = len(run.all_steps)
     if not count:
         raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+    names = [f"step-{number:06}.png" for number in range(1, count + 1)]
+    if arguments.png is not None:
+        for name in names:
+            check_replaced(arguments.png / name, session_files(arguments.file))
     # A camera stays where it was put, in an earlier run too.
     marks = session.cameras() if arguments.camera == "follow" else []
     camera = recorded_camera(marks, arguments.zoom, arguments.center)
@@ -104,10 +109,10 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         )
         pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
-            folder: Path = arguments.png
-            _make(folder)
-            for number, image in enumerate(_told(pictures.frames(count, 1), count, "picture"), start=1):
-                atomic_write(folder / f"step-{number:06}.png", png(image))
+            images = _told(pictures.frames(count, 1), count, "picture")
+            with whole_folder(arguments.png, one_line(arguments.png)) as folder:
+                for name, image in zip(names, images, strict=True):
+                    (folder / name).write_bytes(png(image))
         if arguments.video is not None:
             total = count * arguments.step_frames
             frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
@@ -116,13 +121,6 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         pictures.close()
     finally:
         source.close()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{one_line(folder)}: cannot be made ({error.strerror}); choose another path") from None
 
 
 def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:

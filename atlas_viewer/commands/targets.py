@@ -35,6 +35,13 @@ def check_target(path: Path, reads: Iterable[Path] = ()) -> None:
     check_replaced(path, reads)
 
 
+def check_folder(path: Path) -> None:
+    """Raise `OutputError` when there can be no folder at `path`."""
+    status = _status(path)
+    if status is not None and not stat.S_ISDIR(status.st_mode):
+        raise OutputError(f"{one_line(path)}: is no folder; name one")
+
+
 def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
     """Raise `OutputError` when a file at `path` would be lost: one of `reads`, under whatever name, or a recording."""
     status = _status(path)
