@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -10,10 +12,11 @@ from typing import NoReturn
 from compute.errors import UsageError
 
 from . import __version__
-from .arguments import add_global, add_sampling, point, size
+from .arguments import add_global, add_sampling, file_path, point, size
 from .commands.models_arguments import add_models
 from .commands.session_arguments import add_session
 from .interface import THEME_NAMES
+from .text import quoted
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
 _PROMPT = "text to go on with; - reads standard input"
@@ -47,21 +50,26 @@ def build_parser() -> argparse.ArgumentParser:
         "prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT", help=f"{_PROMPT} (default {DEFAULT_PROMPT!r})"
     )
     add_sampling(view, tokens=64)
-    view.add_argument("--tour", type=Path, metavar="FILE", help="play a scripted tour in the window, then close it")
-    view.add_argument("--pictures", type=Path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
-    view.add_argument("--record-tour", type=Path, metavar="FILE", help="write what you do in the window as a tour")
+    view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
+    view.add_argument("--pictures", type=file_path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
+    view.add_argument("--record-tour", type=file_path, metavar="FILE", help="write what you do in the window as a tour")
 
     generate = command("generate", "write text to standard output")
     generate.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(generate, tokens=16)
     generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    generate.add_argument("--top", type=int, default=8, metavar="N", help="candidates a step in the JSON (default 8)")
-    generate.add_argument("--logits", type=Path, metavar="F.npy", help="save the logits, float32 [steps, vocabulary]")
+    generate.add_argument("--top", type=int, metavar="N", help="candidates a step in the JSON (default 8)")
+    generate.add_argument(
+        "--logits",
+        type=file_path,
+        metavar="F.npy",
+        help="logits, float32 [steps, vocabulary], as .npy",
+    )
 
     render = command("render", "save one picture, without a window")
     render.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(render, tokens=16)
-    render.add_argument("--out", type=Path, required=True, metavar="F.png", help="where to write it")
+    render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="where to write it, as .png")
     render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
     render.add_argument(
         "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
@@ -83,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     atlas = command("atlas", "save the strip atlas as arrays")
     atlas.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(atlas, tokens=1)
-    atlas.add_argument("--out", type=Path, required=True, metavar="F.npz", help="where to write them")
+    atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="where to write them, as .npz")
     atlas.add_argument(
         "--sampling",
         choices=("point", "pool"),
@@ -117,9 +125,42 @@ def build_parser() -> argparse.ArgumentParser:
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse `argv`; without a command, `view` is meant. Raises `UsageError`."""
     parser = build_parser()
-    return parser.parse_args(_with_command(list(argv)))
+    given = _with_signs(argv)
+    whole = _with_command(given)
+    if len(whole) == len(given):
+        return parser.parse_args(whole)
+    arguments, rest = parser.parse_known_args(whole)
+    if rest:
+        _check_command(arguments.prompt, rest)
+        parser.parse_args(whole)  # which tells what is left
+    return arguments
 
 
+def _check_command(word: str, rest: Sequence[str]) -> None:
+    """Raise `UsageError` when the prompt of a `view` that was not written is a command that there is not."""
+    near = difflib.get_close_matches(word, _COMMANDS, n=1)
+    if near:
+        raise UsageError(f"{quoted(word)}: there is no such command; did you mean {near[0]}?")
+    if not rest[0].startswith("-"):
+        raise UsageError(
+            f"{quoted(word)}: there is no such command (see `atlas-viewer --help`); a prompt of several words needs"
+            " quotes"
+        )
+
+
+def _with_signs(argv: Sequence[str]) -> list[str]:
+    """`--center -5,3` as `--center=-5,3`: argparse would take the value for an option."""
+    given: list[str] = []
+    for text in argv:
+        if given and given[-1] in _POINTS and _NEGATIVE.match(text):
+            given[-1] += f"={text}"
+        else:
+            given.append(text)
+    return given
+
+
+_POINTS = {"--center", "--size"}
+_NEGATIVE = re.compile(r"-[\d.]")
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
 _COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "models", "doctor"}
 

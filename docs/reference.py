@@ -21,6 +21,9 @@ command.
 
 The exit status is 0 when it is done, 1 when it failed for a reason that is told in one line on standard error, 2 for
 bad usage, 130 after Ctrl+C. `doctor` gives 0 only if the viewer can run.
+
+Pictures and arrays are written under names that end in `.png`, `.npy` or `.npz`, as the option says, or to a device
+such as `/dev/stdout`. Nothing that a command reads, and no recording, is replaced by what it writes.
 """
 
 Row = tuple[str, str]  # what is given, what it means

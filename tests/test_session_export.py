@@ -335,6 +335,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--png", "/dev/null"), 1, "is no folder"),
         (("--png", "p"), 1, "give its file with --model"),
         (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
+        (("--npz", "a.png"), 2, "ends in .npz"),
     ],
 )
 def test_what_cannot_be_exported_is_told_in_a_line(

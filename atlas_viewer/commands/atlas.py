@@ -19,7 +19,7 @@ from .targets import check_target, generation_files
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate, then save `rgba` uint8 [360, 640, 4] and `spans` (JSON text) of the last pass."""
-    check_target(arguments.out, generation_files(arguments))
+    check_target(arguments.out, generation_files(arguments), ".npz")
     generation = open_generation(arguments)
     generation.run()
     strip = StripPass(generation.engine, StripLook(sampling=arguments.sampling))

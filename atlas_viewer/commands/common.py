@@ -72,6 +72,8 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
     given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
     if given.get("context") is None:
         given["context"] = min(DEFAULT_CONTEXT, positions)
+    if given.get("top") is None:
+        given["top"] = min(GenerateOptions.top, vocabulary)
     return GenerateOptions(**given).checked(positions, vocabulary)
 
 

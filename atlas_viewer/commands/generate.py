@@ -24,7 +24,7 @@ _INTERRUPTED = 130
 def run(arguments: argparse.Namespace) -> int:
     """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual."""
     if arguments.logits is not None:
-        check_target(arguments.logits, generation_files(arguments))
+        check_target(arguments.logits, generation_files(arguments), ".npy")
     generation = open_generation(arguments)
     logits: list[np.ndarray] = []
     stream = None if arguments.json else Stream(generation)

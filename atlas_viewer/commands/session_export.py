@@ -51,7 +51,7 @@ def _check(arguments: argparse.Namespace) -> None:
         reads += model_files(arguments.model)
     for target in files:
         if target not in (None, "-"):
-            check_target(Path(target), reads)
+            check_target(Path(target), reads, ".npz" if target is arguments.npz else "")
     written = [os.path.realpath(target) for target in (*files, arguments.png) if target not in (None, "-")]
     if len(set(written)) < len(written):
         raise OutputError("session export: two outputs have the same path; choose another path for one of them")

@@ -11,27 +11,33 @@ from pathlib import Path
 
 from atlas_viewer.sessions.untrusted import beside, is_session
 from compute.checkpoint import model_files
-from compute.errors import OutputError
+from compute.errors import OutputError, UsageError
 from compute.llmc import one_line
 
 from .common import model_spec
 
 
-def check_target(path: Path, reads: Iterable[Path] = ()) -> None:
+def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> None:
     """Raise `OutputError` when `path` clearly cannot be written, or must not be.
 
     reads: files that the command reads; they are not replaced, nor is any recording. A device or a pipe may be both.
+    suffix: what the name has to end in; of a device or pipe it need not. Raises `UsageError` when it does not.
     """
     status, shown = _status(path), one_line(path)
-    folder = path.parent
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise OutputError(f"{shown}: cannot be written (it is a folder); name a file")
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        return
+    # Behind a link, such as /dev/stdout, it is the folder there that is written to.
+    folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
     if not os.path.isdir(folder):
         raise OutputError(
             f"{shown}: cannot be written (there is no folder {one_line(folder)}); make it or choose another path"
         )
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
+    if suffix and path.suffix.lower() != suffix and path.parts[:2] != ("/", "dev"):
+        raise UsageError(f"{shown}: what is written is {suffix[1:].upper()}; give a name that ends in {suffix}")
     check_replaced(path, reads)
 
 
