@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 
 from compute.checkpoint import WeightSource
 from compute.device import shared_device
+from compute.errors import UsageError
 from compute.generator import Generation
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
@@ -36,6 +39,16 @@ _FRAMES = 4
 _MOST_FRAMES = 100
 
 
+@contextmanager
+def _telling_place() -> Iterator[None]:
+    """Inside it what is wrong with a place is told as of the option."""
+    try:
+        yield
+    except UsageError as error:
+        advice = "" if ";" in str(error) else "; `atlas-viewer trace` lists the names"
+        raise UsageError(f"--place {error}{advice}") from None
+
+
 @dataclass(frozen=True)
 class MapStart:
     """What the map shows: a zoom with a cell or a place in the middle; at zoom 1 a place as large as it fits."""
@@ -48,7 +61,8 @@ class MapStart:
         """Move the camera there; the map has been laid out. Raises `UsageError`."""
         maps = state.map
         if self.place is not None:
-            go(state, self.place)
+            with _telling_place():
+                go(state, self.place)
         else:
             maps.camera.reset()
         if self.zoom != 1 or self.center is not None:
@@ -87,7 +101,8 @@ def render(
         generation.run()
         if view == "map" and not panels:
             shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
-            target = None if place is None else parse_place(place, shapes)
+            with _telling_place():
+                target = None if place is None else parse_place(place, shapes)
             write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
             return generation
         while bench.paint():

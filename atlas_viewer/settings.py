@@ -13,6 +13,7 @@ from typing import Any
 import platformdirs
 
 from compute.errors import OutputError
+from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 from compute.options import GenerateOptions
 
@@ -51,9 +52,7 @@ def dumps(interface: Interface) -> str:
 def loads(text: str) -> Interface:
     """The interface that `dumps` wrote. Raises `ValueError` that says what is wrong with the text."""
     try:
-        values = json.loads(text)
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
+        values = read_foreign_json(text)
     except ValueError as error:
         raise ValueError(f"is no JSON, {error}") from None
     if not isinstance(values, dict):

@@ -25,17 +25,17 @@ from pathlib import Path
 from typing import Any
 
 from compute.errors import TourError
+from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 
 from . import items
+from .tour_steps import checked
 
 Event = dict[str, Any]
 
 # Frames that imgui takes to see an event: it lets one change of a button or key in a frame.
 _SETTLE = 3
 _MOST_FRAMES = 1500  # that a tour waits for something before it gives up
-_BUTTONS = {1: 1, 2: 2}
-_STEP_KEYS = {"wait", "frames", "point", "click", "drag", "wheel", "type", "key", "resize", "picture"}
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d+),(?P<y>-?\d+))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
 _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
@@ -52,13 +52,15 @@ def read_tour(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
+        where = f"{one_line(path)}: line {number}"
         try:
-            step = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise TourError(f"{one_line(path)}: line {number}: is no JSON ({error.msg}); mend it") from None
-        if not isinstance(step, dict) or len(_STEP_KEYS & step.keys()) != 1:
-            raise TourError(f"{one_line(path)}: line {number}: must have one of {', '.join(sorted(_STEP_KEYS))}")
-        steps.append(step | {"line": number})
+            step = read_foreign_json(line)
+        except ValueError as error:
+            raise TourError(f"{where}: is no JSON ({error}); mend it") from None
+        try:
+            steps.append(checked(step) | {"line": number})
+        except ValueError as error:
+            raise TourError(f"{where}: {error}; mend it") from None
     return steps
 
 
@@ -165,7 +167,7 @@ class Tour:
 
     def _press(self, button: int, down: bool, frames: int) -> None:
         kind = "pointer_down" if down else "pointer_up"
-        self._queue.append((frames, self._pointer_event(kind) | {"button": _BUTTONS[button]}))
+        self._queue.append((frames, self._pointer_event(kind) | {"button": button}))
 
     def _pointer_event(self, kind: str) -> Event:
         x, y = self._pointer

@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, TextIO
 
+from compute.errors import OutputError
+from compute.llmc import one_line
+
 from . import items
 
 _DRAG_FROM = 4.0  # logical pixels that the mouse moves with a button down to be more than a click
@@ -18,8 +21,11 @@ class TourRecorder:
     """One line a step, written at once."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError when `path` cannot be written."""
-        self._file: TextIO = path.open("w", encoding="utf-8")
+        """Raises `OutputError` when `path` cannot be written."""
+        try:
+            self._file: TextIO = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{one_line(path)}: cannot be written ({error.strerror}); choose another path") from None
         self._frames = 0
         self._down: tuple[float, float, str] | None = None
         self._held: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,8 @@ from .llmc import one_line, open_llmc
 from .mapped_file import telling_failures
 from .model_cache import FETCHABLE, fetched_model
 from .random_model import RandomModel
+
+_RANDOM = "random:"
 
 
 class WeightSource(Protocol):
@@ -88,27 +91,49 @@ def open_model(spec: str) -> WeightSource:
     `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
     file is not sound.
     """
+    path = model_path(spec)
+    if path is None:
+        return RandomModel(GPT2_SIZES[spec.removeprefix(_RANDOM)], name=spec)
+    name = spec if spec == "stories" or spec in FETCHABLE else None
+    if _is_folder(path) or path.suffix == ".safetensors":
+        return open_hugging_face(path, name)
+    return open_llmc(path, name)
+
+
+def model_path(spec: str) -> Path | None:
+    """Where the model that `--model` names lies, None for a made one. Raises `CheckpointError` when there is none."""
     if spec == "stories":
-        return open_llmc(CHECKPOINT, name="stories")
-    if spec.startswith("random:"):
-        size = spec.removeprefix("random:")
-        if size not in GPT2_SIZES:
-            known = ", ".join(f"random:{name}" for name in GPT2_SIZES)
+        return CHECKPOINT
+    if spec.startswith(_RANDOM):
+        if spec.removeprefix(_RANDOM) not in GPT2_SIZES:
+            known = ", ".join(f"{_RANDOM}{name}" for name in GPT2_SIZES)
             raise CheckpointError(f"--model {one_line(spec)}: there is no such size; use one of {known}")
-        return RandomModel(GPT2_SIZES[size], name=spec)
+        return None
     if spec in FETCHABLE:
-        return _open_path(fetched_model(spec), spec)
+        return fetched_model(spec)
     if not spec:
         raise CheckpointError("--model: is empty; use stories, gpt2, random:gpt2 or the path of a model")
-    if "/" not in spec and "." not in spec and not Path(spec).exists():
+    if "/" not in spec and "." not in spec and not os.path.exists(spec):
         raise CheckpointError(
             f"--model {one_line(spec)}: neither a known model nor a file; use stories, gpt2, random:gpt2 or the path of"
             " a .bin file, a .safetensors file or a folder that holds one"
         )
-    return _open_path(Path(spec))
+    return Path(spec)
 
 
-def _open_path(path: Path, name: str | None = None) -> WeightSource:
+def model_files(spec: str) -> list[Path]:
+    """Every file that opening the model `spec` may read. Raises `CheckpointError` when there is no such model."""
+    path = model_path(spec)
+    if path is None:
+        return []
+    folder = path if _is_folder(path) else path.parent
+    if folder == path or path.suffix == ".safetensors":
+        # Its config and its tokenizer lie beside the weights.
+        with telling_failures(one_line(path)):
+            return sorted(folder.iterdir())
+    return [path]
+
+
+def _is_folder(path: Path) -> bool:
     with telling_failures(one_line(path)):
-        is_folder = path.is_dir()
-    return open_hugging_face(path, name) if is_folder or path.suffix == ".safetensors" else open_llmc(path, name)
+        return path.is_dir()

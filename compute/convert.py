@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
 from .hugging_face_config import config_json
 from .llmc import one_line, write_llmc
 from .safetensors_file import DTYPES
-from .whole_file import whole_file
+from .whole_file import whole_folder
 
 # Ours -> the format's name of a type, and NumPy's type.
 _TYPES = {own: (name, stored) for name, (own, stored) in DTYPES.items()}
@@ -42,6 +43,11 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
     return _to_hugging_face(source, target, chosen)
 
 
+def weights_file(target: Path) -> Path:
+    """The file that `convert` writes weights to."""
+    return target if target.suffix in (".bin", ".safetensors") else target / WEIGHTS
+
+
 def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
     vocabulary = source.config.vocabulary
     padded = -(-vocabulary // _LLMC_PADDING) * _LLMC_PADDING
@@ -60,20 +66,24 @@ def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
 
 
 def _to_hugging_face(source: WeightSource, target: Path, dtype: str) -> list[Path]:
-    weights = target if target.suffix == ".safetensors" else target / WEIGHTS
+    weights = weights_file(target)
     described = weights.with_name(CONFIG)
     text = json.dumps(config_json(source.config, dtype), indent=2) + "\n"
-    try:
-        weights.parent.mkdir(parents=True, exist_ok=True)
-        if described.exists() and described.read_text("utf-8") != text:
-            raise OutputError(f"{one_line(described)}: belongs to another model already; choose another folder")
-    except OSError as error:
-        raise OutputError(f"{one_line(target)}: cannot be written ({error.strerror}); choose another place") from None
-    with whole_file(weights, one_line(weights)) as file:
-        _write_safetensors(file, source, dtype)
-    with whole_file(described, one_line(described)) as file:
-        file.write(text.encode())
+    if os.path.lexists(described) and _content(described) != text.encode():
+        raise OutputError(f"{one_line(described)}: belongs to another model already; choose another folder")
+    with whole_folder(weights.parent, one_line(target)) as folder:
+        with (folder / weights.name).open("xb") as file:
+            _write_safetensors(file, source, dtype)
+        (folder / CONFIG).write_bytes(text.encode())
     return [weights, described]
+
+
+def _content(path: Path) -> bytes | None:
+    """None for what cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .config import GPT2_SIZES, ModelConfig
 from .errors import CheckpointError
+from .foreign_json import read_foreign_json
 from .llmc import check_sizes, one_line
 from .mapped_file import telling_failures
 
@@ -38,7 +39,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     with telling_failures(shown):
         text = path.read_bytes()
     try:
-        values = json.loads(text)
+        values = read_foreign_json(text)
     except ValueError as error:
         raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
     if not isinstance(values, dict):
@@ -124,7 +125,7 @@ def _added_tokens(folder: Path) -> str:
     added: dict[str, int] = {}
     for name in ("added_tokens.json", "tokenizer.json"):
         try:
-            told = json.loads((folder / name).read_bytes())
+            told = read_foreign_json((folder / name).read_bytes())
             if name == "tokenizer.json":
                 told = {token["content"]: token["id"] for token in told.get("added_tokens", [])}
             added |= {str(token): int(number) for token, number in told.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
@@ -24,7 +25,7 @@ def fetched_model(name: str) -> Path:
     Raises `CheckpointError` when it was not fetched.
     """
     folder = models_folder() / name
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise CheckpointError(
             f"--model {name}: was not fetched yet; run `atlas-viewer models fetch {name}`"
             " or give the path of a file that you have"

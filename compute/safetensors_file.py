@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from .errors import CheckpointError
+from .foreign_json import read_foreign_json
 from .llmc import one_line
 from .mapped_file import MappedFile, telling_failures
 
@@ -68,7 +68,7 @@ class SafetensorsFile:
     def _described(self, names: list[str]) -> dict[str, StoredTensor]:
         """What the header says, which the library does not tell: where each tensor lies."""
         length = int(self._file.view(np.dtype("<u8"), (), 0))
-        header = json.loads(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
+        header = read_foreign_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
         described = {}
         for name in names:
             start, end = header[name]["data_offsets"]

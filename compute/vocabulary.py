@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from .errors import CheckpointError
+from .foreign_json import read_foreign_json
 from .llmc import one_line
 from .tokenizer import load_tokenizer
 
@@ -33,7 +33,7 @@ def _token_ids(folder: Path) -> dict[str, int]:
     """Ids by the format's spelling of a token, from the first file that has them."""
     for name, path in (("vocab.json", ()), ("tokenizer.json", ("model", "vocab"))):
         try:
-            told = json.loads((folder / name).read_bytes())
+            told = read_foreign_json((folder / name).read_bytes())
             for key in path:
                 told = told[key]
             if isinstance(told, dict):

@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from atlas_viewer.cli import build_parser
+from atlas_viewer.parser import build_parser
 
 PAGE = Path(__file__).parent / "commands.md"
 
 _HEAD = """\
 # Commands
 
-*Made from the program by `./dev reference`; changes belong into `atlas_viewer/cli.py`.*
+*Made from the program by `./dev reference`; changes belong into `atlas_viewer/parser.py`.*
 
 `atlas-viewer` and `python -m atlas_viewer` are the same program; `./dev run` passes its arguments on to it. Without a
 command, `view` is meant. `PROMPT` `-` reads standard input. The options of model and device may also stand before the
@@ -21,6 +21,9 @@ command.
 
 The exit status is 0 when it is done, 1 when it failed for a reason that is told in one line on standard error, 2 for
 bad usage, 130 after Ctrl+C. `doctor` gives 0 only if the viewer can run.
+
+Pictures and arrays are written under names that end in `.png`, `.npy` or `.npz`, as the option says, or to a device
+such as `/dev/stdout`. Nothing that a command reads, and no recording, is replaced by what it writes.
 """
 
 Row = tuple[str, str]  # what is given, what it means

@@ -12,8 +12,9 @@ import pytest
 from make_models import tiny_checkpoint, tiny_model
 from map_registry import STORIES, registry
 
-from atlas_viewer.cli import main, parse
+from atlas_viewer.cli import main
 from atlas_viewer.glyphs import digit_pictures
+from atlas_viewer.parser import parse
 from compute import bench, bench_map, bench_torch
 from compute.bench import Budget
 from compute.checkpoint import ArrayModel

@@ -19,7 +19,9 @@ import pytest
 from make_models import broken_checkpoint, tiny_checkpoint
 
 from atlas_viewer.cli import main
+from atlas_viewer.parser import parse
 from compute.checkpoint import open_model
+from compute.config import ModelConfig
 from compute.engine import Engine
 
 DATA = Path(__file__).parent / "data"
@@ -205,6 +207,25 @@ def test_global_options_in_either_place(run: Run, tmp_path: Path, place: str) ->
     assert_one_line(run(*given), 1, str(missing), "no such file")
 
 
+def test_devices_need_no_suffix(run: Run) -> None:
+    assert run("atlas", "x", "--out", "/dev/null", "--context", 16).status == 0
+
+
+def test_values_may_be_negative() -> None:
+    assert parse(["render", "x", "--out", "f.png", "--center", "-5,-.5"]).center == (-5.0, -0.5)
+    assert parse(["render", "-5", "--out", "f.png", "--center=-5,3"]).center == (-5.0, 3.0)
+    assert parse(["a prompt", "-n", "3"]).command == "view"
+
+
+def test_candidates_are_no_more_than_there_are_tokens(run: Run, tmp_path: Path) -> None:
+    sizes = ModelConfig(layers=1, heads=1, channels=16, positions=8, vocabulary=1, padded_vocabulary=1)
+    path = tiny_checkpoint(tmp_path / "one.bin", sizes)
+    result = run("generate", "x", "--model", path)
+    assert_one_line(result, 1, "the model 1")
+    assert "--top" not in result.err
+    assert_one_line(run("generate", "x", "--model", path, "--top", 2), 2, "--top 2")
+
+
 # -- atlas
 
 
@@ -248,6 +269,19 @@ def test_atlas(run: Run, tmp_path: Path) -> None:
         (("render", "x", "--out", "f.png", "--size", "wide"), ("--size", "wide")),
         (("render", "x", "--out", "f.png", "--zoom", "close"), ("--zoom", "close")),
         (("render", "x", "--out", "f.png", "--center", "1"), ("--center", "1")),
+        (("render", "x", "--out", "f.png", "--size", "-5x5"), ("-5x5", "from 1 to 16384")),
+        (("render", "x", "--out", "f.png", "--center", "-5,y"), ("'-5,y' is no point",)),
+        (("render", "x", "--out", "f.jpg"), ("f.jpg", "ends in .png")),
+        (("render", "x", "--out", "f"), ("f:", "ends in .png")),
+        (("atlas", "x", "--out", "f.txt"), ("f.txt", "ends in .npz")),
+        (("generate", "x", "--logits", "f.txt"), ("f.txt", "ends in .npy")),
+        (("models", "convert", "stories", ""), ("OUT", "is empty")),
+        (("session", "record", "x", "--out", ""), ("--out", "is empty")),
+        (("genrate", "x"), ('"genrate": there is no such command; did you mean generate?',)),
+        (("genrate", "x", "--json"), ("did you mean generate?",)),
+        (("--weights", "f32", "rendr", "x", "--out", "f.png"), ("did you mean render?",)),
+        (("Once", "upon", "a", "time"), ('"Once": there is no such command', "needs quotes")),
+        (("Once upon", "--nonsense"), ("unrecognized arguments: --nonsense",)),
     ],
 )  # fmt: skip
 def test_usage(run: Run, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
@@ -377,9 +411,8 @@ def test_ctrl_c_ends_with_the_text_so_far() -> None:
     assert len(told["steps"]) > 0
 
 
-def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_version(run: Run) -> None:
     for option, part in (("--help", "generate"), ("--version", "atlas-viewer ")):
-        with pytest.raises(SystemExit) as ended:
-            main([option])
-        assert ended.value.code == 0
-        assert part in capsys.readouterr().out
+        result = run(option)
+        assert (result.status, result.err) == (0, "")
+        assert part in result.out

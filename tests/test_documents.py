@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from documents import PAGES, ROOT, anchors, blocks, commands, links, prose
 
-from atlas_viewer import __version__, cli
-from atlas_viewer.cli import parse
+from atlas_viewer import __version__, parser
+from atlas_viewer.parser import parse
 from atlas_viewer.tour import read_tour
 from compute.errors import UsageError
 
@@ -74,7 +74,7 @@ def test_the_command_reference_is_up_to_date() -> None:
     made = runpy.run_path(str(ROOT / "docs" / "reference.py"))["page"]()
     page = (ROOT / "docs" / "commands.md").read_text("utf-8")
     assert page == made, "run ./dev reference"
-    assert all(f"\n## {name}" in page for name in cli._COMMANDS)
+    assert all(f"\n## {name}" in page for name in parser._COMMANDS)
     assert "|  |" not in page, "an argument has no help text"
 
 

@@ -101,12 +101,20 @@ def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        (("--view", "map", "--panels", "--place", "nothing"), "no tensor has this name"),
+        (
+            ("--view", "map", "--panels", "--place", "nothing"),
+            "--place nothing: no tensor has this name; `atlas",
+        ),
+        (
+            ("--view", "map", "--place", "nothing"),
+            "--place nothing: no tensor has this name; `atlas-viewer trace`",
+        ),
+        (("--view", "map", "--place", "qk"), "--place qk: no tensor has this name; there are h.0.attn.qkv"),
+        (("--view", "map", "--place", ""), "--place: is empty"),
         (("--view", "strip", "--place", "wte"), "only the map has places"),
         (("--view", "map", "--zoom", "nan"), "--zoom"),
         (("--view", "map", "--center", "inf,0"), "--center"),
         (("--view", "map", "--place", "wte[1, 999]"), "there is no such value"),
-        (("--view", "map", "--place", "nothing"), "no tensor has this name"),
     ],
 )
 def test_what_cannot_be_is_told(

@@ -10,8 +10,8 @@ import pytest
 from gpu import Gpu
 from test_sampler import END_OF_TEXT, gumbel, threefry
 
-from atlas_viewer.cli import parse
 from atlas_viewer.commands.common import generate_options
+from atlas_viewer.parser import parse
 from compute import reference
 from compute.engine import Engine
 from compute.errors import UsageError

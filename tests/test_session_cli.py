@@ -134,6 +134,18 @@ def test_runs_are_compared(run: Run, tmp_path: Path, copied: Path) -> None:
     assert told["parted"] == len(told["steps"]) - 1
 
 
+def test_a_long_prompt_is_shortened_for_people(run: Run, tmp_path: Path) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=1)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE runs SET prompt = ?", ("x" * 100_000,))
+    connection.commit()
+    connection.close()
+    told = run("info", path).out
+    assert f'"{"x" * 200}" and 99,800 characters more\n' in told
+    assert len(told) < 2000
+    assert json.loads(run("info", path, "--json").out)["runs"][0]["prompt"] == "x" * 100_000
+
+
 def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
     path, saved = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     connection = sqlite3.connect(path)

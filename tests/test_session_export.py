@@ -146,6 +146,26 @@ def test_pictures_and_video_of_a_session(
         np.testing.assert_array_equal(exact, window_picture(bench, number + 1)[..., :3])
 
 
+def test_pictures_that_were_not_finished_are_not_there(
+    tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "step-000001.png").write_text("old")
+    frame = RunPictures.frame
+
+    def stopped(pictures: RunPictures, step: int, part: float = 0.0) -> np.ndarray:
+        if step == 2:
+            raise KeyboardInterrupt
+        return frame(pictures, step, part)
+
+    monkeypatch.setattr(RunPictures, "frame", stopped)
+    for target in (folder, tmp_path / "new"):
+        assert export(recorded, "--png", target, "--size", "64x36") == 130
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["p", "step-000001.png"]
+    assert (folder / "step-000001.png").read_text() == "old"
+
+
 def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Path) -> None:
     pictures, one = tmp_path / "pictures", tmp_path / "one.png"
     look = ["--view", "map", "--size", "320x180", "--zoom", "2"]
@@ -315,6 +335,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--png", "/dev/null"), 1, "is no folder"),
         (("--png", "p"), 1, "give its file with --model"),
         (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
+        (("--npz", "a.png"), 2, "ends in .npz"),
     ],
 )
 def test_what_cannot_be_exported_is_told_in_a_line(

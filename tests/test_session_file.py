@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import threading
@@ -66,6 +67,18 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
         (event,) = session.events()
         assert (event.name, event.data, event.run, event.step) == ("chose", {"step": 3}, 1, 12)
         assert [(camera.step, camera.data["zoom"]) for camera in session.cameras()] == [(0, 1.0), (12, 4.0)]
+
+
+@pytest.mark.parametrize(
+    "name", [":memory:", "file:a?mode=memory", "", " ", "100%41?#.atlas", os.fsdecode(b"caf\xe9.atlas"), "-wal"]
+)
+def test_any_name_is_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(name or "file:")
+    make_session(path, steps=3)
+    assert os.listdir(tmp_path) == [path.name]
+    with Session(path) as session:
+        assert session.count(session.run()) == 3
 
 
 def test_branches_know_where_they_left(tmp_path: Path) -> None:

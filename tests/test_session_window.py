@@ -20,6 +20,7 @@ from atlas_viewer.requests import (
     Continue,
     EndRecording,
     EndVideo,
+    Generate,
     Record,
     RecordVideo,
     Undo,
@@ -79,10 +80,21 @@ def loop(folder: Path, bench: Workbench) -> Iterator[Loop]:
     bench.order_steps(None)
 
 
+def hashed(loop: Loop) -> None:
+    """Have the weights hashed, which takes as long as it takes: recordings from now on begin at once."""
+    told = loop.state.session.recording
+    loop.ask(Record("hashed.atlas", "none", statistics=False))
+    loop.draw(lambda: told.stage == "recording")
+    loop.ask(EndRecording())
+    loop.draw(lambda: not told.on and not loop.state.busy)
+
+
 def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: Engine, tokenizer: Tokenizer) -> None:
     state = loop.state
     told = state.session.recording
     assert told.path == "session-1.atlas"
+    hashed(loop)
+    loop.ask(Generate("Once upon a time", dataclasses.replace(OPTIONS, max_new_tokens=20)))
     loop.draw(lambda: state.run is not None and len(state.run.steps) >= 2)
     loop.ask(Record(told.path, "f16"))  # in the middle of a run
     loop.draw(lambda: not state.busy)
@@ -90,7 +102,7 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
     loop.ask(Continue(2))  # the same run, with other options
     loop.draw(lambda: not state.busy)
     assert state.run is not None
-    loop.ask(Branch(3, state.run.steps[3].top[2].token))
+    loop.ask(Branch(17, state.run.steps[17].top[2].token))
     loop.draw(lambda: not state.busy)
     loop.ask(Undo(), Undo(), Continue(1))
     loop.draw(lambda: not state.busy)
@@ -105,9 +117,9 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         begun = first.fork_step
         assert begun is not None
         assert begun >= 2
-        assert branch.fork_step == 4 - begun
+        assert branch.fork_step == 18 - begun
         assert [run.stop_reason for run in session.runs()] == ["length"] * 3
-        assert session.count(first) == 8 - begun
+        assert session.count(first) == 22 - begun
         assert {step.options.temperature for step in session.steps(first)} == {0.8, 1.4}
         assert session.statistics(first, 0) is not None
         assert session.logits(first, 0) is not None
@@ -170,13 +182,28 @@ def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: 
 
 def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
     state = loop.state
-    loop.ask(Record("a.atlas", "none", statistics=False))
+    hashed(loop)
+    loop.ask(Record("a.atlas", "none", statistics=False), Generate("Once upon a time", OPTIONS))
     loop.draw(lambda: not state.busy and state.session.recording.stage == "recording")
     loop.viewer.canvas.close()
     with Session(Path("a.atlas")) as session:
         assert session.run().stop_reason == "length"
-        assert session.count(session.run()) == 6 - (session.run().fork_step or 0)
+        assert session.count(session.run()) == 6
     assert not Path("a.atlas-wal").exists()
+
+
+def test_the_end_of_the_window_stops_the_run(loop: Loop, bench: Workbench) -> None:
+    state = loop.state
+    loop.draw(lambda: not state.busy)
+    loop.ask(Record("a.atlas", "none", statistics=False))
+    loop.draw(lambda: state.session.recording.stage == "recording")
+    loop.ask(Continue(100_000))
+    loop.draw(lambda: state.session.recording.steps >= 2)
+    assert state.busy
+    loop.viewer.canvas.close()
+    with Session(Path("a.atlas")) as session:
+        assert session.run().stop_reason == "stopped", "no reason would say that the program was killed"
+        assert session.count(session.run()) >= 2
 
 
 def test_the_window_records_itself(loop: Loop, folder: Path) -> None:

@@ -157,13 +157,32 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         ('# a comment\n\n{"click": "a", "point": "b"}', "line 3: must have one of"),
         ("[1]", "line 1: must have one of"),
         ('{"jump": 1}', "line 1: must have one of"),
+        ("[" * 100_000, r"line 1: is no JSON \(it is nested too deeply\)"),
+        ('{"key": "Q+"}', "line 1: 'key' must be a key such as"),
+        ('{"key": 3}', "line 1: 'key' must be a key such as"),
+        ('{"frames": "x"}', "line 1: 'frames' must be a whole number"),
+        ('{"frames": true}', "line 1: 'frames' must be a whole number"),
+        ('{"resize": [1]}', "line 1: 'resize' must be two numbers"),
+        ('{"resize": [0, 5]}', "line 1: 'resize' must be a width"),
+        ('{"resize": [1e999, 5]}', "line 1: 'resize' must be a number"),
+        ('{"drag": "a"}', "line 1: 'drag' needs 'by'"),
+        ('{"drag": "a", "by": {"x": 1}}', "line 1: 'by' must be two numbers"),
+        ('{"wheel": NaN, "at": "a"}', "line 1: 'wheel' must be a number"),
+        ('{"wheel": 1}', "line 1: 'wheel' needs 'at'"),
+        ('{"click": "a", "button": 4}', "line 1: 'button' must be one of 1, 2, 3"),
+        ('{"click": "a", "twise": true}', "line 1: 'click' has no 'twise'"),
+        ('{"click": ""}', "line 1: 'click' must be text"),
+        ('{"type": "\\ud800"}', "line 1: 'type' must be text"),
+        ('{"wait": "for ever"}', "line 1: 'wait' must be one of done, writing"),
+        ('{"picture": "../../a"}', "line 1: 'picture' must be the name of a picture"),
     ],
 )
 def test_a_bad_tour_is_told_with_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "tour.jsonl"
     path.write_text(text)
-    with pytest.raises(TourError, match=message):
+    with pytest.raises(TourError, match=message) as caught:
         read_tour(path)
+    assert "\n" not in str(caught.value)
     with pytest.raises(TourError, match="cannot be read"):
         read_tour(tmp_path / "none")
 

@@ -13,12 +13,13 @@ from atlas_viewer.output import atomic_write
 from compute.palettes import StripLook
 from compute.strip import StripPass
 
-from .common import check_target, open_generation
+from .common import open_generation
+from .targets import check_target, generation_files
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate, then save `rgba` uint8 [360, 640, 4] and `spans` (JSON text) of the last pass."""
-    check_target(arguments.out)
+    check_target(arguments.out, generation_files(arguments), ".npz")
     generation = open_generation(arguments)
     generation.run()
     strip = StripPass(generation.engine, StripLook(sampling=arguments.sampling))

@@ -12,7 +12,7 @@ from typing import Any
 
 from atlas_viewer.app import Viewer
 from atlas_viewer.canvas import open_picture
-from atlas_viewer.cli import DEFAULT_PROMPT
+from atlas_viewer.parser import DEFAULT_PROMPT
 from atlas_viewer.state import State
 from atlas_viewer.workbench import Workbench
 from compute import bench, bench_torch

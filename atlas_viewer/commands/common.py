@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 
 from compute.checkpoint import WeightSource, open_model
 from compute.engine import Engine
-from compute.errors import OutputError, PromptError, UsageError
+from compute.errors import PromptError, UsageError
 from compute.generator import Generation
-from compute.llmc import one_line
 from compute.options import GenerateOptions
 from compute.tap import StepTap
 from compute.tokenizer import load_tokenizer
@@ -75,6 +72,8 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
     given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
     if given.get("context") is None:
         given["context"] = min(DEFAULT_CONTEXT, positions)
+    if given.get("top") is None:
+        given["top"] = min(GenerateOptions.top, vocabulary)
     return GenerateOptions(**given).checked(positions, vocabulary)
 
 
@@ -104,19 +103,6 @@ def open_generation(
     )
     source.close()
     return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
-
-
-def check_target(path: Path) -> None:
-    """Raise `OutputError` when `path` clearly cannot be written, before minutes are spent on what goes there."""
-    folder, shown = path.parent, one_line(path)
-    if path.is_dir():
-        raise OutputError(f"{shown}: cannot be written (it is a folder); name a file")
-    if not folder.is_dir():
-        raise OutputError(
-            f"{shown}: cannot be written (there is no folder {one_line(folder)}); make it or choose another path"
-        )
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
 
 
 def rounded(value: float | None) -> float | None:

@@ -15,7 +15,8 @@ from atlas_viewer.output import atomic_write
 from compute.generator import Generation
 from compute.records import StepRecord
 
-from .common import check_target, open_generation
+from .common import open_generation
+from .targets import check_target, generation_files
 
 _INTERRUPTED = 130
 
@@ -23,7 +24,7 @@ _INTERRUPTED = 130
 def run(arguments: argparse.Namespace) -> int:
     """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual."""
     if arguments.logits is not None:
-        check_target(arguments.logits)
+        check_target(arguments.logits, generation_files(arguments), ".npy")
     generation = open_generation(arguments)
     logits: list[np.ndarray] = []
     stream = None if arguments.json else Stream(generation)

@@ -12,14 +12,15 @@ from tqdm import tqdm
 
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueEntry
 from atlas_viewer.models.store import damage, state
-from compute.checkpoint import WeightSource, open_model
-from compute.convert import convert
+from compute.checkpoint import WeightSource, model_files, open_model
+from compute.convert import convert, weights_file
 from compute.errors import CheckpointError, TensorsError, UsageError
 from compute.llmc import one_line
 from compute.model_cache import fetched_model, models_folder
 from compute.verify import TensorReport, verify
 
 from .common import weights_spec
+from .targets import check_replaced
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,6 +138,7 @@ def _line(report: TensorReport) -> str:
 
 
 def _convert(arguments: argparse.Namespace) -> int:
+    check_replaced(weights_file(arguments.target), model_files(arguments.source))
     source = open_model(arguments.source)
     try:
         files = convert(source, arguments.target, weights_spec(arguments))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from atlas_viewer.arguments import add_global
+from atlas_viewer.arguments import add_global, file_path
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +28,5 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     convert = action("convert", "write a model in another format; --weights picks another precision")
     convert.add_argument("source", metavar="IN", help="a file, a folder or the name of a model, as for --model")
     convert.add_argument(
-        "target", type=Path, metavar="OUT", help="a .bin file (llm.c), a .safetensors file, or a folder for one"
+        "target", type=file_path, metavar="OUT", help="a .bin file (llm.c), a .safetensors file, or a folder for one"
     )

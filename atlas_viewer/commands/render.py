@@ -10,13 +10,13 @@ from compute.errors import UsageError
 from .common import (
     adapter_spec,
     check_camera,
-    check_target,
     generate_options,
     model_spec,
     program_spec,
     read_prompt,
     weights_spec,
 )
+from .targets import check_target, generation_files
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,8 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.view == "strip" and arguments.place is not None:
         raise UsageError("--place: only the map has places; use it with --view map")
+    if arguments.place is not None and not arguments.place.strip():
+        raise UsageError("--place: is empty; give a tensor's name and an index, such as 'wte[12, 3]'")
     check_camera(arguments)
-    check_target(arguments.out)
+    check_target(arguments.out, generation_files(arguments), ".png")
     prompt = read_prompt(arguments.prompt)
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)

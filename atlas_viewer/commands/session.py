@@ -24,9 +24,11 @@ from compute.errors import SessionError, UsageError
 from compute.identity import weights_sha256
 from compute.tokenizer import load_tokenizer
 
-from .common import adapter_spec, check_target, program_spec
+from .common import adapter_spec, program_spec
 from .session_source import recorded_source, recorded_weights
+from .targets import check_target
 
+_PROMPT_CHARACTERS = 200  # that are shown of a prompt
 PROGRAM = f"atlas-viewer {__version__}"
 
 
@@ -64,9 +66,16 @@ def _info(arguments: argparse.Namespace) -> int:
             branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
             extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
             end = known.stop_reason or "not ended"
-            print(f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {quoted(known.prompt)}")
+            print(
+                f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {_shortened(known.prompt)}"
+            )
         print(f"events    {len(session.events())}, cameras {len(session.cameras())}")
     return 0
+
+
+def _shortened(prompt: str) -> str:
+    more = len(prompt) - _PROMPT_CHARACTERS
+    return quoted(prompt) if more <= 0 else f"{quoted(prompt[:_PROMPT_CHARACTERS])} and {more:,} characters more"
 
 
 def _verify(arguments: argparse.Namespace) -> int:

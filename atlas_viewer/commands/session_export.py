@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,12 +13,15 @@ from atlas_viewer.output import atomic_path, atomic_write
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
 from atlas_viewer.sessions.reader import Session
+from compute.checkpoint import model_files
 from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
 from compute.tokenizer import load_tokenizer
+from compute.whole_file import whole_folder
 
-from .common import adapter_spec, check_camera, check_target, program_spec
+from .common import adapter_spec, check_camera, program_spec
 from .session_source import recorded_source, recorded_weights
+from .targets import check_folder, check_replaced, check_target, session_files
 
 T = TypeVar("T")
 
@@ -42,9 +46,15 @@ def _check(arguments: argparse.Namespace) -> None:
     files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
     if not any(target is not None for target in (*files, arguments.png)):
         raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
+    reads = session_files(arguments.file)
+    if hasattr(arguments, "model"):
+        reads += model_files(arguments.model)
     for target in files:
         if target not in (None, "-"):
-            check_target(Path(target))
+            check_target(Path(target), reads, ".npz" if target is arguments.npz else "")
+    written = [os.path.realpath(target) for target in (*files, arguments.png) if target not in (None, "-")]
+    if len(set(written)) < len(written):
+        raise OutputError("session export: two outputs have the same path; choose another path for one of them")
     if not 1 <= arguments.fps <= 1000:
         raise UsageError(f"--fps {arguments.fps}: must be from 1 to 1000")
     if not 1 <= arguments.step_frames <= 10_000:
@@ -54,8 +64,8 @@ def _check(arguments: argparse.Namespace) -> None:
         from atlas_viewer.sessions.video import check_video
 
         check_video(arguments.video, arguments.size)
-    if arguments.png is not None and arguments.png.exists() and not arguments.png.is_dir():
-        raise OutputError(f"{one_line(arguments.png)}: is no folder; name one for the pictures")
+    if arguments.png is not None:
+        check_folder(arguments.png)
 
 
 def _put(target: str, text: str) -> None:
@@ -77,6 +87,10 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     count = len(run.all_steps)
     if not count:
         raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+    names = [f"step-{number:06}.png" for number in range(1, count + 1)]
+    if arguments.png is not None:
+        for name in names:
+            check_replaced(arguments.png / name, session_files(arguments.file))
     # A camera stays where it was put, in an earlier run too.
     marks = session.cameras() if arguments.camera == "follow" else []
     camera = recorded_camera(marks, arguments.zoom, arguments.center)
@@ -95,10 +109,10 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         )
         pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
-            folder: Path = arguments.png
-            _make(folder)
-            for number, image in enumerate(_told(pictures.frames(count, 1), count, "picture"), start=1):
-                atomic_write(folder / f"step-{number:06}.png", png(image))
+            images = _told(pictures.frames(count, 1), count, "picture")
+            with whole_folder(arguments.png, one_line(arguments.png)) as folder:
+                for name, image in zip(names, images, strict=True):
+                    (folder / name).write_bytes(png(image))
         if arguments.video is not None:
             total = count * arguments.step_frames
             frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
@@ -107,13 +121,6 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         pictures.close()
     finally:
         source.close()
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{one_line(folder)}: cannot be made ({error.strerror}); choose another path") from None
 
 
 def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:

@@ -16,8 +16,9 @@ from compute.statistics import StatisticsPass
 from compute.tap import StepTap
 from compute.tokenizer import load_tokenizer
 
-from .common import check_target, model_spec, open_generation
+from .common import model_spec, open_generation
 from .generate import Stream
+from .targets import check_target
 
 _INTERRUPTED = 130
 _SLICE_S = 0.05  # seconds of GPU work submitted at once

@@ -6,7 +6,8 @@ import argparse
 
 from compute.checkpoint import open_model
 
-from .common import adapter_spec, check_target, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .targets import check_target, generation_files
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -15,7 +16,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     prompt = read_prompt(arguments.prompt)
     if arguments.record_tour is not None:
-        check_target(arguments.record_tour)
+        reads = generation_files(arguments)
+        check_target(arguments.record_tour, reads if arguments.tour is None else [*reads, arguments.tour])
     source = open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     view(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Callable
@@ -25,7 +26,7 @@ Progress = Callable[[int, int], None]
 def free_bytes() -> int:
     """Free space where models are kept, in bytes."""
     folder = models_folder()
-    while not folder.exists():
+    while not os.path.exists(folder):
         folder = folder.parent
     return shutil.disk_usage(folder).free
 

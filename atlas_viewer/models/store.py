@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from compute.foreign_json import read_foreign_json
 from compute.model_cache import models_folder
 
 NOTE = "fetched.json"
@@ -40,7 +42,7 @@ class Note:
 def read_note(folder: Path) -> Note | None:
     """The note in `folder`; None when there is none that can be read."""
     try:
-        told = json.loads((folder / NOTE).read_bytes())
+        told = read_foreign_json((folder / NOTE).read_bytes())
         files = tuple(StoredFile(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in told["files"])
         return Note(str(told["name"]), str(told["repo"]), str(told["revision"]), str(told["licence"]), files)
     except (OSError, ValueError, TypeError, KeyError):
@@ -50,7 +52,7 @@ def read_note(folder: Path) -> Note | None:
 def state(name: str) -> str:
     """How model `name` is here: "absent", "fetched", or "damaged" when a file of it is gone or of another size."""
     folder = models_folder() / name
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return "absent"
     note = read_note(folder)
     if note is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class LiveRecording:
             return
         if not request.path.strip():
             raise OutputError("recording: the file has no name; type one")
-        if Path(request.path).exists():
+        if os.path.lexists(request.path):
             shown = one_line(request.path)
             told.path = free_name(Path(request.path).stem.rstrip("0123456789-") or "session", ".atlas")
             raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
@@ -129,9 +130,9 @@ class LiveRecording:
         self._waits_for = threading.Thread(target=self._recorder.close, name="session end", daemon=True)
         self._waits_for.start()
 
-    def _note_end(self) -> None:
-        """What there is to be told before the file is closed."""
-        self._end_run()
+    def _note_end(self, *, window: bool = False) -> None:
+        """What there is to be told before the file is closed; window: that goes, too."""
+        self._end_run(stopped=window)
         if self._notes is not None:
             self._notes.end()
 
@@ -139,7 +140,7 @@ class LiveRecording:
         """The window has closed: write what waits. Blocks."""
         if self._recorder is not None:
             if self._told.stage == "recording":
-                self._note_end()
+                self._note_end(window=True)
                 self._recorder.close()
             elif self._waits_for is not None:
                 self._waits_for.join()
@@ -196,12 +197,14 @@ class LiveRecording:
         )  # fmt: skip
         self._written = self._known[run.number] = _Written(run.number, number, before, text)
 
-    def _end_run(self) -> None:
-        """Tell why the run that was written to last has ended, if it has."""
+    def _end_run(self, *, stopped: bool = False) -> None:
+        """Tell why the run that was written to last has ended, if it has; stopped: it ends now."""
         written = self._written
         run = self._state.runs.all.get(written.run) if written is not None else None
-        if written is not None and run is not None and self._recorder is not None and run.done and not written.ended:
-            self._recorder.end_run(run.stop_reason or "stopped")
+        if written is None or run is None or self._recorder is None or written.ended:
+            return
+        if run.done or stopped:
+            self._recorder.end_run((run.stop_reason if run.done else None) or "stopped")
             written.ended = True
 
     # -- frames

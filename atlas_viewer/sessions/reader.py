@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from compute.errors import SessionError
+from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 from compute.statistics_table import STATISTICS
 
@@ -33,7 +34,8 @@ class Session:
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
         """Check the file and read its head. Raises `SessionError` when it is none, damaged, or newer."""
         self.path = path
-        self._database = Database(path, schema)
+        self._database = self._open(path, schema)
+        self._options: dict[int, GenerateOptions] = {}  # that were read
         try:
             self.head = self._read("the head", self._head)
             self.tensors = self._read("the list of tensors", self._tensors)
@@ -42,6 +44,9 @@ class Session:
         except BaseException:
             self.close()
             raise
+
+    def _open(self, path: Path, schema: Schema) -> Database:
+        return Database(path, schema)
 
     @property
     def shown(self) -> str:
@@ -52,7 +57,7 @@ class Session:
         """Give up the file."""
         self._database.close()
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -136,9 +141,7 @@ class Session:
         try:
             return read()
         except Unsound as error:
-            raise SessionError(
-                f"{self.shown}: is damaged ({what}: {error}); `session recover` saves what can be read"
-            ) from None
+            raise SessionError(f"{self.shown}: is damaged ({what}: {error}); {self._database.advice}") from None
 
     def _head(self) -> Head:
         row = self._database.row("SELECT * FROM session")
@@ -147,20 +150,29 @@ class Session:
         (_, created, program, model, sha256, *sizes) = row[:11]
         end_of_text, weights, kernels, adapter, driver, shaders, versions = row[11:]
         config = values.config(*sizes)
+        line = self._line
         return Head(
-            created=values.line(created),
-            program=values.line(program),
-            model=values.line(model),
-            weights_sha256=values.line(sha256),
+            created=line(created),
+            program=line(program),
+            model=line(model),
+            weights_sha256=line(sha256),
             config=config,
             end_of_text=values.integer(end_of_text, 0, 2**32 - 1),
-            weights=values.line(weights),
-            kernels=values.line(kernels),
-            adapter=values.line(adapter),
-            driver=values.line(driver),
-            shaders_sha256=values.line(shaders),
-            versions={values.line(key): values.line(value) for key, value in values.mapping(versions).items()},
+            weights=line(weights),
+            kernels=line(kernels),
+            adapter=line(adapter),
+            driver=line(driver),
+            shaders_sha256=line(shaders),
+            versions={line(key): line(value) for key, value in self._mapping(versions).items()},
         )
+
+    def _line(self, value: object) -> str:
+        """A line of the head."""
+        return values.line(value)
+
+    def _mapping(self, value: object) -> dict[str, Any]:
+        """An object of the head."""
+        return values.mapping(value)
 
     def _tensors(self) -> list[RecordedTensor]:
         tensors = []
@@ -178,36 +190,36 @@ class Session:
         return tensors
 
     def _runs(self) -> list[RunInfo]:
-        runs = []
-        for row in self._database.rows(
-            "SELECT r.id, r.parent, r.fork_step, r.started, r.prompt, r.prompt_tokens, o.json, r.logits, r.statistics,"
-            " r.stop_reason FROM runs r JOIN options o ON o.id = r.options ORDER BY r.id"
-        ):
-            number, parent, fork, started, prompt, prompt_tokens, options, logits, statistics, reason = row
-            if logits not in LOGITS:
-                raise Unsound("a type of logits that does not exist")
-            runs.append(
-                RunInfo(
-                    id=values.integer(number, 1, _MOST_RUNS),
-                    parent=values.maybe_integer(parent, 1, _MOST_RUNS),
-                    fork_step=values.maybe_integer(fork),
-                    started=values.real(started),
-                    prompt=values.text(prompt, 1 << 26),
-                    prompt_tokens=values.tokens(prompt_tokens, self.head.config.vocabulary),
-                    options=values.options(options, self.head.config),
-                    logits=logits,
-                    statistics=bool(values.integer(statistics, 0, 1)),
-                    stop_reason=None if reason is None else values.line(reason),
-                )
-            )
-        return runs
+        return [self._run(row) for row in self._database.rows("SELECT * FROM runs ORDER BY id")]
+
+    def _run(self, row: tuple[Any, ...]) -> RunInfo:
+        number, parent, fork, started, prompt, prompt_tokens, options, logits, statistics, reason = row
+        if logits not in LOGITS:
+            raise Unsound("a type of logits that does not exist")
+        return RunInfo(
+            id=values.integer(number, 1, _MOST_RUNS),
+            parent=values.maybe_integer(parent, 1, _MOST_RUNS),
+            fork_step=values.maybe_integer(fork),
+            started=values.real(started),
+            prompt=values.text(prompt, 1 << 26),
+            prompt_tokens=values.tokens(prompt_tokens, self.head.config.vocabulary),
+            options=self._options_of(options),
+            logits=logits,
+            statistics=bool(values.integer(statistics, 0, 1)),
+            stop_reason=None if reason is None else values.line(reason),
+        )
+
+    def _options_of(self, number: int) -> GenerateOptions:
+        """A row of `options`."""
+        if number not in self._options:
+            row = self._database.row("SELECT json FROM options WHERE id = ?", (number,))
+            if row is None:
+                raise Unsound("options are missing")
+            self._options[number] = values.options(row[0], self.head.config)
+        return self._options[number]
 
     def _steps(self, run: RunInfo, first: int, last: int) -> list[RecordedStep]:
         candidates = self._candidates(run, first, last)
-        options = {
-            number: values.options(text, self.head.config)
-            for number, text in self._database.rows("SELECT id, json FROM options")
-        }
         steps: list[RecordedStep] = []
         for row in self._database.rows(
             "SELECT * FROM steps WHERE run = ? AND step >= ? AND step < ? ORDER BY step", (run.id, first, last)
@@ -217,8 +229,6 @@ class Session:
             if step != first + len(steps):
                 raise Unsound(f"step {first + len(steps)} is missing")
             token = values.integer(token, 0, self.head.config.vocabulary - 1)
-            if option not in options:
-                raise Unsound(f"step {step} has no options")
             record = StepRecord(
                 index=step,
                 context_start=values.integer(start),
@@ -237,7 +247,7 @@ class Session:
                 RecordedStep(
                     record,
                     values.real(time),
-                    options[option],
+                    self._options_of(option),
                     _draw(draw),
                 )
             )

@@ -202,12 +202,12 @@ class Recorder:
             return
         self._queue.put(item)
 
-    def _failed(self, reason: str, item: _Item) -> None:
+    def _failed(self, reason: str, item: _Item, *, kept: bool = True) -> None:
         where = f"from step {item.step[1] + 1} of run {item.step[0]} on" if item.step else "any more"
-        self._failure = (
-            f"{self._shown}: nothing is recorded {where}: {reason}; what was recorded before is kept,"
-            " start a new recording elsewhere"
-        )
+        before = "what was recorded before is kept" if kept else "what was recorded before went with it"
+        self._failure = f"{self._shown}: nothing is recorded {where}: {reason}; {before}, start a new recording"
+        if kept:
+            self._failure += " elsewhere"
 
     # -- the writer's thread
 
@@ -234,16 +234,16 @@ class Recorder:
                     f" ({_reason(error)}); keep both"
                 )
 
-    def _break(self, reason: str, item: _Item) -> None:
+    def _break(self, reason: str, item: _Item, *, kept: bool = True) -> None:
         self._broken = True
-        self._failed(reason, item)
+        self._failed(reason, item, kept=kept)
 
     def _do(self, store: Store, job: Job, item: _Item) -> None:
         try:
             with store.transaction():
                 job(store)
         except OutputError:
-            self._break("the file was removed or replaced", item)
+            self._break("the file was removed or replaced", item, kept=False)
         except (sqlite3.Error, OSError) as error:
             self._break(_reason(error), item)
         except Exception as error:

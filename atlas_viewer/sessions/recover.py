@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,8 +13,9 @@ from compute.errors import SessionError
 from compute.llmc import one_line
 
 from .contents import RecordedStep, RunInfo
-from .reader import Session
+from .damaged import DamagedSession
 from .store import Store, create_session
+from .untrusted import beside
 
 T = TypeVar("T")
 
@@ -31,32 +33,50 @@ def recover(path: Path, target: Path) -> Recovered:
     """Write what can be read of the session at `path` to a new one at `target`.
 
     Of each run the steps up to the first that is damaged; of steps that are kept, logits and statistics where they are
-    sound. Raises `SessionError` when not even the head can be read, `OutputError` when `target` cannot be written.
+    sound. Raises `SessionError` when not even the head or no step can be read, `OutputError` when `target` cannot be
+    written; then there is no `target`.
     """
-    with Session(path) as session:
-        lost: list[str] = []
-        runs = _try(session.runs, "the list of runs", lost) or []
+    with DamagedSession(path) as session:
         create_session(target, session.head, session.tensors)
-        steps = 0
         try:
-            store = Store(target, session.token_bytes)
-            try:
-                _weights(session, store, lost)
-                for run in runs:
-                    steps += _run(session, run, store, lost)
-                _marks(session, store, lost)
-            finally:
-                store.close()
-        except sqlite3.Error as error:
-            raise SessionError(f"{one_line(target)}: cannot be written ({error}); choose another path") from error
-        return Recovered(len(runs), steps, tuple(lost))
+            found = _copy(session, target)
+            if found.lost and not found.steps:
+                told = "; ".join(found.lost[:3])
+                raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
+        except BaseException:
+            for file in (target, *beside(target)):
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
+            raise
+    return found
 
 
-def _run(session: Session, run: RunInfo, store: Store, lost: list[str]) -> int:
-    steps = _readable_steps(session, run, lost)
-    reason = run.stop_reason if len(steps) == _try(lambda: session.count(run), "", []) else None
+def _copy(session: DamagedSession, target: Path) -> Recovered:
+    runs, steps = session.runs(), 0
+    known = {run.id for run in runs}
+    try:
+        store = Store(target, session.token_bytes)
+        try:
+            _weights(session, store)
+            for run in runs:
+                # All tokens before a branch are its own, too: it can stand alone.
+                steps += _run(session, run if run.parent in known else replace(run, parent=None), store)
+            _marks(session, store)
+        finally:
+            store.close()
+    except sqlite3.Error as error:
+        raise SessionError(f"{one_line(target)}: cannot be written ({error}); choose another path") from error
+    if not session.lost and session.step_count() > steps:
+        session.lost.append("steps of runs that are gone")
+    return Recovered(len(runs), steps, tuple(session.told()))
+
+
+def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
+    steps = list(session.readable_steps(run))
+    run, steps = _with_window(session, run, steps)
+    whole = len(steps) == _try(lambda: session.count(run), "", [])
     with store.transaction():
-        store.add_run(replace(run, stop_reason=reason))
+        store.add_run(run if whole else replace(run, stop_reason=None))
     missing = 0
     for step in steps:
         index = step.record.index
@@ -74,40 +94,33 @@ def _run(session: Session, run: RunInfo, store: Store, lost: list[str]) -> int:
                 statistics.tobytes() if statistics is not None else None,
             )
     if missing:
-        lost.append(f"logits or statistics of {missing} steps of run {run.id}")
+        session.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
     return len(steps)
 
 
-def _readable_steps(session: Session, run: RunInfo, lost: list[str]) -> list[RecordedStep]:
-    try:
-        return session.steps(run)
-    except SessionError:
-        pass
-    steps: list[RecordedStep] = []
-    while True:
-        try:
-            more = session.steps(run, len(steps), len(steps) + 1)
-        except SessionError:
-            lost.append(f"run {run.id} from step {len(steps) + 1} on")
-            return steps
-        if not more:
-            # The steps are there, one by one; what was damaged lies behind them.
-            lost.append(f"what may have followed step {len(steps)} of run {run.id}")
-            return steps
-        steps += more
+def _with_window(
+    session: DamagedSession, run: RunInfo, steps: list[RecordedStep]
+) -> tuple[RunInfo, list[RecordedStep]]:
+    """Where options are guessed, with the window that the steps show."""
+    guessed = session.guessed
+    if guessed is None or not steps:
+        return run, steps
+    seen = replace(guessed, context=max(step.record.context_length for step in steps))
+    steps = [replace(step, options=seen) if step.options is guessed else step for step in steps]
+    return (replace(run, options=seen) if run.options is guessed else run), steps
 
 
-def _weights(session: Session, store: Store, lost: list[str]) -> None:
-    found = _try(session.weight_statistics, "statistics of weights", lost) or {}
+def _weights(session: DamagedSession, store: Store) -> None:
+    found = _try(session.weight_statistics, "statistics of weights", session.lost) or {}
     with store.transaction():
         store.set_weight_statistics([(name, record.tobytes()) for name, record in found.items()])
 
 
-def _marks(session: Session, store: Store, lost: list[str]) -> None:
+def _marks(session: DamagedSession, store: Store) -> None:
     with store.transaction():
-        for mark in _try(session.events, "events", lost) or []:
+        for mark in _try(session.events, "events", session.lost) or []:
             store.add_event(mark)
-        for mark in _try(session.cameras, "cameras", lost) or []:
+        for mark in _try(session.cameras, "cameras", session.lost) or []:
             store.add_camera(mark)
 
 

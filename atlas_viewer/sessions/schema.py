@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 APPLICATION_ID = 0x41544C53  # "ATLS"
 
@@ -137,6 +139,11 @@ class Schema:
 
 
 SCHEMA = Schema(1, _TABLES)
+
+
+def uri(path: Path, mode: str) -> str:
+    """What SQLite opens the file at `path` by in `mode` "ro" or "rw", whatever its name is: `:memory:` is one, too."""
+    return f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"
 
 
 def create(connection: sqlite3.Connection, schema: Schema = SCHEMA) -> None:

@@ -18,7 +18,8 @@ from compute.llmc import one_line
 from compute.options import GenerateOptions
 
 from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
-from .schema import create
+from .schema import create, uri
+from .untrusted import beside
 
 _PATIENCE_S = 1.0  # for readers to let go
 # The logits of a step are 100 kB: with the usual pages of SQLite, and a log that is put away every 4 MB, writing them
@@ -39,7 +40,7 @@ class Store:
         self._options: dict[GenerateOptions, int] = {}
         self._token_bytes = token_bytes
         self._path = path
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
+        self._connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None, timeout=_PATIENCE_S)
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
         self._place = self._found()
@@ -159,13 +160,13 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
     if os.path.lexists(path):
         raise OutputError(f"{one_line(path)}: is there already, and a recording replaces nothing; choose another path")
     # A log left behind by a file that was there before would be taken for this one's.
-    for leftover in (Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal")):
+    for leftover in beside(path):
         if os.path.lexists(leftover):
             raise OutputError(f"{one_line(leftover)}: belongs to another recording; remove it or choose another path")
     config = head.config
     try:
         with atomic_path(path) as temporary:
-            connection = sqlite3.connect(temporary, isolation_level=None)
+            connection = sqlite3.connect(uri(temporary, "rw"), uri=True, isolation_level=None)
             try:
                 connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
                 connection.execute("BEGIN")

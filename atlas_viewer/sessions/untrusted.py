@@ -9,24 +9,25 @@ import stat
 import struct
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from compute.errors import SessionError
 from compute.llmc import one_line
 
-from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected
+from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
 
 _MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
 _LONGEST_VALUE = 64 << 20  # bytes
 _LEAST_ROW = 4  # bytes of the file that a row takes at least
 # A query may take so long: seconds, and bytes of the file a second.
 _PATIENCE_S, _RATE = 1.0, 10 << 20
 _INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
 _RECOVER = "`session recover` saves what can be read"
+_LOST = "nothing of it can be saved, look for a copy"
 
 # What SQLite may do while such a file is open: read. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
@@ -38,13 +39,15 @@ _UNSOUND = (sqlite3.Error, UnicodeDecodeError)
 class Database:
     """A checked session file, read only. Every way in which it can be unsound is a `SessionError`."""
 
-    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+    def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
         """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
 
-        Raises `SessionError`.
+        damaged: take a file that is cut off, and one that defines more than a session does. Raises `SessionError`.
         """
         self.path = path
         self.shown = one_line(path)
+        self.advice = _LOST if damaged else _RECOVER
+        self._damaged = damaged
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         self._connection: sqlite3.Connection | None = None
         self._deadline = 0.0
@@ -57,9 +60,14 @@ class Database:
             if version != schema.version:
                 self._migrate(place, version, schema)
             self._open(place)
-            found = self._definition()
-            if found != expected(schema.tables):
-                raise SessionError(f"{self.shown}: has other tables than a session; {_RECOVER}")
+            found, wanted = self._definition(), expected(schema.tables)
+            if self._damaged:
+                # A table of a session must be what it should be, if it is there; nothing else is ever read.
+                names = {name for _, name, _, _ in wanted}
+                found = [thing for thing in found if thing[1] in names]
+                wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
+            if found != wanted:
+                raise SessionError(f"{self.shown}: has other tables than a session; {self.advice}")
             self._guard()
         except OSError as error:
             self.close()
@@ -79,18 +87,20 @@ class Database:
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of a SELECT. Raises `SessionError` when the file is damaged."""
+        return list(self.each_row(query, values))
+
+    def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """One row after the other, until there is no more or `SessionError` is raised."""
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
-        found: list[tuple[Any, ...]] = []
         try:
-            for row in self._connection.execute(query, values):
-                found.append(row)
-                if len(found) > limit:
-                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {_RECOVER}")
+            for number, row in enumerate(self._connection.execute(query, values)):
+                if number >= limit:
+                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
+                yield row
         except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
-        return found
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row, None when there is none."""
@@ -105,7 +115,14 @@ class Database:
         return target
 
     def _open(self, place: Path, mode: str = "ro") -> None:
-        self._connection = connect(place, mode)
+        try:
+            self._connection = connect(place, mode)
+            if self._damaged:
+                # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
+                # Nothing becomes writable by it: the connection is read only.
+                self._connection.execute("PRAGMA writable_schema = ON")
+        except sqlite3.Error as error:
+            raise SessionError(f"{self.shown}: cannot be opened ({_first_line(error)}); {self.advice}") from None
         self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
 
     def _late(self) -> bool:
@@ -117,7 +134,7 @@ class Database:
         try:
             return definition(self._connection)
         except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {_RECOVER}") from None
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def _guard(self) -> None:
         assert self._connection is not None
@@ -134,7 +151,7 @@ class Database:
         self._open(place, "rw")
         assert self._connection is not None
         if self._definition() != expected(schema.tables_of(version)):
-            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {_RECOVER}")
+            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         try:
             self._connection.execute("BEGIN")
@@ -145,8 +162,32 @@ class Database:
             self._connection.execute(f"PRAGMA user_version = {version}")
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {_RECOVER}") from None
+            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {self.advice}") from None
         self._connection.close()
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Files that SQLite may keep beside a database, which belong to it."""
+    return tuple(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
+
+
+def is_session(path: Path) -> bool:
+    """True when the regular file at `path` says that it is a session, of whatever version, damaged or not."""
+    try:
+        with path.open("rb") as file:
+            return _version(file.read(_HEADER_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _version(header: bytes) -> int | None:
+    """The version that a file with these first bytes tells; None when it is no session."""
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        return None
+    version: int
+    application: int
+    version, application = struct.unpack(">I4xI", header[60:72])
+    return version if application == APPLICATION_ID else None
 
 
 def check_file(path: Path, schema: Schema = SCHEMA) -> int:
@@ -156,23 +197,21 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "no regular file"
             raise SessionError(f"{shown}: is {kind}; give the path of a session")
-        for beside in (Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal")):
+        for other in beside(path):
             # SQLite would open it, and wait at a pipe for ever.
-            if os.path.lexists(beside) and not stat.S_ISREG(beside.lstat().st_mode):
-                raise SessionError(f"{one_line(beside)}: is no regular file; remove it")
+            if os.path.lexists(other) and not stat.S_ISREG(other.lstat().st_mode):
+                raise SessionError(f"{one_line(other)}: is no regular file; remove it")
         with path.open("rb") as file:
-            header = file.read(100)
+            header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
         raise SessionError(f"{shown}: there is no such file; check the path") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
-    if len(header) < 100 or not header.startswith(_MAGIC):
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise SessionError(f"{shown}: is no session; give a file that `session record` made")
-    version: int
-    application: int
-    version, application = struct.unpack(">I4xI", header[60:72])
-    if application != APPLICATION_ID:
+    version = _version(header)
+    if version is None:
         raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")
     if version > schema.version:
         raise SessionError(
@@ -185,16 +224,13 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
 
 
 def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
-    """A connection that trusts nothing of the file. Raises `SessionError`."""
-    try:
-        connection = sqlite3.connect(f"file:{quote(str(place.resolve()))}?mode={mode}", uri=True, isolation_level=None)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
-            connection.execute(f"PRAGMA {pragma}")
-    except sqlite3.Error as error:
-        raise SessionError(f"{one_line(place)}: cannot be opened ({_first_line(error)}); {_RECOVER}") from None
+    """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
+    connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
     return connection
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from compute.config import ModelConfig
 from compute.errors import UsageError
+from compute.foreign_json import read_foreign_json
 from compute.options import GenerateOptions
 
 _LONGEST_JSON = 1 << 20
@@ -58,6 +58,12 @@ def line(value: object) -> str:
     return found
 
 
+def printable(value: object) -> str:
+    """What of a damaged line can be shown: it without control characters, nothing for what is no text."""
+    found = value[:_LONGEST_LINE] if isinstance(value, str) else ""
+    return "".join(filter(str.isprintable, found))
+
+
 def blob(value: object, size: int | None = None) -> bytes:
     """Bytes, `size` of them."""
     if not isinstance(value, bytes) or (size is not None and len(value) != size):
@@ -68,8 +74,8 @@ def blob(value: object, size: int | None = None) -> bytes:
 def mapping(value: object) -> dict[str, Any]:
     """An object of JSON."""
     try:
-        found = json.loads(text(value, _LONGEST_JSON))
-    except (ValueError, RecursionError):
+        found = read_foreign_json(text(value, _LONGEST_JSON))
+    except ValueError:
         raise Unsound("no JSON") from None
     if not isinstance(found, dict):
         raise Unsound("no JSON object")

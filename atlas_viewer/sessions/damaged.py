@@ -1,0 +1,149 @@
+"""Reading a session of which not everything can be read: what is damaged is left out or guessed, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from compute.errors import SessionError
+from compute.options import GenerateOptions
+from compute.records import Candidate
+from compute.tokenizer import load_tokenizer
+
+from . import values
+from .contents import RecordedStep, RunInfo
+from .reader import Session
+from .schema import SCHEMA, Schema
+from .untrusted import Database
+from .values import Unsound
+
+
+class DamagedSession(Session):
+    """A session as far as it can be read. Guards and checks are those of `Session`: nothing of the file is trusted.
+
+    lost: what could not be read, in words.
+    """
+
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """Raises `SessionError` when not even the head and the list of tensors can be read."""
+        self.lost: list[str] = []
+        self.guessed: GenerateOptions | None = None  # in the place of options that are damaged
+        self._other_texts: set[int] = set()
+        self._without_candidates: set[tuple[int, int]] = set()
+        super().__init__(path, schema)
+
+    def _open(self, path: Path, schema: Schema) -> Database:
+        return Database(path, schema, damaged=True)
+
+    def runs(self) -> list[RunInfo]:
+        """Every run that can be read."""
+        found = []
+        for number in self._run_numbers():
+            try:
+                row = self._database.row("SELECT * FROM runs WHERE id = ?", (number,))
+                found.append(self._run(row or ()))
+            except (SessionError, ValueError):  # `Unsound`, or a row that is none
+                self.lost.append(f"run {number}")
+        return found
+
+    def _run_numbers(self) -> list[int]:
+        """From both ends of the list to where it is damaged."""
+        found: set[int] = set()
+        for order in ("ASC", "DESC"):
+            try:
+                for (number,) in self._database.each_row(f"SELECT id FROM runs ORDER BY id {order}"):
+                    found.add(number)
+                return sorted(found)
+            except SessionError:
+                continue
+        self.lost.append("a part of the list of runs")
+        return sorted(found)
+
+    def step_count(self) -> int:
+        """How many steps are in the file, whether they can be read or not; 0 when that cannot be told."""
+        try:
+            row = self._database.row("SELECT count(*) FROM steps")
+        except SessionError:
+            return 0
+        return int(row[0]) if row else 0
+
+    def readable_steps(self, run: RunInfo) -> Iterator[RecordedStep]:
+        """The steps of a run up to the first that is damaged."""
+        first, many = 0, 1 << 16
+        while True:
+            try:
+                steps = self.steps(run, first, first + many)
+            except SessionError:
+                if many == 1:
+                    self.lost.append(f"run {run.id} from step {first + 1} on")
+                    return
+                many //= 2  # the damage is somewhere among so many
+                continue
+            yield from steps
+            first += len(steps)
+            if len(steps) < many:
+                self._without_candidates.discard((run.id, first))  # of no step
+                return
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token; where they are damaged, those of GPT-2, or U+FFFD for another vocabulary."""
+        if token not in self._texts:
+            try:
+                row = self._database.row("SELECT bytes FROM tokens WHERE id = ?", (token,))
+                self._texts[token] = values.blob(row[0] if row else None)
+            except (SessionError, Unsound):
+                self._other_texts.add(token)
+                self._texts[token] = self._usual_text(token)
+        return self._texts[token]
+
+    def _usual_text(self, token: int) -> bytes:
+        tokenizer = load_tokenizer()
+        known = self.head.config.vocabulary == tokenizer.vocabulary
+        return tokenizer.token_bytes(token) if known else "\ufffd".encode()
+
+    def told(self) -> list[str]:
+        """What was lost, and what is guessed in its place."""
+        guesses = []
+        if self._without_candidates:
+            guesses.append(f"candidates of {len(self._without_candidates)} steps")
+        if self._other_texts:
+            guesses.append(f"texts of {len(self._other_texts)} tokens; they are GPT-2's now, or U+FFFD")
+        if self.guessed is not None:
+            guesses.append("options of some steps; they are the usual ones now")
+        return self.lost + guesses
+
+    # -- reading
+
+    def _line(self, value: object) -> str:
+        try:
+            return values.line(value)
+        except Unsound:
+            self.lost += [part for part in ["a part of the head"] if part not in self.lost]
+            return values.printable(value)
+
+    def _mapping(self, value: object) -> dict[str, Any]:
+        try:
+            return values.mapping(value)
+        except Unsound:
+            self.lost.append("versions of the libraries")
+            return {}
+
+    def _options_of(self, number: int) -> GenerateOptions:
+        try:
+            return super()._options_of(number)
+        except (SessionError, Unsound):
+            if self.guessed is None:
+                config = self.head.config
+                self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
+            self._options[number] = self.guessed
+            return self.guessed
+
+    def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
+        try:
+            return super()._candidates(run, first, last)
+        except (SessionError, Unsound):
+            if last - first > 1:
+                raise
+            self._without_candidates.add((run.id, first))
+            return {}

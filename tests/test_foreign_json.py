@@ -1,0 +1,76 @@
+"""JSON from elsewhere is a value or a ValueError, never a stack that overflows; and nothing reads it in another way."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from make_hugging_face import write_folder
+
+from atlas_viewer.models.store import NOTE, read_note
+from atlas_viewer.sessions import values
+from atlas_viewer.settings import loads
+from compute.checkpoint import open_model
+from compute.errors import CheckpointError
+from compute.foreign_json import read_foreign_json
+
+ROOT = Path(__file__).parents[1]
+
+
+def nested(levels: int, end: str = "") -> str:
+    return "[" * levels + end + "]" * levels
+
+
+def test_values() -> None:
+    assert read_foreign_json('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
+    assert read_foreign_json(b'"\xc3\xa9"') == "é"
+    assert read_foreign_json(nested(64)) is not None
+    assert read_foreign_json("[" + ", ".join(["{}"] * 1000) + "]") == [{}] * 1000
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (nested(65), "it is nested too deeply"),
+        (nested(100_000), "it is nested too deeply"),
+        ("[" * 100_000, "it is nested too deeply"),
+        ('{"a":' * 100_000, "it is nested too deeply"),
+        (nested(400, '"x"'), "it is nested too deeply"),
+        (b"\xff\xfe\xfd", "it is not UTF-8"),
+        ("", "Expecting value"),
+        ("1" * 10_000, "integer"),
+    ],
+)
+def test_what_is_none(data: str | bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        read_foreign_json(data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, nested(500)])
+def test_everything_that_reads_some_says_so(tmp_path: Path, text: str) -> None:
+    folder = write_folder(tmp_path / "model")
+    (folder / "vocab.json").write_text(text)
+    (folder / "tokenizer.json").write_text(text)
+    (folder / "added_tokens.json").write_text(text)
+    open_model(str(folder)).close()  # names of tokens are not needed
+    (folder / "config.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.json: is no JSON \(it is nested too deeply\)"):
+        open_model(str(folder))
+    (folder / NOTE).write_text(text)
+    assert read_note(folder) is None
+    with pytest.raises(ValueError, match="is no JSON, it is nested too deeply"):
+        loads(text)
+    with pytest.raises(values.Unsound, match="no JSON"):
+        values.mapping(text)
+
+
+def test_there_is_no_other_way() -> None:
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for room in ("compute", "atlas_viewer")
+        for path in (ROOT / room).rglob("*.py")
+        if re.search(r"json\.loads?\(", path.read_text("utf-8"))
+    ]
+    assert readers == ["compute/foreign_json.py"]
