@@ -26,9 +26,11 @@ def _models(state: State) -> None:
     imgui.spacing()
     choices = state.models
     imgui.set_next_item_width(-theme.em(_BUTTON))
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
     entered, choices.path = items.input_text_with_hint(
         "##model path",
-        "path of a .bin file, a .safetensors file or a folder that holds one",
+        "a .bin file, a .safetensors file, a folder that holds one, or random:gpt2",
         choices.path,
         imgui.InputTextFlags_.enter_returns_true,
     )
