@@ -52,6 +52,25 @@ def front(panels: Docked) -> list[str]:
     return list(places.values())
 
 
+def order_tabs(panels: Docked) -> None:
+    """Sort the tabs of each place; call it once all panels of a new layout have begun.
+
+    Panels that were shown before stay in front of those that come back.
+    """
+    counts: dict[str, int] = {}
+    for title, where in panels:
+        window = imgui.internal.find_window_by_name(title)
+        bar = window.dock_node.tab_bar if window and window.dock_node else None
+        tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id) if bar else None
+        if tab:
+            place = counts.get(where, 0)
+            counts[where] = place + 1
+            offset = place - imgui.internal.tab_bar_get_tab_order(bar, tab)
+            if offset:
+                imgui.internal.tab_bar_queue_reorder(bar, tab, offset)
+                imgui.internal.tab_bar_process_reorder(bar)
+
+
 def floats(title: str, dock_space: int) -> bool:
     """True when the panel is in a window of its own, not docked over the canvas."""
     window = imgui.internal.find_window_by_name(title)
