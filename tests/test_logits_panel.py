@@ -102,6 +102,19 @@ def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen
     assert not state.requests
 
 
+def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["token 4003"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [*state.run.steps, fake_step(5)]
+    screen.frame()
+    assert "token 4003" not in items.places
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert list(state.requests) == [Branch(4, 4003)]
+
+
 def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
     state.distribution = whole(3)  # of another step
     screen.frame()

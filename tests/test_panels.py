@@ -62,6 +62,18 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
     assert state.chosen is None
 
 
+def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["chip1"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [fake_step(i) for i in range(300)]
+    screen.frame(3)
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert state.chosen == 1
+
+
 def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)

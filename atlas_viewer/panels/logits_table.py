@@ -128,8 +128,8 @@ def _line(
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     """The rank; what spans the line and is clicked."""
-    span = imgui.SelectableFlags_.span_all_columns
-    clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, span)
+    flags = imgui.SelectableFlags_.span_all_columns | items.SELECT_AT_ONCE
+    clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     items.note(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))

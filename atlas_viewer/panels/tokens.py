@@ -128,7 +128,7 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
             chip, step = _flow.chips[place], run.steps[place]
             corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
             imgui.set_cursor_screen_pos(corner)
-            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height)):
+            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height), items.PRESS_AT_ONCE):
                 state.chosen = step.index
             size = ImVec2(chip.width, height)
             _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)
