@@ -98,9 +98,16 @@ def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
 
 def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
     assert not screen.shows("went wrong")
+    usual = screen.places
     state.messages.append("something went wrong: try again")
     screen.frame(3)
     assert screen.shows("something went wrong: try again")
+    moved = {
+        label
+        for label, place in usual.items()
+        if (place.x, place.y) != (screen.places[label].x, screen.places[label].y)
+    }
+    assert not moved, "what is about to be clicked must stay where it is"
     screen.click("Dismiss")
     assert not state.messages
 

@@ -54,11 +54,10 @@ TITLES = tuple(title for title, _ in DOCKED)
 
 
 def draw_all(state: State) -> None:
-    """Draw the menu, every panel and the messages; panels start in the default layout or the remembered one."""
+    """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
     items.begin_frame()
     keys.handle(state)
     menu_bar.draw(state, TITLES)
-    messages.draw(state)
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
     interface.hidden -= {interface.front, interface.raised}
@@ -104,6 +103,7 @@ def draw_all(state: State) -> None:
     if interface.raised:
         layout.raise_panel(interface.raised, focused)
         interface.raised = ""
+    messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
