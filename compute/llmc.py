@@ -184,9 +184,7 @@ def _check_magic(header: bytes, shown: str) -> None:
         raise CheckpointError(
             f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
         )
-    raise CheckpointError(
-        f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path"
-    )
+    raise CheckpointError(f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
 
 
 def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:

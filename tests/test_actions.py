@@ -204,6 +204,35 @@ def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> No
     assert not state.interface.dialog
 
 
+@pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
+def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
+    place = screen.places["##prompt"]
+    press(screen, chord)
+    screen.frame(3)
+    assert state.interface.dialog
+    screen.click("Generate")
+    assert not state.interface.dialog
+    assert not state.requests
+    screen.frame(2)
+    screen.click("Generate")
+    assert len(state.requests) == 1
+    assert (place.x, place.y) == (screen.places["##prompt"].x, screen.places["##prompt"].y)
+
+
+def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None:
+    for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
+        press(screen, chord)
+        screen.frame(2)
+        assert state.interface.dialog == dialog
+    screen.io.add_input_characters_utf8("list of keys")
+    screen.frame(2)
+    press(screen, "Enter")
+    screen.frame(3)
+    assert state.interface.dialog == "keys"
+    assert screen.shows("Take back a token")
+    assert not screen.shows("what to do")
+
+
 def test_panels_come_to_the_front(screen: Screen, state: State) -> None:
     press(screen, f"Ctrl+{1 + FOCUSED.index('Tensors')}")
     screen.frame(2)

@@ -147,9 +147,7 @@ def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> No
 
 
 @pytest.mark.parametrize("front", [{"Logits", "Atlas"}, {"Distribution", "Map"}, {"Trace", "Atlas", "Runs"}])
-def test_the_tabs_in_front_are_in_front_again(
-    screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for title in front:
         screen.click(f"tab:{title}")
         screen.frame(2)

@@ -8,7 +8,7 @@ from .. import items, theme
 from ..model_choice import ModelChoice
 from ..requests import FetchModel, LookUpModel, OpenModel, StopFetch
 from ..state import State
-from .dialogs import window
+from .modal import modal
 from .widgets import dim, hint
 
 _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
@@ -16,8 +16,7 @@ _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
 def draw(state: State) -> None:
     """The dialog, when it is open."""
-    if state.interface.dialog == "models":
-        window(state, "Models", _models, ImVec2(46, 30))
+    modal(state, "models", "Models", _models, ImVec2(46, 30))
 
 
 def _models(state: State) -> None:
