@@ -195,6 +195,8 @@ def _sizes(style: imgui.Style) -> None:
     style.frame_border_size = 1
     style.docking_separator_size = 3
     style.tab_bar_border_size = 0
+    hover = imgui.HoveredFlags_
+    style.hover_flags_for_tooltip_mouse = hover.stationary | hover.delay_normal | hover.allow_when_disabled
     style.window_menu_button_position = imgui.Dir.none
     # The x of a tab appears under the mouse, so that titles keep their room.
     style.tab_close_button_min_width_selected = style.tab_close_button_min_width_unselected = 0

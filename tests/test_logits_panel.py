@@ -140,6 +140,15 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
         assert screen.shows(part), part
 
 
+def test_no_tip_covers_the_table_while_a_search_is_typed(screen: Screen, state: State) -> None:
+    screen.point(screen.places["##find"])
+    screen.frame(8)
+    assert screen.shows("Any token of the vocabulary")
+    screen.click("##find")
+    screen.frame(8)
+    assert not screen.shows("Any token of the vocabulary")
+
+
 def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
     state.distribution = whole(4)
     screen.click("token id##head")

@@ -61,7 +61,9 @@ def order_tabs(panels: Docked) -> None:
     for title, where in panels:
         window = imgui.internal.find_window_by_name(title)
         bar = window.dock_node.tab_bar if window and window.dock_node else None
-        tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id) if bar else None
+        if not bar:
+            continue
+        tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id)
         if tab:
             place = counts.get(where, 0)
             counts[where] = place + 1

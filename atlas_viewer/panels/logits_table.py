@@ -11,7 +11,7 @@ from .. import items, theme
 from ..candidates import Line, LogitsView, Table
 from ..requests import Branch
 from ..state import State
-from .widgets import packed, quoted, tooltip
+from .widgets import packed, quoted, rested_on, tooltip
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -133,7 +133,7 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     items.note(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
-    if imgui.is_item_hovered(imgui.HoveredFlags_.delay_short):
+    if rested_on():
         imgui.set_tooltip(told(line, taken, state))
 
 

@@ -132,7 +132,7 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
                 state.chosen = step.index
             size = ImVec2(chip.width, height)
             _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)
-            if imgui.is_item_hovered():
+            if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
                 _tip(run, step)
         imgui.set_cursor_screen_pos(origin)
         imgui.dummy(ImVec2(available, max(_flow.lines * line - _GAP, 1.0)))
