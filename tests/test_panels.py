@@ -13,6 +13,7 @@ from atlas_viewer.panels.widgets import elided, quoted
 from atlas_viewer.requests import Generate, Stop, Use
 from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, State, end_of_text_rank
+from atlas_viewer.text import percent
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 
@@ -78,7 +79,7 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000")
-    assert screen.shows("raw logit 9.5000, rank 1\nprobability 50.000 %, the model's 40.000 %")
+    assert screen.shows("raw logit 9.5000, rank 1\nprobability in the draw 50.000 %, the model's own 40.000 %")
     assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
@@ -92,7 +93,7 @@ def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
     state.run.steps = [StepRecord(**{**vars(step), "top": (step.top[0], ending)})]  # type: ignore[union-attr]
     screen.frame()
     assert screen.shows("Text end")
-    assert screen.shows("rank 2, 4.21 %")
+    assert screen.shows("rank 2, 4.210 %")
     assert end_of_text_rank(step) is None
 
 
@@ -183,6 +184,21 @@ def test_flow_ends_in_a_panel_without_room(context: None, width: int) -> None:
 
 def test_quoted_is_one_line() -> None:
     assert quoted(' a"\n\tb') == '" a\\"\\n\\tb"'
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1, "100.000 %"),
+        (0.37272, " 37.272 %"),
+        (1e-4, "  0.010 %"),
+        (4.66e-5, "4.7e-03 %"),
+        (1.2e-7, "1.2e-05 %"),
+        (0, "      0 %"),
+    ],
+)
+def test_a_small_probability_is_told_apart_from_none(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 def test_elided_fits(context: None) -> None:

@@ -9,6 +9,7 @@ from imgui_bundle import ImVec4, imgui
 from .. import theme
 from ..runs import Run
 from ..state import ModelSummary, State, end_of_text_rank
+from ..text import percent
 from .widgets import dim, elided, quoted, tooltip
 
 TITLE = "Run status"
@@ -59,7 +60,7 @@ def _run(state: State, run: Run) -> None:
     ends = end_of_text_rank(last) if last else None
     if ends:
         place, candidate = ends
-        belief = f"rank {place}, {100 * candidate.model_probability:.2f} %"
+        belief = f"rank {place}, {percent(candidate.model_probability).strip()}"
         _fact("Text end", belief, tip="<|endoftext|> is among the candidates of the last step")
 
 

@@ -12,6 +12,7 @@ from ..interface import CHIP_COLOURS
 from ..requests import Continue, Pause, Stop, Undo, Use
 from ..runs import Run
 from ..state import State
+from ..text import percent
 from ..words import changes_in_words
 from .chips import ChipFlow
 from .widgets import dim, hint, packed, quoted, tooltip
@@ -195,12 +196,12 @@ def _tip(run: Run, step: StepRecord) -> None:
         before = run.options_at(step.index - 1)
         imgui.text_colored(_MARK, "from here on: " + changes_in_words(before, run.changes[step.index]))
     dim(
-        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability {100 * step.probability:.3f} %, "
-        f"the model's {100 * step.model_probability:.3f} %\nentropy {step.entropy / math.log(2):.2f} bits"
+        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability in the draw {percent(step.probability).strip()}, "
+        f"the model's own {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
     )
     imgui.separator()
     for candidate in step.top[:_LISTED]:
         taken = candidate.token == step.token
-        text = f"{100 * candidate.model_probability:7.3f} %  {quoted(candidate.text)}"
+        text = f"{percent(candidate.model_probability)}  {quoted(candidate.text)}"
         imgui.text_colored(theme.now.accent if taken else theme.now.text, text)
     imgui.end_tooltip()

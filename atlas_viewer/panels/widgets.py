@@ -7,7 +7,18 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from .. import items, theme
 from ..text import quoted
 
-__all__ = ["beside", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "rested_on", "tooltip"]
+__all__ = [
+    "beside",
+    "dim",
+    "elided",
+    "elided_start",
+    "hint",
+    "packed",
+    "primary_button",
+    "quoted",
+    "rested_on",
+    "tooltip",
+]
 
 
 def elided(text: str, width: float) -> str:
