@@ -19,16 +19,9 @@ TITLE = "Tensors"
 
 # Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
 _COLUMNS = (
-    ("tensor", 0),
-    ("shape", 6.2),
-    ("min", 4.8),
-    ("max", 4.8),
-    ("mean", 4.8),
-    ("NaN", 3.2),
-    ("inf", 3.2),
-    ("values", 6.4),
-)
-_NARROWEST = 46.7
+    ("tensor", 0), ("shape", 6.2), ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 5.6)
+)  # fmt: skip
+_NARROWEST = 42.7
 _AXIS = (
     "How many values are how large: negative left, positive right of the line at 0,\n"
     "the same powers of two for every tensor, the square root of the count upwards"
