@@ -28,6 +28,8 @@ class Interface:
     chip_colour: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
     # Not remembered:
+    # Pixels that a part of the layout has and those that it would have with more room, by its number.
+    narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame lays the panels out anew
     dialog: str = ""  # the one that is open: "palette", "keys", "about"
     typed: str = ""  # into the palette

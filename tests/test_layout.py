@@ -239,6 +239,24 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
 
 
+def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
+    left, right = widths()
+    interface = screen.state.interface
+    for zoom in (1.5, 2.0):
+        interface.zoom = zoom
+        screen.frame(3)
+    assert max(widths()) < 0.4 * 1280
+    picture = items.places["picture"]
+    assert picture.right - picture.left > 180
+    assert picture.bottom - picture.top > 100
+    interface.zoom = 1.0
+    screen.frame(3)
+    assert widths() == pytest.approx((left, right), abs=4)
+    interface.zoom, interface.reset_layout = 2.0, True
+    screen.frame(4)
+    assert max(widths()) < 0.4 * 1280
+
+
 def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = widths()
     with another_context(Interface()):

@@ -84,7 +84,14 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
 
 
 def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
-    facts = ("8 layers, 6 heads, 192 ch.", "13,306,944", "fake, bf16", "5 of 16 tokens", "stochastic, T 0.80, seed 0")
+    facts = (
+        "8 layers, 6 heads, 192 ch.",
+        "13,306,944",
+        "fake, bf16",
+        "5 of 16 tokens",
+        "stochastic, T 0.80, seed 0",
+        MODEL.adapter,
+    )
     for fact in facts:
         assert screen.shows(fact), fact
     assert not screen.shows("Text end")

@@ -12,12 +12,14 @@ from ..facts import largest
 from ..look import SAMPLINGS, SCALES, Axis
 from ..state import State
 from . import plots
-from .widgets import beside, packed, tooltip
+from .toolbar import Tool
+from .widgets import packed, tooltip
 
 # In ems: the colour bar's height, and the room for a number at each end.
 _HEIGHT, _NUMBERS = 1.5, 4.9
 _PALETTE, _CHOICE = 7.2, 4.6  # ems
 _STRIPES = 64
+_AUTO = "auto"
 _SAMPLING_TIPS = (
     "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
     "point: it shows the first of them"
@@ -26,16 +28,25 @@ _OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoin
 _SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
 
 
-def controls(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> None:
-    """Palette, range, and whether that is automatic, side by side; sampled: there is a choice of what cells show."""
+def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> list[Tool]:
+    """Palette, range, and whether that is automatic; sampled: there is a choice of what cells show."""
+
+    def picks(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
+        return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
+
+    colours = "Colours; all but demo can be told apart by colour-blind people"
+    found = [
+        picks("palette", palettes, _PALETTE, colours),
+        picks("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
+        picks("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
+    ]
+    box = imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size(_AUTO).x
+    return [*(found if sampled else found[:2]), Tool(box, lambda: _automatic(state))]
+
+
+def _automatic(state: State) -> None:
     look = state.inspection.look
-    _pick(state, "palette", palettes, _PALETTE, "Colours; all but demo can be told apart by colour-blind people")
-    choices = [("span_scale", SCALES, _SCALE_TIPS), ("sampling", SAMPLINGS, _SAMPLING_TIPS)]
-    for field, names, tip in choices if sampled else choices[:1]:
-        beside(theme.em(_CHOICE))
-        _pick(state, field, names, _CHOICE, tip)
-    beside(imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size("auto").x)
-    changed, automatic = items.checkbox("auto", look.high is None)
+    changed, automatic = items.checkbox(_AUTO, look.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
     if changed:
         high = None if automatic else (_known_largest(state) or 1.0)
@@ -83,7 +94,8 @@ def bar(state: State) -> None:
     name = focus.name if focus and focus.name in inspection.statistics else None
     own = name is None and inspection.look.high is None and inspection.look.span_scale == "tensor"
     high = None if own else _known_largest(state)
-    left, right = corner.x + theme.em(_NUMBERS), corner.x + width - theme.em(_NUMBERS)
+    numbers = min(theme.em(_NUMBERS), width / 4)
+    left, right = corner.x + numbers, corner.x + width - numbers
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
     items.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), height))
     if inspection.look.high is not None and imgui.is_item_active():

@@ -10,7 +10,7 @@ from .. import theme
 from ..runs import Run
 from ..state import ModelSummary, State, end_of_text_rank
 from ..text import percent
-from .widgets import dim, elided, quoted, tooltip
+from .widgets import dim, quoted, tooltip, wrapped
 
 TITLE = "Run status"
 
@@ -86,7 +86,6 @@ def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -
     imgui.table_next_column()
     dim(label)
     imgui.table_next_column()
-    shown = elided(value, imgui.get_content_region_avail().x)
-    imgui.text_colored(colour or theme.now.text, shown)
-    if tip or shown != value:
-        tooltip(tip or value)
+    wrapped(value, colour or theme.now.text)
+    if tip:
+        tooltip(tip)

@@ -18,6 +18,7 @@ __all__ = [
     "quoted",
     "rested_on",
     "tooltip",
+    "wrapped",
 ]
 
 
@@ -61,6 +62,12 @@ def dim(text: str) -> None:
 def hint(text: str) -> None:
     """Secondary text, wrapped to the panel."""
     with theme.coloured(imgui.Col_.text, theme.now.text_dim):
+        imgui.text_wrapped(text)
+
+
+def wrapped(text: str, colour: ImVec4) -> None:
+    """Text in as many lines as it takes, each as long as there is room."""
+    with theme.coloured(imgui.Col_.text, colour):
         imgui.text_wrapped(text)
 
 
