@@ -59,7 +59,9 @@ def draw(state: State) -> None:
 def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
-    if _button("Pause" if state.busy else "Play", "play", "Space", possible):
+    # In a replay the other button plays what is recorded.
+    play, tip = ("Write on", "The model writes on  Space") if state.session.playback else ("Play", "Space")
+    if _button("Pause" if state.busy else play, "play", tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
     if _button("Step", "step", "One token more  (.)", run.paused and not state.busy):
