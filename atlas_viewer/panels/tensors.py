@@ -20,7 +20,7 @@ TITLE = "Tensors"
 # Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
-    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 5.6)
+    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
 )  # fmt: skip
 _NARROWEST = 42.7
 _AXIS = (
