@@ -18,7 +18,7 @@ from compute.loading import Loading
 from . import fonts, panels, theme
 from .canvas import clear, draw_with, imgui_on, release, target_format
 from .controller import Controller
-from .input_events import EVENTS, hand_on
+from .input_events import EVENTS, hand_on, navigate_again
 from .inspection import Inspection
 from .map_display import MapDisplay
 from .model_switch import ModelSwitch
@@ -65,9 +65,9 @@ class Viewer:
         fonts.load()
         imgui.load_ini_settings_from_memory(state.interface.layout)
         io = imgui.get_io()
-        io.config_flags |= imgui.ConfigFlags_.docking_enable | imgui.ConfigFlags_.nav_enable_keyboard
+        io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        draw_with(self._gui, lambda: panels.draw_all(self.state))
+        draw_with(self._gui, self._panels)
         self._pace = Pace(is_software(device.adapter))
         self.watch: Watch | None = None
         self._strip = StripDisplay(state, device, self._gui.backend)
@@ -118,8 +118,12 @@ class Viewer:
         for _ in range(_SETTLE):
             theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
             imgui.new_frame()
-            panels.draw_all(self.state)
+            self._panels()
             imgui.render()
+
+    def _panels(self) -> None:
+        panels.draw_all(self.state)
+        navigate_again()
 
     # -- one frame
 

@@ -124,7 +124,9 @@ def share_clipboard() -> None:
     library: Any = glfw
 
     def read(_context: Any) -> str:
-        data: bytes | None = library.get_clipboard_string(None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # glfw warns of an empty clipboard
+            data: bytes | None = library.get_clipboard_string(None)
         return data.decode("utf-8", "replace") if data else ""
 
     def write(_context: Any, text: str) -> None:

@@ -30,6 +30,8 @@ class Interface:
     minimap: bool = True  # shown on the map when it is not seen whole
     glow: bool = True  # of the rows on the map that a run has just written
     # Not remembered:
+    # Pixels that a part of the layout has and those that it would have with more room, by its number.
+    narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame lays the panels out anew
     dialog: str = ""  # the one that is open: "palette", "keys", "about"
     typed: str = ""  # into the palette

@@ -49,6 +49,10 @@ def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
+# Flags that make a widget act when the mouse goes down on it: lines that a run moves may be others when it comes up.
+SELECT_AT_ONCE = int(imgui.internal.SelectableFlagsPrivate_.select_on_click)
+PRESS_AT_ONCE = int(imgui.internal.ButtonFlagsPrivate_.pressed_on_click)
+
 button = _noted(imgui.button)
 small_button = _noted(imgui.small_button)
 arrow_button = _noted(imgui.arrow_button)

@@ -98,7 +98,12 @@ class State:
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
     token_text: Callable[[int], str] | None = None
     find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
+    started: GenerateOptions = field(init=False)  # the options that the program was started with
     live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
+
+    def __post_init__(self) -> None:
+        """What resets go back to."""
+        self.started = self.options
 
     @property
     def busy(self) -> bool:

@@ -19,6 +19,9 @@ def use_glyphs(has_glyph: Callable[[str], bool]) -> None:
     _has_glyph = has_glyph
 
 
+_SMALL = 0.01  # percent
+
+
 def quoted(text: str) -> str:
     """`text` in double quotes as one line. Line ends and quotes are spelled as in JSON; what cannot be seen, and what
     the fonts have no glyph for, as the hex of its UTF-8 bytes: `\\xe4\\xbd\\xa0`."""
@@ -32,3 +35,11 @@ def _spelled(match: re.Match[str]) -> str:
     if character.isprintable() and _has_glyph(character):
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def percent(share: float) -> str:
+    """A probability, 0 to 1, in percent, always as wide; too small for three decimals it is written as 1.2e-05."""
+    value = 100 * share
+    if value == 0:
+        return f"{0:7d} %"
+    return f"{value:7.1e} %" if 0 < value < _SMALL else f"{value:7.3f} %"

@@ -36,6 +36,7 @@ class Colours:
     raised_active: ImVec4
     line: ImVec4
     stripe: ImVec4  # over every other row of a table
+    shade: ImVec4  # over what is behind a dialog
 
 
 THEMES = {
@@ -60,6 +61,7 @@ THEMES = {
         raised_active=ImVec4(0.235, 0.260, 0.310, 1.0),
         line=ImVec4(0.175, 0.190, 0.225, 1.0),
         stripe=ImVec4(1.0, 1.0, 1.0, 0.02),
+        shade=ImVec4(0.0, 0.0, 0.0, 0.55),
     ),
     "light": Colours(
         accent=ImVec4(0.08, 0.35, 0.79, 1.0),
@@ -82,6 +84,7 @@ THEMES = {
         raised_active=ImVec4(0.725, 0.750, 0.795, 1.0),
         line=ImVec4(0.800, 0.815, 0.840, 1.0),
         stripe=ImVec4(0.0, 0.0, 0.0, 0.025),
+        shade=ImVec4(0.15, 0.17, 0.20, 0.45),
     ),
 }
 # On the atlas, whose colours are those of the data in both themes.
@@ -172,6 +175,7 @@ def _colours(style: imgui.Style) -> None:
         col.separator_active: now.accent,
         col.text_selected_bg: now.accent_dim,
         col.nav_cursor: now.accent,
+        col.modal_window_dim_bg: now.shade,
     }.items():
         style.set_color_(index, colour)
 
@@ -191,6 +195,8 @@ def _sizes(style: imgui.Style) -> None:
     style.frame_border_size = 1
     style.docking_separator_size = 3
     style.tab_bar_border_size = 0
+    hover = imgui.HoveredFlags_
+    style.hover_flags_for_tooltip_mouse = hover.stationary | hover.delay_normal | hover.allow_when_disabled
     style.window_menu_button_position = imgui.Dir.none
     # The x of a tab appears under the mouse, so that titles keep their room.
     style.tab_close_button_min_width_selected = style.tab_close_button_min_width_unselected = 0

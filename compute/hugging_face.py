@@ -137,7 +137,7 @@ def _weights_file(path: Path) -> Path:
             raise CheckpointError(f"{shown}: is a directory; give the path of a file or of the folder it lies in")
         return folder / named
     if path.suffix == ".safetensors":
-        raise CheckpointError(f"{shown}: there is no such file; check the path given to --model")
+        raise CheckpointError(f"{shown}: there is no such file; check the path")
     if "adapter_config.json" in names:
         why = "is an adapter, not a whole model; merge it into its model and save that"
     elif names & {"pytorch_model.bin", "pytorch_model.bin.index.json"}:

@@ -179,14 +179,12 @@ def _check_magic(header: bytes, shown: str) -> None:
     if kind is None and header[8:10] == b'{"':
         raise CheckpointError(f"{shown}: is a safetensors file; give it a name that ends in .safetensors")
     if kind is not None:
-        raise CheckpointError(f"{shown}: is {kind}; --model needs an llm.c checkpoint of version 3 or 5")
+        raise CheckpointError(f"{shown}: is {kind}; what is read is an llm.c checkpoint of version 3 or 5")
     if len(header) < HEADER_BYTES:
         raise CheckpointError(
             f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
         )
-    raise CheckpointError(
-        f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path given to --model"
-    )
+    raise CheckpointError(f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
 
 
 def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:

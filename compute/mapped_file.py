@@ -62,9 +62,9 @@ def telling_failures(shown: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise CheckpointError(f"{shown}: there is no such file; check the path given to --model") from None
+        raise CheckpointError(f"{shown}: there is no such file; check the path") from None
     except PermissionError:
         raise CheckpointError(f"{shown}: may not be read by this user; change its permissions") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise CheckpointError(f"{shown}: cannot be read ({reason}); check the path given to --model") from None
+        raise CheckpointError(f"{shown}: cannot be read ({reason}); check the path") from None

@@ -11,6 +11,7 @@ from screen import Screen, context
 
 from atlas_viewer import keys
 from atlas_viewer.actions import ACTIONS, FOCUSED, matching
+from atlas_viewer.input_events import hand_on, navigate_again
 from atlas_viewer.panels import TITLES
 from atlas_viewer.panels.menu_bar import MENUS
 from atlas_viewer.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
@@ -202,6 +203,55 @@ def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> No
     assert screen.shows("fake on an adapter")
     press(screen, "F1")
     assert not state.interface.dialog
+
+
+@pytest.mark.parametrize("alt", [True, False])
+def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: bool) -> None:
+    navigate_again()
+    imgui.set_window_focus("Generated tokens")
+    screen.frame()
+    if alt:
+        hand_on({"event_type": "key_down", "key": "Alt"})
+        screen.io.add_key_event(imgui.Key.mod_alt, True)
+    for _ in range(2):  # held
+        for down in (True, False):
+            screen.io.add_key_event(imgui.Key.up_arrow, down)
+            screen.frame()
+            navigate_again()
+    assert screen.io.nav_visible == (not alt)
+    screen.io.add_key_event(imgui.Key.mod_alt, False)
+    screen.frame()
+    navigate_again()
+    assert screen.io.config_flags & imgui.ConfigFlags_.nav_enable_keyboard
+
+
+@pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
+def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
+    place = screen.places["##prompt"]
+    press(screen, chord)
+    screen.frame(3)
+    assert state.interface.dialog
+    screen.click("Generate")
+    assert not state.interface.dialog
+    assert not state.requests
+    screen.frame(2)
+    screen.click("Generate")
+    assert len(state.requests) == 1
+    assert (place.x, place.y) == (screen.places["##prompt"].x, screen.places["##prompt"].y)
+
+
+def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None:
+    for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
+        press(screen, chord)
+        screen.frame(2)
+        assert state.interface.dialog == dialog
+    screen.io.add_input_characters_utf8("list of keys")
+    screen.frame(2)
+    press(screen, "Enter")
+    screen.frame(3)
+    assert state.interface.dialog == "keys"
+    assert screen.shows("Take back a token")
+    assert not screen.shows("what to do")
 
 
 def test_panels_come_to_the_front(screen: Screen, state: State) -> None:

@@ -228,6 +228,26 @@ def test_the_fixed_range_is_dragged_on_the_colour_bar(
     assert 0 < look.low < look.high
 
 
+def test_the_colour_bar_tells_numbers_only_of_what_has_them(
+    context: None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen(state, monkeypatch)
+    state.inspection.statistics = fake_statistics()
+    for look, focus, told in (
+        (Look(), None, "Each tensor has its own range"),
+        (Look(), Spot("h.1.mlp.gelu", 0), "Histogram of h.1.mlp.gelu"),
+        (Look(span_scale="all"), None, "Histogram of every tensor"),
+        (Look(high=5.0), None, "Histogram of every tensor"),
+    ):
+        state.inspection.look, state.inspection.pins = look, []
+        if focus is not None:
+            state.inspection.pin(focus)
+        screen.point(screen.places["colour bar"])
+        screen.frame(6)
+        assert screen.shows(told), told
+        state.inspection.selected = None
+
+
 def test_the_axis_is_its_own_inverse() -> None:
     axis = Axis(FakeObserver.edges)
     for x in (0.0, 0.1, 0.33, 0.5, 0.77, 1.0):

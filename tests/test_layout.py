@@ -133,6 +133,35 @@ def test_the_layout_is_put_back(screen: Screen) -> None:
     assert corners() == pytest.approx(usual, abs=3)
 
 
+def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
+    interface = screen.state.interface
+    usual = corners()
+    interface.hidden |= set(panels.TITLES)
+    screen.frame(2)
+    screen.press(imgui.Key.m)
+    screen.frame(2)
+    assert interface.hidden == set(panels.TITLES) - {"Map"}
+    choose(screen, "Reset layout")
+    screen.frame(2)
+    assert corners() == pytest.approx(usual, abs=3)
+
+
+@pytest.mark.parametrize("front", [{"Logits", "Atlas"}, {"Distribution", "Map"}, {"Trace", "Atlas", "Runs"}])
+def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for title in front:
+        screen.click(f"tab:{title}")
+        screen.frame(2)
+    interface = screen.state.interface
+    shown = set(interface.shown)
+    assert front <= shown
+    with another_context(Interface(layout=interface.layout)):
+        again = Screen(made(Interface(layout=interface.layout)), monkeypatch)
+        assert again.state.interface.shown == shown
+        assert again.state.interface.view == next(iter(front & {"Atlas", "Map"}))
+        focused = imgui.internal.find_window_by_name(again.state.interface.view)
+        assert imgui.get_current_context().nav_window.root_window.id_ == focused.id_
+
+
 def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     interface = screen.state.interface
     x = tab("Atlas").left
@@ -208,6 +237,24 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     interface.zoom = 0
     screen.frame(3)
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
+
+
+def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
+    left, right = widths()
+    interface = screen.state.interface
+    for zoom in (1.5, 2.0):
+        interface.zoom = zoom
+        screen.frame(3)
+    assert max(widths()) < 0.4 * 1280
+    picture = items.places["picture"]
+    assert picture.right - picture.left > 180
+    assert picture.bottom - picture.top > 100
+    interface.zoom = 1.0
+    screen.frame(3)
+    assert widths() == pytest.approx((left, right), abs=4)
+    interface.zoom, interface.reset_layout = 2.0, True
+    screen.frame(4)
+    assert max(widths()) < 0.4 * 1280
 
 
 def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from atlas_viewer.panels.widgets import quoted
 from atlas_viewer.requests import Branch
 from atlas_viewer.runs import Run
 from atlas_viewer.state import State
+from atlas_viewer.text import percent
 from compute.options import GenerateOptions
 
 __all__ = ["context"]
@@ -58,9 +59,9 @@ def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: St
         "token id",
         "raw logit",
         "scaled delta",
-        "probability",
+        "draw prob.",
         "model prob.",
-        "cumulative",
+        "top-p sum",
         "text",
     ):
         assert f"{heading}##head" in items.places, heading
@@ -102,6 +103,19 @@ def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen
     assert not state.requests
 
 
+def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["token 4003"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [*state.run.steps, fake_step(5)]
+    screen.frame()
+    assert "token 4003" not in items.places
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert list(state.requests) == [Branch(4, 4003)]
+
+
 def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
     state.distribution = whole(3)  # of another step
     screen.frame()
@@ -123,8 +137,17 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
     screen.point(screen.places[f"token {token}"])
     screen.frame(8)
     there = int(state.comparison.rank[token])
-    for part in (f"token {token}", "rank 3", "raw logit", "cumulative", f"at #2: rank {there:,}", "click: go on"):
+    for part in (f"token {token}", "rank 3", "raw logit", "sum for top-p", f"at #2: rank {there:,}", "click: go on"):
         assert screen.shows(part), part
+
+
+def test_no_tip_covers_the_table_while_a_search_is_typed(screen: Screen, state: State) -> None:
+    screen.point(screen.places["##find"])
+    screen.frame(8)
+    assert screen.shows("Any token of the vocabulary")
+    screen.click("##find")
+    screen.frame(8)
+    assert not screen.shows("Any token of the vocabulary")
 
 
 def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
@@ -135,9 +158,9 @@ def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
     numbers = sorted(int(token) for token in state.distribution.order[:50])
     tops = [items.places[f"token {number}"].top for number in numbers[:4]]
     assert tops == sorted(tops)
-    screen.click("probability##head")
+    screen.click("draw prob.##head")
     assert (state.logits.column, state.logits.descending) == ("probability", True)
-    screen.click("probability##head")
+    screen.click("draw prob.##head")
     assert (state.logits.column, state.logits.descending) == ("probability", False)
 
 
@@ -148,7 +171,7 @@ def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, s
     screen.frame(3)
     assert state.logits.words == "dog"
     assert screen.shows('" dog"')
-    assert screen.shows(f"{100 * found.model[12]:.3f} %")
+    assert screen.shows(percent(float(found.model[12])))
     assert "token 50256" in items.places
     screen.click("token 12")
     assert list(state.requests) == [Branch(4, 12)]
@@ -194,6 +217,8 @@ def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state
     state.distribution = found = whole(4)
     screen.frame(2)
     shape = found.model_shape
+    assert screen.shows("entropy, bits")
+    assert screen.shows("tokens for 50 %")
     assert screen.shows(f"{shape.entropy:.3f}")
     assert screen.shows(f"{shape.perplexity:,.2f}")
     assert screen.shows(f"{shape.holding[2]:,}")

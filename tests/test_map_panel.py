@@ -12,7 +12,7 @@ from map_registry import STORIES, registry
 from screen import Screen, context
 from test_actions import press
 
-from atlas_viewer import items, looking
+from atlas_viewer import items, looking, theme
 from atlas_viewer.facts import context_token, facts
 from atlas_viewer.inspection import Reading, Spot, TensorInfo
 from atlas_viewer.map_places import Target
@@ -267,3 +267,20 @@ def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
     assert screen.shows("too large")
     looking.go(state, "wte[3, 3]")
     assert state.map.wanted == Target("wte", (3, 3))
+
+
+def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:
+    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
+    assert "...##map tools" not in items.places
+    tools = {label: place.top for label, place in items.places.items() if label in ("<##map back", "auto", "Fit##map")}
+    state.interface.zoom = 2.0
+    screen.frame(4)
+    assert "auto" not in items.places
+    assert "Fit##map" in items.places
+    screen.click("...##map tools")
+    screen.frame(2)
+    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
+    assert state.inspection.look.high is None
+    screen.click("auto")
+    assert state.inspection.look.high is not None
+    assert max(tools.values()) - min(tools.values()) < theme.em(1)

@@ -10,6 +10,7 @@ import pytest
 from fake_generation import FakeWorkbench
 from fetch_cases import ENTRY, KEY, empty_cache, small_hub
 from hub_server import HubServer
+from imgui_bundle import imgui
 from screen import Screen, context
 from test_app import Loop
 
@@ -160,3 +161,15 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     screen.click("Open##stories")
     assert list(state.requests)[3:] == [OpenModel("stories")]
     assert state.interface.dialog == ""
+
+
+def test_a_path_can_be_typed_as_soon_as_the_dialog_is_there(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State("a", GenerateOptions(), model=Other.model)
+    screen = Screen(state, monkeypatch)
+    screen.press(imgui.Key.o, ctrl=True)
+    screen.frame(2)
+    for letter in "random:gpt2":
+        screen.io.add_input_character(ord(letter))
+    screen.frame(2)
+    screen.press(imgui.Key.enter)
+    assert list(state.requests) == [OpenModel("random:gpt2")]

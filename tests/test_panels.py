@@ -13,6 +13,7 @@ from atlas_viewer.panels.widgets import elided, quoted
 from atlas_viewer.requests import Generate, Stop, Use
 from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, State, end_of_text_rank
+from atlas_viewer.text import percent
 from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 
@@ -62,16 +63,35 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
     assert state.chosen is None
 
 
+def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["chip1"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [fake_step(i) for i in range(300)]
+    screen.frame(3)
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert state.chosen == 1
+
+
 def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.places["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000")
-    assert screen.shows("raw logit 9.5000, rank 1\nprobability 50.000 %, the model's 40.000 %")
+    assert screen.shows("raw logit 9.5000, rank 1\nprobability in the draw 50.000 %, the model's own 40.000 %")
     assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
 def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
-    facts = ("8 layers, 6 heads, 192 ch.", "13,306,944", "fake, bf16", "5 of 16 tokens", "stochastic, T 0.80, seed 0")
+    facts = (
+        "8 layers, 6 heads, 192 ch.",
+        "13,306,944",
+        "fake, bf16",
+        "5 of 16 tokens",
+        "stochastic, T 0.80, seed 0",
+        MODEL.adapter,
+    )
     for fact in facts:
         assert screen.shows(fact), fact
     assert not screen.shows("Text end")
@@ -80,15 +100,22 @@ def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
     state.run.steps = [StepRecord(**{**vars(step), "top": (step.top[0], ending)})]  # type: ignore[union-attr]
     screen.frame()
     assert screen.shows("Text end")
-    assert screen.shows("rank 2, 4.21 %")
+    assert screen.shows("rank 2, 4.210 %")
     assert end_of_text_rank(step) is None
 
 
 def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
     assert not screen.shows("went wrong")
+    usual = screen.places
     state.messages.append("something went wrong: try again")
     screen.frame(3)
     assert screen.shows("something went wrong: try again")
+    moved = {
+        label
+        for label, place in usual.items()
+        if (place.x, place.y) != (screen.places[label].x, screen.places[label].y)
+    }
+    assert not moved, "what is about to be clicked must stay where it is"
     screen.click("Dismiss")
     assert not state.messages
 
@@ -164,6 +191,21 @@ def test_flow_ends_in_a_panel_without_room(context: None, width: int) -> None:
 
 def test_quoted_is_one_line() -> None:
     assert quoted(' a"\n\tb') == '" a\\"\\n\\tb"'
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1, "100.000 %"),
+        (0.37272, " 37.272 %"),
+        (1e-4, "  0.010 %"),
+        (4.66e-5, "4.7e-03 %"),
+        (1.2e-7, "1.2e-05 %"),
+        (0, "      0 %"),
+    ],
+)
+def test_a_small_probability_is_told_apart_from_none(share: float, text: str) -> None:
+    assert percent(share) == text
 
 
 def test_elided_fits(context: None) -> None:

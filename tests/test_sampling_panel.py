@@ -114,6 +114,18 @@ def test_an_option_that_differs_has_a_reset(screen: Screen, state: State) -> Non
     assert state.options == GenerateOptions()
 
 
+def test_what_the_program_was_started_with_has_no_reset(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = GenerateOptions(max_new_tokens=64, context=100, temperature=0.5)
+    state = State("Once upon a", started, model=MODEL)
+    screen = Screen(state, monkeypatch)
+    assert not [label for label in screen.places if label.startswith("reset##")]
+    state.options = GenerateOptions()
+    screen.frame(2)
+    for name in ("max_new_tokens", "context", "temperature"):
+        screen.click(f"reset##{name}")
+    assert state.options == started
+
+
 def test_a_short_model_resets_the_window_to_what_it_has(screen: Screen, state: State) -> None:
     state.model = ModelSummary("fake", 1, 1, 8, 64, 100, 1000, "f32", "an adapter")
     state.options = GenerateOptions(context=10)

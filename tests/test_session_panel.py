@@ -104,10 +104,10 @@ def test_the_timeline_plays_steps_and_scrubs(screen: Screen, state: State) -> No
     playback = played(state)
     screen.frame(3)
     assert screen.shows("3.5 of 3.5 s, run 1 of 2")
-    screen.click("Play##playback")
+    screen.click("Play recording##playback")
     assert (playback.playing, playback.seek) == (True, 1)  # from the beginning, as it was at the end
     screen.frame()
-    screen.click("Hold##playback")
+    screen.click("Hold recording##playback")
     assert not playback.playing
     playback.position = 5
     screen.click("##step back")

@@ -26,9 +26,12 @@ from atlas_viewer.requests import (
     Undo,
 )
 from atlas_viewer.sessions.cameras import recorded_looks
+from atlas_viewer.sessions.player import Player
 from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.telling import names
 from atlas_viewer.sessions.verify import IDENTICAL, verify_run
 from atlas_viewer.state import State
+from atlas_viewer.text import quoted
 from atlas_viewer.workbench import Workbench
 from compute.checkpoint import open_model
 from compute.device import shared_device
@@ -102,11 +105,14 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
     loop.ask(Continue(2))  # the same run, with other options
     loop.draw(lambda: not state.busy)
     assert state.run is not None
+    picked = state.run.steps[17].top[2].text
     loop.ask(Branch(17, state.run.steps[17].top[2].token))
     loop.draw(lambda: not state.busy)
     loop.ask(Undo(), Undo(), Continue(1))
     loop.draw(lambda: not state.busy)
     state.camera.look_at(3.0, 100.0, 90.0)
+    assert state.run is not None
+    state.run.name = "taken back"
     time.sleep(0.12)
     loop.ask(EndRecording())
     loop.draw(lambda: not told.on)
@@ -125,6 +131,11 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         assert session.logits(first, 0) is not None
         found = [v for run in session.runs() for v in verify_run(session, run, stories, tokenizer)]
         assert {(v.verdict, v.draw_repeats) for v in found} == {(IDENTICAL, True)}
+        assert names(session.events()) == {undone.id: "taken back"}
+        player = Player(session, replayed := State("", GenerateOptions()))
+        titles = {run.title for run in replayed.runs.all.values() if run.parent is not None}
+        assert titles == {f"#4 {quoted(picked)}", "taken back"}
+        assert player.run.title == "taken back"
         kinds = [event.name for event in session.events()]
         assert {"Continue", "Branch", "Undo", "options"} <= set(kinds)
         assert session.cameras()[-1].data == {"zoom": 3.0, "x": 106.66666666666667, "y": 90.0}

@@ -51,6 +51,14 @@ def test_statistics_are_wanted_only_in_sight(context: None, state: State, monkey
         assert screen.shows(text), text
 
 
+def test_what_is_infinite_is_counted_beside_nan(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "h.0.attn.c_attn.weight"
+    vars(state.inspection.statistics[name]).update(nan=41, pos_inf=700, neg_inf=77)
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Tensors")
+    assert {"NaN", "inf", "41", "777"} <= set(screen.texts)
+
+
 def test_a_click_frames_the_tensor(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(state, monkeypatch)
     tab(screen, "Tensors")

@@ -128,6 +128,7 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         assert window.reports()[0]["loading"], "the first frame must say that the model is loading"
 
         window.clear("##prompt", lambda told: told["prompt"] == "")
+        window.tool("xdotool", "key", "--delay", "300", "ctrl+v")  # there is nothing to paste
         window.tool("xdotool", "type", "--delay", "60", "The dog was")
         window.wait("the prompt is typed", lambda told: told["prompt"] == "The dog was")
         window.click("Generate")
@@ -171,6 +172,7 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         status = window.process.wait(30)
     assert status == 0, window.errors()
     assert "Traceback" not in window.errors()
+    assert "GLFW" not in window.errors()
 
 
 INTERRUPTED = """

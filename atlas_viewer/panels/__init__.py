@@ -49,15 +49,15 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (trace, "below"),
 )
 DOCKED = tuple((panel.TITLE, where) for panel, where in _PANELS)
+_SETTLED = 3  # the frame in which imgui has brought the remembered tabs to the front
 TITLES = tuple(title for title, _ in DOCKED)
 
 
 def draw_all(state: State) -> None:
-    """Draw the menu, every panel and the messages; panels start in the default layout or the remembered one."""
+    """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
     items.begin_frame()
     keys.handle(state)
     menu_bar.draw(state, TITLES)
-    messages.draw(state)
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
     interface.hidden -= {interface.front, interface.raised}
@@ -68,7 +68,8 @@ def draw_all(state: State) -> None:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
-        flags = imgui.WindowFlags_.no_collapse
+        # Of panels that appear together, at the start, the last would come to the front of those in its place.
+        flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
         if panel in (atlas, map_panel):
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
             flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
@@ -90,7 +91,10 @@ def draw_all(state: State) -> None:
     looked_at = {atlas.TITLE, map_panel.TITLE} & drawn
     if len(looked_at) == 1 and not interface.front and not interface.raised:
         interface.view = looked_at.pop()
+    if imgui.get_frame_count() == _SETTLED:
+        imgui.set_window_focus(interface.view)  # at the start keys are for what is looked at
     if fresh:
+        layout.order_tabs(DOCKED)
         for title in (*layout.front(DOCKED), atlas.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
     if interface.front:
@@ -99,6 +103,7 @@ def draw_all(state: State) -> None:
     if interface.raised:
         layout.raise_panel(interface.raised, focused)
         interface.raised = ""
+    messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)

@@ -10,6 +10,7 @@ from ..inspection import Inspection, runs
 from ..looking import ATLAS, on_map
 from ..state import State
 from . import look
+from .toolbar import toolbar
 from .viewing import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
 from .widgets import beside, dim, elided, hint, packed, tooltip
 
@@ -21,7 +22,7 @@ _HINT = "wheel zooms, drag pans, F fits, right click pins"
 
 def draw(state: State) -> None:
     """How it is coloured, the picture as large as it fits, and a line on the cell under the cursor."""
-    look.controls(state, state.palettes)
+    toolbar("atlas tools", look.tools(state, state.palettes))
     _bar(state)
     look.bar(state)
     space = imgui.get_content_region_avail()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from imgui_bundle import ImVec2, imgui
 
 from .. import __version__, items, theme
 from ..actions import ACTIONS
 from ..state import State
 from .menu_bar import MENUS
+from .modal import modal
 from .widgets import dim
 
 # What mouse and keyboard do that is no action, because it needs a place.
@@ -59,30 +58,9 @@ _PAGES = {
 
 
 def draw(state: State) -> None:
-    """Whichever of the two is open; Escape or the close button ends it."""
-    dialog = state.interface.dialog
-    if dialog == "keys":
-        window(state, "Keys", _keys, ImVec2(44, 36))
-    elif dialog == "about":
-        window(state, "About", _about, ImVec2(44, 26))
-
-
-def window(state: State, title: str, fill: Callable[[State], None], size: ImVec2) -> None:
-    """A dialog in the middle, `size` in ems at most; Escape or its close button ends it."""
-    viewport = imgui.get_main_viewport()
-    imgui.set_next_window_pos(viewport.get_center(), imgui.Cond_.appearing, ImVec2(0.5, 0.5))
-    width = min(theme.em(size.x), viewport.size.x - theme.em(2))
-    height = min(theme.em(size.y), viewport.size.y - theme.em(4))
-    imgui.set_next_window_size(ImVec2(max(width, 1.0), max(height, 1.0)), imgui.Cond_.appearing)
-    flags = imgui.WindowFlags_
-    shown, still_open = imgui.begin(title, True, flags.no_docking | flags.no_collapse | flags.no_saved_settings)
-    if imgui.is_window_appearing():
-        imgui.set_window_focus()
-    if shown:
-        fill(state)
-    imgui.end()
-    if not still_open or imgui.is_key_pressed(imgui.Key.escape, False):
-        state.interface.dialog = ""
+    """Whichever of the two is open."""
+    modal(state, "keys", "Keys", _keys, ImVec2(44, 36))
+    modal(state, "about", "About", _about, ImVec2(44, 26))
 
 
 def _keys(_state: State) -> None:

@@ -17,13 +17,13 @@ from .widgets import dim, elided, hint, packed, quoted, tooltip
 TITLE = "Distribution"
 
 # In ems.
-_LABELS, _VALUES = 5.4, 4.8
+_LABELS, _VALUES = 7.6, 4.8
 _LEAST_PLOT = 16.0  # beside the figures; otherwise it lies below them
 _NAMED = 13.0  # height of a plot from which on its axes are named
 _LOWEST = 1e-10  # probability at the foot of the logarithmic plot
 _SOFT = 0.4  # opacity of a running sum
 _MEANINGS = {
-    "entropy": "Bits that the choice is worth: 0 is certain",
+    "entropy": "Bits that the choice is worth: 0 is certain; sessions and JSON have it in nats, 0.693 of them a bit",
     "perplexity": "2 to the entropy: among how many equally likely tokens the choice would be as open",
     "divergence": "Kullback-Leibler divergence: bits that it costs to expect what the other step did",
     "model": "The model's own belief: softmax of the logits. Bright: probability, faint: its running sum",
@@ -98,7 +98,7 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
             _row(label, meaning, values)
         difference = state.logits.difference(whole, state.whole_against)
         if difference is not None:
-            _row("divergence", _MEANINGS["divergence"], ["", "", f"{difference.divergence:.3f}"])
+            _row("divergence, bits", _MEANINGS["divergence"], ["", "", f"{difference.divergence:.3f}"])
         for cut in whole.cuts:
             _row(cut.label, f"This filter leaves the {cut.kept:,} likeliest tokens", ["", f"{cut.kept:,}"])
         imgui.end_table()
@@ -128,12 +128,12 @@ def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
 
 def _rows(shapes: Sequence[Shape]) -> Iterator[tuple[str, str, list[str]]]:
     """Label, meaning, and a value of each of `shapes`."""
-    yield "entropy", _MEANINGS["entropy"], [f"{shape.entropy:.3f}" for shape in shapes]
+    yield "entropy, bits", _MEANINGS["entropy"], [f"{shape.entropy:.3f}" for shape in shapes]
     yield "perplexity", _MEANINGS["perplexity"], [f"{shape.perplexity:,.2f}" for shape in shapes]
     for at, share in enumerate(SHARES):
         held = f"{100 * share:g} %"
         meaning = f"How many of the likeliest tokens it takes for {held} of the probability"
-        yield f"hold {held}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
+        yield f"tokens for {held}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
 
 
 def _row(label: str, meaning: str, values: Sequence[str]) -> None:
@@ -227,6 +227,6 @@ def _pointer(state: State, whole: Distribution) -> None:
     implot.plot_inf_lines("##pointer", np.array([float(rank)]), implot.Spec(line_color=theme.now.text_dim))
     total = whole.model_sum[rank - 1]
     imgui.set_tooltip(
-        f"rank {rank:,}: {text}\nprobability {100 * whole.drawn[token]:.4g} %\n"
-        f"model probability {100 * whole.model[token]:.4g} %\nmodel's running sum {100 * total:.4g} %"
+        f"rank {rank:,}: {text}\nprobability in the draw {100 * whole.drawn[token]:.4g} %\n"
+        f"the model's own {100 * whole.model[token]:.4g} %\nmodel's running sum {100 * total:.4g} %"
     )

@@ -9,7 +9,7 @@ from ..facts import facts
 from ..inspection import Inspection, Pin, label, shown_value
 from ..state import State
 from . import plots
-from .widgets import dim, elided, elided_start, hint, tooltip
+from .widgets import dim, elided_start, hint, tooltip, wrapped
 
 TITLE = "Inspector"
 
@@ -54,10 +54,7 @@ def _facts(state: State) -> None:
         dim(what)
         imgui.table_next_column()
         with theme.numbers():
-            shown = elided(text, imgui.get_content_region_avail().x)
-            imgui.text_colored(theme.now.accent if what == "Value" else theme.now.text, shown)
-        if shown != text:
-            tooltip(text)
+            wrapped(text, theme.now.accent if what == "Value" else theme.now.text)
     imgui.end_table()
 
 

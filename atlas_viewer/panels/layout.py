@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from imgui_bundle import ImVec2, ImVec4, imgui
@@ -11,8 +12,11 @@ from ..interface import Interface
 
 # Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
 _LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
-_PROMPT, _SAMPLING, _INSPECTOR = 15.6, 20.8, 22.0
+_PROMPT, _SAMPLING, _INSPECTOR = 15.6, 19.8, 22.0
 _WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
+# What is around the atlas takes no more of the window than this, on each side and below, however large everything is.
+_MOST_WIDE, _MOST_HIGH = 0.36, 0.45
+_ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
 Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
 
 
@@ -34,12 +38,13 @@ def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
         # At first the work area does not know of the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
         # A window that begins tiny is laid out for the size that it will be given.
-        _lay_out(identity, ImVec2(max(viewport.size.x, theme.em(60)), max(height, theme.em(36))), panels)
+        wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
+        _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
         interface.layout_zoom = theme.zoom()
     elif first:
         _find_places(panels)
     if interface.layout_zoom != theme.zoom():
-        _scale((title for title, _ in panels), theme.zoom() / interface.layout_zoom)
+        _scale(identity, interface, (title for title, _ in panels), theme.zoom() / interface.layout_zoom)
         interface.layout_zoom = theme.zoom()
     return identity, fresh
 
@@ -50,6 +55,27 @@ def front(panels: Docked) -> list[str]:
     for title, where in panels:
         places.setdefault(where, title)
     return list(places.values())
+
+
+def order_tabs(panels: Docked) -> None:
+    """Sort the tabs of each place; call it once all panels of a new layout have begun.
+
+    Panels that were shown before stay in front of those that come back.
+    """
+    counts: dict[str, int] = {}
+    for title, where in panels:
+        window = imgui.internal.find_window_by_name(title)
+        bar = window.dock_node.tab_bar if window and window.dock_node else None
+        if not bar:
+            continue
+        tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id)
+        if tab:
+            place = counts.get(where, 0)
+            counts[where] = place + 1
+            offset = place - imgui.internal.tab_bar_get_tab_order(bar, tab)
+            if offset:
+                imgui.internal.tab_bar_queue_reorder(bar, tab, offset)
+                imgui.internal.tab_bar_process_reorder(bar)
 
 
 def floats(title: str, dock_space: int) -> bool:
@@ -100,15 +126,40 @@ def _dock_of(title: str) -> int:
     return int(settings.dock_id) if settings else 0
 
 
-def _scale(titles: Iterable[str], ratio: float) -> None:
-    """Give the parts around the atlas `ratio` times their size; the atlas has what remains."""
+def _scale(identity: int, interface: Interface, titles: Iterable[str], ratio: float) -> None:
+    """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
+    window = imgui.get_main_viewport().size
+    middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
+    while node:
+        middle.add(node.id_)
+        node = node.parent_node
     done = set()
     for title in titles:
         node = imgui.internal.dock_builder_get_node(_dock_of(title))
         while node and node.id_ not in done:
             done.add(node.id_)
-            node.size_ref = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
+            size = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
+            if node.parent_node and node.parent_node.id_ in middle and node.id_ not in middle:
+                size = _narrowed(interface, node, size, window)
+            node.size_ref = size
             node = node.parent_node
+
+
+def _narrowed(interface: Interface, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
+    """`size` for a part beside the atlas, or what there is room for; then a smaller zoom gives back what was taken."""
+    across = node.parent_node.split_axis == imgui.internal.Axis.x
+    most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y
+    if (window.x if across else window.y) < theme.em(_ROOM):
+        most = math.inf
+    asked = size.x if across else size.y
+    ratio = asked / max(node.size_ref.x if across else node.size_ref.y, 1.0)
+    given, wanted = interface.narrowed.pop(node.id_, (0.0, 0.0))
+    if given and abs(asked / ratio - given) < 1:  # nobody has moved its edge since
+        asked = wanted * ratio
+    if asked <= most:
+        return ImVec2(asked, size.y) if across else ImVec2(size.x, asked)
+    interface.narrowed[node.id_] = (most, asked)
+    return ImVec2(most, size.y) if across else ImVec2(size.x, most)
 
 
 def _find_places(panels: Docked) -> None:
@@ -138,10 +189,11 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
         return parts.id_at_dir, parts.id_at_opposite_dir
 
     nodes: dict[str, int] = {}
-    right_width = max(_RIGHT * em, _WIDE * size.x)
-    left_node, rest = split(identity, left, _LEFT * em, size.x)
-    right_node, centre = split(rest, right, right_width, size.x - _LEFT * em)
-    nodes["below"], nodes["centre"] = split(centre, down, _BELOW * em, size.y)
+    left_width = min(_LEFT * em, _MOST_WIDE * size.x)
+    right_width = min(max(_RIGHT * em, _WIDE * size.x), _MOST_WIDE * size.x)
+    left_node, rest = split(identity, left, left_width, size.x)
+    right_node, centre = split(rest, right, right_width, size.x - left_width)
+    nodes["below"], nodes["centre"] = split(centre, down, min(_BELOW * em, _MOST_HIGH * size.y), size.y)
     nodes["left, top"], lower = split(left_node, up, _PROMPT * em, size.y)
     nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)
     nodes["right, bottom"], upper = split(right_node, down, _INSPECTOR * em, size.y)

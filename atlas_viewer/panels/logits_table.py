@@ -11,7 +11,8 @@ from .. import items, theme
 from ..candidates import Line, LogitsView, Table
 from ..requests import Branch
 from ..state import State
-from .widgets import packed, quoted, tooltip
+from ..text import percent
+from .widgets import packed, quoted, rested_on, tooltip
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -27,9 +28,21 @@ _COLUMNS = (
         4.9,
         "(logit - largest logit) / temperature; at temperature 0 logit - largest logit",
     ),
-    ("probability", "probability", 4.8, "What the draw used: behind penalty, temperature and filters"),
+    (
+        "draw prob.",
+        "probability",
+        4.8,
+        "Probability in the draw: behind penalty, temperature and filters.\n"
+        "Greedy does not draw: the likeliest token has all of it.",
+    ),
     ("model prob.", "model_probability", 5.0, "The model's own belief: softmax of the logits"),
-    ("cumulative", "cumulative", 4.8, "Sum of the tokens so far as top-p sees it: behind penalty, temperature, top-k"),
+    (
+        "top-p sum",
+        "cumulative",
+        4.8,
+        "What top-p cuts: probabilities behind penalty, temperature and top-k,\n"
+        "summed from the likeliest token down to this one. Greedy: of the model's own.",
+    ),
     ("text", "text", 0, "Click a line to go on with its token instead"),
 )
 _COMPARED = (
@@ -110,7 +123,7 @@ def _line(
     cuts: Sequence[str],
 ) -> None:
     taken = line.token == step.token
-    ink = theme.now.accent if taken else theme.now.text
+    ink = theme.now.text  # the bar across the line marks the token that was taken
     if line.left_out_by and not taken:
         ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _LEFT_OUT)
     imgui.table_next_row()
@@ -128,12 +141,12 @@ def _line(
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     """The rank; what spans the line and is clicked."""
-    span = imgui.SelectableFlags_.span_all_columns
-    clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, span)
+    flags = imgui.SelectableFlags_.span_all_columns | items.SELECT_AT_ONCE
+    clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     items.note(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
-    if imgui.is_item_hovered(imgui.HoveredFlags_.delay_short):
+    if rested_on():
         imgui.set_tooltip(told(line, taken, state))
 
 
@@ -160,7 +173,7 @@ def _share(value: float, opacity: float) -> None:
     if width >= 0.5:
         end = ImVec2(corner.x + width, corner.y + imgui.get_text_line_height())
         imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.accent, opacity), theme.em(0.13))
-    imgui.text(f"{100 * value:7.3f} %")
+    imgui.text(percent(value))
 
 
 def _cut() -> None:
@@ -196,9 +209,9 @@ def told(line: Line, taken: bool, state: State) -> str:
     for name, value in (("raw logit", line.logit), ("scaled delta", line.scaled_delta)):
         lines += [f"{name} {value:.6g}"] if value == value else []
     for name, value in (
-        ("probability", line.probability),
-        ("model probability", line.model_probability),
-        ("cumulative", line.cumulative),
+        ("probability in the draw", line.probability),
+        ("the model's own", line.model_probability),
+        ("sum for top-p, to here", line.cumulative),
     ):
         lines += [f"{name} {100 * value:.4g} %"] if value == value else []
     if line.left_out_by:

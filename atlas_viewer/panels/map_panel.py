@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
@@ -17,6 +18,7 @@ from ..state import State
 from ..text import quoted
 from . import look, map_overlay
 from .map_overlay import Frame
+from .toolbar import Tool, button_width, toolbar
 from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
 from .widgets import beside, dim, hint, packed, tooltip
 
@@ -30,7 +32,7 @@ _BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
 
 def draw(state: State) -> None:
     """How it is coloured, the picture with what is written over it, and a line on the value under the cursor."""
-    look.controls(state, state.palettes, sampled=False)
+    toolbar("map tools", [*_tools(state), *look.tools(state, state.palettes, sampled=False)])
     _bar(state)
     look.bar(state)
     space = imgui.get_content_region_avail()
@@ -84,26 +86,32 @@ def _nothing(state: State, width: float) -> None:
         progress("preparing the map of every weight and activation ...", step, done, width)
 
 
-def _bar(state: State) -> None:
-    """Ways to move for the mouse, or what went wrong, and how large a cell is."""
+def _tools(state: State) -> list[Tool]:
+    """Ways to move for the mouse."""
     maps = state.map
-    em = theme.em(1)
-    beside(2 * em)
-    if items.button("<##map back"):
-        maps.back()
-    tooltip("Back to the place before  Alt+[")
-    beside(2 * em)
-    if items.button(">##map forward"):
-        maps.forward()
-    tooltip("Forward to the place after  Alt+]")
-    beside(3 * em)
-    if items.button("Fit##map"):
-        maps.fit()
-    tooltip("Show everything  F")
-    beside(4 * em)
-    if items.button("Go to##map"):
+
+    def button(label: str, tip: str, act: Callable[[], None]) -> Tool:
+        def draw() -> None:
+            if items.button(label):
+                act()
+            tooltip(tip)
+
+        return Tool(button_width(label.partition("##")[0]), draw)
+
+    def go_to() -> None:
         maps.going, maps.going_begun, maps.refused = not maps.going, False, ""
-    tooltip("Go to a tensor or a value by its name  G")
+
+    return [
+        button("<##map back", "Back to the place before  Alt+[", maps.back),
+        button(">##map forward", "Forward to the place after  Alt+]", maps.forward),
+        button("Fit##map", "Show everything  F", maps.fit),
+        button("Go to##map", "Go to a tensor or a value by its name  G", go_to),
+    ]
+
+
+def _bar(state: State) -> None:
+    """What went wrong, or how large a cell is."""
+    maps = state.map
     if alarm(state):
         return
     with theme.numbers():

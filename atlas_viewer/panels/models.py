@@ -8,7 +8,7 @@ from .. import items, theme
 from ..model_choice import ModelChoice
 from ..requests import FetchModel, LookUpModel, OpenModel, StopFetch
 from ..state import State
-from .dialogs import window
+from .modal import modal
 from .widgets import dim, hint
 
 _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
@@ -16,8 +16,7 @@ _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
 def draw(state: State) -> None:
     """The dialog, when it is open."""
-    if state.interface.dialog == "models":
-        window(state, "Models", _models, ImVec2(46, 30))
+    modal(state, "models", "Models", _models, ImVec2(46, 30))
 
 
 def _models(state: State) -> None:
@@ -26,9 +25,11 @@ def _models(state: State) -> None:
     imgui.spacing()
     choices = state.models
     imgui.set_next_item_width(-theme.em(_BUTTON))
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
     entered, choices.path = items.input_text_with_hint(
         "##model path",
-        "path of a .bin file, a .safetensors file or a folder that holds one",
+        "a .bin file, a .safetensors file, a folder that holds one, or random:gpt2",
         choices.path,
         imgui.InputTextFlags_.enter_returns_true,
     )

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
-from compute.options import GenerateOptions
-
 from .. import items, theme
 from ..state import State
 from .widgets import dim, elided, packed, tooltip
@@ -21,7 +19,6 @@ from .widgets import dim, elided, packed, tooltip
 _LABEL = 6.2  # width of the labels, in ems; in a narrow panel less
 _RESET = 1.2  # and of the place for the reset
 _HELP = 56  # characters in a line of help
-_DEFAULTS = GenerateOptions()
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,14 @@ def label(text: str, help: str) -> float:
 def line(state: State, text: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
     """Inside it draw the widget, as wide as is told, of option `name`; label, help and reset belong to the line.
 
-    default: by default that of `GenerateOptions`.
+    default: what the reset goes back to, by default what the program was started with.
     """
     left = label(text, help)
     gap = imgui.get_style().item_spacing.x
     width = max(imgui.get_content_region_avail().x - theme.em(_RESET) - gap, theme.em(2))
     imgui.set_next_item_width(width)
     yield width
-    before = getattr(_DEFAULTS, name) if default is None else default
+    before = getattr(state.started, name) if default is None else default
     if getattr(state.options, name) != before:
         imgui.same_line(left + width + gap)
         if _reset(f"reset##{name}", f"Back to {before:g}"):
@@ -112,7 +109,7 @@ def real(state: State, row: Real) -> None:
 def whole(state: State, name: str, text: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
     """A number to type from the first to the second of `limits`, and a list of usual ones."""
     low, high = limits
-    default = min(getattr(_DEFAULTS, name), high)
+    default = min(getattr(state.started, name), high)
     with line(state, text, help, name, default) as width:
         arrow = imgui.get_frame_height()
         imgui.set_next_item_width(width - arrow - 2)

@@ -14,6 +14,7 @@ from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip
 TITLE = "Session"
 
 _LABELS = 5.6  # ems
+_PLAY = 8.0  # ems
 _BEHIND = 2  # entries that always wait a moment
 _STAGES = {"preparing": "reading the weights ...", "finishing": "writing what is left ..."}
 _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
@@ -126,7 +127,8 @@ def _timeline(state: State, playback: PlaybackState) -> None:
             seek(offset)(state)
         tooltip("Alt+, and Alt+. go from step to step")
         imgui.same_line()
-    if items.button("Hold##playback" if playback.playing else "Play##playback", ImVec2(theme.em(4), 0)):
+    label = "Hold recording##playback" if playback.playing else "Play recording##playback"
+    if items.button(label, ImVec2(theme.em(_PLAY), 0)):
         play_back(state)
     tooltip("Shift+Space")
     imgui.same_line()
@@ -151,5 +153,5 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     _, playback.camera = items.checkbox("Camera##camera", playback.camera)
     tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
     if playback.event:
-        dim(elided(playback.event, imgui.get_content_region_avail().x))
+        dim(elided(f"last done: {playback.event}", imgui.get_content_region_avail().x))
         tooltip("What was done last in the interface by then")

@@ -9,7 +9,8 @@ from imgui_bundle import ImVec4, imgui
 from .. import theme
 from ..runs import Run
 from ..state import ModelSummary, State, end_of_text_rank
-from .widgets import dim, elided, quoted, tooltip
+from ..text import percent
+from .widgets import dim, quoted, tooltip, wrapped
 
 TITLE = "Run status"
 
@@ -59,7 +60,7 @@ def _run(state: State, run: Run) -> None:
     ends = end_of_text_rank(last) if last else None
     if ends:
         place, candidate = ends
-        belief = f"rank {place}, {100 * candidate.model_probability:.2f} %"
+        belief = f"rank {place}, {percent(candidate.model_probability).strip()}"
         _fact("Text end", belief, tip="<|endoftext|> is among the candidates of the last step")
 
 
@@ -85,7 +86,6 @@ def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -
     imgui.table_next_column()
     dim(label)
     imgui.table_next_column()
-    shown = elided(value, imgui.get_content_region_avail().x)
-    imgui.text_colored(colour or theme.now.text, shown)
-    if tip or shown != value:
-        tooltip(tip or value)
+    wrapped(value, colour or theme.now.text)
+    if tip:
+        tooltip(tip)

@@ -9,16 +9,24 @@ from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
 from ..inspection import Inspection, TensorInfo
+from ..look import Axis
 from ..looking import on_map, show
 from ..state import State
 from . import plots
-from .widgets import hint, tooltip
+from .widgets import hint, packed, tooltip
 
 TITLE = "Tensors"
 
 # Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
-_COLUMNS = (("tensor", 0), ("shape", 6.2), ("min", 4.8), ("max", 4.8), ("mean", 4.8), ("NaN", 3.2), ("values", 6.4))
+_COLUMNS = (
+    ("tensor", 0), ("shape", 6.2),
+    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
+)  # fmt: skip
 _NARROWEST = 42.7
+_AXIS = (
+    "How many values are how large: negative left, positive right of the line at 0,\n"
+    "the same powers of two for every tensor, the square root of the count upwards"
+)
 _EXAMPLE = "search, for example: 3 attn weight"
 
 
@@ -82,13 +90,16 @@ def _table(state: State, lines: list[Row]) -> None:
     for heading, _ in _COLUMNS:
         imgui.table_next_column()
         imgui.text_colored(theme.now.text_dim, heading)
+        if heading == "values":
+            tooltip(_AXIS)
+    zero = Axis(state.edges).x_at(0.0) if len(state.edges) > 1 else None
     hovered = inspection.cursor.name if inspection.cursor else None
     place = _place(lines, hovered)
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
-            _row(state, lines[number], number == place)
+            _row(state, lines[number], number == place, zero)
     # The line of the tensor under the cursor comes into sight once, so that the list can still be scrolled.
     if place is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
@@ -110,7 +121,7 @@ def _place(lines: list[Row], name: str | None) -> int | None:
     return heading
 
 
-def _row(state: State, line: Row, marked: bool) -> None:
+def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     inspection = state.inspection
     imgui.table_next_row()
     if marked:
@@ -133,7 +144,7 @@ def _row(state: State, line: Row, marked: bool) -> None:
     tooltip(info.sentence + ("\nNot in the atlas: a click inspects its first value." if missing else ""))
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
-    _numbers(inspection, info)
+    _numbers(inspection, info, zero)
 
 
 def _short(name: str) -> str:
@@ -141,19 +152,25 @@ def _short(name: str) -> str:
     return name.split(".", 2)[2] if name.startswith("h.") else name
 
 
-def _numbers(inspection: Inspection, info: TensorInfo) -> None:
+def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
+    """Statistics and histogram; zero: where on its axis 0 is, 0 to 1."""
     known = inspection.statistics.get(info.name)
     if known is None:
         return
     for value in (known.min, known.max, known.mean):
         imgui.table_next_column()
         imgui.text(f"{value:.3g}")
-    imgui.table_next_column()
-    bad = known.count - known.finite
-    imgui.text_colored(theme.now.error if bad else theme.now.text_dim, str(known.nan))
-    if bad:
-        tooltip(f"{known.nan} NaN, {known.pos_inf} +inf, {known.neg_inf} -inf; first at {known.first_nonfinite}")
+    for count in (known.nan, known.pos_inf + known.neg_inf):
+        imgui.table_next_column()
+        imgui.text_colored(theme.now.error if count else theme.now.text_dim, str(count))
+        if count:
+            tooltip(f"{known.nan} NaN, {known.pos_inf} +inf, {known.neg_inf} -inf; first at {known.first_nonfinite}")
     imgui.table_next_column()
     corner = imgui.get_cursor_screen_pos()
-    height = imgui.get_text_line_height()
-    plots.histogram(known.histogram, corner, imgui.get_content_region_avail().x, height, theme.now.accent, 0.8)
+    width, height = imgui.get_content_region_avail().x, imgui.get_text_line_height()
+    plots.histogram(known.histogram, corner, width, height, theme.now.accent, 0.8)
+    if zero is not None:
+        x = round(corner.x + width * zero)
+        imgui.get_window_draw_list().add_line(
+            ImVec2(x, corner.y), ImVec2(x, corner.y + height), packed(theme.now.text_dim), max(1.0, theme.em(0.07))
+        )

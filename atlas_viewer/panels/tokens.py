@@ -12,6 +12,7 @@ from ..interface import CHIP_COLOURS
 from ..requests import Continue, Pause, Stop, Undo, Use
 from ..runs import Run
 from ..state import State
+from ..text import percent
 from ..words import changes_in_words
 from .chips import ChipFlow
 from .widgets import dim, hint, packed, quoted, tooltip
@@ -58,7 +59,9 @@ def draw(state: State) -> None:
 def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
-    if _button("Pause" if state.busy else "Play", "play", "Space", possible):
+    # In a replay the other button plays what is recorded.
+    play, tip = ("Write on", "The model writes on  Space") if state.session.playback else ("Play", "Space")
+    if _button("Pause" if state.busy else play, "play", tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
     if _button("Step", "step", "One token more  (.)", run.paused and not state.busy):
@@ -128,11 +131,11 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
             chip, step = _flow.chips[place], run.steps[place]
             corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
             imgui.set_cursor_screen_pos(corner)
-            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height)):
+            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height), items.PRESS_AT_ONCE):
                 state.chosen = step.index
             size = ImVec2(chip.width, height)
             _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)
-            if imgui.is_item_hovered():
+            if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
                 _tip(run, step)
         imgui.set_cursor_screen_pos(origin)
         imgui.dummy(ImVec2(available, max(_flow.lines * line - _GAP, 1.0)))
@@ -195,12 +198,12 @@ def _tip(run: Run, step: StepRecord) -> None:
         before = run.options_at(step.index - 1)
         imgui.text_colored(_MARK, "from here on: " + changes_in_words(before, run.changes[step.index]))
     dim(
-        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability {100 * step.probability:.3f} %, "
-        f"the model's {100 * step.model_probability:.3f} %\nentropy {step.entropy / math.log(2):.2f} bits"
+        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability in the draw {percent(step.probability).strip()}, "
+        f"the model's own {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
     )
     imgui.separator()
     for candidate in step.top[:_LISTED]:
         taken = candidate.token == step.token
-        text = f"{100 * candidate.model_probability:7.3f} %  {quoted(candidate.text)}"
+        text = f"{percent(candidate.model_probability)}  {quoted(candidate.text)}"
         imgui.text_colored(theme.now.accent if taken else theme.now.text, text)
     imgui.end_tooltip()

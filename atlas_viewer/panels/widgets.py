@@ -7,7 +7,19 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from .. import items, theme
 from ..text import quoted
 
-__all__ = ["beside", "dim", "elided", "elided_start", "hint", "packed", "primary_button", "quoted", "tooltip"]
+__all__ = [
+    "beside",
+    "dim",
+    "elided",
+    "elided_start",
+    "hint",
+    "packed",
+    "primary_button",
+    "quoted",
+    "rested_on",
+    "tooltip",
+    "wrapped",
+]
 
 
 def elided(text: str, width: float) -> str:
@@ -53,6 +65,12 @@ def hint(text: str) -> None:
         imgui.text_wrapped(text)
 
 
+def wrapped(text: str, colour: ImVec4) -> None:
+    """Text in as many lines as it takes, each as long as there is room."""
+    with theme.coloured(imgui.Col_.text, colour):
+        imgui.text_wrapped(text)
+
+
 def primary_button(label: str, size: ImVec2) -> bool:
     """The one button of a panel that matters most."""
     with (
@@ -64,9 +82,17 @@ def primary_button(label: str, size: ImVec2) -> bool:
         return bool(items.button(label, size))
 
 
+def rested_on() -> bool:
+    """True while the mouse rests on the item before this call, which is neither typed into nor dragged."""
+    flags = imgui.HoveredFlags_
+    # The keyboard does not count: it is on a widget for long, and a tip would cover what is beside that.
+    resting = imgui.is_item_hovered(flags.for_tooltip | flags.no_nav_override)
+    return bool(resting and not imgui.is_item_active())
+
+
 def tooltip(text: str) -> None:
-    """Show `text` when the mouse rests on the item before this call."""
-    if imgui.is_item_hovered(imgui.HoveredFlags_.delay_short):
+    """Show `text` while the mouse rests on the item before this call."""
+    if rested_on():
         imgui.set_tooltip(text)
 
 

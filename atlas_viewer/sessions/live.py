@@ -19,6 +19,7 @@ from ..requests import Pause, Record, Request, ResumeWith
 from ..state import State
 from .notes import Notes, plain
 from .recorder import Recorder
+from .telling import NAME
 
 if TYPE_CHECKING:
     from compute.records import StepRecord
@@ -51,6 +52,7 @@ class LiveRecording:
         self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
         self._written: _Written | None = None  # the run that was written to last
         self._known: dict[int, _Written] = {}  # by the run's number in the window
+        self._named: dict[int, str] = {}  # names that are in the file
         self._notes: Notes | None = None
         if state.live:
             self._told.path = free_name("session", ".atlas")
@@ -102,7 +104,7 @@ class LiveRecording:
         told.stage = "recording"
         self.logits, self.statistics = told.logits != "none", told.statistics
         self._notes = Notes(self._state, self._recorder)
-        self._written, self._known = None, {}
+        self._written, self._known, self._named = None, {}, {}
         self._order(self)
 
     def _failed(self, reason: str) -> None:
@@ -133,6 +135,7 @@ class LiveRecording:
     def _note_end(self, *, window: bool = False) -> None:
         """What there is to be told before the file is closed; window: that goes, too."""
         self._end_run(stopped=window)
+        self._note_names()
         if self._notes is not None:
             self._notes.end()
 
@@ -207,6 +210,14 @@ class LiveRecording:
             self._recorder.end_run((run.stop_reason if run.done else None) or "stopped")
             written.ended = True
 
+    def _note_names(self) -> None:
+        """Tell the names that runs of the file have got since."""
+        for number, written in self._known.items():
+            run = self._state.runs.all.get(number)
+            if run is not None and self._recorder is not None and run.name != self._named.get(written.id, ""):
+                self._named[written.id] = run.name
+                self._recorder.event(NAME, {"run": written.id, "value": run.name})
+
     # -- frames
 
     def frame(self, now: float) -> None:
@@ -221,6 +232,7 @@ class LiveRecording:
         if recorder is None or self._told.stage != "recording":
             return
         self._end_run()
+        self._note_names()
         if self._notes is not None:
             self._notes.frame(now)
         self._follow(recorder)

@@ -8,11 +8,13 @@ from ..requests import ShowRun
 from ..runs import Run
 from ..session_state import PlaybackState
 from ..state import State
-from .contents import Mark
+from ..text import quoted
+from .contents import Mark, RunInfo
 from .following import Following
 from .playback import RecordedRun, steps_before
 from .reader import Session
 from .recorded_bench import RecordedBench
+from .telling import last_done, names
 
 # Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0
@@ -30,6 +32,8 @@ class Player:
         state.session.playback = self.told
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # of runs of the file, in the window
+        # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
+        self._forks: dict[int, tuple[int, str]] = {}
         self._events: Sequence[Mark] = ()
         self._following = Following(state, self.told)
         self._take_runs()
@@ -66,8 +70,10 @@ class Player:
             run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
             run.stop_reason = "paused"
             if info.parent in self._numbers:
-                run.parent, run.name = self._numbers[info.parent], f"branch at {(info.fork_step or 0) + 1}"
+                run.parent = self._numbers[info.parent]
             self._state.runs.add(run)
+            if run.parent is not None:
+                self._forks[run.number] = before, self._by_hand(info, self._recorded[run.parent])
             self._numbers[info.id], self._recorded[run.number] = run.number, recorded
             self._fill(run, recorded)
         self.told.runs = len(infos)
@@ -83,6 +89,24 @@ class Player:
         self._set(run, recorded, len(run.known))
         self._events = self.session.events()
         self._following.take(self.session.cameras(), self._events)
+        run.name = self._name(run, recorded)
+
+    def _name(self, run: Run, recorded: RecordedRun) -> str:
+        """The name that it was given, or what makes it a branch, as the window has it that recorded it."""
+        given = names(self._events).get(recorded.info.id, "")
+        if given or run.number not in self._forks:
+            return given
+        before, chosen = self._forks[run.number]
+        if chosen:
+            return f"#{before} {quoted(chosen)}"
+        return f"#{before + 1}" + (f" {quoted(run.known[0].text)}" if run.known else "")
+
+    def _by_hand(self, info: RunInfo, parent: RecordedRun) -> str:
+        """The text of the token that a branch has in the place of its parent's; empty when it goes on like that."""
+        at, steps = (info.fork_step or 0) - 1, parent.all_steps
+        if not 0 <= at < len(steps) or not info.prompt_tokens or steps[at].record.token == info.prompt_tokens[-1]:
+            return ""
+        return self.bench.token_text(info.prompt_tokens[-1])
 
     def _set(self, run: Run, recorded: RecordedRun, count: int) -> None:
         recorded.show(count)
@@ -175,15 +199,9 @@ class Player:
         start = recorded.info.started
         told.time = steps[told.position - 1].time - start if told.position else 0.0
         told.length = steps[-1].time - start if steps else 0.0
-        done = [mark for mark in self._events if told.position and mark.time <= steps[told.position - 1].time]
-        told.event = _telling(done[-1]) if done else ""
+        told.event = last_done(self._events, steps[told.position - 1].time) if told.position else ""
 
     def _shown_time(self) -> float | None:
         """When the last step that is shown was taken, in seconds of the session."""
         position = self.told.position
         return self._recorded[self.run.number].all_steps[position - 1].time if position else None
-
-
-def _telling(mark: Mark) -> str:
-    data = {name: value for name, value in mark.data.items() if not isinstance(value, dict | list)}
-    return f"{mark.name} " + ", ".join(f"{value}" for value in data.values()) if data else mark.name
