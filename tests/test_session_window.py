@@ -134,7 +134,7 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         assert names(session.events()) == {undone.id: "taken back"}
         player = Player(session, replayed := State("", GenerateOptions()))
         titles = {run.title for run in replayed.runs.all.values() if run.parent is not None}
-        assert titles == {f"#4 {quoted(picked)}", "taken back"}
+        assert titles == {f"#18 {quoted(picked)}", "taken back"}
         assert player.run.title == "taken back"
         kinds = [event.name for event in session.events()]
         assert {"Continue", "Branch", "Undo", "options"} <= set(kinds)
