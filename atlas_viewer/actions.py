@@ -144,11 +144,11 @@ def _type_place(state: State) -> None:
 
 
 def _toggle_minimap(state: State) -> None:
-    state.map.minimap = not state.map.minimap
+    state.interface.minimap = not state.interface.minimap
 
 
 def _toggle_glow(state: State) -> None:
-    state.map.glow = not state.map.glow
+    state.interface.glow = not state.interface.glow
 
 
 def _next_chip_colour(state: State) -> None:

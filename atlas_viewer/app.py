@@ -40,7 +40,7 @@ from .watch import Watch
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
-# Drawn on after the last event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
+# Drawn on after the frame that shows an event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
 _AWAKE = 0.4
 
 
@@ -82,6 +82,7 @@ class Viewer:
         self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
+        self._touched = False  # by an event that no frame has shown yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
@@ -150,6 +151,9 @@ class Viewer:
             self._play_back(self.controller, now)
             self._advance(self.controller, now)
         theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+        if self._touched:
+            # From now on, not from the event on: this frame may be late, and what its panels change the next one shows.
+            self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
@@ -328,5 +332,5 @@ class Viewer:
         hand_on(event)
         if self.recorder is not None:
             self.recorder.event(event)
-        self._awake_until = time.perf_counter() + _AWAKE
+        self._touched = True
         self.canvas.request_draw()

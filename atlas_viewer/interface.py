@@ -27,6 +27,8 @@ class Interface:
     prompts: list[str] = field(default_factory=list)  # earlier ones, the newest last
     chip_colour: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
+    minimap: bool = True  # shown on the map when it is not seen whole
+    glow: bool = True  # of the rows on the map that a run has just written
     # Not remembered:
     reset_layout: bool = False  # the next frame lays the panels out anew
     dialog: str = ""  # the one that is open: "palette", "keys", "about"

@@ -1,10 +1,11 @@
-"""The map's pictures: made when its panel is first seen, brought up to date while it is, drawn when they change."""
+"""The map's pictures: prepared in steps while its panel is seen, brought up to date, drawn when they change."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from compute.errors import AtlasError
+from compute.loading import Loading
 from compute.map_pass import MapPass
 from compute.registry import Registry
 
@@ -25,7 +26,8 @@ class MapDisplay:
         """backend: of the imgui renderer. The state's map takes its pictures from here."""
         self._state, self._image = state, GuiImage(backend)
         self._maps: MapPass | None = None
-        self._refused: tuple[Registry, int] | None = None  # the map that there can not be
+        self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
+        self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
         self._registry: Registry | None = None
         self._look: Look | None = None
         self._shown: tuple[Any, ...] | None = None
@@ -51,26 +53,27 @@ class MapDisplay:
 
     @property
     def _glows(self) -> bool:
-        return self._state.busy and self._state.map.glow and self._state.live
+        return self._state.busy and self._state.interface.glow and self._state.live
 
     def passed(self) -> None:
         """There is a new pass."""
         self._stale = True
 
     def frame(self, bench: WorkbenchLike, now: float, interval: float, settled: bool) -> None:
-        """Make the map or take the latest pass in, as often as every `interval` seconds, when it is of one piece.
+        """Take the next step of making the map, or the latest pass in: as often as every `interval` seconds, when it is
+        of one piece (`settled`).
 
         now: in seconds.
         """
         state = self._state.map
         if self._registry is not bench.registry:
             self._drop()  # of an engine that is no longer there
-            self._registry = bench.registry
+            self._registry, state.problem = bench.registry, ""
         state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
-        if not self.seen or not settled:
+        if not self.seen:
             return
         self._make(bench)
-        if self._maps is None or not self._stale or now - self._updated_at < interval:
+        if not settled or self._maps is None or not self._stale or now - self._updated_at < interval:
             return
         self._maps.update()
         self._stale = False
@@ -104,20 +107,30 @@ class MapDisplay:
         self._registry = self._state.map.picture = None
 
     def _make(self, bench: WorkbenchLike) -> None:
-        """A map with enough rows, unless there is one."""
+        """The next step to a map with enough rows, unless there is one."""
         wanted = self._window(bench)
-        if self._maps is not None and self._maps.layout.window >= min(bench.registry.rows, bench.room):
+        enough = min(bench.registry.rows, bench.room)
+        if self._maps is not None and self._maps.layout.window >= enough:
             return
-        if self._refused is not None and self._refused[1] <= wanted:
-            return
-        self._drop()
+        run = self._state.run.number if self._state.run else 0
+        if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
+            return  # with another run it is tried again: memory may have become free
+        state = self._state.map
         try:
-            self._maps = bench.open_map(digit_pictures(), wanted)
+            if self._opening is None or self._opening[1] < wanted:
+                self._drop()
+                state.problem = ""
+                self._opening = bench.opening_map(digit_pictures(), wanted), wanted
+            state.preparing = next(self._opening[0])
+        except StopIteration as end:
+            self._opening, state.preparing = None, None
+            maps: MapPass = end.value
+            self._maps = maps
+            state.lay_out(bench.registry, maps.layout)
         except AtlasError as error:
-            self._refused = (bench.registry, wanted)
-            self._state.map.problem = str(error)
-            return
-        self._state.map.lay_out(bench.registry, self._maps.layout)
+            self._drop()
+            self._refused = (wanted, run)
+            state.problem = str(error)
 
     def _window(self, bench: WorkbenchLike) -> int:
         """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
@@ -130,5 +143,6 @@ class MapDisplay:
         return max(1, min(window, bench.room))
 
     def _drop(self) -> None:
-        self._maps = self._refused = self._look = self._shown = None
+        self._maps = self._opening = self._refused = self._look = self._shown = None
+        self._state.map.preparing = None
         self._stale, self._rows = True, 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compute.map_layout import MapLayout
 from compute.map_placement import Placement
@@ -48,6 +48,16 @@ def show(camera: MapCamera, sight: Sight, layout: MapLayout, wide: int, high: in
     x, y = place.cell_of(min(row, place.rows - 1), min(column, place.columns - 1))
     camera.cover(x + sight.x, y + sight.y, sight.width, sight.height, wide, high)
     return True
+
+
+def of_last_layer(sight: Sight, layout: MapLayout) -> Sight:
+    """The same sight for another model's map: of a layer that it has not, that of its last one."""
+    name = sight.target.name
+    if name in layout.placements or not name.startswith("h."):
+        return sight
+    end = "." + name.split(".", 2)[2]
+    namesake = next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
+    return replace(sight, target=Target(namesake, sight.target.index))
 
 
 def _within(target: Target, window: int) -> Target:

@@ -17,7 +17,7 @@ from compute.registry import Registry
 from .map_camera import MapCamera, Stand, Visits
 from .map_labels import Label
 from .map_places import Target, box_of, row_and_column, row_boxes
-from .map_sight import Sight, show, sight_of
+from .map_sight import Sight, of_last_layer, show, sight_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -35,8 +35,7 @@ class MapState:
     # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
     picture: Callable[[int, int], Any] | None = None
     problem: str = ""  # why there can be no map
-    minimap: bool = True
-    glow: bool = True
+    preparing: tuple[str, float] | None = None  # what is being made of a map to come, and how much of that is done
     changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end
     changed_ago: float = math.inf  # seconds
     going: bool = False  # a place is being typed
@@ -171,8 +170,10 @@ class MapState:
             self.camera.stand, self.visits.stands = stands[0], stands[1:]
 
     def _moved(self, stand: Stand, registry: Registry, before: MapLayout, after: MapLayout) -> Stand:
-        """The stand in another layout; of a tensor that it has not, the one that shows everything."""
+        """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
         old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
         old.stand = stand
-        show(new, sight_of(old, registry, before, *self.size), after, *self.size)
+        if stand.zoom > 1:
+            sight = sight_of(old, registry, before, *self.size)
+            show(new, of_last_layer(sight, after), after, *self.size)
         return new.stand

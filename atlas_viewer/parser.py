@@ -104,7 +104,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_sampling(trace, tokens=1)
     trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
 
-    bench = command("bench", "measure prefill, decode, atlas and frame on this adapter")
+    bench = command("bench", "measure prefill, decode, atlas, map and frame on this adapter")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
     bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")

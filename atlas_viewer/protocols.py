@@ -205,8 +205,8 @@ class WorkbenchLike(Protocol):
     def room(self) -> int:
         """The longest window, in tokens, for which the engine has room."""
 
-    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
-        """A map with `window` rows for activations."""
+    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
+        """A map with `window` rows for activations, in steps."""
 
     @property
     def observer(self) -> ObserverLike | None:

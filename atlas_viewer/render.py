@@ -171,18 +171,23 @@ class WindowPicture:
         self._viewer.show(self._bench, generation, prompt)
         if self._start is not None:
             open_map(self._viewer.state)
-        image = None
-        for number in range(_MOST_FRAMES):
+        image, start, maps = None, self._start, self._viewer.state.map
+        number = 0
+        while number < _MOST_FRAMES:
             looking = self._viewer.watch is not None and self._viewer.watch.pending
             if number >= _FRAMES and not looking:
                 break
             image = self._canvas.draw()
             if self._viewer.failure is not None:
                 raise self._viewer.failure
-            if self._start is not None and number == 1:
-                self._start.apply(self._viewer.state)
+            if maps.preparing is not None:
+                continue  # a map takes as many frames as it has steps
+            number += 1
+            if start is not None and maps.layout is not None:
+                start.apply(self._viewer.state)
                 if sight is not None:
-                    self._viewer.state.map.show(sight)
+                    maps.show(sight)
+                start, number = None, 1
         return np.asarray(image)
 
     def close(self) -> None:

@@ -141,6 +141,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "prompts": _texts,
     "chip_colour": _of(*CHIP_COLOURS),
     "seed_locked": _instance(bool),
+    "minimap": _instance(bool),
+    "glow": _instance(bool),
 }
 
 

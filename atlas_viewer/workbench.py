@@ -12,7 +12,7 @@ from compute.checkpoint import WeightSource
 from compute.engine import Engine
 from compute.generator import Generation
 from compute.identity import weights_sha256
-from compute.loading import Loading, finished
+from compute.loading import Loading, finished, paced
 from compute.logits_readback import LogitsReadback
 from compute.map_layout import map_layout
 from compute.map_pass import MapPass
@@ -187,8 +187,15 @@ class Workbench:
         self._order = order
 
     def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
-        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`."""
+        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
         return MapPass(self._engine, glyphs, map_layout(self._engine.registry, window))
+
+    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
+        """The same in steps: between them a window can draw."""
+        engine = self._engine
+        layout = map_layout(engine.registry, window)
+        yield "layout", 1.0
+        return (yield from paced(engine.device, MapPass.opening(engine, glyphs, layout)))
 
     @property
     def registry(self) -> Registry:

@@ -71,6 +71,13 @@ class Figure:
         return {name: getattr(self, name) for name in numbers}
 
 
+def endless(tokenizer: Tokenizer) -> Tokenizer:
+    """`tokenizer` without an end of text: random weights draw it at any time; here it is a token like others."""
+    made = copy.copy(tokenizer)
+    made.end_of_text = _NEVER
+    return made
+
+
 def sizes(wanted: Sequence[int], limit: int) -> list[int]:
     """`wanted` clipped to `limit`, each once."""
     return sorted({min(size, limit) for size in wanted})
@@ -148,13 +155,11 @@ def decode_rate(
     count, first = _span(engine, context, budget)
     prompt_pass = _seconds(engine.plan(first, engine.context, 0, 0, top=0)) <= budget.seconds
     kind = Generation if prompt_pass else _Unread
-    endless = copy.copy(tokenizer)  # random weights draw the end of text at any time; here it is a token like others
-    endless.end_of_text = _NEVER
     options = GenerateOptions(max_new_tokens=count + 1, context=engine.context, temperature=_TEMPERATURE, top=0)
     rates: list[float] = []
     timed = 0.0
     while not rates or ((len(rates) < _REPEATS or len(rates) * count < _TOKENS) and timed < budget.seconds):
-        generation = kind(engine, endless, " the" * first, options)
+        generation = kind(engine, endless(tokenizer), " the" * first, options)
         generation.step()
         if paint is not None:
             paint()  # the first one of all also fetches the weights

@@ -44,6 +44,14 @@ def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:
     return None
 
 
+def free_bytes(adapter: wgpu.GPUAdapter, used: int) -> int | None:
+    """What is left for views of an engine that takes `used` bytes of GPU memory; None when nobody can tell."""
+    available = available_bytes(adapter)
+    if available is None or is_software(adapter):  # the host's free memory is without the engine's
+        return available
+    return max(0, available - used - _OTHERS)
+
+
 def _free_host_bytes() -> int | None:
     if sys.platform != "linux":
         return None
@@ -76,6 +84,15 @@ def check_budget(
         f"{name} with {dtype} weights and --context {context} needs {_gb(needed)} of GPU memory,"
         f" there are {_gb(available)}: use {fits}"
     )
+
+
+def check_map_budget(needed: int, free: int | None) -> None:
+    """Raise `MemoryBudgetError` when a map that takes `needed` bytes does not fit into `free` bytes."""
+    if free is not None and needed > free:
+        raise MemoryBudgetError(
+            f"the map needs {_gb(needed)} of GPU memory beside the model, there are {_gb(free)}:"
+            " use a shorter window (--context) or a smaller model"
+        )
 
 
 def _gb(size: int) -> str:

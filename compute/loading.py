@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TypeAlias, TypeVar
 
+import wgpu
+
+from .native import poll, work_done
+
 Result = TypeVar("Result")
 # Yields what is being done and how much of that is done, 0 to 1; returns what it made.
 Loading: TypeAlias = Generator[tuple[str, float], None, Result]
@@ -18,3 +22,18 @@ def finished(loading: Loading[Result]) -> Result:
         except StopIteration as end:
             result: Result = end.value
             return result
+
+
+def paced(device: wgpu.GPUDevice, loading: Loading[Result]) -> Loading[Result]:
+    """The same, but no step begins before the GPU has done the one before: steps that say the last again pass by."""
+    while True:
+        try:
+            told = next(loading)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        fence = work_done(device)
+        yield told
+        while not (fence.done or fence.failed):
+            poll(device)
+            yield told

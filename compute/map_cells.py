@@ -14,6 +14,7 @@ from .kernels import Resource
 from .map_layout import MapLayout
 from .map_pyramid import place_words, seen
 from .map_view import pixels_of
+from .map_weights import packs_of, rows_of
 from .native import Dispatch
 from .patterns import PatternStore
 from .program import resource
@@ -29,6 +30,8 @@ class _Painter:
     first_row: int
     end_row: int
     slot: int  # of its parameters
+    packs: int  # of a row, and rows of a texture's width: see wgsl/common/map_values.wgsl
+    tile: int
     dispatch: Dispatch
 
 
@@ -79,8 +82,8 @@ class CellPainters:
                 continue
             for painter in self._painters_of(tensor, work, digits):
                 words = place_words(place, *seen(tensor, place, rows))
-                words += [painter.first_row, painter.end_row, number, 0]
-                params[painter.slot] = [*words, left, top, right, bottom]
+                words += [painter.first_row, painter.end_row, number, painter.packs]
+                params[painter.slot] = [*words, left, top, right, bottom, painter.tile]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
                 work.append(dataclasses.replace(painter.dispatch, groups=groups))
         if params:
@@ -104,22 +107,27 @@ class CellPainters:
         for number, piece in enumerate(storage.pieces):
             key = (tensor.name, number, id(piece.resource), digits)
             if key not in self._painters:
-                # A vector's piece tells its values as rows.
-                rows = 1 if tensor.vector else piece.rows
-                self._painters[key] = self._made(tensor.name, number, storage, columns, piece, rows, digits)
+                self._painters[key] = self._made(tensor, number, storage, columns, digits)
             found.append(self._painters[key])
         return found
 
-    def _made(
-        self, name: str, number: int, storage: Storage, columns: int, piece: Piece, rows: int, digits: bool
-    ) -> _Painter:
+    def _made(self, tensor: Tensor, number: int, storage: Storage, columns: int, digits: bool) -> _Painter:
+        piece = storage.pieces[number]
+        kind, dtype = painting_kind(tensor)
         kernel = self._engine.kernels.get(
-            "map_cells", columns=columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
-            tensors=len(self._slots), digits=digits,
-        )  # fmt: skip
-        slot = self._slots[name] + number
+            "map_cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
+        )
+        slot = self._slots[tensor.name] + number
         bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
         if digits:
             bound |= self._writing
-        dispatch = kernel.dispatch((1, 1, 1), bound, label=name)
-        return _Painter(piece.first_row, piece.first_row + rows, slot, dispatch)
+        dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
+        end_row = piece.first_row + rows_of(tensor, piece)
+        return _Painter(piece.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
+
+
+def painting_kind(tensor: Tensor) -> tuple[str, str]:
+    """`storage` and `dtype` of wgsl/common/map_values.wgsl; tensors for which they are the same share a pipeline."""
+    if tensor.heads:
+        return "buffer", "f32"  # recomputed
+    return "loose" if tensor.columns % 4 else tensor.storage.kind, tensor.storage.dtype

@@ -4,43 +4,72 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import wgpu
 
+from .budget import check_map_budget, free_bytes
 from .engine import Engine
 from .kernels import Resource
-from .map_cells import CellPainters
+from .loading import Loading, finished
+from .map_cells import CellPainters, painting_kind
 from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
 from .map_layout import MapLayout
-from .map_pyramid import LEVELS, MapPyramid
+from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, axis, level_of
-from .native import ComputeEncoder, Dispatch
+from .native import ComputeEncoder, Dispatch, Timer
 from .palettes import StripLook
-from .patterns import PatternStore
+from .patterns import PatternStore, pattern_buffers
 from .strip import look_bytes
 
 GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
 _FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
+# Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
+_TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
+_TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
+
+
+def map_bytes(engine: Engine, layout: MapLayout) -> int:
+    """GPU memory that a map adds to the engine, the picture left out."""
+    count, size = pattern_buffers(engine, layout.window)
+    return pyramid_bytes(layout) + count * size
 
 
 class MapPass:
-    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes."""
+    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes.
+
+    `nbytes` is the GPU memory that it adds to the engine, the picture left out.
+    """
 
     def __init__(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> None:
         """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
 
         Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
         `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
-        uint8 [sum of the heights of `glyph_size`, width].
+        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
         """
+        finished(self._open(engine, glyphs, layout))
+
+    @classmethod
+    def opening(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
+        draw between them; at their end all pipelines that pictures need are made, too."""
+        made = cls.__new__(cls)
+        yield from made._open(engine, glyphs, layout)
+        yield from made._try_out()
+        return made
+
+    def _open(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[None]:
+        device = engine.device
+        self.nbytes = map_bytes(engine, layout)
+        check_map_budget(self.nbytes, free_bytes(device.adapter, engine.gpu_bytes))
         self.engine = engine
         self.layout = layout
-        device = engine.device
         self.patterns = PatternStore(engine, layout.window)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
-        self._work = list(self.pyramid.start)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         size = len(look_bytes(StripLook())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
@@ -51,11 +80,40 @@ class MapPass:
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
         self._cells: CellPainters | None = None
+        most = _SLICE[engine.layout]
+        work: list[Dispatch] = []
+        pipelines = set()
+        told = ("weights", 0.0)
+        for dispatch, what, done in self.pyramid.opening(most):
+            new = dispatch.pipeline not in pipelines
+            if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
+                self._submit(work)
+                yield told
+                work = []
+            pipelines.add(dispatch.pipeline)
+            work.append(dispatch)
+            told = what, done
+        self._submit(work)
+        yield told
 
-    @property
-    def nbytes(self) -> int:
-        """GPU memory of what the map adds to the engine, the picture left out."""
-        return self.pyramid.nbytes + self.patterns.nbytes
+    def _try_out(self) -> Loading[None]:
+        """Draw a small picture with each pipeline: a driver finishes one when it is used first."""
+        views = list(self._trial_views())
+        for number, view in enumerate(views, start=1):
+            self.draw(view, _TRIAL, _TRIAL)
+            yield "pictures", number / len(views)
+
+    def _trial_views(self) -> Iterator[MapView]:
+        yield MapView(0, 0, self.layout.width / _TRIAL)
+        seen = set()
+        for tensor in self.engine.registry:
+            kind = painting_kind(tensor)
+            if kind in seen:
+                continue
+            seen.add(kind)
+            place = self.layout.placements[tensor.name]
+            for cell in _TRIAL_CELLS:
+                yield MapView(place.x, place.y, 1 / cell)
 
     def set_look(self, look: StripLook) -> None:
         """Paint so from the next `draw` on."""
@@ -63,13 +121,14 @@ class MapPass:
 
     def update(self) -> None:
         """Take in the registry's latest pass. Never blocks."""
-        self._work += self.pyramid.update()
-        self._submit([])
+        self._submit(self.pyramid.update())
 
-    def draw(self, view: MapView, width: int, height: int, *, top: int = 0) -> wgpu.GPUTexture:
+    def draw(
+        self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
+    ) -> wgpu.GPUTexture:
         """Paint width x height pixels of `view`, from its row of pixels `top` on, and return `texture`.
 
-        The work is submitted, not waited for.
+        The work is submitted, not waited for; `timer` measures it.
         """
         self._resize(width, height)
         assert self._paint is not None
@@ -83,9 +142,9 @@ class MapPass:
         if level is None:
             self._clear()
             assert self._cells is not None
-            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None))
+            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None), timer)
         else:
-            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))])
+            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))], timer)
         assert self.texture is not None
         return self.texture
 
@@ -165,10 +224,11 @@ class MapPass:
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])
 
-    def _submit(self, work: list[Dispatch]) -> None:
-        if not self._work and not work:
+    def _submit(self, work: list[Dispatch], timer: Timer | None = None) -> None:
+        if not work:
             return
         encoder = ComputeEncoder(self.engine.device)
-        encoder.run([*self._work, *work])
+        encoder.run(work, timer)
+        if timer is not None:
+            encoder.resolve(timer)
         encoder.submit()
-        self._work = []

@@ -7,17 +7,17 @@ Weights are taken in once, activations whenever there are new rows. Its levels h
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import wgpu
 
 from .engine import Engine
-from .kernels import Resource
-from .map_layout import MapLayout
+from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
+from .map_weights import BLOCK_COST, tiles_of, weight_blocks, weight_cost
 from .native import Dispatch
 from .patterns import PatternStore
-from .program import resource
 from .registry import Tensor
 
 LEVELS = 4
@@ -39,6 +39,12 @@ def seen(tensor: Tensor, place: Placement, rows: int) -> tuple[int, int]:
     return (rows if tensor.rows is None else place.band_rows), place.columns
 
 
+def pyramid_bytes(layout: MapLayout) -> int:
+    """GPU memory of a `MapPyramid`, its table of owners included."""
+    blocks = (layout.width // layout.base) * (layout.height // layout.base)
+    return 4 * (blocks + blocks // 2) + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
+
+
 @dataclasses.dataclass
 class _Live:
     """Tensors of one buffer that passes change, with their table on the GPU."""
@@ -52,7 +58,7 @@ class MapPyramid:
     """Keeps `texture` (r32uint) following the registry's latest pass, and `peaks`, each tensor's largest magnitude."""
 
     def __init__(self, engine: Engine, layout: MapLayout, patterns: PatternStore) -> None:
-        """Take the weights in: submitted, not waited for."""
+        """Allocate; `opening` has to be done before anything else."""
         self._engine, self.layout, self._patterns = engine, layout, patterns
         device = engine.device
         self.width, self.height = layout.width // layout.base, layout.height // layout.base
@@ -61,24 +67,54 @@ class MapPyramid:
         self.texture = device.create_texture(label="map pyramid", size=size, format="r32uint", usage=usage)
         self.slots = {name: slot for slot, name in enumerate(layout.placements)}
         self.owners = self._make_owners()
-        self.nbytes = 4 * size[0] * size[1] + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
         words = -(-(len(self.slots) + 1) // 4) * 4
         self.peaks = device.create_buffer(
             label="map peaks", size=4 * words, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM
         )
-        registry = engine.registry
-        fixed = [tensor for tensor in registry if tensor.family == "weight"]
-        live = [tensor for tensor in registry if tensor.family != "weight"]
-        self._peaks = self._peak_dispatch(live)
-        self._peak_all = engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
-            (1, 1, 1), {"peaks": self.peaks}
-        )
-        self._live = self._make_sources([tensor for tensor in live if tensor.kept])
+        self._sources: list[_Live] = []
         self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
         self._pattern_work: dict[tuple[str, int], Dispatch] = {}  # by tensor and buffer
-        self._seen = (-1, layout.window)  # epoch, rows: at first all rows are marked as free
-        self.start = [work for tensor in fixed for work in self._weight_work(tensor)]
-        self.start.append(self._peak_dispatch(fixed))
+        self._measuring: list[Dispatch] = []  # peaks, once there are new rows
+        self._seen = (-1, 0)  # epoch, rows
+
+    def opening(self, most: float) -> Iterator[tuple[Dispatch, str, float]]:
+        """Take the weights in, and mark the cells that wait for rows: dispatches to submit in this order.
+
+        They are made one by one, each with what it is for and how much of that is done after it, 0 to 1. most: about
+        what a dispatch may cost, in values read.
+        """
+        registry, layout = self._engine.registry, self.layout
+        fixed = [tensor for tensor in registry if tensor.family == "weight"]
+        live = [tensor for tensor in registry if tensor.family != "weight"]
+        cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
+        peaks = self._peak_dispatch(fixed)
+        yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
+        for tensor in fixed:
+            place = layout.placements[tensor.name]
+            words = place_words(place, *seen(tensor, place, 0))
+            for work in weight_blocks(self._engine, layout, self.texture, tensor, words, most):
+                cost += work.cost
+                yield work, "weights", cost / whole
+        yield peaks, "weights", 1.0
+        buffers = list(_by_buffer(tensor for tensor in live if tensor.kept))
+        done, total = 0, len(buffers) + len(self._patterns.tensors)
+        for group in buffers:
+            done += 1
+            yield self._make_source(group), "activations", done / total
+        for tensor in self._patterns.tensors:
+            done += 1
+            yield self._free_pattern(tensor), "activations", done / total
+        self._measuring = [
+            self._peak_dispatch(live),
+            self._engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
+                (1, 1, 1), {"peaks": self.peaks}
+            ),
+        ]
+        # What the first rows will need is made here, too: a row that nobody asked for does no harm.
+        made = [work for tensor in self._patterns.tensors[:1] for work in self._patterns.rows(tensor, 0, 1)[1]]
+        self._patterns.forget()
+        for work in (*made, *self._measuring):
+            yield work, "activations", 1.0
 
     # -- where things are
 
@@ -90,7 +126,7 @@ class MapPyramid:
         grid, device = self.layout.grid, self._engine.device
         owners = np.zeros((self.layout.height // grid, self.layout.width // grid), np.uint16)
         for name, place in self.layout.placements.items():
-            x, y, wide, high = self._tiles(place)
+            (x, y), (wide, high) = (place.x // grid, place.y // grid), tiles_of(place, grid)
             owners[y : y + high, x : x + wide] = 1 + self.slots[name]
         high, wide = owners.shape
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
@@ -98,77 +134,76 @@ class MapPyramid:
         device.queue.write_texture({"texture": texture}, owners, {"bytes_per_row": 2 * wide}, (wide, high, 1))
         return texture
 
-    def _tiles(self, place: Placement) -> tuple[int, int, int, int]:
-        grid = self.layout.grid
-        return place.x // grid, place.y // grid, -(-place.width // grid), -(-place.height // grid)
-
     # -- what the texture is made of
-
-    def _tile_values(self) -> dict[str, int]:
-        return {"base": self.layout.base, "width": self.width, "height": self.height}
-
-    def _weight_work(self, tensor: Tensor) -> list[Dispatch]:
-        place, storage = self.layout.placements[tensor.name], tensor.storage
-        kernel = self._engine.kernels.get(
-            "map_weight_blocks", columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
-            **self._tile_values(),
-        )  # fmt: skip
-        _, _, wide, high = self._tiles(place)
-        work = []
-        for piece in storage.pieces:
-            # A vector's piece tells its values as rows.
-            rows = 1 if tensor.vector else piece.rows
-            words = [*place_words(place, *seen(tensor, place, 0)), piece.first_row, piece.first_row + rows, wide, high]
-            params = self._engine.device.create_buffer_with_data(
-                data=np.asarray(words, np.uint32), usage=wgpu.BufferUsage.UNIFORM
-            )
-            bound: dict[str, Resource] = {"params": params, "weight": resource(piece), "pyramid": self.texture}
-            work.append(kernel.dispatch((-(-wide * high // _THREADS), 1, 1), bound, label=tensor.name))
-        return work
 
     def _entries_buffer(self, count: int) -> wgpu.GPUBuffer:
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         return self._engine.device.create_buffer(label="map entries", size=80 * count, usage=usage)
 
-    def _make_sources(self, tensors: list[Tensor]) -> list[_Live]:
-        by_buffer: dict[int, list[Tensor]] = {}
-        for tensor in tensors:
-            by_buffer.setdefault(id(tensor.storage.pieces[0].resource), []).append(tensor)
-        sources = []
-        for group in by_buffer.values():
-            buffer = group[0].storage.pieces[0].resource
-            assert isinstance(buffer, wgpu.GPUBuffer)
-            wide = all(tensor.columns % 4 == 0 for tensor in group)
-            entries = self._entries_buffer(len(group))
-            sources.append(_Live(group, entries, self._live_dispatch(buffer, entries, wide=wide)))
-        return sources
+    def _make_source(self, tensors: list[Tensor]) -> Dispatch:
+        """Follow the tensors of one buffer from now on; the dispatch marks their cells as free."""
+        buffer = tensors[0].storage.pieces[0].resource
+        assert isinstance(buffer, wgpu.GPUBuffer)
+        wide = all(tensor.columns % 4 == 0 for tensor in tensors)
+        entries = self._entries_buffer(len(tensors))
+        source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide))
+        self._sources.append(source)
+        return self._live_work(source, 0, 0, self.layout.window)
+
+    def _free_pattern(self, tensor: Tensor) -> Dispatch:
+        return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.window)
 
     def _live_dispatch(self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool) -> Dispatch:
-        kernel = self._engine.kernels.get("map_live_blocks", wide=wide, **self._tile_values())
+        kernel = self._engine.kernels.get("map_live_blocks", wide=wide, base=self.layout.base)
         return kernel.dispatch((1, 1, 1), {"entries": entries, "values": values, "pyramid": self.texture})
+
+    def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
+        """What takes in rows `first` to `end` of the tensors of a buffer; the context has `rows`."""
+        entries = [
+            self._entry(tensor, tensor.storage.pieces[0].offset // 4, tensor.columns, rows, first, end)
+            for tensor in source.tensors
+        ]
+        self._engine.device.queue.write_buffer(source.entries, 0, np.asarray(entries, np.uint32))
+        return _sized(source.dispatch, entries)
+
+    def _pattern(self, tensor: Tensor, buffer: wgpu.GPUBuffer, rows: int, first: int, end: int) -> Dispatch:
+        """The same for a pattern that is in `buffer`."""
+        entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
+        entries = self._pattern_entries[tensor.name]
+        self._engine.device.queue.write_buffer(entries, 0, np.asarray(entry, np.uint32))
+        key = (tensor.name, id(buffer))
+        if key not in self._pattern_work:
+            self._pattern_work[key] = self._live_dispatch(buffer, entries, wide=True)
+        return _sized(self._pattern_work[key], [entry])
 
     def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
         """The words of an entry: rows `first` to `end` of each line of bands are to be taken in."""
         place, grid = self.layout.placements[tensor.name], self.layout.grid
+        last = place.columns
         wide = -(-place.width // grid)
         if tensor.rows is None:
             first_tile, lines = first // grid, place.lines
             down = max(0, -(-end // grid) - first_tile)
-        else:  # logits: lines of one row without gaps between
-            first_tile, lines, down = 0, 1, -(-place.height // grid)
+        else:  # logits: one row in lines without gaps between, which are the rows of a matrix of which a bit is missing
+            high, stride = place.height, place.band_columns
+            last -= (high - 1) * stride
+            place = dataclasses.replace(place, rows=high, columns=stride, band_rows=high, pitch_y=high)
+            first_tile, lines, down = 0, 1, -(-high // grid)
         words = place_words(place, *seen(tensor, place, rows))
-        return [*words, offset, stride, wide, first_tile, down, lines, 0, 0]
+        return [*words, offset, stride, wide, first_tile, down, lines, last, 0]
 
     def _peak_dispatch(self, tensors: list[Tensor]) -> Dispatch:
+        grid, places = self.layout.grid, self.layout.placements
         boxes = [
-            [*self._tiles(self.layout.placements[tensor.name]), self.slots[tensor.name], 0, 0, 0] for tensor in tensors
+            [place.x // grid, place.y // grid, *tiles_of(place, grid), self.slots[place.name], 0, 0, 0]
+            for place in (places[tensor.name] for tensor in tensors)
         ]
         table = self._engine.device.create_buffer_with_data(
             data=np.asarray(boxes, np.uint32), usage=wgpu.BufferUsage.STORAGE
         )
-        x, y = self.corner(LEVELS - 1)
-        kernel = self._engine.kernels.get("map_peaks", corner_x=x, corner_y=y)
-        return kernel.dispatch((len(boxes), 1, 1), {"boxes": table, "pyramid": self.texture, "peaks": self.peaks})
+        return self._engine.kernels.get("map_peaks").dispatch(
+            (len(boxes), 1, 1), {"boxes": table, "pyramid": self.texture, "peaks": self.peaks}
+        )
 
     # -- following the passes
 
@@ -183,27 +218,24 @@ class MapPyramid:
         self._seen = (epoch, rows)
         if not same:
             self._patterns.forget()
-        queue, work = self._engine.device.queue, []
-        for source in self._live:
-            entries = [
-                self._entry(t, t.storage.pieces[0].offset // 4, t.columns, rows, first, end) for t in source.tensors
-            ]
-            queue.write_buffer(source.entries, 0, np.asarray(entries, np.uint32))
-            work.append(_sized(source.dispatch, entries))
+        work = [self._live_work(source, rows, first, end) for source in self._sources]
         for tensor in self._patterns.tensors:
             # Older rows of the same tile are needed, too: again, if the buffer has been used for another layer.
             start = first if self._patterns.holds(tensor) else first // self.layout.grid * self.layout.grid
             buffer, made = self._patterns.rows(tensor, start, rows)
-            entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
-            queue.write_buffer(self._pattern_entries[tensor.name], 0, np.asarray(entry, np.uint32))
-            key = (tensor.name, id(buffer))
-            if key not in self._pattern_work:
-                self._pattern_work[key] = self._live_dispatch(buffer, self._pattern_entries[tensor.name], wide=True)
-            work += [*made, _sized(self._pattern_work[key], [entry])]
-        return [*work, self._peaks, self._peak_all]
+            work += [*made, self._pattern(tensor, buffer, rows, first, end)]
+        return [*work, *self._measuring]
+
+
+def _by_buffer(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:
+    groups: dict[int, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(id(tensor.storage.pieces[0].resource), []).append(tensor)
+    return groups.values()
 
 
 def _sized(dispatch: Dispatch, entries: list[list[int]]) -> Dispatch:
     """`dispatch` over as many tiles as the largest of `entries` has."""
     tiles = max(wide * down * lines for *_, wide, _first, down, lines, _, _ in entries)
-    return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), len(entries), 1))
+    cost = tiles * len(entries) * TILE_BLOCKS**2 * BLOCK_COST
+    return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), len(entries), 1), cost=cost)

@@ -26,18 +26,16 @@ class PatternStore:
 
     def __init__(self, engine: Engine, window: int, budget: int | None = None) -> None:
         """Nothing is recomputed yet; `budget`, in bytes, is 1 GiB when it is not given."""
-        config = engine.config
         self._engine, self._window = engine, window
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
         self.stride = row_of_keys(engine)
-        size = 4 * config.heads * window * self.stride
-        count = max(1, min(len(self.tensors), (_BUDGET if budget is None else budget) // size))
+        count, size = pattern_buffers(engine, window, budget)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
         self._buffers = [
             engine.device.create_buffer(label=f"attention patterns {slot}", size=size, usage=usage)
-            for slot in range(count if self.tensors else 0)
+            for slot in range(count)
         ]
-        self.nbytes = size * len(self._buffers)
+        self.nbytes = size * count
         self._holds: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
         self._whole: set[str] = set()  # those of which a buffer has all rows
         self._made: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
@@ -78,6 +76,14 @@ class PatternStore:
         params, dispatch = self._made[key]
         self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
         return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
+
+
+def pattern_buffers(engine: Engine, window: int, budget: int | None = None) -> tuple[int, int]:
+    """How many buffers a `PatternStore` has, and the bytes of each."""
+    patterns = sum(1 for tensor in engine.registry if tensor.heads)
+    size = 4 * engine.config.heads * window * row_of_keys(engine)
+    count = max(1, min(patterns, (_BUDGET if budget is None else budget) // size)) if patterns else 0
+    return count, size
 
 
 def pattern_params(first: int, base: int) -> np.ndarray:

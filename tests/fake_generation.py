@@ -116,7 +116,7 @@ class FakeWorkbench:
     def fits(self, options: GenerateOptions) -> bool:
         return options.context <= self.room
 
-    def open_map(self, glyphs: np.ndarray, window: int) -> Any:
+    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[Any]:
         raise UsageError("this model has no map")
 
     def widen(self, context: int) -> Loading[None]:

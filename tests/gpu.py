@@ -158,3 +158,16 @@ def fixed_logits(config: ModelConfig, logits: np.ndarray) -> ArrayModel:
     arrays["wte"][: config.vocabulary, 0] = logits
     arrays["ln_f.bias"][0] = 1
     return ArrayModel("fixed", config, arrays)
+
+
+def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:
+    """One pass over the text `tokens`, activations and logits left in the engine."""
+    engine.write_history(tokens)
+    plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
+    for segment in plan.segments:
+        if segment.state is not None:
+            engine.write_state(segment.state)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(segment.dispatches)
+        encoder.submit()
+    engine.completed(plan)

@@ -6,26 +6,11 @@ import numpy as np
 from map_model import Plane
 
 from compute.config import ModelConfig
-from compute.engine import Engine
 from compute.map_pass import MapPass
 from compute.map_view import MapView, axis, level_of
-from compute.native import ComputeEncoder
 
 CONFIG = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 WIDTH, HEIGHT = 56, 40
-
-
-def run(engine: Engine, tokens: list[int], valid_rows: int = 0) -> None:
-    """One pass over the context `tokens`."""
-    engine.write_history(tokens)
-    plan = engine.plan(len(tokens), engine.context, 0, valid_rows)
-    for segment in plan.segments:
-        if segment.state is not None:
-            engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    engine.completed(plan)
 
 
 def views(passes: MapPass, count: int) -> list[MapView]:

@@ -257,3 +257,20 @@ def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> Non
     with pytest.raises(CheckpointError, match=r"model\.bin"):
         loop.draw(6)
     assert loop.canvas.get_closed()
+
+
+def test_a_late_frame_that_shows_an_event_is_followed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a panel changes in one frame is seen in the next, however long the first let wait for itself."""
+    monkeypatch.setattr("atlas_viewer.app._AWAKE", 0.05)
+    loop = Loop(2)
+    loop.finish()
+    for _ in range(20):
+        loop.draw(1)
+    time.sleep(0.1)
+    loop.draw(1)
+    assert not loop.viewer._wants_frames(time.perf_counter() + 1)
+    loop.viewer._on_event({"event_type": "pointer_leave"})
+    time.sleep(0.1)
+    before = time.perf_counter()
+    loop.draw(1)
+    assert loop.viewer._wants_frames(before)

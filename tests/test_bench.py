@@ -10,15 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from make_models import tiny_checkpoint, tiny_model
+from map_registry import STORIES, registry
 
 from atlas_viewer.cli import main
+from atlas_viewer.glyphs import digit_pictures
 from atlas_viewer.parser import parse
-from compute import bench, bench_torch
+from compute import bench, bench_map, bench_torch
 from compute.bench import Budget
 from compute.checkpoint import ArrayModel
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
 from compute.errors import AtlasError
+from compute.map_digits import digit_style
+from compute.map_layout import map_layout
+from compute.map_pass import MapPass
+from compute.map_pyramid import LEVELS
+from compute.map_view import level_of
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 
@@ -28,7 +35,7 @@ FIELDS = {
     "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
     "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
     "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_size",
-    "peak_host_mb",
+    "map", "peak_host_mb",
 }  # fmt: skip
 
 
@@ -68,11 +75,17 @@ def test_json_has_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert list(told["prefill"]) == list(told["decode"]) == ["16", "48"]
     assert told["prefill_ms"] == told["prefill"]["48"]
     assert told["decode_tokens_per_second"] == told["decode"]["48"]
-    may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb"}
+    maps = told["map"]
+    assert list(maps["gpu_us"]) == ["whole", "blocks", "values", "cells", "digits"]
+    may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
     figures = {name: value for name, value in told.items() if isinstance(value, int | float | None)}
     figures |= {f"prefill {n}": value for n, value in told["prefill"].items()}
     figures |= {f"decode {n}": value for n, value in told["decode"].items()}
+    figures |= {f"map {name}": value for name, value in {**maps, **maps["gpu_us"]}.items() if name != "gpu_us"}
     for name, value in figures.items():
+        if name == "map live_tokens_per_second":
+            assert value >= 0  # in such a short time there may be none
+            continue
         assert value is None if name in may_miss and value is None else value > 0 and math.isfinite(value), name
 
 
@@ -83,7 +96,7 @@ def test_counts_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = json.loads(capsys.readouterr().out)
     counts = told["counts"]
     assert counts.keys() == {
-        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame"
+        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame", "map"
     }  # fmt: skip
     assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
     assert counts["prefill"]["16"]["tokens"] == 16
@@ -92,6 +105,12 @@ def test_counts_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"], counts["frame"]):
         assert count["repeats"] >= 1
         assert count["tokens"] >= 1
+    maps = counts["map"]
+    assert maps.pop("live").keys() == {"frames", "tokens"}
+    assert maps.keys() == {"open", "weights", "row", "whole", "blocks", "values", "cells", "digits"}
+    assert all(
+        (maps[name]["repeats"] > 0) == (told["map"]["gpu_us"][name] is not None) for name in told["map"]["gpu_us"]
+    )
     for count in (*counts["decode"].values(), counts["decode_with_atlas"]):
         assert count["last"] - count["first"] == count["tokens"]
 
@@ -103,7 +122,7 @@ def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     lines = capsys.readouterr().out.splitlines()
     values = [line[14:] for line in lines]
     assert [line.split()[0] for line in lines if line[0] != " "] == [
-        "adapter", "model", "prefill", "decode", "atlas", "statistics", "frame", "memory"
+        "adapter", "model", "prefill", "decode", "atlas", "statistics", "frame", "map", "memory"
     ]  # fmt: skip
     assert "       16       48  tokens" in values
     assert all(len(line) <= 120 and line == line.rstrip() for line in lines)
@@ -240,3 +259,30 @@ def test_torch_runs_the_same_shapes() -> None:
         for kind in ("generate", "static"):
             assert told[precision][f"{kind}_tokens_per_second"] > 0
             assert told[precision]["counts"][kind]["repeats"] >= 1
+
+
+# -- the map
+
+
+def test_the_views_of_the_map_are_of_what_they_say() -> None:
+    layout = map_layout(registry(STORIES, 256), 256)
+    views = bench_map.map_views(layout, (1280, 720))
+    levels = {name: level_of(view.scale, layout.base, LEVELS) for name, view in views.items()}
+    assert levels["whole"]
+    assert levels == levels | {"blocks": 0, "values": None, "cells": None, "digits": None}
+    assert {name for name, view in views.items() if digit_style(1 / view.scale)} == {"digits"}
+    for name, view in views.items():
+        x, y = (round(place) for place in view.cell_at(640, 360))
+        assert 0 < x < layout.width
+        assert 0 < y < layout.height
+        assert name not in ("cells", "digits") or layout.cell_at(x, y) is not None
+
+
+def test_rows_of_the_map_are_given_back(engine: Engine, tokenizer: Tokenizer) -> None:
+    bench.decode_rate(engine, tokenizer, 30, SHORT)
+    rows = engine.registry.rows
+    made = MapPass(engine, digit_pictures(), map_layout(engine.registry, 48))
+    figure = bench_map.row_us(made, SHORT)
+    assert figure.value
+    assert engine.registry.rows == rows
+    assert made.pyramid.update() == []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import pytest
 import wgpu
 
+from atlas_viewer.glyphs import digit_pictures
 from compute import budget
 from compute.config import GPT2_SIZES, ModelConfig
 from compute.engine import Engine
 from compute.errors import MemoryBudgetError
+from compute.map_layout import map_layout
+from compute.map_pass import MapPass, map_bytes
 from compute.random_model import RandomModel
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=500, padded_vocabulary=512)
@@ -60,6 +64,48 @@ def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkey
 
     with pytest.raises(MemoryBudgetError):
         Engine(Untouchable(CONFIG), context=64)
+
+
+@pytest.mark.parametrize("window", [16, 64])
+def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    taken = []
+    for kind in ("buffer", "texture"):
+        create = getattr(type(stories.device), f"create_{kind}")
+
+        def counted(self: wgpu.GPUDevice, *, create: Any = create, **named: Any) -> Any:
+            made = create(self, **named)
+            words = {"r16uint": 2, "r32uint": 4, "r8unorm": 1}
+            size = named["size"]
+            taken.append(size if isinstance(size, int) else size[0] * size[1] * words[named["format"]])
+            return made
+
+        monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
+    layout = map_layout(stories.registry, window)
+    made = MapPass(stories, digit_pictures(), layout)
+    assert made.nbytes == map_bytes(stories, layout)
+    assert sum(taken) == pytest.approx(made.nbytes, rel=0.02)
+
+
+def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = map_layout(stories.registry, 64)
+    needed = map_bytes(stories, layout)
+    monkeypatch.setattr("compute.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
+    assert MapPass(stories, digit_pictures(), layout).nbytes == needed
+    monkeypatch.setattr("compute.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
+    monkeypatch.setattr("compute.map_pass.PatternStore", None)  # nothing is to be made
+    with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, there are 0\.0\d GB: use [^\n]*$"):
+        MapPass(stories, digit_pictures(), layout)
+
+
+def test_a_gpu_has_left_what_the_engine_does_not_take(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "available_bytes", lambda _: 10 * GB)
+    monkeypatch.setattr(budget, "is_software", lambda _: False)
+    assert budget.free_bytes(device.adapter, 4 * GB) == 6 * GB - budget._OTHERS
+    assert budget.free_bytes(device.adapter, 11 * GB) == 0
+    monkeypatch.setattr(budget, "is_software", lambda _: True)
+    assert budget.free_bytes(device.adapter, 4 * GB) == 10 * GB
+    monkeypatch.setattr(budget, "available_bytes", lambda _: None)
+    assert budget.free_bytes(device.adapter, 4 * GB) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import wgpu
-from gpu import read_tensor, rounded_model
+from gpu import read_tensor, rounded_model, run_pass
 from make_models import ODD_SHAPES, tiny_model
 
 from compute import reference
@@ -19,7 +18,6 @@ from compute.engine import Engine
 from compute.errors import AtlasError, UsageError
 from compute.generator import Generation
 from compute.llmc import write_llmc
-from compute.native import ComputeEncoder
 from compute.options import GenerateOptions
 from compute.tokenizer import Tokenizer
 
@@ -35,19 +33,6 @@ SHAPES = (
 # Layout of the weights and program that runs on it: for software adapters, for all, for GPUs.
 PATHS = (("texture", "rows"), ("buffer", "rows"), ("buffer", "fused"))
 SMALL = ModelConfig(layers=2, heads=3, channels=60, positions=24, vocabulary=33, padded_vocabulary=40)
-
-
-def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:
-    """One pass over the text `tokens`, activations and logits left in the engine."""
-    engine.write_history(tokens)
-    plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
-    for segment in plan.segments:
-        if segment.state is not None:
-            engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    engine.completed(plan)
 
 
 def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:

@@ -11,6 +11,7 @@ from map_registry import STORIES, registry
 from atlas_viewer.map_camera import CELL_MOST, MapCamera, Stand, Visits
 from atlas_viewer.map_places import Target
 from atlas_viewer.map_sight import Sight, show, sight_of
+from atlas_viewer.map_state import MapState
 from compute.map_layout import map_layout
 
 WIDE, HIGH = 1280, 720
@@ -136,6 +137,42 @@ def test_a_model_without_the_tensor_shows_nothing_else() -> None:
     camera.look_at(99, *layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     assert not show(other, sight_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
     assert other.stand == Stand(1.0, after.width / 2, after.height / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "there", "wanted"),
+    [
+        ("h.7.ln_1", (3, 3), "h.1.ln_1", (3, 3)),
+        ("h.1.mlp.c_fc.weight", (500, 100), "h.1.mlp.c_fc.weight", (47, 11)),
+        ("h.5.attn.pattern", (1 * 64 + 6, 1), "h.1.attn.pattern", (9 + 6, 1)),
+        ("ln_f.weight", (0, 191), "ln_f.weight", (0, 11)),
+    ],
+)
+def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there: str, wanted: tuple[int, int]) -> None:
+    maps, before, after = MapState(size=(WIDE, HIGH)), registry(STORIES, 64), registry(TINY, 9)
+    maps.lay_out(before, map_layout(before, 64))
+    assert maps.layout is not None
+    x, y = maps.layout.place_of(name, *value)
+    maps.visits.visit(maps.camera.stand)
+    maps.camera.look_at(99, x + 0.5, y + 0.5, WIDE, HIGH)
+    maps.visits.visit(maps.camera.stand)
+    cell = maps.cell
+    maps.lay_out(after, map_layout(after, 9))
+    assert maps.cell == pytest.approx(cell)
+    stand = maps.camera.stand
+    assert maps.layout.cell_at(int(stand.x), int(stand.y)) == (there, *wanted)
+    assert maps.visits.stands == [Stand(1.0, maps.layout.width / 2, maps.layout.height / 2), stand]
+
+
+def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
+    traced, plain = registry(STORIES, 64), registry(STORIES, 64, traced=False)
+    maps = MapState(size=(WIDE, HIGH))
+    maps.lay_out(traced, map_layout(traced, 64))
+    assert maps.layout is not None
+    maps.camera.look_at(99, *maps.layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
+    for tensors in (plain, traced):
+        maps.lay_out(tensors, map_layout(tensors, 64))
+        assert maps.camera.stand == Stand(1.0, maps.layout.width / 2, maps.layout.height / 2)
 
 
 def test_visits_go_back_and_forward() -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gpu import Gpu, rounded_model
+from gpu import Gpu, rounded_model, run_pass
 from make_models import tiny_model
 from map_model import GROUND, Plane, decoded
-from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, run, views
+from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, views
 
 from atlas_viewer.glyphs import digit_pictures
+from compute import map_pass
 from compute.checkpoint import ArrayModel
 from compute.config import parameter_shapes
 from compute.engine import Engine
@@ -39,7 +40,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     base, layout, dtype = request.param
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
-    run(engine, list(range(7)))
+    run_pass(engine, list(range(7)))
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, WINDOW, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
@@ -54,6 +55,29 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
     assert {None, 0, 1} <= levels
 
 
+def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = MapPass(stories, digit_pictures(), map_layout(stories.registry, 64))
+    passes.update()
+    layout = passes.layout
+    place = layout.placements["wte"]
+    seen = [MapView(place.x, y, layout.base) for y in range(place.y, place.y + place.height, 1000)]
+    wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
+    del passes
+    monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
+    opening, told = MapPass.opening(stories, digit_pictures(), layout), []
+    while True:
+        try:
+            told.append(next(opening))
+        except StopIteration as end:
+            passes = end.value
+            break
+    assert len([what for what, _ in told if what == "weights"]) > 30, "large weights are cut"
+    passes.update()
+    for view, picture in zip(seen, wanted, strict=True):
+        passes.draw(view, 120, 500)
+        np.testing.assert_array_equal(passes.read(), picture)
+
+
 def test_new_rows_arrive_in_place() -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
@@ -61,7 +85,7 @@ def test_new_rows_arrive_in_place() -> None:
     passes.update()
     seen = views(passes, 12)
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
-        run(engine, tokens, valid)
+        run_pass(engine, tokens, valid_rows=valid)
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in seen:
@@ -87,7 +111,7 @@ def test_a_nan_is_red_from_the_farthest() -> None:
 def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
-    run(engine, [1, 2, 3])
+    run_pass(engine, [1, 2, 3])
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
@@ -176,7 +200,7 @@ def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split
-    run(engine, [1, 2, 3])
+    run_pass(engine, [1, 2, 3])
     passes = MapPass(engine, digit_pictures(), map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gpu import read, read_tensor
+from gpu import read, read_tensor, run_pass
 from make_models import tiny_model
 from map_model import Plane
-from map_pictures import CONFIG, assert_same, pictures, run, views
+from map_pictures import CONFIG, assert_same, pictures, views
 
 from atlas_viewer.glyphs import digit_pictures
 from compute import reference
@@ -22,7 +22,7 @@ from compute.patterns import PatternStore, row_of_keys
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     made = Engine(tiny_model(CONFIG), context=14, program="rows")
-    run(made, list(range(11)))
+    run_pass(made, list(range(11)))
     return made
 
 
@@ -69,7 +69,7 @@ def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytes
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
     places = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
     for tokens, valid in (([1, 2, 3, 4, 5, 6, 7], 0), ([1, 2, 3, 4, 5, 6, 7, 8], 7), ([9, 9, 9], 0)):
-        run(engine, tokens, valid)
+        run_pass(engine, tokens, valid_rows=valid)
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in views(passes, 3):

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gpu import read_tensor
+from gpu import read_tensor, run_pass
 from make_models import tiny_model
 
 from compute.config import ModelConfig
 from compute.engine import Engine
 from compute.errors import UsageError
-from compute.native import ComputeEncoder, poll
+from compute.native import poll
 from compute.probe import Probe, ProbePass
 from compute.weights import DTYPES
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
-
-
-def run(engine: Engine, total: int) -> None:
-    done = engine.plan(total, engine.context, 0, 0)
-    for segment in done.segments:
-        engine.write_state(segment.state or b"")
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    engine.completed(done)
 
 
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
@@ -32,8 +22,7 @@ def run(engine: Engine, total: int) -> None:
 def test_values(layout: str, dtype: str) -> None:
     source = tiny_model(ODD)
     engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
-    engine.write_history(list(range(12)))
-    run(engine, 5)
+    run_pass(engine, list(range(5)))
     rng = np.random.default_rng(0)
     probes = []
     for tensor in engine.registry:
@@ -71,14 +60,13 @@ def test_values(layout: str, dtype: str) -> None:
 
 def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
     engine = Engine(tiny_model(ODD), context=12)
-    engine.write_history(list(range(12)))
-    run(engine, 3)
+    run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
     later = Probe("h.1.ln_1", 3 * 60 + 2)
     passes.watch([later])
     passes.update()
     assert not passes.poll()
-    run(engine, 4)
+    run_pass(engine, list(range(4)))
     passes.update()
     poll(engine.device, wait=True)
     assert passes.poll()
@@ -96,8 +84,7 @@ def test_what_is_not_finite_is_found_first(bad: float) -> None:
     values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
     values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad
     engine = Engine(source, context=12)
-    engine.write_history(list(range(12)))
-    run(engine, 3)
+    run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
     whole = Probe("h.1.mlp.c_fc.weight", 0, values.size)
     passes.watch([whole])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from atlas_viewer.actions import ACTIONS
 from atlas_viewer.interface import Interface
 from atlas_viewer.runs import Run
 from atlas_viewer.settings import Keeper, dumps, loads, path
@@ -24,6 +25,8 @@ ARRANGED = Interface(
     prompts=["Once", "zwei\nZeilen, 日本"],
     chip_colour="rank",
     seed_locked=False,
+    minimap=False,
+    glow=False,
 )
 
 
@@ -90,6 +93,8 @@ BROKEN = [
             ("presets", {"mine": {"top_k": 1.5}}),
             ("prompts", ["\ud800"]),
             ("seed_locked", 1),
+            ("minimap", "no"),
+            ("glow", 0),
         ]
     ),
 ]
@@ -142,6 +147,17 @@ def test_a_change_is_saved_once_it_rests(tmp_path: Path) -> None:
     interface.hidden.add("Atlas")
     keeper.close()
     assert Kept(file).state.interface == interface
+
+
+def test_the_switches_of_the_map_come_back(tmp_path: Path) -> None:
+    file = tmp_path / "interface.json"
+    kept = Kept(file)
+    for action in ACTIONS:
+        if action.name in ("map.minimap", "map.glow"):
+            action.run(kept.state)
+    kept.keeper.close()
+    again = Kept(file).state.interface
+    assert (again.minimap, again.glow) == (False, False)
 
 
 def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:

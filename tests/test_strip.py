@@ -14,9 +14,9 @@ from gpu import Gpu, bound, read_tensor, rounded_model
 from letters import Letters
 from make_models import tiny_model
 from strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
+from strip_pictures import assert_same, expected_picture
 
 import wgsl
-from compute.checkpoint import ArrayModel
 from compute.config import ModelConfig
 from compute.engine import Engine
 from compute.generator import Generation
@@ -176,24 +176,6 @@ def test_nothing_is_laid_out_before_the_first_pass() -> None:
 
 
 # -- whole pictures
-
-
-def expected_picture(engine: Engine, model: ArrayModel) -> np.ndarray:
-    """What the strip must show of the values that the engine holds now."""
-    values = {}
-    entries = []
-    for tensor in engine.registry:
-        if tensor.strip:
-            stored = model.tensor(tensor.name) if tensor.family == "weight" else read_tensor(engine, tensor.name)
-            values[tensor.name] = stored
-            entries.append(Entry(tensor.name, stored.size, tensor.family))
-    assert [entry.name for entry in entries] == [name for name, _ in strip_model.names(model.config.layers)]
-    return strip_model.paint(values, strip_model.layout(entries))
-
-
-def assert_same(actual: np.ndarray, wanted: np.ndarray) -> None:
-    differing = np.abs(actual.astype(int) - wanted.astype(int)).max(axis=2) > 1
-    assert not differing.any(), f"{differing.sum()} cells differ, the first is {np.argwhere(differing.ravel())[0, 0]}"
 
 
 def start(engine: Engine, prompt: str, context: int = 40) -> Generation:

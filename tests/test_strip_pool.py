@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 import strip_model
 import wgpu
-from gpu import Gpu, bound, read_tensor, rounded_model
+from gpu import Gpu, bound, rounded_model
 from letters import Letters
 from make_models import tiny_model
-from strip_model import Entry
+from strip_pictures import assert_same, expected_picture
 
 import wgsl
-from compute.checkpoint import ArrayModel
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
 from compute.generator import Generation
@@ -30,22 +29,6 @@ ODD = ModelConfig(layers=2, heads=3, channels=60, positions=120, vocabulary=26, 
 def start(engine: Engine, prompt: str, context: int) -> Generation:
     options = GenerateOptions(max_new_tokens=100, context=context, temperature=1.0, top=1)
     return Generation(engine, Letters(26, ends=False), prompt, options)  # type: ignore[arg-type]
-
-
-def expected(engine: Engine, model: ArrayModel) -> np.ndarray:
-    values = {}
-    entries = []
-    for tensor in engine.registry:
-        if tensor.strip:
-            stored = model.tensor(tensor.name) if tensor.family == "weight" else read_tensor(engine, tensor.name)
-            values[tensor.name] = stored
-            entries.append(Entry(tensor.name, stored.size, tensor.family))
-    return strip_model.paint(values, strip_model.layout(entries), pool=True)
-
-
-def assert_same(actual: np.ndarray, wanted: np.ndarray) -> None:
-    differing = np.abs(actual.astype(int) - wanted.astype(int)).max(axis=2) > 1
-    assert not differing.any(), f"{differing.sum()} cells differ, the first is {np.argwhere(differing.ravel())[0, 0]}"
 
 
 def test_keys_sort_by_magnitude_and_give_the_bits_back(gpu: Gpu) -> None:
@@ -95,10 +78,10 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
         for _ in range(steps - len(generation.steps)):
             generation.step()
         strip.update()
-        assert_same(strip.read(), expected(engine, model))
+        assert_same(strip.read(), expected_picture(engine, model, pool=True))
     start(engine, "abc", 90).step()
     strip.update()
-    assert_same(strip.read(), expected(engine, model))
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
 
 
 def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
@@ -112,11 +95,11 @@ def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
         generation.step()
         strip.update()
     assert engine.registry.rows > 201
-    assert_same(strip.read(), expected(engine, model))
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
     for _ in range(4):
         generation.step()
     strip.update()
-    assert_same(strip.read(), expected(engine, model))
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
 
 
 def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
@@ -190,5 +173,5 @@ def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.
     for _ in range(60):  # the layout moves while weights wait
         generation.step()
         strip.update()
-    assert_same(strip.read(), expected(engine, model))
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
     assert not strip.pending

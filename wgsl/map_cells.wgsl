@@ -1,6 +1,6 @@
 // Paints the part of the map where one tensor lies, from its values: for views with few cells to a pixel, or cells so
 // large that they have borders and, if `digits`, their values in them. One thread a pixel; gaps are left as they are.
-{% import "common/weight.wgsl" as w %}
+{% import "common/map_values.wgsl" as values %}
 {% include "common/numbers.wgsl" %}
 {% include "common/map_key.wgsl" %}
 {% include "common/map_place.wgsl" %}
@@ -10,11 +10,15 @@ struct Params {
     first_row: u32, // row of the matrix that row 0 of this piece is
     end_row: u32,   // row after its last
     slot: u32,      // number of the tensor
-    padding: u32,
+    packs: u32,     // of a row of values, see common/map_values.wgsl
     left: u32,      // pixels in which it may be seen
     top: u32,
     right: u32,
     bottom: u32,
+    tile: u32,      // width of a texture of values, in rows
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
@@ -23,15 +27,7 @@ struct Params {
 // Of each column (row 0) and each row (row 1) of pixels: first cell, cell after the last; and of a cell wider than a
 // pixel, which of its pixels this is, and how many it has.
 @group(0) @binding(3) var axes: texture_2d<u32>;
-{% if columns % 4 %}
-// One row whose length is no multiple of four.
-@group(0) @binding(4) var<storage, read> weight: array<f32>;
-fn weight_quad(row: u32, quad: u32) -> vec4f {
-    return vec4f(weight[quad * 4u], weight[quad * 4u + 1u], weight[quad * 4u + 2u], weight[quad * 4u + 3u]);
-}
-{% else %}
-{{ w.declare(storage, dtype, columns, tile, 4) }}
-{% endif %}
+{{ values.declare(storage, dtype, 4) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 {% if digits %}
 @group(0) @binding(6) var glyphs: texture_2d<f32>;

@@ -10,8 +10,8 @@ struct Entry {
     first_tile: u32, // of a line of bands: the first and the number of the tiles to do down
     tiles_y: u32,
     lines: u32,
-    padding0: u32,
-    padding1: u32,
+    last_columns: u32, // values of the last row
+    padding: u32,
 }
 @group(0) @binding(0) var<storage, read> entries: array<Entry>;
 @group(0) @binding(1) var<storage, read> values: array<{{ "vec4f" if wide else "f32" }}>;
@@ -27,18 +27,20 @@ fn value_quad(index: u32) -> vec4f {
 {% endif %}
 }
 
-fn block_key(block: vec2u) -> u32 {
-    var key = NO_CELL;
-    for (var y = 0u; y < BASE; y++) {
-        for (var x = 0u; x < BASE; x += 4u) {
-            let found = find(entry.place, block.x * BASE + x, block.y * BASE + y);
-            if (!found.inside) { continue; }
-            key = max(key, KEPT_FREE);
-            if (!found.seen) { continue; }
-            let quad = found.column / 4u * 4u;
-            let four = value_quad(entry.offset + found.row * entry.stride + quad);
-            for (var k = found.column - quad; k < min(4u, found.column - quad + BASE); k++) {
-                if (quad + k < entry.place.seen_columns) { key = max(key, extreme_key(four[k])); }
+fn block_key(at: vec2u) -> u32 {
+    let last = entry.place.rows - 1u - part.row; // row of the tile
+    let wide = entry.last_columns - min(entry.last_columns, part.column);
+    if (any(at >= part.inside) || (at.y == last && at.x >= wide)) { return NO_CELL; }
+    var key = KEPT_FREE;
+    let end = min(at + BASE, part.seen);
+    for (var y = at.y; y < end.y; y++) {
+        let first = entry.offset + (part.row + y) * entry.stride + part.column;
+        let end_x = select(end.x, min(end.x, wide), y == last);
+        for (var x = at.x; x < end_x; x += 4u) {
+            let quad = x / 4u * 4u;
+            let four = value_quad(first + quad);
+            for (var k = x - quad; k < min(4u, x - quad + BASE); k++) {
+                if (quad + k < end_x) { key = max(key, extreme_key(four[k])); }
             }
         }
     }
@@ -55,5 +57,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         id.x % entry.tiles_x,
         line * (entry.place.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
     );
+    part = part_of(entry.place, tile);
     make_tile(vec2u(entry.place.x, entry.place.y) / (8u * BASE), tile);
 }

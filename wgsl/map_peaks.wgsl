@@ -11,7 +11,6 @@ struct Box {
     padding1: u32,
     padding2: u32,
 }
-const CORNER = vec2u({{ corner_x }}u, {{ corner_y }}u); // of the coarsest level in the pyramid
 @group(0) @binding(0) var<storage, read> boxes: array<Box>;
 @group(0) @binding(1) var pyramid: texture_2d<u32>;
 @group(0) @binding(2) var<storage, read_write> peaks: array<f32>;
@@ -21,9 +20,12 @@ var<workgroup> partial: array<f32, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let box = boxes[group.x];
+    // The coarsest level lies last in the third below the finest.
+    let size = textureDimensions(pyramid);
+    let corner = vec2u(size.x - size.x / 4u, size.y / 3u * 2u);
     var peak = 1e-12;
     for (var i = thread; i < box.width * box.height; i += 64u) {
-        let at = CORNER + vec2u(box.x + i % box.width, box.y + i / box.width);
+        let at = corner + vec2u(box.x + i % box.width, box.y + i / box.width);
         let key = textureLoad(pyramid, at, 0).x;
         if (key <= KEPT_FREE) { continue; }
         let value = extreme_value(key);

@@ -1,5 +1,5 @@
-// Extremes of the blocks of one piece of a weight, into the map's pyramid. One thread a tile.
-{% import "common/weight.wgsl" as w %}
+// Extremes of the blocks of a part of one piece of a weight, into the map's pyramid. One thread a tile.
+{% import "common/map_values.wgsl" as values %}
 {% include "common/map_key.wgsl" %}
 {% include "common/map_place.wgsl" %}
 const BASE = {{ base }}u; // cells a finest block is wide
@@ -9,20 +9,23 @@ struct Params {
     end_row: u32,   // row after its last
     tiles_x: u32,   // tiles of the weight
     tiles_y: u32,
+    packs: u32,     // of a row of values, see common/map_values.wgsl
+    tile: u32,      // width of a texture of values, in rows
+    first_tile: u32, // of the part
+    padding: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-{{ w.declare(storage, dtype, columns, tile, 1) }}
+{{ values.declare(storage, dtype, 1) }}
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
 {% include "common/map_tile.wgsl" %}
 
-fn block_key(block: vec2u) -> u32 {
+fn block_key(at: vec2u) -> u32 {
     var key = NO_CELL;
-    for (var y = 0u; y < BASE; y++) {
-        for (var x = 0u; x < BASE; x += 4u) {
-            let found = find(params.place, block.x * BASE + x, block.y * BASE + y);
-            if (!found.inside) { continue; }
-            let four = weight_quad(found.row - params.first_row, found.column / 4u);
-            for (var k = 0u; k < min(4u, BASE); k++) { key = max(key, extreme_key(four[found.column % 4u + k])); }
+    let end = min(at + BASE, part.inside);
+    for (var y = at.y; y < end.y; y++) {
+        for (var x = at.x; x < end.x; x += 4u) {
+            let four = weight_quad(part.row - params.first_row + y, (part.column + x) / 4u);
+            for (var k = 0u; k < min(4u, BASE); k++) { key = max(key, extreme_key(four[x % 4u + k])); }
         }
     }
     return key;
@@ -30,10 +33,11 @@ fn block_key(block: vec2u) -> u32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-    let tile = vec2u(id.x % params.tiles_x, id.x / params.tiles_x);
+    let number = params.first_tile + id.x;
+    let tile = vec2u(number % params.tiles_x, number / params.tiles_x);
     if (tile.y >= params.tiles_y) { return; }
-    let corner = find(params.place, tile.x * 8u * BASE, tile.y * 8u * BASE);
+    part = part_of(params.place, tile);
     // A tile has rows of one piece only.
-    if (!corner.inside || corner.row < params.first_row || corner.row >= params.end_row) { return; }
+    if (part.inside.x == 0u || part.row < params.first_row || part.row >= params.end_row) { return; }
     make_tile(vec2u(params.place.x, params.place.y) / (8u * BASE), tile);
 }

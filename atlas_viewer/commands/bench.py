@@ -1,11 +1,10 @@
-"""`bench`: speed of prefill, decode, atlas and frame on this adapter."""
+"""`bench`: speed of prefill, decode, atlas, map and frame on this adapter."""
 
 from __future__ import annotations
 
 import argparse
 import gc
 import json
-import math
 import statistics
 import sys
 import time
@@ -26,7 +25,8 @@ from compute.native import poll
 from compute.options import GenerateOptions
 from compute.tokenizer import Tokenizer, load_tokenizer
 
-from .common import adapter_spec, model_spec, program_spec, weights_spec
+from . import bench_map
+from .common import adapter_spec, model_spec, program_spec, rounded, weights_spec
 
 _SHOWN_TOKENS = 16  # of the run that the frames show
 _FRAMES = 60
@@ -62,7 +62,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         result |= _traced(source, tokenizer, budget, arguments, window, result["counts"])
     finally:
         source.close()
-    result["peak_host_mb"] = _rounded(bench.peak_host_mb())  # before PyTorch comes in
+    result["peak_host_mb"] = rounded(bench.peak_host_mb())  # before PyTorch comes in
     gc.collect()
     if arguments.compare:
         _say("PyTorch")
@@ -91,14 +91,14 @@ def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, An
         "layout": engine.layout,
         "context": engine.context,
         "prefill_tokens": main,
-        "prefill_ms": _rounded(prefill[main].value),
-        "prefill": {str(n): _rounded(figure.value) for n, figure in prefill.items()},
-        "decode_tokens_per_second": _rounded(decode[main].value),
-        "decode": {str(n): _rounded(figure.value) for n, figure in decode.items()},
-        "decode_gpu_us_per_token": _rounded(gpu.value),
-        "decode_host_us_per_token": _rounded(host.value),
-        "load_host_mb": _rounded(load_host_mb),
-        "gpu_mb": _rounded(engine.gpu_bytes / 1e6),
+        "prefill_ms": rounded(prefill[main].value),
+        "prefill": {str(n): rounded(figure.value) for n, figure in prefill.items()},
+        "decode_tokens_per_second": rounded(decode[main].value),
+        "decode": {str(n): rounded(figure.value) for n, figure in decode.items()},
+        "decode_gpu_us_per_token": rounded(gpu.value),
+        "decode_host_us_per_token": rounded(host.value),
+        "load_host_mb": rounded(load_host_mb),
+        "gpu_mb": rounded(engine.gpu_bytes / 1e6),
         "counts": {
             "prefill": {str(n): figure.counts for n, figure in prefill.items()},
             "decode": {str(n): figure.counts for n, figure in decode.items()},
@@ -121,7 +121,8 @@ def _traced(
     context = min(window, _ATLAS_ROOM)
     weights, adapter = weights_spec(arguments), adapter_spec(arguments)
     program = program_spec(arguments)
-    workbench = Workbench(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+    endless = bench.endless(tokenizer)  # a run is as long as it was asked to be
+    workbench = Workbench(source, endless, context=context, weights=weights, adapter=adapter, program=program)
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
     bench.warm_up(engine, budget)
@@ -133,18 +134,22 @@ def _traced(
     shown = workbench.start(shown.prompt, shown.options)
     shown.run()
     frame = frame_ms(workbench, shown, arguments.size, budget)
+    _say("map")
+    maps, map_counts = bench_map.measure(workbench, engine, shown.prompt, arguments.size, budget)
     counts |= {
         "decode_with_atlas": decode.counts,
         "atlas": atlas.counts,
         "statistics": measured.counts,
         "frame": frame.counts,
+        "map": map_counts,
     }
     return {
-        "decode_with_atlas_tokens_per_second": _rounded(decode.value),
-        "atlas_us": _rounded(atlas.value),
-        "statistics_us": _rounded(measured.value),
-        "frame_ms": _rounded(frame.value),
+        "decode_with_atlas_tokens_per_second": rounded(decode.value),
+        "atlas_us": rounded(atlas.value),
+        "statistics_us": rounded(measured.value),
+        "frame_ms": rounded(frame.value),
         "frame_size": list(arguments.size),
+        "map": maps,
     }
 
 
@@ -193,6 +198,7 @@ def table(result: dict[str, Any]) -> str:
         ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
         ("statistics", f"{_shown(result['statistics_us']):>9}  us a new row of every tensor"),
         ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
+        *_map_rows(result["map"], width, height),
         ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
         ("", f"{_shown(result['gpu_mb']):>9}  MB of the GPU, untraced"),
     ]
@@ -206,15 +212,23 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(f"{name:<14}{text}" for name, text in rows)
 
 
+def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:
+    """The map's part of the table."""
+    return [
+        ("map", "".join(f"{name:>9}" for name in maps["gpu_us"]) + f"  at {width} x {height}"),
+        ("  GPU", "".join(f"{_shown(us):>9}" for us in maps["gpu_us"].values()) + "  us"),
+        ("  new row", f"{_shown(maps['row_us']):>9}  us, of {maps['window']} rows"),
+        ("  opening", f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, and again"),
+        ("  live", f"{_shown(maps['live_frames_per_second']):>9}  frames/s with"),
+        ("", f"{_shown(maps['live_tokens_per_second']):>9}  tokens/s"),
+        ("  memory", f"{_shown(maps['mb']):>9}  MB of the GPU"),
+    ]
+
+
 def _shown(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def _rounded(value: float | None) -> float | None:
-    """Six digits: more would be noise."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
 def _say(what: str) -> None:

@@ -103,3 +103,8 @@ def open_generation(
     )
     source.close()
     return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
+
+
+def rounded(value: float | None) -> float | None:
+    """Six digits: more would be noise. None for what is no number."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

@@ -58,6 +58,7 @@ def labels(maps: MapState, frame: Frame) -> None:
     canvas, zoom = imgui.get_window_draw_list(), theme.zoom()
     loaded = imgui.get_io().fonts.fonts
     font = loaded[1] if len(loaded) > 1 else loaded[0]
+    letter = _letter(font)
     ink, lit = packed(theme.ON_PICTURE), packed(theme.PIN_ON_PICTURE)
     plates = packed(_PLATE), packed(_PLATE, 1 / _PLATE.w)
     hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
@@ -67,9 +68,19 @@ def labels(maps: MapState, frame: Frame) -> None:
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         if label.plate:
             low = ImVec2(corner.x - 2 * zoom, corner.y - zoom)
-            high = ImVec2(corner.x + label.width * zoom + 3, corner.y + label.size * zoom)
+            wide = len(label.text) * letter * label.size
+            high = ImVec2(corner.x + (wide + 2) * zoom, corner.y + label.size * zoom)
             canvas.add_rect_filled(low, high, plates[bool(label.of)])
         canvas.add_text(font, label.size * zoom, corner, lit if label.of and label.of == hovered else ink, label.text)
+
+
+def _letter(font: imgui.ImFont) -> float:
+    """How wide a letter of a font of equal letters is, in heights of a line."""
+    size = 100.0
+    imgui.push_font(font, size)
+    wide: float = imgui.calc_text_size("0").x / size
+    imgui.pop_font()
+    return wide
 
 
 def named_at(maps: MapState, frame: Frame, place: ImVec2) -> str:

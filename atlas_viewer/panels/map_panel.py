@@ -17,7 +17,7 @@ from ..state import State
 from ..text import quoted
 from . import look, map_overlay
 from .map_overlay import Frame
-from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
+from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
 from .widgets import beside, dim, hint, packed, tooltip
 
 TITLE = looking.MAP
@@ -63,7 +63,7 @@ def draw(state: State) -> None:
             canvas.add_image(picture, start, end)
         _write(state, frame)
         map_overlay.marks(state, frame)
-        if maps.minimap:
+        if state.interface.minimap:
             map_overlay.minimap(maps, frame)
         canvas.pop_clip_rect()
         if maps.going:
@@ -80,7 +80,8 @@ def _nothing(state: State, width: float) -> None:
     elif state.map.problem:
         hint(state.map.problem)
     else:
-        hint("The map of every weight and activation is being drawn ...")
+        step, done = state.map.preparing or ("", 0.0)
+        progress("preparing the map of every weight and activation ...", step, done, width)
 
 
 def _bar(state: State) -> None:
@@ -189,7 +190,7 @@ def _write(state: State, frame: Frame) -> None:
     scale = theme.zoom() * frame.ratio  # labels are laid out at a zoom of one
     run, inspection = state.run, state.inspection
     key = (
-        maps.view, maps.size, scale, id(maps.layout), maps.registry.rows, inspection.rows, inspection.first_position,
+        maps.view, maps.size, scale, maps.layout, maps.registry.rows, inspection.rows, inspection.first_position,
         run.number if run else 0, len(run.steps) if run else 0,
     )  # fmt: skip
     if maps.labels[0] != key:

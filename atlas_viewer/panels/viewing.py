@@ -27,11 +27,16 @@ _ARROWS = (
 
 def loading(state: State, width: float) -> None:
     """What is being loaded, with a bar for the part that is done."""
+    progress(f"{state.loading} ...", state.loading_step, state.loaded, width)
+
+
+def progress(text: str, step: str, done: float, width: float) -> None:
+    """What is being made, and a bar for how much of a step of it is done, 0 to 1; width: there is, in pixels."""
     em = imgui.get_font_size()
     if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
-        hint(f"{state.loading} ...")
-        if state.loading_step:
-            imgui.progress_bar(state.loaded, ImVec2(-1, 0), f"{state.loading_step} {100 * state.loaded:.0f} %")
+        hint(text)
+        if step:
+            imgui.progress_bar(done, ImVec2(-1, 0), f"{step} {100 * done:.0f} %")
     imgui.end_child()
 
 

@@ -156,7 +156,7 @@ class RecordedBench:
         except TokenizerError:
             return f"[{token}]".encode()
 
-    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
         """Raises `SessionError`."""
         raise self._no_model()
 

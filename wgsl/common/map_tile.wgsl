@@ -1,12 +1,32 @@
 {# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks of 2, 4 and 8 times the width over them. One
    thread makes a whole tile: on software adapters a barrier costs more than all the rest.
-   Needs `pyramid`, a texture_storage_2d<r32uint, write>, and `fn block_key(block: vec2u) -> u32`, the key of a finest
-   block counted from the corner of the place; values: width, height of the finest level in blocks. #}
-const LEVEL_0 = vec2u({{ width }}u, {{ height }}u);
-// Corner of a level in the texture: the coarser ones lie side by side below the finest.
+   Needs `pyramid`, a texture_storage_2d<r32uint, write>, BASE, the cells that a finest block is wide, and
+   `fn block_key(at: vec2u) -> u32`, the key of the finest block at the cell `at`, counted from the tile's corner. #}
+// What of a tensor lies in a tile. A tile is never of two bands, so to look for its corner is enough.
+struct Part {
+    row: u32, // of the cell in the corner
+    column: u32,
+    inside: vec2u, // cells across and down from there that are of the tensor
+    seen: vec2u,   // that hold values now
+}
+var<private> part: Part;
+// a - b, but not below 0.
+fn less(a: vec2u, b: vec2u) -> vec2u { return a - min(a, b); }
+fn part_of(place: Place, tile: vec2u) -> Part {
+    let found = find(place, tile.x * 8u * BASE, tile.y * 8u * BASE);
+    let at = vec2u(found.column % place.band_columns, found.row % place.band_rows);
+    let band = less(vec2u(place.band_columns, place.band_rows), at);
+    let whole = less(vec2u(place.columns, place.rows), vec2u(found.column, found.row));
+    let inside = select(vec2u(0u), min(band, whole), found.inside);
+    let seen = less(vec2u(place.seen_columns, place.seen_rows), vec2u(found.column, at.y));
+    return Part(found.row, found.column, inside, min(inside, seen));
+}
+
+// Corner of a level in the texture: the coarser ones lie side by side below the finest, whose height is twice theirs.
 fn level_corner(level: u32) -> vec2u {
     if (level == 0u) { return vec2u(0u); }
-    return vec2u(LEVEL_0.x - (LEVEL_0.x >> (level - 1u)), LEVEL_0.y);
+    let size = textureDimensions(pyramid);
+    return vec2u(size.x - (size.x >> (level - 1u)), size.y / 3u * 2u);
 }
 fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
 fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
@@ -22,7 +42,7 @@ fn make_tile(corner: vec2u, tile: vec2u) {
             var pair_key = NO_CELL;
             for (var k = 0u; k < 4u; k++) {
                 let block = pair * 2u + quarter(k);
-                let key = block_key(block);
+                let key = block_key((block - tile * 8u) * BASE);
                 store_block(0u, corner * 8u + block, key);
                 pair_key = max(pair_key, key);
             }

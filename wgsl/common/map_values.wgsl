@@ -1,0 +1,36 @@
+{# The values of a tensor whose shape comes with the parameters, so that tensors of all shapes share a pipeline: on
+   software adapters each costs 50 ms to make. See weight.wgsl for how they lie.
+   Values: storage "buffer", "texture", or "loose" for one row whose length is no multiple of four; dtype; binding.
+   Needs `quotient` of map_place.wgsl and `params` with packs, the packs of a row (of a buffer fours of values), and
+   tile, the width of the texture in rows. #}
+{% import "common/weight.wgsl" as w %}
+{% macro declare(storage, dtype, binding) %}
+{% if storage == "loose" %}
+@group(0) @binding({{ binding }}) var<storage, read> weight: array<f32>;
+fn weight_quad(row: u32, quad: u32) -> vec4f {
+    return vec4f(weight[quad * 4u], weight[quad * 4u + 1u], weight[quad * 4u + 2u], weight[quad * 4u + 3u]);
+}
+{% elif storage == "texture" %}
+@group(0) @binding({{ binding }}) var weight: texture_2d<{{ "f32" if dtype == "f32" else "u32" }}>;
+{{ w.unpack_pairs(dtype) }}
+fn weight_quad(row: u32, quad: u32) -> vec4f {
+    let turn = quotient(row, params.tile);
+{% if dtype == "f32" %}
+    return textureLoad(weight, vec2u(row - turn * params.tile, turn * params.packs + quad), 0);
+{% else %}
+    let texel = textureLoad(weight, vec2u(row - turn * params.tile, turn * params.packs + quad / 2u), 0);
+    return unpack_low(select(texel.xy, texel.zw, quad % 2u == 1u));
+{% endif %}
+}
+{% else %}
+@group(0) @binding({{ binding }}) var<storage, read> weight: array<{{ "vec4f" if dtype == "f32" else "vec2u" }}>;
+{{ w.unpack_pairs(dtype) }}
+fn weight_quad(row: u32, quad: u32) -> vec4f {
+{% if dtype == "f32" %}
+    return weight[row * params.packs + quad];
+{% else %}
+    return unpack_low(weight[row * params.packs + quad]);
+{% endif %}
+}
+{% endif %}
+{% endmacro %}
