@@ -274,7 +274,7 @@ class Generation:
                     draw = parse_draw(data[i * self._block : (i + 1) * self._block], self.options.top)
                     self._record(plan, draw, per_step)
                     if self._tap is not None and draw.any_finite:
-                        self._tap.take(self.steps[-1], draw, data[self._tap_at :])
+                        self._tap.take(self.steps[-1], draw, memoryview(data)[self._tap_at :])
             arrived = True
             if self.done:
                 break

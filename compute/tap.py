@@ -24,7 +24,7 @@ class Measured:
 
     tap: StepTap
     rows: int
-    data: bytes
+    data: memoryview
     with_weights: bool  # the weights were measured by then
 
     @property
@@ -45,7 +45,7 @@ class Measured:
         return self._read(self.tap.weights) if self.with_weights else None
 
     def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
-        return table.read(self.rows, memoryview(self.data)[self.tap.logits_bytes :]) if table else None
+        return table.read(self.rows, self.data[self.tap.logits_bytes :]) if table else None
 
 
 class StepTap:
@@ -86,7 +86,7 @@ class StepTap:
             self._with_weights.append(self.measure.weights_measured)
             encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
 
-    def take(self, record: StepRecord, draw: Draw, data: bytes) -> None:
+    def take(self, record: StepRecord, draw: Draw, data: memoryview) -> None:
         """The token of a pass has arrived, and with it `data`."""
         with_weights = self._with_weights.popleft() if self.measure is not None else False
         self._on_step(record, draw, Measured(self, record.context_length, data, with_weights))

@@ -37,7 +37,7 @@ def record(arguments: argparse.Namespace) -> int:
     def tap(engine: Engine) -> StepTap:
         head = head_of(engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
         recorders.append(Recorder(arguments.out, head, tensors_of(engine), tokenizer.token_bytes))
-        measure = StatisticsPass(engine) if statistics else None
+        measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
             measure.read()  # of the weights, which never change: before the run, not beside it
         return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=measure)

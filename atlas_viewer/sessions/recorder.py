@@ -34,7 +34,7 @@ class MeasuredLike(Protocol):
     """What is recorded of a pass besides its draw; `compute.tap.Measured` is one. Read in the writer's thread."""
 
     @property
-    def data(self) -> bytes:
+    def data(self) -> bytes | memoryview:
         """What it holds on to."""
 
     @property

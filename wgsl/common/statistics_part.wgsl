@@ -36,7 +36,9 @@ fn tally(mine: ptr<function, Tally>, value: f32, index: u32) {
     (*mine).lowest = max((*mine).lowest, ~key);
     (*mine).highest = max((*mine).highest, key);
     (*mine).sum += value * SCALE;
+{% if histograms %}
     atomicAdd(&shared_words[BINS + histogram_bin(bits)], 1u);
+{% endif %}
 }
 
 fn finish(mine: Tally, thread: u32, record: u32) {
