@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -40,8 +41,12 @@ from compute.map_layout import map_layout
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
-# A 300-step session takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
-STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", "4"))
+STEPS = 4
+# A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
+VIDEO_STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", STEPS))
+GREEDY = GenerateOptions(context=32, temperature=0.0)
+# A story that goes on for 300 tokens.
+LONG = GenerateOptions(context=VIDEO_STEPS + 28, temperature=1.0, seed=5)
 PROMPT = "Once upon a time, there was a"
 SIZE = (640, 360)
 
@@ -54,12 +59,15 @@ def count_frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
         return images, [float(frame.time) for frame in frames]
 
 
+def record(path: Path, steps: int, options: GenerateOptions) -> Path:
+    sampling = ["--temperature", options.temperature, "--seed", options.seed, "--context", options.context]
+    assert main(["session", "record", PROMPT, "-n", str(steps), *map(str, sampling), "--out", str(path)]) == 0
+    return path
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("recorded") / "a.atlas"
-    arguments = ["-n", STEPS, "--context", max(32, min(STEPS, 256)), "--temperature", 0, "--out", path]
-    assert main(["session", "record", PROMPT, *map(str, arguments)]) == 0
-    return path
+    return record(tmp_path_factory.mktemp("recorded") / "a.atlas", STEPS, GREEDY)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +81,10 @@ def run(recorded: Path) -> Iterator[RecordedRun]:
         yield RecordedRun(session, session.run())
 
 
-def window_picture(bench: Workbench, steps: int) -> np.ndarray:
+def window_picture(bench: Workbench, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
     """What the atlas shows when a run has drawn `steps` tokens."""
-    generation = bench.start(PROMPT, GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0))
+    options = dataclasses.replace(options, max_new_tokens=steps, context=32)
+    generation = bench.start(PROMPT, options)
     generation.run()
     while bench.paint():
         pass
@@ -124,17 +133,17 @@ def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None
         assert np.abs(image.astype(int) - frame[..., :3]).mean() < 3
 
 
-def test_pictures_and_video_of_a_session(
-    tmp_path: Path, recorded: Path, bench: Workbench, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pictures_and_video_of_a_session(tmp_path: Path, bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = record(tmp_path / "a.atlas", VIDEO_STEPS, LONG)
+    capsys.readouterr()
     video, folder = tmp_path / "a.mp4", tmp_path / "pictures" / "a"
     wanted = ["--video", video, "--png", folder, "--size", "640x360", "--step-frames", 3, "--fps", 20]
     assert main(["session", "export", str(recorded), *map(str, wanted)]) == 0
     assert capsys.readouterr().err == "", "progress is for terminals"
     images, times = count_frames(video)
-    assert times == pytest.approx([number / 20 for number in range(3 * STEPS)])
+    assert times == pytest.approx([number / 20 for number in range(3 * VIDEO_STEPS)])
     pictures = sorted(folder.iterdir())
-    assert [path.name for path in pictures] == [f"step-{number + 1:06}.png" for number in range(STEPS)]
+    assert [path.name for path in pictures] == [f"step-{number + 1:06}.png" for number in range(VIDEO_STEPS)]
     for number in (0, 1):
         with av.open(str(pictures[number])) as container:
             (exact,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
@@ -143,7 +152,7 @@ def test_pictures_and_video_of_a_session(
         weights = np.array([0.2126, 0.7152, 0.0722])
         assert np.abs(shown @ weights - exact @ weights).mean() < 6
         assert np.corrcoef((shown @ weights).ravel(), (exact @ weights).ravel())[0, 1] > 0.97
-        np.testing.assert_array_equal(exact, window_picture(bench, number + 1)[..., :3])
+        np.testing.assert_array_equal(exact, window_picture(bench, number + 1, LONG)[..., :3])
 
 
 def test_pictures_that_were_not_finished_are_not_there(
@@ -174,7 +183,7 @@ def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Pat
     assert len(made) == STEPS
     assert len({path.read_bytes() for path in made}) > 1
     # The last one is what `render` gives, whose map has rows for just that context.
-    arguments = ["-n", str(STEPS), "--context", str(max(32, min(STEPS, 256))), "--temperature", "0", "--out", str(one)]
+    arguments = ["-n", str(STEPS), "--context", "32", "--temperature", "0", "--out", str(one)]
     assert main(["render", PROMPT, *arguments, *look]) == 0
     assert made[-1].read_bytes() == one.read_bytes()
 
