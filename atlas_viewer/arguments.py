@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from compute.options import GenerateOptions
@@ -33,6 +34,18 @@ def point(text: str) -> tuple[float, float]:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no point: give X,Y in cells, such as 320,180") from None
     return x, y
+
+
+def add_camera(add: Callable[..., object]) -> None:
+    """Where to look. `add` is the `add_argument` of a parser, or of a group of one."""
+    add(
+        "--zoom",
+        type=float,
+        default=1.0,
+        metavar="Z",
+        help="from 1 (default: everything) to 64, of the map to single digits",
+    )
+    add("--center", type=point, default=None, metavar="X,Y", help="in cells")
 
 
 def add_global(parser: argparse.ArgumentParser) -> None:

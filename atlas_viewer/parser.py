@@ -12,7 +12,7 @@ from typing import NoReturn
 from compute.errors import UsageError
 
 from . import __version__
-from .arguments import add_global, add_sampling, file_path, point, size
+from .arguments import add_camera, add_global, add_sampling, file_path, size
 from .commands.models_arguments import add_models
 from .commands.session_arguments import add_session
 from .interface import THEME_NAMES
@@ -76,14 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
-    render.add_argument(
-        "--zoom",
-        type=float,
-        default=1.0,
-        metavar="Z",
-        help="from 1 (default: everything) to 64, of the map to single digits",
-    )
-    render.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")
+    add_camera(render.add_argument)
     render.add_argument(
         "--place", default=None, metavar="NAME[INDEX]", help="of the map in the middle, such as 'h.3.attn.qkv[5, 12]'"
     )

@@ -16,9 +16,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command_line import Run, runner
 from make_models import broken_checkpoint, tiny_checkpoint
 
-from atlas_viewer.cli import main
 from atlas_viewer.parser import parse
 from compute.checkpoint import open_model
 from compute.config import ModelConfig
@@ -30,19 +30,10 @@ PROMPT = "Once upon a time, there was a"
 TEXT = PROMPT + " little girl named Elara who lived in a small village surrounded by a beautiful and beautiful garden"
 SMALL = ("--context", "16", "--temperature", "0")
 
-Run = Callable[..., SimpleNamespace]
-
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process: status, out, err."""
-
-    def command(*arguments: object) -> SimpleNamespace:
-        status = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
-
-    return command
+    return runner(capsys)
 
 
 @pytest.fixture

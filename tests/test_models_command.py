@@ -8,19 +8,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from command_line import Run, runner
 from hub_server import COMMIT, HubServer, hub_server
 from make_hugging_face import config_values, state_dict, unpadded, write_folder
 from make_models import TINY, tiny_checkpoint, tiny_model
 from safetensors.numpy import save
 
-from atlas_viewer.cli import main
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueFile
 from compute import model_cache
 from compute.config import ModelConfig
@@ -30,17 +30,10 @@ REPO = CATALOGUE["gpt2"].repo
 # GPT-2's vocabulary, so that its tokenizer fits, and little else.
 SMALL = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50257)
 
-Run = Callable[..., SimpleNamespace]
-
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def command(*arguments: object) -> SimpleNamespace:
-        status = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
-
-    return command
+    return runner(capsys)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from command_line import Run, runner
 from session_files import make_session
 from test_cli import ROOT, TEXT, assert_one_line
 
@@ -24,19 +24,11 @@ from atlas_viewer.cli import main
 from atlas_viewer.sessions.reader import Session
 
 PROMPT = "Once upon a time, there was a"
-Run = Callable[..., SimpleNamespace]
 
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `session` in this process: status, out, err."""
-
-    def command(*arguments: object) -> SimpleNamespace:
-        status = main(["session", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
-
-    return command
+    return runner(capsys, "session")
 
 
 def record(run: Run, path: Path, *more: object) -> SimpleNamespace:

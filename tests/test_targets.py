@@ -6,31 +6,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from command_line import Run, runner
 from make_hugging_face import state_dict, unpadded, write_folder
 from make_models import TINY, tiny_checkpoint, tiny_model
 from session_files import make_session
 from test_cli import ROOT, assert_one_line
 
-from atlas_viewer.cli import main
-
-Run = Callable[..., SimpleNamespace]
-
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process: status, out, err."""
-
-    def command(*arguments: object) -> SimpleNamespace:
-        status = main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return SimpleNamespace(status=status, out=captured.out, err=captured.err)
-
-    return command
+    return runner(capsys)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_viewer.arguments import add_global, add_sampling, file_path, point, size
+from atlas_viewer.arguments import add_camera, add_global, add_sampling, file_path, size
 
 
 def add_session(parser: argparse.ArgumentParser) -> None:
@@ -82,11 +82,4 @@ def _add_export(export: argparse.ArgumentParser) -> None:
         default="follow",
         help="as recorded, and --zoom and --center until something was (default), or these all the time",
     )
-    look.add_argument(
-        "--zoom",
-        type=float,
-        default=1.0,
-        metavar="Z",
-        help="from 1 (default: everything) to 64, of the map to single digits",
-    )
-    look.add_argument("--center", type=point, default=None, metavar="X,Y", help="in cells")
+    add_camera(look.add_argument)
