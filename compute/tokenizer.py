@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import tiktoken
 
 from assets import TOKENIZER
 
+from .byte_pairs import BytePairs
 from .config import ModelConfig
 from .errors import PromptError, TokenizerError
 from .llmc import one_line
@@ -19,9 +19,6 @@ MAGIC = 20240328
 VERSION = 2
 HEADER_BYTES = 1024
 END_OF_TEXT = "<|endoftext|>"
-
-# How GPT-2 cuts text into pieces before it merges bytes: contractions, words, numbers, other signs, white space.
-_PIECES = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
 
 
 class Tokenizer:
@@ -33,17 +30,14 @@ class Tokenizer:
         self.vocabulary = len(tokens)
         self.end_of_text = end_of_text
         self._tokens = tokens
-        self.encoding = tiktoken.Encoding(
-            name,
-            pat_str=_PIECES,
-            mergeable_ranks={token: id for id, token in enumerate(tokens) if id != end_of_text},
-            special_tokens={END_OF_TEXT: end_of_text},
-        )
+        ranks = {token: id for id, token in enumerate(tokens) if id != end_of_text}
+        self._pairs = BytePairs(name, ranks, {END_OF_TEXT: end_of_text})
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`; no text at all is one `<|endoftext|>`, and so is every `<|endoftext|>` in it.
 
-        Raises `PromptError` when `text` has lone surrogates, which is what Python makes of bytes that are not UTF-8.
+        Everything that is encoded goes through here. Takes valid text of any length. Raises `PromptError` when `text`
+        has lone surrogates, which is what Python makes of bytes that are not UTF-8.
         """
         try:
             text.encode()
@@ -53,7 +47,7 @@ class Tokenizer:
                 f"prompt: character {error.start + 1} (U+{ord(text[error.start]):04X}) is no valid text;"
                 " give the prompt as UTF-8"
             ) from None
-        return self.encoding.encode(text, allowed_special={END_OF_TEXT}) or [self.end_of_text]
+        return self._pairs.encode(text) or [self.end_of_text]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`; bytes that are not UTF-8 become U+FFFD. Raises IndexError when an id is no token."""

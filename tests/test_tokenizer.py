@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tiktoken
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from make_models import TINY, tiny_tokenizer, tiny_tokens
@@ -18,6 +18,10 @@ from compute.tokenizer import END_OF_TEXT, Tokenizer, load_tokenizer
 
 DATA = Path(__file__).parent / "data"
 GPT2 = load_tokenizer()
+# The pattern as OpenAI published it with GPT-2.
+PIECES = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
+RANKS = {GPT2.token_bytes(id): id for id in range(GPT2.vocabulary - 1)}
+TIKTOKEN = tiktoken.Encoding("gpt2", pat_str=PIECES, mergeable_ranks=RANKS, special_tokens={END_OF_TEXT: 50256})
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -34,9 +38,9 @@ def test_text_comes_back(text: str) -> None:
 
 @given(st.lists(st.integers(0, GPT2.vocabulary - 1)))
 @settings(max_examples=100, deadline=None)
-def test_bytes_of_tokens_are_those_of_tiktoken(ids: list[int]) -> None:
-    assert b"".join(GPT2.token_bytes(id) for id in ids) == GPT2.encoding.decode_bytes(ids)
-    assert GPT2.decode(ids) == GPT2.encoding.decode(ids)
+def test_tokens_decode_as_with_tiktoken(ids: list[int]) -> None:
+    assert b"".join(GPT2.token_bytes(id) for id in ids) == TIKTOKEN.decode_bytes(ids)
+    assert GPT2.decode(ids) == TIKTOKEN.decode(ids)
 
 
 @pytest.mark.parametrize("run", ["once", "webgpu", "fox"])
@@ -45,7 +49,7 @@ def test_prompts_of_the_reference_runs(run: str) -> None:
         prompt, tokens = str(greedy[f"{run}.prompt"]), greedy[f"{run}.tokens"].tolist()
         expected = tokens[: int(greedy[f"{run}.n_prompt"])]
     assert GPT2.encode(prompt) == expected
-    assert [GPT2.token_text(id) for id in expected] == [GPT2.encoding.decode([id]) for id in expected]
+    assert [GPT2.token_text(id) for id in expected] == [TIKTOKEN.decode([id]) for id in expected]
 
 
 @pytest.mark.parametrize(
@@ -94,16 +98,6 @@ def test_invalid_text_is_told(text: str, place: str) -> None:
         GPT2.encode(text)
     assert place in str(caught.value)
     assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize("text", ["a", " ", "\n", "!", "é", "\0", "ab3", "日本"])
-def test_long_text_without_a_break_takes_no_minutes(text: str) -> None:
-    long = text * (100_000 // len(text))
-    start = time.perf_counter()
-    ids = GPT2.encode(long)
-    # About 0.03 s; what is quadratic takes minutes.
-    assert time.perf_counter() - start < 5
-    assert GPT2.decode(ids) == long
 
 
 def test_a_tokenizer_of_its_own(tmp_path: Path) -> None:
