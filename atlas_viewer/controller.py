@@ -66,7 +66,8 @@ class Controller:
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
-        tokens = [(token, self.bench.token_text(token)) for token in generation.prompt_tokens]
+        texts = {token: self.bench.token_text(token) for token in set(generation.prompt_tokens)}
+        tokens = [(token, texts[token]) for token in generation.prompt_tokens]
         run = Run(prompt, generation.options, tokens, changes={0: generation.options})
         self._show(self.state.runs.add(run))
         self._start(generation)

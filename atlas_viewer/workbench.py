@@ -134,8 +134,8 @@ class Workbench:
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
         """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
-        self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
         if not self.fits(options):
+            self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
             finished(self.widen(options.context))
         order, tap = self._order, None
         if order is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from atlas_viewer import presets
@@ -10,6 +13,8 @@ from atlas_viewer.prompt_watch import PromptWatch
 from atlas_viewer.state import State
 from compute.errors import PromptError
 from compute.options import GenerateOptions
+
+_HANGS = 60  # seconds
 
 
 def test_built_in_presets_are_valid_and_differ() -> None:
@@ -102,15 +107,61 @@ def test_tokens_follow_the_prompt_and_are_made_once() -> None:
     assert bench.calls == 3
 
 
-def test_long_text_is_looked_at_when_it_has_rested() -> None:
-    state, bench = State("", GenerateOptions()), Words()
+class SlowWords(Words):
+    """One that works only while it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+
+    def tokens_of(self, text: str) -> list[int]:
+        assert self.may.wait(_HANGS)
+        return super().tokens_of(text)
+
+
+def follow_to_the_end(watch: PromptWatch, now: float) -> None:
+    ends = time.monotonic() + _HANGS
+    while watch.pending and time.monotonic() < ends:
+        watch.follow(now)
+        time.sleep(0.001)
+    assert not watch.pending
+
+
+def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
+    state, bench = State("", GenerateOptions()), SlowWords()
     watch = PromptWatch(bench, state)  # type: ignore[arg-type]
     for place in range(20):
         state.prompt = "word " * 20_000 + str(place)
         watch.follow(0.05 * place)
     assert bench.calls == 0
+    watch.follow(1.3)  # returns although nothing is ready
+    watch.follow(1.4)
     assert watch.pending
-    watch.follow(1.3)
+    bench.may.set()
+    follow_to_the_end(watch, 1.5)
     assert bench.calls == 1
     assert len(state.prompt_tokens.tokens) == 20_001
-    assert not watch.pending
+
+
+def test_tokens_of_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
+    state, bench = State("a " * 30_000, GenerateOptions()), SlowWords()
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    for now in (0.0, 1.0):
+        watch.follow(now)
+    state.prompt = "short"
+    bench.may.set()
+    follow_to_the_end(watch, 1.1)
+    assert state.prompt_tokens.tokens == [(5, "xxxxx")]
+
+
+def test_long_text_that_cannot_be_encoded_says_so() -> None:
+    state, bench = State("x" * 30_000, GenerateOptions()), Words()
+    bench.tokens_of = refuse  # type: ignore[method-assign]
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    for now in (0.0, 1.0):
+        watch.follow(now)
+    follow_to_the_end(watch, 1.1)
+    assert state.prompt_tokens.error == "prompt: bad"
+
+
+def refuse(text: str) -> list[int]:
+    raise PromptError("prompt: bad")

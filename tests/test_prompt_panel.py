@@ -11,12 +11,15 @@ from screen import Screen, context
 from atlas_viewer import theme
 from atlas_viewer.panels.token_flow import colour, flow, marked
 from atlas_viewer.requests import Generate
+from atlas_viewer.runs import Run
 from atlas_viewer.state import ModelSummary, PromptTokens, State
 from compute.options import GenerateOptions
+from compute.tokenizer import load_tokenizer
 
 __all__ = ["context"]
 
 MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 12 << 20)
+GPT2 = load_tokenizer()
 KEY = imgui.Key
 SHIFT, CTRL, ALT = (
     (KEY.mod_shift, KEY.left_shift),
@@ -183,6 +186,41 @@ def test_flow_has_every_token_once_and_breaks_at_line_ends(context: None) -> Non
             assert laid.at((left + right) / 2, number) == index
     assert laid.at(119.9, 0) is None
     assert laid.at(5, len(lines)) is None
+
+
+@pytest.mark.parametrize("unit", [" ", "\n", "once ", "a"])
+def test_a_prompt_of_a_million_characters(screen: Screen, state: State, unit: str) -> None:
+    """Pasted, shown with its tokens, run and continued: nothing takes longer the longer a word or a line is."""
+    text = unit * (1_200_000 // len(unit))
+    began = time.perf_counter()
+    edit(screen)
+    imgui.set_clipboard_text(text)
+    chord(screen, *CTRL, KEY.v)
+    assert state.prompt == "Once upon a" + text
+    numbers = GPT2.encode(state.prompt)
+    state.prompt_tokens = PromptTokens(state.prompt, [(number, GPT2.token_label(number)) for number in numbers])
+    screen.frame(2)
+    assert screen.shows(f"{len(numbers):,} tokens, the last 256")
+    state.run = state.runs.add(Run(state.prompt, state.options, state.prompt_tokens.tokens, changes={}))
+    for continuation in ("", " there", " there was"):
+        state.run.continuation = continuation
+        screen.frame()
+    assert time.perf_counter() - began < 60  # what is quadratic takes minutes
+
+
+@pytest.mark.parametrize("text", ["", "a", "\n", "\n\n\n", "a\n", "a b\n\nc" * 50, "x" * 900 + "\n" + "y" * 900])
+def test_flow_fills_each_line(context: None, text: str) -> None:
+    imgui.new_frame()
+    known = PromptTokens(text, [(ord(character), character) for character in text])
+    laid = flow(known, 120.0, 15.0)
+    imgui.render()
+    assert laid.starts[0] == 0
+    for number, following in enumerate(laid.starts[1:]):
+        first = laid.starts[number]
+        assert following > first
+        breaks = [place for place in range(first, following) if text[place] == "\n"]
+        before = laid.ends[first - 1] if first else 0.0
+        assert breaks == [following - 1] or (not breaks and laid.ends[following] - before > 120)
 
 
 def test_colours_are_stable_and_text_on_them_is_legible(context: None) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
+import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from .. import items, theme
@@ -63,20 +63,28 @@ def flow(tokens: PromptTokens, width: float, font_size: float) -> Flow:
     pad = 2 * _PAD * font_size + _GAP
     texts = dict(tokens.tokens)
     widths = {number: min(imgui.calc_text_size(marked(text)).x + pad, width) for number, text in texts.items()}
-    ending = {number for number, text in texts.items() if "\n" in text}
-    numbers = [number for number, _ in tokens.tokens]
-    ends = list(itertools.accumulate(map(widths.__getitem__, numbers)))
-    count, first, begin = len(ends), 0, 0.0
-    breaks = (place for place, number in enumerate(numbers, 1) if number in ending) if ending else iter(())
-    broken = next(breaks, count)  # where the next line begins at the latest
-    starts = [0]
-    while first < count:
-        first = min(max(bisect_right(ends, begin + width + 1e-3, first), first + 1), broken)
-        begin = ends[first - 1]
-        starts.append(first)
-        if first == broken:
-            broken = next(breaks, count)
-    return Flow(ends, starts[:-1] or [0])
+    ending = [number for number, text in texts.items() if "\n" in text]
+    # With NumPy: a prompt may have a million tokens, and as many lines.
+    known = np.array(sorted(widths), np.int64)
+    numbers = np.fromiter((number for number, _ in tokens.tokens), np.int64, len(tokens.tokens))
+    ends = np.cumsum(np.array([widths[number] for number in known.tolist()])[np.searchsorted(known, numbers)])
+    breaks = np.flatnonzero(np.isin(numbers, ending)) + 1
+    return Flow(ends.tolist(), _starts(ends, breaks, width + 1e-3))
+
+
+def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
+    """The first token of each line. ends: see `Flow`; breaks: tokens that begin a line in any case."""
+    firsts = np.concatenate(([0], breaks[breaks < len(ends)]))
+    lasts = np.append(firsts[1:], len(ends))
+    edges = np.concatenate(([0.0], ends))
+    more: list[int] = []
+    long = edges[lasts] - edges[firsts] > width
+    for first, last in zip(firsts[long].tolist(), lasts[long].tolist(), strict=True):
+        at = first
+        while (at := max(int(np.searchsorted(ends, edges[at] + width, "right")), at + 1)) < last:
+            more.append(at)
+    starts: list[int] = np.sort(np.concatenate((firsts, np.array(more, firsts.dtype)))).tolist()
+    return starts
 
 
 @functools.cache
