@@ -25,6 +25,8 @@ class Candidate:
 class StepRecord:
     """One generated token and how it came about; `rank` counts from 1.
 
+    `nonfinite_logits` counts the NaN and infinities among the logits of the pass, as the GPU found them by their bits;
+    the padding of the vocabulary is left out.
     `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
     """
 
@@ -40,6 +42,7 @@ class StepRecord:
     forward_ms: float
     top: tuple[Candidate, ...]
     entropy: float = math.nan  # of the model's own distribution, in nats
+    nonfinite_logits: int = 0
 
 
 def step_record(
@@ -74,4 +77,5 @@ def step_record(
             for token, logit in draw.candidates
         ),
         entropy=draw.entropy,
+        nonfinite_logits=draw.nonfinite,
     )

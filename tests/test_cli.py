@@ -85,7 +85,7 @@ def test_json_is_complete(run: Run) -> None:
         tokens, prompt = greedy["once.tokens"].tolist(), int(greedy["once.n_prompt"])
     assert told.keys() == {
         "model", "adapter", "program", "prompt", "prompt_tokens", "options", "steps", "text", "stop_reason",
-        "tokens_per_second",
+        "nonfinite_logits", "tokens_per_second",
     }  # fmt: skip
     config = open_model("stories").config
     assert told["model"] == {
@@ -94,7 +94,7 @@ def test_json_is_complete(run: Run) -> None:
     }  # fmt: skip
     assert told["prompt_tokens"] == tokens[:prompt]
     assert [step["token"] for step in told["steps"]] == tokens[prompt:]
-    assert (told["prompt"], told["stop_reason"]) == (PROMPT, "length")
+    assert (told["prompt"], told["stop_reason"], told["nonfinite_logits"]) == (PROMPT, "length", 0)
     assert told["text"] == PROMPT + "".join(step["text"] for step in told["steps"])
     assert told["text"].startswith(TEXT)
     assert told["tokens_per_second"] > 0
@@ -104,7 +104,7 @@ def test_json_is_complete(run: Run) -> None:
     for index, step in enumerate(told["steps"]):
         assert step.keys() == {
             "index", "context_start", "context_length", "token", "text", "logit", "probability", "model_probability",
-            "rank", "forward_ms", "top", "entropy",
+            "rank", "forward_ms", "top", "entropy", "nonfinite_logits",
         }  # fmt: skip
         assert (step["index"], step["context_start"], step["context_length"]) == (index, 0, prompt + index)
         assert (step["rank"], step["probability"]) == (1, 1)

@@ -105,6 +105,20 @@ def open_generation(
     return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
 
 
+def report_nonfinite(generation: Generation, advice: str) -> None:
+    """Say on standard error, in one line, how many logits were not finite and from which step on, if there are any."""
+    first = generation.first_nonfinite_step
+    if first is None:
+        return
+    ended = "generation ended: no logit is finite; " if generation.stop_reason == "nonfinite" else ""
+    count = generation.nonfinite_logits
+    print(
+        f"atlas-viewer: {ended}{count:,} {'logit is' if count == 1 else 'logits are'} not finite, from step {first + 1}"
+        f" on; {advice}",
+        file=sys.stderr,
+    )
+
+
 def rounded(value: float | None) -> float | None:
     """Six digits: more would be noise. None for what is no number."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

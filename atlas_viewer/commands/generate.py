@@ -15,14 +15,18 @@ from atlas_viewer.output import atomic_write
 from compute.generator import Generation
 from compute.records import StepRecord
 
-from .common import open_generation
+from .common import open_generation, report_nonfinite
 from .targets import check_target, generation_files
 
 _INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual."""
+    """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual.
+
+    1 when no logit is finite and so nothing can be drawn. Some logits that are not finite are reported, and the exit
+    status stays 0.
+    """
     if arguments.logits is not None:
         check_target(arguments.logits, generation_files(arguments), ".npy")
     generation = open_generation(arguments)
@@ -46,11 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         atomic_write(arguments.logits, buffer.getvalue())
+    report_nonfinite(generation, "`trace` names the first tensor that went bad")
     if generation.stop_reason == "nonfinite":
-        print(
-            "atlas-viewer: generation ended: no logit is finite; `trace` names the first tensor that went bad",
-            file=sys.stderr,
-        )
         return 1
     return _INTERRUPTED if generation.stop_reason == "stopped" else 0
 
@@ -100,6 +101,7 @@ def as_json(generation: Generation) -> dict[str, object]:
         "steps": [_step(step) for step in generation.steps],
         "text": generation.text,
         "stop_reason": generation.stop_reason,
+        "nonfinite_logits": generation.nonfinite_logits,
         "tokens_per_second": _number(generation.tokens_per_second),
     }
 

@@ -16,7 +16,7 @@ from compute.statistics import StatisticsPass
 from compute.tap import StepTap
 from compute.tokenizer import load_tokenizer
 
-from .common import model_spec, open_generation
+from .common import model_spec, open_generation, report_nonfinite
 from .generate import Stream
 from .targets import check_target
 
@@ -64,13 +64,11 @@ def record(arguments: argparse.Namespace) -> int:
         recorder.end_run(generation.stop_reason or "failed")
         recorder.close()
     stream.end()
+    report_nonfinite(generation, "`session export --csv` has the steps")
     if recorder.trouble is not None:
         if recorder.trouble != told:
             print(f"atlas-viewer: {recorder.trouble}", file=sys.stderr)
         return 1
     if generation.stop_reason == "nonfinite":
-        print(
-            "atlas-viewer: generation ended: no logit is finite; `session export --csv` has the steps", file=sys.stderr
-        )
         return 1
     return _INTERRUPTED if generation.stop_reason == "stopped" else 0

@@ -16,7 +16,7 @@ from .reader import Session
 
 _COLUMNS = (
     "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "entropy",
-    "context_start", "context_length", "forward_ms",
+    "context_start", "context_length", "forward_ms", "nonfinite_logits",
 )  # fmt: skip
 
 

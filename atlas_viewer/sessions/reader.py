@@ -229,6 +229,7 @@ class Session:
             if step != first + len(steps):
                 raise Unsound(f"step {first + len(steps)} is missing")
             token = values.integer(token, 0, self.head.config.vocabulary - 1)
+            drawn = _draw(draw)
             record = StepRecord(
                 index=step,
                 context_start=values.integer(start),
@@ -242,13 +243,14 @@ class Session:
                 forward_ms=values.real(forward_ms),
                 top=tuple(candidates.get(step, ())),
                 entropy=values.real(entropy),
+                nonfinite_logits=drawn.nonfinite,
             )
             steps.append(
                 RecordedStep(
                     record,
                     values.real(time),
                     self._options_of(option),
-                    _draw(draw),
+                    drawn,
                 )
             )
         return steps
