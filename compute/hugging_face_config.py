@@ -11,6 +11,7 @@ from .errors import CheckpointError
 from .foreign_json import read_foreign_json
 from .llmc import check_sizes, one_line
 from .mapped_file import telling_failures
+from .vocabulary import LARGEST, added_tokens, is_whole
 
 _VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
 
@@ -44,11 +45,13 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
         raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{shown}: is no JSON object; fetch or copy it again")
-    _check_kind(values, shown)
-    vocabulary = _size(values, "vocab_size", shown)
+    fields = _Fields(values, shown)
+    _check_kind(fields, shown)
+    vocabulary = fields.size("vocab_size")
     padded = vocabulary
     if vocabulary > _VOCABULARY:
-        added = _added_tokens(path.parent)
+        numbers = added_tokens(path.parent)
+        added = ", ".join(one_line(token) for token, number in numbers.items() if number >= _VOCABULARY)
         if added or vocabulary not in _PADDED:
             raise CheckpointError(
                 f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
@@ -56,10 +59,10 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
             )
         vocabulary = _VOCABULARY
     config = ModelConfig(
-        layers=_size(values, "n_layer", shown),
-        heads=_size(values, "n_head", shown),
-        channels=_size(values, "n_embd", shown),
-        positions=_size(values, "n_positions", shown),
+        layers=fields.size("n_layer"),
+        heads=fields.size("n_head"),
+        channels=fields.size("n_embd"),
+        positions=fields.size("n_positions"),
         vocabulary=vocabulary,
         padded_vocabulary=padded,
     )
@@ -67,7 +70,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     inner = values.get("n_inner")
     if inner not in (None, 4 * config.channels):
         _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
-    return config, bool(values.get("tie_word_embeddings", True))
+    return config, fields.flag("tie_word_embeddings", usual=True)
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
@@ -91,18 +94,19 @@ def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     }
 
 
-def _check_kind(values: dict[str, Any], shown: str) -> None:
+def _check_kind(fields: _Fields, shown: str) -> None:
     """Refuse what is no GPT-2, or a GPT-2 that computes something else."""
+    values = fields.values
     kind = values.get("model_type")
     if kind != "gpt2":
         raise CheckpointError(f"{shown}: is a model of type {_told(kind)}; only gpt2 can run here, use such a model")
-    others = [name for name in values.get("architectures") or [] if name not in _ARCHITECTURES]
+    others = [name for name in fields.names("architectures") if name not in _ARCHITECTURES]
     if others:
         raise CheckpointError(
             f"{shown}: is for {_told(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
         )
     activation = values.get("activation_function", "gelu_new")
-    if activation not in _ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         _refuse(shown, "activation_function", activation, "gelu_new")
     for name, usual in _AS_USUAL.items():
         if values.get(name, usual) != usual:
@@ -113,25 +117,36 @@ def _refuse(shown: str, name: str, value: object, needed: str) -> None:
     raise CheckpointError(f"{shown}: {name} is {_told(value)}, only {needed} can run here; use another model")
 
 
-def _size(values: dict[str, Any], name: str, shown: str) -> int:
-    value = values.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise CheckpointError(f"{shown}: {name} is {_told(value)}, must be a whole number; fetch or copy it again")
-    return value
+class _Fields:
+    """The fields of the file, each as a value of a known type and range; `CheckpointError` for any other value."""
 
+    def __init__(self, values: dict[str, Any], shown: str) -> None:
+        self.values, self._shown = values, shown
 
-def _added_tokens(folder: Path) -> str:
-    """Tokens that the tokenizer files next to the config add to GPT-2's, empty when there are none."""
-    added: dict[str, int] = {}
-    for name in ("added_tokens.json", "tokenizer.json"):
-        try:
-            told = read_foreign_json((folder / name).read_bytes())
-            if name == "tokenizer.json":
-                told = {token["content"]: token["id"] for token in told.get("added_tokens", [])}
-            added |= {str(token): int(number) for token, number in told.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            continue  # It is there to name tokens, not to be checked.
-    return ", ".join(one_line(token) for token, number in added.items() if number >= _VOCABULARY)
+    def size(self, name: str) -> int:
+        """A whole number that a size can be."""
+        value = self.values.get(name)
+        if not is_whole(value, 1):
+            raise self._wrong(name, value, f"a whole number from 1 to {LARGEST}")
+        return value
+
+    def flag(self, name: str, usual: bool) -> bool:
+        """true or false, `usual` where it is left out."""
+        value = self.values.get(name, usual)
+        if not isinstance(value, bool):
+            raise self._wrong(name, value, "true or false")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """A list of text, empty where it is left out or null."""
+        value = self.values.get(name)
+        names = [] if value is None else value
+        if not isinstance(names, list) or not all(isinstance(part, str) for part in names):
+            raise self._wrong(name, value, "a list of names")
+        return names
+
+    def _wrong(self, name: str, value: object, needed: str) -> CheckpointError:
+        return CheckpointError(f"{self._shown}: {name} is {_told(value)}, must be {needed}; fetch or copy it again")
 
 
 def _told(value: object) -> str:

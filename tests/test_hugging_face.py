@@ -115,9 +115,27 @@ def message_of(path: Path) -> str:
         ({"n_inner": 50}, "n_inner is 50, only 48, 4 times n_embd"),
         ({"n_head": "two\nlines"}, "n_head is 'two\\nlines', must be a whole number"),
         ({"n_head": True}, "n_head is true, must be"),
-        ({"n_layer": 0}, "layers 0, must be at least 1"),
+        ({"n_layer": 0}, "n_layer is 0, must be a whole number from 1 to 2147483647"),
+        ({"n_layer": -(10**30)}, "must be a whole number from 1 to"),
+        ({"n_embd": 10**400}, "must be a whole number from 1 to"),
+        ({"n_positions": 9.0}, "n_positions is 9.0, must be a whole number"),
+        ({"vocab_size": [21]}, "vocab_size is [21], must be a whole number"),
+        ({"vocab_size": 2**31 - 1}, "has 2147483647 tokens"),
+        ({"architectures": 5}, "architectures is 5, must be a list of names"),
+        ({"architectures": [["x"]]}, 'architectures is [["x"]], must be a list of names'),
+        ({"architectures": "GPT2LMHeadModel"}, "must be a list of names"),
+        ({"architectures": {"GPT2LMHeadModel": 1}}, "must be a list of names"),
+        ({"activation_function": {}}, "activation_function is {}, only gelu_new"),
+        ({"activation_function": ["gelu_new"]}, 'activation_function is ["gelu_new"], only gelu_new'),
+        ({"activation_function": None}, "activation_function is null, only gelu_new"),
+        ({"model_type": ["gpt2"]}, 'is a model of type ["gpt2"]'),
+        ({"tie_word_embeddings": {}}, "tie_word_embeddings is {}, must be true or false"),
+        ({"layer_norm_epsilon": []}, "layer_norm_epsilon is [], only 1e-05"),
+        ({"layer_norm_epsilon": True}, "layer_norm_epsilon is true, only 1e-05"),
+        ({"n_inner": 10**4000}, "n_inner is 1000"),
+        ({"n_inner": {}}, "n_inner is {}, only 48"),
         ({"n_head": 5}, "channels 12 do not divide by heads 5"),
-        ({"n_layer": 2**40}, "too few for the 1099511627776 layers"),
+        ({"n_layer": 2**31 - 1}, "too few for the 2147483647 layers"),
         ({"n_layer": 3}, "h.2.ln_1.weight is missing (and 11 more tensors like that)"),
         ({"n_layer": 1}, "is no tensor of GPT-2 (and 11 more tensors like that)"),
         ({"n_positions": 10}, "wpe.weight has shape [9, 12], must be [10, 12]"),
@@ -147,6 +165,41 @@ def test_a_size_that_is_missing_is_told(tmp_path: Path, name: str) -> None:
 def test_added_tokens_are_named_even_when_padding_would_fit(tmp_path: Path, file: str, content: object) -> None:
     (tmp_path / file).write_text(json.dumps(content))
     assert "more than GPT-2 (<pad>); models with added tokens" in message_of(write_folder(tmp_path, vocab_size=50304))
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "Infinity", "1" * 4300, "1" * 5000, '"\\ud800"', "true"])
+@pytest.mark.parametrize(
+    "name", ["n_layer", "n_head", "n_embd", "n_positions", "vocab_size", "n_inner", "architectures", "model_type"]
+)
+def test_no_value_ends_in_more_than_a_line(tmp_path: Path, name: str, value: str) -> None:
+    write_folder(tmp_path)
+    text = json.dumps({**config_values(TINY), name: "HERE"}).replace('"HERE"', value)
+    (tmp_path / "config.json").write_text(text)
+    assert "config.json: " in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["true", "null", "-1", "1.5", "2147483648", "1" * 300, "[]", '"3"', "1e999", "NaN"])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("added_tokens.json", '{"<pad>": ID}'), ("tokenizer.json", '{"added_tokens": [{"content": "<pad>", "id": ID}]}')],
+)
+def test_ids_of_added_tokens_that_are_no_whole_numbers(tmp_path: Path, file: str, text: str, number: str) -> None:
+    write_folder(tmp_path, vocab_size=50304)
+    (tmp_path / file).write_text(text.replace("ID", number))
+    told = refusal(tmp_path)
+    if number not in ("1e999", "NaN"):  # those are no JSON
+        assert told.startswith(str(tmp_path / file))
+        assert "the id of '<pad>' is " in told
+        assert "must be a whole number from 0 to 2147483647" in told
+
+
+def refusal(path: Path) -> str:
+    """The one line that refuses the model at `path`, short enough to read."""
+    with pytest.raises(CheckpointError) as caught:
+        open_model(str(path)).close()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -41,6 +42,30 @@ def test_other_tokens_are_told(tmp_path: Path, ids: dict[str, int], file: str) -
     check_vocabulary(tmp_path)
     write(ids | {"Ġthe": 263, "Ġto": 262})
     with pytest.raises(CheckpointError, match=r"its tokens are not GPT-2's \(the first that differs is 262\)"):
+        check_vocabulary(tmp_path)
+
+
+@pytest.mark.parametrize("number", ["true", "null", "-1", "1.5", "2147483648", "1" * 300, "[]", '"3"'])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("vocab.json", '{"!": 0, "a": ID}'), ("tokenizer.json", '{"model": {"vocab": {"!": 0, "a": ID}}}')],
+)
+def test_ids_that_are_no_whole_numbers(tmp_path: Path, file: str, text: str, number: str) -> None:
+    (tmp_path / file).write_text(text.replace("ID", number))
+    with pytest.raises(CheckpointError) as caught:
+        check_vocabulary(tmp_path)
+    told = str(caught.value)
+    assert told.startswith(f"{tmp_path / file}: the id of 'a' is ")
+    assert "must be a whole number from 0 to 2147483647; fetch" in told
+    assert told.isprintable()
+    assert len(told) < 400
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN"])
+def test_numbers_that_are_no_json(tmp_path: Path, number: str) -> None:
+    """Refused for the id, or passed over as a file that is no JSON: never anything else."""
+    (tmp_path / "vocab.json").write_text(f'{{"!": {number}}}')
+    with contextlib.suppress(CheckpointError):
         check_vocabulary(tmp_path)
 
 
