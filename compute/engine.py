@@ -16,6 +16,7 @@ from .decode_program import DecodeProgram
 from .device import adapter_name, is_software, shared_device
 from .errors import CheckpointError, MemoryBudgetError, UsageError
 from .kernels import Kernels
+from .limits import why_it_cannot_run
 from .loading import Loading, finished
 from .native import ComputeEncoder, poll
 from .passes import POSITION_BYTES, Pass, Segment, state_of
@@ -86,10 +87,9 @@ class Engine:
         self.model_name = source.name
         if not 1 <= context <= self.config.positions:
             raise UsageError(f"--context {context}: must be from 1 to {self.config.positions}, the model's positions")
-        if self.config.head_size % 4:  # the kernels work on vectors of 4
-            raise CheckpointError(
-                f"{source.name}: head size {self.config.head_size} is no multiple of 4; use another model"
-            )
+        reason = why_it_cannot_run(self.config)
+        if reason is not None:
+            raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")
         self.context = context
         self.device = shared_device(adapter)
         self.adapter_name = adapter_name(self.device.adapter)

@@ -13,13 +13,13 @@ import numpy as np
 
 from .config import ModelConfig, layer_parameter_shapes, parameter_shapes
 from .errors import CheckpointError
+from .limits import why_it_cannot_run
 from .mapped_file import MappedFile, telling_failures
 from .whole_file import whole_file
 
 MAGIC = 20240326
 HEADER_BYTES = 1024
 VERSIONS = {3: "f32", 5: "bf16"}
-MAX_HEAD_SIZE = 256
 MAX_BYTES = 2**40
 
 _DTYPES: dict[int, np.dtype[Any]] = {3: np.dtype("<f4"), 5: np.dtype(ml_dtypes.bfloat16)}
@@ -188,7 +188,7 @@ def _check_magic(header: bytes, shown: str) -> None:
 
 
 def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
-    """Raise `CheckpointError` for sizes that no model can have, before anything is computed with them."""
+    """Raise `CheckpointError` for sizes that no model can have, or that cannot run here, before anything else."""
     c = config
     for label, value in (
         ("positions", c.positions),
@@ -202,14 +202,8 @@ def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> Non
             raise CheckpointError(
                 f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
             )
-    problem = None
-    if c.channels % c.heads:
-        problem = f"channels {c.channels} do not divide by heads {c.heads}"
-    elif c.channels % 4:
-        problem = f"channels {c.channels} are no multiple of 4"
-    elif c.head_size > MAX_HEAD_SIZE:
-        problem = f"head size {c.head_size} (channels / heads) is above {MAX_HEAD_SIZE}"
-    elif c.padded_vocabulary < c.vocabulary:
+    problem = why_it_cannot_run(c)
+    if problem is None and c.padded_vocabulary < c.vocabulary:
         problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
     if problem:
         raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")

@@ -12,7 +12,7 @@ from compute.config import ModelConfig, parameter_shapes
 from compute.llmc import write_llmc
 from compute.tokenizer import END_OF_TEXT
 
-TINY = ModelConfig(layers=2, heads=2, channels=12, positions=9, vocabulary=21, padded_vocabulary=24)
+TINY = ModelConfig(layers=2, heads=3, channels=12, positions=9, vocabulary=21, padded_vocabulary=24)
 ODD_SHAPES = (
     TINY,
     ModelConfig(layers=1, heads=1, channels=16, positions=1, vocabulary=1, padded_vocabulary=1),

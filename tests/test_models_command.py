@@ -130,6 +130,14 @@ def test_every_model_has_a_line(run: Run, cache: Path) -> None:
     assert run("models", "path").out == f"{cache}\n"
 
 
+def test_verify_refuses_what_cannot_run(run: Run, tmp_path: Path) -> None:
+    config = replace(TINY, channels=100, heads=4)
+    folder = write_folder(tmp_path / "a", state_dict(tiny_model(unpadded(config))), unpadded(config))
+    why = "head size 25 (channels / heads) is no multiple of 4; such a model cannot run here"
+    for command in ("models", "verify", folder), ("generate", "a", "--model", folder):
+        assert_one_line(run(*command), 1, "config.json", why)
+
+
 def test_verify_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)))
     tensors["h.1.attn.c_attn.weight"][[2, 3], [30, 4]] = [np.nan, np.inf]  # [in, out]
