@@ -17,7 +17,8 @@ from .native import ComputeEncoder, Dispatch, Readback, poll
 from .registry import Tensor
 
 WORDS = 80  # of a record, see wgsl/common/statistics.wgsl
-_BINS, _SAMPLES, _SAMPLE_COUNT = 8, 72, 6
+_BINS, _SAMPLES = 8, 72
+SAMPLE_COUNT = 6
 SCALE = 2.0**-32
 _PART_VALUES = 8192  # of a weight that one workgroup reads
 _LIVE_PARTS = 32  # workgroups that share a live tensor, at most
@@ -282,7 +283,7 @@ def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatisti
         mean=float(record[6:7].view(np.float32)[0]) / SCALE / finite if finite else 0.0,
         absmax=max(abs(smallest), abs(largest)),
         first_nonfinite=~first_bad & 0xFFFFFFFF if first_bad else None,
-        samples=tuple(record[_SAMPLES : _SAMPLES + min(count, _SAMPLE_COUNT)].view(np.float32).tolist()),
+        samples=tuple(record[_SAMPLES : _SAMPLES + min(count, SAMPLE_COUNT)].view(np.float32).tolist()),
         histogram=tuple(record[_BINS : _BINS + 64].tolist()),
     )
 

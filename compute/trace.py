@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .engine import Engine
@@ -37,8 +37,11 @@ def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: 
     return told
 
 
-def lines(told: Sequence[Mapping[str, Any]]) -> list[str]:
-    """`told` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has."""
+def lines(told: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -> list[str]:
+    """`told` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has.
+
+    recomputed: names of the tensors that the pass itself did not keep.
+    """
     text = []
     block = ""
     for record in told:
@@ -47,16 +50,18 @@ def lines(told: Sequence[Mapping[str, Any]]) -> list[str]:
         if now and now != block:
             text.append(f"-- layer {now} --")
         block = now
-        text.append(_line(record))
+        text.append(_line(record, recomputed=name in recomputed))
     bad = next((record for record in told if record["finite"] < record["count"]), None)
     if bad:
         text.append(f"first value that is not finite: {bad['name']}, value {bad['first_nonfinite']}")
     return text
 
 
-def _line(record: Mapping[str, Any]) -> str:
+def _line(record: Mapping[str, Any], *, recomputed: bool) -> str:
     cells = record["cells"]
     place = f"cells {cells[0]:>6}-{cells[1]:>6} {record['cells_written']}/{record['count']}" if cells else "no cells"
+    if recomputed:
+        place += ", recomputed"
     samples = ", ".join("not finite" if value is None else _number(value) for value in record["samples"])
     return (
         f"{place}  {record['name']}: count={record['count']} finite={record['finite']} nan={record['nan']}"

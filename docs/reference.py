@@ -22,6 +22,11 @@ command.
 The exit status is 0 when it is done, 1 when it failed for a reason that is told in one line on standard error, 2 for
 bad usage, 130 after Ctrl+C. `doctor` gives 0 only if the viewer can run.
 
+`generate` and `session record` report logits that are NaN or infinite in one line on standard error, with the step at
+which they began. Such logits are never drawn. The exit status stays 0 as long as there is a finite one to draw, and is
+1 when there is none. In `generate --json`, `nonfinite_logits` counts them in each step and in total. JSON has null for
+every number that is not finite.
+
 Pictures and arrays are written under names that end in `.png`, `.npy` or `.npz`, as the option says, or to a device
 such as `/dev/stdout`. Nothing that a command reads, and no recording, is replaced by what it writes.
 """

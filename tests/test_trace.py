@@ -11,11 +11,14 @@ import pytest
 from make_models import tiny_model
 
 from atlas_viewer.cli import main
-from compute.checkpoint import ArrayModel
+from compute import reference
+from compute.checkpoint import ArrayModel, open_model
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
+from compute.pattern_statistics import array_statistics, pattern_statistics
 from compute.statistics import StatisticsPass
 from compute.strip_layout import strip_layout
+from compute.tokenizer import load_tokenizer
 from compute.trace import lines, records
 
 DATA = Path(__file__).parent / "data"
@@ -71,6 +74,57 @@ def test_equals_the_original_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert compared == 4 + 8 * 22 + 2
 
 
+def test_patterns_are_those_of_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    model, tokens = open_model("stories"), load_tokenizer().encode(PROMPT)
+    rows, heads = len(tokens), model.config.heads
+    wanted = reference.forward(reference.in_float64(model), tokens, 0)
+    assert main(["trace", PROMPT, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    names = [record["name"] for record in told]
+    fields = told[0].keys()
+    for layer in range(model.config.layers):
+        name = f"h.{layer}.attn.pattern"
+        assert names.index(name) == names.index(f"h.{layer}.attn.qkv") + 1
+        record, exact = told[names.index(name)], wanted[name]
+        assert record.keys() == fields
+        assert (record["shape"], record["count"]) == ([heads, rows, rows], exact.size)
+        assert (record["finite"], record["zero"]) == (exact.size, (exact == 0).sum())
+        assert record["zero"] == heads * rows * (rows - 1) // 2  # what lies behind each query
+        assert (record["nan"], record["pos_inf"], record["neg_inf"], record["first_nonfinite"]) == (0, 0, 0, None)
+        assert (record["cells"], record["cells_written"]) == (None, 0)
+        assert (record["min"], record["max"], record["absmax"]) == pytest.approx((0, 1, 1), abs=1e-6)
+        assert record["mean"] == pytest.approx(1 / rows, abs=1e-6)  # every row sums to 1
+        assert record["samples"] == pytest.approx(exact.reshape(-1)[:6].tolist(), abs=2e-5)
+
+
+def test_the_text_says_that_patterns_are_recomputed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "once upon", "-n", "2", "--context", "2"]) == 0
+    text = capsys.readouterr().out.splitlines()
+    patterns = [line for line in text if "attn.pattern" in line]
+    assert len(patterns) == 8
+    assert patterns[3].startswith(
+        "no cells, recomputed  h.3.attn.pattern: count=24 finite=24 nan=0 +inf=0 -inf=0 zero=6"
+    )
+    assert sum("recomputed" in line for line in text) == 8
+
+
+@pytest.mark.parametrize("values", [[0.5, np.nan, 0, -np.inf, np.inf, np.nan, 2], [np.nan], [-0.0, 0, -3]])
+def test_statistics_of_an_array(values: list[float]) -> None:
+    """The same figures as the GPU makes of what it keeps."""
+    array = np.array(values, np.float32)
+    found = array_statistics("a", array)
+    good = array[np.isfinite(array)]
+    assert (found.count, found.finite, found.nan) == (array.size, good.size, np.isnan(array).sum())
+    assert (found.pos_inf, found.neg_inf) == ((array == np.inf).sum(), (array == -np.inf).sum())
+    assert found.zero == (good == 0).sum()
+    bad = np.flatnonzero(~np.isfinite(array))
+    assert found.first_nonfinite == (bad[0] if bad.size else None)
+    extremes = (good.min(), good.max(), good.mean()) if good.size else (0, 0, 0)
+    assert (found.min, found.max, found.mean) == pytest.approx(extremes)
+    assert found.absmax == (np.abs(good).max() if good.size else 0)
+    np.testing.assert_array_equal(found.samples, array[:6])
+
+
 def test_names_the_first_bad_tensor() -> None:
     config = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
     model = tiny_model(config)
@@ -79,7 +133,7 @@ def test_names_the_first_bad_tensor() -> None:
     engine = Engine(ArrayModel("bad", config, arrays), context=8)
     engine.registry.rows = 1
     statistics = StatisticsPass(engine)
-    told = records(engine, statistics.read(), strip_layout(engine.registry))
+    told = records(engine, statistics.read() | pattern_statistics(engine), strip_layout(engine.registry))
     assert statistics.first_bad() == "h.1.mlp.c_fc.weight"
     record = next(record for record in told if record["name"] == "h.1.mlp.c_fc.weight")
     assert (record["nan"], record["first_nonfinite"], record["samples"][3]) == (1, 3, None)

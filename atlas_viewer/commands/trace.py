@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from compute.pattern_statistics import pattern_statistics
 from compute.statistics import StatisticsPass
 from compute.strip_layout import strip_layout
 from compute.trace import lines, records
@@ -17,6 +18,7 @@ def run(arguments: argparse.Namespace) -> int:
     generation = open_generation(arguments)
     generation.run()
     engine = generation.engine
-    told = records(engine, StatisticsPass(engine).read(), strip_layout(engine.registry))
-    print(json.dumps(told, allow_nan=False) if arguments.json else "\n".join(lines(told)))
+    patterns = pattern_statistics(engine)
+    told = records(engine, StatisticsPass(engine).read() | patterns, strip_layout(engine.registry))
+    print(json.dumps(told, allow_nan=False) if arguments.json else "\n".join(lines(told, recomputed=patterns)))
     return 0
