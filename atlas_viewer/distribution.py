@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from compute import reference
 from compute.options import GenerateOptions
 
 _POINTS = 400  # of a curve: more than a plot has pixels to tell apart
@@ -84,22 +83,33 @@ class Distribution:
     @cached_property
     def model(self) -> np.ndarray:
         """The model's own belief, float64: softmax of the finite logits; all 0 when there is none."""
-        if self.nonfinite == self.logits.size:
-            return np.zeros(self.logits.size)
-        return reference.softmax(np.where(np.isfinite(self.logits), self.logits, -np.inf).astype(np.float64))
+        return _shares(_exponentials(self.logits, self.order, 1.0), self.order)
 
     @cached_property
     def drawn(self) -> np.ndarray:
         """What the draw used, float64: after penalty, temperature and filters."""
-        options = self.options
-        return self._after(options.temperature, options.top_k, options.top_p, options.min_p)
+        if self.options.temperature > 0:
+            return _shares(_first(self._weights, self.kept), self.draw_order)
+        greedy = np.zeros(self.logits.size)
+        greedy[self.draw_order[:1]] = float(self.nonfinite < self.logits.size)
+        return greedy
+
+    @cached_property
+    def penalised(self) -> np.ndarray:
+        """Logits after the repetition penalty, float64: of tokens in the window, those above 0 are divided by it."""
+        found: np.ndarray = self.logits.astype(np.float64)
+        penalty = self.options.repetition_penalty
+        if penalty != 1 and self.window:
+            seen = np.unique(self.window)
+            found[seen] *= np.where(found[seen] > 0, 1 / penalty, penalty)
+        return found
 
     @cached_property
     def draw_order(self) -> np.ndarray:
         """Tokens from the likeliest on as the draw and its filters see them, int64: with the repetition penalty."""
         if self.options.repetition_penalty == 1:
             return self.order
-        return _descending(reference.penalised(self.logits, self.options.repetition_penalty, self.window))
+        return _descending(self.penalised)
 
     @cached_property
     def place(self) -> np.ndarray:
@@ -112,10 +122,8 @@ class Distribution:
 
         Temperature 0 has no such probabilities: there it is that of temperature 1.
         """
-        options = self.options
-        before = self._after(options.temperature, options.top_k) if options.temperature else self._after(1.0)
-        total = np.empty_like(before)
-        total[self.draw_order] = np.cumsum(before[self.draw_order])
+        total = np.empty(self.logits.size)
+        total[self.draw_order] = np.cumsum(_normalised(_first(self._weights, self._top_k)))
         return total
 
     @cached_property
@@ -125,13 +133,17 @@ class Distribution:
         if options.temperature == 0 or not finite:
             return ()
         found = []
+        # Every filter keeps the first tokens of the draw's order, so that how many it keeps says which.
+        kept = self._top_k
         if options.top_k:
-            found.append(Cut("top-k", options.top_k, min(options.top_k, finite)))
+            found.append(Cut("top-k", options.top_k, kept))
         if options.top_p < 1:
-            left = self._after(options.temperature, options.top_k, options.top_p)
-            found.append(Cut("top-p", options.top_p, int(np.count_nonzero(left))))
+            mass = np.cumsum(_normalised(_first(self._weights, kept)))
+            kept = min(int(np.searchsorted(mass, options.top_p)) + 1, kept)
+            found.append(Cut("top-p", options.top_p, kept))
         if options.min_p > 0:
-            found.append(Cut("min-p", options.min_p, int(np.count_nonzero(self.drawn))))
+            kept = min(int(np.count_nonzero(self._weights >= options.min_p)), kept)
+            found.append(Cut("min-p", options.min_p, kept))
         return tuple(found)
 
     @cached_property
@@ -168,17 +180,16 @@ class Distribution:
         """The first filter that left `token` out."""
         return next((cut for cut in self.cuts if self.place[token] > cut.kept), None)
 
-    def _after(self, temperature: float, top_k: int = 0, top_p: float = 1.0, min_p: float = 0.0) -> np.ndarray:
-        """Probabilities at `temperature` behind the penalty and these filters; each is made once."""
-        asked = (temperature, top_k, top_p, min_p)
-        if asked not in self._made:
-            penalty = self.options.repetition_penalty
-            self._made[asked] = reference.distribution(self.logits, *asked, penalty, self.window)
-        return self._made[asked]
-
     @cached_property
-    def _made(self) -> dict[tuple[float, int, float, float], np.ndarray]:
-        return {}
+    def _weights(self) -> np.ndarray:
+        """Along `draw_order`, exponentials of the logits as drawn, the first one 1; at temperature 0 as at 1."""
+        return _exponentials(self.penalised, self.draw_order, self.options.temperature or 1.0)
+
+    @property
+    def _top_k(self) -> int:
+        """How many tokens top-k leaves."""
+        finite = self.logits.size - self.nonfinite
+        return min(self.options.top_k, finite) if self.options.top_k and self.options.temperature else finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,6 +223,34 @@ class Difference:
 def _descending(logits: np.ndarray) -> np.ndarray:
     ranked = np.where(np.isfinite(logits), logits, -np.inf).astype(np.float64)
     return np.argsort(-ranked, kind="stable")
+
+
+def _exponentials(logits: np.ndarray, order: np.ndarray, temperature: float) -> np.ndarray:
+    """exp((logit - largest) / temperature) along `order`, float64; 0 where a logit is not finite."""
+    x = logits[order].astype(np.float64)
+    finite = np.isfinite(x)
+    weights = np.zeros(x.size)
+    with np.errstate(over="ignore"):  # a tiny temperature: the exponential of minus infinity is 0, as it should be
+        weights[finite] = np.exp((x[finite] - x[0]) / temperature)
+    return weights
+
+
+def _first(weights: np.ndarray, count: int) -> np.ndarray:
+    """`weights` with zeros behind the first `count`."""
+    return np.where(np.arange(weights.size) < count, weights, 0.0)
+
+
+def _normalised(weights: np.ndarray) -> np.ndarray:
+    """`weights` over their sum; zeros stay."""
+    shares: np.ndarray = weights / (weights.sum() or 1.0)
+    return shares
+
+
+def _shares(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """`weights`, which are along `order`, over their sum and by token."""
+    shares = np.empty(weights.size)
+    shares[order] = _normalised(weights)
+    return shares
 
 
 def _places(order: np.ndarray) -> np.ndarray:

@@ -112,6 +112,9 @@ def build_parser() -> argparse.ArgumentParser:
 
     doctor = command("doctor", "say what this machine has and lacks")
     doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    doctor.add_argument(
+        "--prove", action="store_true", help="check every kernel and whole passes against float64; 0 if all are right"
+    )
     return parser
 
 

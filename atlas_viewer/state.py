@@ -42,6 +42,8 @@ class ModelSummary:
     adapter: str
     gpu_bytes: int = 0
     program: str = ""
+    proved: str = ""  # what the self-test last found on this adapter, empty where that is of no interest
+    proof_failed: bool = False
 
 
 # Gives what imgui shows as the atlas (an `imgui.ImTextureRef`) at a size in pixels, or None when there is none yet.

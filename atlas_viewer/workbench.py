@@ -24,7 +24,7 @@ from compute.strip import StripPass
 from compute.tap import StepTap
 from compute.tokenizer import Tokenizer
 
-from . import __version__
+from . import __version__, proof
 from .observer import Observer
 from .protocols import ObserverLike, StepOrder
 from .sessions.contents import head_of, tensors_of
@@ -107,6 +107,7 @@ class Workbench:
     def model(self) -> ModelSummary:
         """What is known of the model and the adapter."""
         engine, config = self._engine, self._engine.config
+        proved = proof.known(engine.device.adapter)
         return ModelSummary(
             name=engine.model_name,
             layers=config.layers,
@@ -119,6 +120,8 @@ class Workbench:
             adapter=engine.adapter_name,
             gpu_bytes=engine.gpu_bytes,
             program=f"{engine.path}, weights in {engine.layout}s",
+            proved=proved.text if proved else proof.NOT_PROVED,
+            proof_failed=proved is not None and not proved.ok,
         )
 
     @property

@@ -129,7 +129,8 @@ class Engine:
             self._seconds[id(made)] = self._measure(made)
         yield _COMPILING, 1.0
 
-    def _program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
+    def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
+        """A program over the engine's weights and buffers that takes up to `rows` rows; team: see `team_size`."""
         shared, activations = self._shared, self.activations
         return kind(self.kernels, self.config, self.storages, shared, activations, self.context, rows, team)
 
@@ -143,22 +144,22 @@ class Engine:
                 raise UsageError(f"--program {wanted}: does not run on {self.adapter_name}: {why}; use --program rows")
             wanted = "rows"
         if wanted == "rows":
-            decode = self._program(RowsProgram, 1)
+            decode = self.program(RowsProgram, 1)
             yield _COMPILING, 0.3
-            return "rows", decode, self._program(RowsProgram, CHUNK)
+            return "rows", decode, self.program(RowsProgram, CHUNK)
         team = team_size(self.kernels)
-        prefill = self._program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)
+        prefill = self.program(TiledProgram, min(TILED_CHUNK, -(-self.context // CHUNK) * CHUNK), team)
         yield _COMPILING, 0.2
         suits = ChainProgram.suits(self.device, team[1])
         if wanted == "chain" and not suits:
             raise UsageError(f"--program chain: {self.adapter_name} has no subgroups to rely on; use --program fused")
         if wanted == "chain" or (wanted == "auto" and suits and not is_software(self.device.adapter)):
-            chain = self._program(ChainProgram, 1, team)
+            chain = self.program(ChainProgram, 1, team)
             if wanted == "chain" or self._agree(chain, prefill):
                 return "chain", chain, prefill
         yield _COMPILING, 0.4
         for candidate in (team, NO_SUBGROUPS):
-            fused = self._program(DecodeProgram, 1, candidate)
+            fused = self.program(DecodeProgram, 1, candidate)
             if candidate == NO_SUBGROUPS or self._agree(fused, prefill):
                 break
         return "fused", fused, prefill

@@ -1,4 +1,4 @@
-"""Where fetched models lie: a folder for each in the user's cache."""
+"""The program's folder in the user's cache, and where in it fetched models lie: a folder for each."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ FETCHABLE = (*GPT2_SIZES, "distilgpt2", "gpt2-llmc", "gpt2-llmc-bf16")
 """Names that `models fetch` and `--model` know."""
 
 
+def cache_folder() -> Path:
+    """The program's folder in the user's cache, which need not exist; `ATLAS_VIEWER_CACHE` names another one."""
+    folder = os.environ.get("ATLAS_VIEWER_CACHE") or platformdirs.user_cache_dir("atlas-viewer", appauthor=False)
+    return Path(folder)
+
+
 def models_folder() -> Path:
     """The folder that holds a folder for each fetched model; it need not exist."""
-    return Path(platformdirs.user_cache_dir("atlas-viewer", appauthor=False)) / "models"
+    return cache_folder() / "models"
 
 
 def fetched_model(name: str) -> Path:

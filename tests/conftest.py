@@ -12,15 +12,16 @@ if "XDG_RUNTIME_DIR" not in os.environ:
 
 # Windows that tests open remember nothing of the user's, and nothing for the user.
 os.environ["ATLAS_VIEWER_CONFIG"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-config-")
+os.environ["ATLAS_VIEWER_CACHE"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-cache-")
 
 import pygfx  # noqa: F401  its import settles what the default device asks for, so it comes before the device
 import pytest
 import wgpu
-from gpu import Gpu
 
 from compute.checkpoint import open_model
 from compute.device import shared_device
 from compute.engine import Engine
+from compute.selftest.gpu import Gpu
 from compute.tokenizer import Tokenizer, load_tokenizer
 
 DATA = Path(__file__).parent / "data"

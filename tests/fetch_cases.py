@@ -14,7 +14,6 @@ import pytest
 from hub_server import COMMIT, HubServer, hub_server
 
 from atlas_viewer.models.catalogue import CatalogueEntry, CatalogueFile
-from compute import model_cache
 from compute.errors import FetchError
 
 WEIGHTS = np.random.default_rng(0).bytes(50_000)
@@ -34,7 +33,7 @@ ENTRY = small_entry()
 
 def empty_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where models would be: nothing is there. Files come in pieces of 1000 bytes, and retries do not wait."""
-    monkeypatch.setattr(model_cache.platformdirs, "user_cache_dir", lambda *_, **__: str(folder))
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(folder))
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda _seconds: None)
     return folder / "models"

@@ -22,7 +22,6 @@ from make_models import TINY, tiny_checkpoint, tiny_model
 from safetensors.numpy import save
 
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueFile
-from compute import model_cache
 from compute.config import ModelConfig
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +38,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setattr(model_cache.platformdirs, "user_cache_dir", lambda *_, **__: str(folder))
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(folder))
     return folder / "models"
 
 

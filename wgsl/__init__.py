@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from pathlib import Path
 
 import jinja2
@@ -37,3 +38,13 @@ def load(name: str, **values: object) -> str:
 def names() -> list[str]:
     """Every shader that `load` can load, sorted, snippets of `common/` left out."""
     return sorted(path.stem for path in FOLDER.glob("*.wgsl"))
+
+
+@functools.cache
+def digest() -> str:
+    """SHA-256 of all shaders with their names, in hex: another one whenever one of them changes."""
+    found = hashlib.sha256()
+    for path in sorted(FOLDER.rglob("*.wgsl")):
+        text = path.read_bytes()
+        found.update(f"{path.relative_to(FOLDER).as_posix()} {len(text)}\n".encode() + text)
+    return found.hexdigest()

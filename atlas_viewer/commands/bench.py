@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any
 
+from atlas_viewer import proof
 from atlas_viewer.app import Viewer
 from atlas_viewer.canvas import open_picture
 from atlas_viewer.parser import DEFAULT_PROMPT
@@ -77,6 +78,7 @@ def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, An
     load_host_mb = bench.peak_host_mb()
     main = min(bench.MAIN_SIZE, engine.context)
     bench.warm_up(engine, budget)
+    proved = proof.known(engine.device.adapter)
     _say("prefill")
     prefill = {n: bench.prefill_ms(engine, n, budget) for n in bench.sizes(bench.PREFILL_SIZES, engine.context)}
     _say("decode")
@@ -85,6 +87,7 @@ def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, An
     decode = {n: bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
     return {
         "adapter": engine.adapter_name,
+        "proved": proved.as_json() if proved else None,
         "model": engine.model_name,
         "weights": engine.dtype,
         "path": engine.path,
@@ -187,6 +190,7 @@ def table(result: dict[str, Any]) -> str:
     main, (width, height) = result["prefill_tokens"], result["frame_size"]
     rows = [
         ("adapter", result["adapter"]),
+        ("self-test", proof.Proved(**result["proved"]).text if result["proved"] else proof.NOT_PROVED),
         ("model", f"{result['model']}, {result['weights']} as {result['layout']}, program {result['path']}"),
         ("prefill", "".join(f"{n:>9}" for n in result["prefill"]) + "  tokens"),
         ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),

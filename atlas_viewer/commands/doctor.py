@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has and lacks."""
+"""`doctor`: what this machine has and lacks, and whether its GPU computes right."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import json
 
 from atlas_viewer.doctor import as_json, diagnose, report
 
+from . import doctor_prove
 from .common import adapter_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the diagnosis; 0 only when the viewer can run."""
+    """Print the diagnosis, or prove the kernels; 0 only when the viewer can run, or when all of them are right."""
+    if arguments.prove:
+        return doctor_prove.run(adapter_spec(arguments), in_json=arguments.json)
     diagnosis = diagnose(adapter_spec(arguments))
     print(json.dumps(as_json(diagnosis), indent=2) if arguments.json else report(diagnosis))
     return 0 if diagnosis.ok else 1

@@ -36,6 +36,9 @@ def draw(state: State) -> None:
         _run(state, state.run)
     if state.model:
         _model(state.model)
+        if state.live and state.model.proved:
+            colour = theme.now.error if state.model.proof_failed else None
+            _fact("Self-test", state.model.proved, colour, tip="Kernels against float64: largest relative error")
     elif state.loading:
         _fact("Model", state.loading)
     if state.live and not state.loading:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from gpu import read_tensor
-from strip_model import colours
 
-from compute.checkpoint import WeightSource
-from compute.engine import Engine
-from compute.map_layout import MapLayout
-from compute.map_view import MapView, axis
+from ..checkpoint import WeightSource
+from ..engine import Engine
+from ..map_layout import MapLayout
+from ..map_view import MapView, axis
+from .gpu import read_tensor
+from .strip_model import colours
 
 GROUND = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
+_ROUNDING = 1e-6  # of float32 quotients
 KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
@@ -52,7 +53,10 @@ class Plane:
             self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
 
     def picture(self, view: MapView, width: int, height: int, block: int) -> np.ndarray:
-        """float [height, width, 3] in 0 to 255; not a number where a value shown is not finite."""
+        """float [height, width, 3] in 0 to 255; NaN where a value shown is not finite.
+
+        It is infinite where two tensors have values as extreme as each other, of which either may be shown.
+        """
         across = axis(view.x, view.scale, width, self.layout.width, block)
         down = axis(view.y, view.scale, height, self.layout.height, block)
         image = np.empty((height, width, 3))
@@ -70,7 +74,11 @@ class Plane:
         values, owner = decoded(shown[present]).astype(np.float64), owners[present]
         if not np.isfinite(values).all():
             return np.full(3, np.nan)
-        best = np.lexsort((shown[present], np.abs(values) / self.peaks[owner]))[-1]
+        shares = np.abs(values) / self.peaks[owner]
+        best = np.lexsort((shown[present], shares))[-1]
+        rivals = (shares >= shares[best] * (1 - _ROUNDING)) & (owner != owner[best])
+        if (values[rivals] * values[best] < 0).any():
+            return np.full(3, np.inf)
         return np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
 
 

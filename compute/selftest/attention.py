@@ -1,0 +1,74 @@
+"""Keys and values into the cache, and attention over it, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import wgpu
+
+from .. import reference
+from ..device import is_software
+from ..kernels import Resource
+from .check import KERNEL, Check, Errors
+from .gpu import Gpu
+from .matmul import SINK
+from .models import layouts, normal
+
+
+def cache_of(gpu: Gpu, kind: str, window: int, channels: int) -> Resource:
+    """A cache of `window` rows that nobody has written."""
+    if kind == "buffer":
+        return gpu.empty(2 * channels * window)
+    usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING
+    return gpu.device.create_texture(size=(window, channels // 2, 1), format="rgba32float", usage=usage)
+
+
+def attention(
+    gpu: Gpu, kind: str, heads: int, size: int, window: int, chunks: Sequence[tuple[int, int]], *, scale: float = 2.0
+) -> Check:
+    """All rows of the window after chunks of (rows of the program, valid rows); scale: of queries, keys, values."""
+    channels = heads * size
+    qkv = normal(window, 3 * channels) * np.float32(scale)
+    cache, sink = cache_of(gpu, kind, window, channels), gpu.empty(SINK + window * channels)
+    store = gpu.kernels.get("kv_store", channels=channels, head_size=size, window=window, storage=kind)
+    mix = gpu.kernels.get(
+        "attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))), window=window,
+        storage=kind, trace=True,
+    )  # fmt: skip
+    errors = Errors()
+    first = 0
+    for rows, valid in chunks:
+        # Rows past the valid ones hold what an earlier chunk left there.
+        scratch = np.full((rows, 3 * channels), 9, np.float32)
+        scratch[:valid] = qkv[first : first + valid]
+        y = gpu.empty(rows * channels)
+        shared: dict[str, Resource] = {
+            "state": gpu.state(first_row=first, rows=valid), "qkv": gpu.buffer(scratch), "cache": cache
+        }  # fmt: skip
+        gpu.run(
+            store.dispatch((-(-channels // 2 // 32), rows, 1), shared),
+            mix.dispatch((heads, rows, 1), {**shared, "params": gpu.params(SINK), "y": y, "sink": sink}),
+        )
+        kept = gpu.read(sink, window, channels, offset=SINK)
+        errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
+        first += valid
+    expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)
+    errors.close(kept[:first], expected)
+    # Float32 leaves large scores fewer digits behind the point.
+    tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
+    return errors.check("attention_rows", f"{heads} heads of {size}, {window} rows in a {kind}", tolerance)
+
+
+def chunks_of(window: int) -> list[tuple[int, int]]:
+    """Chunks of 16, one that is not full, and a single row at the end."""
+    return [(16, 16)] * (window // 16) + [(16, window % 16 - 1), (1, 1)]
+
+
+def checks(gpu: Gpu) -> Iterator[Check]:
+    """What the self-test runs."""
+    for kind in layouts(is_software(gpu.device.adapter)):
+        yield attention(gpu, kind, 3, 20, 150, chunks_of(150))  # more keys than threads
+        yield attention(gpu, kind, 3, 12, 37, chunks_of(37))
+        yield attention(gpu, kind, 1, 256, 37, chunks_of(37))
+        yield attention(gpu, kind, 1, 16, 20, [(16, 16), (16, 4)], scale=60.0)  # scores that would overflow

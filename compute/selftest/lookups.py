@@ -1,0 +1,80 @@
+"""What looks at single tensors: attention patterns, which are recomputed, and probes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import reference
+from ..checkpoint import WeightSource
+from ..engine import Engine
+from ..native import poll
+from ..probe import MOST, Probe, ProbePass
+from ..weights import DTYPES
+from .check import PASS, Check, Errors
+from .gpu import read_tensor, run_pass
+from .models import shape_of, some_tokens
+
+_ROWS = 11  # of the context
+
+
+def patterns(engine: Engine, source: WeightSource) -> Check:
+    """Those of the reference, whose rows add up to 1 and have nothing above the diagonal; `source`: the weights."""
+    tokens = some_tokens(engine.config, _ROWS)
+    run_pass(engine, tokens)
+    wanted = reference.forward(source, tokens)
+    later = np.triu_indices(_ROWS, 1)
+    errors = Errors()
+    for tensor in engine.registry:
+        if tensor.heads:
+            found, name = read_tensor(engine, tensor.name), tensor.name
+            errors.close(found, wanted[name], name)
+            errors.close(found.sum(-1), np.ones(found.shape[:2]), f"{name}: sums of rows")
+            above = found[:, later[0], later[1]]
+            errors.same(above, np.zeros_like(above), f"{name}: later keys")
+    return errors.check("attention_pattern", f"{shape_of(engine.config)}, {_ROWS} rows, {engine.dtype}", PASS)
+
+
+def probes(engine: Engine, source: WeightSource) -> Check:
+    """A random value, and the extreme of a random range, of every tensor; of patterns a value. Bit for bit."""
+    run_pass(engine, some_tokens(engine.config, _ROWS))
+    errors = Errors()
+    rng = np.random.default_rng(0)
+    wanted = []
+    for tensor in engine.registry:
+        own = _ROWS if tensor.rows is None else tensor.rows
+        if tensor.heads:
+            head, query, key = int(rng.integers(tensor.heads)), int(rng.integers(own)), int(rng.integers(own))
+            wanted.append(Probe(tensor.name, (head * engine.context + query) * tensor.columns + key))
+            continue
+        count = own * tensor.columns
+        first = int(rng.integers(count))
+        wanted += [Probe(tensor.name, first), Probe(tensor.name, first, int(rng.integers(1, count - first + 1)))]
+    passes = ProbePass(engine)
+    for start in range(0, len(wanted), MOST):
+        watched = wanted[start : start + MOST]
+        passes.watch(watched)
+        passes.update()
+        poll(engine.device, wait=True)
+        passes.poll()
+        for probe in watched:
+            known = passes.values.get(probe)
+            found = (known.value, known.index, known.step) if known else None
+            errors.same(found, (*_extreme(engine, source, probe), _ROWS - 1), str(probe))
+    shapes = f"{len(wanted)} ranges of {shape_of(engine.config)}, {engine.dtype} in {engine.layout}s"
+    return errors.check("probe", shapes, 0.0)
+
+
+def _extreme(engine: Engine, source: WeightSource, probe: Probe) -> tuple[float, int]:
+    """Value and flat index that NumPy finds."""
+    tensor = engine.registry[probe.name]
+    if tensor.heads:
+        row, key = divmod(probe.first, tensor.columns)
+        head, query = divmod(row, engine.context)
+        return float(read_tensor(engine, probe.name)[head, query, key]), probe.first
+    if tensor.family == "weight":
+        values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
+    else:
+        values = read_tensor(engine, probe.name)
+    part = values.ravel()[probe.first : probe.first + probe.count].astype(np.float64)
+    index = int(np.abs(part).argmax())
+    return float(part[index]), probe.first + index

@@ -1,0 +1,139 @@
+"""Pictures of the map, pixel by pixel, against the NumPy model of it, and the numbers written into its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ..checkpoint import WeightSource
+from ..engine import Engine
+from ..map_digits import GLYPHS, SIZES, DigitStyle, digit_style, glyph_size, glyph_top, number_text
+from ..map_layout import map_layout
+from ..map_pass import MapPass
+from ..map_pyramid import LEVELS
+from ..map_view import MapView, axis, level_of
+from .check import COLOUR, Check, Errors
+from .gpu import run_pass
+from .map_model import Plane, decoded
+from .models import shape_of, some_tokens
+
+WIDTH, HEIGHT = 56, 40  # pixels of a picture
+WINDOW = 9  # rows of the map
+_BORDERED = 5  # pixels of a cell from which on it has a border
+_WRITTEN = (("h.0.attn.qkv", 60), ("h.1.mlp.c_fc.weight", 95), ("h.0.attn.pattern", 120), ("logits", 60), ("wpe", 95))
+_COLUMNS, _ROWS = 6, 5  # cells of a picture with numbers
+
+
+def views(passes: MapPass, count: int) -> Iterator[MapView]:
+    """The whole map, and `count` random parts of it at random zooms down to the cells."""
+    layout = passes.layout
+    whole = max(layout.width / WIDTH, layout.height / HEIGHT)
+    rng = np.random.default_rng(3)
+    yield MapView(layout.width / 2 - WIDTH * whole / 2, layout.height / 2 - HEIGHT * whole / 2, whole)
+    places = list(layout.placements.values())
+    for scale in np.exp(rng.uniform(np.log(1 / 20), np.log(whole), count)):
+        place = places[rng.integers(len(places))]
+        x, y = place.x + rng.uniform(0, place.width), place.y + rng.uniform(0, place.height)
+        yield MapView(x - rng.uniform() * WIDTH * scale, y - rng.uniform() * HEIGHT * scale, float(scale))
+
+
+def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, np.ndarray]:
+    """The GPU's and the model's, float [height, width, 3] in 0 to 255.
+
+    Borders of cells, and pixels of which the model leaves open what they show, are the model's in both. Where that has
+    something that is not finite both are 0 when the GPU's is red, as it should be, and apart when it is not.
+    """
+    passes.draw(view, WIDTH, HEIGHT)
+    level = level_of(view.scale, passes.layout.base, LEVELS)
+    block = 1 if level is None else passes.layout.base << level
+    found, wanted = passes.read().astype(float)[..., :3], plane.picture(view, WIDTH, HEIGHT, block)
+    free = np.isinf(wanted[..., 0])
+    if 1 / view.scale > _BORDERED:
+        free |= axis(view.y, view.scale, HEIGHT, passes.layout.height, 1)[:, None, 2] == 0
+        free |= axis(view.x, view.scale, WIDTH, passes.layout.width, 1)[None, :, 2] == 0
+    wanted[free] = found[free]
+    bad = np.isnan(wanted[..., 0])
+    wanted[bad] = 0
+    found[bad] = np.where((found[bad, :1] > 200) & (found[bad, 1:2] < 90), 0.0, 255.0)
+    return found, wanted
+
+
+def glyph_sheet() -> np.ndarray:
+    """Pictures of glyphs as `MapPass` takes them: noise, another one for each glyph."""
+    widest = len(GLYPHS) * SIZES[-1]
+    rows = [np.zeros((glyph_size(width)[1], widest), np.uint8) for width in SIZES]
+    for width, row in zip(SIZES, rows, strict=True):
+        noise = np.random.default_rng(width).integers(2, size=(len(row), len(GLYPHS) * width))
+        row[:, : noise.shape[1]] = 255 * noise
+    return np.concatenate(rows)
+
+
+def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
+    """The text in a cell's picture [rows, columns, 3]: in each place the glyph of `sheet` that is nearest to it."""
+    wide, high = glyph_size(style.glyph_width)
+    top = glyph_top(style.glyph_width)
+    glyphs = sheet[top : top + high] / 255
+    grey = image[..., :3].astype(float).sum(-1)
+    ink = np.abs(grey - np.median(np.concatenate([grey[1], grey[-1]])))  # above and below the text
+    ink /= max(ink.max(), 1)
+    top = (image.shape[0] - high) // 2
+    rows = ink[top : top + high]
+    used = np.flatnonzero(rows.sum(0) > 0.3)
+    best: tuple[float, str] = (np.inf, "")
+    for length in range(1, 12):
+        left = (image.shape[1] - length * wide) // 2
+        if not used.size or left < 0 or used[0] < left or used[-1] >= left + length * wide:
+            continue
+        text, cost = "", 0.0
+        for place in range(length):
+            part = rows[:, left + place * wide : left + (place + 1) * wide]
+            costs = [((part - glyphs[:, g * wide : (g + 1) * wide]) ** 2).sum() for g in range(len(GLYPHS))]
+            text, cost = text + GLYPHS[int(np.argmin(costs))], cost + min(costs)
+        best = min(best, (cost, text))
+    return best[1]
+
+
+def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarray) -> Iterator[tuple[str, str]]:
+    """(what is written, what should be) for cells of a tensor that are `cell` pixels large."""
+    place = passes.layout.placements[name]
+    view = MapView(place.x - 0.25, place.y - 0.25, 1 / cell)
+    passes.draw(view, _COLUMNS * cell, _ROWS * cell)
+    image = passes.read()
+    style = digit_style(cell)
+    assert style is not None
+    across = axis(view.x, view.scale, _COLUMNS * cell, passes.layout.width, 1)
+    down = axis(view.y, view.scale, _ROWS * cell, passes.layout.height, 1)
+    for y in range(place.y, place.y + _ROWS - 1):
+        for x in range(place.x, place.x + _COLUMNS - 1):
+            if plane.keys[y, x] < 2:
+                continue
+            px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
+            value = float(decoded(plane.keys[y : y + 1, x])[0])
+            inner = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1].copy()
+            # The border is on the first row and column; it is not text.
+            inner[0], inner[:, 0] = inner[1, 1], inner[1, 1]
+            yield matched(inner, style, sheet), number_text(value, style.figures)
+
+
+def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Iterator[Check]:
+    """`count` random parts of the map before and after new rows, and numbers. base: cells of the smallest block.
+
+    source: the weights as the engine has them, rounded.
+    """
+    sheet, errors, numbers = glyph_sheet(), Errors(), Errors()
+    tokens = some_tokens(engine.config, WINDOW)
+    run_pass(engine, tokens[:6])
+    passes = MapPass(engine, sheet, map_layout(engine.registry, WINDOW, base=base))
+    for total, valid, part in ((6, 0, slice(0, None, 2)), (7, 6, slice(1, None, 2))):
+        run_pass(engine, tokens[:total], valid_rows=valid)
+        passes.update()
+        plane = Plane(engine, source, passes.layout)
+        for view in list(views(passes, count))[part]:
+            errors.colours(*pictures(passes, plane, view), f"{total} rows, {view.scale:.3g} cells a pixel")
+    for name, cell in _WRITTEN:
+        found, wanted = zip(*written(passes, plane, name, cell, sheet), strict=True)
+        numbers.same(found, wanted, f"{name} in cells of {cell} pixels")
+    shapes = f"{shape_of(engine.config)}, {engine.dtype} in {engine.layout}s, blocks of {base}"
+    yield errors.check("map", shapes, COLOUR, numbers=False)
+    yield numbers.check("digits of the map", shapes, 0.0)

@@ -1,0 +1,136 @@
+"""The matrix product of the rows program: every storage, type, epilogue and cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import reference
+from ..device import is_software
+from ..kernels import Resource
+from ..registry import Storage
+from ..weights import DTYPES
+from .check import KERNEL, Check, Errors
+from .gpu import UNTOUCHED, Gpu, bound
+from .models import layouts, normal
+
+SINK = 64  # elements before a kept result
+FIRST_ROW = 3  # of a chunk, in the window
+
+
+@dataclass(frozen=True)
+class Product:
+    """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
+
+    valid: rows of the chunk that count; at_once: rows of a dispatch; pieces: rows at which the matrix is cut.
+    """
+
+    inputs: int
+    outputs: int
+    rows: int
+    kind: str = "buffer"
+    dtype: str = "f32"
+    epilogue: str = "none"
+    space: str = "uniform"
+    bias: bool = True
+    trace: bool = True
+    valid: int | None = None
+    at_once: int | None = None
+    pieces: Sequence[int] = ()
+
+    @property
+    def shape(self) -> str:
+        """The sizes as text."""
+        return f"[{self.rows}, {self.inputs}] x [{self.outputs}, {self.inputs}]"
+
+
+def run(
+    gpu: Gpu, case: Product, x: np.ndarray, storage: Storage, bias: np.ndarray | None, before: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """y, which was `before`, and the kept product and result for FIRST_ROW + rows window rows."""
+    rows, outputs, at_once = case.rows, case.outputs, case.at_once or case.rows
+    kernel = gpu.kernels.get(
+        "matmul_rows", inputs=case.inputs, outputs=outputs, rows=at_once, x_space=case.space, storage=storage.kind,
+        dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=case.epilogue, trace=case.trace,
+    )  # fmt: skip
+    kept = (FIRST_ROW + rows) * outputs
+    x_buffer, sink, y = gpu.buffer(x), gpu.empty(SINK + 2 * kept), gpu.buffer(before)
+    state = gpu.state(first_row=FIRST_ROW, rows=rows if case.valid is None else case.valid)
+    work = []
+    for first in range(0, rows, at_once):
+        part = (x_buffer, 4 * first * case.inputs, 4 * at_once * case.inputs)
+        for piece in storage.pieces:
+            resources: dict[str, Resource] = {
+                "state": state,
+                "params": gpu.params(first, piece.first_row, piece.rows, SINK, SINK + kept),
+                "x": part if case.space == "uniform" else x_buffer,
+                "weight": bound(piece),
+                "y": y,
+            }
+            if case.trace:
+                resources["sink"] = sink
+            if bias is not None:
+                resources["bias"] = gpu.buffer(bias)
+            work.append(kernel.dispatch((-(-piece.rows // 32), 1, 1), resources))
+    gpu.run(*work)
+    both = gpu.read(sink, 2, FIRST_ROW + rows, outputs, offset=SINK)
+    return gpu.read(y, rows, outputs), both[0], both[1]
+
+
+def product(gpu: Gpu, case: Product, name: str = "matmul_rows") -> Check:
+    """The result, what is kept of it, and the memory that has to stay as it was."""
+    valid = case.rows if case.valid is None else case.valid
+    x = normal(case.rows, case.inputs)
+    bias = normal(case.outputs, seed=1) if case.bias else None
+    storage, weight = gpu.weight(
+        normal(case.outputs, case.inputs, seed=2), case.kind, case.dtype, pieces=case.pieces
+    )  # fmt: skip
+    before = normal(case.rows, case.outputs, seed=3)
+    y, kept, after = run(gpu, case, x, storage, bias, before)
+    expected = reference.linear(x.astype(np.float64), weight, bias)
+    result = {"none": expected, "gelu": reference.gelu(expected), "residual": before + expected}[case.epilogue]
+    errors = Errors()
+    errors.close(y[:valid], result[:valid], "result")
+    rows = slice(FIRST_ROW, FIRST_ROW + valid) if case.trace else slice(0, 0)
+    errors.close(kept[rows], expected[: rows.stop - rows.start], "kept product")
+    stored = [kept]
+    if case.epilogue == "none":
+        errors.same(bool((after == UNTOUCHED).all()), True, "memory of another result")
+    else:
+        errors.close(after[rows], result[: rows.stop - rows.start], "kept result")
+        stored.append(after)
+    for memory in stored:
+        others = np.delete(memory, rows, axis=0)
+        errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
+    return errors.check(name, f"{case.shape} {case.dtype} in a {case.kind}", KERNEL)
+
+
+def gelu_extremes(gpu: Gpu) -> Check:
+    """GELU from -1e30 to 1e30; small results count too: a form that cancels would give 0 at -5."""
+    x = np.array([[-1e30, -50, -10, -5, -1e-3, 0, 1e-3, 1, 5, 10, 50, 1e30]], np.float32)
+    case = Product(12, 12, 1, epilogue="gelu", trace=False)
+    storage, _ = gpu.weight(np.eye(12, dtype=np.float32), "buffer", "f32")
+    y, _, _ = run(gpu, case, x, storage, None, np.zeros((1, 12)))
+    expected = reference.gelu(x.astype(np.float64))
+    errors = Errors()
+    for value, found, wanted in zip(x[0], y[0], expected[0], strict=True):
+        # Relative to the result itself, down to where float32 tanh is 1.
+        scale = max(abs(wanted), 1e-5)
+        errors.close(found / scale, wanted / scale, f"gelu({value:g})")
+    return errors.check("gelu of extreme values", "[1, 12]", 2e-4)
+
+
+def checks(gpu: Gpu) -> Iterator[Check]:
+    """What the self-test runs."""
+    for kind in layouts(is_software(gpu.device.adapter)):
+        for dtype in DTYPES:
+            for inputs, outputs, rows in ((20, 36, 1), (36, 100, 16)):
+                yield product(gpu, Product(inputs, outputs, rows, kind, dtype))
+        yield product(gpu, Product(36, 20, 16, kind, "bf16", "gelu", valid=5))
+        yield product(gpu, Product(36, 20, 16, kind, "bf16", "residual", "storage", valid=5))
+        yield product(gpu, Product(64, 33, 16, kind, "f32", bias=False, at_once=4, valid=7))
+    yield product(gpu, Product(20, 100, 16, "buffer", "f16", pieces=(33, 66, 99)))
+    yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
+    yield gelu_extremes(gpu)

@@ -1,0 +1,48 @@
+"""Small models of odd shapes with loud weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..checkpoint import ArrayModel
+from ..config import ModelConfig, parameter_shapes
+from ..weights import DTYPES
+
+
+SMALL = ModelConfig(layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=100)
+
+
+def loud_model(config: ModelConfig, seed: int = 0, scale: float = 0.3) -> ArrayModel:
+    """Float32 weights N(0, scale), larger than GPT-2's so that every part of the model tells in the logits."""
+    generator = np.random.default_rng(seed)
+    arrays = {}
+    for name, shape in parameter_shapes(config).items():
+        values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
+        arrays[name] = values + np.float32(1) if ".ln_" in f".{name}" and name.endswith("weight") else values
+    return ArrayModel("tiny", config, arrays)
+
+
+def rounded_model(model: ArrayModel, dtype: str) -> ArrayModel:
+    """`model` with its weights stored as `dtype`."""
+    names = parameter_shapes(model.config)
+    return ArrayModel(model.name, model.config, {name: model.tensor(name).astype(DTYPES[dtype]) for name in names})
+
+
+def shape_of(config: ModelConfig) -> str:
+    """The shape in a few characters: layers, heads, channels, vocabulary."""
+    return f"{config.layers} layers, {config.heads} heads, {config.channels} channels, {config.vocabulary} tokens"
+
+
+def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
+    """Random token ids of the model's vocabulary."""
+    return [int(token) for token in np.random.default_rng(seed).integers(config.vocabulary, size=count)]
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    """Standard normal float32 values of this shape."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape, dtype=np.float32)
+
+
+def layouts(software: bool) -> tuple[str, ...]:
+    """Where weights can lie on an adapter: software ones have them in textures, and in buffers when asked to."""
+    return ("texture", "buffer") if software else ("buffer",)

@@ -1,0 +1,89 @@
+"""Layer norm and the embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from .. import reference
+from ..device import is_software
+from ..kernels import Resource
+from ..weights import DTYPES
+from .check import KERNEL, Check, Errors
+from .gpu import UNTOUCHED, Gpu, bound
+from .matmul import FIRST_ROW, SINK
+from .models import layouts, normal
+
+
+def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, offset: float = 3.0) -> Check:
+    """A chunk of `rows` of which `valid` count; `offset`: mean of the first row. head: with the input of the head."""
+    x = normal(rows, channels)
+    x[0] += offset
+    x[-1] *= 1e3 if rows > 1 else 1
+    scale, shift = normal(channels, seed=1), normal(channels, seed=2)
+    wanted = valid // 2
+    y, sink = gpu.empty(rows * channels), gpu.empty(SINK + (FIRST_ROW + rows) * channels)
+    head_input = gpu.empty(channels)
+    resources: dict[str, Resource] = {
+        "state": gpu.state(first_row=FIRST_ROW, rows=valid, last_row=FIRST_ROW + wanted),
+        "params": gpu.params(SINK),
+        "x": gpu.buffer(x), "scale": gpu.buffer(scale), "shift": gpu.buffer(shift), "y": y, "sink": sink,
+    }  # fmt: skip
+    if head:
+        resources["head_input"] = head_input
+    gpu.run(gpu.kernels.get("layer_norm", channels=channels, trace=True, head=head).dispatch((rows, 1, 1), resources))
+    expected = reference.layer_norm(x.astype(np.float64), scale, shift)
+    errors = Errors()
+    errors.close(gpu.read(y, rows, channels)[:valid], expected[:valid], "result")
+    kept = gpu.read(sink, FIRST_ROW + rows, channels, offset=SINK)
+    errors.close(kept[FIRST_ROW : FIRST_ROW + valid], expected[:valid], "kept result")
+    others = np.concatenate([kept[:FIRST_ROW], kept[FIRST_ROW + valid :]])
+    errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
+    if head:
+        errors.close(gpu.read(head_input, channels), expected[wanted], "input of the head")
+    # Float32 leaves a value beside a large mean fewer digits.
+    return errors.check("layer_norm", f"[{rows}, {channels}]", KERNEL * max(1.0, abs(offset)))
+
+
+def embed(
+    gpu: Gpu, channels: int, rows: int, valid: int, kind: str, dtype: str, pieces: Sequence[int] = (7, 16)
+) -> Check:
+    """Tokens of the history from the window's start on, at positions from 1 on; a matrix in a buffer is cut."""
+    start, position = (2, 1) if rows > 1 else (0, 0)
+    storage, wte = gpu.weight(normal(23, channels), kind, dtype, pieces=pieces if kind == "buffer" else ())
+    wpe = normal(20, channels, seed=1)
+    history = np.array([(5 * i + 3) % 23 for i in range(40)])
+    kernel = gpu.kernels.get("embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True)
+    each = (FIRST_ROW + rows) * channels
+    resid, sink = gpu.empty(rows * channels), gpu.empty(SINK + 3 * each)
+    state = gpu.state(window_start=start, first_row=FIRST_ROW, rows=valid, position=position)
+    for piece in storage.pieces:
+        resources: dict[str, Resource] = {
+            "state": state, "history": gpu.buffer(history), "weight": bound(piece), "wpe": gpu.buffer(wpe),
+            "params": gpu.params(piece.first_row, piece.rows, 20, SINK, SINK + each, SINK + 2 * each),
+            "resid": resid, "sink": sink,
+        }  # fmt: skip
+        gpu.run(kernel.dispatch((-(-channels // 4 // 32), rows, 1), resources))
+    tokens = history[start + FIRST_ROW : start + FIRST_ROW + valid].tolist()
+    expected = reference.embed(wte, wpe.astype(np.float64), tokens, position + FIRST_ROW)
+    errors = Errors()
+    found = gpu.read(resid, rows, channels)
+    errors.close(found[:valid], expected[2], "result")
+    errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")
+    kept = gpu.read(sink, 3, FIRST_ROW + rows, channels, offset=SINK)
+    for actual, wanted, what in zip(kept, expected, ("tokens", "positions", "sum"), strict=True):
+        errors.close(actual[FIRST_ROW : FIRST_ROW + valid], wanted, f"kept {what}")
+        others = np.concatenate([actual[:FIRST_ROW], actual[FIRST_ROW + valid :]])
+        errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
+    return errors.check("embed", f"[{rows}, {channels}] of [23, {channels}] {dtype} in a {kind}", 1e-6)
+
+
+def checks(gpu: Gpu) -> Iterator[Check]:
+    """What the self-test runs."""
+    for channels, rows, valid in ((4, 1, 1), (36, 16, 5), (100, 1, 1), (192, 16, 16)):
+        yield layer_norm(gpu, channels, rows, valid, head=channels != 100)
+    for kind in layouts(is_software(gpu.device.adapter)):
+        for dtype in DTYPES:
+            yield embed(gpu, 20, 16, 5, kind, dtype)
+        yield embed(gpu, 100, 1, 1, kind, "bf16")

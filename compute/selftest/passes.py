@@ -1,0 +1,209 @@
+"""Whole passes: prefill, cached tokens and windows beyond the context, by every program that an adapter may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from .. import reference
+from ..chain_program import ChainProgram
+from ..checkpoint import ArrayModel, open_model
+from ..config import ModelConfig
+from ..decode_program import DecodeProgram
+from ..device import is_software
+from ..engine import Engine
+from ..passes import state_of
+from ..program import Program
+from ..rows_program import CHUNK, RowsProgram
+from ..subgroups import NO_SUBGROUPS, team_size
+from ..tiled_program import CHUNK as TILED_CHUNK
+from ..tiled_program import TiledProgram
+from .check import PASS, Check, Errors, Skipped
+from .gpu import Gpu, read_tensor, run_pass, submit
+from .models import SMALL, loud_model, rounded_model, shape_of, some_tokens
+
+# Heads of 12 in channels that are no multiple of 8; channels that fill the lanes of a subgroup once and a half; more
+# rows than a chunk of any program, more keys than a span of attention.
+_NARROW = SMALL
+_WIDE = ModelConfig(layers=2, heads=5, channels=320, positions=37, vocabulary=97, padded_vocabulary=100)
+_LONG = ModelConfig(layers=1, heads=2, channels=128, positions=300, vocabulary=97, padded_vocabulary=100)
+_NARROW_LONG = ModelConfig(layers=1, heads=3, channels=36, positions=300, vocabulary=97, padded_vocabulary=100)
+_DECODED = 4  # tokens behind a prefill
+_STORIES_TOKENS = (7454, 2402, 257, 640, 11, 612, 373, 257)  # "Once upon a time, there was a"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A program for many rows and one for a single row, on weights in a texture or in buffers."""
+
+    name: str
+    layout: str
+    prefill: type[Program]
+    decode: type[Program]
+    subgroups: bool = False
+
+
+WAYS = (
+    Way("rows, textures", "texture", RowsProgram, RowsProgram),
+    Way("rows", "buffer", RowsProgram, RowsProgram),
+    Way("tiled, fused", "buffer", TiledProgram, DecodeProgram, subgroups=True),
+    Way("tiled, fused without subgroups", "buffer", TiledProgram, DecodeProgram),
+    Way("tiled, chain", "buffer", TiledProgram, ChainProgram, subgroups=True),
+)
+
+# What engines use; the others are for what these cannot do.
+_FAST = ("tiled, fused", "tiled, chain")
+_SOFTWARE = ("rows, textures",)
+# Model, type of its weights, names of ways. Kernels differ by the type and by the shape, and each has to be compiled,
+# which is nearly all of the time that this takes: on software drivers models have the same shape where they can.
+GPU_CASES = (
+    (_NARROW, "f32", (*_FAST, "rows")),
+    (_NARROW, "bf16", (*_FAST, "rows", "tiled, fused without subgroups")),
+    (_NARROW, "f16", _FAST),
+    (_WIDE, "bf16", _FAST),
+    (_WIDE, "f16", _FAST),
+    (_LONG, "f32", _FAST),
+)
+SOFTWARE_CASES = (
+    (_NARROW, "f32", ("rows",)),
+    (_NARROW, "bf16", (*_SOFTWARE, "tiled, fused", "tiled, fused without subgroups")),
+    (_NARROW, "f16", _SOFTWARE),
+    (_NARROW_LONG, "f32", _SOFTWARE),
+)
+
+
+def missing(gpu: Gpu, way: Way) -> str:
+    """Why this adapter never runs `way`; empty when it may."""
+    software = is_software(gpu.device.adapter)
+    if way.layout == "texture" and not software:
+        return "a GPU has its weights in buffers"
+    subgroups = team_size(gpu.kernels)[1]
+    if way.subgroups and not subgroups:
+        return "no subgroups to rely on"
+    if way.decode is ChainProgram:
+        if software:
+            return "a software driver does not start workgroups in order"
+        if not ChainProgram.suits(gpu.device, subgroups):
+            return "too few storage buffers for a kernel"
+    return ""
+
+
+class Runner:
+    """A small engine, and passes by any of its programs, held against the float64 model."""
+
+    def __init__(self, source: ArrayModel, layout: str, dtype: str) -> None:
+        self.config = source.config
+        self.engine = Engine(source, context=source.config.positions, weights=dtype, layout=layout)
+        self._exact = reference.in_float64(rounded_model(source, dtype))
+        self._wanted: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
+
+    def way(self, way: Way) -> Errors:
+        """A prompt, tokens after it one by one, a window that slid, a short prompt."""
+        engine, config = self.engine, self.config
+        team = team_size(engine.kernels) if way.subgroups else NO_SUBGROUPS
+        chunk = CHUNK if way.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
+        prefill, decode = engine.program(way.prefill, chunk, team), engine.program(way.decode, 1, team)
+        text = some_tokens(config, config.positions + 9)
+        errors = Errors()
+        prompt = config.positions - _DECODED
+        self._run(prefill, text[:prompt], 0, 0)
+        self._compare(errors, text[:prompt], 0, "prefill")
+        for total in range(prompt + 1, config.positions + 1):
+            self._run(decode, text[:total], 0, total - 1)
+            self._compare(errors, text[:total], 0, "cached token")
+        # The text is longer than the positions: the last of them, computed anew; then a window of less than all.
+        self._run(prefill, text[-config.positions :], 0, 0)
+        self._compare(errors, text[-config.positions :], 0, "window that slid")
+        short = text[3:10]
+        start = config.positions - len(short)
+        self._run(prefill, short, start, 0)
+        self._compare(errors, short, start, "short window at the last positions")
+        self._run(decode, text[:1], 0, 0)
+        self._compare(errors, text[:1], 0, "single token")
+        if isinstance(decode, ChainProgram):
+            errors.same(decode.stalled(), False, "a stage that waited too long")
+        return errors
+
+    def _run(self, program: Program, tokens: Sequence[int], position: int, first: int) -> None:
+        """Rows `first` to the last of the window `tokens`, which is at `position`, by `program`."""
+        engine, total = self.engine, len(tokens)
+        engine.write_history(tokens)
+        while first < total:
+            count = min(program.rows, total - first)
+            engine.write_state(state_of(0, first, count, total - 1, position, total, 0))
+            first += count
+            submit(engine.device, [*program.body, *(program.head if first == total else ())])
+        engine.registry.rows, engine.registry.first_position = total, position
+
+    def _compare(self, errors: Errors, tokens: Sequence[int], position: int, what: str) -> None:
+        key = (tuple(tokens), position)
+        if key not in self._wanted:
+            self._wanted[key] = reference.forward(self._exact, tokens, position)
+        compare(self.engine, self._wanted[key], errors, what)
+
+
+def compare(engine: Engine, wanted: dict[str, np.ndarray], errors: Errors, what: str) -> None:
+    """Every activation that is kept and the logits of the engine's latest pass; the token that greedy draws takes."""
+    for tensor in engine.registry:
+        if tensor.family != "weight" and tensor.kept:
+            errors.close(read_tensor(engine, tensor.name), wanted[tensor.name], f"{what}: {tensor.name}")
+    logits = wanted["logits"][: engine.config.vocabulary]
+    best, second = np.sort(logits)[::-1][:2] if logits.size > 1 else (1.0, 0.0)
+    if best - second > 10 * PASS * max(1.0, float(np.abs(logits).max())):
+        found = engine.read_logits()[: engine.config.vocabulary]
+        errors.same(int(found.argmax()), int(logits.argmax()), f"{what}: the likeliest token")
+
+
+def prove_ways(config: ModelConfig, dtype: str, ways: Sequence[Way]) -> Iterator[Check | Skipped]:
+    """Passes of a small model by each of `ways`."""
+    runners: dict[str, Runner] = {}
+    for way in ways:
+        if way.layout not in runners:
+            model = loud_model(config, scale=1.8 / sqrt(config.channels))
+            runners[way.layout] = Runner(model, way.layout, dtype)
+        runner, name = runners[way.layout], f"passes: {way.name}"
+        if way.decode is ChainProgram and runner.engine.path != "chain":
+            yield Skipped(name, "the check that every engine begins with refuses it here")
+        else:
+            yield runner.way(way).check(name, f"{shape_of(config)}, {dtype}", PASS)
+
+
+def untraced() -> Check:
+    """Logits when no activation is kept: kernels without these stores."""
+    model = loud_model(_NARROW)
+    tokens = some_tokens(_NARROW, 21)
+    errors = Errors()
+    engine = Engine(model, context=_NARROW.positions, trace=False)
+    for count, valid in ((20, 0), (21, 20)):
+        run_pass(engine, tokens[:count], valid_rows=valid)
+        errors.close(engine.read_logits(), reference.forward(model, tokens[:count])["logits"])
+    return errors.check(f"passes that keep nothing: {engine.path}", shape_of(_NARROW), PASS)
+
+
+def embedded() -> Check:
+    """The embedded model by the programs that the engine itself chooses here: a prompt, and tokens after it."""
+    source = open_model("stories")
+    engine = Engine(source, context=64)
+    exact = reference.in_float64(source)
+    tokens, errors = list(_STORIES_TOKENS), Errors()
+    for total in (6, 7, 8):
+        run_pass(engine, tokens[:total], valid_rows=0 if total == 6 else total - 1)
+        compare(engine, reference.forward(exact, tokens[:total]), errors, "prefill" if total == 6 else "cached token")
+    return errors.check(f"the embedded model: {engine.path}", f"{shape_of(source.config)}, {engine.dtype}", PASS)
+
+
+def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
+    """What the self-test runs."""
+    ways = []
+    for way in WAYS:
+        if why := missing(gpu, way):
+            yield Skipped(f"passes: {way.name}", why)
+        else:
+            ways.append(way)
+    for config, dtype, names in SOFTWARE_CASES if is_software(gpu.device.adapter) else GPU_CASES:
+        yield from prove_ways(config, dtype, [way for way in ways if way.name in names])
+    yield untraced()
+    yield embedded()

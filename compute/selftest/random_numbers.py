@@ -1,0 +1,29 @@
+"""The random numbers of the draw in NumPy: Threefry-2x32 with 20 rounds, and Gumbel noise made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def threefry(key: tuple[int, int], x0: np.ndarray, x1: int) -> np.ndarray:
+    """First word of Threefry-2x32-20 of the counters (x0, x1), written from the paper's description; uint32 [n]."""
+    keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
+    rotations = (13, 15, 26, 6, 17, 29, 16, 24)
+    mask = 0xFFFFFFFF
+    a = (x0.astype(np.uint64) + keys[0]) & mask
+    b = np.full_like(a, (x1 + keys[1]) & mask)
+    for turn in range(20):
+        a = (a + b) & mask
+        r = rotations[turn % 8]
+        b = (((b << np.uint64(r)) | (b >> np.uint64(32 - r))) & mask) ^ a
+        if turn % 4 == 3:
+            s = turn // 4 + 1
+            a, b = (a + keys[s % 3]) & mask, (b + keys[(s + 1) % 3] + s) & mask
+    return a.astype(np.uint32)
+
+
+def gumbel(bits: np.ndarray) -> np.ndarray:
+    """Gumbel noise of uniform random words uint32 [n], float64 [n]."""
+    uniform = (bits.astype(np.float64) + 0.5) / 2**32
+    noise: np.ndarray = -np.log(-np.log1p(-uniform))
+    return noise

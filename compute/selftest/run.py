@@ -1,0 +1,122 @@
+"""Running the self-test: all groups of checks on one device, and what they come to."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import wgpu
+
+from ..errors import AtlasError
+from . import attention, draws, matmul, norm, passes, transpose, views
+from .check import Check, Skipped
+from .gpu import Gpu
+
+Group: TypeAlias = "Callable[[Gpu], Iterator[Check | Skipped]]"
+
+GROUPS: dict[str, Group] = {
+    "matrix products": matmul.checks,
+    "layer norm and embedding": norm.checks,
+    "attention": attention.checks,
+    "weights that are turned": transpose.checks,
+    "draws": draws.checks,
+    "views": views.checks,
+    "passes": passes.checks,
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Checks of the same name together: the one nearest to its tolerance or beyond it, over all `shapes`."""
+
+    name: str
+    shapes: tuple[str, ...]
+    error: float
+    tolerance: float
+    ok: bool
+    worst: str
+    seconds: float
+    numbers: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a self-test found, in seconds of the clock."""
+
+    results: tuple[Result, ...]
+    skipped: tuple[Skipped, ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True when something was checked, and nothing is beyond its tolerance."""
+        return bool(self.results) and all(result.ok for result in self.results)
+
+    @property
+    def largest_error(self) -> float:
+        """Of numbers, colours left out; NaN or infinite when one is."""
+        return max((r.error for r in self.results if r.numbers), key=_badness, default=0.0)
+
+
+def prove(
+    device: wgpu.GPUDevice,
+    told: Callable[[Result | Skipped], None] = lambda _: None,
+    groups: Sequence[str] = (),
+) -> Proof:
+    """Run every check on `device`, each result told as it comes. Blocks for up to a minute.
+
+    groups: names of `GROUPS`, by default all. A group that the driver breaks off is a result that is not ok.
+    """
+    gpu, began = Gpu(device), time.perf_counter()
+    results: list[Result] = []
+    skipped: list[Skipped] = []
+    for name in groups or GROUPS:
+        found, omitted = _run(gpu, name)
+        for each in (*found, *omitted):
+            told(each)
+        results += found
+        skipped += omitted
+    return Proof(tuple(results), tuple(skipped), time.perf_counter() - began)
+
+
+def _run(gpu: Gpu, name: str) -> tuple[list[Result], list[Skipped]]:
+    """Results of one group, by the names of its checks."""
+    made: dict[str, tuple[list[Check], float]] = {}
+    skipped: list[Skipped] = []
+    start = time.perf_counter()
+    try:
+        for check in GROUPS[name](gpu):
+            now = time.perf_counter()
+            if isinstance(check, Skipped):
+                skipped.append(check)
+            else:
+                same, seconds = made.get(check.name, ([], 0.0))
+                made[check.name] = ([*same, check], seconds + now - start)
+            start = now
+    except (wgpu.GPUError, AtlasError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        made[name] = ([Check(name, "", math.nan, 0.0, why)], time.perf_counter() - start)
+    return [_joined(checks, seconds) for checks, seconds in made.values()], skipped
+
+
+def _joined(checks: list[Check], seconds: float) -> Result:
+    worst = max(checks, key=lambda check: _badness(check.error / (check.tolerance or 1.0)))
+    where = ", ".join(part for part in (worst.shapes, worst.worst) if part)
+    return Result(
+        name=worst.name,
+        shapes=tuple(check.shapes for check in checks),
+        error=worst.error,
+        tolerance=worst.tolerance,
+        ok=all(check.ok for check in checks),
+        worst=where,
+        seconds=seconds,
+        numbers=worst.numbers,
+    )
+
+
+def _badness(error: float) -> float:
+    """Sorts errors: NaN is above all."""
+    return math.inf if math.isnan(error) else error

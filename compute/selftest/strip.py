@@ -1,0 +1,50 @@
+"""The strip atlas, cell by cell, against the NumPy model of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..checkpoint import ArrayModel
+from ..engine import Engine
+from ..palettes import StripLook
+from ..strip import StripPass
+from . import strip_model
+from .check import COLOUR, Check, Errors
+from .gpu import read_tensor, run_pass
+from .models import shape_of, some_tokens
+from .strip_model import Entry
+
+
+def expected_picture(engine: Engine, model: ArrayModel, *, pool: bool = False) -> np.ndarray:
+    """uint8 [360, 640, 4] of the engine's latest pass; weights are those of `model`, activations are read back."""
+    values: dict[str, np.ndarray] = {}
+    entries = []
+    for tensor in engine.registry:
+        if tensor.strip:
+            stored = model.tensor(tensor.name) if tensor.family == "weight" else read_tensor(engine, tensor.name)
+            values[tensor.name] = stored
+            entries.append(Entry(tensor.name, stored.size, tensor.family))
+    return strip_model.paint(values, strip_model.layout(entries), pool=pool)
+
+
+def strip(engine: Engine, model: ArrayModel) -> Check:
+    """A growing text, then one of which cells stand for many values; sampled both ways.
+
+    model: its weights as the engine has them, rounded.
+    """
+    errors = Errors()
+    names = [tensor.name for tensor in engine.registry if tensor.strip]
+    errors.same(names, [name for name, _ in strip_model.names(model.config.layers)], "names")
+    text = some_tokens(model.config, engine.context)
+    point = StripLook(sampling="point")
+    made = StripPass(engine, point)
+    for total, valid, look in ((5, 0, point), (6, 5, point), (len(text) - 1, 0, StripLook()), (len(text), -1, None)):
+        run_pass(engine, text[:total], valid_rows=total - 1 if valid < 0 else valid)
+        if look is not None:
+            made.set_look(look)
+        made.update()
+        pool = total > 6
+        what = f"{total} rows, {'pooled' if pool else 'sampled'}"
+        errors.colours(made.read(), expected_picture(engine, model, pool=pool), what)
+    shapes = f"{shape_of(model.config)}, {len(text)} rows, {engine.dtype} in {engine.layout}s"
+    return errors.check("strip", shapes, COLOUR, numbers=False)

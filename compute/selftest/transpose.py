@@ -1,0 +1,81 @@
+"""Matrices that are turned while they go up to the GPU, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ml_dtypes
+import numpy as np
+import wgpu
+
+from ..device import is_software
+from ..registry import Piece, Storage
+from ..transpose import TransposedUpload
+from .check import Check, Errors
+from .gpu import Gpu
+from .models import layouts
+
+WORDS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
+TYPES = {"f32": np.dtype(np.float32), "f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
+
+
+def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
+    """[inputs, outputs] of every kind of value: normal, denormal, infinite, NaN with any payload."""
+    bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype]().itemsize), (inputs, outputs))
+    return bits.astype(WORDS[dtype]).view(TYPES[dtype])
+
+
+def empty(device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int) -> Storage:
+    """A weight [rows, columns] that nobody has written: bands of `tile` rows, or two buffers cut at row `cut`."""
+    usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
+    width = WORDS[dtype]().itemsize
+    if layout == "buffer":
+        pieces = []
+        for first, end in ((0, cut), (cut, rows)):
+            buffer = device.create_buffer(size=-(-(end - first) * columns * width // 16) * 16, usage=usage)
+            pieces.append(Piece(buffer, 0, buffer.size, first, end - first))
+        return Storage("buffer", dtype, 0, tuple(pieces))
+    size = (tile, -(-rows // tile) * -(-columns * width // 16), 1)
+    texture = device.create_texture(
+        size=size,
+        format="rgba32float" if dtype == "f32" else "rgba32uint",
+        usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC,
+    )
+    return Storage("texture", dtype, tile, (Piece(texture, 0, size[0] * size[1] * 16, 0, rows),))
+
+
+def bits_of(device: wgpu.GPUDevice, storage: Storage, rows: int, columns: int) -> np.ndarray:
+    """The bits [rows, columns] that lie in `storage`."""
+    word = WORDS[storage.dtype]
+    if storage.kind == "buffer":
+        parts = [
+            np.frombuffer(device.queue.read_buffer(piece.resource), word)[: piece.rows * columns].reshape(-1, columns)
+            for piece in storage.pieces
+        ]
+        return np.concatenate(parts)
+    texture, packed = storage.pieces[0].resource, 16 // word().itemsize
+    width, height, _ = texture.size
+    data = device.queue.read_texture(
+        {"texture": texture}, {"bytes_per_row": width * 16, "rows_per_image": height}, texture.size
+    )
+    packs = -(-columns // packed)
+    texels = np.frombuffer(data, word).reshape(-1, packs, width, packed)  # [bands, packs, tile, packed]
+    return texels.transpose(0, 2, 1, 3).reshape(-1, packs * packed)[:rows, :columns]
+
+
+def transpose(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab_bytes: int) -> Check:
+    """A matrix [inputs, outputs] in slabs of `slab_bytes`."""
+    stored = any_bits(inputs, outputs, dtype)
+    storage = empty(gpu.device, layout, dtype, outputs, inputs, min(128, outputs), outputs // 2 + 1)
+    TransposedUpload(gpu.device, slab_bytes).run(stored, storage, lambda slab: slab)
+    errors = Errors()
+    errors.same(bits_of(gpu.device, storage, outputs, inputs), stored.view(WORDS[dtype]).T, "bits")
+    return errors.check("transpose_weight", f"[{inputs}, {outputs}] {dtype} into a {layout}", 0.0)
+
+
+def checks(gpu: Gpu) -> Iterator[Check]:
+    """What the self-test runs."""
+    for layout in layouts(is_software(gpu.device.adapter)):
+        for dtype in TYPES:
+            yield transpose(gpu, layout, dtype, 20, 60, 1)
+            yield transpose(gpu, layout, dtype, 76, 300, 5000)

@@ -1,0 +1,34 @@
+"""Everything that looks at the tensors of an engine: patterns, probes, statistics, strip and map."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from ..engine import Engine
+from ..weights import DTYPES
+from .check import Check
+from .gpu import Gpu
+from .lookups import patterns, probes
+from .map import maps
+from .models import SMALL, loud_model, rounded_model
+from .statistics import spoilt, statistics
+from .strip import strip
+
+# Of a window so long that cells of the strip stand for many values, and it keeps extremes of blocks of them.
+CONFIG = dataclasses.replace(SMALL, positions=240)
+CONTEXT = 230
+
+
+def checks(gpu: Gpu) -> Iterator[Check]:
+    """What the self-test runs."""
+    for dtype, base in zip(DTYPES, (2, 4, 8), strict=True):
+        source = rounded_model(loud_model(CONFIG), dtype)
+        engine = Engine(source, context=CONTEXT, program="rows")
+        yield patterns(engine, source)
+        yield probes(engine, source)
+        yield strip(engine, source)
+        yield statistics(engine, source)
+        yield from maps(engine, source, base)
+    source = spoilt(CONFIG)
+    yield statistics(Engine(source, context=CONTEXT, program="rows"), source)
