@@ -5,7 +5,10 @@ from __future__ import annotations
 import wgpu
 import wgpu.utils
 
+from .cffi_startup import speed_up
 from .errors import DeviceError
+
+speed_up()  # before an adapter is asked for: that imports the backend
 
 # Asked for when the adapter has them; every use has a fallback that is chosen by looking at `device.features`.
 PREFERRED_FEATURES = {

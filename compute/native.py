@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .device import LOST  # first: it speeds up how the backend reads its header
+from .errors import DeviceError
+
+# isort: split
 import wgpu
 from wgpu.backends.wgpu_native import _api, _ffi
-
-from .device import LOST
-from .errors import DeviceError
 
 _lib: Any = _ffi.lib
 _c: Any = _ffi.ffi
