@@ -40,6 +40,9 @@ from .watch import Watch
 _SETTLE = 3
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
+# Seconds of a frame that loading may take. A frame costs as much as several steps: with one step each, drawing them was
+# two thirds of the time that a model took to load.
+_LOADING_TIME = 0.05
 # Drawn on after the frame that shows an event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
 _AWAKE = 0.4
 
@@ -47,8 +50,8 @@ _AWAKE = 0.4
 class Viewer:
     """Draws the state on a canvas and does what its panels request.
 
-    The model is loaded in the steps of `load`, one a frame, after a first frame that says so; then the prompt is run at
-    once. Without `load` whoever made the viewer calls `show`.
+    The model is loaded in the steps of `load`, a few a frame, after a first frame that says so; then the prompt is run
+    at once. Without `load` whoever made the viewer calls `show`.
     """
 
     def __init__(
@@ -88,7 +91,7 @@ class Viewer:
         canvas.request_draw(self.frame)
 
     def load(self, load: Loading[WorkbenchLike], name: str) -> None:
-        """Take the steps of `load` from now on, one a frame, and work with what comes of them."""
+        """Take the steps of `load` from now on, a few a frame, and work with what comes of them."""
         self._load, self.state.loading = load, f"loading {name}"
 
     def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
@@ -186,9 +189,13 @@ class Viewer:
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
     def _load_on(self, load: Loading[WorkbenchLike]) -> None:
-        """Take the next step of loading the model."""
+        """Take the next steps of loading the model."""
+        until = time.perf_counter() + _LOADING_TIME
         try:
-            self.state.loading_step, self.state.loaded = next(load)
+            while True:
+                self.state.loading_step, self.state.loaded = next(load)
+                if time.perf_counter() >= until:
+                    return
         except StopIteration as end:
             self.state.loading, self.state.loaded, self._load = "", 0.0, None
             self._open(end.value)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 
 import freetype
 import imgui_bundle
 import numpy as np
-import pygfx
 
 from compute.map_digits import GLYPHS, SIZES, glyph_size
 
-_FONTS = (
-    Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "Inconsolata-Medium.ttf",
-    # Another build of the bundle may ship other fonts.
-    Path(pygfx.__file__).parent / "data_files" / "NotoSans-Regular.ttf",
-)
+
+def _fonts() -> Iterator[Path]:
+    yield Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "Inconsolata-Medium.ttf"
+    # Another build of the bundle may ship other fonts. pygfx has one; it need not be imported for that.
+    found = importlib.util.find_spec("pygfx")
+    for folder in (found and found.submodule_search_locations) or ():
+        yield Path(folder) / "data_files" / "NotoSans-Regular.ttf"
 
 
 @functools.cache
 def _face() -> freetype.Face:
-    return freetype.Face(str(next(path for path in _FONTS if path.is_file())))
+    return freetype.Face(str(next(path for path in _fonts() if path.is_file())))
 
 
 @functools.lru_cache(4096)

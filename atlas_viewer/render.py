@@ -28,7 +28,7 @@ from .output import atomic_write
 from .png import png
 from .protocols import GenerationLike, WorkbenchLike
 from .runs import Runs
-from .scene import AtlasScene
+from .scene_library import atlas_scene
 from .state import State
 from .workbench import Workbench
 
@@ -127,7 +127,7 @@ class Picture:
     def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
         """size: (width, height) in pixels."""
         self._size, self._fitted = size, fitted(*size)
-        self._scene = AtlasScene(bench.atlas, shared_device())
+        self._scene = atlas_scene(bench.atlas, shared_device())
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
         """The atlas as it was painted last, uint8 [height, width, 4]."""

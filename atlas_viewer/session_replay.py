@@ -18,6 +18,7 @@ from compute.tokenizer import load_tokenizer
 from .app import Viewer
 from .canvas import open_window, share_clipboard
 from .protocols import WorkbenchLike
+from .scene_library import check_device
 from .sessions.playback import widest
 from .sessions.player import Player
 from .sessions.reader import Session
@@ -73,6 +74,7 @@ def replay_window(
     source: of the recorded model, None when it is not there, with `notice` on why; it is closed. Raises `AtlasError`s.
     """
     device = shared_device(adapter)
+    check_device(device)
     canvas, run_loop = open_window(
         f"Tensor Atlas - {session.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
     )

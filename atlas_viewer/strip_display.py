@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wgpu
 
 from .camera import View
 from .gui_image import GuiImage
 from .protocols import WorkbenchLike
-from .scene import AtlasScene
+from .scene_library import atlas_scene
 from .state import State
+
+if TYPE_CHECKING:
+    from .scene import AtlasScene
 
 
 class StripDisplay:
@@ -19,7 +22,8 @@ class StripDisplay:
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: that pygfx uses; backend: of the imgui renderer. The state takes its pictures from here."""
         self._state, self._device, self._image = state, device, GuiImage(backend)
-        self._scene: AtlasScene | None = None
+        self._atlas: wgpu.GPUTexture | None = None
+        self._scene: AtlasScene | None = None  # of it, made when it is seen for the first time
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
         state.picture = self.picture
@@ -31,8 +35,8 @@ class StripDisplay:
 
     def follow(self, atlas: wgpu.GPUTexture | None) -> None:
         """`atlas`, a texture of one texel a cell, is what is painted from now on: an engine may be a new one."""
-        if atlas is not None and (self._scene is None or self._scene.atlas is not atlas):
-            self._scene, self._painted, self._shown = AtlasScene(atlas, self._device), False, None
+        if atlas is not None and atlas is not self._atlas:
+            self._atlas, self._scene, self._painted, self._shown = atlas, None, False, None
 
     def passed(self) -> None:
         """There is a new pass."""
@@ -51,8 +55,10 @@ class StripDisplay:
 
     def picture(self, width: int, height: int) -> Any:
         """The strip as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
-        if self._scene is None or not self._painted:
+        if self._atlas is None or not self._painted:
             return None
+        if self._scene is None:
+            self._scene = atlas_scene(self._atlas, self._device)
         wanted = (self._state.camera.view, width, height)
         if self._shown != wanted:
             self._scene.draw(*wanted)
@@ -62,4 +68,4 @@ class StripDisplay:
 
     def close(self) -> None:
         """Give the scene back."""
-        self._scene = self._state.picture = None
+        self._atlas = self._scene = self._state.picture = None

@@ -14,6 +14,7 @@ from .app import Viewer
 from .canvas import call_later, open_window, share_clipboard
 from .model_switch import ModelSwitch
 from .protocols import WorkbenchLike
+from .scene_library import check_device
 from .settings import Keeper
 from .state import State
 from .tour import read_tour
@@ -47,6 +48,7 @@ def view(
     tokenizer.encode(prompt)
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(adapter)
+    check_device(device)
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 

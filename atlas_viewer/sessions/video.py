@@ -1,4 +1,4 @@
-"""Frames as a video file, through PyAV."""
+"""Frames as a video file, through PyAV, which is imported with the first of them: few windows ever film themselves."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import av.error
 import numpy as np
 
 from compute.errors import OutputError, UsageError
@@ -53,6 +51,8 @@ class Encoder:
 
         Raises what `telling_failures` turns into errors of ours.
         """
+        import av
+
         container_format, codec, options = _FORMATS[suffix.lower()]
         options = options | (_LIVE[codec] if live else {})
         self.size, self._base = size, Fraction(1, fps * ticks)
@@ -73,6 +73,8 @@ class Encoder:
 
         order: of the channels, "rgba" or "bgra". Ticks rise from frame to frame.
         """
+        import av
+
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=order)
         frame = frame.reformat(*self.size, format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = at, self._base
@@ -89,9 +91,11 @@ class Encoder:
 @contextmanager
 def telling_failures(path: Path) -> Iterator[None]:
     """Inside it a failure of the encoder is an `OutputError`, of the file an `OSError`."""
+    from av.error import FFmpegError
+
     try:
         yield
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise OutputError(f"{one_line(path)}: the video cannot be written ({error}); try another format") from error

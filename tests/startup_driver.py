@@ -1,0 +1,53 @@
+"""Opens the real window with the map in front and prints, as JSON, the processor seconds until its pictures are there.
+
+`frame` is the first frame, `strip` and `map` the first one with such a picture of three tokens that were written.
+Each is read when the next frame begins, so that what the adapter does for a frame on the processor counts.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import atlas_viewer.window as window
+from atlas_viewer.app import Viewer
+from compute.checkpoint import open_model
+from compute.options import GenerateOptions
+
+TOKENS = 3
+
+
+class TimedViewer(Viewer):
+    """The viewer, closed when its first picture of the wanted kind is there."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._wanted = sys.argv[1]
+        self._seconds: dict[str, float] = {}
+
+    def frame(self) -> None:
+        if self._frames == 1:
+            self._seconds.setdefault("frame", time.process_time())
+            if self._wanted == "map":
+                self.state.interface.front = "Map"
+        if self._there:
+            self._seconds[self._wanted] = time.process_time()
+            print(json.dumps(self._seconds), flush=True)
+            self.canvas.close()
+            return
+        super().frame()
+        if self._there:
+            self.canvas.request_draw()
+
+    @property
+    def _there(self) -> bool:
+        run, display = self.state.run, self._map if self._wanted == "map" else self._strip
+        return run is not None and len(run.steps) == TOKENS and display._shown is not None and not display._stale
+
+
+if __name__ == "__main__":
+    window.Viewer = TimedViewer  # type: ignore[misc]
+    options = GenerateOptions(max_new_tokens=TOKENS, temperature=0.0)
+    window.view(open_model("stories"), "Once upon a time, there was a", options, None, "native")
