@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -56,6 +57,9 @@ def _done(argv: Sequence[str]) -> int:
         return int(end.code or 0)
     # A command's module is loaded only when it runs: `generate` needs no window.
     module = importlib.import_module(f"atlas_viewer.commands.{arguments.command}")
+    if not gc.isenabled():
+        gc.freeze()  # what was imported is left out of every later search
+        gc.enable()
     return int(module.run(arguments))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import sys
+
 import wgpu
 import wgpu.utils
 
@@ -29,8 +33,20 @@ _chosen: wgpu.GPUAdapter | None = None
 
 def list_adapters() -> list[wgpu.GPUAdapter]:
     """Every adapter that can run the engine, the one taken by default first: discrete, integrated, then software."""
+    _leave_out_opengl()
     adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] in _BACKENDS]
     return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
+
+
+@functools.cache
+def _leave_out_opengl() -> None:
+    """Do not start OpenGL, none of whose adapters is taken: that was half of the time it took to list them."""
+    if sys.platform != "linux":
+        return  # elsewhere there is more than one other backend, each with settings that this call would touch
+    from wgpu.backends.wgpu_native.extras import set_instance_extras
+
+    with contextlib.suppress(RuntimeError):  # somebody listed adapters before: then that time is spent
+        set_instance_extras(backends=["Vulkan"])
 
 
 # Told wherever a device turns out to be gone: its driver was reset, its card removed, or it hung.

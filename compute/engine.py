@@ -31,6 +31,7 @@ from .tiled_program import TiledProgram
 from .weights import WeightUpload, weight_layout
 
 _COMPILING = "kernels"  # what is told while programs are made: their shaders are compiled
+_UNKNOWN = 1e-9  # seconds that a unit of cost takes, where it was not measured
 
 
 class Engine:
@@ -46,15 +47,17 @@ class Engine:
         layout: str | None = None,
         program: str = "auto",
         trace: bool = True,
+        measured: bool = True,
     ) -> None:
         """Open the shared device, upload the weights, build the programs. Blocks.
 
         weights: "native" (as in the file), "f32", "f16" or "bf16"; adapter: text in the adapter's name; layout:
         "texture" or "buffer" instead of what suits the adapter; program: "chain", "fused" or "rows"
-        instead of the fastest that proves right here; trace: keep every activation. Raises `AtlasError`s. `opening`
-        does the same in steps.
+        instead of the fastest that proves right here; trace: keep every activation; measured: without it the engine
+        is there sooner, but does not know how long a pass takes, which only `Generation.step` can do without. Raises
+        `AtlasError`s. `opening` does the same in steps.
         """
-        finished(self._open(source, context, weights, adapter, layout, program, trace))
+        finished(self._open(source, context, weights, adapter, layout, program, trace, measured))
 
     @classmethod
     def opening(
@@ -68,7 +71,7 @@ class Engine:
     ) -> Loading[Engine]:
         """An engine that keeps every activation, made in steps: between them a window can draw."""
         engine = cls.__new__(cls)
-        yield from engine._open(source, context, weights, adapter, None, program, True)
+        yield from engine._open(source, context, weights, adapter, None, program, True, True)
         return engine
 
     # -- construction
@@ -82,6 +85,7 @@ class Engine:
         layout: str | None,
         program: str,
         trace: bool,
+        measured: bool,
     ) -> Loading[None]:
         self.config = source.config
         self.model_name = source.name
@@ -100,14 +104,14 @@ class Engine:
             available=available_bytes(self.device.adapter),
         )  # fmt: skip
         try:
-            yield from self._build(source, program, trace)
+            yield from self._build(source, program, trace, measured)
         except wgpu.GPUOutOfMemoryError as error:
             raise MemoryBudgetError(
                 f"{source.name} with {self.dtype} weights and --context {context}: the GPU has no memory left for it;"
                 " use --weights bf16, a smaller --context or a smaller model, or close other programs"
             ) from error
 
-    def _build(self, source: WeightSource, program: str, trace: bool) -> Loading[None]:
+    def _build(self, source: WeightSource, program: str, trace: bool, measured: bool) -> Loading[None]:
         context = self.context
         upload = WeightUpload(self.device, source, layout=self.layout, dtype=self.dtype)
         self.storages = yield from upload.run()
@@ -126,7 +130,7 @@ class Engine:
         self._seconds = {}
         for done, made in ((0.6, self.decode), (0.8, self.prefill)):
             yield _COMPILING, done
-            self._seconds[id(made)] = self._measure(made)
+            self._seconds[id(made)] = self._measure(made) if measured else _UNKNOWN
         yield _COMPILING, 1.0
 
     def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from fake_generation import FakeGeneration, FakeWorkbench
 
+from atlas_viewer import app
 from atlas_viewer.app import Viewer
 from atlas_viewer.canvas import open_picture
 from atlas_viewer.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
@@ -19,6 +20,12 @@ from compute.errors import CheckpointError, PromptError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.records import StepRecord
+
+
+@pytest.fixture(autouse=True)
+def one_step_of_loading_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that frames can be counted."""
+    monkeypatch.setattr(app, "_LOADING_TIME", 0.0)
 
 
 class Bench(FakeWorkbench):
@@ -73,6 +80,15 @@ def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
     assert run.prompt_tokens == [(0, " t0"), (1, " t1")]
     assert not loop.state.loading
     assert loop.bench.painted >= 1
+
+
+def test_short_steps_of_loading_share_a_frame_and_long_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_LOADING_TIME", 3600.0)
+    loop = Loop(4)
+    loop.draw(2)
+    assert loop.state.loading
+    loop.draw(1)
+    assert not loop.state.loading
 
 
 def test_the_generation_gets_a_share_of_every_frame_and_never_all() -> None:

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 from pathlib import Path
 
 import jinja2
+import platformdirs
+from jinja2.bccache import Bucket
 
 FOLDER = Path(__file__).parent
+
+
+class _Kept(jinja2.FileSystemBytecodeCache):
+    """Compiled templates in the user's cache: making them took longer than the driver's part of a warm start.
+
+    The library finds them by name and content. Where the folder cannot be used they are made each time.
+    """
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(parents=True, exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
+        bytecode_cache=_Kept(str(Path(platformdirs.user_cache_dir("atlas-viewer", appauthor=False)) / "templates")),
         undefined=jinja2.StrictUndefined,
         # Statements start with `$$`, so that a shader reads as WGSL and an editor can highlight it.
         line_statement_prefix="$$",

@@ -81,8 +81,13 @@ def open_generation(
     arguments: argparse.Namespace,
     source: WeightSource | None = None,
     tap: Callable[[Engine], StepTap] | None = None,
+    *,
+    measured: bool = True,
 ) -> Generation:
-    """Load the model and prepare a generation as the arguments say; bad options are told before anything is loaded."""
+    """Load the model and prepare a generation as the arguments say; bad options are told before anything is loaded.
+
+    measured: as `Engine` takes it.
+    """
     prompt = read_prompt(arguments.prompt)
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
@@ -100,6 +105,7 @@ def open_generation(
         weights=weights_spec(arguments),
         adapter=adapter_spec(arguments),
         program=program_spec(arguments),
+        measured=measured,
     )
     source.close()
     return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)

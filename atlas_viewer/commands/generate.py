@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """
     if arguments.logits is not None:
         check_target(arguments.logits, generation_files(arguments), ".npy")
-    generation = open_generation(arguments)
+    # The times in the JSON are those of an engine that has run before; text alone need not wait for that.
+    generation = open_generation(arguments, measured=arguments.json)
     logits: list[np.ndarray] = []
     stream = None if arguments.json else Stream(generation)
     try:

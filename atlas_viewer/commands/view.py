@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_viewer.window import view
 from compute.checkpoint import open_model
 
 from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
@@ -12,8 +13,6 @@ from .targets import check_target, generation_files
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the window and start writing; returns when it is closed."""
-    from atlas_viewer.window import view
-
     prompt = read_prompt(arguments.prompt)
     if arguments.record_tour is not None:
         reads = generation_files(arguments)
