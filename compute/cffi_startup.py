@@ -9,6 +9,7 @@ occur in a type string cannot change how the string is parsed, so here the parse
 from __future__ import annotations
 
 import copy
+import functools
 import re
 from typing import Any
 
@@ -34,12 +35,13 @@ def speed_up(parser: Any = cparser.Parser) -> bool:
     It is meant to be called before the backend of wgpu is imported; a second call does nothing.
     """
     plain = parser._parse
-    if getattr(plain, "names_in_use_only", False):
+    if getattr(plain, "__module__", "") == __name__:
         return True
     code = getattr(plain, "__code__", None)
     if code is None or frozenset(code.co_names) != _EXPECTED:
         return False
 
+    @functools.wraps(plain, assigned=())
     def parse(self: Any, csource: str) -> Any:
         known = self._declarations
         keys = {_TYPEDEF + word for word in _WORD.findall(csource)}
@@ -47,6 +49,5 @@ def speed_up(parser: Any = cparser.Parser) -> bool:
         view._declarations = {key: known[key] for key in keys if key in known}
         return plain(view, csource)
 
-    parse.names_in_use_only = True  # type: ignore[attr-defined]
     parser._parse = parse
     return True

@@ -21,17 +21,22 @@ class _Kept(jinja2.FileSystemBytecodeCache):
     """
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        with contextlib.suppress(OSError):
+        """Take what is kept. The library raises for some kinds of damage, which is then made again like any other."""
+        try:
             super().load_bytecode(bucket)
+        except Exception:
+            bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep what was made."""
         with contextlib.suppress(OSError):
             Path(self.directory).mkdir(parents=True, exist_ok=True)
             super().dump_bytecode(bucket)
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """What loads the templates."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         bytecode_cache=_Kept(str(Path(platformdirs.user_cache_dir("atlas-viewer", appauthor=False)) / "templates")),
@@ -52,7 +57,7 @@ def load(name: str, **values: object) -> str:
     Raises `jinja2.UndefinedError` when the shader uses a name that is not given, `jinja2.TemplateNotFound` when
     there is no such shader.
     """
-    return _environment().get_template(f"{name}.wgsl").render(**values)
+    return environment().get_template(f"{name}.wgsl").render(**values)
 
 
 def names() -> list[str]:
