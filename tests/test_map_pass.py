@@ -24,6 +24,7 @@ from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
 from compute.selftest.map_model import GROUND, Plane
 
 WINDOW = 9
+DIGITS = digit_pictures()
 
 
 def spoilt() -> ArrayModel:
@@ -41,7 +42,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
     run_pass(engine, list(range(7)))
-    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, WINDOW, base=base))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, WINDOW, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
 
@@ -56,7 +57,7 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
 
 
 def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    passes = MapPass(stories, digit_pictures(), map_layout(stories.registry, 64))
+    passes = MapPass(stories, DIGITS, map_layout(stories.registry, 64))
     passes.update()
     layout = passes.layout
     place = layout.placements["wte"]
@@ -64,7 +65,7 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
     wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
     del passes
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
-    opening, told = MapPass.opening(stories, digit_pictures(), layout), []
+    opening, told = MapPass.opening(stories, DIGITS, layout), []
     while True:
         try:
             told.append(next(opening))
@@ -81,7 +82,7 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
 def test_new_rows_arrive_in_place() -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
-    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     seen = list(views(passes, 12))
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
@@ -94,7 +95,7 @@ def test_new_rows_arrive_in_place() -> None:
 
 def test_a_nan_is_red_from_the_farthest() -> None:
     engine = Engine(spoilt(), context=12, program="rows")
-    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12))
     passes.update()
     layout = passes.layout
     for width, height in ((WIDTH, HEIGHT), (7, 4), (1, 1)):
@@ -112,7 +113,7 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
     run_pass(engine, [1, 2, 3])
-    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
     for look, high in ((StripLook(span_scale="all"), plane.peaks.max()), (StripLook(high=0.5), 0.5)):
@@ -126,7 +127,7 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
 @pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
 def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
     _, passes, plane = made
-    found = list(written(passes, plane, name, cell, digit_pictures()))
+    found = list(written(passes, plane, name, cell, DIGITS))
     assert len(found) >= 3
     for text, wanted in found:
         assert text == wanted
@@ -157,7 +158,7 @@ def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split
     run_pass(engine, [1, 2, 3])
-    passes = MapPass(engine, digit_pictures(), map_layout(split, 12, base=2))
+    passes = MapPass(engine, DIGITS, map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
     place = passes.layout.placements["wte"]

@@ -65,7 +65,9 @@ class Plane:
         rank, plus, minus = (_largest(_largest(v, rows).T, columns).T for v in (ranks, positive, negative))
         image = colour_of[rank]
         # Where values of both signs come near, it may depend on whose they are.
-        for y, x in np.argwhere((plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))):
+        for y, x in np.argwhere(
+            (plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))
+        ):
             under = slice(*rows[y]), slice(*columns[x])
             image[y, x] = self._colour(self.keys[under], self.owners[under])
         return image
