@@ -33,8 +33,8 @@ from .tour_steps import checked
 
 Event = dict[str, Any]
 
-# Frames that imgui takes to see an event: it lets one change of a button or key in a frame.
-_SETTLE = 3
+# Frames between a step and its first event, in which the panels take their places.
+_SETTLE = 1
 _MOST_FRAMES = 1500  # that a tour waits for something before it gives up
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d+),(?P<y>-?\d+))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}

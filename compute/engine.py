@@ -15,7 +15,7 @@ from .checkpoint import WeightSource
 from .decode_program import DecodeProgram
 from .device import adapter_name, is_software, shared_device
 from .errors import CheckpointError, MemoryBudgetError, UsageError
-from .kernels import Kernels
+from .kernels import shared_kernels
 from .limits import why_it_cannot_run
 from .loading import Loading, finished
 from .native import ComputeEncoder, poll
@@ -115,7 +115,7 @@ class Engine:
         context = self.context
         upload = WeightUpload(self.device, source, layout=self.layout, dtype=self.dtype)
         self.storages = yield from upload.run()
-        self.kernels = Kernels(self.device)
+        self.kernels = shared_kernels(self.device)
         self.activations = Activations(self.device, self.config, context) if trace else None
         self._shared = ProgramBuffers.made(self.device, self.config, context, textures=self.layout == "texture")
         self.sampler = Sampler(

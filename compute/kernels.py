@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -89,3 +90,10 @@ class Kernels:
         if key not in self._made:
             self._made[key] = Kernel(self.device, name, wgsl.load(name, **values))
         return self._made[key]
+
+
+@functools.cache
+def shared_kernels(device: wgpu.GPUDevice) -> Kernels:
+    """The pipelines of `device`, kept as long as the process: another engine, of another model or with a longer window,
+    compiles only what is new to it."""
+    return Kernels(device)

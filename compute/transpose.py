@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import wgpu
 
-from .kernels import Kernels
+from .kernels import shared_kernels
 from .native import ComputeEncoder, poll
 from .registry import Storage
 
@@ -21,7 +21,7 @@ class TransposedUpload:
     def __init__(self, device: wgpu.GPUDevice, slab_bytes: int) -> None:
         self._device = device
         self._slab_bytes = slab_bytes
-        self._kernels = Kernels(device)
+        self._kernels = shared_kernels(device)
         self._slab: wgpu.GPUBuffer | None = None
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._params = device.create_buffer(label="transpose", size=32, usage=usage)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import wgpu
+from patience import PATIENCE_S
 
 HERE = Path(__file__).parent
 
@@ -33,7 +34,7 @@ def test_chained_fused_and_plain_programs_agree(
         env=os.environ | {"LP_NUM_THREADS": "0", "PYTHONPATH": str(HERE.parent)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert result.returncode == 0, result.stderr

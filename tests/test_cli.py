@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,11 +17,13 @@ import numpy as np
 import pytest
 from command_line import Run, runner
 from make_models import broken_checkpoint, tiny_checkpoint
+from patience import PATIENCE_S
 
 from atlas_viewer.parser import parse
 from compute.checkpoint import open_model
 from compute.config import ModelConfig
 from compute.engine import Engine
+from compute.generator import Generation
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
@@ -48,7 +49,7 @@ def shell(*arguments: str, **environment: str | None) -> SimpleNamespace:
     """Runs the program as its users do; None takes a variable away."""
     env = {key: value for key, value in (os.environ | environment).items() if value is not None}
     done = subprocess.run(
-        [sys.executable, "-m", "atlas_viewer", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=60
+        [sys.executable, "-m", "atlas_viewer", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=PATIENCE_S
     )
     return SimpleNamespace(status=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
 
@@ -341,7 +342,7 @@ def test_no_display() -> None:
     result = shell("view", PROMPT, DISPLAY=None, WAYLAND_DISPLAY=None)
     assert_one_line(result, 1, "DISPLAY", "render")
     result = shell(DISPLAY=":987", WAYLAND_DISPLAY=None)
-    assert_one_line(result, 1, ":987")
+    assert_one_line(result, 1, ":987", "DISPLAY", "render")
 
 
 def test_no_vulkan_adapter() -> None:
@@ -362,44 +363,40 @@ def test_a_reader_that_goes_away() -> None:
     writer.stdout.close()
     assert writer.stderr is not None
     assert writer.stderr.read() == b""
-    assert writer.wait(30) == 1
+    assert writer.wait(PATIENCE_S) == 1
 
 
 def test_ctrl_c_ends_with_the_text_so_far() -> None:
     command = [sys.executable, "-u", "-m", "atlas_viewer", "generate", PROMPT, "-n", "100000", "--context", "64"]
-
-    def interrupted(extra: list[str], wait: Callable[[subprocess.Popen[bytes]], bytes]) -> str:
-        writer = subprocess.Popen([*command, *extra], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        try:
-            seen = wait(writer)
-            writer.send_signal(signal.SIGINT)
-            rest, complaints = writer.communicate(timeout=20)
-        finally:
-            writer.kill()
-        assert writer.returncode == 130
-        assert b"Traceback" not in complaints
-        return (seen + rest).decode()
-
-    def some_text(writer: subprocess.Popen[bytes]) -> bytes:
+    writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
         assert writer.stdout is not None
-        return writer.stdout.read(len(PROMPT) + 30)
-
-    began = time.monotonic()
-    text = interrupted([], some_text)
+        seen = writer.stdout.read(len(PROMPT) + 30)
+        writer.send_signal(signal.SIGINT)
+        rest, complaints = writer.communicate(timeout=PATIENCE_S)
+    finally:
+        writer.kill()
+    text = (seen + rest).decode()
+    assert writer.returncode == 130
+    assert b"Traceback" not in complaints
     assert text.startswith(PROMPT)
     assert text.endswith("\n")
-    usual = time.monotonic() - began
 
-    def as_long(writer: subprocess.Popen[bytes]) -> bytes:
-        # With --json nothing is printed that tells when it generates: by now the run above had written.
-        with pytest.raises(subprocess.TimeoutExpired):
-            writer.wait(2 * usual + 2)
-        return b""
 
-    told = json.loads(interrupted(["--json"], as_long), parse_constant=no_constants)
+def test_ctrl_c_ends_with_the_json_so_far(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(generation: Generation) -> None:
+        if len(generation.steps) >= 3:
+            raise KeyboardInterrupt
+        original(generation)
+
+    original = Generation.step
+    monkeypatch.setattr(Generation, "step", step)
+    result = run("generate", PROMPT, "-n", 100000, "--context", 64, "--json")
+    told = json.loads(result.out, parse_constant=no_constants)
+    assert (result.status, result.err) == (130, "")
     assert told["stop_reason"] == "stopped"
     assert told["text"].startswith(PROMPT)
-    assert len(told["steps"]) > 0
+    assert len(told["steps"]) >= 3
 
 
 def test_help_and_version(run: Run) -> None:

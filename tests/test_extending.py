@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from documents import ROOT, Block, blocks
+from patience import PATIENCE_S
 
 PAGE = ROOT / "docs" / "extending.md"
 SOURCES = ("wgsl", "compute", "atlas_viewer", "tests")
@@ -46,7 +47,7 @@ def change(path: Path, block: Block) -> None:
 
 def in_copy(copy: Path, *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=copy, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-m", *arguments], cwd=copy, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fetch_cases import CONFIG, ENTRY, REPO, WEIGHTS, empty_cache, large_requests, message_of, names, small_hub
 from hub_server import COMMIT, HubServer
+from patience import PATIENCE_S
 
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
 from atlas_viewer.models.fetch import fetch, free_bytes, missing_bytes
@@ -123,7 +124,7 @@ def test_in_a_thread_of_its_own(hub: HubServer) -> None:
     def told(done: int, _total: int) -> None:
         if done > 10_000:
             moved.set()
-            assert go_on.wait(10)
+            assert go_on.wait(PATIENCE_S)
 
     def work() -> None:
         try:
@@ -133,10 +134,10 @@ def test_in_a_thread_of_its_own(hub: HubServer) -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert moved.wait(10)
+    assert moved.wait(PATIENCE_S)
     stop.set()
     go_on.set()
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert [str(end) for end in ends] == ["model.safetensors: stopped; what arrived is kept, fetch again to go on"]
     stop.clear()
     work()

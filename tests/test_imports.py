@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -97,7 +98,7 @@ def test_compute_runs_without_the_window_libraries() -> None:
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
         "print(*(sorted({'pygfx', 'imgui_bundle', 'glfw', 'atlas_viewer'} & set(sys.modules))))"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 

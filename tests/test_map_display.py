@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from make_models import tiny_model
+from patience import wait_until
 
 from atlas_viewer import items, looking
 from atlas_viewer.app import Viewer
@@ -84,19 +85,17 @@ class Window:
         return self.viewer.controller.bench
 
     def frame(self) -> np.ndarray:
-        image = np.asarray(self.canvas.draw())
+        self.image = np.asarray(self.canvas.draw())
         if self.viewer.failure is not None:
             raise self.viewer.failure
-        return image
+        return self.image
 
     def rest(self) -> np.ndarray:
         """Frames until none is wanted; the last."""
-        for number in range(600):
-            image = self.frame()
-            # A tab that comes to the front takes some frames, which an event would give it.
-            if number > 4 and not self.viewer._wants_frames(time.perf_counter() + 1):
-                return image
-        raise AssertionError("frames do not end")
+        for _ in range(5):  # a tab that comes to the front takes some frames, which an event would give it
+            self.frame()
+        wait_until(lambda: not self.viewer._wants_frames(time.perf_counter() + 1), "frames end", meanwhile=self.frame)
+        return self.image
 
 
 @pytest.fixture
@@ -309,13 +308,16 @@ def test_rows_glow_only_while_they_are_written(window: Window) -> None:
     state.interface.glow = True
     state.requests.append(Generate("There was a cat", state.options))
     glowed = 0
-    for _ in range(2000):
+
+    def frame() -> None:
+        nonlocal glowed
         window.frame()
         if state.map.changed_ago < 1.0:
             glowed += 1
             first, end = state.map.changed
             assert 0 <= first < end <= state.map.layout.window  # type: ignore[union-attr]
-        if not window.viewer._wants_frames(time.perf_counter()):
-            break
+
+    frame()
+    wait_until(lambda: not window.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
     assert glowed > 0
     assert state.map.changed_ago >= 1.0

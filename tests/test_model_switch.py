@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from fake_generation import FakeWorkbench
 from fetch_cases import ENTRY, KEY, empty_cache, small_hub
 from hub_server import HubServer
 from imgui_bundle import imgui
+from patience import nap, wait_until
 from screen import Screen, context
 from test_app import Loop
 
@@ -38,11 +38,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 
 def until(done: Callable[[], bool], step: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not done():
-        step()
-        time.sleep(0.005)
-        assert time.monotonic() < end, "it does not come about"
+    wait_until(done, "it comes about", meanwhile=lambda: (step(), nap()))
 
 
 def rest(fetching: ModelFetching) -> None:

@@ -19,6 +19,7 @@ from command_line import Run, runner
 from hub_server import COMMIT, HubServer, hub_server
 from make_hugging_face import config_values, state_dict, unpadded, write_folder
 from make_models import TINY, tiny_checkpoint, tiny_model
+from patience import PATIENCE_S
 from safetensors.numpy import save
 
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueFile
@@ -177,7 +178,8 @@ def test_convert_there_and_back(run: Run, tmp_path: Path) -> None:
 def shell(*arguments: str, **environment: str) -> SimpleNamespace:
     done = subprocess.run(
         [sys.executable, "-m", "atlas_viewer", "models", *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, timeout=60, text=True, stdin=subprocess.DEVNULL,
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
     )  # fmt: skip
     return SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
 

@@ -240,15 +240,16 @@ def contrast(first: imgui.ImVec4, second: imgui.ImVec4) -> float:
 
 
 def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) -> None:
-    def best(frames: int) -> float:
+    def least(frames: int) -> float:
+        """Processor time of the cheapest frame, in seconds."""
         times = []
         for _ in range(frames):
-            began = time.perf_counter()
+            began = time.thread_time()
             screen.frame()
-            times.append(time.perf_counter() - began)
+            times.append(time.thread_time() - began)
         return min(times)
 
-    before = best(10)
+    short = least(10)
     state.prompt = " ".join(f"word{number}" for number in range(14_000))[:100_000]
     state.prompt_tokens = tokens_of(state.prompt)
     screen.frame(2)
@@ -256,12 +257,14 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
     assert screen.places["##prompt"]
     drawn = [label for label in screen.places if label.startswith("token")]
     assert 0 < len(drawn) < 60
-    # Lying there costs a few milliseconds at most, far from what laying it out takes.
-    assert best(10) - before < 0.008
+    laid_out = flow.cache_info().misses
+    # Ten thousand times as long, a frame costs about twice as much.
+    assert least(10) < 10 * short
     edit(screen)
     write(screen, "!")
     assert state.prompt.endswith("!")
-    assert best(10) - before < 0.008
+    assert least(10) < 10 * short
+    assert flow.cache_info().misses == laid_out, "tokens are laid out when they change, not in every frame"
 
 
 @pytest.mark.parametrize("size", [(200, 150), (900, 600), (2560, 1440)])

@@ -11,12 +11,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from command_line import Run, runner
+from patience import PATIENCE_S, wait_until
 from session_files import make_session
 from test_cli import ROOT, TEXT, assert_one_line
 
@@ -194,7 +194,7 @@ def test_the_run_goes_on_when_the_disk_is_full(tmp_path: Path) -> None:
     started = program(
         "record", PROMPT, "-n", 18, "--temperature", 0, "--context", 64, "--out", path, limit=1_000_000
     )  # fmt: skip
-    out, err = started.communicate(timeout=60)
+    out, err = started.communicate(timeout=PATIENCE_S)
     assert started.returncode == 1
     assert out == TEXT + "\n", "the run itself is whole"
     assert re.fullmatch(r"\natlas-viewer: \S+a.atlas: nothing is recorded from step \d+ of run 1 on: .*\n", err), err
@@ -206,14 +206,10 @@ def test_the_run_goes_on_when_the_disk_is_full(tmp_path: Path) -> None:
 def test_what_was_written_when_it_ended_is_there(tmp_path: Path, sent: signal.Signals) -> None:
     path = tmp_path / "a.atlas"
     started = program("record", PROMPT, "-n", 4000, "--context", 64, "--out", path)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        log = Path(f"{path}-wal")
-        if log.exists() and log.stat().st_size > 500_000:
-            break
-        time.sleep(0.05)
+    log = Path(f"{path}-wal")
+    wait_until(lambda: log.exists() and log.stat().st_size > 500_000, "steps are written")
     started.send_signal(sent)
-    started.communicate(timeout=60)
+    started.communicate(timeout=PATIENCE_S)
     assert started.returncode == (130 if sent == signal.SIGINT else -sent)
     with Session(path) as session:
         run = session.run()

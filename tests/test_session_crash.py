@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
 
 from atlas_viewer.sessions.reader import Session
@@ -47,7 +48,7 @@ def python(*arguments: object, limit: int | None = None) -> list[str]:
     path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     done = subprocess.run(
         [sys.executable, *map(str, arguments)], env=os.environ | {"PYTHONPATH": path}, preexec_fn=restrict,
-        capture_output=True, text=True, timeout=600, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     return done.stdout.splitlines()
 
@@ -112,7 +113,7 @@ def test_a_file_that_goes_is_told(tmp_path: Path) -> None:
     recorder = Recorder(path, HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     recorder.step(step(0), draw(0))
-    assert written.wait(10)
+    assert written.wait(PATIENCE_S)
     path.unlink()
     recorder.step(step(1), draw(1))
     recorder.step(step(2), draw(2))

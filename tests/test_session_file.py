@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 from session_files import (
     CONFIG,
     HEAD,
@@ -115,12 +116,12 @@ def test_a_session_is_read_while_it_is_written(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     recorder.step(step(0), draw(0))
-    assert written.wait(10)
+    assert written.wait(PATIENCE_S)
     with Session(tmp_path / "a.atlas") as session:
         assert session.count(session.run()) == 1
         written.clear()
         recorder.step(step(1), draw(1))
-        assert written.wait(10)
+        assert written.wait(PATIENCE_S)
         assert [known.record for known in session.steps(session.run(), 1)] == [step(1)]
     recorder.close()
 
@@ -154,7 +155,7 @@ def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.Monk
     original = Store.add_step
 
     def slow(self: Store, *arguments: object) -> None:
-        go.wait(10)
+        go.wait(PATIENCE_S)
         original(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "add_step", slow)
@@ -179,7 +180,7 @@ def test_a_disk_that_never_follows_ends_the_recording(tmp_path: Path, monkeypatc
     original = Store.add_run
 
     def slow(self: Store, *arguments: object) -> None:
-        go.wait(10)
+        go.wait(PATIENCE_S)
         original(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Store, "add_run", slow)

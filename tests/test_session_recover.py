@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from patience import wait_until
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
 from test_session_untrusted import damage
 
@@ -46,8 +47,7 @@ def test_what_is_in_the_log_counts(tmp_path: Path) -> None:
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     for index in range(20):
         recorder.step(step(index), draw(index), Measured(index))
-    while recorder.waiting or recorder.steps_written < 20:
-        pass
+    wait_until(lambda: recorder.steps_written >= 20 and not recorder.waiting, "20 steps are written")
     other.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     Path(f"{other}-wal").write_bytes(Path(f"{path}-wal").read_bytes())
     recorder.close()

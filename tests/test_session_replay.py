@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import wait_until
 from session_files import HEAD, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
 from session_files import OPTIONS as MADE_UP
-from test_session_window import OPTIONS, PATIENCE, Loop, bench
+from test_session_window import OPTIONS, Loop, bench
 
 from atlas_viewer.canvas import open_picture
 from atlas_viewer.map_places import Target
@@ -221,10 +222,7 @@ def test_a_file_that_is_still_written_is_followed(tmp_path: Path) -> None:
 
 
 def _written(recorder: Recorder, steps: int) -> None:
-    end = time.monotonic() + PATIENCE
-    while recorder.steps_written < steps:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: recorder.steps_written >= steps, f"{steps} steps are written")
 
 
 def test_a_session_without_logits_shows_its_candidates(tmp_path: Path) -> None:

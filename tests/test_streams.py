@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
 from test_cli import ROOT, assert_one_line, run
 
 __all__ = ["run"]
@@ -21,7 +22,7 @@ Run = Callable[..., SimpleNamespace]
 def sh(line: str) -> SimpleNamespace:
     """A line of the shell in which `atlas` is the program."""
     command = ["sh", "-c", f'atlas() {{ "{sys.executable}" -m atlas_viewer "$@"; }}\n{line}']
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
 
 
@@ -62,7 +63,7 @@ def test_ctrl_c_while_it_starts_is_told_in_a_line() -> None:
         "assert not {'argparse', 'numpy'} & set(sys.modules), 'it imports too much before it can tell'\n"
         "sys.exit(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "atlas-viewer: stopped\n")
 
 

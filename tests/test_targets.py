@@ -12,6 +12,7 @@ import pytest
 from command_line import Run, runner
 from make_hugging_face import state_dict, unpadded, write_folder
 from make_models import TINY, tiny_checkpoint, tiny_model
+from patience import PATIENCE_S
 from session_files import make_session
 from test_cli import ROOT, assert_one_line
 
@@ -84,7 +85,7 @@ def test_standard_input_is_kept(folder: Path) -> None:
     prompt.write_text("Once")
     with prompt.open() as source:
         command = [sys.executable, "-m", "atlas_viewer", "generate", "-", "-n", "1", "--logits", str(prompt)]
-        done = subprocess.run(command, cwd=ROOT, stdin=source, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=ROOT, stdin=source, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout) == (1, "")
     assert "prompt.npy: is what this command reads" in done.stderr
     assert prompt.read_text() == "Once"

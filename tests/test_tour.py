@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from patience import PATIENCE_S
+from real_window import ARTIFACTS, TOOLS, display
 from screen import context
-from test_window import ARTIFACTS, TOOLS, display
 
 from atlas_viewer import items
 from atlas_viewer.tour import Tour, read_tour
@@ -50,7 +51,7 @@ def test_the_documentation_s_tour(display: str) -> None:
     command = [sys.executable, "-m", "atlas_viewer", "view", *ARGUMENTS]
     done = subprocess.run(
         [*command, "--tour", str(TOUR), "--pictures", str(folder)],
-        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=540,
+        env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_generation import FakeWorkbench
+from patience import PATIENCE_S, wait_until
 from test_app import Loop
 
 from atlas_viewer.requests import Generate, Screenshot
@@ -45,7 +46,7 @@ def resident_mb() -> float:
 
 def test_a_lost_device_closes_the_window_with_a_clear_error() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOST], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", LOST], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     said = done.stdout.splitlines()[-1]
     assert said == "DeviceError / the GPU device was lost: close other GPU programs and start again / True"
@@ -76,10 +77,7 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
     loop.finish()
     target, refused = tmp_path / "window.png", tmp_path / "no folder" / "window.png"
     loop.state.requests += [Screenshot(str(target)), Screenshot(str(refused))]
-    for _ in range(50):
-        loop.draw(1)
-        if target.exists() and loop.state.messages:
-            break
+    wait_until(lambda: target.exists() and loop.state.messages, "both are answered", meanwhile=lambda: loop.draw(1))
     assert target.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(target.read_bytes()[16:20]) == 960
     assert "no folder" in loop.state.messages[-1]

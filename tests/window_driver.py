@@ -1,4 +1,4 @@
-"""Opens the real window and tells on standard output, a JSON line a frame, what it shows and where its widgets are."""
+"""The program, which writes on standard output what its window shows and where its widgets are: a JSON line a frame."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import sys
 
 from imgui_bundle import imgui
 
-import atlas_viewer.window as window
 from atlas_viewer import items
 from atlas_viewer.app import Viewer
+from atlas_viewer.cli import main
 from atlas_viewer.inspection import Spot
 from atlas_viewer.panels.tensors import rows
-from compute.checkpoint import open_model
-from compute.options import GenerateOptions
 
 
 def _spot(spot: Spot | None) -> str | None:
@@ -33,13 +31,20 @@ def _tab(title: str) -> list[float]:
     return [(place.min.x + place.max.x) / 2, (place.min.y + place.max.y) / 2]
 
 
-class ReportingViewer(Viewer):
-    """The viewer, with a report after every frame."""
+class Reports:
+    """Prints a line after every frame of a viewer."""
 
-    def frame(self) -> None:
-        super().frame()
-        state = self.state
+    def __init__(self) -> None:
+        self._frames = self._clicks = 0
+
+    def frame(self, viewer: Viewer) -> None:
+        """A frame has been drawn."""
+        state, io = viewer.state, imgui.get_io()
+        self._frames += 1
+        self._clicks += any(io.mouse_clicked)
+        recording, video, playback = state.session.recording, state.session.video, state.session.playback
         report = {
+            "frame": self._frames,
             "loading": state.loading,
             "prompt": state.prompt,
             "run": state.run.prompt if state.run else None,
@@ -48,7 +53,11 @@ class ReportingViewer(Viewer):
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
             "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
-            "typing": imgui.get_io().want_text_input,
+            "typing": io.want_text_input,
+            "mouse": [io.mouse_pos.x, io.mouse_pos.y],
+            "pressed": any(io.mouse_down),
+            "clicks": self._clicks,
+            "resting": not viewer._wants_frames(viewer._last_frame),
             "place": [state.map.typed, state.map.refused],
             "map_rows": state.map.layout.window if state.map.layout else 0,
             "frame_ms": state.frame_ms,
@@ -57,22 +66,32 @@ class ReportingViewer(Viewer):
             "cursor": _spot(state.inspection.cursor),
             "pins": [_spot(pin.spot) for pin in state.inspection.pins],
             "values": [reading.value for reading in state.inspection.readings.values()],
+            "search": state.inspection.search,
             "found": len(rows(state.inspection.tensors.values(), state.inspection.search, set())),
             "statistics": len(state.inspection.statistics),
             "look": [state.inspection.look.palette, state.inspection.look.span_scale],
             "picture": _edges("picture"),
             "palettes": list(state.palettes),
             "tabs": {title: _tab(title) for title in ("Tensors", "Trace")},
+            "recording": [recording.stage, recording.steps, recording.path],
+            "video": [video.stage, video.frames, video.path],
+            "playback": [playback.position, playback.count, playback.playing] if playback else None,
         }
         print(json.dumps(report), flush=True)
 
 
+def report_frames() -> None:
+    """Let every viewer report its frames from now on."""
+    reports, draw = Reports(), Viewer.frame
+
+    def frame(viewer: Viewer) -> None:
+        draw(viewer)
+        if not viewer.canvas.get_closed():
+            reports.frame(viewer)
+
+    Viewer.frame = frame  # type: ignore[method-assign]
+
+
 if __name__ == "__main__":
-    window.Viewer = ReportingViewer  # type: ignore[misc]
-    window.view(
-        open_model("stories"),
-        "Once upon a time, there was a",
-        GenerateOptions(max_new_tokens=int(sys.argv[1]), temperature=0.0),
-        None,
-        "native",
-    )
+    report_frames()
+    sys.exit(main(sys.argv[1:]))

@@ -10,19 +10,21 @@ import numpy as np
 import wgpu
 
 from ..engine import Engine
-from ..kernels import Kernels, Resource
+from ..kernels import Resource, shared_kernels
 from ..native import ComputeEncoder, Dispatch
 from ..patterns import PatternStore, row_of_keys
 from ..registry import Piece, Storage
 from ..weights import DTYPES
 
 UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
+
+
 class Gpu:
     """A device with its pipelines, and short ways to fill and read its memory."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self.device = device
-        self.kernels = Kernels(device)
+        self.kernels = shared_kernels(device)
 
     def buffer(self, values: Any) -> wgpu.GPUBuffer:
         """A buffer for any use that holds `values`; float64 becomes float32, integers become u32."""
@@ -79,9 +81,8 @@ class Gpu:
         packed = 16 // rounded.dtype.itemsize
         packs, bands = -(-columns // packed), -(-rows // tile)
         texels = np.zeros((bands * packs, tile, packed), rounded.dtype)
-        for row in range(rows):
-            for column in range(columns):
-                texels[row // tile * packs + column // packed, row % tile, column % packed] = rounded[row, column]
+        row, column = np.indices(rounded.shape)
+        texels[row // tile * packs + column // packed, row % tile, column % packed] = rounded
         size = (tile, bands * packs, 1)
         texture = self.device.create_texture(
             size=size,

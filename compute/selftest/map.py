@@ -73,7 +73,7 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
     """The text in a cell's picture [rows, columns, 3]: in each place the glyph of `sheet` that is nearest to it."""
     wide, high = glyph_size(style.glyph_width)
     top = glyph_top(style.glyph_width)
-    glyphs = sheet[top : top + high] / 255
+    glyphs = (sheet[top : top + high, : len(GLYPHS) * wide] / 255).reshape(high, len(GLYPHS), wide).swapaxes(0, 1)
     grey = image[..., :3].astype(float).sum(-1)
     ink = np.abs(grey - np.median(np.concatenate([grey[1], grey[-1]])))  # above and below the text
     ink /= max(ink.max(), 1)
@@ -88,8 +88,8 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
         text, cost = "", 0.0
         for place in range(length):
             part = rows[:, left + place * wide : left + (place + 1) * wide]
-            costs = [((part - glyphs[:, g * wide : (g + 1) * wide]) ** 2).sum() for g in range(len(GLYPHS))]
-            text, cost = text + GLYPHS[int(np.argmin(costs))], cost + min(costs)
+            costs = ((part - glyphs) ** 2).sum((1, 2))
+            text, cost = text + GLYPHS[int(costs.argmin())], cost + float(costs.min())
         best = min(best, (cost, text))
     return best[1]
 

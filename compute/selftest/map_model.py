@@ -12,7 +12,7 @@ from .gpu import read_tensor
 from .strip_model import colours
 
 GROUND = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
-_ROUNDING = 1e-6  # of float32 quotients
+_NEAR = 1 - 1e-6  # of a share another one is, but for the rounding of float32 quotients
 KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
@@ -24,6 +24,7 @@ class Plane:
         self.keys = np.zeros((layout.height, layout.width), np.uint32)
         self.owners = np.zeros((layout.height, layout.width), np.int64)
         self.peaks = np.zeros(len(layout.placements) + 1)
+        self._known: tuple[bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] | None = None
         for number, tensor in enumerate(engine.registry):
             if tensor.family == "weight":
                 values = np.asarray(source.tensor(tensor.name)).astype(np.float32)
@@ -59,12 +60,16 @@ class Plane:
         """
         across = axis(view.x, view.scale, width, self.layout.width, block)
         down = axis(view.y, view.scale, height, self.layout.height, block)
-        image = np.empty((height, width, 3))
-        for py in range(height):
-            for px in range(width):
-                rows = slice(down[py, 0] * block, down[py, 1] * block)
-                columns = slice(across[px, 0] * block, across[px, 1] * block)
-                image[py, px] = self._colour(self.keys[rows, columns], self.owners[rows, columns])
+        ranks, colour_of, positive, negative = self._ranked()
+        rows, columns = down[:, :2] * block, across[:, :2] * block
+        rank, plus, minus = (_largest(_largest(v, rows).T, columns).T for v in (ranks, positive, negative))
+        image = colour_of[rank]
+        # Where values of both signs come near, it may depend on whose they are.
+        for y, x in np.argwhere(
+            (plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))
+        ):
+            under = slice(*rows[y]), slice(*columns[x])
+            image[y, x] = self._colour(self.keys[under], self.owners[under])
         return image
 
     def _colour(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
@@ -76,10 +81,42 @@ class Plane:
             return np.full(3, np.nan)
         shares = np.abs(values) / self.peaks[owner]
         best = np.lexsort((shown[present], shares))[-1]
-        rivals = (shares >= shares[best] * (1 - _ROUNDING)) & (owner != owner[best])
+        rivals = (shares >= shares[best] * _NEAR) & (owner != owner[best])
         if (values[rivals] * values[best] < 0).any():
             return np.full(3, np.inf)
         return np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
+
+    def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """The rank of each cell: of the cells under a pixel the one of the highest rank is seen; the colour of each
+        rank, [ranks, 3]; and of each cell the share of its tensor's peak that a positive, and a negative, value has.
+        All but the second are [height, width]."""
+        peaks = self.peaks.tobytes()
+        if self._known is None or self._known[0] != peaks:
+            present = self.keys > 1
+            shown, peak = self.keys[present], self.peaks[self.owners[present]]
+            values = decoded(shown).astype(np.float64)
+            finite = np.isfinite(values)
+            share = np.abs(np.where(finite, values, 0)) / peak
+            order = np.lexsort((shown, share, ~finite))
+            rank = np.empty(len(order), np.int64)
+            rank[order] = np.arange(2, len(order) + 2)
+            ranks = (self.keys > 0).astype(np.int64)  # 0: no cell, 1: free
+            ranks[present] = rank
+            colour = np.rint(colours(values, peak) * 255)
+            colour[~finite] = np.nan
+            signed = np.zeros((2, *ranks.shape))
+            signed[0][present], signed[1][present] = share * (values > 0), share * (values < 0)
+            self._known = peaks, (ranks, np.concatenate([[GROUND, KEPT], colour[order]]), *signed)
+        return self._known[1]
+
+
+def _largest(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """The largest of the rows from `ranges[i, 0]` up to `ranges[i, 1]` of values [n, m]; 0 where there are none."""
+    first, end = ranges[:, 0], ranges[:, 1]
+    room = np.zeros((max(int(ranges.max()) + 1 - len(values), 1), values.shape[1]), values.dtype)
+    # Of pairs of neighbours only the first in each pair counts.
+    largest = np.maximum.reduceat(np.concatenate([values, room]), ranges.ravel())[::2]
+    return np.where((first < end)[:, None], largest, 0)
 
 
 def keys(values: np.ndarray) -> np.ndarray:

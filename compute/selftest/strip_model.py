@@ -81,14 +81,9 @@ def pooled(values: np.ndarray, cells: int) -> np.ndarray:
     """The extreme of the values [n] that each of `cells` cells stands for, [cells]: NaN, infinity, then the largest
     magnitude; of +x and -x the positive one."""
     starts = sources(cells, len(values))
-    shown = np.empty(cells)
-    for cell, (start, end) in enumerate(zip(starts, [*starts[1:], len(values)], strict=True)):
-        part = values[start : max(end, start + 1)]
-        magnitude = np.where(np.isnan(part), np.inf, np.abs(part))
-        best = np.flatnonzero(magnitude == magnitude.max())
-        nan = best[np.isnan(part[best])]
-        shown[cell] = np.nan if nan.size else part[best].max()
-    return shown
+    # Each from its start up to the next one, at least one value; NaN is the maximum and the minimum of what it is in.
+    high, low = np.maximum.reduceat(values, starts), np.minimum.reduceat(values, starts)
+    return np.where(high >= -low, high, low)
 
 
 def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: bool = False) -> np.ndarray:
@@ -102,11 +97,12 @@ def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: boo
         finite = np.abs(scaled[np.isfinite(scaled)])
         rgb[span.first : span.last + 1] = colours(shown, max(finite.max(initial=0.0), 1e-12))
     rgba = np.concatenate([rgb, np.ones((HEIGHT * WIDTH, 1))], axis=1)
-    return np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    picture: np.ndarray = np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    return picture
 
 
-def colours(values: np.ndarray, absmax: float) -> np.ndarray:
-    """Colours of `values` [n] against the largest magnitude `absmax`; float [n, 3] in 0 to 1."""
+def colours(values: np.ndarray, absmax: float | np.ndarray) -> np.ndarray:
+    """Colours of `values` [n] against the largest magnitude `absmax`, one or [n]; float [n, 3] in 0 to 1."""
     magnitude = np.where(np.isfinite(values), np.abs(values), absmax)
     brightness = np.maximum(0.04, np.sqrt(np.minimum(1, magnitude / absmax)))
     rgb = np.empty((len(values), 3))
@@ -120,4 +116,5 @@ def colours(values: np.ndarray, absmax: float) -> np.ndarray:
 
 
 def _mix(dark: tuple[float, ...], light: tuple[float, ...], amount: np.ndarray) -> np.ndarray:
-    return np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
+    colours: np.ndarray = np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
+    return colours
