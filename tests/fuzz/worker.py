@@ -106,6 +106,8 @@ def _guided(arguments: argparse.Namespace, places: Path) -> None:
     limits += [f"-runs={arguments.runs}"] if arguments.runs else []
     sources = [arguments.work, start, *{path.parent for path in kept(arguments.target)}]
     options = [f"-seed={arguments.seed}", f"-max_len={target.longest}", f"-timeout={HANGS_S}", "-print_final_stats=1"]
+    # Inputs that take long are reported by the check of each, by processor time.
+    options.append(f"-report_slow_units={HANGS_S}")
     options.append(f"-artifact_prefix={folder() / 'artifact-'}")
     # What the function returns would be taken for a verdict.
     atheris.Setup(
