@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections.abc import Sequence
@@ -12,9 +11,12 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer import items
 from atlas_viewer.interface import Interface
 from atlas_viewer.panels import layout
-from atlas_viewer.settings import VERSION, loads
+from atlas_viewer.settings import Keeper, dumps
+from atlas_viewer.state import State
+from compute.options import GenerateOptions
 
 from ..mutation import change_bytes, change_lines
+from ..scratch import folder
 from ..target import Target, may_refuse
 
 # A few panels of the window, with all of its places.
@@ -23,7 +25,7 @@ _PANELS = (
     ("Map", "centre"), ("Logits", "below"), ("Trace", "below"), ("Output", "right, top"), ("Tokens", "right, middle"),
     ("Inspector", "right, bottom"),
 )  # fmt: skip
-_FRAMES = 4
+_FRAMES = 3
 _NUMBER = re.compile(rb"0x[0-9A-Fa-f]+|-?\d+")
 _WORDS = (
     b"Split=X Split=Y CentralNode=1 NoTabBar=1 HiddenTabBar=1 NoWindowMenuButton=1 NoCloseButton=1"
@@ -41,15 +43,24 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Read it as a settings file does, show it for some frames, and read what imgui makes of it."""
+    """Have the settings read it, show for some frames what they hand on, and read what imgui writes of it."""
     with may_refuse(ValueError):
         text = _read(data.decode())
     again = _shown(text)
-    assert _read(again) == again
+    assert _read(again), "the next start would not take what imgui writes of it"
 
 
 def _read(text: str) -> str:
-    return loads(json.dumps({"version": VERSION, "layout": text})).layout
+    """The layout that a window with these settings begins with. Raises ValueError when it is not the one in `text`."""
+    file = folder() / "interface.json"
+    for left in folder().glob("interface.*"):
+        left.unlink()
+    file.write_text(dumps(Interface(layout=text)))
+    state = State("", GenerateOptions())
+    Keeper(state, lambda seconds: None, file).close()
+    if not state.interface.layout:
+        raise ValueError("the layout is not taken")
+    return state.interface.layout
 
 
 def _shown(text: str) -> str:
@@ -63,29 +74,32 @@ def _shown(text: str) -> str:
         io.display_size, io.delta_time = ImVec2(1280, 720), 1 / 60
         imgui.load_ini_settings_from_memory(text)
         interface = Interface(layout=text)
-        for frame in range(_FRAMES):
-            imgui.new_frame()
-            _frame(interface, reset=frame == _FRAMES - 1)
-            imgui.render()
-        return interface.layout
+        _frames(interface)
+        written = interface.layout
+        interface.reset_layout = True
+        _frames(interface)
+        return written
     finally:
         imgui.destroy_context(context)
 
 
-def _frame(interface: Interface, reset: bool) -> None:
-    items.begin_frame()
-    identity, fresh = layout.dock_space(interface, _PANELS)
-    for title, _ in _PANELS:
-        layout.floats(title, identity)
-        imgui.begin(title, True)
-        imgui.text(title)
-        imgui.end()
-    if fresh:
-        layout.order_tabs(_PANELS)
-    layout.raise_panel("Trace", "Logits")
-    layout.note_tabs(title for title, _ in _PANELS)
-    layout.remember(interface)
-    interface.reset_layout = reset
+def _frames(interface: Interface) -> None:
+    """Some frames, with what of the window depends on the layout."""
+    for _ in range(_FRAMES):
+        imgui.new_frame()
+        items.begin_frame()
+        identity, fresh = layout.dock_space(interface, _PANELS)
+        for title, _ in _PANELS:
+            layout.floats(title, identity)
+            imgui.begin(title, True)
+            imgui.text(title)
+            imgui.end()
+        if fresh:
+            layout.order_tabs(_PANELS)
+        layout.raise_panel("Trace", "Logits")
+        layout.note_tabs(title for title, _ in _PANELS)
+        layout.remember(interface)
+        imgui.render()
 
 
 def _change_line(data: bytes, chance: random.Random) -> bytes:
