@@ -12,7 +12,7 @@ from typing import Any
 
 import platformdirs
 
-from compute.errors import OutputError, UsageError
+from compute.errors import OutputError
 from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 from compute.options import GenerateOptions
@@ -23,7 +23,6 @@ from .state import State
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written
-_MOST = 1 << 24  # positions and tokens of any model
 _PROMPT_CHARACTERS = 1_000_000  # of earlier prompts that are kept, the newest first
 
 
@@ -68,7 +67,7 @@ def loads(text: str) -> Interface:
         if name in values:
             try:
                 setattr(interface, name, check(values[name]))
-            except (TypeError, ValueError, AttributeError, OverflowError, UsageError):
+            except (TypeError, ValueError, AttributeError, OverflowError):
                 raise ValueError(f"has no usable {name!r}") from None
     return interface
 
@@ -128,7 +127,7 @@ def _options(values: Any) -> GenerateOptions:
         whole = isinstance(getattr(GenerateOptions(), field.name), int)
         if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
             raise TypeError
-    return options.checked(_MOST, _MOST)
+    return options
 
 
 # What is remembered, and how a value that was read is checked: it returns the value for `Interface` or raises.

@@ -14,8 +14,7 @@ from compute.options import GenerateOptions
 from ..mutation import change_json
 from ..target import Target, may_refuse
 
-# The largest sizes that a model may have.
-_POSITIONS = _VOCABULARY = 1 << 24
+_MOST = 2**31 - 1  # positions and tokens of any model
 
 
 def seeds() -> Sequence[bytes]:
@@ -40,7 +39,7 @@ def use(data: bytes) -> None:
         name.encode()
         presets.summary(preset).encode()
         options = presets.applied(preset, GenerateOptions(context=1))
-        options.checked(_POSITIONS, _VOCABULARY)
+        options.checked(_MOST, _MOST)
         assert all(math.isfinite(float(value)) for value in options.as_json().values())
         presets.cannot_save(name, options, saved)
         presets.name_of(options, saved)
