@@ -29,7 +29,7 @@ from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 
 from . import items
-from .tour_steps import checked
+from .tour_steps import checked, shortened
 
 Event = dict[str, Any]
 
@@ -103,7 +103,7 @@ class Tour:
         if not self._ready(step):
             self._waited += 1
             if self._waited > _MOST_FRAMES:
-                raise TourError(f"tour line {step.get('line', '?')}: waited in vain for {json.dumps(step)}")
+                raise TourError(f"tour line {step.get('line', '?')}: waited in vain for {shortened(json.dumps(step))}")
             return
         self._steps.popleft()
         self._waited, self._pause = 0, _SETTLE

@@ -11,6 +11,7 @@ Check = Callable[[Any], object]
 
 _MOST_FRAMES = 1_000_000
 _LARGEST = 16384  # logical pixels
+_LONGEST = 200  # characters of a tour that a message quotes
 BUTTONS = (1, 2, 3)
 WAITS = ("done", "writing")
 
@@ -31,8 +32,13 @@ def checked(step: object) -> dict[str, Any]:
             raise ValueError(f"{kinds[0]!r} needs {name!r}, too")
     for name in step:
         if name not in needed and name not in allowed:
-            raise ValueError(f"{kinds[0]!r} has no {name!r}")
+            raise ValueError(f"{kinds[0]!r} has no {shortened(repr(name))}")
     return step
+
+
+def shortened(text: str) -> str:
+    """`text` of a tour for a message."""
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _label(value: Any) -> None:

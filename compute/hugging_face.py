@@ -27,6 +27,7 @@ _PREFIX = "transformer."
 _HEAD = "lm_head.weight"
 # Masks that old versions of the format saved along; they hold nothing that was learnt.
 _MASKS = (".attn.bias", ".attn.masked_bias")
+_LONGEST_NAME = 200  # characters of a tensor's name that a message has
 _SLAB = 8 << 20  # bytes compared at a time
 
 
@@ -118,8 +119,13 @@ def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> 
             problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(DTYPES)}")
     for key in file.tensors:
         if key not in wanted and key != _HEAD and not key.endswith(_MASKS):
-            problems.append(f"{one_line(key)} is no tensor of GPT-2")
+            problems.append(f"{_shown(key)} is no tensor of GPT-2")
     return problems
+
+
+def _shown(key: str) -> str:
+    """The name of a tensor, of any length, for a message."""
+    return one_line(key if len(key) <= _LONGEST_NAME else f"{key[:_LONGEST_NAME]}...")
 
 
 def _weights_file(path: Path) -> Path:

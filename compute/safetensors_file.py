@@ -22,6 +22,7 @@ DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
 }
 """What is read: the format's name of a type -> (ours, NumPy's)."""
 
+_LONGEST_REASON = 200  # characters
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -46,11 +47,10 @@ class SafetensorsFile:
                 raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
             self._file = MappedFile(path)
         try:
-            names = self._checked(path, shown)
+            self.tensors = self._described(self._checked(path, shown), shown)
         except CheckpointError:
             self._file.close()
             raise
-        self.tensors = self._described(names)
 
     def _checked(self, path: Path, shown: str) -> list[str]:
         """Names of the tensors in the order in which they lie, or `CheckpointError` when the header is not sound."""
@@ -62,13 +62,16 @@ class SafetensorsFile:
             with safe_open(path, framework="numpy") as checked:
                 return list(checked.offset_keys())
         except (SafetensorError, OSError) as error:
-            reason = one_line(str(error).removeprefix("Error while deserializing header: "))
-            raise CheckpointError(f"{shown}: is no sound safetensors file ({reason}); fetch or copy it again") from None
+            raise _unsound(shown, str(error).removeprefix("Error while deserializing header: ")) from None
 
-    def _described(self, names: list[str]) -> dict[str, StoredTensor]:
+    def _described(self, names: list[str], shown: str) -> dict[str, StoredTensor]:
         """What the header says, which the library does not tell: where each tensor lies."""
         length = int(self._file.view(np.dtype("<u8"), (), 0))
-        header = read_foreign_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
+        try:
+            header = read_foreign_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
+        except ValueError as error:
+            # The library skips over values that it does not know, whatever is in them.
+            raise _unsound(shown, str(error)) from None
         described = {}
         for name in names:
             start, end = header[name]["data_offsets"]
@@ -95,3 +98,9 @@ class SafetensorsFile:
     def close(self) -> None:
         """Unmap the file; a second call does nothing."""
         self._file.close()
+
+
+def _unsound(shown: str, reason: str) -> CheckpointError:
+    """reason: of a library; it may quote the file at any length."""
+    told = one_line(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}...")
+    return CheckpointError(f"{shown}: is no sound safetensors file ({told}); fetch or copy it again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ MAGIC = 20240328
 VERSION = 2
 HEADER_BYTES = 1024
 END_OF_TEXT = "<|endoftext|>"
+_NUMBER = re.compile("[0-9]{1,10}")  # of a token; Python refuses to convert thousands of digits
 
 
 class Tokenizer:
@@ -76,7 +78,7 @@ class Tokenizer:
         wanted = words.strip().lower()
         if not wanted:
             return []
-        found = [int(wanted)] if wanted.isascii() and wanted.isdigit() and int(wanted) < self.vocabulary else []
+        found = [int(wanted)] if _NUMBER.fullmatch(wanted) and int(wanted) < self.vocabulary else []
         texts = self._searchable
         found += [id for id, text in enumerate(texts) if text == wanted]
         found += [id for id, text in enumerate(texts) if text != wanted and text.startswith(wanted)]

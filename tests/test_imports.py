@@ -115,7 +115,12 @@ def third_party(packages: tuple[str, ...]) -> set[str]:
     found: set[str] = set()
     for path in (path for package in packages for path in sources(package)):
         found |= {name.split(".")[0] for name in imported(path.read_text("utf-8"), dotted_package(path))}
-    own = {*PACKAGES, "tests", *(path.stem for path in sources("tests"))}
+    own = {
+        *PACKAGES,
+        "tests",
+        *(path.stem for path in sources("tests")),
+        *(path.parent.name for path in sources("tests")),
+    }
     return {normal(DISTRIBUTIONS.get(name, name)) for name in found - own - set(sys.stdlib_module_names)}
 
 
@@ -133,7 +138,8 @@ def test_what_the_tests_import_is_declared() -> None:
 
 def test_every_dependency_is_pinned_without_an_address() -> None:
     pins = [line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
-    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", line) for line in pins), pins
+    pin = r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+(; python_version (<|>=) \"3\.\d+\")?"
+    assert all(re.fullmatch(pin, line) for line in pins), pins
     wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
     assert declared(wanted) <= declared(pins)
 

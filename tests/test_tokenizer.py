@@ -184,5 +184,6 @@ def test_find(tokenizer: Tokenizer) -> None:
     assert all("dog" in text for text in texts)
     assert tokenizer.find("50256")[0] == (50256, "<|endoftext|>")
     assert tokenizer.find("50257") == []
+    assert tokenizer.find("1" * 5000) == []
     assert tokenizer.find("  ") == []
     assert len(tokenizer.find("a", most=7)) == 7

@@ -171,6 +171,7 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         ('{"wheel": NaN, "at": "a"}', "line 1: 'wheel' must be a number"),
         ('{"wheel": 1}', "line 1: 'wheel' needs 'at'"),
         ('{"click": "a", "button": 4}', "line 1: 'button' must be one of 1, 2, 3"),
+        (f'{{"click": "a", "{"b" * 3000}": 1}}', f"line 1: 'click' has no '{'b' * 199}\\.\\.\\.; mend it$"),
         ('{"click": "a", "twise": true}', "line 1: 'click' has no 'twise'"),
         ('{"click": ""}', "line 1: 'click' must be text"),
         ('{"type": "\\ud800"}', "line 1: 'type' must be text"),

@@ -1,0 +1,87 @@
+"""What the program does with a session's file when there is no model."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
+from atlas_viewer.sessions.cameras import recorded_looks
+from atlas_viewer.sessions.diff import diff_runs
+from atlas_viewer.sessions.player import Player
+from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.recover import recover
+from atlas_viewer.state import State
+from compute.errors import SessionError
+from compute.options import GenerateOptions
+
+from .target import Refused, may_refuse
+
+_TIMES = (-1e300, 0.0, 0.25, 1e300)
+
+
+def use_session(path: Path) -> None:
+    """Read, export, compare and play the session at `path`. Raises `Refused`."""
+    saved = True
+    try:
+        _recover(path)
+    except Refused:
+        saved = False
+    with may_refuse(SessionError), Session(path) as session:
+        _export(session)
+        _look(session)
+        _play(session)
+    assert saved, "all of it can be read, and recover refuses it"
+
+
+def _recover(path: Path) -> None:
+    """Recover the session at `path`; nothing of what is saved may be refused."""
+    target = path.with_suffix(".recovered")
+    target.unlink(missing_ok=True)
+    try:
+        with may_refuse(SessionError):
+            recover(path, target)
+    except Refused:
+        assert not target.exists(), "recover left a file that it says is none"
+        raise
+    with Session(target) as session:
+        as_json(session).encode()
+        session.weight_statistics()
+
+
+def _export(session: Session) -> None:
+    as_json(session).encode()
+    as_csv(session).encode()
+    runs = session.runs()
+    for run in runs[-2:]:
+        as_npz(session, run)
+        diff_runs(session, run, session, runs[0])
+    session.weight_statistics()
+
+
+def _look(session: Session) -> None:
+    looks = recorded_looks(session.cameras(), session.events())
+    for time in _TIMES:
+        assert 1 <= looks.strip(time).zoom <= 64
+        assert looks.view(time) in (None, "strip", "map")
+        sight = looks.map(time)
+        assert sight is None or 0 < sight.width < math.inf
+
+
+def _play(session: Session) -> None:
+    """Show it in a window without a picture, from its end and from its beginning."""
+    state = State("", GenerateOptions())
+    player = Player(session, state)
+    player.show()
+    state.run = player.run
+    told = player.told
+    for time in (0.0, 0.05, 0.1):
+        player.frame(time)
+    for position in (0, 1, told.count):
+        told.seek, told.playing = position, True
+        player.frame(1.0 + position)
+    player.back()
+    for text in (told.event, player.run.name, player.run.continuation, player.run.prompt):
+        text.encode()
+    assert math.isfinite(told.time)
+    assert math.isfinite(told.length)

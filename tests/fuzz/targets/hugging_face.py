@@ -1,0 +1,88 @@
+"""Folders in Hugging Face layout: safetensors, `config.json`, and the names of tokens next to them."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from compute.checkpoint import open_model
+from compute.config import ModelConfig, parameter_shapes
+from compute.errors import CheckpointError
+from compute.hugging_face import CONFIG, WEIGHTS, stored_name, stored_shape
+from compute.hugging_face_config import config_json
+
+from ..mutation import change_bytes, change_json
+from ..scratch import folder
+from ..sections import change_sections, joined, written
+from ..target import Target, may_refuse
+
+_SIZES = ModelConfig(1, 1, 4, 2, 3, 3)
+_TENSORS = {stored_name(name): stored_shape(name, shape) for name, shape in parameter_shapes(_SIZES).items()}
+# Keys that are looked at, though writers may leave them out.
+_WORDS = [
+    *config_json(_SIZES, "f32"), "tie_word_embeddings", "n_inner", "scale_attn_weights", "add_cross_attention",
+    "scale_attn_by_inverse_layer_idx", "quantization_config", "GPT2LMHeadModel", "GPT2Model", "gelu_pytorch_tanh",
+]  # fmt: skip
+_HEADER_WORDS = [
+    *_TENSORS, *(f"transformer.{name}" for name in _TENSORS), "lm_head.weight", "h.0.attn.bias", "__metadata__",
+    "dtype", "shape", "data_offsets", "F32", "F16", "BF16", "F64", "I8", "BOOL", "F8_E4M3",
+]  # fmt: skip
+_change_header = change_json(_HEADER_WORDS)
+
+
+def seeds() -> Sequence[bytes]:
+    """With and without a prefix, a head and masks, in two types; one with added tokens."""
+    plain: dict[str, np.ndarray] = {name: np.ones(shape, np.float32) for name, shape in _TENSORS.items()}
+    more = {f"transformer.{name}": values.astype(np.float16) for name, values in plain.items()}
+    more |= {"lm_head.weight": more["transformer.wte.weight"], "transformer.h.0.attn.bias": np.zeros((1, 1), np.uint8)}
+    large = json.dumps(config_json(_SIZES, "f16") | {"vocab_size": 50264}).encode()
+    names = json.dumps({"added_tokens": [{"content": "<pad>", "id": 50257}], "model": {"vocab": {}}}).encode()
+    return [
+        joined({CONFIG: json.dumps(config_json(_SIZES, "f32")).encode(), WEIGHTS: save(plain)}),
+        joined({CONFIG: json.dumps(config_json(_SIZES, "f16")).encode(), WEIGHTS: save(more)}),
+        joined({CONFIG: large, WEIGHTS: b"", "tokenizer.json": names}),
+    ]
+
+
+def use(data: bytes) -> None:
+    """Open the folder and look at every tensor, once more after its pages were given back."""
+    place = folder()
+    written(data, place, _CHANGES)
+    with may_refuse(CheckpointError):
+        source = open_model(str(place))
+    try:
+        for name, shape in parameter_shapes(source.config).items():
+            assert source.tensor(name).shape == shape
+            source.release(name)
+            source.tensor(name).tobytes()
+    finally:
+        source.close()
+
+
+def _change_weights(data: bytes, chance: random.Random) -> bytes:
+    """A header that is still as long as it says, or any bytes."""
+    length = int.from_bytes(data[:8], "little")
+    if length > len(data) or chance.random() < 0.2:
+        return change_bytes(data, chance)
+    header, body = data[8 : 8 + length], data[8 + length :]
+    if chance.random() < 0.2:
+        body = change_bytes(body, chance)
+    else:
+        header = _change_header(header, chance)
+    return len(header).to_bytes(8, "little") + header + body
+
+
+_CHANGES: dict[str, Any] = {
+    CONFIG: change_json(_WORDS),
+    WEIGHTS: _change_weights,
+    "tokenizer.json": change_json(["added_tokens", "content", "id", "model", "vocab"]),
+    "added_tokens.json": change_json(),
+    "model.safetensors.index.json": change_bytes,
+}
+
+TARGET = Target(use, seeds, change_sections(_CHANGES))

@@ -1,0 +1,122 @@
+"""The layout in a settings file, as far as imgui, which believes every word of it."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer import items
+from atlas_viewer.interface import Interface
+from atlas_viewer.panels import layout
+from atlas_viewer.settings import Keeper, dumps
+from atlas_viewer.state import State
+from compute.options import GenerateOptions
+
+from ..mutation import change_bytes, change_lines
+from ..scratch import folder
+from ..target import Target, may_refuse
+
+# A few panels of the window, with all of its places.
+_PANELS = (
+    ("Prompt", "left, top"), ("Sampling", "left, middle"), ("Runs", "left, bottom"), ("Atlas", "centre"),
+    ("Map", "centre"), ("Logits", "below"), ("Trace", "below"), ("Output", "right, top"), ("Tokens", "right, middle"),
+    ("Inspector", "right, bottom"),
+)  # fmt: skip
+_FRAMES = 3
+_NUMBER = re.compile(rb"0x[0-9A-Fa-f]+|-?\d+")
+_WORDS = (
+    b"Split=X Split=Y CentralNode=1 NoTabBar=1 HiddenTabBar=1 NoWindowMenuButton=1 NoCloseButton=1"
+    b" Collapsed=1 IsChild=1 IsPopup=1 DockId= ClassId= ViewportId= ViewportPos=9,9"
+    b" Parent= Selected= SizeRef= DockSpace DockNode [Docking][Data] [Window][Atlas] [Table][0x01,1] Window=0x1BBC0F80"
+    b" RefScale=0 Column Sort=0v Weight=1e39 Visible=0"
+).split()
+
+
+def seeds() -> Sequence[bytes]:
+    """As the window writes it: the default, and one with a panel that floats."""
+    usual = _shown("")
+    floating = usual.replace("[Window][Map]", "[Window][Trace ]", 1).replace("DockId=0x00000006,1\n", "")
+    return [usual.encode(), floating.encode(), b"[Window][Atlas]\nPos=1,2\nSize=300,200\nCollapsed=0\n"]
+
+
+def use(data: bytes) -> None:
+    """Have the settings read it, show for some frames what they hand on, and read what imgui writes of it."""
+    with may_refuse(ValueError):
+        text = _read(data.decode())
+    again = _shown(text)
+    assert _read(again), "the next start would not take what imgui writes of it"
+
+
+def _read(text: str) -> str:
+    """The layout that a window with these settings begins with. Raises ValueError when it is not the one in `text`."""
+    file = folder() / "interface.json"
+    for left in folder().glob("interface.*"):
+        left.unlink()
+    file.write_text(dumps(Interface(layout=text)))
+    state = State("", GenerateOptions())
+    Keeper(state, lambda seconds: None, file).close()
+    if not state.interface.layout:
+        raise ValueError("the layout is not taken")
+    return state.interface.layout
+
+
+def _shown(text: str) -> str:
+    """The layout that imgui remembers of the layout `text`, with no window and no picture."""
+    context = imgui.create_context()
+    try:
+        io = imgui.get_io()
+        io.set_ini_filename("")
+        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+        io.display_size, io.delta_time = ImVec2(1280, 720), 1 / 60
+        imgui.load_ini_settings_from_memory(text)
+        interface = Interface(layout=text)
+        _frames(interface)
+        written = interface.layout
+        interface.reset_layout = True
+        _frames(interface)
+        return written
+    finally:
+        imgui.destroy_context(context)
+
+
+def _frames(interface: Interface) -> None:
+    """Some frames, with what of the window depends on the layout."""
+    for _ in range(_FRAMES):
+        imgui.new_frame()
+        items.begin_frame()
+        identity, fresh = layout.dock_space(interface, _PANELS)
+        for title, _ in _PANELS:
+            layout.floats(title, identity)
+            imgui.begin(title, True)
+            imgui.text(title)
+            imgui.end()
+        if fresh:
+            layout.order_tabs(_PANELS)
+        layout.raise_panel("Trace", "Logits")
+        layout.note_tabs(title for title, _ in _PANELS)
+        layout.remember(interface)
+        imgui.render()
+
+
+def _change_line(data: bytes, chance: random.Random) -> bytes:
+    """A number becomes another one, mostly one that is there; or a word comes or goes."""
+    numbers = list(_NUMBER.finditer(data))
+    kind = chance.randrange(6)
+    if numbers and kind < 4:
+        found = chance.choice(numbers)
+        new = b"0x%08X" % chance.randrange(16) if found[0].startswith(b"0x") else b"%d" % chance.choice(_SIZES)
+        return data[: found.start()] + new + data[found.end() :]
+    words = data.split(b" ")
+    if kind == 4:
+        words.insert(chance.randrange(len(words) + 1), chance.choice(_WORDS))
+        return b" ".join(words)
+    return change_bytes(data, chance)
+
+
+_SIZES = (0, 1, -1, 2, 5, 300, 32767, 32768, 65536, -32769, 2**31 - 1, 2**31, -(2**31), 2**32, 10**20)
+
+TARGET = Target(use, seeds, change_lines(_change_line))

@@ -1,0 +1,60 @@
+"""llm.c checkpoint files."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from compute.checkpoint import open_model
+from compute.config import ModelConfig, parameter_shapes
+from compute.errors import CheckpointError
+from compute.llmc import HEADER_BYTES, write_llmc
+
+from ..mutation import change_bytes
+from ..scratch import folder
+from ..target import Target, may_refuse
+
+_SIZES = (ModelConfig(1, 1, 4, 2, 3, 4), ModelConfig(2, 2, 8, 1, 1, 1))
+# The numbers of the header that are read.
+_USED_BYTES = 32
+
+
+def seeds() -> Sequence[bytes]:
+    """Of two shapes, in both versions."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "model.bin"
+        made = []
+        for config, version in zip(_SIZES, (3, 5), strict=True):
+            shapes = parameter_shapes(config)
+            write_llmc(path, config, lambda name, shapes=shapes: np.ones(shapes[name], np.float32), version)
+            made.append(path.read_bytes())
+    return made
+
+
+def use(data: bytes) -> None:
+    """Open the file and look at every tensor, once more after its pages were given back."""
+    path = folder() / "model.bin"
+    path.write_bytes(data)
+    with may_refuse(CheckpointError):
+        source = open_model(str(path))
+    try:
+        for name, shape in parameter_shapes(source.config).items():
+            assert source.tensor(name).shape == shape
+            source.release(name)
+            source.tensor(name).tobytes()
+    finally:
+        source.close()
+
+
+def change(data: bytes, chance: random.Random) -> bytes:
+    """Mostly the numbers of the header."""
+    if chance.random() < 0.7:
+        return change_bytes(data[:_USED_BYTES], chance)[:_USED_BYTES].ljust(_USED_BYTES, b"\0") + data[_USED_BYTES:]
+    return data[:HEADER_BYTES] + change_bytes(data[HEADER_BYTES:], chance)
+
+
+TARGET = Target(use, seeds, change)

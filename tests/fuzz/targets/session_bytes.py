@@ -1,0 +1,53 @@
+"""Sessions as files of which any byte may be another one."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from ..mutation import change_bytes
+from ..scratch import folder
+from ..session_base import sound
+from ..session_use import use_session
+from ..target import Target
+
+_HEADER_BYTES = 100
+
+
+def seeds() -> Sequence[bytes]:
+    """One with something in every table."""
+    return [sound()]
+
+
+def use(data: bytes) -> None:
+    """Do with it what the program does."""
+    path = folder() / "a.atlas"
+    path.write_bytes(data)
+    use_session(path)
+
+
+def change(data: bytes, chance: random.Random) -> bytes:
+    """Bytes of one page, the head of a page, or a page in another's place."""
+    size = int.from_bytes(data[16:18], "big")
+    if size < 512 or len(data) < size:
+        return change_bytes(data, chance)
+    pages = [data[at : at + size] for at in range(0, len(data), size)]
+    at, kind = chance.randrange(len(pages)), chance.randrange(10)
+    start = _HEADER_BYTES if at == 0 else 0
+    if kind == 0:
+        pages[at] = chance.choice(pages)
+    elif kind == 1:
+        del pages[at]
+    elif kind == 2:
+        pages = pages[: at + 1]
+    elif kind < 6:  # its kind, free blocks, cells and where they are
+        head = change_bytes(pages[at][start : start + 32], chance)[:32]
+        pages[at] = (pages[at][:start] + head + pages[at][start + len(head) :])[:size]
+    elif kind == 6:
+        pages[0] = change_bytes(pages[0][:_HEADER_BYTES], chance)[:_HEADER_BYTES] + pages[0][_HEADER_BYTES:]
+    else:
+        pages[at] = change_bytes(pages[at], chance)[:size].ljust(size, b"\0")
+    return b"".join(pages)
+
+
+TARGET = Target(use, seeds, change, longest=1 << 16, runs=150)

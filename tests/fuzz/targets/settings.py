@@ -1,0 +1,48 @@
+"""The settings file: what is taken from it is what is written to it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+from atlas_viewer.interface import Interface
+from atlas_viewer.settings import dumps, loads
+from compute.options import GenerateOptions
+
+from ..mutation import change_json
+from ..target import Target, may_refuse
+
+_WORDS = ["version", *(field.name for field in fields(Interface)), *(field.name for field in fields(GenerateOptions))]
+_FULL = Interface(
+    zoom=1.25,
+    theme="light",
+    hidden={"Trace"},
+    layout="[Window][Atlas]\nPos=1,2\nSize=300,200\n",
+    layout_zoom=1.5,
+    presets={"mine": GenerateOptions(temperature=1, top_k=7, seed=2**32 - 1)},
+    prompts=["Once", "zwei\nZeilen, 日本"],
+    chip_colour="rank",
+    seed_locked=False,
+)
+
+
+def seeds() -> Sequence[bytes]:
+    """As a first start writes it, and with something of everything."""
+    return [dumps(interface).encode() for interface in (Interface(), _FULL)]
+
+
+def use(data: bytes) -> None:
+    """Read it, and read again what is written of it."""
+    with may_refuse(ValueError):
+        interface = loads(data.decode())
+    text = dumps(interface)
+    text.encode()
+    assert loads(text) == interface
+    interface.zoom_at(900.0)
+    for prompt in interface.prompts[:3]:
+        interface.remember(prompt)
+    for panel in sorted(interface.hidden)[:3]:
+        interface.toggle(panel)
+
+
+TARGET = Target(use, seeds, change_json(_WORDS))
