@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from compute.errors import SessionError
 from compute.llmc import one_line
@@ -16,8 +14,6 @@ from .contents import RecordedStep, RunInfo
 from .damaged import DamagedSession
 from .store import Store, create_session
 from .untrusted import beside
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ def _copy(session: DamagedSession, target: Path) -> Recovered:
 def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
     steps = list(session.readable_steps(run))
     run, steps = _with_window(session, run, steps)
-    whole = len(steps) == _try(lambda: session.count(run), "", [])
+    whole = len(steps) == _count(session, run)
     with store.transaction():
         store.add_run(run if whole else replace(run, stop_reason=None))
     missing = 0
@@ -111,22 +107,21 @@ def _with_window(
 
 
 def _weights(session: DamagedSession, store: Store) -> None:
-    found = _try(session.weight_statistics, "statistics of weights", session.lost) or {}
+    found = session.weight_statistics()
     with store.transaction():
         store.set_weight_statistics([(name, record.tobytes()) for name, record in found.items()])
 
 
 def _marks(session: DamagedSession, store: Store) -> None:
     with store.transaction():
-        for mark in _try(session.events, "events", session.lost) or []:
+        for mark in session.events():
             store.add_event(mark)
-        for mark in _try(session.cameras, "cameras", session.lost) or []:
+        for mark in session.cameras():
             store.add_camera(mark)
 
 
-def _try(read: Callable[[], T], what: str, lost: list[str]) -> T | None:
+def _count(session: DamagedSession, run: RunInfo) -> int | None:
     try:
-        return read()
+        return session.count(run)
     except SessionError:
-        lost.append(what)
         return None
