@@ -1,4 +1,4 @@
-"""Sessions with one value that no recording has, in a column or a JSON field of choice, whatever SQLite thinks of it."""
+"""Sessions with one value that no recording has, in a column or a JSON field of choice."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 
 from atlas_viewer.sessions.schema import SCHEMA, expected
 
-# As SQL: texts that are no UTF-8, with NUL and escape sequences, numbers of every kind, bytes, and values of other types.
+# As SQL: text that is no UTF-8, with NUL and escape sequences; numbers of every kind; bytes; other types.
 VALUES = (
-    "CAST(x'eda080' AS TEXT)", "CAST(x'6100ff' AS TEXT)", "'a' || char(0) || 'b'", "'a' || char(27) || '[2J' || char(10)",
-    "NULL", "9e999", "-9e999", "1e300", "-1", "3.5", "0", "70000", "9223372036854775807", "-9223372036854775808", "''",
-    "'hot'", "x''", "x'00ff'", "zeroblob(70000)", "replace(hex(zeroblob(50000)), '0', '[')", "replace(hex(zeroblob(5000)), '0', 'a')",
+    "CAST(x'eda080' AS TEXT)", "CAST(x'6100ff' AS TEXT)", "'a' || char(0) || 'b'", "'a' || char(27) || '[2J'",
+    "NULL", "9e999", "-9e999", "1e300", "-1", "3.5", "0", "70000", "9223372036854775807", "-9223372036854775808",
+    "''", "'hot'", "x''", "x'00ff'", "zeroblob(70000)", "replace(hex(zeroblob(50000)), '0', '[')",
 )  # fmt: skip
 
 # As JSON, or what is none.
 JSON = (
-    r'"\ud800"', r'"\udc00\ud800"', r'"a\u0000b"', r'"\u001b[2J\n\u202e"', "NaN", "Infinity", "-Infinity", "1e400", "-1e400",
-    "1" + "0" * 400, "1" + "0" * 4999, "-1", "1e300", "1" + "0" * 300, "0.5", "3", "null", "true", "[]", "{}", '"hot"', '""',
-    "[" * 70 + "]" * 70, "[" * 5000, '{"\\ud800": 1}', '"' + "x" * 100_000 + '"', "x", "",
+    r'"\ud800"', r'"\udc00\ud800"', r'"a\u0000b"', r'"\u001b[2J\n\u202e"', '{"\\ud800": 1}', '"hot"', '""',
+    "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1" + "0" * 400, "1" + "0" * 4999, "1" + "0" * 300, "1e300",
+    "-1", "0.5", "3", "null", "true", "[]", "{}", "[" * 70 + "]" * 70, "[" * 5000, f'"{"x" * 100_000}"', "x", "",
 )  # fmt: skip
 
 # The rowid itself is always a whole number.
@@ -55,7 +55,7 @@ class Hostile:
         _redefine(self._loose, _loosened)
 
     def put(self, place: Place, value: str) -> Path | None:
-        """The file with `value`, SQL or JSON, at `place`; None where no file can hold it: in a key twice, or nothing."""
+        """The file with `value`, SQL or JSON, at `place`; None where no file can hold it, as twice in a key."""
         shutil.copyfile(self._loose, self._target)
         connection = _quick(self._target)
         if place.field is not None:
