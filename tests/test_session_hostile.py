@@ -11,21 +11,27 @@ import io
 import json
 import os
 import re
+import sys
 import zlib
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hostile_sessions import JSON, VALUES, Hostile, Place, columns, fields
-from session_files import make_session
+from session_files import CONFIG, OPTIONS, PROMPT_TOKENS, TENSORS, make_session, token_bytes
 
 from atlas_viewer import parser
+from atlas_viewer.canvas import open_window
 from atlas_viewer.cli import main
 from atlas_viewer.commands.session_source import recorded_source, recorded_weights
+from atlas_viewer.sessions.contents import head_of
+from atlas_viewer.sessions.notes import plain
 from atlas_viewer.sessions.playback import check_shape, widest
 from atlas_viewer.sessions.player import Player
 from atlas_viewer.sessions.reader import Session
+from atlas_viewer.sessions.recorder import Recorder
 from atlas_viewer.sessions.recover import recover
 from atlas_viewer.state import State
 from compute.errors import AtlasError, SessionError
@@ -227,3 +233,32 @@ def test_a_hostile_value_in_any_field_of_json(hostile: Hostile, sound: Path) -> 
         assert set(attack.refused) >= UNUSABLE, place
         for value, steps, lost in attack.recovered:
             assert (steps, bool(lost)) == (STEPS, True), f"{place} {value[:30]} {lost}"
+
+
+def test_what_is_recorded_can_be_read_whatever_names_and_texts_there_are(tmp_path: Path) -> None:
+    name = "caf\udce9\x1b[2J\n.bin"  # as Python has the name of a file that is no UTF-8
+    engine = SimpleNamespace(
+        model_name=name, config=CONFIG, dtype="f32", path="rows", adapter_name=name,
+        device=SimpleNamespace(adapter=SimpleNamespace(info={"description": name})),
+    )  # fmt: skip
+    path = tmp_path / "a.atlas"
+    recorder = Recorder(path, head_of(engine, "ab" * 32, "test", 299), TENSORS, token_bytes)  # type: ignore[arg-type]
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+    recorder.event("OpenModel", {"spec": plain(name), "prompt": plain("\0" * 20_000_000), "more": plain([name, 1.5])})
+    recorder.close()
+    assert recorder.trouble is None
+    read_everything(path)
+    with Session(path) as session:
+        assert session.head.model == r"caf\udce9\x1b[2J\n.bin"
+        (event,) = session.events()
+        assert event.data["spec"] == "caf\\udce9\x1b[2J\n.bin"
+
+
+def test_the_title_of_a_window_has_no_half_of_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    titles: list[str] = []
+    window = SimpleNamespace(GlfwRenderCanvas=lambda **given: titles.append(given["title"]), loop=None)
+    monkeypatch.setitem(sys.modules, "rendercanvas.glfw", window)
+    monkeypatch.setitem(sys.modules, "glfw", SimpleNamespace(init=lambda: True))
+    monkeypatch.setenv("DISPLAY", ":0")
+    open_window("Tensor Atlas - caf\udce9\n.atlas", (10, 10), vsync=False)
+    assert titles == [r"Tensor Atlas - caf\udce9\n.atlas"]

@@ -201,6 +201,10 @@ class Session:
             _, step, time, options, token, start, length, *figures, highest, log_total, scaled, kept, nonfinite = row
             if step != first + len(steps):
                 raise Unsound(f"steps, run {run.id}: step {first + len(steps)} is missing")
+            drawn_with = self._options_of(options)
+            if length > drawn_with.context:
+                wide = f"context_length {length} is above the context of its options, {drawn_with.context}"
+                raise Unsound(f"steps, run {run.id}, step {step}: {wide}")
             logit, probability, model_probability, rank, forward_ms, entropy = figures
             record = StepRecord(
                 index=step,
@@ -218,7 +222,7 @@ class Session:
                 nonfinite_logits=nonfinite,
             )
             draw = DrawInfo(highest, log_total, scaled, kept, nonfinite)
-            steps.append(RecordedStep(record, time, self._options_of(options), draw))
+            steps.append(RecordedStep(record, time, drawn_with, draw))
         return steps
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:

@@ -238,8 +238,10 @@ def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    """Text of the file. What is no UTF-8 becomes halves of characters, which the check of its column refuses: so one bad
-    value costs its own row and none after it."""
+    """Text of the file. What is no UTF-8 becomes halves of characters, which the check of its column refuses.
+
+    So one bad value costs its own row, not those after it.
+    """
     return data.decode(errors="surrogateescape")
 
 
