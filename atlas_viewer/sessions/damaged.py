@@ -180,14 +180,14 @@ class DamagedSession(Session):
             self.lost.append("the list of tensors, and with it their statistics")
             return []
 
-    def _options_of(self, number: int) -> GenerateOptions:
+    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
         try:
-            return super()._options_of(number)
+            return super()._options_of(number, window)
         except (SessionError, Unsound):
             if self.guessed is None:
                 config = self.head.config
                 self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
-            self._options[number] = self.guessed
+            self._options.setdefault(number, self.guessed)  # a row that cannot be read is read once
             return self.guessed
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:

@@ -182,15 +182,18 @@ class Session:
         number, parent, fork, started, prompt, prompt_tokens, options, *more = row
         return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
 
-    def _options_of(self, number: int) -> GenerateOptions:
-        """A row of `options`."""
+    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
+        """A row of `options`, of a step that saw `window` tokens."""
         if number not in self._options:
             for _, found in self._rows(self._tables.options, "WHERE id = ?", (number,)):
                 self._options[number] = found
                 break
             else:
                 raise Unsound(f"options: row {number} is missing")
-        return self._options[number]
+        found = self._options[number]
+        if window > found.context:
+            raise Unsound(f"options, id {number}, json: context {found.context} is below the {window} tokens of a step")
+        return found
 
     def _steps(self, run: RunInfo, first: int, last: int) -> list[RecordedStep]:
         candidates = self._candidates(run, first, last)
@@ -201,10 +204,7 @@ class Session:
             _, step, time, options, token, start, length, *figures, highest, log_total, scaled, kept, nonfinite = row
             if step != first + len(steps):
                 raise Unsound(f"steps, run {run.id}: step {first + len(steps)} is missing")
-            drawn_with = self._options_of(options)
-            if length > drawn_with.context:
-                wide = f"context_length {length} is above the context of its options, {drawn_with.context}"
-                raise Unsound(f"steps, run {run.id}, step {step}: {wide}")
+            drawn_with = self._options_of(options, length)
             logit, probability, model_probability, rank, forward_ms, entropy = figures
             record = StepRecord(
                 index=step,

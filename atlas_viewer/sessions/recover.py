@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from compute.errors import SessionError
 from compute.llmc import one_line
@@ -76,22 +79,28 @@ def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
     missing = 0
     for step in steps:
         index = step.record.index
-        logits = statistics = None
-        try:
-            logits = session.logits(run, index)
-            statistics = session.statistics(run, index)
-        except SessionError:
-            missing += 1
+        logits, no_logits = _array(session.logits, run, index)
+        statistics, no_statistics = _array(session.statistics, run, index)
+        missing += no_logits or no_statistics
         with store.transaction():
             store.add_step(
                 run.id,
                 step,
-                logits.tobytes() if logits is not None else None,
-                statistics.tobytes() if statistics is not None else None,
+                logits,
+                statistics,
             )
     if missing:
         session.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
     return len(steps)
+
+
+def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step: int) -> tuple[bytes | None, bool]:
+    """The bytes of what was recorded of a step, if anything was; and whether it is damaged."""
+    try:
+        found = read(run, step)
+    except SessionError:
+        return None, True
+    return None if found is None else found.tobytes(), False
 
 
 def _with_window(
