@@ -16,6 +16,7 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
+from compute.escape import one_line
 
 from .interrupts import closing
 
@@ -41,7 +42,7 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
         raise DisplayError(f"display {name!r}: no window can be opened there; {_FIX}")
     from rendercanvas.glfw import GlfwRenderCanvas, loop
 
-    canvas = GlfwRenderCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+    canvas = GlfwRenderCanvas(size=size, title=one_line(title), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
 
     def run() -> None:
         # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop

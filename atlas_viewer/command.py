@@ -14,12 +14,12 @@ from pathlib import Path
 from compute.errors import AtlasError
 
 from .parser import parse
-from .streams import standard_streams
+from .streams import complain, standard_streams
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command that `argv` asks for; returns the exit status. Raises KeyboardInterrupt, and with `--debug` what
-    is a fault of the program."""
+    """Run the command that `argv` asks for; returns the exit status. Raises KeyboardInterrupt. With `--debug` a failure
+    is told with its traceback."""
     debug = "--debug" in argv
     # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
     if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
@@ -34,19 +34,16 @@ def run(argv: Sequence[str]) -> int:
         except AtlasError as error:
             if debug:
                 traceback.print_exc()
-            print(f"atlas-viewer: {error}", file=sys.stderr)
+            complain(error)
             return error.exit_status
         except BrokenPipeError:
             # The reader of our output went away: nobody is left to tell.
             return 1
         except Exception as error:
             if debug:
-                raise
+                traceback.print_exc()
             first = (str(error).splitlines() or [""])[0]
-            print(
-                f"atlas-viewer: unexpected {type(error).__name__}: {first}; run again with --debug and report this",
-                file=sys.stderr,
-            )
+            complain(f"unexpected {type(error).__name__}: {first}; run again with --debug and report this")
             return 1
 
 

@@ -12,17 +12,19 @@ from typing import Any
 
 import platformdirs
 
-from compute.errors import OutputError
+from compute.errors import OutputError, UsageError
 from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 from compute.options import GenerateOptions
 
 from .interface import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
 from .output import atomic_write
+from .presets import BUILT_IN, bad_name
 from .state import State
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written
+_ANY_SIZE = 2**31 - 1  # what the widgets can hold
 _PROMPT_CHARACTERS = 1_000_000  # of earlier prompts that are kept, the newest first
 
 
@@ -117,7 +119,14 @@ def _text(value: Any) -> str:
 
 
 def _presets(values: Any) -> dict[str, GenerateOptions]:
-    return {_text(name): _options(options) for name, options in values.items()}
+    return {_preset_name(name): _options(options) for name, options in values.items()}
+
+
+def _preset_name(value: Any) -> str:
+    name = _text(value)
+    if name not in BUILT_IN and bad_name(name):
+        raise ValueError
+    return name
 
 
 def _options(values: Any) -> GenerateOptions:
@@ -127,7 +136,10 @@ def _options(values: Any) -> GenerateOptions:
         whole = isinstance(getattr(GenerateOptions(), field.name), int)
         if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
             raise TypeError
-    return options
+    try:
+        return options.checked(_ANY_SIZE, _ANY_SIZE)  # it may be of another model than the next one that is opened
+    except UsageError:
+        raise ValueError from None
 
 
 # What is remembered, and how a value that was read is checked: it returns the value for `Interface` or raises.

@@ -36,7 +36,7 @@ Event = dict[str, Any]
 # Frames between a step and its first event, in which the panels take their places.
 _SETTLE = 1
 _MOST_FRAMES = 1500  # that a tour waits for something before it gives up
-_OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d+),(?P<y>-?\d+))?$", re.DOTALL)
+_OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
 _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .config import ModelConfig, layer_parameter_shapes, parameter_shapes
 from .errors import CheckpointError
+from .escape import one_line as one_line
 from .limits import why_it_cannot_run
 from .mapped_file import MappedFile, telling_failures
 from .whole_file import whole_file
@@ -214,9 +215,3 @@ def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
     layer: int = sum(prod(shape) for shape in layer_parameter_shapes(config).values())
     others = (config.padded_vocabulary + config.positions + 2) * config.channels
     return HEADER_BYTES + (layer * config.layers + others) * item_bytes
-
-
-def one_line(path: Path | str) -> str:
-    """`path` for a message: line ends and other control characters escaped, so that it stays one line."""
-    text = str(path)
-    return text if text.isprintable() else ascii(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ from test_session_window import OPTIONS, Loop, bench
 from atlas_viewer.canvas import open_picture
 from atlas_viewer.map_places import Target
 from atlas_viewer.map_sight import Sight
+from atlas_viewer.panels import TITLES
 from atlas_viewer.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.session_replay import open_player, opened
 from atlas_viewer.sessions.cameras import sight_data
@@ -28,6 +31,7 @@ from compute.checkpoint import ArrayModel, open_model
 from compute.config import parameter_shapes
 from compute.device import shared_device
 from compute.options import GenerateOptions
+from compute.statistics_table import STATISTICS
 
 __all__ = ["bench"]
 
@@ -236,4 +240,61 @@ def test_a_session_without_logits_shows_its_candidates(tmp_path: Path) -> None:
         assert state.step is not None
         assert len(state.step.top) == 3
     assert isinstance(replay.player, Player)
+    replay.close()
+
+
+ODD = "\x1b]0;a\x07\x00b\u202e##%s\n" + 300 * "w"
+ODD_EVENTS = (
+    ("name", {"run": 1, "value": ODD}),
+    ("name", {"run": True, "value": 3}),
+    ("name", {"value": [1]}),
+    ("view", {"value": {"a": [ODD]}}),
+    ("view", {"value": 10**300}),
+    ("options", {"value": {"top": 1e300}}),
+    ("options", {"value": {"top": ODD, ODD: [[]]}}),
+    (ODD.split("\x1b")[0] or "odd", {ODD: ODD}),
+)
+FAR = {"x": 1e300, "y": -1e300, "width": 1e9, "height": 1e-300, "zoom": 10**300}
+ODD_CAMERAS = (
+    ("strip", FAR),
+    ("strip", {"zoom": 1e5, "x": 9e5, "y": -9e5}),
+    ("map", {"tensor": ODD, "index": [10**300], **FAR}),
+    ("map", {"tensor": "wte", "index": [999_999_999, 0], "x": 9e5, "y": -9e5, "width": 9e8, "height": 1e-2}),
+    ("nowhere", {}),
+)
+
+
+def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=5)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE runs SET prompt = ?, started = 1e12", (ODD,))
+    connection.execute("UPDATE tokens SET bytes = ? WHERE id % 2 = 0", (ODD.encode(),))
+    connection.execute("UPDATE steps SET time = 1e12 WHERE step % 2 = 0")
+    connection.execute("UPDATE steps SET context_start = 2147483648, context_length = 1 WHERE step = 1")
+    connection.execute("UPDATE steps SET logit = 9e999, probability = NULL, rank = 384, kept = 0 WHERE step = 2")
+    connection.execute("UPDATE steps SET forward_ms = -9e999, entropy = -1e300, nonfinite = 384 WHERE step = 3")
+    connection.execute("UPDATE candidates SET logit = NULL, scaled_delta = -9e999 WHERE step = 3")
+    connection.execute("UPDATE tensors SET rows = 4294967295, columns = 4294967295")
+    odd = bytes.fromhex("007c00fc007e00fe") + bytes(2 * HEAD.config.vocabulary - 8)  # float16 infinities and NaN
+    connection.execute("UPDATE logits SET data = ? WHERE step = 4", (odd,))
+    connection.execute("UPDATE statistics SET data = ? WHERE step = 4", (b"\xff" * STATISTICS.itemsize * 2,))
+    for table, marks in (("events", ODD_EVENTS), ("cameras", ODD_CAMERAS)):
+        for place, (name, data) in enumerate(marks):
+            row = (place / 10, 1, 1, name, json.dumps(data))
+            connection.execute(f"INSERT INTO {table} VALUES (NULL, ?, ?, ?, ?, ?)", row)
+    connection.commit()
+    connection.close()
+    replay = Replay(path)
+    replay.told.notice = ODD
+    replay.state.messages.append(ODD + "\ud800")
+    for position in range(1, 6):
+        replay.told.seek = position
+        replay.draw(lambda at=position: replay.told.position == at)
+    for title in TITLES:
+        replay.state.interface.front = title
+        for _ in range(2):
+            replay.viewer.canvas.draw()
+            assert replay.viewer.failure is None
+    replay.told.playing, replay.told.speed = True, 16.0
+    replay.draw(lambda: not replay.told.playing)
     replay.close()

@@ -350,7 +350,7 @@ def test_what_is_sound_is_recovered(tmp_path: Path) -> None:
     target = tmp_path / "b.atlas"
     found = recover(path, target)
     assert (found.runs, found.steps) == (1, 7)
-    assert set(found.lost) == {"run 1 from step 8 on", "logits or statistics of 1 steps of run 1", "cameras"}
+    assert set(found.lost) == {"run 1 from step 8 on", "logits or statistics of 1 steps of run 1", "2 of 2 cameras"}
     with Session(target) as session:
         run = session.run()
         assert run.stop_reason is None, "the run did not end where its steps do"

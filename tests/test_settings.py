@@ -67,6 +67,11 @@ def test_the_folder_is_the_users_unless_another_is_named(monkeypatch: pytest.Mon
 
 
 BROKEN = [
+    (b'{"version": 1, "zoom": NaN}', "is no JSON, zoom is no finite number"),
+    (b'{"version": 1, "zoom": 1e400}', "is no JSON, zoom is no finite number"),
+    (b'{"version": 1, "zoom": 1' + b"0" * 400 + b"}", "is no JSON, zoom is a number out of range"),
+    (b'{"version": 1, "prompts": ["a", "\\ud800"]}', "is no JSON, prompts[1] is text with half of a character"),
+    (b'{"version": 1, "presets": {"\\ud800": {}}}', "is no JSON, presets has a name with half of a character"),
     (b"", "is no JSON"),
     (b'{"version": 1', "is no JSON"),
     (b"\xff\xfe", "is no UTF-8 text"),
@@ -79,8 +84,7 @@ BROKEN = [
         for name, value in [
             ("zoom", 9),
             ("zoom", "large"),
-            ("zoom", float("nan")),
-            ("zoom", 10**400),
+            ("zoom", 10**300),
             ("theme", "pink"),
             ("theme", []),
             ("hidden", "Atlas"),
@@ -91,7 +95,15 @@ BROKEN = [
             ("presets", {"mine": {"heat": 1}}),
             ("presets", {"mine": {"temperature": "hot"}}),
             ("presets", {"mine": {"top_k": 1.5}}),
-            ("prompts", ["\ud800"]),
+            ("presets", {"mine": {"temperature": 1e300}}),
+            ("presets", {"mine": {"top_k": 10**300}}),
+            ("presets", {"mine": {"seed": -1}}),
+            ("presets", {"mine": {"min_p": 2}}),
+            ("presets", {"\u202e": {}}),
+            ("presets", {"a\0b": {}}),
+            ("presets", {"a##b": {}}),
+            ("presets", {"x" * 1000: {}}),
+            ("prompts", [1]),
             ("seed_locked", 1),
             ("minimap", "no"),
             ("glow", 0),

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_sessions import JSON
 from patience import PATIENCE_S
 from real_window import ARTIFACTS, TOOLS, display
 from screen import context
@@ -165,16 +166,17 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         ('{"frames": true}', "line 1: 'frames' must be a whole number"),
         ('{"resize": [1]}', "line 1: 'resize' must be two numbers"),
         ('{"resize": [0, 5]}', "line 1: 'resize' must be a width"),
-        ('{"resize": [1e999, 5]}', "line 1: 'resize' must be a number"),
+        ('{"resize": [1e999, 5]}', r"line 1: is no JSON \(resize\[0\] is no finite number"),
+        ('{"resize": [1e300, 5]}', "line 1: 'resize' must be a number from"),
         ('{"drag": "a"}', "line 1: 'drag' needs 'by'"),
         ('{"drag": "a", "by": {"x": 1}}', "line 1: 'by' must be two numbers"),
-        ('{"wheel": NaN, "at": "a"}', "line 1: 'wheel' must be a number"),
+        ('{"wheel": NaN, "at": "a"}', r"line 1: is no JSON \(wheel is no finite number"),
         ('{"wheel": 1}', "line 1: 'wheel' needs 'at'"),
         ('{"click": "a", "button": 4}', "line 1: 'button' must be one of 1, 2, 3"),
         (f'{{"click": "a", "{"b" * 3000}": 1}}', f"line 1: 'click' has no '{'b' * 199}\\.\\.\\.; mend it$"),
         ('{"click": "a", "twise": true}', "line 1: 'click' has no 'twise'"),
         ('{"click": ""}', "line 1: 'click' must be text"),
-        ('{"type": "\\ud800"}', "line 1: 'type' must be text"),
+        ('{"type": "\\ud800"}', r"line 1: is no JSON \(type is text with half of a character"),
         ('{"wait": "for ever"}', "line 1: 'wait' must be one of done, writing"),
         ('{"picture": "../../a"}', "line 1: 'picture' must be the name of a picture"),
     ],
@@ -187,6 +189,30 @@ def test_a_bad_tour_is_told_with_its_line(tmp_path: Path, text: str, message: st
     assert "\n" not in str(caught.value)
     with pytest.raises(TourError, match="cannot be read"):
         read_tour(tmp_path / "none")
+
+
+STEPS = (
+    {"wait": "done"}, {"wait": "writing", "steps": 3}, {"frames": 3}, {"point": "a"},
+    {"click": "a", "button": 2, "twice": True}, {"drag": "a", "by": [40, 10]}, {"wheel": 5, "at": "a"},
+    {"type": "The dog"}, {"key": "Ctrl+P"}, {"resize": [900, 600]}, {"picture": "prompt"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: next(iter(step)))
+def test_a_hostile_value_in_any_field_is_refused_or_played(places: None, tmp_path: Path, step: dict[str, Any]) -> None:
+    path = tmp_path / "tour.jsonl"
+    for field in step:
+        refused = 0
+        for value in (*JSON, '"a+' + "9" * 5000 + ',0"', f"[{'1' + '0' * 300}, 1]"):
+            others = [f'"{name}": {json.dumps(other)}' for name, other in step.items() if name != field]
+            path.write_text("{" + ", ".join([*others, f'"{field}": {value}']) + "}")
+            window = Window()
+            window.ready = True
+            try:
+                window.play(*read_tour(path), frames=40)
+            except TourError:
+                refused += 1
+        assert refused > len(JSON) / 3, field
 
 
 # -- the recorder

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 
 import numpy as np
 
 from atlas_viewer.output import atomic_write
+from atlas_viewer.streams import note
 from compute.palettes import StripLook
 from compute.strip import StripPass
 
@@ -29,9 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     np.savez_compressed(buffer, rgba=strip.read(), spans=np.array(spans))
     atomic_write(arguments.out, buffer.getvalue())
     if strip.layout.left_out:
-        print(
-            f"note: the strip is full: the last {len(strip.layout.left_out)} tensors,"
-            f" from {strip.layout.left_out[0]} on, are not in it",
-            file=sys.stderr,
+        note(
+            f"the strip is full: the last {len(strip.layout.left_out)} tensors,"
+            f" from {strip.layout.left_out[0]} on, are not in it"
         )
     return 0

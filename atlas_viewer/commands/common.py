@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import fields
 
+from atlas_viewer.streams import complain, note
 from compute.checkpoint import WeightSource, open_model
 from compute.engine import Engine
 from compute.errors import PromptError, UsageError
@@ -95,10 +96,7 @@ def open_generation(
     tokenizer.check_fits(source.config)
     tokens = tokenizer.encode(prompt)
     if len(tokens) > options.context:
-        print(
-            f"note: the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them",
-            file=sys.stderr,
-        )
+        note(f"the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them")
     engine = Engine(
         source,
         context=options.context,
@@ -118,11 +116,8 @@ def report_nonfinite(generation: Generation, advice: str) -> None:
         return
     ended = "generation ended: no logit is finite; " if generation.stop_reason == "nonfinite" else ""
     count = generation.nonfinite_logits
-    print(
-        f"atlas-viewer: {ended}{count:,} {'logit is' if count == 1 else 'logits are'} not finite, from step {first + 1}"
-        f" on; {advice}",
-        file=sys.stderr,
-    )
+    logits = "logit is" if count == 1 else "logits are"
+    complain(f"{ended}{count:,} {logits} not finite, from step {first + 1} on; {advice}")
 
 
 def rounded(value: float | None) -> float | None:

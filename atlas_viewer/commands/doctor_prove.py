@@ -6,13 +6,13 @@ import datetime
 import json
 import math
 import platform
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import wgpu
 
 from atlas_viewer import __version__, proof
+from atlas_viewer.streams import complain
 from compute.device import shared_device
 from compute.errors import OutputError
 
@@ -39,7 +39,7 @@ def run(adapter: str | None, *, in_json: bool) -> int:
     try:
         proof.keep(device.adapter, proved)
     except OutputError as error:
-        print(f"atlas-viewer: the result is not remembered: {error}", file=sys.stderr)
+        complain(f"the result is not remembered: {error}")
     return 0 if found.ok else 1
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from atlas_viewer.models.catalogue import CATALOGUE, CatalogueEntry
 from atlas_viewer.models.store import damage, state
+from atlas_viewer.streams import progress_stream
 from compute.checkpoint import WeightSource, model_files, open_model
 from compute.convert import convert, weights_file
 from compute.errors import CheckpointError, TensorsError, UsageError
@@ -110,12 +111,12 @@ def _verify(arguments: argparse.Namespace) -> int:
         fetched_model(spec)
         wrong = damage(spec)
         if wrong:
-            print("\n".join(wrong))
+            print("\n".join(map(one_line, wrong)))
             raise CheckpointError(f"--model {spec}: is damaged; remove {models_folder() / spec} and fetch it again")
     try:
         source = open_model(spec)
     except TensorsError as error:
-        print("\n".join(error.problems))
+        print("\n".join(map(one_line, error.problems)))
         raise
     with _bar(source.name, _stored_bytes(source)) as bar:
         reports = verify(source, lambda done: bar.update(round(done * bar.total) - bar.n))
@@ -134,7 +135,9 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _line(report: TensorReport) -> str:
     kinds = [f"{count} {kind}" for count, kind in ((report.nan, "NaN"), (report.infinite, "infinite")) if count]
-    return f"{report.name} {list(report.shape)}: {' and '.join(kinds)}, the first at {list(report.first or ())}"
+    return (
+        f"{one_line(report.name)} {list(report.shape)}: {' and '.join(kinds)}, the first at {list(report.first or ())}"
+    )
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -161,4 +164,5 @@ def _stored_bytes(source: WeightSource) -> int:
 
 def _bar(name: str, total: int) -> tqdm:
     # None: shown only where standard error is a terminal.
-    return tqdm(total=total, desc=name, unit="B", unit_scale=True, disable=None, leave=False)
+    shown = one_line(name)
+    return tqdm(total=total, desc=shown, unit="B", unit_scale=True, disable=None, leave=False, file=progress_stream())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from atlas_viewer.sessions.playback import check_shape, widest
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recover import recover
 from atlas_viewer.sessions.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
+from atlas_viewer.streams import note
 from atlas_viewer.text import quoted
 from compute.engine import Engine
 from compute.errors import SessionError, UsageError
@@ -180,5 +180,5 @@ def _recover(arguments: argparse.Namespace) -> int:
     found = recover(arguments.file, target)
     print(f"{found.steps} steps of {found.runs} runs saved")
     for line in found.lost:
-        print(f"note: lost: {line}", file=sys.stderr)
+        note(f"lost: {line}")
     return 0

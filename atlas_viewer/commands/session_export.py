@@ -13,6 +13,7 @@ from atlas_viewer.output import atomic_path, atomic_write
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
 from atlas_viewer.sessions.reader import Session
+from atlas_viewer.streams import progress_stream
 from compute.checkpoint import model_files
 from compute.errors import OutputError, SessionError, UsageError
 from compute.llmc import one_line
@@ -129,7 +130,7 @@ def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:
     for number, thing in enumerate(things, start=1):
         if shown:
             bar = "#" * (30 * number // total)
-            print(f"\r[{bar:<30}] {what} {number} of {total}", end="", file=sys.stderr, flush=True)
+            print(f"\r[{bar:<30}] {what} {number} of {total}", end="", file=progress_stream(), flush=True)
         yield thing
     if shown:
         print(file=sys.stderr)

@@ -9,6 +9,7 @@ import time
 from atlas_viewer import __version__
 from atlas_viewer.sessions.contents import head_of, tensors_of
 from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.streams import complain
 from compute.checkpoint import open_model
 from compute.engine import Engine
 from compute.identity import weights_sha256
@@ -57,7 +58,8 @@ def record(arguments: argparse.Namespace) -> int:
                 time.sleep(_NAP_S)
             if recorder.trouble != told:
                 told = recorder.trouble
-                print(f"\natlas-viewer: {told}", file=sys.stderr)
+                print(file=sys.stderr)
+                complain(told)
     except KeyboardInterrupt:
         generation.stop()
     finally:
@@ -67,7 +69,7 @@ def record(arguments: argparse.Namespace) -> int:
     report_nonfinite(generation, "`session export --csv` has the steps")
     if recorder.trouble is not None:
         if recorder.trouble != told:
-            print(f"atlas-viewer: {recorder.trouble}", file=sys.stderr)
+            complain(recorder.trouble)
         return 1
     if generation.stop_reason == "nonfinite":
         return 1

@@ -6,6 +6,7 @@ from imgui_bundle import ImVec2, imgui
 
 from .. import items, theme
 from ..state import State
+from .widgets import drawable
 
 TITLE = "Messages"
 
@@ -17,7 +18,7 @@ def draw(state: State) -> None:
     """The latest message over the panels, which stay where they are; nothing when there is none."""
     if not state.messages:
         return
-    text = state.messages[-1]
+    text = drawable(state.messages[-1])
     more = f"  (and {len(state.messages) - 1} more)" if len(state.messages) > 1 else ""
     viewport, style = imgui.get_main_viewport(), imgui.get_style()
     button = imgui.calc_text_size("Dismiss").x + 2 * style.frame_padding.x

@@ -9,7 +9,7 @@ from ..model_choice import ModelChoice
 from ..requests import FetchModel, LookUpModel, OpenModel, StopFetch
 from ..state import State
 from .modal import modal
-from .widgets import dim, hint
+from .widgets import dim, hint, wrapped
 
 _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
@@ -101,5 +101,4 @@ def _progress(state: State) -> None:
         name, size, licence = choices.offered
         hint(f"{name}: {size / 1e6:,.0f} MB to come, licence {licence}. Its button fetches it.")
     if choices.error:
-        with theme.coloured(imgui.Col_.text, theme.now.error):
-            imgui.text_wrapped(choices.error)
+        wrapped(choices.error, theme.now.error)

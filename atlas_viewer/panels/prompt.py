@@ -8,7 +8,7 @@ from .. import items, theme
 from ..requests import Stop
 from ..state import State
 from . import token_flow
-from .widgets import dim, elided, primary_button, tooltip
+from .widgets import dim, elided, primary_button, tooltip, wrapped
 
 TITLE = "Prompt"
 
@@ -29,8 +29,7 @@ def draw(state: State) -> None:
     _count(state)
     if state.prompt_tokens.error:
         if imgui.begin_child("prompt error", ImVec2(0, tokens)):
-            with theme.coloured(imgui.Col_.text, theme.now.error):
-                imgui.text_wrapped(state.prompt_tokens.error)
+            wrapped(state.prompt_tokens.error, theme.now.error)
         imgui.end_child()
     else:
         token_flow.draw(state.prompt_tokens, state.options.context, tokens)

@@ -9,7 +9,7 @@ from ..requests import BackToRecording
 from ..session_actions import play_back, record, record_video, seek
 from ..session_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from ..state import State
-from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip
+from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip, wrapped
 
 TITLE = "Session"
 
@@ -41,12 +41,11 @@ def _label(text: str) -> None:
 def _told(text: str, trouble: str, stage: str = "") -> None:
     """A line on how it goes; trouble in full."""
     if trouble:
-        with theme.coloured(imgui.Col_.text, theme.now.error):
-            imgui.text_wrapped(trouble)
+        wrapped(trouble, theme.now.error)
     elif stage or text:
-        shown = elided(stage or text, imgui.get_content_region_avail().x)
-        dim(shown)
-        if shown != (stage or text):
+        fitting = elided(stage or text, imgui.get_content_region_avail().x)
+        dim(fitting)
+        if fitting != (stage or text):
             tooltip(stage or text)
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from compute.escape import escaped
+
 from .. import items, theme
 from ..text import quoted
 
 __all__ = [
     "beside",
     "dim",
+    "drawable",
     "elided",
     "elided_start",
     "hint",
@@ -22,8 +25,14 @@ __all__ = [
 ]
 
 
+def drawable(text: str) -> str:
+    """`text` as imgui can draw all of it: it ends at a NUL, and takes no half of a character."""
+    return escaped(text, "\n\t")
+
+
 def elided(text: str, width: float) -> str:
     """`text`, or as much of its beginning as fits `width` pixels with an ellipsis after it."""
+    text = drawable(text)
     if imgui.calc_text_size(text).x <= width:
         return text
     low, high = 0, len(text)
@@ -38,6 +47,7 @@ def elided(text: str, width: float) -> str:
 
 def elided_start(text: str, width: float) -> str:
     """`text`, or as much of its end as fits `width` pixels with an ellipsis before it."""
+    text = drawable(text)
     start = 0
     while start < len(text) and imgui.calc_text_size(("..." if start else "") + text[start:]).x > width:
         start += 1
@@ -56,19 +66,19 @@ def beside(width: float) -> bool:
 
 def dim(text: str) -> None:
     """One line of secondary text."""
-    imgui.text_colored(theme.now.text_dim, text)
+    imgui.text_colored(theme.now.text_dim, drawable(text))
 
 
 def hint(text: str) -> None:
     """Secondary text, wrapped to the panel."""
     with theme.coloured(imgui.Col_.text, theme.now.text_dim):
-        imgui.text_wrapped(text)
+        imgui.text_wrapped(drawable(text))
 
 
 def wrapped(text: str, colour: ImVec4) -> None:
     """Text in as many lines as it takes, each as long as there is room."""
     with theme.coloured(imgui.Col_.text, colour):
-        imgui.text_wrapped(text)
+        imgui.text_wrapped(drawable(text))
 
 
 def primary_button(label: str, size: ImVec2) -> bool:
@@ -93,7 +103,7 @@ def rested_on() -> bool:
 def tooltip(text: str) -> None:
     """Show `text` while the mouse rests on the item before this call."""
     if rested_on():
-        imgui.set_tooltip(text)
+        imgui.set_tooltip(drawable(text))
 
 
 def packed(colour: ImVec4, alpha: float = 1.0) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from compute.config import ModelConfig
 from compute.engine import Engine
+from compute.escape import one_line
 from compute.identity import shaders_sha256, versions
 from compute.options import GenerateOptions
 from compute.records import StepRecord
@@ -104,14 +105,14 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
     return Head(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         program=program,
-        model=engine.model_name,
+        model=one_line(engine.model_name),
         weights_sha256=weights_sha256,
         config=engine.config,
         end_of_text=end_of_text,
         weights=engine.dtype,
         kernels=engine.path,
-        adapter=engine.adapter_name,
-        driver=str(engine.device.adapter.info["description"]),
+        adapter=one_line(engine.adapter_name),
+        driver=one_line(str(engine.device.adapter.info["description"])),
         shaders_sha256=shaders_sha256(),
         versions=versions(),
     )

@@ -12,6 +12,7 @@ from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, sight_data
 from .recorder import Recorder
 
 _EVERY = 0.1  # seconds at least between two events, and between two places of a camera
+_LONGEST = 1_000_000  # characters of a text
 _VIEWS = {title: view for view, title in TITLES.items()}
 
 
@@ -76,7 +77,10 @@ def plain(value: Any) -> Any:
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
-    return value if value is None or isinstance(value, bool | int | str) else _number(value)
+    if isinstance(value, str):
+        # As a reader takes it: prompts are in the file in full elsewhere, and names of files may be no UTF-8.
+        return value[:_LONGEST].encode(errors="backslashreplace").decode()
+    return value if value is None or isinstance(value, bool | int) else _number(value)
 
 
 def _number(value: Any) -> float | str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -14,15 +14,15 @@ from compute.options import GenerateOptions
 from compute.records import Candidate, StepRecord
 from compute.statistics_table import STATISTICS
 
-from . import values
+from . import columns, values
+from .columns import RunTables, Table
 from .contents import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .schema import SCHEMA, Schema
 from .untrusted import Database
 from .values import Unsound
 
 T = TypeVar("T")
-_FAMILIES = ("embedding", "weight", "activation", "logits")
-_MOST_RUNS = 1_000_000
+MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
 
 
 class Session:
@@ -37,8 +37,9 @@ class Session:
         self._database = self._open(path, schema)
         self._options: dict[int, GenerateOptions] = {}  # that were read
         try:
-            self.head = self._read("the head", self._head)
-            self.tensors = self._read("the list of tensors", self._tensors)
+            self.head = self._read(self._head)
+            self._tables = RunTables(self.head.config)
+            self.tensors = self._read(self._tensors)
             self.live = [tensor for tensor in self.tensors if not tensor.is_weight]
             self._texts: dict[int, bytes] = {}
         except BaseException:
@@ -69,7 +70,7 @@ class Session:
 
     def runs(self) -> list[RunInfo]:
         """Every run, in the order in which they began."""
-        return self._read("the list of runs", self._runs)
+        return self._read(lambda: list(map(self._run, self._rows(self._tables.runs, "ORDER BY id"))))
 
     def run(self, number: int | None = None) -> RunInfo:
         """The run of that number, the last one by default. Raises `SessionError` when there is none."""
@@ -89,7 +90,7 @@ class Session:
 
     def steps(self, run: RunInfo, first: int = 0, last: int | None = None) -> list[RecordedStep]:
         """Steps `first` to before `last`, every one from `first` on."""
-        return self._read(f"steps of run {run.id}", lambda: self._steps(run, first, 2**62 if last is None else last))
+        return self._read(lambda: self._steps(run, first, 2**62 if last is None else last))
 
     def logits(self, run: RunInfo, step: int) -> np.ndarray | None:
         """Logits of a step in the type they were recorded in, [vocabulary]; None when they were not."""
@@ -104,28 +105,20 @@ class Session:
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
         """STATISTICS, one record, of every weight by name, as far as recorded."""
-        rows = self._database.rows("SELECT name, statistics FROM tensors WHERE statistics IS NOT NULL")
-        return self._read(
-            "statistics of weights",
-            lambda: {values.line(name): values.array(data, STATISTICS, 1)[0] for name, data in rows},
-        )
+        return self._read(lambda: dict(map(self._weight, self._rows(columns.WEIGHTS, MEASURED))))
 
     def events(self) -> list[Mark]:
         """Events of the interface, in order."""
-        return self._read("the events", lambda: self._marks("events", "kind"))
+        return self._marks(columns.EVENTS)
 
     def cameras(self) -> list[Mark]:
         """Where the cameras were, in order."""
-        return self._read("the cameras", lambda: self._marks("cameras", "view"))
+        return self._marks(columns.CAMERAS)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token that occurs in the session. Raises `SessionError` when it does not."""
         if token not in self._texts:
-            rows = self._database.rows("SELECT id, bytes FROM tokens")
-            self._texts = self._read(
-                "the tokens",
-                lambda: {values.integer(id): values.blob(data) for id, data in rows},
-            )
+            self._texts = self._read(lambda: dict(self._rows(columns.TOKENS)))
         try:
             return self._texts[token]
         except KeyError:
@@ -137,163 +130,120 @@ class Session:
 
     # -- reading
 
-    def _read(self, what: str, read: Callable[[], T]) -> T:
+    def _read(self, read: Callable[[], T]) -> T:
         try:
             return read()
         except Unsound as error:
-            raise SessionError(f"{self.shown}: is damaged ({what}: {error}); {self._database.advice}") from None
+            raise SessionError(f"{self.shown}: is damaged ({error}); {self._database.advice}") from None
+
+    def _rows(self, table: Table, tail: str = "", where: Sequence[object] = ()) -> Iterator[list[Any]]:
+        """The checked rows of a table; tail: which of them, with the values `where`."""
+        # All of them first: a query has a time limit, and what is done with a row would count.
+        for row in self._database.rows(table.query(tail), where):
+            yield self._checked(table, row)
+
+    def _checked(self, table: Table, row: Sequence[object]) -> list[Any]:
+        """The values of a row. Raises `Unsound`."""
+        return table.checked(row)
 
     def _head(self) -> Head:
-        row = self._database.row("SELECT * FROM session")
+        row = self._database.row(columns.HEAD.query())
         if row is None:
-            raise Unsound("it is missing")
-        (_, created, program, model, sha256, *sizes) = row[:11]
-        end_of_text, weights, kernels, adapter, driver, shaders, versions = row[11:]
-        config = values.config(*sizes)
-        line = self._line
-        return Head(
-            created=line(created),
-            program=line(program),
-            model=line(model),
-            weights_sha256=line(sha256),
-            config=config,
-            end_of_text=values.integer(end_of_text, 0, 2**32 - 1),
-            weights=line(weights),
-            kernels=line(kernels),
-            adapter=line(adapter),
-            driver=line(driver),
-            shaders_sha256=line(shaders),
-            versions={line(key): line(value) for key, value in self._mapping(versions).items()},
+            raise Unsound("session: its row is missing")
+        created, program, model, sha256, *sizes, end, weights, kernels, adapter, driver, shaders, libraries = (
+            self._checked(columns.HEAD, row)
         )
-
-    def _line(self, value: object) -> str:
-        """A line of the head."""
-        return values.line(value)
-
-    def _mapping(self, value: object) -> dict[str, Any]:
-        """An object of the head."""
-        return values.mapping(value)
+        return Head(
+            created=created,
+            program=program,
+            model=model,
+            weights_sha256=sha256,
+            config=values.config(*sizes),
+            end_of_text=end,
+            weights=weights,
+            kernels=kernels,
+            adapter=adapter,
+            driver=driver,
+            shaders_sha256=shaders,
+            versions=libraries,
+        )
 
     def _tensors(self) -> list[RecordedTensor]:
-        tensors = []
-        for name, family, rows, columns in self._database.rows(
-            "SELECT name, family, rows, columns FROM tensors ORDER BY id"
-        ):
-            if family not in _FAMILIES:
-                raise Unsound("a family that does not exist")
-            most = 2**32 - 1
-            tensors.append(
-                RecordedTensor(
-                    values.line(name), family, values.maybe_integer(rows, 1, most), values.integer(columns, 1, most)
-                )
-            )
-        return tensors
+        return [RecordedTensor(*row[1:]) for row in self._rows(columns.TENSORS, "ORDER BY id")]
 
-    def _runs(self) -> list[RunInfo]:
-        return [self._run(row) for row in self._database.rows("SELECT * FROM runs ORDER BY id")]
+    def _weight(self, row: Sequence[Any]) -> tuple[str, np.ndarray]:
+        number, name, data = row
+        try:
+            return name, values.array(data, STATISTICS, 1)[0]
+        except Unsound as error:
+            raise Unsound(f"tensors, id {number}, statistics: {error}") from None
 
-    def _run(self, row: tuple[Any, ...]) -> RunInfo:
-        number, parent, fork, started, prompt, prompt_tokens, options, logits, statistics, reason = row
-        if logits not in LOGITS:
-            raise Unsound("a type of logits that does not exist")
-        return RunInfo(
-            id=values.integer(number, 1, _MOST_RUNS),
-            parent=values.maybe_integer(parent, 1, _MOST_RUNS),
-            fork_step=values.maybe_integer(fork),
-            started=values.real(started),
-            prompt=values.text(prompt, 1 << 26),
-            prompt_tokens=values.tokens(prompt_tokens, self.head.config.vocabulary),
-            options=self._options_of(options),
-            logits=logits,
-            statistics=bool(values.integer(statistics, 0, 1)),
-            stop_reason=None if reason is None else values.line(reason),
-        )
+    def _run(self, row: Sequence[Any]) -> RunInfo:
+        number, parent, fork, started, prompt, prompt_tokens, options, *more = row
+        return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
 
-    def _options_of(self, number: int) -> GenerateOptions:
-        """A row of `options`."""
+    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
+        """A row of `options`, of a step that saw `window` tokens."""
         if number not in self._options:
-            row = self._database.row("SELECT json FROM options WHERE id = ?", (number,))
-            if row is None:
-                raise Unsound("options are missing")
-            self._options[number] = values.options(row[0], self.head.config)
-        return self._options[number]
+            for _, found in self._rows(self._tables.options, "WHERE id = ?", (number,)):
+                self._options[number] = found
+                break
+            else:
+                raise Unsound(f"options: row {number} is missing")
+        found = self._options[number]
+        if window > found.context:
+            raise Unsound(f"options, id {number}, json: context {found.context} is below the {window} tokens of a step")
+        return found
 
     def _steps(self, run: RunInfo, first: int, last: int) -> list[RecordedStep]:
         candidates = self._candidates(run, first, last)
         steps: list[RecordedStep] = []
-        for row in self._database.rows(
-            "SELECT * FROM steps WHERE run = ? AND step >= ? AND step < ? ORDER BY step", (run.id, first, last)
+        for row in self._rows(
+            self._tables.steps, "WHERE run = ? AND step >= ? AND step < ? ORDER BY step", (run.id, first, last)
         ):
-            _, step, time, option, token, start, length, logit, probability, model_probability, rank, *more = row
-            entropy, *draw, forward_ms = more
+            _, step, time, options, token, start, length, *figures, highest, log_total, scaled, kept, nonfinite = row
             if step != first + len(steps):
-                raise Unsound(f"step {first + len(steps)} is missing")
-            token = values.integer(token, 0, self.head.config.vocabulary - 1)
-            drawn = _draw(draw)
+                raise Unsound(f"steps, run {run.id}: step {first + len(steps)} is missing")
+            drawn_with = self._options_of(options, length)
+            logit, probability, model_probability, rank, forward_ms, entropy = figures
             record = StepRecord(
                 index=step,
-                context_start=values.integer(start),
-                context_length=values.integer(length, 1, self.head.config.positions),
+                context_start=start,
+                context_length=length,
                 token=token,
                 text=self.token_text(token),
-                logit=values.real(logit),
-                probability=values.real(probability),
-                model_probability=values.real(model_probability),
-                rank=values.integer(rank),
-                forward_ms=values.real(forward_ms),
+                logit=logit,
+                probability=probability,
+                model_probability=model_probability,
+                rank=rank,
+                forward_ms=forward_ms,
                 top=tuple(candidates.get(step, ())),
-                entropy=values.real(entropy),
-                nonfinite_logits=drawn.nonfinite,
+                entropy=entropy,
+                nonfinite_logits=nonfinite,
             )
-            steps.append(
-                RecordedStep(
-                    record,
-                    values.real(time),
-                    self._options_of(option),
-                    drawn,
-                )
-            )
+            draw = DrawInfo(highest, log_total, scaled, kept, nonfinite)
+            steps.append(RecordedStep(record, time, drawn_with, draw))
         return steps
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
         found: dict[int, list[Candidate]] = {}
-        for step, token, *numbers in self._database.rows(
-            "SELECT step, token, logit, scaled_delta, probability, model_probability FROM candidates"
-            " WHERE run = ? AND step >= ? AND step < ? ORDER BY step, place",
+        for _, step, _, token, *numbers in self._rows(
+            self._tables.candidates,
+            "WHERE run = ? AND step >= ? AND step < ? ORDER BY step, place",
             (run.id, first, last),
         ):
-            token = values.integer(token, 0, self.head.config.vocabulary - 1)
-            candidate = Candidate(token, self.token_text(token), *map(values.real, numbers))
-            found.setdefault(step, []).append(candidate)
+            found.setdefault(step, []).append(Candidate(token, self.token_text(token), *numbers))
         return found
 
     def _blob(self, table: str, run: RunInfo, step: int, dtype: np.dtype[Any], count: int) -> np.ndarray | None:
         row = self._database.row(f"SELECT data FROM {table} WHERE run = ? AND step = ?", (run.id, step))
         if row is None:
             return None
-        return self._read(f"{table} of step {step}", lambda: values.array(row[0], dtype, count))
+        try:
+            return values.array(row[0], dtype, count)
+        except Unsound as error:
+            where = f"{table}, run {run.id}, step {step}, data: {error}"
+            raise SessionError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
 
-    def _marks(self, table: str, name: str) -> list[Mark]:
-        return [
-            Mark(
-                values.real(time),
-                values.maybe_integer(run, 1, _MOST_RUNS),
-                values.maybe_integer(step),
-                values.line(kind),
-                values.mapping(data),
-            )
-            for time, run, step, kind, data in self._database.rows(
-                f"SELECT time, run, step, {name}, json FROM {table} ORDER BY id"
-            )
-        ]
-
-
-def _draw(columns: list[Any]) -> DrawInfo:
-    highest, log_total, scaled_log_total, kept, nonfinite = columns
-    return DrawInfo(
-        values.real(highest),
-        values.real(log_total),
-        values.real(scaled_log_total),
-        values.integer(kept),
-        values.integer(nonfinite),
-    )
+    def _marks(self, table: Table) -> list[Mark]:
+        return self._read(lambda: [Mark(*row[1:]) for row in self._rows(table, "ORDER BY id")])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+
+import numpy as np
 
 from compute.errors import SessionError
 from compute.llmc import one_line
@@ -16,8 +17,6 @@ from .contents import RecordedStep, RunInfo
 from .damaged import DamagedSession
 from .store import Store, create_session
 from .untrusted import beside
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,28 +73,34 @@ def _copy(session: DamagedSession, target: Path) -> Recovered:
 def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
     steps = list(session.readable_steps(run))
     run, steps = _with_window(session, run, steps)
-    whole = len(steps) == _try(lambda: session.count(run), "", [])
+    whole = len(steps) == _count(session, run)
     with store.transaction():
         store.add_run(run if whole else replace(run, stop_reason=None))
     missing = 0
     for step in steps:
         index = step.record.index
-        logits = statistics = None
-        try:
-            logits = session.logits(run, index)
-            statistics = session.statistics(run, index)
-        except SessionError:
-            missing += 1
+        logits, no_logits = _array(session.logits, run, index)
+        statistics, no_statistics = _array(session.statistics, run, index)
+        missing += no_logits or no_statistics
         with store.transaction():
             store.add_step(
                 run.id,
                 step,
-                logits.tobytes() if logits is not None else None,
-                statistics.tobytes() if statistics is not None else None,
+                logits,
+                statistics,
             )
     if missing:
         session.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
     return len(steps)
+
+
+def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step: int) -> tuple[bytes | None, bool]:
+    """The bytes of what was recorded of a step, if anything was; and whether it is damaged."""
+    try:
+        found = read(run, step)
+    except SessionError:
+        return None, True
+    return None if found is None else found.tobytes(), False
 
 
 def _with_window(
@@ -111,22 +116,21 @@ def _with_window(
 
 
 def _weights(session: DamagedSession, store: Store) -> None:
-    found = _try(session.weight_statistics, "statistics of weights", session.lost) or {}
+    found = session.weight_statistics()
     with store.transaction():
         store.set_weight_statistics([(name, record.tobytes()) for name, record in found.items()])
 
 
 def _marks(session: DamagedSession, store: Store) -> None:
     with store.transaction():
-        for mark in _try(session.events, "events", session.lost) or []:
+        for mark in session.events():
             store.add_event(mark)
-        for mark in _try(session.cameras, "cameras", session.lost) or []:
+        for mark in session.cameras():
             store.add_camera(mark)
 
 
-def _try(read: Callable[[], T], what: str, lost: list[str]) -> T | None:
+def _count(session: DamagedSession, run: RunInfo) -> int | None:
     try:
-        return read()
+        return session.count(run)
     except SessionError:
-        lost.append(what)
         return None

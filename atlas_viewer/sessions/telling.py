@@ -5,31 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from compute.escape import one_line
+
 if TYPE_CHECKING:
     from .contents import Mark
 
+_LONGEST = 200  # characters
 NAME = "name"  # the event of a run that gets another name: its number in `run`, the name in `value`
 
 
 def names(events: Sequence[Mark]) -> dict[int, str]:
-    """The last name of each run that was given one, by the run's number in the file."""
+    """The last name of each run that was given one, on one line, by the run's number in the file."""
     found: dict[int, str] = {}
     for mark in events:
         run, name = mark.data.get("run"), mark.data.get("value")
-        if mark.name == NAME and isinstance(run, int) and isinstance(name, str):
+        if mark.name == NAME and type(run) is int and isinstance(name, str):
             found[run] = name
-    return {run: name for run, name in found.items() if name}
+    return {run: one_line(name[:_LONGEST]) for run, name in found.items() if name}
 
 
 def last_done(events: Sequence[Mark], until: float) -> str:
     """What was done last up to a time of the session; empty when nothing was."""
     done = [mark for mark in events if mark.time <= until]
-    for place in range(len(done) - 1, -1, -1):
-        mark = done[place]
-        before = next((earlier for earlier in reversed(done[:place]) if earlier.name == mark.name), None)
-        told = _plain(mark.data) if not isinstance(mark.data.get("value"), dict) else _changes(mark, before)
+    latest: dict[str, Mark] = {}
+    before: list[Mark | None] = []  # of each, the one of the same name before it
+    for mark in done:
+        before.append(latest.get(mark.name))
+        latest[mark.name] = mark
+    for mark, earlier in zip(reversed(done), reversed(before), strict=True):
+        told = _plain(mark.data) if not isinstance(mark.data.get("value"), dict) else _changes(mark, earlier)
         if told is not None:
-            return f"{mark.name} {told}".rstrip()
+            return f"{mark.name} {one_line(told[:_LONGEST])}".rstrip()
     return ""
 
 

@@ -26,6 +26,7 @@ _LEAST_ROW = 4  # bytes of the file that a row takes at least
 # A query may take so long: seconds, and bytes of the file a second.
 _PATIENCE_S, _RATE = 1.0, 10 << 20
 _INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
+_LONGEST_REASON = 200  # characters
 _RECOVER = "`session recover` saves what can be read"
 _LOST = "nothing of it can be saved, look for a copy"
 
@@ -71,7 +72,8 @@ class Database:
             self._guard()
         except OSError as error:
             self.close()
-            raise SessionError(f"{self.shown}: cannot be read ({error.strerror or error}); check the path") from None
+            reason = one_line(str(error.strerror or error))
+            raise SessionError(f"{self.shown}: cannot be read ({reason}); check the path") from None
         except BaseException:
             self.close()
             raise
@@ -121,7 +123,7 @@ class Database:
                 # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
                 # Nothing becomes writable by it: the connection is read only.
                 self._connection.execute("PRAGMA writable_schema = ON")
-        except sqlite3.Error as error:
+        except _UNSOUND as error:
             raise SessionError(f"{self.shown}: cannot be opened ({_first_line(error)}); {self.advice}") from None
         self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
 
@@ -161,7 +163,7 @@ class Database:
                 version += 1
             self._connection.execute(f"PRAGMA user_version = {version}")
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except _UNSOUND as error:
             raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {self.advice}") from None
         self._connection.close()
 
@@ -226,12 +228,21 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
 def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
     """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
     connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
+    connection.text_factory = _text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
     connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
     for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _text(data: bytes) -> str:
+    """Text of the file. What is no UTF-8 becomes halves of characters, which the check of its column refuses.
+
+    So one bad value costs its own row, not those after it.
+    """
+    return data.decode(errors="surrogateescape")
 
 
 def _needs_copy(path: Path) -> bool:
@@ -243,4 +254,5 @@ def _first_line(error: Exception) -> str:
     text = str(error)
     if text == "interrupted":
         return "reading it takes too long"
-    return (text.splitlines() or [type(error).__name__])[0]
+    # SQLite quotes names and statements of the file.
+    return one_line((text.splitlines() or [type(error).__name__])[0][:_LONGEST_REASON])
