@@ -166,6 +166,19 @@ def use(path: Path, other: Path) -> None:
         assert_one_line(error)
 
 
+def refuse(path: Path, other: Path) -> None:
+    """Commands that read what is wrong say so and print nothing; those that need none of it work."""
+    arguments = (["info", path], ["info", path, "--json"], ["export", path, "--json"], ["export", path, "--csv"])
+    for verb in (*arguments, ["diff", path, other], ["diff", other, path]):
+        status, told = command("session", *verb)
+        assert verb[0] == "diff" or bool(told) == (status == 0), "half of an answer"
+    for use_it in (play, prepare_to_verify):
+        try:
+            use_it(path)
+        except AtlasError as error:
+            assert_one_line(error)
+
+
 def recovered(path: Path, target: Path) -> tuple[int, tuple[str, ...]]:
     """How many steps are saved, and what is lost; -1 when nothing can be. The file that was written is sound."""
     target.unlink(missing_ok=True)
@@ -198,6 +211,8 @@ class Attack:
             if error is not None:
                 assert str(path) in error
                 self.refused.append(value)
+                if room[kind] == MANY - 1:
+                    refuse(path, sound)
                 if room[kind] >= 0:
                     self.recovered.append((value, *recovered(path, path.with_name("recovered.atlas"))))
             elif room[kind] >= 0:

@@ -55,22 +55,28 @@ def _info(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(plain(summary(session)), ensure_ascii=False, allow_nan=False))
             return 0
-        head = session.head
-        config = head.config
-        print(f"session   {session.shown}, {head.created}, {head.program}")
-        print(f"model     {head.model}, {config.layers} layers, {config.heads} heads, {config.channels} channels")
-        print(f"weights   {head.weights}, sha256 {head.weights_sha256}")
-        print(f"adapter   {head.adapter}, {head.kernels} kernels")
-        print(f"versions  {', '.join(f'{name} {version}' for name, version in head.versions.items())}")
-        for known in session.runs():
-            branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
-            extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
-            end = known.stop_reason or "not ended"
-            print(
-                f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {_shortened(known.prompt)}"
-            )
-        print(f"events    {len(session.events())}, cameras {len(session.cameras())}")
+        lines = _info_lines(session)  # all of them first: a damaged file is an error, not the half of an answer
+    print("\n".join(lines))
     return 0
+
+
+def _info_lines(session: Session) -> list[str]:
+    head = session.head
+    config = head.config
+    lines = [
+        f"session   {session.shown}, {head.created}, {head.program}",
+        f"model     {head.model}, {config.layers} layers, {config.heads} heads, {config.channels} channels",
+        f"weights   {head.weights}, sha256 {head.weights_sha256}",
+        f"adapter   {head.adapter}, {head.kernels} kernels",
+        f"versions  {', '.join(f'{name} {version}' for name, version in head.versions.items())}",
+    ]
+    for known in session.runs():
+        branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
+        extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
+        end = known.stop_reason or "not ended"
+        prompt = _shortened(known.prompt)
+        lines.append(f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {prompt}")
+    return [*lines, f"events    {len(session.events())}, cameras {len(session.cameras())}"]
 
 
 def _shortened(prompt: str) -> str:

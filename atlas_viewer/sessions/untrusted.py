@@ -63,9 +63,10 @@ class Database:
             self._open(place)
             found, wanted = self._definition(), expected(schema.tables)
             if self._damaged:
-                # A table of a session must be what it should be, if it is there; nothing else is ever read.
-                names = {name for _, name, _, _ in wanted}
-                found = [thing for thing in found if thing[1] in names]
+                # A table of a session must be what it should be, if it is there; nothing else is ever read. One whose
+                # definition SQLite cannot read is not there.
+                names, readable = {name for _, name, _, _ in wanted}, self._readable()
+                found = [thing for thing in found if thing[1] in names and thing[2] in readable]
                 wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
             if found != wanted:
                 raise SessionError(f"{self.shown}: has other tables than a session; {self.advice}")
@@ -135,6 +136,14 @@ class Database:
         self._deadline = time.monotonic() + _PATIENCE_S
         try:
             return definition(self._connection)
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
+
+    def _readable(self) -> set[str]:
+        """Names of the tables and views that SQLite knows."""
+        assert self._connection is not None
+        try:
+            return {str(row[1]) for row in self._connection.execute("PRAGMA table_list")}
         except _UNSOUND as error:
             raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
