@@ -27,7 +27,7 @@ from atlas_viewer.map_picture import MapPicture
 from atlas_viewer.map_places import Target, box_of
 from atlas_viewer.map_sight import Sight, sight_of
 from atlas_viewer.render import MapStart, strip_pixels
-from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera, recorded_sight, sight_data
+from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera, sight_data
 from atlas_viewer.sessions.contents import Mark
 from atlas_viewer.sessions.frames import MapLook, RunPictures
 from atlas_viewer.sessions.playback import RecordedRun
@@ -373,29 +373,3 @@ def test_the_model_is_never_a_path_from_the_file(tmp_path: Path, capsys: pytest.
     connection.close()
     assert main(["session", "verify", str(path)]) == 1
     assert "give its file with --model" in capsys.readouterr().err
-
-
-FAR = {"x": 1e300, "y": -1e300, "width": 1e9, "height": 1e-300, "zoom": 10**300}
-ODD_CAMERAS = (
-    ("strip", FAR),
-    ("strip", {"zoom": 1e5, "x": 9e5, "y": -9e5}),
-    ("strip", {"zoom": -1, "x": "1", "y": None}),
-    ("map", {"tensor": "\x1b[2J\0", "index": [3, 4], "x": 1, "y": 1, "width": 8, "height": 8}),
-    ("map", {"tensor": "wte", "index": [10**300, -1], **FAR}),
-    ("map", {"tensor": "wte", "index": [999_999_999, 0], "x": 9e5, "y": -9e5, "width": 9e8, "height": 1e-2}),
-    ("map", {"tensor": "wte", "index": [1, 2, 3], "x": 1, "y": 1, "width": 8, "height": 8}),
-    ("map", {"tensor": "wte", "index": [1], "x": 1, "y": 1, "width": 2e-3, "height": 9e8}),
-)
-
-
-def test_cameras_that_no_window_had_give_pictures(bench: Workbench, run: RecordedRun) -> None:
-    start = run.all_steps[0].time
-    marks = [Mark(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
-    camera, sight = recorded_camera(marks), recorded_sight(marks)
-    for maps in (None, MapLook(sight, MapStart(1.0, None, None))):
-        pictures = RunPictures(bench, run, (64, 36), camera, panels=False, maps=maps)
-        for place in range(len(marks)):
-            image = pictures._draw(camera(start + place), sight(start + place) if maps else None)
-            assert image.shape == (36, 64, 4)
-        assert pictures.frame(0).shape == (36, 64, 4)
-        pictures.close()

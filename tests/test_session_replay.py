@@ -19,9 +19,13 @@ from atlas_viewer.canvas import open_picture
 from atlas_viewer.map_places import Target
 from atlas_viewer.map_sight import Sight
 from atlas_viewer.panels import TITLES
+from atlas_viewer.render import MapStart
 from atlas_viewer.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.session_replay import open_player, opened
-from atlas_viewer.sessions.cameras import sight_data
+from atlas_viewer.sessions.cameras import recorded_camera, recorded_sight, sight_data
+from atlas_viewer.sessions.contents import Mark
+from atlas_viewer.sessions.frames import MapLook, RunPictures
+from atlas_viewer.sessions.playback import RecordedRun
 from atlas_viewer.sessions.player import Player
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.sessions.recorder import Recorder
@@ -258,8 +262,12 @@ FAR = {"x": 1e300, "y": -1e300, "width": 1e9, "height": 1e-300, "zoom": 10**300}
 ODD_CAMERAS = (
     ("strip", FAR),
     ("strip", {"zoom": 1e5, "x": 9e5, "y": -9e5}),
+    ("strip", {"zoom": -1, "x": "1", "y": None}),
     ("map", {"tensor": ODD, "index": [10**300], **FAR}),
+    ("map", {"tensor": "\x1b[2J\0", "index": [3, 4], "x": 1, "y": 1, "width": 8, "height": 8}),
     ("map", {"tensor": "wte", "index": [999_999_999, 0], "x": 9e5, "y": -9e5, "width": 9e8, "height": 1e-2}),
+    ("map", {"tensor": "wte", "index": [1, 2, 3], "x": 1, "y": 1, "width": 8, "height": 8}),
+    ("map", {"tensor": "wte", "index": [1], "x": 1, "y": 1, "width": 2e-3, "height": 9e8}),
     ("nowhere", {}),
 )
 
@@ -298,3 +306,18 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
     replay.told.playing, replay.told.speed = True, 16.0
     replay.draw(lambda: not replay.told.playing)
     replay.close()
+
+
+def test_cameras_that_no_window_had_give_pictures(bench: Workbench, recording: Path) -> None:
+    with Session(recording) as session:
+        run = RecordedRun(session, session.run())
+    start = run.all_steps[0].time
+    marks = [Mark(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
+    camera, sight = recorded_camera(marks), recorded_sight(marks)
+    for maps in (None, MapLook(sight, MapStart(1.0, None, None))):
+        pictures = RunPictures(bench, run, (64, 36), camera, panels=False, maps=maps)
+        for place in range(len(marks)):
+            image = pictures._draw(camera(start + place), sight(start + place) if maps else None)
+            assert image.shape == (36, 64, 4)
+        assert pictures.frame(0).shape == (36, 64, 4)
+        pictures.close()
