@@ -220,7 +220,8 @@ def test_a_hostile_value_in_any_field_is_refused_or_played(places: None, tmp_pat
 
 def test_what_is_recorded_plays_as_it_was(places: None, tmp_path: Path) -> None:
     path = tmp_path / "tour.jsonl"
-    recorder = TourRecorder(path)
+    said: list[str] = []
+    recorder = TourRecorder(path, said.append)
     pointer = {"modifiers": (), "buttons": ()}
     for frames, event in (
         (3, {"event_type": "pointer_down", "x": 20, "y": 30, "button": 1} | pointer),
