@@ -42,7 +42,7 @@ def output_path(path: Path | str) -> Iterator[Path]:
                 if mode is not None:
                     temporary.chmod(stat.S_IMODE(mode))
                 temporary.replace(real)
-            _confirm(real)
+            _confirm(real, real.parent)
         else:
             with _temporary_file(Path(tempfile.gettempdir()) / "output") as temporary:
                 yield temporary
@@ -72,7 +72,7 @@ def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Ite
                     if another is None:
                         raise _taken(target) from None
                     target = another()
-        _confirm(target)
+        _confirm(target, target.parent)
 
 
 @contextmanager
@@ -125,7 +125,7 @@ def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolde
                     merge(written, path, temporary / "before")
                 else:
                     move_below(written, path, above)
-        _confirm(path)
+        _confirm(path, path if above == path else path.parent)
 
 
 def free_name(stem: str, suffix: str) -> str:
@@ -158,10 +158,10 @@ def _taken(path: Path) -> TakenError:
     return TakenError(f"{shown(path)}: is there already and is never replaced; choose another path")
 
 
-def _confirm(path: Path) -> None:
-    """Flush the name of what was just written to the disk. Raises `OutputError`; the file stays."""
+def _confirm(path: Path, folder: Path) -> None:
+    """Flush the names in `folder` to the disk, for what was written to `path`. Raises `OutputError`; the files stay."""
     try:
-        sync_folder(path.parent)
+        sync_folder(folder)
     except OSError as error:
         raise OutputError(
             f"{shown(path)}: is written, but its disk does not confirm the name ({error.strerror}); check the disk"

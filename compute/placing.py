@@ -113,7 +113,8 @@ def move_below(written: Path, path: Path, above: Path) -> None:
     """Rename a folder to `path`, of which only `above` is there yet."""
     missing = [folder for folder in path.parents if folder != above and above in folder.parents]
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if missing:
+            path.parent.mkdir(parents=True, exist_ok=True)
         written.rename(path)
     except BaseException:
         for folder in missing:

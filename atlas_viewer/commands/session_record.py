@@ -33,18 +33,19 @@ def record(arguments: argparse.Namespace) -> int:
     source = open_model(model_spec(arguments))
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
-    recorders: list[Recorder] = []
 
     def tap(engine: Engine) -> StepTap:
-        head = head_of(engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
-        recorders.append(Recorder(arguments.out, head, tensors_of(engine), tokenizer.token_bytes))
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
             measure.read()  # of the weights, which never change: before the run, not beside it
-        return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=measure)
+        return StepTap(
+            engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
+        )
 
     generation = open_generation(arguments, source, tap)
-    recorder = recorders[0]
+    # Once nothing can fail any more but the run: without a run there is no recording.
+    head = head_of(generation.engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
+    recorder = Recorder(arguments.out, head, tensors_of(generation.engine), tokenizer.token_bytes)
     recorder.begin_run(
         generation.prompt, generation.prompt_tokens, generation.options, logits=arguments.logits, statistics=statistics
     )

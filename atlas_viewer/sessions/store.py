@@ -41,8 +41,12 @@ class Store:
         self._token_bytes = token_bytes
         self._path = path
         self._connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None, timeout=_PATIENCE_S)
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
+        try:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
+        except BaseException:
+            self._connection.close()
+            raise
         self._place = self._found()
 
     @contextmanager
