@@ -12,6 +12,7 @@ from atlas_viewer.sessions.recorder import Recorder
 from atlas_viewer.streams import complain
 from compute.checkpoint import open_model
 from compute.engine import Engine
+from compute.generator import Generation
 from compute.identity import weights_sha256
 from compute.statistics import StatisticsPass
 from compute.tap import StepTap
@@ -46,10 +47,32 @@ def record(arguments: argparse.Namespace) -> int:
     # Once nothing can fail any more but the run: without a run there is no recording.
     head = head_of(generation.engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
     recorder = Recorder(arguments.out, head, tensors_of(generation.engine), tokenizer.token_bytes)
-    recorder.begin_run(
-        generation.prompt, generation.prompt_tokens, generation.options, logits=arguments.logits, statistics=statistics
-    )
-    stream = Stream(generation)
+    try:
+        recorder.begin_run(
+            generation.prompt,
+            generation.prompt_tokens,
+            generation.options,
+            logits=arguments.logits,
+            statistics=statistics,
+        )
+        stream = Stream(generation)
+        told = _generate(generation, recorder, stream)
+    finally:
+        recorder.end_run(generation.stop_reason or "failed")
+        recorder.close()
+    stream.end()
+    report_nonfinite(generation, "`session export --csv` has the steps")
+    if recorder.trouble is not None:
+        if recorder.trouble != told:
+            complain(recorder.trouble)
+        return 1
+    if generation.stop_reason == "nonfinite":
+        return 1
+    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+
+
+def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:
+    """Run to the end or to Ctrl+C; returns the trouble of the recorder that was reported."""
     told = None
     try:
         while not generation.done:
@@ -63,15 +86,4 @@ def record(arguments: argparse.Namespace) -> int:
                 complain(told)
     except KeyboardInterrupt:
         generation.stop()
-    finally:
-        recorder.end_run(generation.stop_reason or "failed")
-        recorder.close()
-    stream.end()
-    report_nonfinite(generation, "`session export --csv` has the steps")
-    if recorder.trouble is not None:
-        if recorder.trouble != told:
-            complain(recorder.trouble)
-        return 1
-    if generation.stop_reason == "nonfinite":
-        return 1
-    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+    return told
