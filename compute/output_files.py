@@ -8,9 +8,7 @@ SIGTERM or SIGHUP ends the program, the target is as it was and the temporary fo
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +42,9 @@ def output_path(path: Path | str) -> Iterator[Path]:
                 temporary.replace(real)
             _confirm(real, real.parent)
         else:
+            import shutil  # here, because only devices and pipes need them
+            import tempfile
+
             with _temporary_file(Path(tempfile.gettempdir()) / "output") as temporary:
                 yield temporary
                 with temporary.open("rb") as source, target.open("wb") as sink:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -157,6 +156,8 @@ def _keep(path: Path, kept: Path) -> None:
                 raise
         else:
             return
+    import shutil  # here, because few file systems need it
+
     shutil.copy2(path, kept, follow_symlinks=False)
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-import platform
 import re
-import secrets
-import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +14,7 @@ from .held_signals import held_signals
 
 _LOCK = "lock"  # the file inside each folder that its owner keeps locked
 # The name says which machine made the folder: on a shared disk the locks of another one may not be seen here.
-_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+_HOST = f"{zlib.crc32(os.uname().nodename.encode() if hasattr(os, 'uname') else b''):08x}"
 _NAME = re.compile(rf"\.atlas-viewer-{_HOST}-[0-9a-f]{{16}}\.tmp")
 _TRIES = 5
 
@@ -47,7 +44,7 @@ class TemporaryFolder:
 
     def _make(self, above: Path) -> None:
         for _ in range(_TRIES):
-            path = above / f".atlas-viewer-{_HOST}-{secrets.token_hex(8)}.tmp"
+            path = above / f".atlas-viewer-{_HOST}-{os.urandom(8).hex()}.tmp"
             path.mkdir(mode=0o700)
             self.path = path
             _living.add(self)
@@ -61,6 +58,8 @@ class TemporaryFolder:
 
     def remove(self) -> None:
         """Remove the folder; a second call does nothing. What cannot be removed is left for the next program."""
+        import shutil  # here, as below: commands that write nothing do not pay for it
+
         with held_signals():
             if self not in _living:
                 return
@@ -107,6 +106,8 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
 
 
 def _remove_if_dead(path: Path) -> None:
+    import shutil
+
     lock_file = path / _LOCK
     try:
         lock = os.open(lock_file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
