@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from .errors import OutputError
-from .output_files import shown, write_output
+from .escape import one_line
+from .output_files import write_output
 
 
 class GrowingFile:
@@ -16,7 +17,7 @@ class GrowingFile:
     def __init__(self, path: Path) -> None:
         """Begin with an empty file in the place of what is at `path`. Raises `OutputError`."""
         write_output(path, b"")
-        self._shown = shown(path)
+        self._shown = one_line(path)
         try:
             self._file = path.open("ab", buffering=0)
         except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import OutputError, TakenError
+from .escape import one_line
 from .held_signals import held_signals
 from .placing import link, merge, move_below, sync, sync_folder, sync_tree
 from .temporary_folder import temporary_folder
@@ -30,7 +31,7 @@ def output_path(path: Path | str) -> Iterator[Path]:
     Raises `OutputError` when the path cannot be written.
     """
     target = Path(path)
-    with _telling(shown(target)):
+    with _telling(one_line(target)):
         mode = _mode_of(target)
         real = Path(os.path.realpath(target))
         if mode is None or stat.S_ISREG(mode):
@@ -60,7 +61,7 @@ def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Ite
     target = Path(path)
     if another is None and os.path.lexists(target):
         raise _taken(target)
-    with _telling(shown(target)):
+    with _telling(one_line(target)):
         _mode_of(target)  # for its errors
         with _temporary_file(target) as temporary:
             yield temporary
@@ -109,11 +110,11 @@ def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolde
     Where there is a folder at `path`, it keeps what is in it, except for files of the same names. Missing folders above
     it are made. named: what errors speak of instead of `path`. Raises `OutputError`, for an `OSError` of the body too.
     """
-    name = shown(named or path)
+    name = one_line(named or path)
     above = path
     while not os.path.isdir(above):
         if os.path.lexists(above):
-            raise OutputError(f"{name}: cannot be written ({shown(above.name)} is no folder); choose another path")
+            raise OutputError(f"{name}: cannot be written ({one_line(above.name)} is no folder); choose another path")
         above = above.parent
     with _telling(name):
         with temporary_folder(above) as temporary:
@@ -137,11 +138,6 @@ def free_name(stem: str, suffix: str) -> str:
     return f"{stem}-{number}{suffix}"
 
 
-def shown(path: Path | str) -> str:
-    """The path on one line: control characters and undecodable bytes escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
-
-
 # -- errors
 
 
@@ -156,7 +152,7 @@ def _telling(name: str) -> Iterator[None]:
 
 
 def _taken(path: Path) -> TakenError:
-    return TakenError(f"{shown(path)}: is there already and is never replaced; choose another path")
+    return TakenError(f"{one_line(path)}: is there already and is never replaced; choose another path")
 
 
 def _confirm(path: Path, folder: Path) -> None:
@@ -165,7 +161,7 @@ def _confirm(path: Path, folder: Path) -> None:
         sync_folder(folder)
     except OSError as error:
         raise OutputError(
-            f"{shown(path)}: is written, but its disk does not confirm the name ({error.strerror}); check the disk"
+            f"{one_line(path)}: is written, but its disk does not confirm the name ({error.strerror}); check the disk"
         ) from error
 
 
@@ -191,7 +187,7 @@ def _mode_of(target: Path) -> int | None:
 def _temporary_file(target: Path) -> Iterator[Path]:
     """An empty file of the suffix of `target` in a temporary folder beside it."""
     if not target.parent.is_dir() and not os.path.lexists(target.parent):
-        raise FileNotFoundError(0, f"there is no folder {shown(target.parent)}")
+        raise FileNotFoundError(0, f"there is no folder {one_line(target.parent)}")
     with temporary_folder(target.parent) as folder:
         path = folder / f"output{target.suffix[:10]}"  # by which some writers choose the format
         # Plain 0o666: the user's umask decides, as for any file a program makes.
