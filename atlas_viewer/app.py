@@ -11,7 +11,7 @@ import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
-from compute.device import is_software, lost_device
+from compute.device import device_error, is_software
 from compute.errors import AtlasError
 from compute.loading import Loading
 
@@ -135,7 +135,7 @@ class Viewer:
         try:
             self._frame()
         except Exception as error:
-            self.failure = lost_device(error) or error
+            self.failure = device_error(error) or error
             self.canvas.close()
 
     def _frame(self) -> None:

@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any
 
 import wgpu
@@ -47,8 +46,8 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     def run() -> None:
         # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
         # begins, so ours comes after it, as the loop's first task.
-        with ExitStack() as signals:
-            loop.call_soon(lambda: signals.enter_context(closing(lambda: loop.call_soon_threadsafe(canvas.close))))
+        with closing(lambda: loop.call_soon_threadsafe(canvas.close)) as begin:
+            loop.call_soon(begin)
             loop.run()
 
     return canvas, run

@@ -40,6 +40,12 @@ def run(argv: Sequence[str]) -> int:
             # The reader of our output went away: nobody is left to tell.
             return 1
         except Exception as error:
+            known = _known(error)
+            if known is not None:
+                if debug:
+                    traceback.print_exc()
+                complain(known)
+                return known.exit_status
             if debug:
                 traceback.print_exc()
             first = (str(error).splitlines() or [""])[0]
@@ -58,6 +64,19 @@ def _done(argv: Sequence[str]) -> int:
         gc.freeze()  # what was imported is left out of every later search
         gc.enable()
     return int(module.run(arguments))
+
+
+def _known(error: Exception) -> AtlasError | None:
+    """What is no fault of the program: a lost device, or memory that ran out."""
+    if "wgpu" in sys.modules:  # otherwise no device has failed, and loading it takes long
+        from compute.device import device_error
+
+        told = device_error(error)
+        if told is not None:
+            return told
+    if isinstance(error, MemoryError):
+        return AtlasError("no memory is left: close other programs, or use a smaller --context or a smaller model")
+    return None
 
 
 def _runtime_folder() -> str | None:

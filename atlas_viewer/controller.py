@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from compute.errors import AtlasError
 from compute.loading import Loading
 from compute.options import GenerateOptions
+from compute.output_files import write_output
 
-from .output import atomic_write
 from .prompt_watch import PromptWatch
 from .protocols import GenerationLike, WorkbenchLike
 from .requests import (
@@ -225,7 +225,7 @@ class Controller:
         self._view.holds(None)
 
     def _save(self, path: str, lines: Sequence[str]) -> None:
-        atomic_write(path, "".join(f"{line}\n" for line in lines).encode())
+        write_output(path, "".join(f"{line}\n" for line in lines).encode())
         self.state.inspection.note = f"saved {path}"
 
     # -- frames

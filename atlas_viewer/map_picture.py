@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from compute.generator import Generation
+from compute.output_files import output_file
 
 from .glyphs import digit_pictures, letter, put
 from .map_camera import MapCamera
 from .map_labels import Label, Words, labels_for
 from .map_places import Target, box_of
 from .map_sight import Sight, show
-from .output import atomic_path
 from .png import PngWriter
 from .protocols import GenerationLike
 from .text import quoted
@@ -55,7 +55,7 @@ def write_map(
         camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), wide, high)
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(bench, generation))
-    with atomic_path(out) as temporary, temporary.open("wb") as file, PngWriter(file, wide, high) as writer:
+    with output_file(out) as file, PngWriter(file, wide, high) as writer:
         most = max(1, _STRIP // wide)
         for top in range(0, high, most):
             rows = min(most, high - top)

@@ -12,8 +12,8 @@ from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import OutputError
 from compute.native import Readback, poll
+from compute.output_files import write_output
 
-from .output import atomic_write
 from .png import png
 
 _ROW = 256  # bytes: rows of a copy begin at multiples of this
@@ -104,7 +104,7 @@ class Pictures:
                 waiting.append((path, picture))
                 continue
             try:
-                atomic_write(path, png(pixels))
+                write_output(path, png(pixels))
             except OutputError as error:
                 say(str(error))
         self._on_their_way = waiting

@@ -14,9 +14,9 @@ import wgsl
 from compute.errors import OutputError
 from compute.foreign_json import read_foreign_json
 from compute.model_cache import cache_folder
+from compute.output_files import write_output
 
 from . import __version__
-from .output import atomic_write
 
 NOT_PROVED = "not proved; doctor --prove does it"
 
@@ -88,7 +88,7 @@ def keep(adapter: wgpu.GPUAdapter, proved: Proved) -> None:
         subject.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{subject.path.parent}: cannot be made ({error.strerror})") from error
-    atomic_write(subject.path, (json.dumps({**asdict(subject), **proved.as_json()}, indent=1) + "\n").encode())
+    write_output(subject.path, (json.dumps({**asdict(subject), **proved.as_json()}, indent=1) + "\n").encode())
 
 
 def short(error: float) -> str:

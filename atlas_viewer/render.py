@@ -14,6 +14,7 @@ from compute.device import shared_device
 from compute.errors import UsageError
 from compute.generator import Generation
 from compute.options import GenerateOptions
+from compute.output_files import write_output
 from compute.tokenizer import load_tokenizer
 
 from .app import Viewer
@@ -24,7 +25,6 @@ from .looking import go, open_map
 from .map_picture import write_map
 from .map_places import parse_place
 from .map_sight import Sight
-from .output import atomic_write
 from .png import png
 from .protocols import GenerationLike, WorkbenchLike
 from .runs import Runs
@@ -117,7 +117,7 @@ def render(
             image = strip_pixels(bench, camera, size)
     finally:
         source.close()
-    atomic_write(out, png(image))
+    write_output(out, png(image))
     return generation
 
 

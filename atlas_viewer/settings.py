@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -16,9 +17,10 @@ from compute.errors import OutputError, UsageError
 from compute.foreign_json import read_foreign_json
 from compute.llmc import one_line
 from compute.options import GenerateOptions
+from compute.output_files import write_output
+from compute.placing import set_aside
 
 from .interface import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
-from .output import atomic_write
 from .presets import BUILT_IN, bad_name
 from .state import State
 
@@ -186,12 +188,9 @@ class Keeper:
             self._note = self._put_aside(reason)
 
     def _put_aside(self, reason: str) -> str:
-        number, aside = 1, self._file.with_suffix(".json.bad")
-        while aside.exists():
-            number += 1
-            aside = self._file.with_suffix(f".json.{number}.bad")
+        numbered = (self._file.with_suffix(f".json.{number}.bad") for number in itertools.count(2))
         try:
-            self._file.rename(aside)
+            aside = set_aside(self._file, itertools.chain([self._file.with_suffix(".json.bad")], numbered))
         except OSError:
             self._saves = False
             return f"the settings file {reason}; settings will not be saved until it is mended: {one_line(self._file)}"
@@ -228,7 +227,7 @@ class Keeper:
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(self._file, dumps(self._state.interface).encode())
+            write_output(self._file, dumps(self._state.interface).encode())
         except (OSError, OutputError) as error:
             self._saves = False  # once is enough
             cause = error.__cause__ if isinstance(error, OutputError) else error

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from compute.errors import OutputError
-from compute.llmc import one_line
+from compute.growing_file import GrowingFile
 
 from . import items
 
@@ -18,14 +19,15 @@ _TYPED_KEYS = 1  # a key of so many characters comes as text, too
 
 
 class TourRecorder:
-    """One line a step, written at once."""
+    """One line a step, written at once. When one cannot be written, the file ends with the step before it.
 
-    def __init__(self, path: Path) -> None:
-        """Raises `OutputError` when `path` cannot be written."""
-        try:
-            self._file: TextIO = path.open("w", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{one_line(path)}: cannot be written ({error.strerror}); choose another path") from None
+    trouble: why nothing more is written, empty while all is well.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], object]) -> None:
+        """say: is given `trouble` once. Raises `OutputError` when `path` cannot be written."""
+        self._file = GrowingFile(path)
+        self._say, self.trouble = say, ""
         self._frames = 0
         self._down: tuple[float, float, str] | None = None
         self._held: list[str] = []
@@ -59,7 +61,7 @@ class TourRecorder:
             self._write({"resize": [round(event["width"]), round(event["height"])]})
 
     def close(self) -> None:
-        """Give up the file."""
+        """Give up the file. Raises `OutputError`."""
         self._file.close()
 
     def _key(self, key: str, down: bool) -> None:
@@ -71,11 +73,17 @@ class TourRecorder:
             self._write({"key": "+".join([*self._held, name])})
 
     def _write(self, step: dict[str, Any]) -> None:
+        if self.trouble:
+            return
+        lines = json.dumps(step, ensure_ascii=False) + "\n"
         if self._frames:
-            self._file.write(json.dumps({"frames": self._frames}) + "\n")
+            lines = json.dumps({"frames": self._frames}) + "\n" + lines
             self._frames = 0
-        self._file.write(json.dumps(step, ensure_ascii=False) + "\n")
-        self._file.flush()
+        try:
+            self._file.append(lines.encode("utf-8", "replace"))
+        except OutputError as error:
+            self.trouble = str(error)
+            self._say(self.trouble)
 
 
 def _label(x: float, y: float) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from compute.checkpoint import WeightSource, open_model
 from compute.device import is_software, shared_device
+from compute.errors import OutputError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
@@ -67,7 +68,7 @@ def view(
     if steps is not None:
         viewer.play(steps, pictures)
     if record is not None:
-        viewer.recorder = TourRecorder(record)
+        viewer.recorder = TourRecorder(record, state.messages.append)
     try:
         run_loop()
     finally:
@@ -82,3 +83,5 @@ def view(
         if state.run is not None:
             print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
         raise viewer.failure
+    if viewer.recorder is not None and viewer.recorder.trouble:
+        raise OutputError(viewer.recorder.trouble)

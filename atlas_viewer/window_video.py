@@ -13,8 +13,8 @@ import numpy as np
 
 from compute.errors import AtlasError, OutputError
 from compute.llmc import one_line
+from compute.output_files import free_name, new_path
 
-from .output import atomic_path, free_name
 from .picture import FramePicture
 from .sessions.video import Encoder, check_suffix, telling_failures
 from .state import State
@@ -117,10 +117,16 @@ class WindowVideo:
 
     def _write(self, path: Path, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
         try:
-            with atomic_path(path) as temporary, telling_failures(path):
+            with new_path(path, lambda: self._another_name(path)) as temporary, telling_failures(path):
                 self._encode(temporary, path.suffix, waiting)
         except (AtlasError, OSError) as error:
             self._failure = str(error)
+
+    def _another_name(self, path: Path) -> Path:
+        """The next free name beside `path`, at which there is a file since the video began."""
+        stem = path.stem.rstrip("0123456789-") or "window"
+        self._told.path = free_name(str(path.with_name(stem)), path.suffix)
+        return Path(self._told.path)
 
     def _encode(self, path: Path, suffix: str, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
         encoder: Encoder | None = None

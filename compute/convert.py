@@ -17,8 +17,8 @@ from .errors import OutputError, UsageError
 from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
 from .hugging_face_config import config_json
 from .llmc import one_line, write_llmc
+from .output_files import output_folder
 from .safetensors_file import DTYPES
-from .whole_file import whole_folder
 
 # Ours -> the format's name of a type, and NumPy's type.
 _TYPES = {own: (name, stored) for name, (own, stored) in DTYPES.items()}
@@ -71,10 +71,11 @@ def _to_hugging_face(source: WeightSource, target: Path, dtype: str) -> list[Pat
     text = json.dumps(config_json(source.config, dtype), indent=2) + "\n"
     if os.path.lexists(described) and _content(described) != text.encode():
         raise OutputError(f"{one_line(described)}: belongs to another model already; choose another folder")
-    with whole_folder(weights.parent, one_line(target)) as folder:
-        with (folder / weights.name).open("xb") as file:
+    with output_folder(weights.parent, target) as folder:
+        with folder.file(weights.name) as file:
             _write_safetensors(file, source, dtype)
-        (folder / CONFIG).write_bytes(text.encode())
+        with folder.file(CONFIG) as file:
+            file.write(text.encode())
     return [weights, described]
 
 

@@ -10,7 +10,7 @@ import wgpu
 import wgpu.utils
 
 from .cffi_startup import speed_up
-from .errors import DeviceError
+from .errors import DeviceError, MemoryBudgetError
 
 speed_up()  # before an adapter is asked for: that imports the backend
 
@@ -85,8 +85,12 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
     return wgpu.utils.get_default_device()
 
 
-def lost_device(error: BaseException) -> DeviceError | None:
-    """The error to tell when `error` comes of a device that was lost; None when it does not."""
+def device_error(error: BaseException) -> DeviceError | None:
+    """The error to tell when `error` comes of a device that was lost or has no memory left; None when it does not."""
+    if isinstance(error, wgpu.GPUOutOfMemoryError):
+        return MemoryBudgetError(
+            "the GPU has no memory left: close other programs, or use a smaller --context or a smaller model"
+        )
     if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
         return DeviceError(LOST)
     return None

@@ -51,6 +51,10 @@ class OutputError(AtlasError):
     """A result cannot be written."""
 
 
+class TakenError(OutputError):
+    """A file is there already, and what would be written there replaces nothing."""
+
+
 class SessionError(AtlasError):
     """A recording cannot be read, written, replayed, or does not hold what it says."""
 

@@ -16,7 +16,7 @@ from .errors import CheckpointError
 from .escape import one_line as one_line
 from .limits import why_it_cannot_run
 from .mapped_file import MappedFile, telling_failures
-from .whole_file import whole_file
+from .output_files import output_file
 
 MAGIC = 20240326
 HEADER_BYTES = 1024
@@ -104,7 +104,7 @@ def write_llmc(
         MAGIC, version, config.positions, config.vocabulary, config.layers, config.heads, config.channels,
         config.padded_vocabulary,
     )  # fmt: skip
-    with whole_file(path, one_line(path)) as file:
+    with output_file(path) as file:
         file.write(header.tobytes())
         for name in _file_order(config):
             _write_tensor(file, name, tensors(name), shapes[name], dtype)

@@ -74,7 +74,7 @@ def test_imports_point_one_way(package: str) -> None:
         ("compute", "def f():\n    from wgpu.utils.imgui import ImguiRenderer"),
         ("compute", "from wgpu.utils import imgui"),
         ("compute", "import importlib\nimportlib.import_module('glfw')"),
-        ("compute", "from atlas_viewer.output import atomic_write"),
+        ("compute", "from atlas_viewer.streams import note"),
         ("wgsl", "from compute import errors"),
         ("assets", "import compute"),
         ("atlas_viewer", "from tests import gpu"),

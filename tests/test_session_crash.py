@@ -1,4 +1,5 @@
-"""What is left when the program is killed, the disk is full, or the file goes; ATLAS_KILLS=200 kills more often."""
+"""What is left when the program is killed, the disk is full, or the file goes; ATLAS_KILLS=200 kills more often,
+ATLAS_RACES=40 has more recordings begin at once."""
 
 from __future__ import annotations
 
@@ -21,6 +22,7 @@ from atlas_viewer.sessions.recorder import Recorder
 from compute.errors import OutputError
 
 KILLS = int(os.environ.get("ATLAS_KILLS", "12"))
+RACES = int(os.environ.get("ATLAS_RACES", "6"))
 TESTS = Path(__file__).parent
 WRITER = """
 import sys
@@ -78,6 +80,22 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             assert count == 0
             continue
         assert intact_steps(path) >= count
+
+
+def test_of_two_recordings_at_once_one_is_made_and_none_is_lost(tmp_path: Path) -> None:
+    (line,) = python(TESTS / "session_racers.py", tmp_path, RACES)
+    rounds = json.loads(line)
+    assert len(rounds) == RACES
+    for number, outcomes in enumerate(rounds):
+        path = tmp_path / f"{number}.atlas"
+        winner = outcomes.index("made")
+        refusal = outcomes[1 - winner]
+        assert refusal.startswith(f"TakenError: {path}: is there already")
+        assert "\n" not in refusal
+        with Session(path) as session:
+            assert session.run().prompt == ("one", "two")[winner]
+            assert session.count(session.run()) == 1
+    assert sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{number}.atlas" for number in range(RACES))
 
 
 def full_disk(path: Path, lines: list[str]) -> None:

@@ -313,7 +313,7 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def copies() -> list[Path]:
-        return list(tmp_path.glob("atlas-session-*"))
+        return list(tmp_path.glob(".atlas-viewer-*"))
 
     # The next version as it might be: a camera tells its field of view.
     tables = [s.replace("view TEXT NOT NULL", "view TEXT NOT NULL, lens REAL") for s in SCHEMA.tables]

@@ -175,6 +175,28 @@ def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> Non
     assert (folder / "mine.atlas").read_text() == "precious"
 
 
+def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop: Loop, folder: Path) -> None:
+    state = loop.state
+    told, video = state.session.recording, state.session.video
+    for name in (told.path, "session-2.atlas"):
+        (folder / name).write_text("precious")
+    loop.ask(Record(told.path, "none", statistics=False), RecordVideo("mine.mkv"))
+    loop.draw(lambda: told.stage == "recording" and video.frames >= 1)
+    assert told.path == "session-3.atlas"
+    (folder / "mine.mkv").write_text("precious")  # another program's, while the video is recorded
+    loop.ask(EndRecording(), EndVideo())
+    loop.draw(lambda: not told.on and not video.stage)
+    assert (told.trouble, video.trouble, state.messages) == ("", "", [])
+    assert video.note.endswith("frames in mine-1.mkv")
+    with Session(Path("session-3.atlas")):
+        pass
+    with av.open("mine-1.mkv") as container:
+        assert container.streams.video[0].frames or next(container.decode(video=0)) is not None
+    assert sorted(path.name for path in folder.iterdir() if path.stat().st_size == len("precious")) == [
+        "mine.mkv", "session-1.atlas", "session-2.atlas",
+    ]  # fmt: skip
+
+
 def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: Path) -> None:
     state = loop.state
     loop.ask(Record("a.atlas", "none", statistics=False))

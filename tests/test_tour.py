@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faults import file_limit
 from hostile_sessions import JSON
 from patience import PATIENCE_S
 from real_window import ARTIFACTS, TOOLS, display
@@ -218,9 +219,26 @@ def test_a_hostile_value_in_any_field_is_refused_or_played(places: None, tmp_pat
 # -- the recorder
 
 
+def test_on_a_full_disk_a_tour_ends_with_its_last_whole_step(places: None, tmp_path: Path) -> None:
+    path = tmp_path / "tour.jsonl"
+    path.write_text("of earlier\n")
+    said: list[str] = []
+    recorder = TourRecorder(path, said.append)
+    with file_limit(90):
+        for _ in range(9):
+            recorder.frame()
+            recorder.event({"event_type": "char", "data": "some text"})
+    recorder.close()
+    assert said == [recorder.trouble]
+    assert "tour.jsonl: cannot be written any more (File too large); what was written before is kept" in said[0]
+    assert path.read_text() == 2 * '{"frames": 1}\n{"type": "some text"}\n'
+    assert [file.name for file in tmp_path.iterdir()] == ["tour.jsonl"]
+
+
 def test_what_is_recorded_plays_as_it_was(places: None, tmp_path: Path) -> None:
     path = tmp_path / "tour.jsonl"
-    recorder = TourRecorder(path)
+    said: list[str] = []
+    recorder = TourRecorder(path, said.append)
     pointer = {"modifiers": (), "buttons": ()}
     for frames, event in (
         (3, {"event_type": "pointer_down", "x": 20, "y": 30, "button": 1} | pointer),

@@ -8,8 +8,8 @@ import json
 
 import numpy as np
 
-from atlas_viewer.output import atomic_write
 from atlas_viewer.streams import note
+from compute.output_files import write_output
 from compute.palettes import StripLook
 from compute.strip import StripPass
 
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     buffer = io.BytesIO()
     spans = json.dumps([span.as_json() for span in strip.layout.spans])
     np.savez_compressed(buffer, rgba=strip.read(), spans=np.array(spans))
-    atomic_write(arguments.out, buffer.getvalue())
+    write_output(arguments.out, buffer.getvalue())
     if strip.layout.left_out:
         note(
             f"the strip is full: the last {len(strip.layout.left_out)} tensors,"

@@ -11,8 +11,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from atlas_viewer.output import atomic_write
 from compute.generator import Generation
+from compute.output_files import write_output
 from compute.records import StepRecord
 
 from .common import open_generation, report_nonfinite
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         shape = (len(logits), generation.engine.config.vocabulary)  # [steps, vocabulary]
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
-        atomic_write(arguments.logits, buffer.getvalue())
+        write_output(arguments.logits, buffer.getvalue())
     report_nonfinite(generation, "`trace` names the first tensor that went bad")
     if generation.stop_reason == "nonfinite":
         return 1

@@ -9,16 +9,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from atlas_viewer.output import atomic_path, atomic_write
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.playback import RecordedRun, check_shape, widest
 from atlas_viewer.sessions.reader import Session
 from atlas_viewer.streams import progress_stream
 from compute.checkpoint import model_files
 from compute.errors import OutputError, SessionError, UsageError
-from compute.llmc import one_line
+from compute.output_files import output_folder, output_path, write_output
 from compute.tokenizer import load_tokenizer
-from compute.whole_file import whole_folder
 
 from .common import adapter_spec, check_camera, program_spec
 from .session_source import recorded_source, recorded_weights
@@ -36,7 +34,7 @@ def export(arguments: argparse.Namespace) -> int:
         if arguments.csv is not None:
             _put(arguments.csv, as_csv(session))
         if arguments.npz is not None:
-            atomic_write(arguments.npz, as_npz(session, session.run(arguments.run)))
+            write_output(arguments.npz, as_npz(session, session.run(arguments.run)))
         if arguments.png is not None or arguments.video is not None:
             _pictures(arguments, session)
     return 0
@@ -73,7 +71,7 @@ def _put(target: str, text: str) -> None:
     if target == "-":
         sys.stdout.write(text)
     else:
-        atomic_write(target, text.encode())
+        write_output(target, text.encode())
 
 
 def _pictures(arguments: argparse.Namespace, session: Session) -> None:
@@ -111,13 +109,14 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
         pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
             images = _told(pictures.frames(count, 1), count, "picture")
-            with whole_folder(arguments.png, one_line(arguments.png)) as folder:
+            with output_folder(arguments.png) as folder:
                 for name, image in zip(names, images, strict=True):
-                    (folder / name).write_bytes(png(image))
+                    with folder.file(name) as file:
+                        file.write(png(image))
         if arguments.video is not None:
             total = count * arguments.step_frames
             frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
-            with atomic_path(arguments.video) as temporary:
+            with output_path(arguments.video) as temporary:
                 write_video(temporary, arguments.video.suffix, frames, arguments.size, arguments.fps)
         pictures.close()
     finally:

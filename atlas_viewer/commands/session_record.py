@@ -12,6 +12,7 @@ from atlas_viewer.sessions.recorder import Recorder
 from atlas_viewer.streams import complain
 from compute.checkpoint import open_model
 from compute.engine import Engine
+from compute.generator import Generation
 from compute.identity import weights_sha256
 from compute.statistics import StatisticsPass
 from compute.tap import StepTap
@@ -33,22 +34,45 @@ def record(arguments: argparse.Namespace) -> int:
     source = open_model(model_spec(arguments))
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
-    recorders: list[Recorder] = []
 
     def tap(engine: Engine) -> StepTap:
-        head = head_of(engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
-        recorders.append(Recorder(arguments.out, head, tensors_of(engine), tokenizer.token_bytes))
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
             measure.read()  # of the weights, which never change: before the run, not beside it
-        return StepTap(engine, recorders[0].step, logits=arguments.logits != "none", statistics=measure)
+        return StepTap(
+            engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
+        )
 
     generation = open_generation(arguments, source, tap)
-    recorder = recorders[0]
-    recorder.begin_run(
-        generation.prompt, generation.prompt_tokens, generation.options, logits=arguments.logits, statistics=statistics
-    )
-    stream = Stream(generation)
+    # Once nothing can fail any more but the run: without a run there is no recording.
+    head = head_of(generation.engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
+    recorder = Recorder(arguments.out, head, tensors_of(generation.engine), tokenizer.token_bytes)
+    try:
+        recorder.begin_run(
+            generation.prompt,
+            generation.prompt_tokens,
+            generation.options,
+            logits=arguments.logits,
+            statistics=statistics,
+        )
+        stream = Stream(generation)
+        told = _generate(generation, recorder, stream)
+    finally:
+        recorder.end_run(generation.stop_reason or "failed")
+        recorder.close()
+    stream.end()
+    report_nonfinite(generation, "`session export --csv` has the steps")
+    if recorder.trouble is not None:
+        if recorder.trouble != told:
+            complain(recorder.trouble)
+        return 1
+    if generation.stop_reason == "nonfinite":
+        return 1
+    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+
+
+def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:
+    """Run to the end or to Ctrl+C; returns the trouble of the recorder that was reported."""
     told = None
     try:
         while not generation.done:
@@ -62,15 +86,4 @@ def record(arguments: argparse.Namespace) -> int:
                 complain(told)
     except KeyboardInterrupt:
         generation.stop()
-    finally:
-        recorder.end_run(generation.stop_reason or "failed")
-        recorder.close()
-    stream.end()
-    report_nonfinite(generation, "`session export --csv` has the steps")
-    if recorder.trouble is not None:
-        if recorder.trouble != told:
-            complain(recorder.trouble)
-        return 1
-    if generation.stop_reason == "nonfinite":
-        return 1
-    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+    return told

@@ -13,6 +13,7 @@ import filelock
 from compute.errors import FetchError
 from compute.llmc import one_line
 from compute.model_cache import models_folder
+from compute.placing import put_in_place
 
 from .hub import Offer, RemoteFile, download
 from .store import NOTE, Note, StoredFile, git_sha1_of, sha256_of
@@ -78,7 +79,7 @@ def _fetch_file(
         download(file, part, told, stop)
     told(file.size)
     sha256 = _checked(file, part)
-    part.replace(whole)
+    put_in_place(part, whole)
     return StoredFile(file.name, file.size, sha256)
 
 
@@ -126,7 +127,5 @@ def _here(staging: Path, file: RemoteFile) -> int:
 def _put_in_place(staging: Path, folder: Path) -> Path:
     for leftover in staging.glob("*.part"):  # of other content
         leftover.unlink()
-    if folder.exists():  # damaged, or fetched meanwhile
-        shutil.rmtree(folder)
-    staging.replace(folder)
+    put_in_place(staging, folder)  # of what may be there: damaged, or fetched meanwhile
     return folder

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compute.errors import AtlasError, OutputError
+from compute.errors import AtlasError, OutputError, TakenError
 from compute.llmc import one_line
 from compute.options import GenerateOptions
+from compute.output_files import free_name
 
-from ..output import free_name
 from ..protocols import WorkbenchLike
 from ..requests import Pause, Record, Request, ResumeWith
 from ..state import State
@@ -54,8 +54,12 @@ class LiveRecording:
         self._known: dict[int, _Written] = {}  # by the run's number in the window
         self._named: dict[int, str] = {}  # names that are in the file
         self._notes: Notes | None = None
+        self._offered = ""  # the name that this chose
         if state.live:
-            self._told.path = free_name("session", ".atlas")
+            self._offer("session")
+
+    def _offer(self, stem: str) -> None:
+        self._told.path = self._offered = free_name(stem, ".atlas")
 
     @property
     def pending(self) -> bool:
@@ -71,9 +75,9 @@ class LiveRecording:
             return
         if not request.path.strip():
             raise OutputError("recording: the file has no name; type one")
-        if os.path.lexists(request.path):
+        if os.path.lexists(request.path) and request.path != self._offered:
             shown = one_line(request.path)
-            told.path = free_name(Path(request.path).stem.rstrip("0123456789-") or "session", ".atlas")
+            self._offer(Path(request.path).stem.rstrip("0123456789-") or "session")
             raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
         told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
         told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
@@ -97,7 +101,7 @@ class LiveRecording:
             self._failed(told.trouble)
             return
         try:
-            self._recorder = bench.open_recording(Path(told.path), self._sha256[1])
+            self._recorder = self._opened(bench, self._sha256[1])
         except AtlasError as error:
             self._failed(str(error))
             return
@@ -106,6 +110,16 @@ class LiveRecording:
         self._notes = Notes(self._state, self._recorder)
         self._written, self._known, self._named = None, {}, {}
         self._order(self)
+
+    def _opened(self, bench: WorkbenchLike, sha256: str) -> Recorder:
+        """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
+        while True:
+            try:
+                return bench.open_recording(Path(self._told.path), sha256)
+            except TakenError:
+                if self._told.path != self._offered:
+                    raise
+                self._offer(Path(self._offered).stem.rstrip("0123456789-") or "session")
 
     def _failed(self, reason: str) -> None:
         told = self._told
@@ -155,7 +169,7 @@ class LiveRecording:
         told.note = f"{recorder.steps_written} steps in {one_line(told.path)}"
         told.stage, told.waiting = "", 0
         if self._state.live:
-            told.path = free_name("session", ".atlas")
+            self._offer("session")
         self._recorder = self._bench = self._notes = None
 
     # -- steps; `order_steps` has them come here

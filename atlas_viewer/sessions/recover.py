@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from compute.errors import SessionError
-from compute.llmc import one_line
 
 from .contents import RecordedStep, RunInfo
 from .damaged import DamagedSession
-from .store import Store, create_session
-from .untrusted import beside
+from .store import Store, fill_session, new_session
 
 
 @dataclass(frozen=True)
@@ -35,36 +31,27 @@ def recover(path: Path, target: Path) -> Recovered:
     sound. Raises `SessionError` when not even the head or no step can be read, `OutputError` when `target` cannot be
     written; then there is no `target`.
     """
-    with DamagedSession(path) as session:
-        create_session(target, session.head, session.tensors)
-        try:
-            found = _copy(session, target)
-            if found.lost and not found.steps:
-                told = "; ".join(found.lost[:3])
-                raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
-        except BaseException:
-            for file in (target, *beside(target)):
-                with suppress(OSError):
-                    file.unlink(missing_ok=True)
-            raise
+    with DamagedSession(path) as session, new_session(target) as temporary:
+        fill_session(temporary, session.head, session.tensors)
+        found = _copy(session, temporary)
+        if found.lost and not found.steps:
+            told = "; ".join(found.lost[:3])
+            raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
     return found
 
 
 def _copy(session: DamagedSession, target: Path) -> Recovered:
     runs, steps = session.runs(), 0
     known = {run.id for run in runs}
+    store = Store(target, session.token_bytes)
     try:
-        store = Store(target, session.token_bytes)
-        try:
-            _weights(session, store)
-            for run in runs:
-                # All tokens before a branch are its own, too: it can stand alone.
-                steps += _run(session, run if run.parent in known else replace(run, parent=None), store)
-            _marks(session, store)
-        finally:
-            store.close()
-    except sqlite3.Error as error:
-        raise SessionError(f"{one_line(target)}: cannot be written ({error}); choose another path") from error
+        _weights(session, store)
+        for run in runs:
+            # All tokens before a branch are its own, too: it can stand alone.
+            steps += _run(session, run if run.parent in known else replace(run, parent=None), store)
+        _marks(session, store)
+    finally:
+        store.close()
     if not session.lost and session.step_count() > steps:
         session.lost.append("steps of runs that are gone")
     return Recovered(len(runs), steps, tuple(session.told()))

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from atlas_viewer.output import atomic_path
-from compute.errors import OutputError, SessionError
+from compute.errors import OutputError, TakenError
 from compute.llmc import one_line
 from compute.options import GenerateOptions
+from compute.output_files import new_path
 
 from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .schema import create, uri
@@ -35,14 +35,18 @@ class Store:
     """
 
     def __init__(self, path: Path, token_bytes: Callable[[int], bytes]) -> None:
-        """Open what `create_session` made, for the thread that calls this. Raises `sqlite3.Error`."""
+        """Open what `fill_session` made, for the thread that calls this. Raises `sqlite3.Error`."""
         self._tokens_known: set[int] = set()
         self._options: dict[GenerateOptions, int] = {}
         self._token_bytes = token_bytes
         self._path = path
         self._connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None, timeout=_PATIENCE_S)
-        self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
+        try:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_BYTES // _PAGE_BYTES}")
+        except BaseException:
+            self._connection.close()
+            raise
         self._place = self._found()
 
     @contextmanager
@@ -156,41 +160,58 @@ class Store:
 
 
 def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make a session file without steps at `path`. Raises `OutputError` when it cannot be, or something is there."""
-    if os.path.lexists(path):
-        raise OutputError(f"{one_line(path)}: is there already, and a recording replaces nothing; choose another path")
+    """Make a session file without steps at `path`. Raises `OutputError`, `TakenError` when something is there."""
+    with new_session(path) as temporary:
+        fill_session(temporary, head, tensors)
+
+
+@contextmanager
+def new_session(path: Path) -> Iterator[Path]:
+    """Give an empty temporary file that becomes the recording at `path`, where there must not be anything.
+
+    Raises `OutputError`, also for SQLite's errors in the body; `TakenError` when something is there, however late.
+    """
     # A log left behind by a file that was there before would be taken for this one's.
     for leftover in beside(path):
-        if os.path.lexists(leftover):
+        if os.path.lexists(leftover) and not os.path.lexists(path):
             raise OutputError(f"{one_line(leftover)}: belongs to another recording; remove it or choose another path")
-    config = head.config
     try:
-        with atomic_path(path) as temporary:
-            connection = sqlite3.connect(uri(temporary, "rw"), uri=True, isolation_level=None)
-            try:
-                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-                connection.execute("BEGIN")
-                create(connection)
-                connection.execute(
-                    "INSERT INTO session VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                    (
-                        head.created, head.program, head.model, head.weights_sha256, config.layers, config.heads,
-                        config.channels, config.positions, config.vocabulary, config.padded_vocabulary,
-                        head.end_of_text, head.weights, head.kernels, head.adapter, head.driver, head.shaders_sha256,
-                        _json(head.versions),
-                    ),
-                )  # fmt: skip
-                connection.executemany(
-                    "INSERT INTO tensors VALUES (?,?,?,?,?,NULL)",
-                    [(number, t.name, t.family, t.rows, t.columns) for number, t in enumerate(tensors)],
-                )
-                connection.execute("COMMIT")
-                # Here and not later: switching writes to a file that nobody knows yet.
-                connection.execute("PRAGMA journal_mode = WAL")
-            finally:
-                connection.close()
+        with new_path(path) as temporary:
+            yield temporary
+    except TakenError:
+        raise TakenError(
+            f"{one_line(path)}: is there already, and a recording replaces nothing; choose another path"
+        ) from None
     except sqlite3.Error as error:
-        raise SessionError(f"{one_line(path)}: cannot be written ({error}); choose another path") from error
+        raise OutputError(f"{one_line(path)}: cannot be written ({error}); choose another path") from error
+
+
+def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
+    """Make the empty file at `path` a session without steps. Raises `sqlite3.Error`."""
+    config = head.config
+    connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.execute("BEGIN")
+        create(connection)
+        connection.execute(
+            "INSERT INTO session VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                head.created, head.program, head.model, head.weights_sha256, config.layers, config.heads,
+                config.channels, config.positions, config.vocabulary, config.padded_vocabulary,
+                head.end_of_text, head.weights, head.kernels, head.adapter, head.driver, head.shaders_sha256,
+                _json(head.versions),
+            ),
+        )  # fmt: skip
+        connection.executemany(
+            "INSERT INTO tensors VALUES (?,?,?,?,?,NULL)",
+            [(number, t.name, t.family, t.rows, t.columns) for number, t in enumerate(tensors)],
+        )
+        connection.execute("COMMIT")
+        # Here and not later: switching writes to a file that nobody knows yet.
+        connection.execute("PRAGMA journal_mode = WAL")
+    finally:
+        connection.close()
 
 
 def _json(value: Mapping[str, object]) -> str:

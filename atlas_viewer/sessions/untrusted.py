@@ -16,6 +16,7 @@ from typing import Any
 
 from compute.errors import SessionError
 from compute.llmc import one_line
+from compute.temporary_folder import TemporaryFolder
 
 from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
 
@@ -49,7 +50,7 @@ class Database:
         self.shown = one_line(path)
         self.advice = _LOST if damaged else _RECOVER
         self._damaged = damaged
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        self._copy: TemporaryFolder | None = None
         self._connection: sqlite3.Connection | None = None
         self._deadline = 0.0
         try:
@@ -85,7 +86,7 @@ class Database:
             self._connection.close()
             self._connection = None
         if self._copy is not None:
-            self._copy.cleanup()
+            self._copy.remove()
             self._copy = None
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -110,8 +111,8 @@ class Database:
         return next(iter(self.rows(query, values)), None)
 
     def _copied(self) -> Path:
-        self._copy = tempfile.TemporaryDirectory(prefix="atlas-session-")
-        target = Path(self._copy.name) / "session"
+        self._copy = TemporaryFolder(Path(tempfile.gettempdir()))
+        target = self._copy.path / "session"
         shutil.copyfile(self.path, target)
         with suppress(FileNotFoundError):
             shutil.copyfile(f"{self.path}-wal", f"{target}-wal")

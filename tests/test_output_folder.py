@@ -11,7 +11,7 @@ from compute import convert as convert_module
 from compute.checkpoint import open_model
 from compute.convert import convert
 from compute.errors import OutputError
-from compute.whole_file import whole_folder
+from compute.output_files import output_folder
 
 
 def tree(folder: Path) -> list[str]:
@@ -19,11 +19,12 @@ def tree(folder: Path) -> list[str]:
 
 
 def put(path: Path, error: BaseException | type[BaseException] | None = None) -> None:
-    with whole_folder(path, "it") as folder:
-        (folder / "a").write_text("new")
-        if error is not None:
-            raise error
-        (folder / "b").write_text("new")
+    with output_folder(path, Path("it")) as folder:
+        for name in ("a", "b"):
+            with folder.file(name) as file:
+                file.write(b"new")
+            if error is not None:
+                raise error
 
 
 def test_a_new_folder_with_those_above(tmp_path: Path) -> None:
@@ -58,6 +59,15 @@ def test_failures_are_told(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"it: cannot be written \(No space left on device\)"):
         put(tmp_path / "x", OSError(28, "No space left on device"))
     assert tree(tmp_path) == ["file"]
+
+
+def test_all_files_are_as_before_when_the_last_cannot_be_moved(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "b").mkdir()  # which no file replaces
+    with pytest.raises(OutputError, match=r"it: cannot be written \(the name is that of a folder"):
+        put(tmp_path)
+    assert tree(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a").read_text() == "old"
 
 
 def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
