@@ -11,9 +11,9 @@ from ..map_view import MapView, axis
 from .gpu import read_tensor
 from .strip_model import colours
 
-GROUND = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
+GROUND: np.ndarray = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
 _NEAR = 1 - 1e-6  # of a share another one is, but for the rounding of float32 quotients
-KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
+KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
@@ -112,11 +112,12 @@ class Plane:
 
 def _largest(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     """The largest of the rows from `ranges[i, 0]` up to `ranges[i, 1]` of values [n, m]; 0 where there are none."""
-    first, end = ranges[:, 0], ranges[:, 1]
-    room = np.zeros((max(int(ranges.max()) + 1 - len(values), 1), values.shape[1]), values.dtype)
+    low, high = int(ranges.min()), int(ranges.max())
+    seen = values[low:high]
+    room = np.zeros((high - low + 1 - len(seen), values.shape[1]), values.dtype)
     # Of pairs of neighbours only the first in each pair counts.
-    largest = np.maximum.reduceat(np.concatenate([values, room]), ranges.ravel())[::2]
-    return np.where((first < end)[:, None], largest, 0)
+    largest = np.maximum.reduceat(np.concatenate([seen, room]), (ranges - low).ravel())[::2]
+    return np.where((ranges[:, 0] < ranges[:, 1])[:, None], largest, values.dtype.type(0))
 
 
 def keys(values: np.ndarray) -> np.ndarray:
