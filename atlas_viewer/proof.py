@@ -1,4 +1,4 @@
-"""What the self-test last found on an adapter, kept in the user's cache: one file for each adapter, driver and program."""
+"""What the self-test last found, kept in the user's cache: a file for each adapter, driver and version."""
 
 from __future__ import annotations
 

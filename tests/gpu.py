@@ -1,132 +1,25 @@
-"""Running single kernels by hand: buffers, packed weights, the state of a pass, and reading results back."""
+"""What tests need to run kernels and passes by hand: the self-test's own tools, and models for single purposes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
-
 import numpy as np
-import wgpu
 
 from compute.checkpoint import ArrayModel
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
-from compute.kernels import Kernels, Resource
-from compute.native import ComputeEncoder, Dispatch
-from compute.patterns import PatternStore, row_of_keys
-from compute.registry import Piece, Storage
-from compute.weights import DTYPES
+from compute.selftest.check import Check
+from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read, read_tensor, run_pass, submit
+from compute.selftest.models import rounded_model
 
-UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
-
-
-class Gpu:
-    """A device with its pipelines, and short ways to fill and read its memory."""
-
-    def __init__(self, device: wgpu.GPUDevice) -> None:
-        self.device = device
-        self.kernels = Kernels(device)
-
-    def buffer(self, values: Any) -> wgpu.GPUBuffer:
-        """A buffer for any use that holds `values`; float64 becomes float32, integers become u32."""
-        array = np.ascontiguousarray(values)
-        if array.dtype == np.float64:
-            array = array.astype(np.float32)
-        elif array.dtype == np.int64:
-            array = array.astype(np.uint32)
-        data = array.tobytes()
-        usage = wgpu.BufferUsage
-        return self.device.create_buffer_with_data(
-            data=data + bytes(-len(data) % 16), usage=usage.STORAGE | usage.UNIFORM | usage.COPY_SRC | usage.COPY_DST
-        )
-
-    def empty(self, elements: int) -> wgpu.GPUBuffer:
-        """A buffer of `elements` float32 that nobody has written."""
-        return self.buffer(np.full(elements, UNTOUCHED))
-
-    def params(self, *values: int) -> wgpu.GPUBuffer:
-        """`values` as u32, padded to 32 bytes."""
-        return self.buffer(np.array([*values, *[0] * (8 - len(values))]))
-
-    def state(
-        self,
-        *,
-        rows: int = 1,
-        first_row: int = 0,
-        last_row: int = 0,
-        window_start: int = 0,
-        position: int = 0,
-        total: int = 0,
-        step: int = 0,
-    ) -> wgpu.GPUBuffer:
-        """The state of a pass, see wgsl/common/state.wgsl."""
-        values = (window_start, first_row, rows, last_row, position, total, step)
-        return self.buffer(np.array([*values, *[0] * (16 - len(values))]))
-
-    def weight(
-        self, values: np.ndarray, kind: str, dtype: str, *, tile: int = 8, pieces: Sequence[int] = ()
-    ) -> tuple[Storage, np.ndarray]:
-        """Matrix [out, in] as `kind` "buffer" (cut at the rows `pieces`) or "texture" (bands of `tile` rows), and the
-        float64 values that `dtype` leaves of it."""
-        rounded = values.astype(DTYPES[dtype])
-        if kind == "texture":
-            storage = Storage(kind, dtype, tile, (self._texture(rounded, tile),))
-        else:
-            bounds = [0, *pieces, len(values)]
-            cut = [Piece(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
-            storage = Storage(kind, dtype, 0, tuple(cut))
-        return storage, rounded.astype(np.float64)
-
-    def _texture(self, rounded: np.ndarray, tile: int) -> Piece:
-        rows, columns = rounded.shape
-        packed = 16 // rounded.dtype.itemsize
-        packs, bands = -(-columns // packed), -(-rows // tile)
-        texels = np.zeros((bands * packs, tile, packed), rounded.dtype)
-        for row in range(rows):
-            for column in range(columns):
-                texels[row // tile * packs + column // packed, row % tile, column % packed] = rounded[row, column]
-        size = (tile, bands * packs, 1)
-        texture = self.device.create_texture(
-            size=size,
-            format="rgba32float" if packed == 4 else "rgba32uint",
-            usage=wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST,
-        )
-        layout = {"bytes_per_row": tile * 16, "rows_per_image": size[1]}
-        self.device.queue.write_texture({"texture": texture}, texels.view(np.uint8).reshape(-1), layout, size)
-        return Piece(texture, 0, texels.nbytes, 0, rows)
-
-    def run(self, *dispatches: Dispatch) -> None:
-        """Submit `dispatches` in order."""
-        encoder = ComputeEncoder(self.device)
-        encoder.run(dispatches)
-        encoder.submit()
-
-    def read(self, buffer: wgpu.GPUBuffer, *shape: int, dtype: Any = np.float32, offset: int = 0) -> np.ndarray:
-        """Values of `buffer` from element `offset` on."""
-        return read(self.device, buffer, shape, dtype, 4 * offset)
+__all__ = [
+    "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "read", "read_tensor", "rounded_model",
+    "run_pass", "submit",
+]  # fmt: skip
 
 
-def read(
-    device: wgpu.GPUDevice, buffer: wgpu.GPUBuffer, shape: tuple[int, ...], dtype: Any = np.float32, offset: int = 0
-) -> np.ndarray:
-    """Values of `shape` that lie in `buffer` from byte `offset` on."""
-    data = device.queue.read_buffer(buffer, offset, int(np.prod(shape)) * 4)
-    return np.frombuffer(data, dtype).reshape(shape).copy()
-
-
-def read_tensor(engine: Engine, name: str) -> np.ndarray:
-    """An activation or the logits of the engine's latest pass, by the registry; patterns are recomputed."""
-    tensor = engine.registry[name]
-    if tensor.heads:
-        buffer, work = PatternStore(engine, engine.context).whole(tensor)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(work)
-        encoder.submit()
-        every = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
-        return every[:, : engine.registry.rows, : engine.registry.rows]
-    piece = tensor.storage.pieces[0]
-    return read(engine.device, piece.resource, engine.registry.shape(tensor), np.float32, piece.offset)
+def assert_ok(check: Check) -> None:
+    """What the check compares is within its tolerance."""
+    assert check.ok, f"{check.name}, {check.shapes}: error {check.error:.2g} above {check.tolerance:g} ({check.worst})"
 
 
 def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
@@ -135,21 +28,8 @@ def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
     for segment in engine.plan(len(tokens), window, 0, 0, top=0).segments:
         assert segment.state is not None
         engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
+        submit(engine.device, segment.dispatches)
     return engine.read_logits()
-
-
-def bound(piece: Piece) -> Resource:
-    """A piece as what a kernel binds."""
-    return piece.resource if piece.resource.__class__ is not wgpu.GPUBuffer else (piece.resource, 0, piece.size)
-
-
-def rounded_model(model: ArrayModel, dtype: str) -> ArrayModel:
-    """`model` with its weights stored as `dtype`."""
-    names = parameter_shapes(model.config)
-    return ArrayModel(model.name, model.config, {name: model.tensor(name).astype(DTYPES[dtype]) for name in names})
 
 
 def fixed_logits(config: ModelConfig, logits: np.ndarray) -> ArrayModel:
@@ -158,16 +38,3 @@ def fixed_logits(config: ModelConfig, logits: np.ndarray) -> ArrayModel:
     arrays["wte"][: config.vocabulary, 0] = logits
     arrays["ln_f.bias"][0] = 1
     return ArrayModel("fixed", config, arrays)
-
-
-def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:
-    """One pass over the text `tokens`, activations and logits left in the engine."""
-    engine.write_history(tokens)
-    plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
-    for segment in plan.segments:
-        if segment.state is not None:
-            engine.write_state(segment.state)
-        encoder = ComputeEncoder(engine.device)
-        encoder.run(segment.dispatches)
-        encoder.submit()
-    engine.completed(plan)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig, parameter_shapes
+from compute.config import ModelConfig
 from compute.llmc import write_llmc
+from compute.selftest.models import loud_model
 from compute.tokenizer import END_OF_TEXT
 
 TINY = ModelConfig(layers=2, heads=2, channels=12, positions=9, vocabulary=21, padded_vocabulary=24)
@@ -24,12 +25,7 @@ HEADER_NAMES = ("magic", "version", "positions", "vocabulary", "layers", "heads"
 
 def tiny_model(config: ModelConfig = TINY, seed: int = 0, scale: float = 0.3) -> ArrayModel:
     """Float32 weights N(0, scale), larger than GPT-2's so that every part of the model tells in the logits."""
-    generator = np.random.default_rng(seed)
-    arrays = {}
-    for name, shape in parameter_shapes(config).items():
-        values = generator.standard_normal(shape, dtype=np.float32) * np.float32(scale)
-        arrays[name] = values + np.float32(1) if ".ln_" in f".{name}" and name.endswith("weight") else values
-    return ArrayModel("tiny", config, arrays)
+    return loud_model(config, seed, scale)
 
 
 def tiny_checkpoint(path: Path, config: ModelConfig = TINY, version: int = 3, seed: int = 0) -> Path:

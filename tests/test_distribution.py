@@ -46,7 +46,8 @@ def test_the_draw_is_the_samplers() -> None:
     logits, window = random_logits(), (4, 9, 9, 77)
     found = of(logits, window, temperature=0.7, top_k=90, top_p=0.8, min_p=0.1, repetition_penalty=1.3)
     wanted = reference.distribution(logits, 0.7, 90, 0.8, 0.1, 1.3, window)
-    assert (found.drawn == wanted).all()
+    assert found.drawn == pytest.approx(wanted, rel=1e-12)
+    assert ((found.drawn > 0) == (wanted > 0)).all()
     assert found.kept == np.count_nonzero(wanted) == found.cuts[-1].kept
     names = [(cut.name, cut.value) for cut in found.cuts]
     assert names == [("top-k", 90), ("top-p", 0.8), ("min-p", 0.1)]
@@ -62,6 +63,28 @@ def test_the_draw_is_the_samplers() -> None:
     total = found.cumulative[found.draw_order]
     assert total[kept[1] - 2] < 0.8 <= total[kept[1] - 1]
     assert total[89] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_option_is_that_of_the_reference(seed: int) -> None:
+    """Apart from it: the panel has a computation of its own."""
+    rng = np.random.default_rng(seed)
+    logits = random_logits(int(rng.integers(1, 200)), seed)
+    if seed % 3 == 0:
+        logits[rng.random(logits.size) < 0.2] = rng.choice([np.nan, np.inf, -np.inf])
+    options = {
+        "temperature": float(rng.choice([0, 1e-3, 0.5, 1, 2])), "top_k": int(rng.choice([0, 1, 5, 50])),
+        "top_p": float(rng.choice([0, 0.1, 0.5, 0.9, 1])), "min_p": float(rng.choice([0, 0.01, 0.3, 1])),
+        "repetition_penalty": float(rng.choice([1, 1.3, 0.5])),
+    }  # fmt: skip
+    window = tuple(int(token) for token in rng.integers(0, logits.size, 7))
+    found = of(logits, window, **options)
+    with np.errstate(over="ignore", invalid="ignore"):
+        wanted = reference.distribution(logits, **options, seen=window)  # type: ignore[arg-type]
+    assert ((found.drawn > 0) == (wanted > 0)).all()
+    assert found.drawn == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+    own = reference.distribution(logits)
+    assert found.model == pytest.approx(own, rel=1e-9, abs=1e-12)
 
 
 def test_a_penalty_moves_places_and_not_ranks() -> None:

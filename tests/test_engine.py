@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import wgpu
-from gpu import read_tensor, rounded_model, run_pass
+from gpu import assert_ok, read_tensor, rounded_model, run_pass
 from make_models import ODD_SHAPES, tiny_model
 
 from compute import reference
@@ -19,6 +19,8 @@ from compute.errors import AtlasError, UsageError
 from compute.generator import Generation
 from compute.llmc import write_llmc
 from compute.options import GenerateOptions
+from compute.selftest.check import Errors
+from compute.selftest.passes import compare
 from compute.tokenizer import Tokenizer
 
 DATA = Path(__file__).parent / "data"
@@ -41,16 +43,11 @@ def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
 
 def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
     """Every activation of the registry is there, in shape, and right."""
-    seen = set()
-    for tensor in engine.registry:
-        if tensor.family == "weight":
-            continue
-        actual, wanted = read_tensor(engine, tensor.name), expected[tensor.name]
-        assert actual.shape == wanted.shape, tensor.name
-        assert np.isfinite(actual).all(), tensor.name
-        assert np.abs(actual - wanted).max() <= TOLERANCE * max(1, np.abs(wanted).max()), tensor.name
-        seen.add(tensor.name)
-    assert seen == set(expected)
+    known = {tensor.name for tensor in engine.registry if tensor.family != "weight"}
+    assert known == set(expected)
+    errors = Errors()
+    compare(engine, expected, errors, "pass")
+    assert_ok(errors.check("pass", "", TOLERANCE))
 
 
 # -- the embedded model

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 from gpu import Gpu, rounded_model, run_pass
 from make_models import tiny_model
-from map_model import GROUND, Plane, decoded
-from map_pictures import CONFIG, HEIGHT, WIDTH, assert_same, pictures, views
+from map_pictures import CONFIG, assert_same
 
 from atlas_viewer.glyphs import digit_pictures
 from compute import map_pass
 from compute.checkpoint import ArrayModel
 from compute.config import parameter_shapes
 from compute.engine import Engine
-from compute.map_digits import GLYPHS, digit_style, glyph_size, glyph_top, number_text
 from compute.map_layout import map_layout
 from compute.map_pass import MapPass
-from compute.map_view import MapView, axis, level_of
+from compute.map_view import MapView, level_of
 from compute.palettes import StripLook
 from compute.registry import Registry
+from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
+from compute.selftest.map_model import GROUND, Plane
 
 WINDOW = 9
 
@@ -83,7 +83,7 @@ def test_new_rows_arrive_in_place() -> None:
     engine = Engine(source, context=12, program="rows")
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
     passes.update()
-    seen = views(passes, 12)
+    seen = list(views(passes, 12))
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
         run_pass(engine, tokens, valid_rows=valid)
         passes.update()
@@ -122,58 +122,14 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
             assert_same(*pictures(passes, plane, view))
 
 
-def matched(image: np.ndarray, style_width: int) -> str:
-    """The text in a cell's picture: in each place the glyph whose picture is nearest to it."""
-    wide, high = glyph_size(style_width)
-    sheet = digit_pictures()[glyph_top(style_width) : glyph_top(style_width) + high] / 255
-    grey = image[..., :3].astype(float).sum(-1)
-    ground = np.median(grey)
-    ink = np.abs(grey - ground)
-    ink /= max(ink.max(), 1)
-    top = (image.shape[0] - high) // 2
-    rows = ink[top : top + high]
-    used = np.flatnonzero(rows.sum(0) > 0.3)
-    best: tuple[float, str] = (np.inf, "")
-    for length in range(1, 12):
-        left = (image.shape[1] - length * wide) // 2
-        if left < 0 or used[0] < left or used[-1] >= left + length * wide:
-            continue
-        text, cost = "", 0.0
-        for place in range(length):
-            part = rows[:, left + place * wide : left + (place + 1) * wide]
-            costs = [((part - sheet[:, g * wide : (g + 1) * wide]) ** 2).sum() for g in range(len(GLYPHS))]
-            text, cost = text + GLYPHS[int(np.argmin(costs))], cost + min(costs)
-        best = min(best, (cost, text))
-    return best[1]
-
-
 @pytest.mark.parametrize("cell", [60, 95, 120])
 @pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
 def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
     _, passes, plane = made
-    place = passes.layout.placements[name]
-    view = MapView(place.x - 0.25, place.y - 0.25, 1 / cell)
-    columns, rows = 6, 5
-    passes.draw(view, columns * cell, rows * cell)
-    image = passes.read()
-    style = digit_style(cell)
-    assert style is not None
-    across = axis(view.x, view.scale, columns * cell, passes.layout.width, 1)
-    down = axis(view.y, view.scale, rows * cell, passes.layout.height, 1)
-    compared = 0
-    for y in range(place.y, place.y + rows - 1):
-        for x in range(place.x, place.x + columns - 1):
-            if plane.keys[y, x] < 2:
-                continue
-            px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
-            value = float(decoded(plane.keys[y : y + 1, x])[0])
-            cut = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1]
-            # The border is on the first row and column; it is not text.
-            inner = cut.copy()
-            inner[0], inner[:, 0] = cut[1, 1], cut[1, 1]
-            assert matched(inner, style.glyph_width) == number_text(value, style.figures), (name, x, y)
-            compared += 1
-    assert compared >= 3
+    found = list(written(passes, plane, name, cell, digit_pictures()))
+    assert len(found) >= 3
+    for text, wanted in found:
+        assert text == wanted
 
 
 def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gpu import read_tensor, run_pass
+from gpu import assert_ok, read_tensor, run_pass
 from make_models import tiny_model
 
 from compute.config import ModelConfig
@@ -12,7 +12,7 @@ from compute.engine import Engine
 from compute.errors import UsageError
 from compute.native import poll
 from compute.probe import Probe, ProbePass
-from compute.weights import DTYPES
+from compute.selftest.lookups import probes
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 
@@ -20,42 +20,8 @@ ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, p
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
 def test_values(layout: str, dtype: str) -> None:
-    source = tiny_model(ODD)
-    engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
-    run_pass(engine, list(range(5)))
-    rng = np.random.default_rng(0)
-    probes = []
-    for tensor in engine.registry:
-        rows = 5 if tensor.rows is None else tensor.rows
-        if tensor.heads:
-            head, query, key = int(rng.integers(tensor.heads)), int(rng.integers(rows)), int(rng.integers(rows))
-            probes.append(Probe(tensor.name, (head * 12 + query) * tensor.columns + key))
-            continue
-        count = rows * tensor.columns
-        first = int(rng.integers(count))
-        probes += [Probe(tensor.name, first), Probe(tensor.name, first, int(rng.integers(1, count - first + 1)))]
-    passes = ProbePass(engine)
-    for start in range(0, len(probes), 64):
-        watched = probes[start : start + 64]
-        passes.watch(watched)
-        passes.update()
-        poll(engine.device, wait=True)
-        assert passes.poll()
-        assert set(passes.values) == set(watched)
-        for probe in watched:
-            tensor = engine.registry[probe.name]
-            if tensor.family == "weight":
-                values = source.tensor(probe.name).astype(DTYPES[dtype])
-            else:
-                values = read_tensor(engine, probe.name)
-            found = passes.values[probe]
-            if tensor.heads:
-                row, key = divmod(probe.first, tensor.columns)
-                assert (found.value, found.index, found.step) == (values[*divmod(row, 12), key], probe.first, 4), probe
-                continue
-            part = values.ravel()[probe.first : probe.first + probe.count]
-            index = int(np.abs(part.astype(np.float64)).argmax())
-            assert (found.value, found.index, found.step) == (part[index], probe.first + index, 4), probe
+    engine = Engine(tiny_model(ODD), context=12, weights=dtype, layout=layout, program="rows")
+    assert_ok(probes(engine, tiny_model(ODD)))
 
 
 def test_rows_that_are_not_there_yet_and_bad_probes() -> None:

@@ -13,35 +13,14 @@ import wgsl
 from compute.kernels import Kernel
 from compute.options import GenerateOptions
 from compute.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+from compute.selftest.draws import END_OF_TEXT, order_of
+from compute.selftest.random_numbers import gumbel, threefry
 
 SIZES = (1, 7, 16, 17, 1025, 5000)
-END_OF_TEXT = 0xFFFFFF  # no token of these vocabularies
 TOTAL = 3  # tokens in the history before a draw
 
 
 # -- random numbers
-
-
-def threefry(key: tuple[int, int], x0: np.ndarray, x1: int) -> np.ndarray:
-    """First word of Threefry-2x32-20, written from the paper's description; uint32 [n]."""
-    keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
-    rotations = (13, 15, 26, 6, 17, 29, 16, 24)
-    mask = 0xFFFFFFFF
-    a = (x0.astype(np.uint64) + keys[0]) & mask
-    b = np.full_like(a, (x1 + keys[1]) & mask)
-    for turn in range(20):
-        a = (a + b) & mask
-        r = rotations[turn % 8]
-        b = (((b << np.uint64(r)) | (b >> np.uint64(32 - r))) & mask) ^ a
-        if turn % 4 == 3:
-            s = turn // 4 + 1
-            a, b = (a + keys[s % 3]) & mask, (b + keys[(s + 1) % 3] + s) & mask
-    return a.astype(np.uint32)
-
-
-def gumbel(bits: np.ndarray) -> np.ndarray:
-    uniform = (bits.astype(np.float64) + 0.5) / 2**32
-    return -np.log(-np.log1p(-uniform))
 
 
 # key, counter and result of Random123's known-answer file kat_vectors, threefry2x32 with 20 rounds.
@@ -125,12 +104,6 @@ class Dice:
 @pytest.fixture(scope="module")
 def dice(gpu: Gpu) -> dict[int, Dice]:
     return {size: Dice(gpu, size) for size in SIZES}
-
-
-def order_of(logits: np.ndarray) -> list[int]:
-    """Tokens from the likeliest on, equal ones by number, those that are not finite left out."""
-    order = np.argsort(-np.where(np.isfinite(logits), logits, -np.inf), kind="stable")
-    return [int(token) for token in order if np.isfinite(logits[token])]
 
 
 def entropy(logits: np.ndarray) -> float:

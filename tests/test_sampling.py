@@ -7,64 +7,20 @@ import math
 
 import numpy as np
 import pytest
-from gpu import Gpu
-from test_sampler import END_OF_TEXT, gumbel, threefry
+from gpu import Gpu, assert_ok
 
 from atlas_viewer.commands.common import generate_options
 from atlas_viewer.parser import parse
-from compute import reference
 from compute.engine import Engine
 from compute.errors import UsageError
 from compute.generator import Generation
 from compute.options import GenerateOptions
-from compute.sampler import RING, Draw, Sampler, parse_draw
+from compute.sampler import Draw
+from compute.selftest.check import Errors
+from compute.selftest.draws import END_OF_TEXT, START, TOLERANCE, Table, draw_errors, logits_of, used
 from compute.tokenizer import Tokenizer
 
 SMALL, LARGE = 261, 50257
-WINDOW = 40  # tokens of the history that the penalty sees
-START = 5  # history index of the first of them
-EDGE = 2e-6  # mass by which a border may lie elsewhere than in float64
-
-
-class Table:
-    """A sampler over a vocabulary of its own, whose window is full of tokens."""
-
-    def __init__(self, gpu: Gpu, vocabulary: int, room: int = 64) -> None:
-        self.gpu = gpu
-        self.vocabulary = vocabulary
-        self.state, self.logits = gpu.state(), gpu.empty(vocabulary)
-        self.window = np.random.default_rng(vocabulary).integers(0, vocabulary, START + WINDOW)
-        self.history = gpu.buffer(np.concatenate([self.window, np.zeros(room)]).astype(np.uint32))
-        self.sampler = Sampler(gpu.kernels, vocabulary, self.state, self.logits, self.history)
-
-    @property
-    def seen(self) -> list[int]:
-        """The tokens of the window; those before it do not count."""
-        return [int(token) for token in self.window[START:]]
-
-    def prepare(
-        self, logits: np.ndarray, options: GenerateOptions, step: int = 0, end_of_text: int = END_OF_TEXT
-    ) -> None:
-        queue = self.gpu.device.queue
-        queue.write_buffer(self.logits, 0, logits.astype(np.float32).tobytes())
-        total = len(self.window)
-        words = [START, WINDOW - 1, 1, WINDOW - 1, 0, total, step, 0, 0, 0, 0, 0]
-        queue.write_buffer(self.state, 0, np.array(words, np.uint32).tobytes())
-        self.sampler.set_options(options, end_of_text)
-
-    def draw(self, logits: np.ndarray, options: GenerateOptions, step: int = 0) -> Draw:
-        self.prepare(logits, options, step)
-        self.gpu.run(*self.sampler.dispatches(options.top))
-        size = self.sampler.result_size(options.top)
-        data = self.gpu.device.queue.read_buffer(self.sampler.result, step % RING * self.sampler.stride, size)
-        return parse_draw(bytes(data), options.top)
-
-    def draw_many(self, count: int, burst: int) -> list[int]:
-        """Tokens of `count` draws, `burst` a submit."""
-        work = self.sampler.dispatches(0)
-        for first in range(0, count, burst):
-            self.gpu.run(*work * min(burst, count - first))
-        return self.gpu.read(self.history, count, dtype=np.uint32, offset=len(self.window)).tolist()
 
 
 @pytest.fixture(scope="module")
@@ -77,57 +33,12 @@ def large(gpu: Gpu) -> Table:
     return Table(gpu, LARGE)
 
 
-def shapes_of_logits(size: int, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    normal = rng.normal(0, 3, size).astype(np.float32)
-    bad = normal.copy()
-    bad[rng.permutation(size)[: size // 3]] = np.resize([np.nan, np.inf, -np.inf], size // 3)
-    rare = np.full(size, np.nan, np.float32)
-    rare[[3, size // 2, size - 1]] = 1, -2, 1
-    peak = np.where(np.arange(size) == size - 2, 30.0, normal)
-    return {
-        "normal": normal, "ties": np.round(normal), "two": np.round(rng.random(size)), "constant": np.zeros(size),
-        "bad": bad, "rare": rare, "bad ties": np.round(bad), "peak": peak,
-    }  # fmt: skip
-
-
-def used(logits: np.ndarray, options: GenerateOptions, seen: list[int], edge: float = 0.0) -> np.ndarray:
-    return reference.distribution(
-        logits.astype(np.float32), options.temperature, options.top_k,
-        options.top_p + edge * (options.top_p < 1), min(1.0, options.min_p * (1 + 2 * edge)),
-        options.repetition_penalty, seen,
-    )  # fmt: skip
-
-
-def matches(draw: Draw, expected: np.ndarray, options: GenerateOptions) -> bool:
-    """What the draw reports is of the distribution `expected`."""
-    if options.temperature > 0 and draw.kept != np.count_nonzero(expected):
-        return False
-    reported = [(draw.token, draw.logit), *draw.candidates]
-    found = [draw.probability(token, logit, options.temperature) for token, logit in reported]
-    exact = expected[[token for token, _ in reported]]
-    return bool(np.allclose(found, exact, rtol=2e-5, atol=1e-9) and np.array_equal(np.equal(found, 0), exact == 0))
-
-
 def check(table: Table, logits: np.ndarray, **values: float) -> Draw:
     """A draw with these options, which must report and have used the reference's distribution."""
     options = GenerateOptions(**{"top": 100, "seed": 7} | values).checked(1024, table.vocabulary)  # type: ignore[arg-type]
-    draw = table.draw(logits, options, step=values.get("seed", 3))  # type: ignore[arg-type]
-    # Float32 weights may move a border that lies on a token's edge: then the one beside it will do.
-    close = [used(logits, options, table.seen, edge) for edge in (0, -EDGE, EDGE)]
-    expected = next((p for p in close if matches(draw, p, options)), None)
-    assert expected is not None, (options, draw.kept, [np.count_nonzero(p) for p in close])
-    kept = np.flatnonzero(expected)
-    if options.temperature > 0:
-        noise = gumbel(threefry((options.seed, draw.step), np.arange(table.vocabulary), 0))
-        race = np.log(expected[kept]) + noise[kept]
-        best, second = np.sort(race)[::-1][:2] if len(kept) > 1 else (1, 0)
-        if best - second > 1e-3:
-            assert draw.token == kept[race.argmax()]
-    assert draw.token in kept
-    finite = logits[np.isfinite(logits)].astype(np.float64)
-    own = math.exp(draw.logit - finite.max()) / np.exp(finite - finite.max()).sum()
-    assert draw.model_probability(draw.logit) == pytest.approx(own, rel=1e-4)
+    errors = Errors()
+    draw = draw_errors(table, logits, options, values.get("seed", 3), errors)  # type: ignore[arg-type]
+    assert_ok(errors.check("draw", str(options), TOLERANCE))
     return draw
 
 
@@ -139,25 +50,25 @@ FILTERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", list(shapes_of_logits(SMALL)))
+@pytest.mark.parametrize("shape", list(logits_of(SMALL)))
 def test_each_option_alone(small: Table, shape: str) -> None:
-    logits = shapes_of_logits(SMALL)[shape]
+    logits = logits_of(SMALL)[shape]
     for index, (values, temperature) in enumerate(itertools.product(FILTERS, (0.6, 2.5))):
         check(small, logits, seed=index, temperature=temperature, **values)
 
 
-@pytest.mark.parametrize("shape", list(shapes_of_logits(SMALL)))
+@pytest.mark.parametrize("shape", list(logits_of(SMALL)))
 def test_options_together(small: Table, shape: str) -> None:
     rng = np.random.default_rng(3)
     for index in range(16):
         check(
-            small, shapes_of_logits(SMALL, index)[shape], seed=index, temperature=float(rng.choice([0.3, 1.0, 1.7])),
+            small, logits_of(SMALL, index)[shape], seed=index, temperature=float(rng.choice([0.3, 1.0, 1.7])),
             top_k=int(rng.choice([0, 3, 20, 150])), top_p=float(rng.choice([1, 0.3, 0.8, 0.99])),
             min_p=float(rng.choice([0, 0.01, 0.2])), repetition_penalty=float(rng.choice([1, 1.1, 2, 0.5])),
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", list(shapes_of_logits(SMALL)))
+@pytest.mark.parametrize("shape", list(logits_of(SMALL)))
 @pytest.mark.parametrize(
     "values",
     [
@@ -167,12 +78,12 @@ def test_options_together(small: Table, shape: str) -> None:
     ids=str,
 )  # fmt: skip
 def test_the_vocabulary_of_gpt2(large: Table, shape: str, values: dict[str, float]) -> None:
-    check(large, shapes_of_logits(LARGE)[shape], temperature=0.8, **values)
+    check(large, logits_of(LARGE)[shape], temperature=0.8, **values)
 
 
 @pytest.mark.parametrize("penalty", [1.0, 5.0, 0.5, 100.0])
 def test_greedy_takes_the_best_penalised_logit(small: Table, penalty: float) -> None:
-    for name, logits in shapes_of_logits(SMALL).items():
+    for name, logits in logits_of(SMALL).items():
         logits = logits.copy()
         logits[small.seen[0]] = 40 if name != "constant" else 0
         draw = check(small, logits, temperature=0.0, top_k=5, top_p=0.5, min_p=0.1, repetition_penalty=penalty)

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import strip_model
 import wgpu
 from gpu import Gpu, bound, read_tensor, rounded_model
 from letters import Letters
 from make_models import tiny_model
-from strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
-from strip_pictures import assert_same, expected_picture
+from strip_pictures import assert_same
 
 import wgsl
 from compute.config import ModelConfig
@@ -24,6 +22,9 @@ from compute.kernels import Kernel
 from compute.options import GenerateOptions
 from compute.palettes import PALETTES, StripLook
 from compute.registry import Registry, Storage, Tensor
+from compute.selftest import strip_model
+from compute.selftest.strip import expected_picture
+from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
 from compute.strip import StripPass, look_bytes
 from compute.strip_layout import strip_layout
 from compute.tokenizer import Tokenizer

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import strip_model
 import wgpu
 from gpu import read_tensor
-from strip_model import Entry
 
 from compute.checkpoint import open_model
 from compute.engine import Engine
 from compute.generator import Generation
 from compute.options import GenerateOptions
 from compute.palettes import StripLook
+from compute.selftest import strip_model
+from compute.selftest.strip_model import Entry
 from compute.strip import StripPass
 from compute.tokenizer import Tokenizer
 

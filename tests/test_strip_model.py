@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colours, layout, names, paint, sources
 
 from compute import reference
 from compute.checkpoint import open_model
 from compute.config import parameter_shapes
+from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colours, layout, names, paint, sources
 
 DATA = Path(__file__).parent / "data"
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-import strip_model
 import wgpu
 from gpu import Gpu, bound, rounded_model
 from letters import Letters
 from make_models import tiny_model
-from strip_pictures import assert_same, expected_picture
+from strip_pictures import assert_same
 
 import wgsl
 from compute.config import ModelConfig, parameter_shapes
@@ -20,6 +19,8 @@ from compute.generator import Generation
 from compute.kernels import Kernel
 from compute.options import GenerateOptions
 from compute.palettes import StripLook
+from compute.selftest import strip_model
+from compute.selftest.strip import expected_picture
 from compute.statistics import StatisticsPass
 from compute.strip import StripPass
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wgpu
-from gpu import Gpu, logits_after, rounded_model
+from gpu import Gpu, assert_ok, logits_after, rounded_model
 from make_hugging_face import TYPES, state_dict, write_folder
 from make_models import ODD_SHAPES, tiny_model
 
@@ -17,67 +17,18 @@ from compute.checkpoint import ArrayModel, open_model
 from compute.config import ModelConfig, parameter_shapes
 from compute.engine import Engine
 from compute.loading import finished
-from compute.registry import Piece, Storage
+from compute.selftest.transpose import any_bits, bits_of, empty, transpose
 from compute.transpose import TransposedUpload
 from compute.weights import WeightUpload
 
-WORDS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
 LAYOUTS = ("texture", "buffer")
-
-
-def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
-    """Every kind of value: normal, denormal, infinite, NaN with any payload."""
-    bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype]().itemsize), (inputs, outputs))
-    return bits.astype(WORDS[dtype]).view(TYPES[dtype])
-
-
-def empty(device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int) -> Storage:
-    """A weight [rows, columns] that nobody has written: bands of `tile` rows, or two buffers cut at row `cut`."""
-    usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-    width = WORDS[dtype]().itemsize
-    if layout == "buffer":
-        pieces = []
-        for first, end in ((0, cut), (cut, rows)):
-            buffer = device.create_buffer(size=-(-(end - first) * columns * width // 16) * 16, usage=usage)
-            pieces.append(Piece(buffer, 0, buffer.size, first, end - first))
-        return Storage("buffer", dtype, 0, tuple(pieces))
-    size = (tile, -(-rows // tile) * -(-columns * width // 16), 1)
-    texture = device.create_texture(
-        size=size,
-        format="rgba32float" if dtype == "f32" else "rgba32uint",
-        usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC,
-    )
-    return Storage("texture", dtype, tile, (Piece(texture, 0, size[0] * size[1] * 16, 0, rows),))
-
-
-def bits_of(device: wgpu.GPUDevice, storage: Storage, rows: int, columns: int) -> np.ndarray:
-    """The bits [rows, columns] that lie in `storage`."""
-    word = WORDS[storage.dtype]
-    if storage.kind == "buffer":
-        parts = [
-            np.frombuffer(device.queue.read_buffer(piece.resource), word)[: piece.rows * columns].reshape(-1, columns)
-            for piece in storage.pieces
-        ]
-        return np.concatenate(parts)
-    texture, packed = storage.pieces[0].resource, 16 // word().itemsize
-    width, height, _ = texture.size
-    data = device.queue.read_texture(
-        {"texture": texture}, {"bytes_per_row": width * 16, "rows_per_image": height}, texture.size
-    )
-    packs = -(-columns // packed)
-    texels = np.frombuffer(data, word).reshape(-1, packs, width, packed)  # [bands, packs, tile, packed]
-    return texels.transpose(0, 2, 1, 3).reshape(-1, packs * packed)[:rows, :columns]
 
 
 @pytest.mark.parametrize(("layout", "dtype"), list(product(LAYOUTS, TYPES)))
 @pytest.mark.parametrize(("inputs", "outputs"), [(4, 4), (20, 60), (100, 36), (76, 300)])
 @pytest.mark.parametrize("slab_bytes", [1, 5000])
 def test_every_bit_arrives(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab_bytes: int) -> None:
-    stored = any_bits(inputs, outputs, dtype)
-    storage = empty(gpu.device, layout, dtype, outputs, inputs, min(128, outputs), outputs // 2 + 1)
-    TransposedUpload(gpu.device, slab_bytes).run(stored, storage, lambda slab: slab)
-    arrived = bits_of(gpu.device, storage, outputs, inputs)
-    assert np.array_equal(arrived, stored.view(WORDS[dtype]).T)
+    assert_ok(transpose(gpu, layout, dtype, inputs, outputs, slab_bytes))
 
 
 def transposed_views(model: ArrayModel) -> ArrayModel:

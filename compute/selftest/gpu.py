@@ -17,6 +17,8 @@ from ..registry import Piece, Storage
 from ..weights import DTYPES
 
 UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
+
+
 class Gpu:
     """A device with its pipelines, and short ways to fill and read its memory."""
 

@@ -8,7 +8,6 @@ from ..checkpoint import ArrayModel
 from ..config import ModelConfig, parameter_shapes
 from ..weights import DTYPES
 
-
 SMALL = ModelConfig(layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=100)
 
 

@@ -75,7 +75,8 @@ def prove(
     skipped: list[Skipped] = []
     for name in groups or GROUPS:
         found, omitted = _run(gpu, name)
-        for each in (*found, *omitted):
+        outcomes: list[Result | Skipped] = [*found, *omitted]
+        for each in outcomes:
             told(each)
         results += found
         skipped += omitted

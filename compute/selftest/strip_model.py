@@ -102,7 +102,8 @@ def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: boo
         finite = np.abs(scaled[np.isfinite(scaled)])
         rgb[span.first : span.last + 1] = colours(shown, max(finite.max(initial=0.0), 1e-12))
     rgba = np.concatenate([rgb, np.ones((HEIGHT * WIDTH, 1))], axis=1)
-    return np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    picture: np.ndarray = np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    return picture
 
 
 def colours(values: np.ndarray, absmax: float) -> np.ndarray:
@@ -120,4 +121,5 @@ def colours(values: np.ndarray, absmax: float) -> np.ndarray:
 
 
 def _mix(dark: tuple[float, ...], light: tuple[float, ...], amount: np.ndarray) -> np.ndarray:
-    return np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
+    colours: np.ndarray = np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
+    return colours

@@ -15,20 +15,20 @@ from .check import Check, Errors
 from .gpu import Gpu
 from .models import layouts
 
-WORDS = {"f32": np.uint32, "f16": np.uint16, "bf16": np.uint16}
+WORDS = {"f32": np.dtype(np.uint32), "f16": np.dtype(np.uint16), "bf16": np.dtype(np.uint16)}
 TYPES = {"f32": np.dtype(np.float32), "f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
 
 
 def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
     """[inputs, outputs] of every kind of value: normal, denormal, infinite, NaN with any payload."""
-    bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype]().itemsize), (inputs, outputs))
+    bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype].itemsize), (inputs, outputs))
     return bits.astype(WORDS[dtype]).view(TYPES[dtype])
 
 
 def empty(device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int) -> Storage:
     """A weight [rows, columns] that nobody has written: bands of `tile` rows, or two buffers cut at row `cut`."""
     usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-    width = WORDS[dtype]().itemsize
+    width = WORDS[dtype].itemsize
     if layout == "buffer":
         pieces = []
         for first, end in ((0, cut), (cut, rows)):
@@ -53,7 +53,7 @@ def bits_of(device: wgpu.GPUDevice, storage: Storage, rows: int, columns: int) -
             for piece in storage.pieces
         ]
         return np.concatenate(parts)
-    texture, packed = storage.pieces[0].resource, 16 // word().itemsize
+    texture, packed = storage.pieces[0].resource, 16 // word.itemsize
     width, height, _ = texture.size
     data = device.queue.read_texture(
         {"texture": texture}, {"bytes_per_row": width * 16, "rows_per_image": height}, texture.size
