@@ -11,9 +11,9 @@ from ..map_view import MapView, axis
 from .gpu import read_tensor
 from .strip_model import colours
 
-GROUND = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
+GROUND: np.ndarray = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
 _ROUNDING = 1e-6  # of float32 quotients
-KEPT = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
+KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
