@@ -20,7 +20,8 @@ command, `view` is meant. `PROMPT` `-` reads standard input. The options of mode
 command.
 
 The exit status is 0 when it is done, 1 when it failed for a reason that is told in one line on standard error, 2 for
-bad usage, 130 after Ctrl+C. `doctor` gives 0 only if the viewer can run.
+bad usage, 130 after Ctrl+C. `doctor` gives 0 only if the viewer can run, `doctor --prove` only if nothing is beyond its
+tolerance: [what it checks](how-it-works.md#the-self-test).
 
 Pictures and arrays are written under names that end in `.png`, `.npy` or `.npz`, as the option says, or to a device
 such as `/dev/stdout`. Nothing that a command reads, and no recording, is replaced by what it writes.
