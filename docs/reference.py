@@ -20,7 +20,8 @@ command, `view` is meant. `PROMPT` `-` reads standard input. The options of mode
 command.
 
 The exit status is 0 when it is done, 1 when it failed for a reason that is told in one line on standard error, 2 for
-bad usage, 130 after Ctrl+C, 143 after SIGTERM, 129 after SIGHUP. `doctor` gives 0 only if the viewer can run.
+bad usage, 130 after Ctrl+C, 143 after SIGTERM, 129 after SIGHUP. `doctor` gives 0 only if the viewer can run,
+`doctor --prove` only if nothing is beyond its tolerance: [what it checks](how-it-works.md#the-self-test).
 
 `generate` and `session record` report logits that are NaN or infinite in one line on standard error, with the step at
 which they began. Such logits are never drawn. The exit status stays 0 as long as there is a finite one to draw, and is

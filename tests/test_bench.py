@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 from make_models import tiny_checkpoint, tiny_model
 from map_registry import STORIES, registry
 
+from atlas_viewer import proof
 from atlas_viewer.cli import main
+from atlas_viewer.commands import bench as command
 from atlas_viewer.glyphs import digit_pictures
 from atlas_viewer.parser import parse
 from compute import bench, bench_map, bench_torch
@@ -35,7 +38,7 @@ FIELDS = {
     "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
     "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
     "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_size",
-    "map", "peak_host_mb",
+    "map", "peak_host_mb", "proved",
 }  # fmt: skip
 
 
@@ -75,6 +78,7 @@ def test_json_has_every_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert list(told["prefill"]) == list(told["decode"]) == ["16", "48"]
     assert told["prefill_ms"] == told["prefill"]["48"]
     assert told["decode_tokens_per_second"] == told["decode"]["48"]
+    assert told.pop("proved") is None  # tests have a cache of their own
     maps = told["map"]
     assert list(maps["gpu_us"]) == ["whole", "blocks", "values", "cells", "digits"]
     may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
@@ -122,10 +126,18 @@ def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     lines = capsys.readouterr().out.splitlines()
     values = [line[14:] for line in lines]
     assert [line.split()[0] for line in lines if line[0] != " "] == [
-        "adapter", "model", "prefill", "decode", "atlas", "statistics", "frame", "map", "memory"
+        "adapter", "self-test", "model", "prefill", "decode", "atlas", "statistics", "frame", "map", "memory"
     ]  # fmt: skip
     assert "       16       48  tokens" in values
+    assert proof.NOT_PROVED in values
     assert all(len(line) <= 120 and line == line.rstrip() for line in lines)
+
+
+def test_the_table_tells_what_was_proved() -> None:
+    known = proof.Proved(1.2e-6, True, "2026-11-28T02:00:00Z")
+    for proved, text in ((known, "proved: 1.2e-6"), (replace(known, ok=False), "FAILED; doctor --prove says where")):
+        assert command.proof_text(proved.as_json()) == text
+    assert command.proof_text(None) == "not proved; doctor --prove does it"
 
 
 def test_a_window_that_cannot_be_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

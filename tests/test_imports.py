@@ -84,6 +84,40 @@ def test_a_wrong_import_is_found(package: str, source: str) -> None:
     assert breaches(imported(source, package), FORBIDDEN[package])
 
 
+def users(module: str) -> set[str]:
+    """Sources that import `module` or something in it, what lies in it left out."""
+    found = set()
+    for path in (path for package in PACKAGES for path in sources(package)):
+        own = f"{dotted_package(path)}.{path.stem}"
+        if not own.startswith(module) and breaches(imported(path.read_text("utf-8"), dotted_package(path)), {module}):
+            found.add(path.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_only_the_self_test_uses_the_float64_reference() -> None:
+    using = users("compute.reference")
+    assert using, "the self-test does not use it"
+    assert {path for path in using if not path.startswith("compute/selftest/")} == set()
+
+
+def test_only_the_doctor_uses_the_self_test() -> None:
+    assert users("compute.selftest") == {"atlas_viewer/commands/doctor_prove.py"}
+
+
+@pytest.mark.parametrize(
+    ("package", "source"),
+    [
+        ("atlas_viewer", "from compute import reference"),
+        ("atlas_viewer", "from compute.reference import softmax"),
+        ("compute", "from . import reference"),
+        ("compute", "def f():\n    from .reference import softmax"),
+        ("compute.selftest", "from .. import reference"),
+    ],
+)
+def test_a_use_of_the_reference_is_found(package: str, source: str) -> None:
+    assert breaches(imported(source, package), {"compute.reference"})
+
+
 def test_relative_imports_are_resolved() -> None:
     assert imported("from ..state import Use", "atlas_viewer.panels") == {
         "atlas_viewer.state",
@@ -93,7 +127,7 @@ def test_relative_imports_are_resolved() -> None:
 
 
 def test_compute_runs_without_the_window_libraries() -> None:
-    names = ["compute." + path.stem for path in sources("compute") if path.stem != "__init__"]
+    names = [f"{dotted_package(path)}.{path.stem}" for path in sources("compute") if path.stem != "__init__"]
     code = (
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
         "print(*(sorted({'pygfx', 'imgui_bundle', 'glfw', 'atlas_viewer'} & set(sys.modules))))"

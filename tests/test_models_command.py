@@ -187,8 +187,15 @@ def shell(*arguments: str, **environment: str) -> SimpleNamespace:
 @pytest.mark.skipif(sys.platform != "linux", reason="only there a variable says where the cache is")
 def test_the_environment_is_respected(tmp_path: Path) -> None:
     with hub_server() as server:
-        own = {"XDG_CACHE_HOME": str(tmp_path), "HF_ENDPOINT": server.url, "NO_PROXY": "", "no_proxy": ""}
+        own = {
+            "ATLAS_VIEWER_CACHE": "",
+            "XDG_CACHE_HOME": str(tmp_path),
+            "HF_ENDPOINT": server.url,
+            "NO_PROXY": "",
+            "no_proxy": "",
+        }
         assert shell("path", **own).out == f"{tmp_path}/atlas-viewer/models\n"
+        assert shell("path", **{**own, "ATLAS_VIEWER_CACHE": "/elsewhere"}).out == "/elsewhere/models\n"
         offline = shell("fetch", "gpt2", "--yes", **own, HF_HUB_OFFLINE="1")
         assert_one_line(offline, 1, "HF_HUB_OFFLINE is set, nothing is fetched")
         assert server.log == []

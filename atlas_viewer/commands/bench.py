@@ -190,7 +190,7 @@ def table(result: dict[str, Any]) -> str:
     main, (width, height) = result["prefill_tokens"], result["frame_size"]
     rows = [
         ("adapter", result["adapter"]),
-        ("self-test", proof.Proved(**result["proved"]).text if result["proved"] else proof.NOT_PROVED),
+        ("self-test", proof_text(result["proved"])),
         ("model", f"{result['model']}, {result['weights']} as {result['layout']}, program {result['path']}"),
         ("prefill", "".join(f"{n:>9}" for n in result["prefill"]) + "  tokens"),
         ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),
@@ -214,6 +214,11 @@ def table(result: dict[str, Any]) -> str:
                 ratio = result["ratios"].get(precision, {}).get(kind)
                 rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; {_shown(ratio)} times that here"))
     return "\n".join(f"{name:<14}{text}" for name, text in rows)
+
+
+def proof_text(proved: dict[str, Any] | None) -> str:
+    """What is known of the self-test, `proved` as in the JSON."""
+    return proof.Proved(**proved).text if proved else proof.NOT_PROVED
 
 
 def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:

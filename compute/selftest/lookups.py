@@ -12,6 +12,7 @@ from ..probe import MOST, Probe, ProbePass
 from ..weights import DTYPES
 from .check import PASS, Check, Errors
 from .gpu import read_tensor, run_pass
+from .map_model import keys
 from .models import shape_of, some_tokens
 
 _ROWS = 11  # of the context
@@ -35,7 +36,10 @@ def patterns(engine: Engine, source: WeightSource) -> Check:
 
 
 def probes(engine: Engine, source: WeightSource) -> Check:
-    """A random value, and the extreme of a random range, of every tensor; of patterns a value. Bit for bit."""
+    """A random value, and the extreme of a random range, of every tensor; of patterns a value. Exactly.
+
+    The extreme is the first NaN, else the first of the largest magnitude, a positive one before a negative one.
+    """
     run_pass(engine, some_tokens(engine.config, _ROWS))
     errors = Errors()
     rng = np.random.default_rng(0)
@@ -58,8 +62,8 @@ def probes(engine: Engine, source: WeightSource) -> Check:
         passes.poll()
         for probe in watched:
             known = passes.values.get(probe)
-            found = (known.value, known.index, known.step) if known else None
-            errors.same(found, (*_extreme(engine, source, probe), _ROWS - 1), str(probe))
+            found = (known.value, known.index, known.step) if known else (0.0, -1, -1)
+            errors.same(np.array(found), np.array((*_extreme(engine, source, probe), _ROWS - 1)), str(probe))
     shapes = f"{len(wanted)} ranges of {shape_of(engine.config)}, {engine.dtype} in {engine.layout}s"
     return errors.check("probe", shapes, 0.0)
 
@@ -72,9 +76,10 @@ def _extreme(engine: Engine, source: WeightSource, probe: Probe) -> tuple[float,
         head, query = divmod(row, engine.context)
         return float(read_tensor(engine, probe.name)[head, query, key]), probe.first
     if tensor.family == "weight":
-        values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
+        with np.errstate(over="ignore"):
+            values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
     else:
         values = read_tensor(engine, probe.name)
-    part = values.ravel()[probe.first : probe.first + probe.count].astype(np.float64)
-    index = int(np.abs(part).argmax())
+    part = values.ravel()[probe.first : probe.first + probe.count].astype(np.float32)
+    index = int(keys(part).argmax())
     return float(part[index]), probe.first + index

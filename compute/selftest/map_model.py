@@ -33,11 +33,11 @@ class Plane:
             place = layout.placements[tensor.name]
             if tensor.heads:
                 # Rows of the layout are window by window, those that there are in front.
-                matrix = np.zeros((tensor.heads, layout.window, layout.window), np.float32)
-                present = np.zeros(matrix.shape, bool)
+                matrix: np.ndarray = np.zeros((tensor.heads, layout.window, layout.window), np.float32)
+                present: np.ndarray = np.zeros(matrix.shape, bool)
                 rows = values.shape[1]
                 matrix[:, :rows, :rows], present[:, :rows, :rows] = values, True
-                matrix, present = (array.reshape(-1, layout.window) for array in (matrix, present))
+                matrix, present = matrix.reshape(-1, layout.window), present.reshape(-1, layout.window)
             else:
                 values = values.reshape(-1, values.shape[-1])
                 matrix = np.zeros((place.rows, place.columns), np.float32)
@@ -70,7 +70,8 @@ class Plane:
         ):
             under = slice(*rows[y]), slice(*columns[x])
             image[y, x] = self._colour(self.keys[under], self.owners[under])
-        return image
+        painted: np.ndarray = image
+        return painted
 
     def _colour(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
         present = shown > 1
@@ -84,7 +85,8 @@ class Plane:
         rivals = (shares >= shares[best] * _NEAR) & (owner != owner[best])
         if (values[rivals] * values[best] < 0).any():
             return np.full(3, np.inf)
-        return np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
+        colour: np.ndarray = np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
+        return colour
 
     def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """The rank of each cell: of the cells under a pixel the one of the highest rank is seen; the colour of each
@@ -124,7 +126,8 @@ def keys(values: np.ndarray) -> np.ndarray:
     """Keys that order float32 values by magnitude, the positive one of two opposites above, NaN above all."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     turned = (bits << np.uint32(1)) | (np.uint32(1) - (bits >> np.uint32(31)))
-    return np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
+    found: np.ndarray = np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
+    return found
 
 
 def decoded(of: np.ndarray) -> np.ndarray:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-import ml_dtypes
 import numpy as np
 import wgpu
 
 from ..device import is_software
 from ..registry import Piece, Storage
 from ..transpose import TransposedUpload
+from ..weights import DTYPES
 from .check import Check, Errors
 from .gpu import Gpu
 from .models import layouts
 
-WORDS = {"f32": np.dtype(np.uint32), "f16": np.dtype(np.uint16), "bf16": np.dtype(np.uint16)}
-TYPES = {"f32": np.dtype(np.float32), "f16": np.dtype(np.float16), "bf16": np.dtype(ml_dtypes.bfloat16)}
+WORDS: Mapping[str, np.dtype] = {"f32": np.dtype(np.uint32), "f16": np.dtype(np.uint16), "bf16": np.dtype(np.uint16)}
 
 
 def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
     """[inputs, outputs] of every kind of value: normal, denormal, infinite, NaN with any payload."""
     bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype].itemsize), (inputs, outputs))
-    return bits.astype(WORDS[dtype]).view(TYPES[dtype])
+    return bits.astype(WORDS[dtype]).view(DTYPES[dtype])
 
 
 def empty(device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int) -> Storage:
@@ -76,6 +75,6 @@ def transpose(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab
 def checks(gpu: Gpu) -> Iterator[Check]:
     """What the self-test runs."""
     for layout in layouts(is_software(gpu.device.adapter)):
-        for dtype in TYPES:
+        for dtype in DTYPES:
             yield transpose(gpu, layout, dtype, 20, 60, 1)
             yield transpose(gpu, layout, dtype, 76, 300, 5000)

@@ -31,4 +31,6 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield statistics(engine, source)
         yield from maps(engine, source, base)
     source = spoilt(CONFIG)
-    yield statistics(Engine(source, context=CONTEXT, program="rows"), source)
+    engine = Engine(source, context=CONTEXT, program="rows")
+    yield probes(engine, source)
+    yield statistics(engine, source)
