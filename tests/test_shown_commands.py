@@ -49,6 +49,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     }
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("ATLAS_VIEWER_CACHE")
     with hub_server(files=files, commit=entry.revision) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         names = tuple(CatalogueFile(name.rsplit("/", 1)[1]) for name in files)
