@@ -35,5 +35,7 @@ def check(config: ModelConfig, dtype: str) -> None:
 
 
 if __name__ == "__main__":
-    layers, heads, channels, dtype = sys.argv[1:]
-    check(ModelConfig(int(layers), int(heads), int(channels), 140, 26, 32), dtype)
+    for shape in sys.argv[1:]:
+        layers, heads, channels, dtype = shape.split("-")
+        print(shape, flush=True)
+        check(ModelConfig(int(layers), int(heads), int(channels), 140, 26, 32), dtype)

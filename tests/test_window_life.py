@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import wgpu
 from fake_generation import FakeWorkbench
 from patience import PATIENCE_S, wait_until
 from test_app import Loop
@@ -84,22 +85,26 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_windows_that_are_opened_and_closed_leave_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 windows; pygfx keeps some pipelines of each until it has 128, so those are dropped here."""
+def test_windows_that_are_opened_and_closed_leave_nothing() -> None:
+    """30 windows; pygfx keeps some pipelines of each until it has 128, so those are dropped here."""
     from pygfx.renderers.wgpu.engine.utils import gpu_caches
 
-    sizes = []
-    for count in range(100):
+    native, objects, resident = [], [], []
+    for count in range(30):
         loop = Loop(1)
         loop.draw(5)
         loop.canvas.close()
         del loop
-        if count % 10 == 9:
+        if count % 5 == 4:
             gpu_caches.disable()
             gpu_caches.enable()
             gc.collect()
-            sizes.append(resident_mb())
-    assert sizes[-1] - sizes[2] < 20, f"resident MB after every ten windows: {[round(size) for size in sizes]}"
+            native.append({name: found["count"] for name, found in wgpu.diagnostics.object_counts.get_dict().items()})
+            objects.append(len(gc.get_objects()))
+            resident.append(resident_mb())
+    assert native[-1] == native[1], "objects of wgpu"
+    assert objects[-1] - objects[1] < 20 * 50, f"objects of Python after every five windows: {objects}"
+    assert resident[-1] - resident[1] < 20 * 0.4, f"resident MB after every five windows: {resident}"
 
 
 def test_many_sizes_cost_one_renderer() -> None:

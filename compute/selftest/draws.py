@@ -77,7 +77,8 @@ def used(logits: np.ndarray, options: GenerateOptions, seen: Sequence[int], edge
 def order_of(logits: np.ndarray) -> list[int]:
     """Tokens from the likeliest on, equal ones by number, those that are not finite left out."""
     order = np.argsort(-np.where(np.isfinite(logits), logits, -np.inf), kind="stable")
-    return [int(token) for token in order if np.isfinite(logits[token])]
+    found: list[int] = order[np.isfinite(logits[order])].tolist()
+    return found
 
 
 def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step: int, errors: Errors) -> Draw:
