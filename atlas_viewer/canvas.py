@@ -12,15 +12,15 @@ from typing import Any
 import wgpu
 from imgui_bundle import imgui
 from rendercanvas.base import BaseRenderCanvas
-from rendercanvas.offscreen import OffscreenRenderCanvas
 from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
 
 from .interrupts import closing
+from .picture_canvas import PictureCanvas, SizeLimit
 
 _FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
-# Idle, the loop only looks for events at this rate; it draws when something asked for it.
+# At most; a frame is drawn when something asked for it.
 _MAX_FPS = 60
 
 
@@ -39,9 +39,11 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     if not usable:
         name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
         raise DisplayError(f"display {name!r}: no window can be opened there; {_FIX}")
-    from rendercanvas.glfw import GlfwRenderCanvas, loop
+    from rendercanvas.glfw import loop
 
-    canvas = GlfwRenderCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+    from .window_canvas import WindowCanvas
+
+    canvas = WindowCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
 
     def run() -> None:
         # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
@@ -53,13 +55,18 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     return canvas, run
 
 
-def open_picture(size: tuple[int, int]) -> OffscreenRenderCanvas:
+def open_picture(size: tuple[int, int]) -> PictureCanvas:
     """A canvas of `size` pixels in memory; its `draw()` returns uint8 [height, width, 4]."""
-    return OffscreenRenderCanvas(size=size, pixel_ratio=1.0)
+    return PictureCanvas(size=size, pixel_ratio=1.0)
 
 
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
-    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged."""
+    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged.
+
+    From now on the canvas is no larger than the device can draw.
+    """
+    if isinstance(canvas, SizeLimit):
+        canvas.limit_to(device.limits["max-texture-dimension-2d"])
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
