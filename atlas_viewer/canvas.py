@@ -16,7 +16,6 @@ from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
 
-from .input_events import take_in
 from .interrupts import closing
 from .picture_canvas import PictureCanvas, SizeLimit
 
@@ -71,11 +70,12 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
-def draw_with(gui: ImguiRenderer, draw: Callable[[], object], go_on: Callable[[], bool] = lambda: True) -> None:
-    """Let `draw` make the widgets of every frame of `gui`; go_on: as of `take_in`."""
+def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
+    """Let `draw` make the widgets of every frame of `gui`. It may end imgui's frame itself."""
 
     def frame() -> None:
-        take_in(draw, go_on)  # it ends imgui's frame; the renderer's own call then finds that done
+        draw()
+        imgui.render()  # the renderer's own call then finds it done
         # Of a new texture wgpu's backend uploads as much as the latest update is large, from the corner on. imgui makes
         # one whenever the glyphs need more room, with all the earlier ones in it.
         for texture in imgui.get_draw_data().textures or ():

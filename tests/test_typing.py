@@ -10,7 +10,7 @@ import pytest
 from test_app import Loop
 
 from atlas_viewer import items
-from atlas_viewer.input_events import HeldKeys, waiting
+from atlas_viewer.input_events import Input
 from atlas_viewer.requests import Generate
 
 TEXT = "A quick brown fox jumps over the lazy dog, aa  bb!"
@@ -46,7 +46,7 @@ class Person:
 
     def wants_frames(self) -> bool:
         """Whether frames would go on, long after the last event."""
-        return waiting() or self.loop.viewer._wants_frames(time.perf_counter() + 100)
+        return self.loop.viewer._input.waiting or self.loop.viewer._wants_frames(time.perf_counter() + 100)
 
 
 @pytest.fixture
@@ -173,12 +173,34 @@ def test_frames_go_on_while_a_key_is_held() -> None:
 
 
 def test_modifiers_alone_hold_nothing_and_shift_makes_no_other_key() -> None:
-    held = HeldKeys()
-    for kind, key in [("key_down", "Shift"), ("key_down", "Control"), ("char", "")]:
+    held = Input()
+    for kind, key in [("key_down", "Shift"), ("key_down", "Control"), ("char", ""), ("key_down", "CapsLock")]:
         held.note({"event_type": kind, "key": key})
-    assert not held.any
+    assert not held.holding
     held.note({"event_type": "key_down", "key": "a"})
+    assert held.holding
     held.note({"event_type": "key_up", "key": "A"})
-    assert not held.any
+    assert not held.holding
     held.note({"event_type": "pointer_move"})
-    assert not held.any
+    assert not held.holding
+
+
+@pytest.mark.parametrize("first_up", ["Control", "o"])
+def test_a_chord_between_two_frames_is_one(first_up: str) -> None:
+    """imgui alone sees O without Ctrl when both go up in the frame that O goes down in."""
+    person = Person()
+    control, letter = {"event_type": "key_down", "key": "Control"}, {"event_type": "key_down", "key": "o"}
+    up = [
+        {"event_type": "key_up", "key": key}
+        for key in (["Control", "o"] if first_up == "Control" else ["o", "Control"])
+    ]
+    person.send(control)
+    person.loop.draw(1)
+    person.send(letter, *up)
+    person.loop.draw(2)
+    assert person.state.interface.dialog == "models"
+    person.press("Escape")
+    person.loop.draw(2)
+    person.send(letter, *up[::-1], control, up[up.index({"event_type": "key_up", "key": "Control"})])
+    person.loop.draw(2)
+    assert person.state.interface.dialog == "", "an O before Ctrl is no Ctrl+O"

@@ -48,6 +48,8 @@ class ReportingViewer(Viewer):
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
             "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
+            "dialog": state.interface.dialog,
+            "model_path": state.models.path,
             "typing": imgui.get_io().want_text_input,
             "place": [state.map.typed, state.map.refused],
             "map_rows": state.map.layout.window if state.map.layout else 0,
