@@ -179,7 +179,7 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         rate = (window.naps() - naps) / (time.monotonic() - begun)
         assert len(window.reports()) == count
         assert rate < 30, f"woken {rate:.0f} times a second"
-        window.point("chip3")
+        window.point("chip60")
         window.wait("a sleeping window sees the mouse at once", lambda _: len(window.reports()) > count)
 
         busy = [told["frame_ms"] for told in window.reports() if told["steps"] > 3 and not told["done"]]
