@@ -165,8 +165,16 @@ _TABLE_WORDS: dict[str, Callable[[str], bool]] = {"RefScale": _decimal(1, 1000),
 class _Node:
     words: dict[str, str]
     is_space: bool
-    depth: int
+    parent: _Node | None
     children: list[str] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        return self.parent.depth + 1 if self.parent else 0
+
+    @property
+    def root(self) -> _Node:
+        return self.parent.root if self.parent else self
 
 
 def _docking(lines: list[str]) -> list[str]:
@@ -185,12 +193,14 @@ def _docking(lines: list[str]) -> list[str]:
             parent.children.append(name)
         elif not {"Pos", "Size"} <= words.keys():
             raise ValueError(f"has a dock node {name} without a place")
-        nodes[name] = _Node(words, kind == "DockSpace", parent.depth + 1 if parent else 0)
+        nodes[name] = _Node(words, kind == "DockSpace", parent)
     for name, node in nodes.items():
         if len(node.children) != (2 if "Split" in node.words else 0):
             raise ValueError(f"has a dock node {name} with {len(node.children)} parts")
-    if not any(node.is_space for node in nodes.values()):
-        raise ValueError("has no place where panels are docked")
+    spaces = [node for node in nodes.values() if node.is_space]
+    centres = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
+    if len(spaces) != 1 or len(centres) != 1 or centres[0].root is not spaces[0] or centres[0].children:
+        raise ValueError("has not one place in the middle where panels are docked")
     return [_node_line(node) for node in nodes.values()]
 
 
