@@ -17,15 +17,19 @@ from wgpu.utils.imgui import ImguiRenderer
 from compute.errors import DisplayError
 
 from .interrupts import closing
-from .picture_canvas import PictureCanvas, SizeLimit
+from .picture_canvas import OwnCanvas, PictureCanvas
+from .x11 import LostDisplay
 
 _FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
 # At most; a frame is drawn when something asked for it.
 _MAX_FPS = 60
+EventLoop = Callable[[Callable[[], object]], None]
 
 
-def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, Callable[[], None]]:
+def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
     """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
+
+    That function takes what has to be saved when the display goes away: then the process ends within it.
 
     Raises `DisplayError` when there is no display, or it cannot be used.
     """
@@ -45,7 +49,13 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
 
     canvas = WindowCanvas(size=size, title=title, update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
 
-    def run() -> None:
+    if glfw.get_platform() == glfw.PLATFORM_X11:
+        library: Any = glfw  # its stubs are incomplete
+        canvas.lost = LostDisplay(library.get_x11_display())
+
+    def run(rescue: Callable[[], object]) -> None:
+        if canvas.lost is not None:
+            canvas.lost.rescue_with(rescue)
         # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
         # begins, so ours comes after it, as the loop's first task.
         with ExitStack() as signals:
@@ -65,7 +75,7 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
 
     From now on the canvas is no larger than the device can draw.
     """
-    if isinstance(canvas, SizeLimit):
+    if isinstance(canvas, OwnCanvas):
         canvas.limit_to(device.limits["max-texture-dimension-2d"])
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
@@ -109,6 +119,8 @@ def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float,
     imgui keeps what is there. A fill costs next to nothing, where a background drawn by imgui is blended pixel by
     pixel, which took a third of a frame on a software adapter.
     """
+    if isinstance(canvas, OwnCanvas):
+        canvas.check()
     target = canvas.get_wgpu_context().get_current_texture().create_view()
     encoder = device.create_command_encoder()
     fill: dict[str, Any] = {"view": target, "clear_value": (*colour, 1.0), "load_op": "clear", "store_op": "store"}

@@ -46,7 +46,8 @@ def checked(text: str) -> str:
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each section's first line, as `[kind][name]`, with the lines after it."""
-    head, lines, count = "", [], 0
+    lines: list[str] = []
+    head, count = "", 0
     for line in text.split("\n"):
         if line.startswith("["):
             if head:

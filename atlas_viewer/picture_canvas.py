@@ -5,7 +5,7 @@ from __future__ import annotations
 from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
-class SizeLimit:
+class OwnCanvas:
     """Keeps the physical size of a canvas within a limit. A larger window is drawn as far as the limit goes."""
 
     _limit = 1 << 30
@@ -14,6 +14,9 @@ class SizeLimit:
         """Let neither side be longer than `pixels`, now and later."""
         self._limit = pixels
         self.clamp()
+
+    def check(self) -> None:
+        """Called before a frame is drawn: ends the program in good order when what it would be shown on is gone."""
 
     def clamp(self) -> bool:
         """Bring a size that was just set within the limit; returns whether it was beyond."""
@@ -25,7 +28,7 @@ class SizeLimit:
         return True
 
 
-class PictureCanvas(SizeLimit, OffscreenRenderCanvas):
+class PictureCanvas(OwnCanvas, OffscreenRenderCanvas):
     """A picture in memory; its `draw()` returns uint8 [height, width, 4]."""
 
     def _rc_set_logical_size(self, width: float, height: float) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 import glfw
 from rendercanvas.glfw import GlfwRenderCanvas
 
-from .picture_canvas import SizeLimit
+from .picture_canvas import OwnCanvas
+from .x11 import LostDisplay
 
 # Seconds. With nothing to draw, timers and Ctrl+C wait at most this long; input ends the sleep at once.
 _NAP = 0.25
 
 
-class WindowCanvas(SizeLimit, GlfwRenderCanvas):
+class WindowCanvas(OwnCanvas, GlfwRenderCanvas):
     """A glfw window.
 
     rendercanvas looks for input 60 times a second. This window waits for it in the operating system instead, while no
@@ -22,9 +23,15 @@ class WindowCanvas(SizeLimit, GlfwRenderCanvas):
 
     def __init__(self, **options: Any) -> None:
         """options: as those of rendercanvas' window."""
+        self.lost: LostDisplay | None = None  # on X11
         self._due = True  # a frame was asked for and has not begun
         self._unseen = False  # there are events that no handler has seen
         super().__init__(**options)
+
+    def check(self) -> None:
+        """wgpu aborts when it asks a server that is gone for something to draw on."""
+        if self.lost is not None:
+            self.lost.check()
 
     def request_draw(self, draw_function: Any = None) -> None:
         """Have a frame drawn soon; draw_function: draws it, and those after it."""
