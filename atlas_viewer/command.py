@@ -41,6 +41,10 @@ def run(argv: Sequence[str]) -> int:
         except Exception as error:
             if debug:
                 raise
+            if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
+                # Libraries ask for it while they are imported, whether they need it or not.
+                print("atlas-viewer: the working folder is gone; change to another one and run again", file=sys.stderr)
+                return 1
             first = (str(error).splitlines() or [""])[0]
             print(
                 f"atlas-viewer: unexpected {type(error).__name__}: {first}; run again with --debug and report this",
@@ -57,6 +61,14 @@ def _done(argv: Sequence[str]) -> int:
     # A command's module is loaded only when it runs: `generate` needs no window.
     module = importlib.import_module(f"atlas_viewer.commands.{arguments.command}")
     return int(module.run(arguments))
+
+
+def _working_folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _runtime_folder() -> str | None:

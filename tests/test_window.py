@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
+@contextmanager
+def x_server(screen: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The name of a virtual display of this size and depth, and its process."""
     read, write = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -40,15 +42,22 @@ def display() -> Iterator[str]:
     with os.fdopen(read) as pipe:
         number = pipe.readline().strip()
     assert number, "Xvfb did not start"
-    yield f":{number}"
+    yield f":{number}", server
     server.terminate()
     server.wait()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    with x_server("1280x720x24") as (name, _):
+        yield name
 
 
 class Window:
     """The program in a process of its own, and what it told last."""
 
-    def __init__(self, display: str, tokens: int, log: Path) -> None:
+    def __init__(self, display: str, tokens: int, log: Path, folder: Path = ROOT) -> None:
+        """log: path, without a suffix, of what it tells; folder: the working folder."""
         self._environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": str(ROOT)}
         self._environment["ATLAS_VIEWER_CONFIG"] = str(log.with_suffix(".config"))
         self._environment.pop("WAYLAND_DISPLAY", None)
@@ -57,6 +66,7 @@ class Window:
             self.process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("window_driver.py")), str(tokens)],
                 env=self._environment,
+                cwd=folder,
                 stdout=out,
                 stderr=err,
             )
@@ -92,6 +102,12 @@ class Window:
     def tool(self, *arguments: str) -> None:
         subprocess.run(arguments, env=self._environment, check=True, timeout=30)
 
+    def output(self, *arguments: str) -> str:
+        """What a tool prints."""
+        return subprocess.run(
+            arguments, env=self._environment, check=True, timeout=30, capture_output=True, text=True
+        ).stdout
+
     def point(self, label: str) -> None:
         # A widget's place counts once it is the same in two frames.
         x, y = self.reports()[-1]["places"][label]
@@ -126,6 +142,10 @@ class Window:
                     return
                 time.sleep(0.1)
         raise AssertionError(f"{label}: could not be emptied; last {self.reports()[-1:]}")
+
+    def told(self) -> str:
+        """Everything on standard output, the reports among it."""
+        return self._told.read_text()
 
     def errors(self) -> str:
         return self._errors.read_text()

@@ -40,11 +40,13 @@ class ReportingViewer(Viewer):
         super().frame()
         state = self.state
         report = {
+            "size": self.canvas.get_physical_size(),
             "loading": state.loading,
             "prompt": state.prompt,
             "run": state.run.prompt if state.run else None,
             "steps": len(state.run.steps) if state.run else 0,
             "done": bool(state.run and state.run.done),
+            "recorded": state.session.recording.steps,
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
             "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
