@@ -18,7 +18,7 @@ from compute.loading import Loading
 from . import fonts, panels, theme
 from .canvas import clear, draw_with, imgui_on, release, target_format
 from .controller import Controller
-from .input_events import EVENTS, hand_on, navigate_again
+from .input_events import EVENTS, Input, navigate_again
 from .inspection import Inspection
 from .map_display import MapDisplay
 from .model_switch import ModelSwitch
@@ -70,7 +70,7 @@ class Viewer:
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        draw_with(self._gui, self._panels)
+        draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
         self._pace = Pace(is_software(device.adapter))
         self.watch: Watch | None = None
         self._strip = StripDisplay(state, device, self._gui.backend)
@@ -85,6 +85,8 @@ class Viewer:
         self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
+        self._input = Input()
+        self._asked = 0  # requests that waited when the panels were last drawn; a new one is done before more input
         self._touched = False  # by an event that no frame has shown yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
@@ -165,6 +167,8 @@ class Viewer:
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
+        self._asked = len(self.state.requests)
+        self._input.give()
         self._gui.render()
         if self.keeper is not None:
             self.keeper.frame(now, imgui.is_any_mouse_down())
@@ -176,13 +180,13 @@ class Viewer:
             self._play(self.tour)
         if self.state.interface.quitting:
             self.canvas.close()
-        elif awake or self.state.requests:
+        elif awake or self.state.requests or self._input.waiting:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
-        busy = busy or bool(self.state.requests)
+        busy = busy or bool(self.state.requests) or self._input.holding
         busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
@@ -339,9 +343,8 @@ class Viewer:
         release(self._gui)
 
     def _on_event(self, event: dict[str, Any]) -> None:
-        imgui.set_current_context(self._gui.imgui_context)
-        hand_on(event)
         if self.recorder is not None:
             self.recorder.event(event)
+        self._input.note(event)
         self._touched = True
         self.canvas.request_draw()

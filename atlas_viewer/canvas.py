@@ -11,21 +11,25 @@ from typing import Any
 import wgpu
 from imgui_bundle import imgui
 from rendercanvas.base import BaseRenderCanvas
-from rendercanvas.offscreen import OffscreenRenderCanvas
 from wgpu.utils.imgui import ImguiRenderer
 
 from compute.errors import DisplayError
 from compute.escape import one_line
 
 from .interrupts import closing
+from .picture_canvas import OwnCanvas, PictureCanvas
+from .x11 import LostDisplay
 
 _FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
-# Idle, the loop only looks for events at this rate; it draws when something asked for it.
+# At most; a frame is drawn when something asked for it.
 _MAX_FPS = 60
+EventLoop = Callable[[Callable[[], object]], None]
 
 
-def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, Callable[[], None]]:
+def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
     """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
+
+    That function takes what has to be saved when the display goes away: then the process ends within it.
 
     Raises `DisplayError` when there is no display, or it cannot be used.
     """
@@ -39,11 +43,19 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     if not usable:
         name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
         raise DisplayError(f"display {name!r}: no window can be opened there; {_FIX}")
-    from rendercanvas.glfw import GlfwRenderCanvas, loop
+    from rendercanvas.glfw import loop
 
-    canvas = GlfwRenderCanvas(size=size, title=one_line(title), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+    from .window_canvas import WindowCanvas
 
-    def run() -> None:
+    canvas = WindowCanvas(size=size, title=one_line(title), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+
+    if glfw.get_platform() == glfw.PLATFORM_X11:
+        library: Any = glfw  # its stubs are incomplete
+        canvas.lost = LostDisplay(library.get_x11_display())
+
+    def run(rescue: Callable[[], object]) -> None:
+        if canvas.lost is not None:
+            canvas.lost.rescue_with(rescue)
         # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
         # begins, so ours comes after it, as the loop's first task.
         with closing(lambda: loop.call_soon_threadsafe(canvas.close)) as begin:
@@ -53,18 +65,23 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     return canvas, run
 
 
-def open_picture(size: tuple[int, int]) -> OffscreenRenderCanvas:
+def open_picture(size: tuple[int, int]) -> PictureCanvas:
     """A canvas of `size` pixels in memory; its `draw()` returns uint8 [height, width, 4]."""
-    return OffscreenRenderCanvas(size=size, pixel_ratio=1.0)
+    return PictureCanvas(size=size, pixel_ratio=1.0)
 
 
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
-    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged."""
+    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged.
+
+    From now on the canvas is no larger than the device can draw.
+    """
+    if isinstance(canvas, OwnCanvas):
+        canvas.limit_to(device.limits["max-texture-dimension-2d"])
     return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
 
 
 def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
-    """Let `draw` make the widgets of every frame of `gui`."""
+    """Let `draw` make the widgets of every frame of `gui`. It may end imgui's frame itself."""
 
     def frame() -> None:
         draw()
@@ -102,6 +119,8 @@ def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float,
     imgui keeps what is there. A fill costs next to nothing, where a background drawn by imgui is blended pixel by
     pixel, which took a third of a frame on a software adapter.
     """
+    if isinstance(canvas, OwnCanvas):
+        canvas.check()
     target = canvas.get_wgpu_context().get_current_texture().create_view()
     encoder = device.create_command_encoder()
     fill: dict[str, Any] = {"view": target, "clear_value": (*colour, 1.0), "load_op": "clear", "store_op": "store"}

@@ -48,6 +48,10 @@ def run(argv: Sequence[str]) -> int:
                 return known.exit_status
             if debug:
                 traceback.print_exc()
+            if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
+                # Libraries ask for it while they are imported, whether they need it or not.
+                complain("the working folder is gone; change to another one and run again")
+                return 1
             first = (str(error).splitlines() or [""])[0]
             complain(f"unexpected {type(error).__name__}: {first}; run again with --debug and report this")
             return 1
@@ -77,6 +81,14 @@ def _known(error: Exception) -> AtlasError | None:
     if isinstance(error, MemoryError):
         return AtlasError("no memory is left: close other programs, or use a smaller --context or a smaller model")
     return None
+
+
+def _working_folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _runtime_folder() -> str | None:

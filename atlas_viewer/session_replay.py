@@ -86,7 +86,7 @@ def replay_window(
         viewer.load(opened(player, source, weights=weights, adapter=adapter, program=program), source.name)
     share_clipboard()
     try:
-        run_loop()
+        run_loop(viewer.sessions.close)
     finally:
         if source is not None:
             source.close()

@@ -20,13 +20,16 @@ from compute.options import GenerateOptions
 from compute.output_files import write_output
 from compute.placing import set_aside
 
+from . import layout_text
 from .interface import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
 from .presets import BUILT_IN, bad_name
+from .start_marker import StartMarker
 from .state import State
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written
 _ANY_SIZE = 2**31 - 1  # what the widgets can hold
+_FRAMES = 10  # so many drawn, the settings have done no harm
 _PROMPT_CHARACTERS = 1_000_000  # of earlier prompts that are kept, the newest first
 
 
@@ -166,8 +169,10 @@ class Keeper:
     def __init__(self, state: State, call_later: Callable[[float], None], file: Path | None = None) -> None:
         """call_later: sees to it that `frame` is called after so many seconds, even when nothing else happens.
 
-        A file that cannot be used is told in the messages of the state; it is kept under another name.
+        A file that cannot be used is told in the messages of the state; it is kept under another name. So is one with
+        which the last start did not come to its first frames.
         """
+        self._frames, self._marker = 0, StartMarker(file or path())
         self._state, self._call_later, self._file = state, call_later, file or path()
         self._note, self._changed_at = "", 0.0
         self._saves = True
@@ -175,9 +180,12 @@ class Keeper:
         self._saved = self._seen = self._snapshot()
 
     def _load(self) -> None:
+        if self._marker.set() and os.path.lexists(self._file):
+            self._note = self._put_aside("was in use when the last start failed")
+            return
         try:
-            text = self._file.read_text("utf-8")
-            self._state.interface = loads(text)
+            self._state.interface = loads(self._file.read_text("utf-8"))
+            self._check_layout()
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -186,6 +194,14 @@ class Keeper:
         except ValueError as error:
             reason = "is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)
             self._note = self._put_aside(reason)
+
+    def _check_layout(self) -> None:
+        interface = self._state.interface
+        try:
+            interface.layout = layout_text.checked(interface.layout)
+        except ValueError as error:
+            interface.layout = ""
+            self._note = f"the saved layout {error}; the usual layout is used: {one_line(self._file)}"
 
     def _put_aside(self, reason: str) -> str:
         numbered = (self._file.with_suffix(f".json.{number}.bad") for number in itertools.count(2))
@@ -204,6 +220,9 @@ class Keeper:
 
     def frame(self, now: float, dragging: bool) -> None:
         """Save what has rested for a moment. now: in seconds; dragging: a mouse button is down."""
+        self._frames += 1
+        if self._frames == _FRAMES:
+            self._marker.clear()
         if self._note and self._state.run is not None:  # a run that begins takes the messages away
             self._state.messages.append(self._note)
             self._note = ""
@@ -216,8 +235,12 @@ class Keeper:
         if now - self._changed_at >= _REST:
             self._save()
 
-    def close(self) -> None:
-        """Save what has changed since."""
+    def close(self, *, failed: bool = False) -> None:
+        """Save what has changed since. failed: something unexpected has ended the window."""
+        if failed and self._frames < _FRAMES:
+            self._marker.leave()  # and save nothing of it
+            return
+        self._marker.clear()
         if self._snapshot() != self._saved:
             self._save()
 

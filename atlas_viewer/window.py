@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from compute.checkpoint import WeightSource, open_model
 from compute.device import is_software, shared_device
-from compute.errors import OutputError
+from compute.errors import AtlasError, OutputError
 from compute.loading import Loading
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
@@ -61,27 +62,46 @@ def view(
         context = min(state.options.context, source.config.positions)
         return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
 
-    viewer = Viewer(canvas, device, state, opening(source))
-    viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
-    viewer.keeper = keeper
-    share_clipboard()
-    if steps is not None:
-        viewer.play(steps, pictures)
-    if record is not None:
-        viewer.recorder = TourRecorder(record, state.messages.append)
+    failed, viewer = False, None
     try:
-        run_loop()
+        viewer = Viewer(canvas, device, state, opening(source))
+        viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
+        viewer.keeper = keeper
+        share_clipboard()
+        if steps is not None:
+            viewer.play(steps, pictures)
+        if record is not None:
+            viewer.recorder = TourRecorder(record, state.messages.append)
+        run_loop(partial(_rescue, viewer))
+        if viewer.failure is not None:
+            _print_text(state)
+            raise viewer.failure
+    except Exception as error:
+        failed = not isinstance(error, AtlasError)
+        raise
     finally:
         if keeper is not None:
-            keeper.close()
+            keeper.close(failed=failed)
         source.close()
-        if viewer.controller is not None:
+        if viewer is not None and viewer.controller is not None:
             viewer.controller.bench.close()
-        if viewer.recorder is not None:
+        if viewer is not None and viewer.recorder is not None:
             viewer.recorder.close()
-    if viewer.failure is not None:
-        if state.run is not None:
-            print(state.run.prompt + state.run.continuation)  # what was written must not be lost with the window
-        raise viewer.failure
     if viewer.recorder is not None and viewer.recorder.trouble:
         raise OutputError(viewer.recorder.trouble)
+
+
+def _rescue(viewer: Viewer) -> None:
+    """The window is gone in the middle of something: print what was written, and finish every file."""
+    _print_text(viewer.state)
+    viewer.sessions.close()
+    if viewer.keeper is not None:
+        viewer.keeper.close()
+    if viewer.recorder is not None:
+        viewer.recorder.close()
+
+
+def _print_text(state: State) -> None:
+    """Print the text of the run that is shown: it must not be lost with the window."""
+    if state.run is not None:
+        print(state.run.prompt + state.run.continuation, flush=True)

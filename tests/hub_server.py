@@ -32,6 +32,7 @@ class HubServer:
     sent: dict[str, bytes] = field(default_factory=dict)  # other content than what the headers tell of
     told: dict[str, str] = field(default_factory=dict)  # headers that take the place of the right ones; "" leaves out
     status: int = 0  # answer everything with this
+    location: str = ""  # of a status 302: where to, or the address that was asked for
     log: list[tuple[str, str, str]] = field(default_factory=list)  # method, path, range
     agents: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
@@ -78,7 +79,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub.agents.add(self.headers.get("User-Agent", ""))
         hub.tokens |= {self.headers[name] for name in ("Authorization",) if name in self.headers}
         if hub.status:
-            self._head(hub.status, {"Content-Length": "0"})
+            redirect = {"Location": hub.location or self.path} if hub.status == 302 else {}
+            self._head(hub.status, {"Content-Length": "0"} | redirect)
             return
         if path.startswith("/content/"):
             self._content(path.removeprefix("/content/"), body)

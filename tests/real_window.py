@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,12 @@ needs_display = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """The name of a virtual display of 1280 x 720."""
+@contextmanager
+def x_server(screen: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """The name of a virtual display of this size and depth, and its process."""
     read, write = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x720x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", screen, "-nolisten", "tcp"],
         pass_fds=[write],
         stderr=subprocess.DEVNULL,
     )
@@ -46,9 +47,16 @@ def display() -> Iterator[str]:
     with os.fdopen(read) as pipe:
         number = pipe.readline().strip()
     assert number, "Xvfb did not start"
-    yield f":{number}"
+    yield f":{number}", server
     server.terminate()
     server.wait()
+
+
+@pytest.fixture(scope="module")
+def display() -> Iterator[str]:
+    """The name of a virtual display of 1280 x 720."""
+    with x_server("1280x720x24") as (name, _):
+        yield name
 
 
 class Window:
@@ -154,14 +162,20 @@ class Window:
         """Press keys until the window shows what comes of them."""
         return self.wait(what, check, repeat=lambda: self.tool("xdotool", "key", "--delay", "100", chord))
 
-    def processor_s(self) -> float:
-        """Seconds of processor time that the program has used."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def frames(self) -> int:
+        """How many frames have been drawn."""
+        return int(self.last()["frame"])
 
-    def tool(self, *arguments: str) -> None:
-        """Run a program on the window's display."""
-        subprocess.run(arguments, env=self._environment, check=True, timeout=PATIENCE_S)
+    def naps(self) -> int:
+        """How often the program's main thread has gone to sleep, and so was woken."""
+        status = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/status").read_text()
+        return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
+
+    def tool(self, *arguments: str) -> str:
+        """Run a program on the window's display; returns what it prints."""
+        return subprocess.run(
+            arguments, env=self._environment, check=True, timeout=PATIENCE_S, stdout=subprocess.PIPE, text=True
+        ).stdout
 
     def move(self, x: float, y: float) -> None:
         """Put the mouse there; returns when a frame has drawn it so."""
@@ -229,6 +243,10 @@ class Window:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         self.tool("import", "-window", "root", str(path))
+
+    def told(self) -> str:
+        """Everything on standard output, the reports among it."""
+        return self._told.read_text()
 
     def errors(self) -> str:
         """What it wrote on standard error."""

@@ -11,7 +11,7 @@ from screen import Screen, context
 
 from atlas_viewer import keys
 from atlas_viewer.actions import ACTIONS, FOCUSED, matching
-from atlas_viewer.input_events import hand_on, navigate_again
+from atlas_viewer.input_events import Input, navigate_again
 from atlas_viewer.panels import TITLES
 from atlas_viewer.panels.menu_bar import MENUS
 from atlas_viewer.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
@@ -207,19 +207,21 @@ def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> No
 
 @pytest.mark.parametrize("alt", [True, False])
 def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: bool) -> None:
+    keyboard = Input()
     navigate_again()
     imgui.set_window_focus("Generated tokens")
     screen.frame()
     if alt:
-        hand_on({"event_type": "key_down", "key": "Alt"})
-        screen.io.add_key_event(imgui.Key.mod_alt, True)
+        keyboard.note({"event_type": "key_down", "key": "Alt"})
+        keyboard.give()
     for _ in range(2):  # held
         for down in (True, False):
             screen.io.add_key_event(imgui.Key.up_arrow, down)
             screen.frame()
             navigate_again()
     assert screen.io.nav_visible == (not alt)
-    screen.io.add_key_event(imgui.Key.mod_alt, False)
+    keyboard.note({"event_type": "key_up", "key": "Alt"})
+    keyboard.give()
     screen.frame()
     navigate_again()
     assert screen.io.config_flags & imgui.ConfigFlags_.nav_enable_keyboard

@@ -96,6 +96,27 @@ def test_answers_that_are_no_file(hub: HubServer, cache: Path, change: dict[str,
     assert not cache.exists()
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("", "config.json: the hub sends from address to address for ever; check HF_ENDPOINT and the proxy"),
+        ("/there", "config.json: the hub sends from address to address for ever"),
+        ("http://[", "config.json: the hub names no usable address (Invalid IPv6 URL); check HF_ENDPOINT"),
+        ("file:///etc/passwd", "config.json: the answer is not the hub's"),
+    ],
+)
+def test_redirects_that_lead_nowhere(hub: HubServer, cache: Path, location: str, expected: str) -> None:
+    hub.status, hub.location = 302, location
+    assert expected in message_of(look_up, ENTRY)
+    assert not cache.exists()
+
+
+def test_redirects_that_lead_nowhere_during_a_transfer(hub: HubServer) -> None:
+    offer = look_up(ENTRY)
+    hub.status, hub.location = 302, "/there"
+    assert "config.json: the hub sends from address to address for ever" in message_of(fetch, offer)
+
+
 def test_a_file_that_is_gone_after_it_was_offered(hub: HubServer) -> None:
     offer = look_up(ENTRY)
     hub.status = 404

@@ -133,6 +133,19 @@ def test_the_layout_is_put_back(screen: Screen) -> None:
     assert corners() == pytest.approx(usual, abs=3)
 
 
+def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
+    """More than one of them may have to move: panels that floated come back in any order."""
+    places: dict[str, list[str]] = {}
+    for title, where in reversed(panels.DOCKED):
+        places.setdefault(where, []).append(title)
+    layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
+    screen.frame(2)
+    for titles in places.values():
+        lefts = [tab(title).left for title in titles if f"tab:{title}" in items.places]
+        assert lefts == sorted(lefts)
+    assert max(map(len, places.values())) > 2
+
+
 def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
     interface = screen.state.interface
     usual = corners()

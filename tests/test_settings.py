@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,7 +132,8 @@ def test_a_file_that_cannot_be_used_is_told_and_kept(tmp_path: Path, content: by
 def test_an_earlier_bad_file_is_not_lost(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / "interface.json").write_text(f"bad {number}")
-        Kept(tmp_path / "interface.json")
+        Kept(tmp_path / "interface.json").keeper.close()
+        (tmp_path / "interface.json").unlink(missing_ok=True)
     assert {p.name for p in tmp_path.iterdir()} == {f"interface.json{n}.bad" for n in ("", ".2", ".3")}
     assert (tmp_path / "interface.json.bad").read_text() == "bad 0"
 
@@ -194,3 +197,97 @@ def test_what_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
     kept.keeper.close()
     assert file.is_dir()
     assert len(kept.state.messages) == 1
+
+
+def test_a_damaged_layout_costs_only_the_layout(tmp_path: Path) -> None:
+    file = tmp_path / "interface.json"
+    layout = "[Docking][Data]\nDockNode ID=0x00000008 Parent=0x00000006 SizeRef=1,1\n"
+    file.write_text(dumps(dataclasses.replace(ARRANGED, layout=layout)))
+    kept = Kept(file)
+    assert kept.state.interface == dataclasses.replace(ARRANGED, layout="")
+    (message,) = kept.messages()
+    assert message.startswith("the saved layout has a dock node 0x00000008 that belongs to no other;")
+    assert str(file) in message
+
+
+STARTS = """
+import os, sys
+from pathlib import Path
+from atlas_viewer.settings import Keeper
+from atlas_viewer.state import State
+from compute.options import GenerateOptions
+
+keeper = Keeper(State("", GenerateOptions()), lambda seconds: None, Path(sys.argv[1]))
+for _ in range(int(sys.argv[2])):
+    keeper.frame(0, False)
+if sys.argv[3] == "waits":
+    print("started", flush=True)
+    sys.stdin.read()
+elif sys.argv[3] == "closes":
+    keeper.close()
+elif sys.argv[3] == "fails":
+    keeper.close(failed=True)
+os._exit(0)
+"""
+
+
+def start(file: Path, frames: int, end: str) -> subprocess.Popen[str]:
+    """A process that starts with the settings in `file`, draws so many frames, and ends in this way."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STARTS, str(file), str(frames), end],
+        cwd=Path(__file__).parents[1], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("frames", "end", "aside"),
+    [
+        (0, "dies", True),
+        (3, "dies", True),
+        (3, "fails", True),
+        (0, "closes", False),
+        (10, "dies", False),
+        (20, "fails", False),
+    ],
+)
+def test_settings_that_the_last_start_did_not_survive_are_put_aside(
+    tmp_path: Path, frames: int, end: str, aside: bool
+) -> None:
+    file = tmp_path / "interface.json"
+    light = Interface(theme="light")
+    file.write_text(dumps(light))
+    start(file, frames, end).communicate(timeout=60)
+    kept = Kept(file)
+    assert (kept.state.interface == Interface()) == aside
+    assert (kept.state.interface == light) != aside
+    assert file.with_suffix(".json.bad").exists() == aside
+    assert [message for message in kept.messages() if "the last start failed" in message] == kept.state.messages
+    assert len(kept.state.messages) == aside
+    kept.keeper.close()
+    again = Kept(file)  # this start came to its end
+    again.keeper.close()
+    assert again.messages() == []
+    assert not (tmp_path / "interface.json.starting").exists()
+
+
+def test_a_start_that_is_not_over_condemns_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "interface.json"
+    file.write_text(dumps(Interface(theme="light")))
+    other = start(file, 0, "waits")
+    assert other.stdout is not None
+    assert other.stdout.readline() == "started\n"
+    kept = Kept(file)
+    assert kept.state.interface.theme == "light"
+    kept.keeper.close()
+    other.kill()
+    other.communicate()
+    assert Kept(file).state.interface == Interface()
+
+
+def test_settings_made_after_a_failed_start_are_not_blamed_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "interface.json"
+    start(file, 0, "dies").communicate(timeout=60)
+    first = Kept(file)
+    first.state.interface.theme = "light"
+    first.keeper.close()
+    assert Kept(file).state.interface.theme == "light"

@@ -39,6 +39,15 @@ def test_standard_output_that_cannot_be_written(line: str, reason: str) -> None:
     assert_one_line(sh(line), 1, f"standard output: cannot be written ({reason}")
 
 
+@pytest.mark.parametrize("command", ["render hi -n 1 --out /tmp/a.png", "doctor", "view"])
+def test_a_working_folder_that_is_gone(tmp_path: Path, command: str) -> None:
+    # An import in this process has told those that it starts where the windowing library is.
+    gone = sh(
+        f'unset PYGLFW_LIBRARY; mkdir "{tmp_path}/x" && cd "{tmp_path}/x" && rmdir "{tmp_path}/x" && atlas {command}'
+    )
+    assert_one_line(gone, 1, "the working folder is gone; change to another one and run again")
+
+
 def test_errors_never_go_to_standard_output() -> None:
     result = sh("atlas generate x -n 0 2>&-")
     assert (result.status, result.out, result.err) == (2, "", "")

@@ -45,6 +45,7 @@ class Reports:
         recording, video, playback = state.session.recording, state.session.video, state.session.playback
         report = {
             "frame": self._frames,
+            "size": viewer.canvas.get_physical_size(),
             "loading": state.loading,
             "prompt": state.prompt,
             "run": state.run.prompt if state.run else None,
@@ -53,6 +54,8 @@ class Reports:
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
             "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
+            "dialog": state.interface.dialog,
+            "model_path": state.models.path,
             "typing": io.want_text_input,
             "mouse": [io.mouse_pos.x, io.mouse_pos.y],
             "pressed": any(io.mouse_down),

@@ -184,7 +184,13 @@ def _telling_failures(what: str) -> Iterator[None]:
         raise FetchError(f"{what}: the proxy refuses ({_reason(error)}); check HTTPS_PROXY and NO_PROXY") from None
     except httpx2.TimeoutException:
         raise FetchError(f"{what}: the hub does not answer; what arrived is kept, fetch again to go on") from None
-    except (httpx2.TransportError, httpx2.InvalidURL) as error:
+    except httpx2.TooManyRedirects:
+        raise FetchError(
+            f"{what}: the hub sends from address to address for ever; check HF_ENDPOINT and the proxy"
+        ) from None
+    except ValueError as error:  # also of the standard library, for what cannot be parsed
+        raise FetchError(f"{what}: the hub names no usable address ({_reason(error)}); check HF_ENDPOINT") from None
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise FetchError(
             f"{what}: the connection fails ({_reason(error)}); check network and HTTPS_PROXY, then fetch again to go on"
         ) from None

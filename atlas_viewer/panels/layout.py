@@ -76,6 +76,7 @@ def order_tabs(panels: Docked) -> None:
             if offset:
                 imgui.internal.tab_bar_queue_reorder(bar, tab, offset)
                 imgui.internal.tab_bar_process_reorder(bar)
+                bar.reorder_request_tab_id = 0  # imgui takes no other request while it finds this one
 
 
 def floats(title: str, dock_space: int) -> bool:

@@ -1,0 +1,210 @@
+"""The layout that imgui wrote as text, read by us first: imgui ends the program over a damaged one.
+
+What passes is put together again from what was understood, so imgui never reads anything else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+_MOST = 250  # sections, dock nodes and columns of a table
+_SIDE = 32_767  # pixels: imgui keeps sizes and places in 16 bits
+_NAME = re.compile(r"[^\x00-\x1f\[\]]{1,200}")
+_ID = re.compile(r"0x[0-9A-F]{8}")
+_PAIR = re.compile(r"-?\d{1,5},-?\d{1,5}")
+_WORD = re.compile(r"[A-Za-z]{1,30}=\S{1,40}")
+
+
+def checked(text: str) -> str:
+    """`text` as imgui may read it: without what is of no use to this program. An empty text stays empty.
+
+    Raises `ValueError` that says what is wrong with it.
+    """
+    if not text.strip():
+        return ""
+    kept: list[str] = []
+    docked = False
+    seen: set[str] = set()
+    for head, lines in _sections(text):
+        if head in seen:
+            raise ValueError(f"has {head} twice")
+        seen.add(head)
+        kind, _, name = head[1:-1].partition("][")
+        if kind == "Window":
+            kept += [head, *_window(lines), ""]
+        elif kind == "Table":
+            kept += [head, *_table(name, lines), ""]
+        elif (kind, name) == ("Docking", "Data"):
+            kept += [head, *_docking(lines), ""]
+            docked = True
+    if not docked:
+        raise ValueError("has no panels that are docked")
+    return "\n".join([*kept, ""])
+
+
+def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each section's first line, as `[kind][name]`, with the lines after it."""
+    lines: list[str] = []
+    head, count = "", 0
+    for line in text.split("\n"):
+        if line.startswith("["):
+            if head:
+                yield head, lines
+            parts = line.removeprefix("[").removesuffix("]").split("][", 1)
+            if not line.endswith("]") or len(parts) != 2 or not all(map(_NAME.fullmatch, parts)):
+                raise ValueError(f"has a broken heading, {line[:40]!r}")
+            head, lines, count = line, [], count + 1
+            if count > _MOST:
+                raise ValueError("has too many sections")
+        elif line.strip():
+            if not head:
+                raise ValueError("does not begin with a heading")
+            lines.append(line)
+    if head:
+        yield head, lines
+
+
+def _whole(low: int, high: int) -> Callable[[str], bool]:
+    return lambda value: re.fullmatch(r"-?\d{1,10}", value) is not None and low <= int(value) <= high
+
+
+def _pair(low: int) -> Callable[[str], bool]:
+    return lambda value: (
+        _PAIR.fullmatch(value) is not None and all(low <= int(part) <= _SIDE for part in value.split(","))
+    )
+
+
+def _id(value: str) -> bool:
+    return _ID.fullmatch(value) is not None
+
+
+def _decimal(low: float, high: float) -> Callable[[str], bool]:
+    return lambda value: re.fullmatch(r"-?\d{1,6}(\.\d{1,6})?", value) is not None and low <= float(value) <= high
+
+
+_PLACE, _SIZE, _SWITCH = _pair(-_SIDE), _pair(0), _whole(0, 1)
+_WINDOW_WORDS: dict[str, Callable[[str], bool]] = {
+    "Pos": _PLACE,
+    "Size": _SIZE,
+    "Collapsed": _SWITCH,
+    "IsChild": _SWITCH,
+    "DockId": lambda value: _id(value.split(",")[0]) and (value.count(",") == 0 or _whole(-1, _MOST)(value[11:])),
+    "LastUsed": _whole(0, 99_999_999),
+}
+_COLUMN_WORDS: dict[str, Callable[[str], bool]] = {
+    "UserID": lambda value: re.fullmatch(r"[0-9A-F]{8}", value) is not None,
+    "Width": _whole(-1, _SIDE),  # -1 is not known yet
+    "Weight": _decimal(-1, 1e4),
+    "Visible": _SWITCH,
+    "Order": _whole(0, _MOST),
+    "Sort": lambda value: re.fullmatch(r"\d{1,2}[v^]", value) is not None,
+    "ID": _id,
+}
+_NODE_WORDS: dict[str, Callable[[str], bool]] = {
+    "ID": _id,
+    "Parent": _id,
+    "Window": _id,
+    "Pos": _PLACE,
+    "Size": _SIZE,
+    "SizeRef": _SIZE,
+    "Split": lambda value: value in ("X", "Y"),
+    **dict.fromkeys(
+        ("NoResize", "CentralNode", "NoTabBar", "HiddenTabBar", "NoWindowMenuButton", "NoCloseButton"), _SWITCH
+    ),
+    "Selected": _id,
+}
+
+
+def _words(words: Iterable[str], known: dict[str, Callable[[str], bool]]) -> dict[str, str]:
+    """`Name=value` of each, as far as the name is known; a newer imgui may write others."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if not _WORD.fullmatch(word) or name in found or (name in known and not known[name](value)):
+            raise ValueError(f"has no usable {word[:40]!r}")
+        if name in known:
+            found[name] = value
+    return found
+
+
+def _written(words: dict[str, str], order: Iterable[str]) -> list[str]:
+    return [f"{name}={words[name]}" for name in order if name in words]
+
+
+def _window(lines: list[str]) -> list[str]:
+    return _written(_words(lines, _WINDOW_WORDS), _WINDOW_WORDS)
+
+
+def _table(name: str, lines: list[str]) -> list[str]:
+    """A table's columns: each of them once, and each in a place of its own."""
+    found = re.fullmatch(r"0x[0-9A-F]{8},(\d{1,3})", name)
+    columns = int(found[1]) if found else 0
+    if not 1 <= columns <= _MOST:
+        raise ValueError(f"has a broken table, {name[:40]!r}")
+    own = _words((line for line in lines if not line.startswith("Column ")), _TABLE_WORDS)
+    written, places, orders = _written(own, ("RefScale",)), [-1], []
+    for line in lines:
+        if line.startswith("Column "):
+            _, place, *rest = [*line.split(), ""]
+            if not re.fullmatch(r"\d{1,3}", place) or not places[-1] < int(place) < columns:
+                raise ValueError(f"has no usable column, {line[:40]!r}")
+            words = _words(rest[:-1], _COLUMN_WORDS)
+            places.append(int(place))
+            orders += [int(words["Order"])] if "Order" in words else []
+            written.append(" ".join([f"Column {place:<2}", *_written(words, _COLUMN_WORDS)]))
+    if len(set(orders)) < len(orders) or max(orders, default=0) >= columns:
+        raise ValueError("has a table with two columns in one place")
+    return [*written, *_written(own, ("LastUsed",))]
+
+
+_TABLE_WORDS: dict[str, Callable[[str], bool]] = {"RefScale": _decimal(1, 1000), "LastUsed": _whole(0, 99_999_999)}
+
+
+@dataclass
+class _Node:
+    words: dict[str, str]
+    is_space: bool
+    parent: _Node | None
+    children: list[str] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        return self.parent.depth + 1 if self.parent else 0
+
+    @property
+    def root(self) -> _Node:
+        return self.parent.root if self.parent else self
+
+
+def _docking(lines: list[str]) -> list[str]:
+    """The dock nodes, as trees: a parent comes before its children, and has none, or two and the way it is split."""
+    nodes: dict[str, _Node] = {}
+    for line in lines:
+        kind, *rest = line.split()
+        words = _words(rest, _NODE_WORDS)
+        name = words.get("ID", "")
+        if kind not in ("DockSpace", "DockNode") or int(name or "0", 16) == 0 or name in nodes or len(nodes) >= _MOST:
+            raise ValueError(f"has no usable dock node, {line.strip()[:60]!r}")
+        parent = nodes.get(words["Parent"]) if "Parent" in words else None
+        if "Parent" in words:
+            if parent is None or kind == "DockSpace" or "SizeRef" not in words:
+                raise ValueError(f"has a dock node {name} that belongs to no other")
+            parent.children.append(name)
+        elif not {"Pos", "Size"} <= words.keys():
+            raise ValueError(f"has a dock node {name} without a place")
+        nodes[name] = _Node(words, kind == "DockSpace", parent)
+    for name, node in nodes.items():
+        if len(node.children) != (2 if "Split" in node.words else 0):
+            raise ValueError(f"has a dock node {name} with {len(node.children)} parts")
+    spaces = [node for node in nodes.values() if node.is_space]
+    centres = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
+    if len(spaces) != 1 or len(centres) != 1 or centres[0].root is not spaces[0] or centres[0].children:
+        raise ValueError("has not one place in the middle where panels are docked")
+    return [_node_line(node) for node in nodes.values()]
+
+
+def _node_line(node: _Node) -> str:
+    order = [name for name in _NODE_WORDS if name not in (("Pos", "Size", "Window") if node.depth else ("SizeRef",))]
+    return " ".join(["  " * node.depth + ("DockSpace" if node.is_space else "DockNode"), *_written(node.words, order)])
