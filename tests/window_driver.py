@@ -37,11 +37,14 @@ class Reports:
     def __init__(self) -> None:
         self._frames = self._clicks = 0
 
+    def panels(self) -> None:
+        """The panels have been drawn; one frame may do so several times, to take in all input."""
+        self._clicks += any(imgui.get_io().mouse_clicked)
+
     def frame(self, viewer: Viewer) -> None:
         """A frame has been drawn."""
         state, io = viewer.state, imgui.get_io()
         self._frames += 1
-        self._clicks += any(io.mouse_clicked)
         recording, video, playback = state.session.recording, state.session.video, state.session.playback
         report = {
             "frame": self._frames,
@@ -85,13 +88,18 @@ class Reports:
 
 def report_frames() -> None:
     """Let every viewer report its frames from now on."""
-    reports, draw = Reports(), Viewer.frame
+    reports, draw, draw_panels = Reports(), Viewer.frame, Viewer._panels
+
+    def panels(viewer: Viewer) -> None:
+        draw_panels(viewer)
+        reports.panels()
 
     def frame(viewer: Viewer) -> None:
         draw(viewer)
         if not viewer.canvas.get_closed():
             reports.frame(viewer)
 
+    Viewer._panels = panels  # type: ignore[method-assign]
     Viewer.frame = frame  # type: ignore[method-assign]
 
 
