@@ -119,4 +119,4 @@ def _change_line(data: bytes, chance: random.Random) -> bytes:
 
 _SIZES = (0, 1, -1, 2, 5, 300, 32767, 32768, 65536, -32769, 2**31 - 1, 2**31, -(2**31), 2**32, 10**20)
 
-TARGET = Target(use, seeds, change_lines(_change_line))
+TARGET = Target(use, seeds, change_lines(_change_line), runs=300)
