@@ -19,10 +19,10 @@ DRIVER = Path(__file__).with_name("startup_driver.py")
 LIBRARY = "import numpy, wgpu.backends.wgpu_native"
 
 
-def spent(command: list[str], environment: dict[str, str]) -> float:
+def spent(command: list[str], environment: dict[str, str], folder: Path) -> float:
     """Processor seconds, user and system, of a process that ends by itself."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -34,12 +34,18 @@ def measured(checkout: Path, display: str) -> dict[str, float]:
         environment = {**os.environ, "PYTHONPATH": str(checkout), "DISPLAY": display, "ATLAS_VIEWER_CONFIG": settings}
         environment.pop("WAYLAND_DISPLAY", None)
         found = {
-            "libraries": spent([python, "-c", LIBRARY], environment),
-            "generate": spent([python, "-m", "atlas_viewer", "generate", "hi", "-n", "1"], environment),
+            "libraries": spent([python, "-c", LIBRARY], environment, checkout),
+            "generate": spent([python, "-m", "atlas_viewer", "generate", "hi", "-n", "1"], environment, checkout),
         }
         for picture in ("strip", "map"):
             made = subprocess.run(
-                [python, str(DRIVER), picture], env=environment, capture_output=True, text=True, check=True, timeout=300
+                [python, str(DRIVER), picture],
+                env=environment,
+                cwd=checkout,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=300,
             )
             found |= json.loads(made.stdout.splitlines()[-1])
     return found

@@ -26,7 +26,7 @@ GENERATE_DOES_WITHOUT = {
     "filelock", "tqdm", "regex", "atlas_viewer.sessions.recorder", "atlas_viewer.app", "compute.map_pass",
     "compute.strip", "compute.bench",
 }  # fmt: skip
-WINDOW_DOES_WITHOUT = {"pygfx", "pylinalg", "uharfbuzz", "av", "huggingface_hub", "httpx2", "filelock", "tqdm", "regex"}
+WINDOW_DOES_WITHOUT = {"pygfx", "pylinalg", "uharfbuzz", "av", "huggingface_hub", "httpx2", "tqdm", "regex"}
 
 
 def type_strings() -> list[str]:
