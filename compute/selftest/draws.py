@@ -189,7 +189,7 @@ def draws(
             draw_errors(table, logits, chosen, step, errors)
             if errors.largest != before:
                 errors.worst = f"{kind} logits, {errors.worst}"
-    nothing = table.draw(np.full(vocabulary, np.nan), OPTIONS[-1])
+    nothing = table.draw(np.full(vocabulary, np.nan), chosen)
     errors.same((nothing.kept, nothing.nonfinite), (0, vocabulary), "no finite logit")
     return errors.check("draw", f"{vocabulary} tokens", TOLERANCE)
 
