@@ -17,7 +17,7 @@ from atlas_viewer import proof
 from compute.device import is_software
 from compute.engine import Engine
 from compute.errors import DeviceError
-from compute.kernels import Kernel, Kernels
+from compute.kernels import Kernel, Kernels, shared_kernels
 from compute.selftest import attention, check, draws, lookups, matmul, norm, passes, transpose
 from compute.selftest import map as map_checks
 from compute.selftest import run as module
@@ -105,8 +105,19 @@ MUTANTS = (
 )  # fmt: skip
 
 
-def mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str) -> list[int]:
-    """From now on `shader` has `other` where it says `text`; the list tells how often that was so."""
+Mutate = Callable[[str, str, str], list[int]]
+
+
+@pytest.fixture
+def mutate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mutate]:
+    """Called with a shader, text and other text: from then on the shader has the other text; tells how often."""
+    # Compiled kernels are kept for all of a process: none may be there before, none of the wrong ones stay.
+    shared_kernels.cache_clear()
+    yield lambda shader, text, other: _mutate(monkeypatch, shader, text, other)
+    shared_kernels.cache_clear()
+
+
+def _mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str) -> list[int]:
     changes: list[int] = []
     load = wgsl.load
 
@@ -124,6 +135,7 @@ def mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str) 
 @pytest.mark.parametrize(("shader", "text", "other", "group"), MUTANTS, ids=lambda value: str(value)[:24])
 def test_a_wrong_kernel_is_found(
     monkeypatch: pytest.MonkeyPatch,
+    mutate: Mutate,
     device: wgpu.GPUDevice,
     shader: str,
     text: str,
@@ -131,16 +143,16 @@ def test_a_wrong_kernel_is_found(
     group: Callable[[Gpu], Iterator[Check | Skipped]],
 ) -> None:
     monkeypatch.setitem(module.GROUPS, "one", group)
-    changes = mutate(monkeypatch, shader, text, other)
+    changes = mutate(shader, text, other)
     found = prove(device, groups=["one"])
     assert sum(changes) > 0, f"{shader} does not say {text!r}"
     assert not found.ok
 
 
-def test_an_error_that_is_not_a_number_stays_and_counts(
-    monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice
+def test_an_error_that_is_no_number_stays(
+    monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice
 ) -> None:
-    mutate(monkeypatch, "layer_norm", "1e-5", "-1e9")
+    mutate("layer_norm", "1e-5", "-1e9")
     monkeypatch.setitem(
         module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
     )
@@ -242,9 +254,9 @@ def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
 
 @pytest.mark.parametrize(("other", "null"), [("2e-4", False), ("-1e9", True)])
 def test_the_command_fails_for_a_wrong_kernel(
-    doctor: Run, monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice, other: str, null: bool
+    doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
 ) -> None:
-    mutate(monkeypatch, "layer_norm", "1e-5", other)
+    mutate("layer_norm", "1e-5", other)
     told = doctor("--json")
     record = json.loads(told.out)
     assert told.status == 1

@@ -68,8 +68,7 @@ GPU_CASES = (
     (_LONG, "f32", _FAST),
 )
 SOFTWARE_CASES = (
-    (_NARROW, "f32", ("rows",)),
-    (_NARROW, "bf16", (*_SOFTWARE, "tiled, fused", "tiled, fused without subgroups")),
+    (_NARROW, "bf16", (*_SOFTWARE, "rows", "tiled, fused", "tiled, fused without subgroups")),
     (_NARROW, "f16", _SOFTWARE),
     (_NARROW_LONG, "f32", _SOFTWARE),
 )
