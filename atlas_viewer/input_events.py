@@ -81,13 +81,22 @@ class Input:
         """Hand on what one frame can take in; call it before imgui's `new_frame`."""
         if _imgui_has_some():
             return
-        plain = False
+        io = imgui.get_io()
+        plain = pressed = False
+        # Of what is typed into a text field its keys tell imgui nothing, and each would take a frame of its own.
+        typing = io.want_text_input and not (io.key_ctrl or io.key_alt or io.key_super)
         while self._events:
-            modifier = self._events[0].get("key") in _MODIFIERS
-            if modifier and plain:
+            event = self._events[0]
+            modifier = event.get("key") in _MODIFIERS
+            typing = typing and _keeps_typing(event)
+            press = event["event_type"] == "key_down" and not modifier
+            if (modifier and plain) or (press and pressed):
                 return
-            plain = plain or not modifier
-            _hand_on(self._events.popleft())
+            self._events.popleft()
+            if press and typing and len(event["key"]) == 1:
+                continue
+            plain, pressed = plain or not modifier, pressed or press
+            _hand_on(event)
 
     def take_in(self, draw: Callable[[], object], go_on: Callable[[], bool]) -> None:
         """Make the widgets of a frame with `draw`, and again until no input waits; the last ones are to be shown.
@@ -116,6 +125,12 @@ def navigate_again() -> None:
 
 def _imgui_has_some() -> bool:
     return len(imgui.get_current_context().input_events_queue) > 0
+
+
+def _keeps_typing(event: dict[str, Any]) -> bool:
+    """Whether a text field that is typed into certainly still is after the event."""
+    key = event.get("key", "")
+    return event["event_type"] in ("char", "pointer_move") or len(key) == 1 or key == "Shift"
 
 
 def _hand_on(event: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_app import Loop
 
-from atlas_viewer import items
+from atlas_viewer import items, panels
 from atlas_viewer.input_events import Input
 from atlas_viewer.requests import Generate
 
@@ -113,6 +113,18 @@ def test_frames_go_on_until_all_input_is_taken_in(
             break
     assert typed() == TEXT
     assert not asked, "frames go on for ever"
+
+
+def test_fast_typing_costs_no_frame_for_each_key(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person()
+    typed = _prompt(person)
+    drawn: list[None] = []
+    draw_all = panels.draw_all
+    monkeypatch.setattr(panels, "draw_all", lambda state: (drawn.append(None), draw_all(state)))
+    person.press(*TEXT.lower())
+    person.loop.draw(1)
+    assert typed() == TEXT.lower()
+    assert len(drawn) <= 4
 
 
 def test_keys_that_type_nothing_keep_their_place_among_characters(patient: None) -> None:
