@@ -132,7 +132,9 @@ def _mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str)
     return changes
 
 
-@pytest.mark.parametrize(("shader", "text", "other", "group"), MUTANTS, ids=lambda value: str(value)[:24])
+@pytest.mark.parametrize(
+    ("shader", "text", "other", "group"), MUTANTS, ids=lambda value: value[:24] if isinstance(value, str) else ""
+)
 def test_a_wrong_kernel_is_found(
     monkeypatch: pytest.MonkeyPatch,
     mutate: Mutate,
