@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fuzz import campaign, checking
 from fuzz.checking import Finding, check
+from fuzz.mutation import change_value
 from fuzz.reduction import reduced
 from fuzz.target import FOLDER, Refused, Target, kept, load, may_refuse, names
 
@@ -91,6 +93,18 @@ def test_a_target_that_takes_nothing_is_no_success(tmp_path: Path, monkeypatch: 
     )
     assert not result.sound
     assert "takes none of the seeds" in (tmp_path / "log").read_text()
+
+
+def test_any_value_can_be_changed() -> None:
+    chance = random.Random(1)
+    value: object = {"a": [1, 2.5, None, True, "text"], "b": {"c": -1}}
+    kinds = set()
+    for _ in range(20_000):
+        changed = change_value(value, chance, ["a", "b"])
+        kinds.add(type(changed))
+        # Back to the start before it grows out of hand.
+        value = changed if len(repr(changed)) < 3000 else {"a": [1, 2.5, 10**400], "b": {"c": float("nan")}}
+    assert {dict, list, str, int, float, bool, type(None)} <= kinds
 
 
 def test_what_is_documented_is_a_refusal() -> None:

@@ -143,7 +143,7 @@ def _near(value: Any, chance: random.Random) -> Any:
     if isinstance(value, bool) or value is None:
         return not value
     if isinstance(value, int):
-        return value + chance.choice((-1, 1, 0.5, 2**31, -value, -2 * value))
+        return value + chance.choice((-1, 1, 2**31, -value, -2 * value))
     if isinstance(value, float):
         return value * chance.choice((-1, 0, 1e30, 1e-30))
     return [value]

@@ -115,7 +115,7 @@ def edited(edits: Sequence[Edit]) -> bytes:
     try:
         connection.deserialize(_loose())
         for edit in edits:
-            with suppress(sqlite3.Error, OverflowError, ValueError, TypeError, LookupError):
+            with suppress(sqlite3.Error, ArithmeticError, ValueError, TypeError, LookupError):
                 _apply(connection, *edit)
         connection.execute("PRAGMA writable_schema = ON")
         for statement in SCHEMA.tables:

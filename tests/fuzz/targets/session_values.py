@@ -52,9 +52,13 @@ def use(data: bytes) -> None:
 def change(data: bytes, chance: random.Random) -> bytes:
     """Another value, another place or another edit."""
     try:
-        edits = [edit for edit in json.loads(data) if isinstance(edit, list)][-_MOST:]
-    except (ValueError, TypeError, RecursionError):
-        edits = []
+        return json.dumps(_changed(json.loads(data), chance)).encode()
+    except (ValueError, TypeError, RecursionError):  # it is none any more
+        return json.dumps([_new_edit(chance)]).encode()
+
+
+def _changed(edits: list[Any], chance: random.Random) -> list[Any]:
+    edits = [edit for edit in edits if isinstance(edit, list) and edit][-_MOST:]
     kind = chance.randrange(5)
     if edits and kind == 0:
         edits.pop(chance.randrange(len(edits)))
@@ -63,10 +67,7 @@ def change(data: bytes, chance: random.Random) -> bytes:
         edit[-1] = change_value(edit[-1], chance)
     else:
         edits.insert(chance.randrange(len(edits) + 1), _new_edit(chance))
-    try:
-        return json.dumps(edits).encode()
-    except (ValueError, RecursionError):
-        return b"[]"
+    return edits
 
 
 def _new_edit(chance: random.Random) -> list[Any]:
