@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,15 +61,20 @@ class Dispatch:
 class Fence:
     """Becomes `done` when the GPU has finished what the fence was set for; `failed` when it never will."""
 
-    def __init__(self) -> None:
+    def __init__(self, then: Callable[[], object] | None = None) -> None:
+        """then: called when it becomes done, within `poll`."""
         self.done = False
         self.failed = False
+        self._then = then
         self._key = next(_keys)
         _pending[self._key] = self
 
     def _settle(self, ok: bool) -> None:
         self.done = ok
         self.failed = not ok
+        then, self._then = self._then, None
+        if ok and then is not None:
+            then()
 
 
 def _settle(userdata: Any, ok: bool) -> None:
@@ -184,12 +189,13 @@ class Readback:
         usage = wgpu.BufferUsage.MAP_READ | wgpu.BufferUsage.COPY_DST
         self.buffer = device.create_buffer(label=label, size=size, usage=usage)
         self._fence: Fence | None = None
+        self._data: bytes | None = None
 
     def request(self) -> None:
         """Ask for the content as it will be when everything submitted so far has run."""
         if self._fence is not None:
             raise RuntimeError("this readback is already in flight")
-        self._fence = Fence()
+        self._fence = Fence(self._take)
         info = _c.new("WGPUBufferMapCallbackInfo *")
         info.mode = _lib.WGPUCallbackMode_AllowProcessEvents
         info.callback = _on_mapped
@@ -209,8 +215,15 @@ class Readback:
         """The content; the readback is free again afterwards."""
         if not self.ready:
             raise RuntimeError("this readback is not ready")
-        pointer = _lib.wgpuBufferGetConstMappedRange(self.buffer._internal, 0, self.size)
-        data = bytes(_c.buffer(pointer, self.size))
-        _lib.wgpuBufferUnmap(self.buffer._internal)
-        self._fence = None
+        if self._data is None:  # Ctrl+C struck while it was taken
+            self._take()
+        data, self._data, self._fence = self._data, None, None
+        assert data is not None
         return data
+
+    def _take(self) -> None:
+        # At once: a device that is lost later takes its buffers with it, and the library ends the process that asks for
+        # the content of such a one.
+        pointer = _lib.wgpuBufferGetConstMappedRange(self.buffer._internal, 0, self.size)
+        self._data = bytes(_c.buffer(pointer, self.size))
+        _lib.wgpuBufferUnmap(self.buffer._internal)

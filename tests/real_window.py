@@ -230,9 +230,10 @@ class Window:
         self.wait(f"{label} is emptied", empty, repeat=once)
 
     def type(self, label: str, text: str, shown: Callable[[Report], str]) -> None:
-        """Type `text` into an empty field, until the window shows it; begun again where letters got lost."""
+        """Write `text` into a field, until the window shows it; begun again where letters got lost."""
 
         def once() -> None:
+            self.click(label)
             self.clear(label, lambda told: shown(told) == "")
             self.tool("xdotool", "type", "--delay", "40", text)
 

@@ -43,6 +43,7 @@ def proved(device: wgpu.GPUDevice) -> Iterator[tuple[Proof, set[str]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Kernels, "get", noted)
+        patch.setattr(shared_kernels(device), "team", None)  # it is asked of a device once
         yield prove(device), names
 
 

@@ -24,6 +24,7 @@ from atlas_viewer.state import State
 from atlas_viewer.workbench import Workbench
 from compute.checkpoint import open_model
 from compute.device import shared_device
+from compute.native import Readback, poll
 from compute.options import GenerateOptions
 from compute.tokenizer import load_tokenizer
 
@@ -33,10 +34,14 @@ canvas = open_picture((320, 200))
 viewer = Viewer(canvas, shared_device(), state, loading)
 while state.run is None or len(state.run.steps) < 3:
     canvas.draw()
+readback = Readback(shared_device(), 64)
+readback.request()
+poll(shared_device(), wait=True)
 shared_device().destroy()
 for _ in range(5):
     if not canvas.get_closed():
         canvas.draw()
+print(len(readback.read()), "bytes that had arrived")
 print(type(viewer.failure).__name__, "/", viewer.failure, "/", canvas.get_closed())
 """
 
@@ -49,7 +54,8 @@ def test_a_lost_device_closes_the_window_with_a_clear_error() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOST], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
-    said = done.stdout.splitlines()[-1]
+    *_, arrived, said = done.stdout.splitlines()
+    assert arrived == "64 bytes that had arrived"
     assert said == "DeviceError / the GPU device was lost: close other GPU programs and start again / True"
 
 
