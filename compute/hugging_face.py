@@ -162,18 +162,22 @@ def _check_head(file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> N
                 f"{shown}: {_HEAD} is missing, and {CONFIG} says that it is no copy of {key}; use a whole model"
             )
         return
-    head, embedding = file.tensors[_HEAD], file.tensors[key]
-    same = (head.dtype, head.shape) == (embedding.dtype, embedding.shape)
-    if same:
-        width = DTYPES[head.dtype][1].itemsize
-        step = max(1, _SLAB // (width * head.shape[1]))
-        # As whole numbers, so that NaN equals itself.
-        one, other = (file.tensor(name).view(f"u{width}") for name in (_HEAD, key))
-        for row in range(0, head.shape[0], step):
-            same = same and bool(np.array_equal(one[row : row + step], other[row : row + step]))
-        file.release(_HEAD)
-        file.release(key)
-    if not same:
+    if not _equal(file, _HEAD, key):
         raise CheckpointError(
             f"{shown}: {_HEAD} differs from {key}; models whose head is not the token embedding cannot run here"
         )
+
+
+def _equal(file: SafetensorsFile, first: str, second: str) -> bool:
+    """Whether two matrices hold the same bits. Its views end with it: they would keep the file open."""
+    one, other = file.tensors[first], file.tensors[second]
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    width = DTYPES[one.dtype][1].itemsize
+    step = max(1, _SLAB // (width * one.shape[1]))
+    # As whole numbers, so that NaN equals itself.
+    left, right = (file.tensor(name).view(f"u{width}") for name in (first, second))
+    equal = all(np.array_equal(left[row : row + step], right[row : row + step]) for row in range(0, len(left), step))
+    file.release(first)
+    file.release(second)
+    return equal

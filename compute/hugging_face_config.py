@@ -19,6 +19,7 @@ _VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
 _ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
 # Names of the one formula that the kernels have: GELU in its tanh form.
 _ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
+_LONGEST_TOKEN, _MOST_TOKENS = 40, 5  # in a message
 # What the format leaves out when it is as usual -> (the usual value, which is the one that runs here).
 _AS_USUAL: dict[str, Any] = {
     "layer_norm_epsilon": 1e-5,
@@ -51,7 +52,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     padded = vocabulary
     if vocabulary > _VOCABULARY:
         numbers = added_tokens(path.parent)
-        added = ", ".join(one_line(token) for token, number in numbers.items() if number >= _VOCABULARY)
+        added = _listed([token for token, number in numbers.items() if number >= _VOCABULARY])
         if added or vocabulary not in _PADDED:
             raise CheckpointError(
                 f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
@@ -115,6 +116,12 @@ def _check_kind(fields: _Fields, shown: str) -> None:
 
 def _refuse(shown: str, name: str, value: object, needed: str) -> None:
     raise CheckpointError(f"{shown}: {name} is {_told(value)}, only {needed} can run here; use another model")
+
+
+def _listed(tokens: list[str]) -> str:
+    """The first tokens for a message; there may be many of any length."""
+    shown = [one_line(token if len(token) <= _LONGEST_TOKEN else f"{token[:_LONGEST_TOKEN]}...") for token in tokens]
+    return ", ".join(shown[:_MOST_TOKENS] + ["..."] * (len(shown) > _MOST_TOKENS))
 
 
 class _Fields:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import os
 from pathlib import Path
 
 import jinja2
@@ -34,12 +35,16 @@ class _Kept(jinja2.FileSystemBytecodeCache):
             super().dump_bytecode(bucket)
 
 
+def _cache_folder() -> Path:
+    return Path(os.environ.get("ATLAS_VIEWER_CACHE") or platformdirs.user_cache_dir("atlas-viewer", appauthor=False))
+
+
 @functools.cache
 def environment() -> jinja2.Environment:
     """What loads the templates."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
-        bytecode_cache=_Kept(str(Path(platformdirs.user_cache_dir("atlas-viewer", appauthor=False)) / "templates")),
+        bytecode_cache=_Kept(str(_cache_folder() / "templates")),
         undefined=jinja2.StrictUndefined,
         # Statements start with `$$`, so that a shader reads as WGSL and an editor can highlight it.
         line_statement_prefix="$$",
