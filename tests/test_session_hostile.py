@@ -271,9 +271,17 @@ def test_what_is_recorded_can_be_read_whatever_names_and_texts_there_are(tmp_pat
 
 def test_the_title_of_a_window_has_no_half_of_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
-    window = SimpleNamespace(GlfwRenderCanvas=lambda **given: titles.append(given["title"]), loop=None)
-    monkeypatch.setitem(sys.modules, "rendercanvas.glfw", window)
-    monkeypatch.setitem(sys.modules, "glfw", SimpleNamespace(init=lambda: True))
+
+    def canvas(**given: object) -> SimpleNamespace:
+        titles.append(str(given["title"]))
+        return SimpleNamespace(lost=None)
+
+    for name, module in {
+        "glfw": SimpleNamespace(init=lambda: True, get_platform=lambda: 0, PLATFORM_X11=1),
+        "rendercanvas.glfw": SimpleNamespace(loop=None),
+        "atlas_viewer.window_canvas": SimpleNamespace(WindowCanvas=canvas),
+    }.items():
+        monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setenv("DISPLAY", ":0")
     open_window("Tensor Atlas - caf\udce9\n.atlas", (10, 10), vsync=False)
     assert titles == [r"Tensor Atlas - caf\udce9\n.atlas"]
