@@ -170,7 +170,7 @@ SETTINGS = (
     GenerateOptions(temperature=0.9, top_p=0.9, seed=12),
     GenerateOptions(temperature=1.6, top_k=120, top_p=0.95, min_p=0.02, seed=13),
 )
-DRAWS = 6_000
+DRAWS = 4_000
 
 
 @pytest.mark.parametrize("options", SETTINGS, ids=["top-k", "top-p", "all"])
