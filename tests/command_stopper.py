@@ -19,6 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from patience import PATIENCE_S, wait_until
+
 from atlas_viewer.cli import main as program
 
 # Name, arguments, and at which call of which function it stands still.
@@ -89,11 +91,9 @@ def stop_one(folder: Path, name: str, sent: signal.Signals) -> dict[str, Any]:
     if child == 0:
         for number, path in ((1, os.devnull), (2, str(errors))):
             os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), number)
-        at_call(where, call, lambda: (mark.touch(), time.sleep(3600)))
+        at_call(where, call, lambda: (mark.touch(), time.sleep(2 * PATIENCE_S)))
         sys.exit(program(arguments(line, folder)))
-    deadline = time.monotonic() + 300
-    while not mark.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(mark.exists, lambda: f"{name} is where it is to be stopped: {errors.read_text()}")
     during = sorted(path.name for path in out.iterdir())
     os.kill(child, sent)
     _, status = os.waitpid(child, 0)

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+from patience import PATIENCE_S
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, step, token_bytes
 
 from atlas_viewer.sessions.recorder import Recorder
@@ -22,7 +23,7 @@ def race(folder: Path, rounds: int, name: str, barrier: Barrier, pipe: Connectio
     """Make a recording in each round, whose prompt is `name` and which has one step."""
     told = []
     for number in range(rounds):
-        barrier.wait(300)
+        barrier.wait(PATIENCE_S)
         try:
             recorder = Recorder(folder / f"{number}.atlas", HEAD, TENSORS, token_bytes)
         except AtlasError as error:

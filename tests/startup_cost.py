@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 DRIVER = Path(__file__).with_name("startup_driver.py")
 LIBRARY = "import numpy, wgpu.backends.wgpu_native"
 
@@ -45,7 +47,7 @@ def measured(checkout: Path, display: str) -> dict[str, float]:
                 capture_output=True,
                 text=True,
                 check=True,
-                timeout=300,
+                timeout=PATIENCE_S,
             )
             found |= json.loads(made.stdout.splitlines()[-1])
     return found

@@ -20,7 +20,7 @@ RANKS = {GPT2.token_bytes(id): id for id in range(GPT2.vocabulary - 1)}
 PATTERN = regex.compile(r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""")
 CHARACTERS = "".join(map(chr, range(0x110000)))
 WHITE = regex.findall(r"\s", CHARACTERS)
-HANGS = 60  # seconds: what is quadratic takes far longer, what is linear a second or two
+LONG = 60  # seconds of processor time: what is quadratic takes far longer, what is linear a second or two
 
 
 def plain(text: str) -> list[int]:
@@ -103,18 +103,18 @@ def test_twenty_thousand_of_anything(unit: str) -> None:
     ("unit", "count"), [(" ", 1_200_000), (" ", 3_000_000), ("\n", 1_200_000), ("\t", 1_200_000), ("a", 3_000_000)]
 )
 def test_millions_of_one_character(unit: str, count: int) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     text = unit * count
     ids = GPT2.encode(text)
     assert GPT2.decode(ids) == text
     # A long run of one character is the same token over and over, but for its end.
     assert set(ids[:-8]) == set(plain(unit * 12_000)[:-8])
-    assert time.perf_counter() - start < HANGS
+    assert time.thread_time() - start < LONG
 
 
 def test_many_runs_take_no_longer() -> None:
     """Runs just below the limit, and pairs of special tokens: nothing is read again and again."""
-    start = time.perf_counter()
+    start = time.thread_time()
     for text in (" " * (byte_pairs._LONG - 1) + "x") * 200, END_OF_TEXT * 100_000, "a b " * 500_000:
         assert GPT2.decode(GPT2.encode(text)) == text
-    assert time.perf_counter() - start < HANGS
+    assert time.thread_time() - start < LONG

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import layout_player
 import pytest
+from patience import PATIENCE_S
 
 from atlas_viewer.layout_text import checked
 
@@ -39,7 +40,7 @@ def played(layouts: list[str]) -> tuple[int, str]:
         capture_output=True,
         text=True,
         env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
-        timeout=600,
+        timeout=PATIENCE_S,
     )
     lines = done.stdout.splitlines()
     assert lines, done.stderr

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
+from patience import PATIENCE_S, nap, wait_until
 
 from atlas_viewer import presets
 from atlas_viewer.history import History
@@ -13,8 +13,6 @@ from atlas_viewer.prompt_watch import PromptWatch
 from atlas_viewer.state import State
 from compute.errors import PromptError
 from compute.options import GenerateOptions
-
-_HANGS = 60  # seconds
 
 
 def test_built_in_presets_are_valid_and_differ() -> None:
@@ -114,16 +112,12 @@ class SlowWords(Words):
         self.may = threading.Event()
 
     def tokens_of(self, text: str) -> list[int]:
-        assert self.may.wait(_HANGS)
+        assert self.may.wait(PATIENCE_S)
         return super().tokens_of(text)
 
 
 def follow_to_the_end(watch: PromptWatch, now: float) -> None:
-    ends = time.monotonic() + _HANGS
-    while watch.pending and time.monotonic() < ends:
-        watch.follow(now)
-        time.sleep(0.001)
-    assert not watch.pending
+    wait_until(lambda: not watch.pending, "the tokens are there", meanwhile=lambda: (watch.follow(now), nap()))
 
 
 def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from atlas_viewer.actions import ACTIONS
 from atlas_viewer.interface import Interface
@@ -256,7 +257,7 @@ def test_settings_that_the_last_start_did_not_survive_are_put_aside(
     file = tmp_path / "interface.json"
     light = Interface(theme="light")
     file.write_text(dumps(light))
-    start(file, frames, end).communicate(timeout=60)
+    start(file, frames, end).communicate(timeout=PATIENCE_S)
     kept = Kept(file)
     assert (kept.state.interface == Interface()) == aside
     assert (kept.state.interface == light) != aside
@@ -286,7 +287,7 @@ def test_a_start_that_is_not_over_condemns_nothing(tmp_path: Path) -> None:
 
 def test_settings_made_after_a_failed_start_are_not_blamed_for_it(tmp_path: Path) -> None:
     file = tmp_path / "interface.json"
-    start(file, 0, "dies").communicate(timeout=60)
+    start(file, 0, "dies").communicate(timeout=PATIENCE_S)
     first = Kept(file)
     first.state.interface.theme = "light"
     first.keeper.close()

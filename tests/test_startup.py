@@ -14,6 +14,7 @@ import cffi
 import pytest
 import wgpu.backends.wgpu_native as backend
 from cffi import cparser
+from patience import PATIENCE_S
 
 import wgsl
 from compute import cffi_startup
@@ -131,7 +132,7 @@ def test_a_second_call_changes_nothing() -> None:
 def run(code: str) -> Any:
     """What the code prints last, as JSON, run in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300,
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from command_stopper import COMMANDS, EARLIER, SIGNALS, arguments, at_call, found, prepare
+from patience import PATIENCE_S
 from small_model import small_checkpoint
 
 from atlas_viewer.cli import main
@@ -53,7 +54,7 @@ def test_a_process_ends_with_the_status_of_the_signal(tmp_path: Path) -> None:
     path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     done = subprocess.run(
         [sys.executable, TESTS / "command_stopper.py", tmp_path, *PROCESSES],
-        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=600,
+        env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     ends = json.loads(done.stdout)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from compute import temporary_folder
 from compute.output_files import write_output
@@ -51,13 +52,13 @@ def test_what_a_killed_program_left_is_removed_and_what_a_living_one_has_is_not(
     (dead, left), (living, used) = owner(tmp_path), owner(tmp_path)
     try:
         dead.send_signal(signal.SIGKILL)
-        dead.wait(60)
+        dead.wait(PATIENCE_S)
         assert left.is_dir()
         write_output(tmp_path / "a.bin", b"x")
         assert names(tmp_path) == [used.name, "a.bin"]
         assert (used / "sub" / "half").stat().st_size == 1000
     finally:
-        living.communicate(timeout=60)
+        living.communicate(timeout=PATIENCE_S)
     assert names(tmp_path) == ["a.bin"], "at its end a program removes what it has"
 
 
@@ -117,7 +118,7 @@ def test_an_owner_that_loses_its_folder_at_once_makes_another(tmp_path: Path, mo
 def test_without_locks_nothing_is_removed_and_writing_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dead, left = owner(tmp_path)
     dead.send_signal(signal.SIGKILL)
-    dead.wait(60)
+    dead.wait(PATIENCE_S)
     monkeypatch.setattr(temporary_folder, "_locked", lambda _descriptor, otherwise=False: otherwise)
     write_output(tmp_path / "a.bin", b"x")
     assert names(tmp_path) == [left.name, "a.bin"]
