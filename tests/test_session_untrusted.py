@@ -8,14 +8,13 @@ import random
 import re
 import sqlite3
 import struct
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from patience import wait_until
+from processor_limit import Limit
 from session_files import (
     HEAD,
     OPTIONS,
@@ -28,7 +27,6 @@ from session_files import (
     token_bytes,
 )
 
-from atlas_viewer.sessions import untrusted
 from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
 from atlas_viewer.sessions.cameras import recorded_looks
 from atlas_viewer.sessions.reader import Session
@@ -38,29 +36,6 @@ from atlas_viewer.sessions.schema import APPLICATION_ID, SCHEMA, Schema, create
 from compute.errors import AtlasError, SessionError
 
 MUTATIONS = int(os.environ.get("ATLAS_MUTATIONS", "150"))
-
-
-class Limit:
-    """How much processor time an unsound file may cost: as much as a query may take, and many times what a sound one
-    costs here."""
-
-    def __init__(self, action: Callable[[], object]) -> None:
-        self.slowest = 0.0
-        action()  # what is made once is no cost of a file
-        with self.kept():
-            action()
-        self._most = untrusted._PATIENCE_S + 100 * self.slowest
-
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Measures what the context costs."""
-        start = time.thread_time()
-        yield
-        self.slowest = max(self.slowest, time.thread_time() - start)
-
-    def check(self) -> None:
-        """Raise AssertionError when one cost more."""
-        assert self.slowest < self._most
 
 
 @pytest.fixture(scope="module")
