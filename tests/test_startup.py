@@ -215,7 +215,7 @@ def test_pygfx_can_be_imported_beside_a_device_that_is_there() -> None:
 
 
 def test_templates_are_kept_and_a_damaged_one_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wgsl.platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(tmp_path / "cache"))
     text = wgsl.load("strip_peak_all", tensors=3)
     made = wgsl.environment.__wrapped__
     assert made().get_template("strip_peak_all.wgsl").render(tensors=3) == text
@@ -231,7 +231,7 @@ def test_templates_are_kept_and_a_damaged_one_is_made_again(tmp_path: Path, monk
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(wgsl.platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "file"))
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(tmp_path / "file"))
     assert "peaks" in wgsl.environment.__wrapped__().get_template("strip_peak_all.wgsl").render(tensors=3)
 
 
