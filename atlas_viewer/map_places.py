@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compute.errors import UsageError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.map_layout import MapLayout
 from compute.registry import Registry
 

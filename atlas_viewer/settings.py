@@ -14,8 +14,8 @@ from typing import Any
 import platformdirs
 
 from compute.errors import OutputError, UsageError
+from compute.escape import one_line
 from compute.foreign_json import read_foreign_json
-from compute.llmc import one_line
 from compute.options import GenerateOptions
 from compute.output_files import write_output
 from compute.placing import set_aside

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from compute.errors import TourError
+from compute.escape import one_line
 from compute.foreign_json import read_foreign_json
-from compute.llmc import one_line
 
 from . import items
 from .tour_steps import checked, shortened

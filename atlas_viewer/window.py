@@ -45,7 +45,7 @@ def view(
     Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
     """
     tokenizer = load_tokenizer()
-    tokenizer.check_fits(source.config)
+    tokenizer.check_fits(source.config.vocabulary)
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
     steps = read_tour(tour) if tour is not None else None
@@ -58,7 +58,7 @@ def view(
     keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
     def opening(source: WeightSource) -> Loading[WorkbenchLike]:
-        tokenizer.check_fits(source.config)
+        tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
         return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
 

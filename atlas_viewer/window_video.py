@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from compute.errors import AtlasError, OutputError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.output_files import free_name, new_path
 
 from .picture import FramePicture

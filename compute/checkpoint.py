@@ -13,8 +13,9 @@ from assets import CHECKPOINT
 
 from .config import GPT2_SIZES, ModelConfig, parameter_shapes
 from .errors import CheckpointError
+from .escape import one_line
 from .hugging_face import open_hugging_face
-from .llmc import one_line, open_llmc
+from .llmc import open_llmc
 from .mapped_file import telling_failures
 from .model_cache import FETCHABLE, fetched_model
 from .random_model import RandomModel

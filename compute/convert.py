@@ -14,9 +14,10 @@ import numpy as np
 from .checkpoint import WeightSource
 from .config import ModelConfig, parameter_shapes
 from .errors import OutputError, UsageError
+from .escape import one_line
 from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
 from .hugging_face_config import config_json
-from .llmc import one_line, write_llmc
+from .llmc import write_llmc
 from .output_files import output_folder
 from .safetensors_file import DTYPES
 

@@ -51,7 +51,7 @@ class Generation:
         self.engine = engine
         self.tokenizer = tokenizer
         self._token_text = token_text or tokenizer.token_text
-        tokenizer.check_fits(engine.config)
+        tokenizer.check_fits(engine.config.vocabulary)
         self.prompt = prompt
         self.prompt_tokens = tokenizer.encode(prompt)
         self.tokens = [*self.prompt_tokens, *(step.token for step in steps)]

@@ -12,8 +12,8 @@ import numpy as np
 
 from .config import GPT2_SIZES, ModelConfig, parameter_shapes
 from .errors import CheckpointError, TensorsError
+from .escape import one_line
 from .hugging_face_config import read_config
-from .llmc import one_line
 from .mapped_file import telling_failures
 from .safetensors_file import DTYPES, SafetensorsFile
 from .vocabulary import check_vocabulary

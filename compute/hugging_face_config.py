@@ -8,8 +8,9 @@ from typing import Any
 
 from .config import GPT2_SIZES, ModelConfig
 from .errors import CheckpointError
+from .escape import one_line
 from .foreign_json import read_foreign_json
-from .llmc import check_sizes, one_line
+from .llmc import check_sizes
 from .mapped_file import telling_failures
 from .vocabulary import LARGEST, added_tokens, is_whole
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from .config import ModelConfig, layer_parameter_shapes, parameter_shapes
 from .errors import CheckpointError
-from .escape import one_line as one_line
+from .escape import one_line
 from .limits import why_it_cannot_run
 from .mapped_file import MappedFile, telling_failures
 from .output_files import output_file

@@ -11,8 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from .errors import CheckpointError
+from .escape import one_line
 from .foreign_json import read_foreign_json
-from .llmc import one_line
 from .mapped_file import MappedFile, telling_failures
 
 DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {

@@ -12,9 +12,8 @@ import numpy as np
 from assets import TOKENIZER
 
 from .byte_pairs import BytePairs
-from .config import ModelConfig
 from .errors import PromptError, TokenizerError
-from .llmc import one_line
+from .escape import one_line
 
 MAGIC = 20240328
 VERSION = 2
@@ -89,11 +88,11 @@ class Tokenizer:
     def _searchable(self) -> list[str]:
         return [token.decode(errors="replace").strip().lower() for token in self._tokens]
 
-    def check_fits(self, config: ModelConfig) -> None:
+    def check_fits(self, vocabulary: int) -> None:
         """Raise `TokenizerError` when the model has another vocabulary."""
-        if config.vocabulary != self.vocabulary:
+        if vocabulary != self.vocabulary:
             raise TokenizerError(
-                f"tokenizer {self.name}: has {self.vocabulary} tokens, the model {config.vocabulary};"
+                f"tokenizer {self.name}: has {self.vocabulary} tokens, the model {vocabulary};"
                 " use a model and a tokenizer that belong together"
             )
 

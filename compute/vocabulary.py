@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeGuard
 
 from .errors import CheckpointError
+from .escape import one_line
 from .foreign_json import read_foreign_json
-from .llmc import one_line
 from .tokenizer import load_tokenizer
 
 LARGEST = 2**31 - 1

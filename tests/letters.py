@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compute.config import ModelConfig
-
 
 class Letters:
     """Token `i` is the letter number `i`; the last one ends the text, if one is to do so."""
@@ -25,5 +23,5 @@ class Letters:
     def token_text(self, id: int) -> str:
         return chr(ord("a") + id)
 
-    def check_fits(self, config: ModelConfig) -> None:
+    def check_fits(self, vocabulary: int) -> None:
         assert config.vocabulary == self.vocabulary

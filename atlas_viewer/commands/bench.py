@@ -50,7 +50,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     tokenizer = load_tokenizer()
     source = open_model(model_spec(arguments))
     try:
-        tokenizer.check_fits(source.config)
+        tokenizer.check_fits(source.config.vocabulary)
         window = source.config.positions if arguments.context is None else arguments.context
         _say("loading the model")
         weights, adapter = weights_spec(arguments), adapter_spec(arguments)

@@ -93,7 +93,7 @@ def open_generation(
     source = source or open_model(model_spec(arguments))
     options = generate_options(arguments, source.config.positions, source.config.vocabulary)
     tokenizer = load_tokenizer()
-    tokenizer.check_fits(source.config)
+    tokenizer.check_fits(source.config.vocabulary)
     tokens = tokenizer.encode(prompt)
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them")

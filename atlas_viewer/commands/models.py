@@ -16,7 +16,7 @@ from atlas_viewer.streams import progress_stream
 from compute.checkpoint import WeightSource, model_files, open_model
 from compute.convert import convert, weights_file
 from compute.errors import CheckpointError, TensorsError, UsageError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.model_cache import fetched_model, models_folder
 from compute.verify import TensorReport, verify
 

@@ -96,7 +96,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         check_shape(session, source.name, source.config)
         sha256 = weights_sha256(source)
         tokenizer = load_tokenizer()
-        tokenizer.check_fits(source.config)
+        tokenizer.check_fits(source.config.vocabulary)
         engine = Engine(
             source,
             context=max(widest(session.steps(known)) for known in runs),

@@ -12,7 +12,7 @@ from pathlib import Path
 from atlas_viewer.sessions.untrusted import beside, is_session
 from compute.checkpoint import model_files
 from compute.errors import OutputError, UsageError
-from compute.llmc import one_line
+from compute.escape import one_line
 
 from .common import model_spec
 

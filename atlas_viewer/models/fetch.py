@@ -11,7 +11,7 @@ from pathlib import Path
 import filelock
 
 from compute.errors import FetchError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.model_cache import models_folder
 from compute.placing import put_in_place
 

@@ -32,7 +32,7 @@ from huggingface_hub.utils import logging as hub_logging
 
 from atlas_viewer import __version__
 from compute.errors import FetchError
-from compute.llmc import one_line
+from compute.escape import one_line
 
 from .catalogue import CatalogueEntry
 

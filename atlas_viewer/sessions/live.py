@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compute.errors import AtlasError, OutputError, TakenError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.options import GenerateOptions
 from compute.output_files import free_name
 

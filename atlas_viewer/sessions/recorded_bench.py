@@ -120,7 +120,7 @@ class RecordedBench:
     def _tokenizer(self) -> Tokenizer:
         """The program's own, when it is the model's. Raises `TokenizerError`."""
         tokenizer = load_tokenizer()
-        tokenizer.check_fits(self._session.head.config)
+        tokenizer.check_fits(self._session.head.config.vocabulary)
         return tokenizer
 
     def tokens_of(self, text: str) -> Sequence[int]:

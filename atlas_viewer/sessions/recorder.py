@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from compute.errors import OutputError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.options import GenerateOptions
 from compute.records import StepRecord
 from compute.sampler import Draw

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from compute.errors import OutputError, TakenError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.options import GenerateOptions
 from compute.output_files import new_path
 

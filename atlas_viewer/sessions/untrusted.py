@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from compute.errors import SessionError
-from compute.llmc import one_line
+from compute.escape import one_line
 from compute.temporary_folder import TemporaryFolder
 
 from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from compute.errors import OutputError, UsageError
-from compute.llmc import one_line
+from compute.escape import one_line
 
 # By the suffix: container, codec and options. Quality is constant; "yuv420p" is what every player shows.
 _FORMATS: dict[str, tuple[str, str, dict[str, str]]] = {
