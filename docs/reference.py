@@ -6,14 +6,14 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from atlas_viewer.parser import build_parser
+from atlas_viewer.cli.parser import build_parser
 
 PAGE = Path(__file__).parent / "commands.md"
 
 _HEAD = """\
 # Commands
 
-*Made from the program by `./dev reference`; changes belong into `atlas_viewer/parser.py`.*
+*Made from the program by `./dev reference`; changes belong into `atlas_viewer/cli/parser.py`.*
 
 `atlas-viewer` and `python -m atlas_viewer` are the same program; `./dev run` passes its arguments on to it. Without a
 command, `view` is meant. `PROMPT` `-` reads standard input. The options of model and device may also stand before the

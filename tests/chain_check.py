@@ -8,10 +8,10 @@ from gpu import assert_ok
 from letters import Letters
 from make_models import tiny_model
 
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
 from compute.selftest.check import PASS
 from compute.selftest.passes import WAYS, Runner
 

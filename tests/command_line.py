@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from atlas_viewer.cli import main
+from atlas_viewer.cli.entry import main
 
 Run = Callable[..., SimpleNamespace]
 

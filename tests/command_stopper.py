@@ -21,22 +21,22 @@ from typing import Any
 
 from patience import PATIENCE_S, wait_until
 
-from atlas_viewer.cli import main as program
+from atlas_viewer.cli.entry import main as program
 
 # Name, arguments, and at which call of which function it stands still.
 COMMANDS: dict[str, tuple[str, str, int]] = {
-    "convert": ("models convert {m} {out}/x.bin", "compute.llmc:_write_tensor", 3),
-    "convert to a folder": ("models convert {m} {out}/x", "compute.convert:_safetensors_header", 1),
+    "convert": ("models convert {m} {out}/x.bin", "compute.weights.llmc:_write_tensor", 3),
+    "convert to a folder": ("models convert {m} {out}/x", "compute.weights.convert:_safetensors_header", 1),
     "video": (
         "session export {a} --model {m} --video {out}/x.mp4 --size 64x36",
-        "atlas_viewer.sessions.video:Encoder.add",
+        "atlas_viewer.media.video:Encoder.add",
         2,
     ),
-    "pictures": ("session export {a} --model {m} --png {out} --size 64x36", "atlas_viewer.png:png", 2),
-    "render": ("render Hi -n 1 --context 8 --model {m} --out {out}/x.png", "compute.output_files:sync", 1),
+    "pictures": ("session export {a} --model {m} --png {out} --size 64x36", "atlas_viewer.media.png:png", 2),
+    "render": ("render Hi -n 1 --context 8 --model {m} --out {out}/x.png", "compute.io.output_files:sync", 1),
     "record": (
         "session record Hi -n 5 --context 8 --model {m} --out {out}/x.atlas",
-        "atlas_viewer.sessions.recorder:Recorder.step",
+        "atlas_viewer.recording.recorder:Recorder.step",
         3,
     ),
 }

@@ -18,11 +18,11 @@ import pygfx  # noqa: F401  its import settles what the default device asks for,
 import pytest
 import wgpu
 
-from compute.checkpoint import open_model
-from compute.device import shared_device
-from compute.engine import Engine
+from compute.forward.engine import Engine
+from compute.gpu.device import shared_device
 from compute.selftest.gpu import Gpu
-from compute.tokenizer import Tokenizer, load_tokenizer
+from compute.text.tokenizer import Tokenizer, load_tokenizer
+from compute.weights.checkpoint import open_model
 
 DATA = Path(__file__).parent / "data"
 

@@ -9,13 +9,13 @@ import numpy as np
 import wgpu
 import wgpu.utils
 
-from atlas_viewer.state import ModelSummary
-from compute.config import ModelConfig
+from atlas_viewer.state.state import ModelSummary
 from compute.errors import UsageError
-from compute.loading import Loading
-from compute.options import GenerateOptions
-from compute.records import Candidate, StepRecord
-from compute.registry import Registry
+from compute.generate.records import Candidate, StepRecord
+from compute.gpu.loading import Loading
+from compute.models.config import ModelConfig
+from compute.models.registry import Registry
+from compute.sampling.options import GenerateOptions
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from atlas_viewer.inspection import Reading, Spot, TensorInfo
-from atlas_viewer.look import Look
-from compute.strip_layout import Span, StripLayout
+from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.look import Look
+from compute.views.strip_layout import Span, StripLayout
 
 ROWS, CHANNELS, VOCABULARY, PADDED = 12, 192, 50257, 50304
 EDGES = (-1e3, -10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 1e3)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hub_server import COMMIT, HubServer, hub_server
 
-from atlas_viewer.models.catalogue import CatalogueEntry, CatalogueFile
+from atlas_viewer.hub.catalogue import CatalogueEntry, CatalogueFile
 from compute.errors import FetchError
 
 WEIGHTS = np.random.default_rng(0).bytes(50_000)

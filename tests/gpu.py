@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig, parameter_shapes
 from compute.selftest.check import Check
 from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read, read_tensor, run_pass, submit
 from compute.selftest.models import rounded_model
+from compute.weights.checkpoint import ArrayModel
 
 __all__ = [
     "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "read", "read_tensor", "rounded_model",

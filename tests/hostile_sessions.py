@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from atlas_viewer.sessions.schema import SCHEMA, expected
+from atlas_viewer.recording.schema import SCHEMA, expected
 
 # As SQL: text that is no UTF-8, with NUL and escape sequences; numbers of every kind; bytes; other types.
 VALUES = (

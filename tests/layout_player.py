@@ -11,10 +11,10 @@ import sys
 from fake_generation import fake_step
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer import fonts, panels, theme
-from atlas_viewer.runs import Run
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import fonts, panels, theme
+from compute.sampling.options import GenerateOptions
 
 SIZES = ((960, 540), (960, 540), (960, 540), (1600, 1000), (300, 200), (960, 540))
 

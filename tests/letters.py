@@ -24,4 +24,4 @@ class Letters:
         return chr(ord("a") + id)
 
     def check_fits(self, vocabulary: int) -> None:
-        assert config.vocabulary == self.vocabulary
+        assert vocabulary == self.vocabulary

@@ -12,8 +12,8 @@ import numpy as np
 from make_models import TINY, tiny_model
 from safetensors.numpy import save_file
 
-from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig, parameter_shapes
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.weights.checkpoint import ArrayModel
 
 TYPES = {"f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")

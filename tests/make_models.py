@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig
-from compute.llmc import write_llmc
+from compute.models.config import ModelConfig
 from compute.selftest.models import loud_model
-from compute.tokenizer import END_OF_TEXT
+from compute.text.tokenizer import END_OF_TEXT
+from compute.weights.checkpoint import ArrayModel
+from compute.weights.llmc import write_llmc
 
 TINY = ModelConfig(layers=2, heads=3, channels=12, positions=9, vocabulary=21, padded_vocabulary=24)
 ODD_SHAPES = (

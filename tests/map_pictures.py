@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compute.config import ModelConfig
+from compute.models.config import ModelConfig
 
 CONFIG = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from compute.checkpoint import open_model
-from compute.config import ModelConfig, parameter_shapes
-from compute.registry import Piece, Registry, Storage
-from compute.registry_build import build_registry
+from compute.forward.registry_build import build_registry
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.registry import Piece, Registry, Storage
+from compute.weights.checkpoint import open_model
 
 STORIES = open_model("stories").config
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from atlas_viewer.sessions import untrusted
+from atlas_viewer.recording import untrusted
 
 
 class Limit:

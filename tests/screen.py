@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer import fonts, items, panels, theme
-from atlas_viewer.state import State
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import fonts, items, panels, theme
 
 
 class Screen:

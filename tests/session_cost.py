@@ -13,15 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
-from atlas_viewer.sessions.contents import head_of, tensors_of
-from atlas_viewer.sessions.recorder import Recorder
-from compute.checkpoint import open_model
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.statistics import StatisticsPass
-from compute.tap import StepTap
-from compute.tokenizer import Tokenizer, load_tokenizer
+from atlas_viewer.recording.contents import head_of, tensors_of
+from atlas_viewer.recording.recorder import Recorder
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.tap import StepTap
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer, load_tokenizer
+from compute.views.statistics import StatisticsPass
+from compute.weights.checkpoint import open_model
 
 # (what is recorded, logits, statistics)
 WAYS = (("tokens", "none", False), ("logits", "f16", False), ("statistics", "none", True), ("everything", "f16", True))

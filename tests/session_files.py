@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from atlas_viewer.sessions.contents import Head, RecordedTensor
-from atlas_viewer.sessions.recorder import Recorder
-from compute.config import ModelConfig
-from compute.options import GenerateOptions
-from compute.records import Candidate, StepRecord
-from compute.sampler import Draw
-from compute.statistics_table import STATISTICS
+from atlas_viewer.recording.contents import Head, RecordedTensor
+from atlas_viewer.recording.recorder import Recorder
+from compute.generate.records import Candidate, StepRecord
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import Draw
+from compute.views.statistics_table import STATISTICS
 
 CONFIG = ModelConfig(layers=1, heads=2, channels=8, positions=64, vocabulary=300, padded_vocabulary=384)
 HEAD = Head(

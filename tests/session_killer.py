@@ -16,7 +16,7 @@ from pathlib import Path
 
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, step, token_bytes
 
-from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.recording.recorder import Recorder
 
 
 def record(path: Path, pipe: int) -> None:

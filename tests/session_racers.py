@@ -15,7 +15,7 @@ from pathlib import Path
 from patience import PATIENCE_S
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, step, token_bytes
 
-from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.recording.recorder import Recorder
 from compute.errors import AtlasError
 
 

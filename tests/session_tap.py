@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.records import StepRecord
-from compute.replay import KnownText
-from compute.sampler import Draw
-from compute.statistics import StatisticsPass
-from compute.tap import Measured, StepTap
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.records import StepRecord
+from compute.generate.replay import KnownText
+from compute.generate.tap import Measured, StepTap
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import Draw
+from compute.views.statistics import StatisticsPass
 
 
 class Tapped:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from make_models import tiny_checkpoint
 
-from compute.config import ModelConfig
+from compute.models.config import ModelConfig
 
 SMALL = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50304)
 

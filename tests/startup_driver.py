@@ -11,10 +11,10 @@ import sys
 import time
 from typing import Any
 
-import atlas_viewer.window as window
-from atlas_viewer.app import Viewer
-from compute.checkpoint import open_model
-from compute.options import GenerateOptions
+import atlas_viewer.app.window as window
+from atlas_viewer.app.app import Viewer
+from compute.sampling.options import GenerateOptions
+from compute.weights.checkpoint import open_model
 
 TOKENS = 3
 

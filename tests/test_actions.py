@@ -9,15 +9,15 @@ from fake_generation import fake_step
 from imgui_bundle import imgui
 from screen import Screen, context
 
-from atlas_viewer import keys
-from atlas_viewer.actions import ACTIONS, FOCUSED, matching
-from atlas_viewer.input_events import Input, navigate_again
-from atlas_viewer.panels import TITLES
-from atlas_viewer.panels.menu_bar import MENUS
-from atlas_viewer.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State
-from compute.options import GenerateOptions
+from atlas_viewer.app.input_events import Input, navigate_again
+from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import keys
+from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
+from atlas_viewer.ui.panels import TITLES
+from atlas_viewer.ui.panels.menu_bar import MENUS
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

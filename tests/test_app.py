@@ -10,17 +10,17 @@ import pytest
 from fake_generation import FakeGeneration, FakeWorkbench
 from patience import nap, wait_until
 
-from atlas_viewer import app
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
-from atlas_viewer.scene import AtlasScene
-from atlas_viewer.state import State
-from compute.device import shared_device
+from atlas_viewer.app import app
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.scene.scene import AtlasScene
+from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
+from atlas_viewer.state.state import State
 from compute.errors import CheckpointError, PromptError
-from compute.loading import Loading
-from compute.options import GenerateOptions
-from compute.records import StepRecord
+from compute.generate.records import StepRecord
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
 
 
 @pytest.fixture(autouse=True)
@@ -276,7 +276,7 @@ def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> Non
 
 def test_a_late_frame_that_shows_an_event_is_followed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a panel changes in one frame is seen in the next, however long the first let wait for itself."""
-    monkeypatch.setattr("atlas_viewer.app._AWAKE", 0.01)
+    monkeypatch.setattr("atlas_viewer.app.app._AWAKE", 0.01)
     loop = Loop(2)
     loop.finish()
     for _ in range(20):

@@ -16,24 +16,24 @@ import pytest
 from make_models import tiny_checkpoint, tiny_model
 from map_registry import STORIES, registry
 
-from atlas_viewer import proof
-from atlas_viewer.cli import main
-from atlas_viewer.commands import bench as command
-from atlas_viewer.glyphs import digit_pictures
-from atlas_viewer.parser import parse
-from compute import bench, bench_map, bench_torch
-from compute.bench import Budget
-from compute.checkpoint import ArrayModel
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
+from atlas_viewer.cli import bench as command
+from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.parser import parse
+from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.state import proof
+from compute.bench import bench, bench_map, bench_torch
+from compute.bench.bench import Budget
 from compute.errors import AtlasError
-from compute.map_digits import digit_style
-from compute.map_layout import map_layout
-from compute.map_pass import MapPass
-from compute.map_pyramid import LEVELS
-from compute.map_view import level_of
-from compute.strip import StripPass
-from compute.tokenizer import Tokenizer
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.text.tokenizer import Tokenizer
+from compute.views.map_digits import digit_style
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_pyramid import LEVELS
+from compute.views.map_view import level_of
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import ArrayModel
 
 TINY = ModelConfig(layers=1, heads=2, channels=8, positions=48, vocabulary=50257, padded_vocabulary=50304)
 SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)

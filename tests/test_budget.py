@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import wgpu
 
-from atlas_viewer.glyphs import digit_pictures
-from compute import budget
-from compute.config import GPT2_SIZES, ModelConfig
-from compute.engine import Engine
+from atlas_viewer.scene.glyphs import digit_pictures
 from compute.errors import MemoryBudgetError
-from compute.map_layout import map_layout
-from compute.map_pass import MapPass, map_bytes
-from compute.random_model import RandomModel
+from compute.forward import budget
+from compute.forward.engine import Engine
+from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass, map_bytes
+from compute.weights.random_model import RandomModel
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=500, padded_vocabulary=512)
 GB = 10**9
@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_refused_with_what_would(available: int, says: list
 
 
 def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compute.engine.available_bytes", lambda adapter: 1 << 20)
+    monkeypatch.setattr("compute.forward.engine.available_bytes", lambda adapter: 1 << 20)
 
     class Untouchable(RandomModel):
         def tensor(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
@@ -89,10 +89,10 @@ def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.Mon
 def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = map_layout(stories.registry, 64)
     needed = map_bytes(stories, layout)
-    monkeypatch.setattr("compute.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
+    monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
     assert MapPass(stories, digit_pictures(), layout).nbytes == needed
-    monkeypatch.setattr("compute.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
-    monkeypatch.setattr("compute.map_pass.PatternStore", None)  # nothing is to be made
+    monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
+    monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing is to be made
     with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, there are 0\.0\d GB: use [^\n]*$"):
         MapPass(stories, digit_pictures(), layout)
 

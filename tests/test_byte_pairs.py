@@ -11,8 +11,8 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from compute import byte_pairs
-from compute.tokenizer import END_OF_TEXT, load_tokenizer
+from compute.text import byte_pairs
+from compute.text.tokenizer import END_OF_TEXT, load_tokenizer
 
 GPT2 = load_tokenizer()
 RANKS = {GPT2.token_bytes(id): id for id in range(GPT2.vocabulary - 1)}

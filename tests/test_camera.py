@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_viewer.camera import StripCamera, fitted
-from atlas_viewer.pace import Pace
+from atlas_viewer.app.pace import Pace
+from atlas_viewer.state.camera import StripCamera, fitted
 
 fractions = st.floats(0, 1)
 moves = st.one_of(

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from make_models import ODD_SHAPES, TINY, broken_checkpoint, tiny_checkpoint, tiny_model
 
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.errors import CheckpointError, OutputError
-from compute.llmc import open_llmc, write_llmc
-from compute.random_model import RandomModel
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.weights.checkpoint import ArrayModel, open_model
+from compute.weights.llmc import open_llmc, write_llmc
+from compute.weights.random_model import RandomModel
 
 
 @pytest.mark.parametrize("config", ODD_SHAPES)

@@ -10,12 +10,12 @@ from fake_generation import fake_step
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_viewer.interface import CHIP_COLOURS
-from atlas_viewer.panels.chips import ChipFlow
-from atlas_viewer.panels.tokens import strength
-from atlas_viewer.words import changes_in_words
-from compute.options import GenerateOptions
-from compute.records import StepRecord
+from atlas_viewer.state.interface import CHIP_COLOURS
+from atlas_viewer.state.words import changes_in_words
+from atlas_viewer.ui.panels.chips import ChipFlow
+from atlas_viewer.ui.panels.tokens import strength
+from compute.generate.records import StepRecord
+from compute.sampling.options import GenerateOptions
 
 
 def width(step: StepRecord) -> float:

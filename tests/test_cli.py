@@ -19,11 +19,11 @@ from command_line import Run, runner
 from make_models import broken_checkpoint, tiny_checkpoint
 from patience import PATIENCE_S
 
-from atlas_viewer.parser import parse
-from compute.checkpoint import open_model
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.generator import Generation
+from atlas_viewer.cli.parser import parse
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.models.config import ModelConfig
+from compute.weights.checkpoint import open_model
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent

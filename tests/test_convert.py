@@ -12,10 +12,10 @@ from make_hugging_face import TYPES, state_dict, unpadded, write_folder
 from make_models import ODD_SHAPES, TINY, tiny_checkpoint, tiny_model
 from safetensors.numpy import load_file
 
-from compute.checkpoint import WeightSource, open_model
-from compute.config import ModelConfig, parameter_shapes
-from compute.convert import convert
 from compute.errors import OutputError, UsageError
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.weights.checkpoint import WeightSource, open_model
+from compute.weights.convert import convert
 
 
 def assert_same_bits(one: WeightSource, other: WeightSource) -> None:

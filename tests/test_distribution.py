@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from fake_generation import fake_step
 
-from atlas_viewer.candidates import Line, LogitsView, cuts_between, in_order, line_of, reported_lines
-from atlas_viewer.distribution import Cut, Difference, Distribution
-from compute import reference
-from compute.options import GenerateOptions
+from atlas_viewer.state.candidates import Line, LogitsView, cuts_between, in_order, line_of, reported_lines
+from atlas_viewer.state.distribution import Cut, Difference, Distribution
+from compute.sampling.options import GenerateOptions
+from compute.selftest import reference
 
 # Probabilities 1/2, 1/4, 1/8, 1/16, 1/16 in another order; their entropy is 1.875 bits.
 EIGHTHS = np.log(np.array([2, 8, 1, 4, 1], np.float64) / 16).astype(np.float32)

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 import assets
-import compute.device
-from atlas_viewer import doctor, systems
-from atlas_viewer.doctor import Check, Diagnosis, diagnose
+import compute.gpu.device
+from atlas_viewer.doctor import doctor, systems
+from atlas_viewer.doctor.doctor import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
 
@@ -58,7 +58,7 @@ def test_json_is_plain_and_has_the_verdict() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names Debian packages")
 def test_without_an_adapter_the_software_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compute.device, "list_adapters", list)
+    monkeypatch.setattr(compute.gpu.device, "list_adapters", list)
     diagnosis = diagnose()
     assert not diagnosis.can_render
     assert diagnosis.install_command == "sudo apt-get install mesa-vulkan-drivers"
@@ -70,16 +70,16 @@ def test_an_adapter_that_cannot_be_opened_is_told_in_its_own_words(monkeypatch: 
     def fail(_adapter: str | None) -> None:
         raise DeviceError("no adapter has that in its name")
 
-    monkeypatch.setattr(compute.device, "shared_device", fail)
+    monkeypatch.setattr(compute.gpu.device, "shared_device", fail)
     diagnosis = diagnose("nonsense")
     assert find(diagnosis, "adapter").detail == "no adapter has that in its name"
     assert not diagnosis.ok
 
 
 def test_an_adapter_without_a_required_feature_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    adapter = compute.device.list_adapters()[0]
+    adapter = compute.gpu.device.list_adapters()[0]
     poor = SimpleNamespace(adapter=adapter, features={"subgroup"})
-    monkeypatch.setattr(compute.device, "shared_device", lambda _adapter: poor)
+    monkeypatch.setattr(compute.gpu.device, "shared_device", lambda _adapter: poor)
     check = find(diagnose(), "adapter")
     assert not check.ok
     assert "float32-filterable" in check.detail

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from documents import PAGES, ROOT, anchors, blocks, commands, links, prose
 
-from atlas_viewer import __version__, parser
-from atlas_viewer.parser import parse
-from atlas_viewer.tour import read_tour
+from atlas_viewer import __version__
+from atlas_viewer.cli import parser
+from atlas_viewer.cli.parser import parse
+from atlas_viewer.tour.tour import read_tour
 from compute.errors import UsageError
 
 COMMANDS = [(str(block), words) for page in PAGES for block in blocks(page) for words in commands(block)]

@@ -11,17 +11,17 @@ import wgpu
 from gpu import assert_ok, read_tensor, rounded_model, run_pass
 from make_models import ODD_SHAPES, tiny_model
 
-from compute import reference
-from compute.checkpoint import open_model
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
 from compute.errors import AtlasError, CheckpointError, UsageError
-from compute.generator import Generation
-from compute.llmc import write_llmc
-from compute.options import GenerateOptions
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.sampling.options import GenerateOptions
+from compute.selftest import reference
 from compute.selftest.check import Errors
 from compute.selftest.passes import compare
-from compute.tokenizer import Tokenizer
+from compute.text.tokenizer import Tokenizer
+from compute.weights.checkpoint import open_model
+from compute.weights.llmc import write_llmc
 
 DATA = Path(__file__).parent / "data"
 TOLERANCE = 2e-3
@@ -136,7 +136,7 @@ def test_matrices_and_activations_above_the_binding_limit(
     device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, limit: int, context: int, split: list[int]
 ) -> None:
     config = ModelConfig(layers=3, heads=5, channels=20, positions=33, vocabulary=130, padded_vocabulary=130)
-    monkeypatch.setattr("compute.engine.shared_device", lambda adapter: SmallLimits(device, limit))
+    monkeypatch.setattr("compute.forward.engine.shared_device", lambda adapter: SmallLimits(device, limit))
     model = tiny_model(config)
     engine = Engine(model, context=context, layout="buffer")
     names = ("wte", "h.0.mlp.c_fc.weight", "h.0.mlp.c_proj.weight")

@@ -17,14 +17,14 @@ from faults import Fault, Faults, chosen, file_limit, injected
 from fetch_cases import ENTRY, empty_cache, message_of, small_hub
 from small_model import small_checkpoint
 
-from atlas_viewer.cli import main
-from atlas_viewer.models.fetch import fetch
-from atlas_viewer.models.hub import look_up
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.settings import Keeper
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.cli.entry import main
+from atlas_viewer.hub.fetch import fetch
+from atlas_viewer.hub.hub import look_up
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.state import State
+from compute.sampling.options import GenerateOptions
 
 SAMPLING = ("-n", "3", "--context", "8", "--temperature", "0")
 # What a command does on the GPU has as many calls as it has buffers; fewer of these are picked.

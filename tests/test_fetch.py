@@ -12,13 +12,13 @@ from fetch_cases import CONFIG, ENTRY, REPO, WEIGHTS, empty_cache, large_request
 from hub_server import COMMIT, HubServer
 from patience import PATIENCE_S
 
-from atlas_viewer.models.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
-from atlas_viewer.models.fetch import fetch, free_bytes, missing_bytes
-from atlas_viewer.models.hub import look_up
-from atlas_viewer.models.store import damage, read_note, state
-from compute import model_cache
+from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
+from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
+from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.store import damage, read_note, state
 from compute.errors import FetchError
-from compute.model_cache import FETCHABLE, models_folder
+from compute.weights import model_cache
+from compute.weights.model_cache import FETCHABLE, models_folder
 
 
 @pytest.fixture(autouse=True)

@@ -25,11 +25,11 @@ from fetch_cases import (
 )
 from hub_server import COMMIT, HubServer, hub_server
 
-from atlas_viewer.models import fetch as fetch_module
-from atlas_viewer.models import hub as hub_module
-from atlas_viewer.models.fetch import fetch
-from atlas_viewer.models.hub import look_up
-from atlas_viewer.models.store import state
+from atlas_viewer.hub import fetch as fetch_module
+from atlas_viewer.hub import hub as hub_module
+from atlas_viewer.hub.fetch import fetch
+from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.store import state
 
 
 @pytest.fixture(autouse=True)

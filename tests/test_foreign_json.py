@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from make_hugging_face import write_folder
 
-from atlas_viewer.models.store import NOTE, read_note
-from atlas_viewer.sessions import values
-from atlas_viewer.settings import loads
-from compute.checkpoint import open_model
+from atlas_viewer.hub.store import NOTE, read_note
+from atlas_viewer.recording import values
+from atlas_viewer.state.settings import loads
 from compute.errors import CheckpointError
-from compute.foreign_json import read_foreign_json
+from compute.io.foreign_json import read_foreign_json
+from compute.weights.checkpoint import open_model
 
 ROOT = Path(__file__).parents[1]
 
@@ -86,4 +86,4 @@ def test_there_is_no_other_way() -> None:
         for path in (ROOT / room).rglob("*.py")
         if re.search(r"json\.loads?\(", path.read_text("utf-8"))
     ]
-    assert readers == ["compute/foreign_json.py"]
+    assert readers == ["compute/io/foreign_json.py"]

@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.state import State
-from atlas_viewer.workbench import Workbench
-from compute import generator, native
-from compute.checkpoint import open_model
-from compute.device import shared_device
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.loading import Loading
-from compute.options import GenerateOptions
-from compute.tokenizer import Tokenizer
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state.state import State
+from compute.forward.engine import Engine
+from compute.generate import generator
+from compute.generate.generator import Generation
+from compute.gpu import native
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.weights.checkpoint import open_model
 
 
 def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:

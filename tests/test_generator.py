@@ -14,13 +14,14 @@ from letters import Letters
 from make_models import tiny_model
 from patience import nap, wait_until
 
-from compute import native, reference
-from compute.config import ModelConfig
-from compute.engine import Engine
 from compute.errors import DeviceError, UsageError
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.random_model import RandomModel
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu import native
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.selftest import reference
+from compute.weights.random_model import RandomModel
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 FLAT = ModelConfig(layers=1, heads=1, channels=16, positions=30, vocabulary=6, padded_vocabulary=8)
@@ -110,7 +111,7 @@ def test_advance_never_blocks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
             blocked.append("poll")
         real(device, wait=wait)
 
-    monkeypatch.setattr("compute.generator.poll", poll)
+    monkeypatch.setattr("compute.generate.generator.poll", poll)
     for owner, name in ((wgpu.GPUQueue, "read_buffer"), (wgpu.GPUBuffer, "map_sync"), (wgpu.GPUQueue, "read_texture")):
         for kind in (owner, *owner.__subclasses__()):
             if name in vars(kind):

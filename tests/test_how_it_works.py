@@ -8,7 +8,7 @@ import pytest
 from documents import PAGES, ROOT, blocks, prose
 from map_registry import STORIES, registry
 
-from compute.config import GPT2_SIZES, ModelConfig
+from compute.models.config import GPT2_SIZES, ModelConfig
 
 PAGE = ROOT / "docs" / "how-it-works.md"
 TOKENS = 97  # stands for T: no other size is a multiple of it

@@ -12,10 +12,10 @@ import pytest
 from make_hugging_face import TYPES, config_values, state_dict, unpadded, write_folder
 from make_models import ODD_SHAPES, TINY, tiny_model
 
-from compute.checkpoint import open_model
-from compute.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.errors import CheckpointError
-from compute.hugging_face_config import read_config
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.weights.checkpoint import open_model
+from compute.weights.hugging_face_config import read_config
 
 
 @pytest.mark.parametrize("config", ODD_SHAPES)

@@ -74,7 +74,7 @@ def test_imports_point_one_way(package: str) -> None:
         ("compute", "def f():\n    from wgpu.utils.imgui import ImguiRenderer"),
         ("compute", "from wgpu.utils import imgui"),
         ("compute", "import importlib\nimportlib.import_module('glfw')"),
-        ("compute", "from atlas_viewer.streams import note"),
+        ("compute", "from atlas_viewer.cli.streams import note"),
         ("wgsl", "from compute import errors"),
         ("assets", "import compute"),
         ("atlas_viewer", "from tests import gpu"),
@@ -95,33 +95,33 @@ def users(module: str) -> set[str]:
 
 
 def test_only_the_self_test_uses_the_float64_reference() -> None:
-    using = users("compute.reference")
+    using = users("compute.selftest.reference")
     assert using, "the self-test does not use it"
     assert {path for path in using if not path.startswith("compute/selftest/")} == set()
 
 
 def test_only_the_doctor_uses_the_self_test() -> None:
-    assert users("compute.selftest") == {"atlas_viewer/commands/doctor_prove.py"}
+    assert users("compute.selftest") == {"atlas_viewer/cli/doctor_prove.py"}
 
 
 @pytest.mark.parametrize(
     ("package", "source"),
     [
-        ("atlas_viewer", "from compute import reference"),
-        ("atlas_viewer", "from compute.reference import softmax"),
-        ("compute", "from . import reference"),
-        ("compute", "def f():\n    from .reference import softmax"),
-        ("compute.selftest", "from .. import reference"),
+        ("atlas_viewer", "from compute.selftest import reference"),
+        ("atlas_viewer", "from compute.selftest.reference import softmax"),
+        ("compute.selftest", "from . import reference"),
+        ("compute.selftest", "def f():\n    from .reference import softmax"),
+        ("compute.views", "from ..selftest import reference"),
     ],
 )
 def test_a_use_of_the_reference_is_found(package: str, source: str) -> None:
-    assert breaches(imported(source, package), {"compute.reference"})
+    assert breaches(imported(source, package), {"compute.selftest.reference"})
 
 
 def test_relative_imports_are_resolved() -> None:
-    assert imported("from ..state import Use", "atlas_viewer.panels") == {
-        "atlas_viewer.state",
-        "atlas_viewer.state.Use",
+    assert imported("from ..state import Use", "atlas_viewer.ui.panels") == {
+        "atlas_viewer.ui.state",
+        "atlas_viewer.ui.state.Use",
     }
     assert imported("from . import theme", "atlas_viewer") == {"atlas_viewer", "atlas_viewer.theme"}
 

@@ -10,13 +10,13 @@ from fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer.facts import facts, summary
-from atlas_viewer.inspection import PINS_MOST, Inspection, Pin, Reading, Spot, TensorInfo
-from atlas_viewer.look import Axis, Look, brightness
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State
-from atlas_viewer.watch import Watch
-from compute.options import GenerateOptions
+from atlas_viewer.app.watch import Watch
+from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, Reading, Spot, TensorInfo
+from atlas_viewer.state.look import Axis, Look, brightness
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui.facts import facts, summary
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

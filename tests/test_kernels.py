@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gpu import Gpu, assert_ok
 
-from compute.kernels import Kernel
+from compute.gpu.kernels import Kernel
 from compute.selftest.attention import attention, chunks_of
 from compute.selftest.check import difference
 from compute.selftest.matmul import Product, gelu_extremes, product

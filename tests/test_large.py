@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import wgpu
 
-from compute.checkpoint import open_model
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.palettes import StripLook
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.gpu import read_tensor
 from compute.selftest.strip_model import Entry
-from compute.strip import StripPass
-from compute.tokenizer import Tokenizer
+from compute.text.tokenizer import Tokenizer
+from compute.views.palettes import StripLook
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import open_model
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ from fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer import fonts, items, panels, theme
-from atlas_viewer.interface import Interface
-from atlas_viewer.panels import inspector, layout, logits, tensors, tokens, trace
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State
-from compute.options import GenerateOptions
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import fonts, items, panels, theme
+from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

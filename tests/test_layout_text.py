@@ -13,7 +13,7 @@ import layout_player
 import pytest
 from patience import PATIENCE_S
 
-from atlas_viewer.layout_text import checked
+from atlas_viewer.state.layout_text import checked
 
 ROOT = Path(__file__).parent.parent
 NUMBERS = (0, -1, 1, 2, 7, 100, 250, 32767, 32768, -32768, 65536, 2**31 - 1, -(2**31), 2**32, 10**12)

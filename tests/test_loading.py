@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import wgpu
 
-from compute import loading
-from compute.loading import Loading, finished, paced
+from compute.gpu import loading
+from compute.gpu.loading import Loading, finished, paced
 
 
 class Fence:

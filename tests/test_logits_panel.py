@@ -10,16 +10,16 @@ from fake_generation import fake_step
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer import items
-from atlas_viewer.candidates import LogitsView
-from atlas_viewer.distribution import Distribution
-from atlas_viewer.panels import distribution, logits, logits_table
-from atlas_viewer.panels.widgets import quoted
-from atlas_viewer.requests import Branch
-from atlas_viewer.runs import Run
-from atlas_viewer.state import State
-from atlas_viewer.text import percent
-from compute.options import GenerateOptions
+from atlas_viewer.state.candidates import LogitsView
+from atlas_viewer.state.distribution import Distribution
+from atlas_viewer.state.requests import Branch
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import items
+from atlas_viewer.ui.panels import distribution, logits, logits_table
+from atlas_viewer.ui.panels.widgets import quoted
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

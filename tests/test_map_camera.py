@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from make_models import TINY
 from map_registry import STORIES, registry
 
-from atlas_viewer.map_camera import CELL_MOST, MapCamera, Stand, Visits
-from atlas_viewer.map_places import Target
-from atlas_viewer.map_sight import Sight, show, sight_of
-from atlas_viewer.map_state import MapState
-from compute.map_layout import map_layout
+from atlas_viewer.state.map_camera import CELL_MOST, MapCamera, Stand, Visits
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_sight import Sight, show, sight_of
+from atlas_viewer.state.map_state import MapState
+from compute.views.map_layout import map_layout
 
 WIDE, HIGH = 1280, 720
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.map_digits import GLYPHS, SIZES, digit_style, glyph_size, glyph_top, number_text
+from compute.views.map_digits import GLYPHS, SIZES, digit_style, glyph_size, glyph_top, number_text
 
 
 @pytest.mark.parametrize(

@@ -11,27 +11,28 @@ import pytest
 from make_models import tiny_model
 from patience import wait_until
 
-from atlas_viewer import items, looking
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.glyphs import digit_pictures
-from atlas_viewer.inspection import Spot
-from atlas_viewer.map_places import Target
-from atlas_viewer.model_switch import ModelSwitch
-from atlas_viewer.protocols import WorkbenchLike
-from atlas_viewer.requests import Generate, OpenModel
-from atlas_viewer.state import State
-from atlas_viewer.workbench import Workbench
-from compute import map_pass
-from compute.checkpoint import open_model
-from compute.config import ModelConfig
-from compute.device import shared_device
-from compute.loading import Loading
-from compute.map_pass import GROUND, MapPass
-from compute.native import Dispatch
-from compute.options import GenerateOptions
-from compute.strip import StripPass
-from compute.tokenizer import Tokenizer
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.model_switch import ModelSwitch
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.state import looking
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.requests import Generate, OpenModel
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.gpu.native import Dispatch
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.views import map_pass
+from compute.views.map_pass import GROUND, MapPass
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import open_model
 
 SMALL = ModelConfig(layers=4, heads=5, channels=80, positions=64, vocabulary=50257, padded_vocabulary=50304)
 SMALLER = ModelConfig(layers=2, heads=2, channels=24, positions=64, vocabulary=50257, padded_vocabulary=50304)

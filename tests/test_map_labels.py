@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from map_registry import STORIES, registry
 
-from atlas_viewer.map_labels import Label, Words, labels_for
-from compute.map_layout import map_layout
-from compute.map_view import MapView
+from atlas_viewer.state.map_labels import Label, Words, labels_for
+from compute.views.map_layout import map_layout
+from compute.views.map_view import MapView
 
 WIDE, HIGH = 1280, 720
 WORDS = Words(lambda row: f"row {row}", lambda token: f"token {token}")

@@ -10,10 +10,10 @@ import pytest
 from make_models import ODD_SHAPES, TINY
 from map_registry import STORIES, registry
 
-from compute.activations import layer_columns
-from compute.config import GPT2_SIZES, ModelConfig, parameter_shapes
-from compute.map_layout import ASPECT, MapLayout, map_layout
-from compute.map_placement import Placement
+from compute.forward.activations import layer_columns
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.views.map_layout import ASPECT, MapLayout, map_layout
+from compute.views.map_placement import Placement
 
 REAL = {"stories": STORIES, "gpt2": GPT2_SIZES["gpt2"], "gpt2-xl": GPT2_SIZES["gpt2-xl"]}
 

@@ -12,16 +12,17 @@ from map_registry import STORIES, registry
 from screen import Screen, context
 from test_actions import press
 
-from atlas_viewer import items, looking, theme
-from atlas_viewer.facts import context_token, facts
-from atlas_viewer.inspection import Reading, Spot, TensorInfo
-from atlas_viewer.map_places import Target
-from atlas_viewer.map_state import GLOW
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State
-from atlas_viewer.text import quoted
-from compute.map_layout import map_layout
-from compute.options import GenerateOptions
+from atlas_viewer.state import looking
+from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.facts import context_token, facts
+from compute.sampling.options import GenerateOptions
+from compute.views.map_layout import map_layout
 
 __all__ = ["context"]
 

@@ -10,18 +10,18 @@ from gpu import Gpu, rounded_model, run_pass
 from make_models import tiny_model
 from map_pictures import CONFIG, assert_same
 
-from atlas_viewer.glyphs import digit_pictures
-from compute import map_pass
-from compute.checkpoint import ArrayModel
-from compute.config import parameter_shapes
-from compute.engine import Engine
-from compute.map_layout import map_layout
-from compute.map_pass import MapPass
-from compute.map_view import MapView, level_of
-from compute.palettes import StripLook
-from compute.registry import Registry
+from atlas_viewer.scene.glyphs import digit_pictures
+from compute.forward.engine import Engine
+from compute.models.config import parameter_shapes
+from compute.models.registry import Registry
 from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
 from compute.selftest.map_model import GROUND, Plane
+from compute.views import map_pass
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_view import MapView, level_of
+from compute.views.palettes import StripLook
+from compute.weights.checkpoint import ArrayModel
 
 WINDOW = 9
 DIGITS = digit_pictures()

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atlas_viewer.cli import main
-from atlas_viewer.map_labels import Label
-from atlas_viewer.map_picture import write_labels
-from atlas_viewer.png import PngWriter
+from atlas_viewer.cli.entry import main
+from atlas_viewer.export.map_picture import write_labels
+from atlas_viewer.media.png import PngWriter
+from atlas_viewer.state.map_labels import Label
 
 PROMPT = "Once upon a time"
 
@@ -71,7 +71,7 @@ def test_a_label_in_strips_is_the_label() -> None:
 
 def test_strips_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = render(tmp_path / "whole.png", "--size", "320x180")
-    monkeypatch.setattr("atlas_viewer.map_picture._STRIP", 320 * 50)
+    monkeypatch.setattr("atlas_viewer.export.map_picture._STRIP", 320 * 50)
     np.testing.assert_array_equal(render(tmp_path / "strips.png", "--size", "320x180"), whole)
     assert len(np.unique(whole.reshape(-1, 3), axis=0)) > 1000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from map_registry import STORIES, registry
 
-from atlas_viewer.map_places import Target, box_of, made_by, parse_place, row_and_column, row_boxes
+from atlas_viewer.state.map_places import Target, box_of, made_by, parse_place, row_and_column, row_boxes
 from compute.errors import UsageError
-from compute.map_layout import map_layout
+from compute.views.map_layout import map_layout
 
 SHAPES = {"wte": (50304, 192), "h.3.mlp.c_fc.weight": (768, 192), "h.3.attn.pattern": (6, 9, 9), "logits": (50304,)}
 

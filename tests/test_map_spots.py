@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from map_registry import STORIES, registry
 
-from atlas_viewer.inspection import Inspection, Spot, TensorInfo
-from atlas_viewer.map_places import Target, row_and_column
-from atlas_viewer.map_spots import spot_of, spot_under, target_of
-from compute.map_layout import map_layout
-from compute.map_pyramid import LEVELS
-from compute.map_view import MapView, axis, level_of
+from atlas_viewer.state.inspection import Inspection, Spot, TensorInfo
+from atlas_viewer.state.map_places import Target, row_and_column
+from atlas_viewer.state.map_spots import spot_of, spot_under, target_of
+from compute.views.map_layout import map_layout
+from compute.views.map_pyramid import LEVELS
+from compute.views.map_view import MapView, axis, level_of
 
 ROWS, WINDOW = 12, 32
 REGISTRY = registry(STORIES, 64)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute.map_view import MapView, axis, level_of, pixels_of
+from compute.views.map_view import MapView, axis, level_of, pixels_of
 
 STARTS = st.floats(-50, 900, allow_nan=False)
 SCALES = st.floats(1 / 160, 90, allow_nan=False)

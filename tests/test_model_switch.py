@@ -14,17 +14,17 @@ from patience import nap, wait_until
 from screen import Screen, context
 from test_app import Loop
 
-from atlas_viewer.model_choice import ModelChoice, ModelChoices
-from atlas_viewer.model_fetching import ModelFetching, known_models
-from atlas_viewer.model_switch import ModelSwitch
-from atlas_viewer.models.catalogue import CATALOGUE
-from atlas_viewer.requests import FetchModel, LookUpModel, OpenModel, StopFetch
-from atlas_viewer.state import ModelSummary, State
-from compute.device import shared_device
+from atlas_viewer.app.model_fetching import ModelFetching, known_models
+from atlas_viewer.app.model_switch import ModelSwitch
+from atlas_viewer.hub.catalogue import CATALOGUE
+from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
+from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
+from atlas_viewer.state.state import ModelSummary, State
 from compute.errors import CheckpointError, MemoryBudgetError
-from compute.loading import Loading
-from compute.model_cache import fetched_model
-from compute.options import GenerateOptions
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
+from compute.weights.model_cache import fetched_model
 
 __all__ = ["context"]
 

@@ -22,8 +22,8 @@ from make_models import TINY, tiny_checkpoint, tiny_model
 from patience import PATIENCE_S
 from safetensors.numpy import save
 
-from atlas_viewer.models.catalogue import CATALOGUE, CatalogueFile
-from compute.config import ModelConfig
+from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueFile
+from compute.models.config import ModelConfig
 
 ROOT = Path(__file__).parent.parent
 REPO = CATALOGUE["gpt2"].repo

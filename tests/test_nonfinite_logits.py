@@ -12,9 +12,9 @@ import pytest
 from command_line import Run, runner
 from gpu import fixed_logits
 
-from atlas_viewer.sessions.reader import Session
-from compute.config import ModelConfig
-from compute.llmc import write_llmc
+from atlas_viewer.recording.reader import Session
+from compute.models.config import ModelConfig
+from compute.weights.llmc import write_llmc
 
 CONFIG = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50304)
 OPTIONS = ("-n", 4, "--temperature", 0, "--context", 8)

@@ -9,16 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 WRITERS = {
-    "compute/output_files.py", "compute/placing.py", "compute/temporary_folder.py", "compute/growing_file.py",
+    "compute/io/output_files.py", "compute/io/placing.py", "compute/io/temporary_folder.py",
+    "compute/io/growing_file.py",
 }  # fmt: skip
 # What else touches files: those on their way to a place that `put_in_place` gives them, and nobody's.
 ALLOWED = {
-    "atlas_viewer/models/hub.py": {"open", "unlink", "truncate"},  # a transfer goes on where it was cut off
-    "atlas_viewer/models/fetch.py": {"write_text", "unlink"},  # in the folder of transfers
-    "atlas_viewer/sessions/untrusted.py": {"copyfile"},  # to read them, into a temporary folder
-    "atlas_viewer/sessions/video.py": {"open"},  # the encoder, of a path that it is given
-    "atlas_viewer/start_marker.py": {"unlink"},  # the lock file of a start, which holds nothing
-    "atlas_viewer/streams.py": {"open"},  # the null device
+    "atlas_viewer/hub/hub.py": {"open", "unlink", "truncate"},  # a transfer goes on where it was cut off
+    "atlas_viewer/hub/fetch.py": {"write_text", "unlink"},  # in the folder of transfers
+    "atlas_viewer/recording/untrusted.py": {"copyfile"},  # to read them, into a temporary folder
+    "atlas_viewer/media/video.py": {"open"},  # the encoder, of a path that it is given
+    "atlas_viewer/state/start_marker.py": {"unlink"},  # the lock file of a start, which holds nothing
+    "atlas_viewer/cli/streams.py": {"open"},  # the null device
 }
 METHODS = {
     "write_bytes", "write_text", "renames", "hardlink_to", "symlink_to", "unlink", "rmtree",

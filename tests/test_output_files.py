@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from compute.errors import OutputError, TakenError
-from compute.output_files import new_path, output_path, write_output
-from compute.placing import put_in_place, set_aside
+from compute.io.output_files import new_path, output_path, write_output
+from compute.io.placing import put_in_place, set_aside
 
 
 def names(folder: Path) -> list[str]:

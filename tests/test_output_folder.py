@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from make_models import tiny_checkpoint
 
-from compute import convert as convert_module
-from compute.checkpoint import open_model
-from compute.convert import convert
 from compute.errors import OutputError
-from compute.output_files import output_folder
+from compute.io.output_files import output_folder
+from compute.weights import convert as convert_module
+from compute.weights.checkpoint import open_model
+from compute.weights.convert import convert
 
 
 def tree(folder: Path) -> list[str]:

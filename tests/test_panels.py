@@ -7,15 +7,15 @@ from fake_generation import fake_step
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer import panels
-from atlas_viewer.panels.output import flow
-from atlas_viewer.panels.widgets import elided, quoted
-from atlas_viewer.requests import Generate, Stop, Use
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State, end_of_text_rank
-from atlas_viewer.text import percent
-from compute.options import GenerateOptions
-from compute.records import Candidate, StepRecord
+from atlas_viewer.state.requests import Generate, Stop, Use
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import panels
+from atlas_viewer.ui.panels.output import flow
+from atlas_viewer.ui.panels.widgets import elided, quoted
+from compute.generate.records import Candidate, StepRecord
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

@@ -8,16 +8,16 @@ from gpu import assert_ok, read, read_tensor, run_pass
 from make_models import tiny_model
 from map_pictures import CONFIG, assert_same
 
-from atlas_viewer.glyphs import digit_pictures
-from compute.engine import Engine
-from compute.map_layout import map_layout
-from compute.map_pass import MapPass
-from compute.map_view import MapView
-from compute.native import ComputeEncoder
-from compute.patterns import PatternStore, row_of_keys
+from atlas_viewer.scene.glyphs import digit_pictures
+from compute.forward.engine import Engine
+from compute.gpu.native import ComputeEncoder
 from compute.selftest.lookups import patterns
 from compute.selftest.map import pictures, views
 from compute.selftest.map_model import Plane
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_view import MapView
+from compute.views.patterns import PatternStore, row_of_keys
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_what_is_there_is_not_made_again(engine: Engine) -> None:
 
 @pytest.mark.parametrize("budget", [1, 1 << 30])
 def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compute.patterns._BUDGET", budget)
+    monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, program="rows")
     passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))

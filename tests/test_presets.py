@@ -7,12 +7,12 @@ import threading
 import pytest
 from patience import PATIENCE_S, nap, wait_until
 
-from atlas_viewer import presets
-from atlas_viewer.history import History
-from atlas_viewer.prompt_watch import PromptWatch
-from atlas_viewer.state import State
+from atlas_viewer.app.prompt_watch import PromptWatch
+from atlas_viewer.state import presets
+from atlas_viewer.state.history import History
+from atlas_viewer.state.state import State
 from compute.errors import PromptError
-from compute.options import GenerateOptions
+from compute.sampling.options import GenerateOptions
 
 
 def test_built_in_presets_are_valid_and_differ() -> None:

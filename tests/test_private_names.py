@@ -10,8 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # The files that may, and the one library of which each may.
 ALLOWED = {
-    "compute": {"compute/native.py": "wgpu", "compute/cffi_startup.py": "cffi"},
-    "atlas_viewer": {"atlas_viewer/scene_texture.py": "pygfx", "atlas_viewer/picture_canvas.py": "rendercanvas"},
+    "compute": {"compute/gpu/native.py": "wgpu", "compute/gpu/cffi_startup.py": "cffi"},
+    "atlas_viewer": {
+        "atlas_viewer/scene/scene_texture.py": "pygfx",
+        "atlas_viewer/app/picture_canvas.py": "rendercanvas",
+    },
 }
 FOREIGN = {"wgpu", "cffi", "pygfx", "rendercanvas", "glfw", "imgui_bundle", "pylinalg"}
 # Documented names that only look private.

@@ -7,12 +7,12 @@ import pytest
 from gpu import assert_ok, read_tensor, run_pass
 from make_models import tiny_model
 
-from compute.config import ModelConfig
-from compute.engine import Engine
 from compute.errors import UsageError
-from compute.native import poll
-from compute.probe import Probe, ProbePass
+from compute.forward.engine import Engine
+from compute.gpu.native import poll
+from compute.models.config import ModelConfig
 from compute.selftest.lookups import probes
+from compute.views.probe import Probe, ProbePass
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 

@@ -8,13 +8,13 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer import theme
-from atlas_viewer.panels.token_flow import colour, flow, marked
-from atlas_viewer.requests import Generate
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, PromptTokens, State
-from compute.options import GenerateOptions
-from compute.tokenizer import load_tokenizer
+from atlas_viewer.state.requests import Generate
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, PromptTokens, State
+from atlas_viewer.ui import theme
+from atlas_viewer.ui.panels.token_flow import colour, flow, marked
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
 
 __all__ = ["context"]
 

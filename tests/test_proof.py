@@ -10,11 +10,12 @@ import wgpu
 from screen import Screen, context
 
 import wgsl
-from atlas_viewer import proof, theme
-from atlas_viewer.panels import status
-from atlas_viewer.proof import NOT_PROVED, Proved, Subject, keep, known, short
-from atlas_viewer.state import ModelSummary, State
-from compute.options import GenerateOptions
+from atlas_viewer.state import proof
+from atlas_viewer.state.proof import NOT_PROVED, Proved, Subject, keep, known, short
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import theme
+from atlas_viewer.ui.panels import status
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from make_models import ODD_SHAPES, TINY, tiny_model
 
-from compute import reference
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import ModelConfig
+from compute.models.config import ModelConfig
+from compute.selftest import reference
+from compute.weights.checkpoint import ArrayModel, open_model
 
 DATA = Path(__file__).parent / "data"
 

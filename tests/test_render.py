@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from fake_generation import FakeGeneration, FakeWorkbench
 
-from atlas_viewer.camera import StripCamera
-from atlas_viewer.png import png
-from atlas_viewer.render import EMPTY, render, strip_pixels, window_pixels
-from compute.checkpoint import open_model
-from compute.device import shared_device
+from atlas_viewer.export.render import EMPTY, render, strip_pixels, window_pixels
+from atlas_viewer.media.png import png
+from atlas_viewer.state.camera import StripCamera
 from compute.errors import OutputError
-from compute.options import GenerateOptions
+from compute.gpu.device import shared_device
+from compute.sampling.options import GenerateOptions
+from compute.weights.checkpoint import open_model
 
 
 @pytest.fixture(scope="module")

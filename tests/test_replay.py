@@ -8,14 +8,14 @@ from letters import Letters
 from make_models import tiny_model
 from session_tap import Tapped
 
-from compute.config import ModelConfig
-from compute.engine import Engine
 from compute.errors import UsageError
-from compute.options import GenerateOptions
-from compute.replay import KnownText, Replay
-from compute.statistics import StatisticsPass
-from compute.statistics_table import STATISTICS, read_table
-from compute.strip import StripPass
+from compute.forward.engine import Engine
+from compute.generate.replay import KnownText, Replay
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.views.statistics import StatisticsPass
+from compute.views.statistics_table import STATISTICS, read_table
+from compute.views.strip import StripPass
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=16, positions=20, vocabulary=21, padded_vocabulary=24)
 

@@ -11,11 +11,11 @@ from gpu import read_tensor
 from letters import Letters
 from make_models import tiny_model
 
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.records import StepRecord
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.records import StepRecord
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 OPTIONS = GenerateOptions(max_new_tokens=12, context=40, temperature=1.0, seed=3, top=3)

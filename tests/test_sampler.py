@@ -10,9 +10,9 @@ import wgpu
 from gpu import Gpu
 
 import wgsl
-from compute.kernels import Kernel
-from compute.options import GenerateOptions
-from compute.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+from compute.gpu.kernels import Kernel
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
 from compute.selftest.draws import END_OF_TEXT, order_of
 from compute.selftest.random_numbers import gumbel, threefry
 
@@ -213,7 +213,7 @@ def test_a_tiny_temperature_is_as_good_as_argmax(dice: dict[int, Dice], temperat
 
 @pytest.mark.parametrize("temperature", [0.0, 0.05, 0.7, 2.0])
 def test_probabilities_are_those_of_the_draw(dice: dict[int, Dice], temperature: float) -> None:
-    from compute import reference
+    from compute.selftest import reference
 
     logits = np.random.default_rng(1).normal(10, 3, 17).astype(np.float32)
     draw = dice[17].draw(logits, temperature=temperature, top=17)

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from gpu import Gpu, assert_ok
 
-from atlas_viewer.commands.common import generate_options
-from atlas_viewer.parser import parse
-from compute.engine import Engine
+from atlas_viewer.cli.common import generate_options
+from atlas_viewer.cli.parser import parse
 from compute.errors import UsageError
-from compute.generator import Generation
-from compute.options import GenerateOptions
-from compute.sampler import Draw
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import Draw
 from compute.selftest.check import Errors
 from compute.selftest.draws import END_OF_TEXT, START, TOLERANCE, Table, draw_errors, logits_of, used
-from compute.tokenizer import Tokenizer
+from compute.text.tokenizer import Tokenizer
 
 SMALL, LARGE = 261, 50257
 

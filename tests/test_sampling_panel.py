@@ -6,10 +6,10 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer import presets
-from atlas_viewer.runs import Run
-from atlas_viewer.state import ModelSummary, State
-from compute.options import GenerateOptions
+from atlas_viewer.state import presets
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import wgpu
 
-from atlas_viewer.camera import View
-from atlas_viewer.scene import AtlasScene
+from atlas_viewer.scene.scene import AtlasScene
+from atlas_viewer.state.camera import View
 
 NAN, PLUS, MINUS = 254, 253, 252
 

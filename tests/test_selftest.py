@@ -13,11 +13,11 @@ import wgpu
 from command_line import Run, runner
 
 import wgsl
-from atlas_viewer import proof
-from compute.device import is_software
-from compute.engine import Engine
+from atlas_viewer.state import proof
 from compute.errors import DeviceError
-from compute.kernels import Kernel, Kernels, shared_kernels
+from compute.forward.engine import Engine
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Kernel, Kernels, shared_kernels
 from compute.selftest import attention, check, draws, lookups, matmul, norm, passes, transpose
 from compute.selftest import map as map_checks
 from compute.selftest import run as module

@@ -14,21 +14,21 @@ from make_models import TINY
 from map_registry import STORIES, registry
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, make_session, step, token_bytes
 
-from atlas_viewer.looking import ATLAS, MAP
-from atlas_viewer.map_places import Target
-from atlas_viewer.map_sight import Sight
-from atlas_viewer.session_state import PlaybackState
-from atlas_viewer.sessions.cameras import recorded_camera, recorded_looks, recorded_sight, sight_data
-from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.following import Following
-from atlas_viewer.sessions.notes import Notes
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.sessions.recover import recover
-from atlas_viewer.state import State
+from atlas_viewer.recording.cameras import recorded_camera, recorded_looks, recorded_sight, sight_data
+from atlas_viewer.recording.contents import Mark
+from atlas_viewer.recording.following import Following
+from atlas_viewer.recording.notes import Notes
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.state.looking import ATLAS, MAP
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.session_state import PlaybackState
+from atlas_viewer.state.state import State
 from compute.errors import SessionError
-from compute.map_layout import map_layout
-from compute.options import GenerateOptions
+from compute.sampling.options import GenerateOptions
+from compute.views.map_layout import map_layout
 
 SIZE = (900, 500)
 SIGHT = Sight(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)

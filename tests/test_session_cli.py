@@ -20,8 +20,8 @@ from patience import PATIENCE_S, wait_until
 from session_files import make_session
 from test_cli import ROOT, TEXT, assert_one_line
 
-from atlas_viewer.cli import main
-from atlas_viewer.sessions.reader import Session
+from atlas_viewer.cli.entry import main
+from atlas_viewer.recording.reader import Session
 
 PROMPT = "Once upon a time, there was a"
 

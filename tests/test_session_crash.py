@@ -17,8 +17,8 @@ import pytest
 from patience import PATIENCE_S
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
 
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
 from compute.errors import OutputError
 
 KILLS = int(os.environ.get("ATLAS_KILLS", "12"))
@@ -28,7 +28,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, step, token_bytes
-from atlas_viewer.sessions.recorder import Recorder
+from atlas_viewer.recording.recorder import Recorder
 recorder = Recorder(Path(sys.argv[1]), HEAD, TENSORS, token_bytes)
 recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
 for index in range(2000):

@@ -17,29 +17,30 @@ import numpy as np
 import pytest
 from session_files import PROMPT_TOKENS, Measured, make_session, step
 
-from atlas_viewer import items, looking
-from atlas_viewer.app import Viewer
-from atlas_viewer.camera import StripCamera
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.cli import main
-from atlas_viewer.map_camera import MapCamera
-from atlas_viewer.map_picture import MapPicture
-from atlas_viewer.map_places import Target, box_of
-from atlas_viewer.map_sight import Sight, sight_of
-from atlas_viewer.render import MapStart, strip_pixels
-from atlas_viewer.sessions.cameras import fixed_camera, recorded_camera, sight_data
-from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.frames import MapLook, RunPictures
-from atlas_viewer.sessions.playback import RecordedRun
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.video import write_video
-from atlas_viewer.state import State
-from atlas_viewer.workbench import Workbench
-from compute.checkpoint import open_model
-from compute.device import shared_device
-from compute.map_layout import map_layout
-from compute.options import GenerateOptions
-from compute.tokenizer import load_tokenizer
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.cli.entry import main
+from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.map_picture import MapPicture
+from atlas_viewer.export.render import MapStart, strip_pixels
+from atlas_viewer.media.video import write_video
+from atlas_viewer.recording.cameras import fixed_camera, recorded_camera, sight_data
+from atlas_viewer.recording.contents import Mark
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state import looking
+from atlas_viewer.state.camera import StripCamera
+from atlas_viewer.state.map_camera import MapCamera
+from atlas_viewer.state.map_places import Target, box_of
+from atlas_viewer.state.map_sight import Sight, sight_of
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items
+from compute.gpu.device import shared_device
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
+from compute.views.map_layout import map_layout
+from compute.weights.checkpoint import open_model
 
 STEPS = 4
 # A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.

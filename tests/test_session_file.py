@@ -25,13 +25,13 @@ from session_files import (
     token_bytes,
 )
 
-from atlas_viewer.sessions import recorder as recorder_module
-from atlas_viewer.sessions.contents import LOGITS
-from atlas_viewer.sessions.playback import RecordedRun
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder, draw_info
-from atlas_viewer.sessions.schema import SCHEMA
-from atlas_viewer.sessions.store import Store
+from atlas_viewer.recording import recorder as recorder_module
+from atlas_viewer.recording.contents import LOGITS
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder, draw_info
+from atlas_viewer.recording.schema import SCHEMA
+from atlas_viewer.recording.store import Store
 from compute.errors import OutputError, SessionError
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "sessions.md"

@@ -22,21 +22,21 @@ import pytest
 from hostile_sessions import JSON, VALUES, Hostile, Place, columns, fields
 from session_files import CONFIG, OPTIONS, PROMPT_TOKENS, TENSORS, make_session, token_bytes
 
-from atlas_viewer import parser
-from atlas_viewer.canvas import open_window
-from atlas_viewer.cli import main
-from atlas_viewer.commands.session_source import recorded_source, recorded_weights
-from atlas_viewer.sessions.contents import head_of
-from atlas_viewer.sessions.notes import plain
-from atlas_viewer.sessions.playback import check_shape, widest
-from atlas_viewer.sessions.player import Player
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.sessions.recover import recover
-from atlas_viewer.state import State
+from atlas_viewer.app.canvas import open_window
+from atlas_viewer.cli import parser
+from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.session_source import recorded_source, recorded_weights
+from atlas_viewer.recording.contents import head_of
+from atlas_viewer.recording.notes import plain
+from atlas_viewer.recording.playback import check_shape, widest
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.state.state import State
 from compute.errors import AtlasError, SessionError
-from compute.escape import escaped
-from compute.options import GenerateOptions
+from compute.io.escape import escaped
+from compute.sampling.options import GenerateOptions
 
 STEPS = 3
 ROWS = {
@@ -279,7 +279,7 @@ def test_the_title_of_a_window_has_no_half_of_a_character(monkeypatch: pytest.Mo
     for name, module in {
         "glfw": SimpleNamespace(init=lambda: True, get_platform=lambda: 0, PLATFORM_X11=1),
         "rendercanvas.glfw": SimpleNamespace(loop=None),
-        "atlas_viewer.window_canvas": SimpleNamespace(WindowCanvas=canvas),
+        "atlas_viewer.app.window_canvas": SimpleNamespace(WindowCanvas=canvas),
     }.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setenv("DISPLAY", ":0")

@@ -7,11 +7,11 @@ from fake_generation import fake_step
 from imgui_bundle import imgui
 from screen import Screen, context
 
-from atlas_viewer.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
-from atlas_viewer.runs import Run
-from atlas_viewer.session_state import PlaybackState
-from atlas_viewer.state import ModelSummary, State
-from compute.options import GenerateOptions
+from atlas_viewer.state.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.session_state import PlaybackState
+from atlas_viewer.state.state import ModelSummary, State
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

@@ -9,10 +9,10 @@ from patience import wait_until
 from session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
 from test_session_untrusted import damage
 
-from atlas_viewer.sessions import damaged
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.sessions.recover import recover
+from atlas_viewer.recording import damaged
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recover import recover
 from compute.errors import SessionError
 
 

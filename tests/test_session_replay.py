@@ -15,27 +15,27 @@ from session_files import HEAD, PROMPT_TOKENS, TENSORS, Measured, draw, make_ses
 from session_files import OPTIONS as MADE_UP
 from test_session_window import OPTIONS, Loop, bench
 
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.map_places import Target
-from atlas_viewer.map_sight import Sight
-from atlas_viewer.panels import TITLES
-from atlas_viewer.render import MapStart
-from atlas_viewer.requests import BackToRecording, Continue, ShowRun
-from atlas_viewer.session_replay import open_player, opened
-from atlas_viewer.sessions.cameras import recorded_camera, recorded_sight, sight_data
-from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.frames import MapLook, RunPictures
-from atlas_viewer.sessions.playback import RecordedRun
-from atlas_viewer.sessions.player import Player
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.state import State
-from atlas_viewer.workbench import Workbench
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import parameter_shapes
-from compute.device import shared_device
-from compute.options import GenerateOptions
-from compute.statistics_table import STATISTICS
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.session_replay import open_player, opened
+from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.render import MapStart
+from atlas_viewer.recording.cameras import recorded_camera, recorded_sight, sight_data
+from atlas_viewer.recording.contents import Mark
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
+from atlas_viewer.state.state import State
+from atlas_viewer.ui.panels import TITLES
+from compute.gpu.device import shared_device
+from compute.models.config import parameter_shapes
+from compute.sampling.options import GenerateOptions
+from compute.views.statistics_table import STATISTICS
+from compute.weights.checkpoint import ArrayModel, open_model
 
 __all__ = ["bench"]
 

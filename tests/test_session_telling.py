@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_viewer.sessions.contents import Mark
-from atlas_viewer.sessions.telling import last_done, names
+from atlas_viewer.recording.contents import Mark
+from atlas_viewer.recording.telling import last_done, names
 
 
 def mark(time: float, name: str, **data: object) -> Mark:

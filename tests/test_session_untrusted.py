@@ -27,12 +27,12 @@ from session_files import (
     token_bytes,
 )
 
-from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
-from atlas_viewer.sessions.cameras import recorded_looks
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.sessions.recover import recover
-from atlas_viewer.sessions.schema import APPLICATION_ID, SCHEMA, Schema, create
+from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
+from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
 from compute.errors import AtlasError, SessionError
 
 MUTATIONS = int(os.environ.get("ATLAS_MUTATIONS", "150"))

@@ -11,22 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atlas_viewer.sessions.compare import Difference, logits_difference, statistics_difference
-from atlas_viewer.sessions.contents import head_of, tensors_of
-from atlas_viewer.sessions.diff import diff_runs
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recorder import Recorder
-from atlas_viewer.sessions.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import parameter_shapes
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.identity import weights_sha256
-from compute.options import GenerateOptions
-from compute.statistics import StatisticsPass
-from compute.statistics_table import STATISTICS
-from compute.tap import StepTap
-from compute.tokenizer import Tokenizer
+from atlas_viewer.recording.compare import Difference, logits_difference, statistics_difference
+from atlas_viewer.recording.contents import head_of, tensors_of
+from atlas_viewer.recording.diff import diff_runs
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.tap import StepTap
+from compute.models.config import parameter_shapes
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.views.statistics import StatisticsPass
+from compute.views.statistics_table import STATISTICS
+from compute.weights.checkpoint import ArrayModel, open_model
+from compute.weights.identity import weights_sha256
 
 STEPS = 6
 PROMPT = "Once upon a time, there was a"

@@ -13,33 +13,24 @@ import numpy as np
 import pytest
 from patience import wait_until
 
-from atlas_viewer import looking
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.requests import (
-    Branch,
-    Continue,
-    EndRecording,
-    EndVideo,
-    Generate,
-    Record,
-    RecordVideo,
-    Undo,
-)
-from atlas_viewer.sessions import notes
-from atlas_viewer.sessions.cameras import recorded_looks
-from atlas_viewer.sessions.player import Player
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.telling import names
-from atlas_viewer.sessions.verify import IDENTICAL, verify_run
-from atlas_viewer.state import State
-from atlas_viewer.text import quoted
-from atlas_viewer.workbench import Workbench
-from compute.checkpoint import open_model
-from compute.device import shared_device
-from compute.engine import Engine
-from compute.options import GenerateOptions
-from compute.tokenizer import Tokenizer
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.recording import notes
+from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.telling import names
+from atlas_viewer.recording.verify import IDENTICAL, verify_run
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state import looking
+from atlas_viewer.state.requests import Branch, Continue, EndRecording, EndVideo, Generate, Record, RecordVideo, Undo
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import quoted
+from compute.forward.engine import Engine
+from compute.gpu.device import shared_device
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.weights.checkpoint import open_model
 
 OPTIONS = GenerateOptions(max_new_tokens=6, context=32, temperature=0.8, seed=3)
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE_S
 
-from atlas_viewer.actions import ACTIONS
-from atlas_viewer.interface import Interface
-from atlas_viewer.runs import Run
-from atlas_viewer.settings import Keeper, dumps, loads, path
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.settings import Keeper, dumps, loads, path
+from atlas_viewer.state.state import State
+from atlas_viewer.ui.actions import ACTIONS
+from compute.sampling.options import GenerateOptions
 
 ARRANGED = Interface(
     zoom=1.25,
@@ -214,9 +214,9 @@ def test_a_damaged_layout_costs_only_the_layout(tmp_path: Path) -> None:
 STARTS = """
 import os, sys
 from pathlib import Path
-from atlas_viewer.settings import Keeper
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.state import State
+from compute.sampling.options import GenerateOptions
 
 keeper = Keeper(State("", GenerateOptions()), lambda seconds: None, Path(sys.argv[1]))
 for _ in range(int(sys.argv[2])):

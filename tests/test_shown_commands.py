@@ -20,9 +20,9 @@ from make_hugging_face import config_values, state_dict, write_folder
 from make_models import tiny_model
 from safetensors.numpy import save
 
-from atlas_viewer.cli import main
-from atlas_viewer.models.catalogue import CATALOGUE, CatalogueFile
-from compute.config import ModelConfig
+from atlas_viewer.cli.entry import main
+from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueFile
+from compute.models.config import ModelConfig
 
 SHOWN = {
     page.name: [block for block in blocks(page) if block.language == "console"]
@@ -54,13 +54,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         names = tuple(CatalogueFile(name.rsplit("/", 1)[1]) for name in files)
         # `models list` shows the sizes of the real one.
-        monkeypatch.setattr("atlas_viewer.commands.models.known_bytes", known_bytes(dict(CATALOGUE)))
+        monkeypatch.setattr("atlas_viewer.cli.models.known_bytes", known_bytes(dict(CATALOGUE)))
         monkeypatch.setitem(CATALOGUE, "gpt2", replace(entry, files=names))
         yield tmp_path
 
 
 def known_bytes(real: dict[str, object]) -> Callable[[object], int | None]:
-    from atlas_viewer.commands.models import known_bytes as told
+    from atlas_viewer.cli.models import known_bytes as told
 
     return lambda entry: told(real[entry.name])  # type: ignore[attr-defined, arg-type]
 

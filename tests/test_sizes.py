@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from fake_generation import FakeWorkbench
 
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.interface import Interface
-from atlas_viewer.state import State
-from compute.device import shared_device
-from compute.loading import Loading
-from compute.options import GenerateOptions
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.state import State
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
 
 
 def viewer_at(size: tuple[int, int], interface: Interface | None = None) -> Viewer:

@@ -17,21 +17,21 @@ from cffi import cparser
 from patience import PATIENCE_S
 
 import wgsl
-from compute import cffi_startup
-from compute.cffi_startup import speed_up
+from compute.gpu import cffi_startup
+from compute.gpu.cffi_startup import speed_up
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"new", "new_struct", "new_struct_p", "new_array", "cast", "callback", "typeof", "sizeof"}
 GENERATE_DOES_WITHOUT = {
     "pygfx", "imgui_bundle", "rendercanvas", "glfw", "freetype", "av", "asyncio", "ssl", "huggingface_hub", "httpx2",
-    "filelock", "tqdm", "regex", "atlas_viewer.sessions.recorder", "atlas_viewer.app", "compute.map_pass",
-    "compute.strip", "compute.bench",
+    "filelock", "tqdm", "regex", "atlas_viewer.recording.recorder", "atlas_viewer.app.app", "compute.views.map_pass",
+    "compute.views.strip", "compute.bench.bench",
 }  # fmt: skip
 WINDOW_DOES_WITHOUT = {"pygfx", "pylinalg", "uharfbuzz", "av", "huggingface_hub", "httpx2", "tqdm", "regex"}
 
 
 def type_strings() -> list[str]:
-    """Every C type that wgpu's backend and `compute.native` name in a call."""
+    """Every C type that wgpu's backend and `compute.gpu.native` name in a call."""
     files = [*Path(backend.__file__).parent.glob("*.py"), ROOT / "compute" / "native.py"]
     found = set()
     for node in (n for file in files for n in ast.walk(ast.parse(file.read_text("utf-8")))):
@@ -146,8 +146,8 @@ def counted(self, text, *rest, **named):
     sizes.append(len(text))
     return parse(self, text, *rest, **named)
 pycparser.CParser.parse = counted
-from compute.device import shared_device
-from compute.kernels import Kernels
+from compute.gpu.device import shared_device
+from compute.gpu.kernels import Kernels
 device = shared_device()
 buffer = device.create_buffer(size=4, usage="STORAGE")
 Kernels(device).get("strip_peak_all", tensors=1).dispatch((1, 1, 1), {"peaks": buffer})
@@ -165,24 +165,24 @@ def test_types_are_not_parsed_behind_a_list_of_all_names() -> None:
 def test_generate_imports_nothing_that_it_does_not_need() -> None:
     loaded = run(
         "import json, sys\n"
-        "from atlas_viewer.cli import main\n"
+        "from atlas_viewer.cli.entry import main\n"
         "assert main(['generate', 'hi', '-n', '1']) == 0\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
-    assert "compute.engine" in loaded
+    assert "compute.forward.engine" in loaded
     assert not GENERATE_DOES_WITHOUT & set(loaded)
 
 
 def test_the_first_frame_imports_nothing_that_it_does_not_need() -> None:
     loaded = run(
         "import json, sys\n"
-        "import atlas_viewer.commands.view\n"
-        "from atlas_viewer.app import Viewer\n"
-        "from atlas_viewer.canvas import open_picture\n"
-        "from atlas_viewer.scene_library import check_device\n"
-        "from atlas_viewer.state import State\n"
-        "from compute.device import shared_device\n"
-        "from compute.options import GenerateOptions\n"
+        "import atlas_viewer.cli.view\n"
+        "from atlas_viewer.app.app import Viewer\n"
+        "from atlas_viewer.app.canvas import open_picture\n"
+        "from atlas_viewer.scene.scene_library import check_device\n"
+        "from atlas_viewer.state.state import State\n"
+        "from compute.gpu.device import shared_device\n"
+        "from compute.sampling.options import GenerateOptions\n"
         "device = shared_device()\n"
         "check_device(device)\n"
         "canvas = open_picture((640, 360))\n"
@@ -198,9 +198,9 @@ def test_the_first_frame_imports_nothing_that_it_does_not_need() -> None:
 def test_pygfx_can_be_imported_beside_a_device_that_is_there() -> None:
     assert run(
         "import json, sys\n"
-        "from atlas_viewer.scene_library import atlas_scene\n"
-        "from atlas_viewer.camera import View\n"
-        "from compute.device import shared_device\n"
+        "from atlas_viewer.scene.scene_library import atlas_scene\n"
+        "from atlas_viewer.state.camera import View\n"
+        "from compute.gpu.device import shared_device\n"
         "device = shared_device()\n"
         "assert 'pygfx' not in sys.modules\n"
         "import wgpu\n"

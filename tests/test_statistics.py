@@ -8,16 +8,16 @@ import pytest
 import wgpu
 from gpu import assert_ok
 
-from compute.checkpoint import WeightSource, open_model
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.options import GenerateOptions
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
 from compute.selftest.check import KERNEL, Errors
 from compute.selftest.statistics import compare, compare_all, spoilt
 from compute.selftest.statistics import statistics as check_statistics
-from compute.statistics import StatisticsPass, TensorStatistics
-from compute.tokenizer import Tokenizer
+from compute.text.tokenizer import Tokenizer
+from compute.views.statistics import StatisticsPass, TensorStatistics
+from compute.weights.checkpoint import WeightSource, open_model
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 
@@ -37,7 +37,7 @@ def test_every_tensor_of_a_spoilt_model(layout: str, dtype: str) -> None:
 
 
 def test_weights_are_measured_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compute.statistics._SLICE", {"texture": 1, "buffer": 1})
+    monkeypatch.setattr("compute.views.statistics._SLICE", {"texture": 1, "buffer": 1})
     source = spoilt(ODD)
     engine = Engine(source, context=12)
     statistics = StatisticsPass(engine)

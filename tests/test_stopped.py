@@ -15,10 +15,10 @@ from command_stopper import COMMANDS, EARLIER, SIGNALS, arguments, at_call, foun
 from patience import PATIENCE_S
 from small_model import small_checkpoint
 
-from atlas_viewer.cli import main
-from atlas_viewer.interrupts import closing
-from atlas_viewer.sessions.reader import Session
-from compute.held_signals import held_signals
+from atlas_viewer.app.interrupts import closing
+from atlas_viewer.cli.entry import main
+from atlas_viewer.recording.reader import Session
+from compute.io.held_signals import held_signals
 
 TESTS = Path(__file__).parent
 

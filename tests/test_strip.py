@@ -15,19 +15,19 @@ from make_models import tiny_model
 from strip_pictures import assert_same
 
 import wgsl
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.kernels import Kernel
-from compute.options import GenerateOptions
-from compute.palettes import PALETTES, StripLook
-from compute.registry import Registry, Storage, Tensor
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu.kernels import Kernel
+from compute.models.config import ModelConfig
+from compute.models.registry import Registry, Storage, Tensor
+from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture
 from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
-from compute.strip import StripPass, look_bytes
-from compute.strip_layout import strip_layout
-from compute.tokenizer import Tokenizer
+from compute.text.tokenizer import Tokenizer
+from compute.views.palettes import PALETTES, StripLook
+from compute.views.strip import StripPass, look_bytes
+from compute.views.strip_layout import strip_layout
 
 DATA = Path(__file__).parent / "data"
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)

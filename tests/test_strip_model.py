@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compute import reference
-from compute.checkpoint import open_model
-from compute.config import parameter_shapes
+from compute.models.config import parameter_shapes
+from compute.selftest import reference
 from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colours, layout, names, paint, sources
+from compute.weights.checkpoint import open_model
 
 DATA = Path(__file__).parent / "data"
 

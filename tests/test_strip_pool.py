@@ -13,16 +13,16 @@ from make_models import tiny_model
 from strip_pictures import assert_same
 
 import wgsl
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
-from compute.generator import Generation
-from compute.kernels import Kernel
-from compute.options import GenerateOptions
-from compute.palettes import StripLook
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu.kernels import Kernel
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture
-from compute.statistics import StatisticsPass
-from compute.strip import StripPass
+from compute.views.palettes import StripLook
+from compute.views.statistics import StatisticsPass
+from compute.views.strip import StripPass
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=120, vocabulary=26, padded_vocabulary=27)
 
@@ -163,7 +163,7 @@ def test_one_bad_weight_reddens_just_its_cell(
 
 
 def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compute.strip_weights._SLICE", {"texture": 1, "buffer": 1})
+    monkeypatch.setattr("compute.views.strip_weights._SLICE", {"texture": 1, "buffer": 1})
     model = tiny_model(ODD)
     engine = Engine(model, context=100)
     generation = start(engine, "hello", context=90)

@@ -10,10 +10,10 @@ import pytest
 import wgpu
 from gpu import logits_after
 
-from compute import reference
-from compute.config import ModelConfig
-from compute.engine import Engine
-from compute.random_model import RandomModel
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig
+from compute.selftest import reference
+from compute.weights.random_model import RandomModel
 
 COUNT = int(os.environ.get("ATLAS_SWEEP", "12"))
 

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 import assets
-import compute.device
-from atlas_viewer import doctor, systems
-from atlas_viewer.doctor import Check, Diagnosis, diagnose
+import compute.gpu.device
+from atlas_viewer.doctor import doctor, systems
+from atlas_viewer.doctor.doctor import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
 RELEASES = {
@@ -115,7 +115,7 @@ def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: st
     become(monkeypatch, name)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    monkeypatch.setattr(compute.device, "list_adapters", list)
+    monkeypatch.setattr(compute.gpu.device, "list_adapters", list)
     monkeypatch.setattr(assets, "TOKENIZER", assets.FOLDER / "gone.bin")
 
     def fail(library: str) -> None:
@@ -144,18 +144,18 @@ def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: st
 @pytest.mark.parametrize("name", ALL)
 def test_an_adapter_that_will_not_do_names_another(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     become(monkeypatch, name)
-    adapter = compute.device.list_adapters()[-1]
+    adapter = compute.gpu.device.list_adapters()[-1]
     poor = SimpleNamespace(adapter=adapter, features=set())
-    monkeypatch.setattr(compute.device, "shared_device", lambda _adapter: poor)
+    monkeypatch.setattr(compute.gpu.device, "shared_device", lambda _adapter: poor)
     remedy = problem(diagnose(), "adapter").remedy
     command, other = remedy.split(", or ")
     words = shlex.split(command)
     assert words[:3] == ["atlas-viewer", "doctor", "--adapter"]
-    assert words[3] in compute.device.adapter_name(adapter)
+    assert words[3] in compute.gpu.device.adapter_name(adapter)
     assert other == COMMANDS[name]
 
     def lost(_adapter: str | None) -> None:
         raise DeviceError("the device cannot be opened")
 
-    monkeypatch.setattr(compute.device, "shared_device", lost)
+    monkeypatch.setattr(compute.gpu.device, "shared_device", lost)
     assert problem(diagnose(), "adapter").remedy == command

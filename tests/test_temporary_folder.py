@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE_S
 
-from compute import temporary_folder
-from compute.output_files import write_output
-from compute.temporary_folder import TemporaryFolder, clear_leftovers
+from compute.io import temporary_folder
+from compute.io.output_files import write_output
+from compute.io.temporary_folder import TemporaryFolder, clear_leftovers
 
 ROOT = Path(__file__).parents[1]
 OWNER = """
 import sys
 from pathlib import Path
-from compute.temporary_folder import TemporaryFolder
+from compute.io.temporary_folder import TemporaryFolder
 made = TemporaryFolder(Path(sys.argv[1]))
 (made.path / "sub").mkdir()
 (made.path / "sub" / "half").write_bytes(bytes(1000))

@@ -7,12 +7,12 @@ from fake_observer import fake_statistics, fake_tensors
 from imgui_bundle import ImVec2, imgui
 from screen import Screen, context
 
-from atlas_viewer.inspection import Spot
-from atlas_viewer.panels.tensors import rows
-from atlas_viewer.panels.trace import filtered
-from atlas_viewer.requests import SaveTrace
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.requests import SaveTrace
+from atlas_viewer.state.state import State
+from atlas_viewer.ui.panels.tensors import rows
+from atlas_viewer.ui.panels.trace import filtered
+from compute.sampling.options import GenerateOptions
 
 __all__ = ["context"]
 

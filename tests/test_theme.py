@@ -8,10 +8,10 @@ import pytest
 from imgui_bundle import ImVec2, ImVec4, imgui
 from screen import context
 
-from atlas_viewer import fonts, theme
-from atlas_viewer.interface import THEME_NAMES, Interface
-from atlas_viewer.text import quoted
-from compute.tokenizer import Tokenizer
+from atlas_viewer.state.interface import THEME_NAMES, Interface
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import fonts, theme
+from compute.text.tokenizer import Tokenizer
 
 __all__ = ["context"]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from make_models import TINY, tiny_tokenizer, tiny_tokens
 
 from compute.errors import PromptError, TokenizerError
-from compute.tokenizer import END_OF_TEXT, Tokenizer, load_tokenizer
+from compute.text.tokenizer import END_OF_TEXT, Tokenizer, load_tokenizer
 
 DATA = Path(__file__).parent / "data"
 GPT2 = load_tokenizer()

@@ -19,9 +19,9 @@ from patience import PATIENCE_S
 from real_window import ARTIFACTS, TOOLS, display
 from screen import context
 
-from atlas_viewer import items
-from atlas_viewer.tour import Tour, read_tour
-from atlas_viewer.tour_recorder import TourRecorder
+from atlas_viewer.tour.tour import Tour, read_tour
+from atlas_viewer.tour.tour_recorder import TourRecorder
+from atlas_viewer.ui import items
 from compute.errors import TourError
 
 __all__ = ["context", "display"]

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from make_models import tiny_model
 
-from atlas_viewer.cli import main
-from compute import reference
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
-from compute.pattern_statistics import array_statistics, pattern_statistics
-from compute.statistics import StatisticsPass
-from compute.strip_layout import strip_layout
-from compute.tokenizer import load_tokenizer
-from compute.trace import lines, records
+from atlas_viewer.cli.entry import main
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.selftest import reference
+from compute.text.tokenizer import load_tokenizer
+from compute.views.pattern_statistics import array_statistics, pattern_statistics
+from compute.views.statistics import StatisticsPass
+from compute.views.strip_layout import strip_layout
+from compute.views.trace import lines, records
+from compute.weights.checkpoint import ArrayModel, open_model
 
 DATA = Path(__file__).parent / "data"
 PROMPT = "Once upon a time, there was a"

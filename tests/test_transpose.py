@@ -12,14 +12,14 @@ from gpu import Gpu, assert_ok, logits_after, rounded_model
 from make_hugging_face import TYPES, state_dict, write_folder
 from make_models import ODD_SHAPES, tiny_model
 
-from compute import reference
-from compute.checkpoint import ArrayModel, open_model
-from compute.config import ModelConfig, parameter_shapes
-from compute.engine import Engine
-from compute.loading import finished
+from compute.forward.engine import Engine
+from compute.gpu.loading import finished
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.selftest import reference
 from compute.selftest.transpose import any_bits, bits_of, empty, transpose
-from compute.transpose import TransposedUpload
-from compute.weights import WeightUpload
+from compute.weights.checkpoint import ArrayModel, open_model
+from compute.weights.transpose import TransposedUpload
+from compute.weights.upload import WeightUpload
 
 LAYOUTS = ("texture", "buffer")
 
@@ -119,7 +119,7 @@ def test_a_large_matrix_needs_no_copy_on_the_host(gpu: Gpu, monkeypatch: pytest.
         made.append(values.nbytes)
         return real(values, *rest)
 
-    monkeypatch.setattr("compute.transpose.np.ascontiguousarray", seen)
+    monkeypatch.setattr("compute.weights.transpose.np.ascontiguousarray", seen)
     stored = any_bits(512, 256, "f32")
     storage = empty(gpu.device, "buffer", "f32", 256, 512, 0, 100)
     TransposedUpload(gpu.device, 1 << 16).run(stored, storage, lambda slab: slab)

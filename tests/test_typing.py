@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from test_app import Loop
 
-from atlas_viewer import items, panels
-from atlas_viewer.input_events import Input
-from atlas_viewer.requests import Generate
+from atlas_viewer.app.input_events import Input
+from atlas_viewer.state.requests import Generate
+from atlas_viewer.ui import items, panels
 
 TEXT = "A quick brown fox jumps over the lazy dog, aa  bb!"
 
@@ -52,13 +52,13 @@ class Person:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A frame may take as long as its input needs: a busy machine makes no difference."""
-    monkeypatch.setattr("atlas_viewer.input_events._TAKING_IN", 1e9)
+    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 1e9)
 
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each frame takes in as little as it can."""
-    monkeypatch.setattr("atlas_viewer.input_events._TAKING_IN", 0.0)
+    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 0.0)
 
 
 def _prompt(person: Person) -> Callable[[], str]:
@@ -103,7 +103,7 @@ def test_frames_go_on_until_all_input_is_taken_in(
     person = Person()
     typed = field(person)
     asked: list[None] = []
-    monkeypatch.setattr("atlas_viewer.app._AWAKE", 0.0)
+    monkeypatch.setattr("atlas_viewer.app.app._AWAKE", 0.0)
     monkeypatch.setattr(person.loop.canvas, "request_draw", lambda: asked.append(None))
     person.press(*TEXT)
     for _ in range(3 * len(TEXT)):

@@ -9,10 +9,10 @@ import pytest
 from make_hugging_face import TYPES, state_dict, unpadded, write_folder
 from make_models import TINY, tiny_model
 
-from compute import verify as module
-from compute.checkpoint import open_model
-from compute.config import parameter_shapes
-from compute.verify import verify
+from compute.models.config import parameter_shapes
+from compute.weights import verify as module
+from compute.weights.checkpoint import open_model
+from compute.weights.verify import verify
 
 
 @pytest.mark.parametrize("dtype", TYPES)

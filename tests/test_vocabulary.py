@@ -10,11 +10,11 @@ import pytest
 from make_hugging_face import state_dict, write_folder
 from make_models import tiny_model
 
-from compute.checkpoint import open_model
-from compute.config import ModelConfig
 from compute.errors import CheckpointError
-from compute.tokenizer import Tokenizer
-from compute.vocabulary import _letters, check_vocabulary
+from compute.models.config import ModelConfig
+from compute.text.tokenizer import Tokenizer
+from compute.text.vocabulary import _letters, check_vocabulary
+from compute.weights.checkpoint import open_model
 
 
 @pytest.fixture(scope="module")

@@ -71,8 +71,8 @@ def check_rest(window: Window) -> None:
 
 INTERRUPTED = """
 import os, signal
-import atlas_viewer.panels as panels
-from atlas_viewer.cli import main
+import atlas_viewer.ui.panels as panels
+from atlas_viewer.cli.entry import main
 
 draw_all = panels.draw_all
 

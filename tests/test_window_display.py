@@ -9,9 +9,9 @@ import pytest
 from patience import PATIENCE_S
 from real_window import Window, needs_display, x_server
 
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.sessions.reader import Session
-from compute.device import shared_device
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.recording.reader import Session
+from compute.gpu.device import shared_device
 
 PROMPT = "Once upon a time, there was a"
 

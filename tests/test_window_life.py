@@ -13,20 +13,20 @@ from fake_generation import FakeWorkbench
 from patience import PATIENCE_S, wait_until
 from test_app import Loop
 
-from atlas_viewer.requests import Generate, Screenshot
+from atlas_viewer.state.requests import Generate, Screenshot
 
 ROOT = Path(__file__).parent.parent
 LOST = """
 import pygfx
-from atlas_viewer.app import Viewer
-from atlas_viewer.canvas import open_picture
-from atlas_viewer.state import State
-from atlas_viewer.workbench import Workbench
-from compute.checkpoint import open_model
-from compute.device import shared_device
-from compute.native import Readback, poll
-from compute.options import GenerateOptions
-from compute.tokenizer import load_tokenizer
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.state.state import State
+from atlas_viewer.runner.workbench import Workbench
+from compute.weights.checkpoint import open_model
+from compute.gpu.device import shared_device
+from compute.gpu.native import Readback, poll
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
 
 state = State("Once", GenerateOptions(max_new_tokens=50))
 loading = Workbench.opening(open_model("stories"), load_tokenizer(), context=32)

@@ -9,7 +9,7 @@ import av
 from patience import wait_until
 from real_window import ARTIFACTS, Window, display, needs_display
 
-from atlas_viewer.sessions.reader import Session
+from atlas_viewer.recording.reader import Session
 
 __all__ = ["display"]
 

@@ -7,11 +7,11 @@ import sys
 
 from imgui_bundle import imgui
 
-from atlas_viewer import items
-from atlas_viewer.app import Viewer
-from atlas_viewer.cli import main
-from atlas_viewer.inspection import Spot
-from atlas_viewer.panels.tensors import rows
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.cli.entry import main
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.ui import items
+from atlas_viewer.ui.panels.tensors import rows
 
 
 def _spot(spot: Spot | None) -> str | None:

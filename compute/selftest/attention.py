@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
-from .. import reference
-from ..device import is_software
-from ..kernels import Resource
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Resource
+
+from . import reference
 from .check import KERNEL, Check, Errors
 from .gpu import Gpu
 from .matmul import SINK

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .. import reference
-from ..options import GenerateOptions
-from ..sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+
+from . import reference
 from .check import Check, Errors
 from .gpu import Gpu
 from .random_numbers import gumbel, threefry

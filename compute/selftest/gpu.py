@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import wgpu
 
-from ..engine import Engine
-from ..kernels import Resource, shared_kernels
-from ..native import ComputeEncoder, Dispatch
-from ..patterns import PatternStore, row_of_keys
-from ..registry import Piece, Storage
-from ..weights import DTYPES
+from compute.forward.engine import Engine
+from compute.gpu.kernels import Resource, shared_kernels
+from compute.gpu.native import ComputeEncoder, Dispatch
+from compute.models.registry import Piece, Storage
+from compute.views.patterns import PatternStore, row_of_keys
+from compute.weights.upload import DTYPES
 
 UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
 

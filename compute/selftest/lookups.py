@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import reference
-from ..checkpoint import WeightSource
-from ..engine import Engine
-from ..native import poll
-from ..probe import MOST, Probe, ProbePass
-from ..weights import DTYPES
+from compute.forward.engine import Engine
+from compute.gpu.native import poll
+from compute.views.probe import MOST, Probe, ProbePass
+from compute.weights.checkpoint import WeightSource
+from compute.weights.upload import DTYPES
+
+from . import reference
 from .check import PASS, Check, Errors
 from .gpu import read_tensor, run_pass
 from .map_model import keys

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..checkpoint import WeightSource
-from ..engine import Engine
-from ..map_digits import GLYPHS, SIZES, DigitStyle, digit_style, glyph_size, glyph_top, number_text
-from ..map_layout import map_layout
-from ..map_pass import MapPass
-from ..map_pyramid import LEVELS
-from ..map_view import MapView, axis, level_of
+from compute.forward.engine import Engine
+from compute.views.map_digits import GLYPHS, SIZES, DigitStyle, digit_style, glyph_size, glyph_top, number_text
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_pyramid import LEVELS
+from compute.views.map_view import MapView, axis, level_of
+from compute.weights.checkpoint import WeightSource
+
 from .check import COLOUR, Check, Errors
 from .gpu import run_pass
 from .map_model import Plane, decoded

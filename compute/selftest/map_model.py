@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checkpoint import WeightSource
-from ..engine import Engine
-from ..map_layout import MapLayout
-from ..map_view import MapView, axis
+from compute.forward.engine import Engine
+from compute.views.map_layout import MapLayout
+from compute.views.map_view import MapView, axis
+from compute.weights.checkpoint import WeightSource
+
 from .gpu import read_tensor
 from .strip_model import colours
 

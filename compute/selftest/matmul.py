@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import reference
-from ..device import is_software
-from ..kernels import Resource
-from ..registry import Storage
-from ..weights import DTYPES
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Resource
+from compute.models.registry import Storage
+from compute.weights.upload import DTYPES
+
+from . import reference
 from .check import KERNEL, Check, Errors
 from .gpu import UNTOUCHED, Gpu, bound
 from .models import layouts, normal

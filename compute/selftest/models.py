@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checkpoint import ArrayModel
-from ..config import ModelConfig, parameter_shapes
-from ..weights import DTYPES
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.weights.checkpoint import ArrayModel
+from compute.weights.upload import DTYPES
 
 SMALL = ModelConfig(layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=100)
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .. import reference
-from ..device import is_software
-from ..kernels import Resource
-from ..weights import DTYPES
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Resource
+from compute.weights.upload import DTYPES
+
+from . import reference
 from .check import KERNEL, Check, Errors
 from .gpu import UNTOUCHED, Gpu, bound
 from .matmul import FIRST_ROW, SINK

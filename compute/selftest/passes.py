@@ -8,19 +8,20 @@ from math import sqrt
 
 import numpy as np
 
-from .. import reference
-from ..chain_program import ChainProgram
-from ..checkpoint import ArrayModel, open_model
-from ..config import ModelConfig
-from ..decode_program import DecodeProgram
-from ..device import is_software
-from ..engine import Engine
-from ..passes import state_of
-from ..program import Program
-from ..rows_program import CHUNK, RowsProgram
-from ..subgroups import NO_SUBGROUPS, team_size
-from ..tiled_program import CHUNK as TILED_CHUNK
-from ..tiled_program import TiledProgram
+from compute.forward.chain_program import ChainProgram
+from compute.forward.decode_program import DecodeProgram
+from compute.forward.engine import Engine
+from compute.forward.passes import state_of
+from compute.forward.program import Program
+from compute.forward.rows_program import CHUNK, RowsProgram
+from compute.forward.tiled_program import CHUNK as TILED_CHUNK
+from compute.forward.tiled_program import TiledProgram
+from compute.gpu.device import is_software
+from compute.gpu.subgroups import NO_SUBGROUPS, team_size
+from compute.models.config import ModelConfig
+from compute.weights.checkpoint import ArrayModel, open_model
+
+from . import reference
 from .check import PASS, Check, Errors, Skipped
 from .gpu import Gpu, read_tensor, run_pass, submit
 from .models import SMALL, loud_model, rounded_model, shape_of, some_tokens

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 import wgpu
 
-from ..errors import AtlasError
+from compute.errors import AtlasError
+
 from . import attention, draws, matmul, norm, passes, transpose, views
 from .check import Check, Skipped
 from .gpu import Gpu

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..checkpoint import ArrayModel, WeightSource
-from ..config import ModelConfig, parameter_shapes
-from ..engine import Engine
-from ..statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
-from ..weights import DTYPES
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
+from compute.weights.checkpoint import ArrayModel, WeightSource
+from compute.weights.upload import DTYPES
+
 from .check import KERNEL, Check, Errors
 from .gpu import read_tensor, run_pass
 from .models import loud_model, shape_of, some_tokens

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..checkpoint import ArrayModel
-from ..engine import Engine
-from ..palettes import StripLook
-from ..strip import StripPass
+from compute.forward.engine import Engine
+from compute.views.palettes import StripLook
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import ArrayModel
+
 from . import strip_model
 from .check import COLOUR, Check, Errors
 from .gpu import read_tensor, run_pass

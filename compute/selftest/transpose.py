@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import wgpu
 
-from ..device import is_software
-from ..registry import Piece, Storage
-from ..transpose import TransposedUpload
-from ..weights import DTYPES
+from compute.gpu.device import is_software
+from compute.models.registry import Piece, Storage
+from compute.weights.transpose import TransposedUpload
+from compute.weights.upload import DTYPES
+
 from .check import Check, Errors
 from .gpu import Gpu
 from .models import layouts

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from ..engine import Engine
-from ..weights import DTYPES
+from compute.forward.engine import Engine
+from compute.weights.upload import DTYPES
+
 from .check import Check
 from .gpu import Gpu
 from .lookups import patterns, probes

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from atlas_viewer.sessions.arrays import as_csv, as_json, as_npz
-from atlas_viewer.sessions.cameras import recorded_looks
-from atlas_viewer.sessions.diff import diff_runs
-from atlas_viewer.sessions.player import Player
-from atlas_viewer.sessions.reader import Session
-from atlas_viewer.sessions.recover import recover
-from atlas_viewer.state import State
+from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
+from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.diff import diff_runs
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.state.state import State
 from compute.errors import SessionError
-from compute.options import GenerateOptions
+from compute.sampling.options import GenerateOptions
 
 from .target import Refused, may_refuse
 

@@ -1,4 +1,4 @@
-// Numbers as text, the same as compute/map_digits.py: integer arithmetic only, so that every adapter writes the same.
+// Numbers as text, the same as compute/views/map_digits.py: integer arithmetic only, so that every adapter writes the same.
 // Needs `powers`: 10^(i - 40) as (top 32 bits, exponent of two + 1024).
 struct Number {
     negative: bool,

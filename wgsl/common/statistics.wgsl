@@ -1,4 +1,4 @@
-// A record of statistics, the same words for a part of a tensor and for all of it (compute/statistics.py reads it).
+// A record of statistics, the same words for a part of a tensor and for all of it (compute/views/statistics.py reads it).
 const WORDS = 80u;
 const THREADS = {{ threads }}u; // of a workgroup
 const NANS = 0u;

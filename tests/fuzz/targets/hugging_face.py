@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from compute.checkpoint import open_model
-from compute.config import ModelConfig, parameter_shapes
 from compute.errors import CheckpointError
-from compute.hugging_face import CONFIG, WEIGHTS, stored_name, stored_shape
-from compute.hugging_face_config import config_json
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.weights.checkpoint import open_model
+from compute.weights.hugging_face import CONFIG, WEIGHTS, stored_name, stored_shape
+from compute.weights.hugging_face_config import config_json
 
 from ..mutation import change_bytes, change_json
 from ..scratch import folder

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer import items
-from atlas_viewer.interface import Interface
-from atlas_viewer.panels import layout
-from atlas_viewer.settings import Keeper, dumps
-from atlas_viewer.state import State
-from compute.options import GenerateOptions
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.settings import Keeper, dumps
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items
+from atlas_viewer.ui.panels import layout
+from compute.sampling.options import GenerateOptions
 
 from ..mutation import change_bytes, change_lines
 from ..scratch import folder

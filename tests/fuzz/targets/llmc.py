@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.checkpoint import open_model
-from compute.config import ModelConfig, parameter_shapes
 from compute.errors import CheckpointError
-from compute.llmc import HEADER_BYTES, write_llmc
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.weights.checkpoint import open_model
+from compute.weights.llmc import HEADER_BYTES, write_llmc
 
 from ..mutation import change_bytes
 from ..scratch import folder

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 
-from atlas_viewer import presets
-from atlas_viewer.settings import VERSION, loads
-from compute.options import GenerateOptions
+from atlas_viewer.state import presets
+from atlas_viewer.state.settings import VERSION, loads
+from compute.sampling.options import GenerateOptions
 
 from ..mutation import change_json
 from ..target import Target, may_refuse

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from atlas_viewer.interface import Interface
-from atlas_viewer.settings import dumps, loads
-from compute.options import GenerateOptions
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.settings import dumps, loads
+from compute.sampling.options import GenerateOptions
 
 from ..mutation import change_json
 from ..target import Target, may_refuse

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compute.errors import PromptError, TokenizerError
-from compute.tokenizer import END_OF_TEXT, HEADER_BYTES, MAGIC, VERSION, load_tokenizer
+from compute.text.tokenizer import END_OF_TEXT, HEADER_BYTES, MAGIC, VERSION, load_tokenizer
 
 from ..mutation import change_bytes
 from ..scratch import folder

@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from atlas_viewer import items
-from atlas_viewer.tour import Tour, read_tour
+from atlas_viewer.tour.tour import Tour, read_tour
+from atlas_viewer.ui import items
 from compute.errors import TourError
 
 from ..mutation import change_json, change_lines

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from compute.config import GPT2_SIZES
 from compute.errors import CheckpointError
-from compute.hugging_face_config import config_json, read_config
-from compute.vocabulary import check_vocabulary
+from compute.models.config import GPT2_SIZES
+from compute.text.vocabulary import check_vocabulary
+from compute.weights.hugging_face_config import config_json, read_config
 
 from ..mutation import change_json
 from ..scratch import folder

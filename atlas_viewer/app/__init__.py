@@ -1,0 +1,1 @@
+"""The window: frame loop, events, run control, model switching, recording controls."""

@@ -1,0 +1,156 @@
+"""Which canvas it is: a window, or a picture in memory. Nothing else knows."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import wgpu
+from imgui_bundle import imgui
+from rendercanvas.base import BaseRenderCanvas
+from wgpu.utils.imgui import ImguiRenderer
+
+from compute.errors import DisplayError
+from compute.io.escape import one_line
+
+from .interrupts import closing
+from .picture_canvas import OwnCanvas, PictureCanvas
+from .x11 import LostDisplay
+
+_FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
+# At most; a frame is drawn when something asked for it.
+_MAX_FPS = 60
+EventLoop = Callable[[Callable[[], object]], None]
+
+
+def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
+    """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
+
+    That function takes what has to be saved when the display goes away: then the process ends within it.
+
+    Raises `DisplayError` when there is no display, or it cannot be used.
+    """
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
+        raise DisplayError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_FIX}")
+    import glfw  # here, because merely importing it looks for the windowing libraries
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # glfw warns about what the error below says
+        usable = glfw.init()
+    if not usable:
+        name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
+        raise DisplayError(f"display {name!r}: no window can be opened there; {_FIX}")
+    from rendercanvas.glfw import loop
+
+    from .window_canvas import WindowCanvas
+
+    canvas = WindowCanvas(size=size, title=one_line(title), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+
+    if glfw.get_platform() == glfw.PLATFORM_X11:
+        library: Any = glfw  # its stubs are incomplete
+        canvas.lost = LostDisplay(library.get_x11_display())
+
+    def run(rescue: Callable[[], object]) -> None:
+        if canvas.lost is not None:
+            canvas.lost.rescue_with(rescue)
+        # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
+        # begins, so ours comes after it, as the loop's first task.
+        with closing(lambda: loop.call_soon_threadsafe(canvas.close)) as begin:
+            loop.call_soon(begin)
+            loop.run()
+
+    return canvas, run
+
+
+def open_picture(size: tuple[int, int]) -> PictureCanvas:
+    """A canvas of `size` pixels in memory; its `draw()` returns uint8 [height, width, 4]."""
+    return PictureCanvas(size=size, pixel_ratio=1.0)
+
+
+def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
+    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged.
+
+    From now on the canvas is no larger than the device can draw.
+    """
+    if isinstance(canvas, OwnCanvas):
+        canvas.limit_to(device.limits["max-texture-dimension-2d"])
+    return ImguiRenderer(device, canvas, render_target_format=target_format(canvas, device))
+
+
+def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
+    """Let `draw` make the widgets of every frame of `gui`. It may end imgui's frame itself."""
+
+    def frame() -> None:
+        draw()
+        imgui.render()  # the renderer's own call then finds it done
+        # Of a new texture wgpu's backend uploads as much as the latest update is large, from the corner on. imgui makes
+        # one whenever the glyphs need more room, with all the earlier ones in it.
+        for texture in imgui.get_draw_data().textures or ():
+            if texture.status == imgui.ImTextureStatus.want_create:
+                rectangle = texture.update_rect
+                rectangle.x = rectangle.y = 0
+                rectangle.w, rectangle.h = texture.width, texture.height
+
+    gui.set_gui(frame)
+
+
+def release(gui: ImguiRenderer) -> None:
+    """Give back the context of a renderer that draws no more, and with it its fonts."""
+    # A forgotten canvas is closed by the garbage collector, perhaps in the middle of another one's frame.
+    current, own = imgui.get_current_context(), gui.imgui_context
+    imgui.destroy_context(own)
+    if current is not None and current is not own:
+        imgui.set_current_context(current)
+
+
+def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
+    """Format of what imgui draws into."""
+    # With an sRGB format the backend would convert by a power law that is not quite the inverse.
+    preferred: str = canvas.get_wgpu_context().get_preferred_format(device.adapter)
+    return preferred.removesuffix("-srgb")
+
+
+def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float, float, float]) -> None:
+    """Fill the canvas's current frame with `colour`, before anything is drawn on it.
+
+    imgui keeps what is there. A fill costs next to nothing, where a background drawn by imgui is blended pixel by
+    pixel, which took a third of a frame on a software adapter.
+    """
+    if isinstance(canvas, OwnCanvas):
+        canvas.check()
+    target = canvas.get_wgpu_context().get_current_texture().create_view()
+    encoder = device.create_command_encoder()
+    fill: dict[str, Any] = {"view": target, "clear_value": (*colour, 1.0), "load_op": "clear", "store_op": "store"}
+    encoder.begin_render_pass(color_attachments=[fill]).end()
+    device.queue.submit([encoder.finish()])
+
+
+def call_later(seconds: float, function: Callable[[], object]) -> None:
+    """Call `function` once, from the event loop of the window. Only with an open window."""
+    from rendercanvas.glfw import loop
+
+    loop.call_later(seconds, function)
+
+
+def share_clipboard() -> None:
+    """Let copy and paste of imgui's text fields use the desktop's clipboard. Only with an open window."""
+    import glfw
+
+    # The stubs know neither that the window may be left out nor that bytes come back.
+    library: Any = glfw
+
+    def read(_context: Any) -> str:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # glfw warns of an empty clipboard
+            data: bytes | None = library.get_clipboard_string(None)
+        return data.decode("utf-8", "replace") if data else ""
+
+    def write(_context: Any, text: str) -> None:
+        library.set_clipboard_string(None, text)
+
+    platform = imgui.get_platform_io()
+    platform.platform_get_clipboard_text_fn = read
+    platform.platform_set_clipboard_text_fn = write

@@ -1,0 +1,78 @@
+"""Another model in the same window: fetched if need be, loaded between frames, shown when it is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, Request, StopFetch
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError
+from compute.gpu.loading import Loading
+
+from .model_fetching import ModelFetching, known_models
+
+
+class ModelSwitch:
+    """Does the requests about models. The model that is shown stays until the next one is there."""
+
+    def __init__(self, state: State, open_model: Callable[[str], Loading[WorkbenchLike]]) -> None:
+        """open_model: begins to load what `--model` would name so; raises `AtlasError`s."""
+        self._state, self._open_model = state, open_model
+        self._fetching = ModelFetching(state.models)
+        self._loading: Loading[WorkbenchLike] | None = None
+        self._listed = False
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on."""
+        return self._loading is not None or self._fetching.pending
+
+    def do(self, request: Request) -> bool:
+        """Do `request` if it is about models; False when it is not."""
+        match request:
+            case OpenModel(spec):
+                self._open(spec)
+            case LookUpModel(name):
+                self._fetching.look_up(name)
+            case FetchModel(name):
+                self._fetching.fetch(name)
+            case StopFetch():
+                self._fetching.stop()
+            case _:
+                return False
+        return True
+
+    def frame(self) -> WorkbenchLike | None:
+        """Go on with what is going on. Returns the new model once, when it is there."""
+        opened = self._state.interface.dialog == "models"
+        if opened and not self._listed:
+            self._state.models.known = known_models()
+        self._listed = opened
+        self._fetching.poll()
+        if self._loading is None:
+            return None
+        try:
+            self._state.loading_step, self._state.loaded = next(self._loading)
+        except StopIteration as end:
+            self._stop()
+            bench: WorkbenchLike = end.value
+            return bench
+        except AtlasError as error:
+            self._stop()
+            self._state.messages.append(str(error))
+        return None
+
+    def _open(self, spec: str) -> None:
+        if self._loading is not None:
+            return
+        try:
+            self._loading = self._open_model(spec)
+        except AtlasError as error:
+            self._state.messages.append(str(error))
+            return
+        self._state.loading = f"loading {spec}"
+
+    def _stop(self) -> None:
+        self._loading = None
+        self._state.loading, self._state.loading_step, self._state.loaded = "", "", 0.0

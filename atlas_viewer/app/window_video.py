@@ -1,0 +1,152 @@
+"""A video of the window itself: frames are encoded in a thread of its own, and left out when it cannot keep up."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from atlas_viewer.media.video import Encoder, check_suffix, telling_failures
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError, OutputError
+from compute.io.escape import one_line
+from compute.io.output_files import free_name, new_path
+
+from .picture import FramePicture
+
+FPS = 30  # at most: a frame lasts until the window is drawn again
+_TICKS = 100  # of a frame
+_ON_THEIR_WAY = 3  # pictures that the GPU may owe
+_WAITING = 4  # that the encoder may be behind
+
+
+class WindowVideo:
+    """On and off; `frame` costs a copy of the picture, the rest is the thread's. Tells in `state.session.video`."""
+
+    def __init__(self, state: State, picture: Callable[[], FramePicture]) -> None:
+        """picture: of the frame that has been drawn."""
+        self._state, self._told, self._picture = state, state.session.video, picture
+        self._pictures: list[tuple[float, FramePicture]] = []  # when they were drawn
+        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_WAITING)
+        self._thread: threading.Thread | None = None
+        self._began = self._last = 0.0
+        self._failure = ""
+        if state.live:
+            self._told.path = free_name("window", ".mp4")
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on for it."""
+        return bool(self._pictures) or self._told.stage == "finishing"
+
+    def start(self, path: str, now: float) -> None:
+        """Record frames from the next one on. Raises `AtlasError`s."""
+        told = self._told
+        if told.stage:
+            return
+        target = Path(path)
+        check_suffix(target)
+        if os.path.lexists(target):
+            told.path = free_name("window", target.suffix)
+            raise OutputError(f"{one_line(path)}: is there already, and a video replaces nothing; choose another name")
+        told.path, told.stage, told.trouble, told.note = path, "recording", "", ""
+        told.frames = told.dropped = 0
+        self._failure, self._began, self._last = "", now, now - 1
+        self._queue = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._write, args=(target, self._queue), name="video", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The last frame has been drawn."""
+        if self._told.stage == "recording":
+            self._told.stage = "finishing"
+
+    def frame(self, now: float) -> None:
+        """A frame has been drawn."""
+        told = self._told
+        if self._thread is None:
+            return
+        if told.stage == "recording" and now - self._last >= 0.9 / FPS:
+            if len(self._pictures) < _ON_THEIR_WAY:
+                self._pictures.append((now, self._picture()))
+            else:
+                told.dropped += 1
+            self._last = now
+        while self._pictures:
+            at, picture = self._pictures[0]
+            pixels = picture.take_raw()
+            if pixels is None:
+                break
+            self._pictures.pop(0)
+            try:
+                self._queue.put_nowait((round((at - self._began) * FPS * _TICKS), pixels, picture.order))
+            except queue.Full:
+                told.dropped += 1
+        if not self._thread.is_alive():
+            self._ended()
+        elif told.stage == "finishing" and not self._pictures and not self._queue.full():
+            self._queue.put_nowait(None)
+
+    def close(self) -> None:
+        """The window has closed: finish the file. Blocks."""
+        if self._thread is not None:
+            while self._thread.is_alive():
+                try:
+                    self._queue.put(None, timeout=0.1)
+                except queue.Full:
+                    continue
+                self._thread.join()
+            self._ended()
+
+    def _ended(self) -> None:
+        told = self._told
+        self._thread, told.stage, told.trouble = None, "", self._failure
+        self._pictures.clear()
+        if self._failure:
+            self._state.messages.append(self._failure)
+        else:
+            told.note = f"{told.frames} frames in {one_line(told.path)}"
+        told.path = free_name("window", Path(told.path).suffix)
+
+    # -- the thread
+
+    def _write(self, path: Path, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
+        try:
+            with new_path(path, lambda: self._another_name(path)) as temporary, telling_failures(path):
+                self._encode(temporary, path.suffix, waiting)
+        except (AtlasError, OSError) as error:
+            self._failure = str(error)
+
+    def _another_name(self, path: Path) -> Path:
+        """The next free name beside `path`, at which there is a file since the video began."""
+        stem = path.stem.rstrip("0123456789-") or "window"
+        self._told.path = free_name(str(path.with_name(stem)), path.suffix)
+        return Path(self._told.path)
+
+    def _encode(self, path: Path, suffix: str, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
+        encoder: Encoder | None = None
+        last: tuple[int, np.ndarray, str] | None = None
+        try:
+            while (entry := waiting.get()) is not None:
+                at, image, order = entry
+                if encoder is None:
+                    # Even sizes only; a window that is resized meanwhile is scaled to this.
+                    size = max(image.shape[1] // 2 * 2, 2), max(image.shape[0] // 2 * 2, 2)
+                    encoder = Encoder(path, suffix, size, FPS, ticks=_TICKS, live=True)
+                encoder.add(image, at, order)
+                last = entry
+                self._told.frames += 1
+            if encoder is None:
+                raise OutputError(f"{one_line(self._told.path)}: no frame was drawn, there is no video")
+            if last is not None:
+                # The window stood still since its last frame; without another one the video would end there.
+                end = round((time.perf_counter() - self._began) * FPS * _TICKS)
+                encoder.add(last[1], max(end, last[0] + 1), last[2])
+        finally:
+            if encoder is not None:
+                encoder.close()

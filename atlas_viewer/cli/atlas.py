@@ -1,0 +1,36 @@
+"""`atlas`: the strip as arrays."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+
+import numpy as np
+
+from compute.io.output_files import write_output
+from compute.views.palettes import StripLook
+from compute.views.strip import StripPass
+
+from .common import open_generation
+from .streams import note
+from .targets import check_target, generation_files
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, then save `rgba` uint8 [360, 640, 4] and `spans` (JSON text) of the last pass."""
+    check_target(arguments.out, generation_files(arguments), ".npz")
+    generation = open_generation(arguments)
+    generation.run()
+    strip = StripPass(generation.engine, StripLook(sampling=arguments.sampling))
+    strip.update()
+    buffer = io.BytesIO()
+    spans = json.dumps([span.as_json() for span in strip.layout.spans])
+    np.savez_compressed(buffer, rgba=strip.read(), spans=np.array(spans))
+    write_output(arguments.out, buffer.getvalue())
+    if strip.layout.left_out:
+        note(
+            f"the strip is full: the last {len(strip.layout.left_out)} tensors,"
+            f" from {strip.layout.left_out[0]} on, are not in it"
+        )
+    return 0

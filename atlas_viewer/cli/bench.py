@@ -1,0 +1,246 @@
+"""`bench`: speed of prefill, decode, atlas, map and frame on this adapter."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import sys
+import time
+from typing import Any
+
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state import proof
+from atlas_viewer.state.state import State
+from compute.bench import bench, bench_torch
+from compute.bench.bench import Budget, Figure
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu.device import is_software
+from compute.gpu.native import poll
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer, load_tokenizer
+from compute.weights.checkpoint import WeightSource, open_model
+
+from . import bench_map
+from .common import adapter_spec, model_spec, program_spec, rounded, weights_spec
+from .parser import DEFAULT_PROMPT
+
+_SHOWN_TOKENS = 16  # of the run that the frames show
+_FRAMES = 60
+_SETTLING = 5  # frames in which tables and panels take their sizes
+_ATLAS_ROOM = 384  # window of the traced engine: the main context and half a run behind it
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print. Raises `AtlasError`s."""
+    if arguments.compare:
+        bench_torch.check_importable()  # before minutes go into the other half
+    result = measure(arguments)
+    print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
+    return 0
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Everything that `--json` prints; numbers that could not be measured are None."""
+    budget = bench.QUICK if arguments.quick else Budget()
+    tokenizer = load_tokenizer()
+    source = open_model(model_spec(arguments))
+    try:
+        tokenizer.check_fits(source.config.vocabulary)
+        window = source.config.positions if arguments.context is None else arguments.context
+        _say("loading the model")
+        weights, adapter = weights_spec(arguments), adapter_spec(arguments)
+        program = program_spec(arguments)
+        engine = Engine(source, context=window, weights=weights, adapter=adapter, program=program, trace=False)
+        result = _plain(engine, tokenizer, budget)
+        software = is_software(engine.device.adapter)
+        del engine
+        gc.collect()  # before the next one takes its memory
+        result |= _traced(source, tokenizer, budget, arguments, window, result["counts"])
+    finally:
+        source.close()
+    result["peak_host_mb"] = rounded(bench.peak_host_mb())  # before PyTorch comes in
+    gc.collect()
+    if arguments.compare:
+        _say("PyTorch")
+        main = min(bench.MAIN_SIZE, window)
+        result["torch"] = bench_torch.compare(source.config, main, budget, software=software)
+        result["ratios"] = bench_torch.ratios(result["decode_tokens_per_second"], result["torch"])
+    return result
+
+
+def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, Any]:
+    """What is measured without tracing."""
+    load_host_mb = bench.peak_host_mb()
+    main = min(bench.MAIN_SIZE, engine.context)
+    bench.warm_up(engine, budget)
+    proved = proof.known(engine.device.adapter)
+    _say("prefill")
+    prefill = {n: bench.prefill_ms(engine, n, budget) for n in bench.sizes(bench.PREFILL_SIZES, engine.context)}
+    _say("decode")
+    gpu, host = bench.gpu_us(engine, main), bench.host_us(engine, main)
+    contexts = bench.sizes(bench.DECODE_CONTEXTS, engine.context)
+    decode = {n: bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
+    return {
+        "adapter": engine.adapter_name,
+        "proved": proved.as_json() if proved else None,
+        "model": engine.model_name,
+        "weights": engine.dtype,
+        "path": engine.path,
+        "layout": engine.layout,
+        "context": engine.context,
+        "prefill_tokens": main,
+        "prefill_ms": rounded(prefill[main].value),
+        "prefill": {str(n): rounded(figure.value) for n, figure in prefill.items()},
+        "decode_tokens_per_second": rounded(decode[main].value),
+        "decode": {str(n): rounded(figure.value) for n, figure in decode.items()},
+        "decode_gpu_us_per_token": rounded(gpu.value),
+        "decode_host_us_per_token": rounded(host.value),
+        "load_host_mb": rounded(load_host_mb),
+        "gpu_mb": rounded(engine.gpu_bytes / 1e6),
+        "counts": {
+            "prefill": {str(n): figure.counts for n, figure in prefill.items()},
+            "decode": {str(n): figure.counts for n, figure in decode.items()},
+            "decode_gpu": gpu.counts,
+            "decode_host": host.counts,
+        },
+    }
+
+
+def _traced(
+    source: WeightSource,
+    tokenizer: Tokenizer,
+    budget: Budget,
+    arguments: argparse.Namespace,
+    window: int,
+    counts: dict[str, Any],
+) -> dict[str, Any]:
+    """What is measured with every activation kept, as in the window; adds to `counts`."""
+    _say("atlas")
+    context = min(window, _ATLAS_ROOM)
+    weights, adapter = weights_spec(arguments), adapter_spec(arguments)
+    program = program_spec(arguments)
+    endless = bench.endless(tokenizer)  # a run is as long as it was asked to be
+    workbench = Workbench(source, endless, context=context, weights=weights, adapter=adapter, program=program)
+    shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
+    engine = shown.engine
+    bench.warm_up(engine, budget)
+    decode = bench.decode_rate(engine, tokenizer, bench.MAIN_SIZE, budget, workbench.paint)
+    atlas = bench.atlas_us(engine, workbench.paint, budget)
+    _say("statistics")
+    measured = bench.statistics_us(engine, budget)
+    _say("frame")
+    shown = workbench.start(shown.prompt, shown.options)
+    shown.run()
+    frame = frame_ms(workbench, shown, arguments.size, budget)
+    _say("map")
+    maps, map_counts = bench_map.measure(workbench, engine, shown.prompt, arguments.size, budget)
+    counts |= {
+        "decode_with_atlas": decode.counts,
+        "atlas": atlas.counts,
+        "statistics": measured.counts,
+        "frame": frame.counts,
+        "map": map_counts,
+    }
+    return {
+        "decode_with_atlas_tokens_per_second": rounded(decode.value),
+        "atlas_us": rounded(atlas.value),
+        "statistics_us": rounded(measured.value),
+        "frame_ms": rounded(frame.value),
+        "frame_size": list(arguments.size),
+        "map": maps,
+    }
+
+
+def frame_ms(workbench: Workbench, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
+    """Milliseconds of a frame in which the view moves: scene and panels at `size`, until the GPU is done. Blocks.
+
+    Drawn offscreen by the window's own code; bringing the picture to the host is left out.
+    """
+    canvas = open_picture(size)
+    state = State(shown.prompt, shown.options, live=False)
+    viewer = Viewer(canvas, shown.engine.device, state, None)
+    viewer.show(workbench, shown, shown.prompt)
+    times: list[float] = []
+
+    def timed() -> None:
+        start = time.perf_counter()
+        viewer.frame()
+        poll(shown.engine.device, wait=True)
+        times.append(time.perf_counter() - start)
+
+    canvas.request_draw(timed)
+    while len(times) <= _SETTLING or (len(times) < _SETTLING + _FRAMES and sum(times[_SETTLING:]) < budget.seconds):
+        # A view that rests is not drawn anew.
+        state.camera.look_at(2.0, 320 + len(times), 180)
+        canvas.draw()
+        if viewer.failure is not None:
+            raise viewer.failure
+    canvas.close()
+    kept = times[_SETTLING:]
+    return Figure(1e3 * statistics.median(kept), len(kept), 1)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The result for people."""
+    main, (width, height) = result["prefill_tokens"], result["frame_size"]
+    rows = [
+        ("adapter", result["adapter"]),
+        ("self-test", proof_text(result["proved"])),
+        ("model", f"{result['model']}, {result['weights']} as {result['layout']}, program {result['path']}"),
+        ("prefill", "".join(f"{n:>9}" for n in result["prefill"]) + "  tokens"),
+        ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),
+        ("decode", "".join(f"{n:>9}" for n in result["decode"]) + "  tokens of context"),
+        ("", "".join(f"{_shown(rate):>9}" for rate in result["decode"].values()) + "  tokens/s"),
+        ("  GPU", f"{_shown(result['decode_gpu_us_per_token']):>9}  us a token at {main}"),
+        ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us a token"),
+        ("  atlas live", f"{_shown(result['decode_with_atlas_tokens_per_second']):>9}  tokens/s at {main}, traced"),
+        ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
+        ("statistics", f"{_shown(result['statistics_us']):>9}  us a new row of every tensor"),
+        ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
+        *_map_rows(result["map"], width, height),
+        ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
+        ("", f"{_shown(result['gpu_mb']):>9}  MB of the GPU, untraced"),
+    ]
+    if torch := result.get("torch"):
+        rows.append(("PyTorch", f"{torch['version']} on {torch['device']}, greedy, context {torch['context']}"))
+        for precision in bench_torch.PRECISIONS:
+            for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
+                rate = torch[precision][f"{kind}_tokens_per_second"]
+                ratio = result["ratios"].get(precision, {}).get(kind)
+                rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; {_shown(ratio)} times that here"))
+    return "\n".join(f"{name:<14}{text}" for name, text in rows)
+
+
+def proof_text(proved: dict[str, Any] | None) -> str:
+    """What is known of the self-test, `proved` as in the JSON."""
+    return proof.Proved(**proved).text if proved else proof.NOT_PROVED
+
+
+def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:
+    """The map's part of the table."""
+    return [
+        ("map", "".join(f"{name:>9}" for name in maps["gpu_us"]) + f"  at {width} x {height}"),
+        ("  GPU", "".join(f"{_shown(us):>9}" for us in maps["gpu_us"].values()) + "  us"),
+        ("  new row", f"{_shown(maps['row_us']):>9}  us, of {maps['window']} rows"),
+        ("  opening", f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, and again"),
+        ("  live", f"{_shown(maps['live_frames_per_second']):>9}  frames/s with"),
+        ("", f"{_shown(maps['live_tokens_per_second']):>9}  tokens/s"),
+        ("  memory", f"{_shown(maps['mb']):>9}  MB of the GPU"),
+    ]
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _say(what: str) -> None:
+    """Tell whoever waits at a terminal what is being measured."""
+    if sys.stderr.isatty():
+        print(f"bench: {what} ...", file=sys.stderr)

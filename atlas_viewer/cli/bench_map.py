@@ -1,0 +1,153 @@
+"""The part of `bench` about the map: figures by compute/bench/bench_map.py, a flight over it while tokens come."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.state.looking import open_map
+from atlas_viewer.state.requests import Generate
+from atlas_viewer.state.state import State
+from compute.bench import bench_map
+from compute.bench.bench import Budget, Figure
+from compute.errors import AtlasError
+from compute.forward.engine import Engine
+from compute.gpu.native import Fence, poll, work_done
+from compute.sampling.options import GenerateOptions
+from compute.views.map_pass import MapPass
+
+from .common import rounded
+
+_FLIGHT = 96  # frames from the whole map down to digits and back
+_IN_FLIGHT = 2  # frames that a window's swap chain would let the GPU be behind
+_SETTLING = 600  # frames, at most, until the map is there and the prompt's pass is over
+_NAP_S = 0.0001
+_TEMPERATURE = 0.8
+
+
+@dataclass(frozen=True)
+class Live:
+    """A run in the window with the map in front: `frames` in `seconds`, with so many `tokens`."""
+
+    frames: int
+    tokens: int
+    seconds: float
+
+
+def measure(
+    workbench: Workbench, engine: Engine, prompt: str, size: tuple[int, int], budget: Budget
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The figures of the map and the counts they were made from, as plain JSON values.
+
+    The engine is that of `workbench` and has run a generation. Blocks.
+    """
+
+    def make() -> MapPass:
+        return workbench.open_map(digit_pictures(), workbench.room)
+
+    passes, opened, again = bench_map.open_ms(engine, make, budget)
+    views = bench_map.map_views(passes.layout, size)
+    drawn = {name: bench_map.draw_us(passes, view, size, budget) for name, view in views.items()}
+    row = bench_map.row_us(passes, budget)
+    nbytes, window = passes.nbytes, passes.layout.window
+    del passes  # the window makes its own
+    live = fly(workbench, prompt, size, budget)
+    figures: dict[str, Figure] = {"open": opened, "weights": again, **drawn, "row": row}
+    told = {
+        "window": window,
+        "gpu_us": {name: rounded(figure.value) for name, figure in drawn.items()},
+        "row_us": rounded(row.value),
+        "open_ms": rounded(opened.value),
+        "weights_ms": rounded(again.value),
+        "mb": rounded(nbytes / 1e6),
+        "live_frames_per_second": rounded(live.frames / live.seconds),
+        "live_tokens_per_second": rounded(live.tokens / live.seconds),
+    }
+    counts: dict[str, Any] = {name: figure.counts for name, figure in figures.items()}
+    return told, counts | {"live": {"frames": live.frames, "tokens": live.tokens}}
+
+
+def fly(workbench: Workbench, prompt: str, size: tuple[int, int], budget: Budget) -> Live:
+    """Frames of the window's own code offscreen, with the map in front and a run that writes. Blocks.
+
+    Each frame advances the run by a slice and draws the map from another place. The frames follow each other without
+    waiting for a screen, but as with one, none begins while the GPU has two before it to finish.
+    """
+    canvas = open_picture(size)
+    start = len(workbench.tokens_of(prompt))
+    options = GenerateOptions(
+        max_new_tokens=max(1, workbench.room - start), context=workbench.room, temperature=_TEMPERATURE
+    )
+    state = State(prompt, options)
+    generation = workbench.start(prompt, options)
+    device = generation.engine.device
+    viewer = Viewer(canvas, device, state, None)
+    viewer.show(workbench, generation, prompt)
+    open_map(state)
+    told: list[Live] = []
+
+    def drawn() -> int:
+        """Tokens so far, of all runs."""
+        return sum(len(run.steps) for run in state.runs.all.values())
+
+    def frame(number: int) -> None:
+        _move(state, number)
+        if not state.busy and not state.requests:
+            state.requests.append(Generate(prompt, options))
+        viewer.frame()
+
+    def timed() -> None:
+        # All frames go into the one picture of this draw: to hand each over would bring it to the host.
+        poll(device, wait=True)
+        fences: deque[Fence] = deque()
+        frames, before, began = 0, drawn(), time.perf_counter()
+        while viewer.failure is None and time.perf_counter() - began < budget.seconds:
+            frame(frames)
+            fences.append(work_done(device))
+            while len(fences) > _IN_FLIGHT and not fences[0].done:
+                time.sleep(_NAP_S)
+                poll(device)
+            if len(fences) > _IN_FLIGHT:
+                fences.popleft()
+            frames += 1
+        poll(device, wait=True)
+        told.append(Live(frames, drawn() - before, time.perf_counter() - began))
+
+    for number in range(_SETTLING):
+        if state.map.layout is not None and drawn() > 1 and number > _IN_FLIGHT:
+            break
+        canvas.request_draw(viewer.frame)
+        canvas.draw()
+        _check(viewer, state)
+    canvas.request_draw(timed)
+    canvas.draw()
+    _check(viewer, state)
+    canvas.close()
+    return told[0]
+
+
+def _check(viewer: Viewer, state: State) -> None:
+    """Raise what went wrong in a frame."""
+    if viewer.failure is not None:
+        raise viewer.failure
+    if state.map.problem or state.messages:
+        raise AtlasError(state.map.problem or state.messages[-1])
+
+
+def _move(state: State, number: int) -> None:
+    """The camera of frame `number`: on the way from the whole map to the digits of a weight, or back."""
+    maps = state.map
+    if maps.layout is None:
+        return
+    turn = number % _FLIGHT / _FLIGHT
+    near = 1 - abs(2 * turn - 1)
+    most = maps.camera.zoom_most(*maps.size) / 2  # a cell is half as large as it can be
+    place = maps.layout.placements["h.0.mlp.c_fc.weight"]
+    x, y = place.x + place.band_columns / 2, place.y + place.band_rows / 2
+    maps.camera.look_at(max(most, 1.0) ** near, x, y, *maps.size)

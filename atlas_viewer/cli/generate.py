@@ -1,0 +1,120 @@
+"""`generate`: text, or everything about it as JSON, to standard output."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import math
+import sys
+from dataclasses import asdict
+
+import numpy as np
+
+from compute.generate.generator import Generation
+from compute.generate.records import StepRecord
+from compute.io.output_files import write_output
+
+from .common import open_generation, report_nonfinite
+from .targets import check_target, generation_files
+
+_INTERRUPTED = 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual.
+
+    1 when no logit is finite and so nothing can be drawn. Some logits that are not finite are reported, and the exit
+    status stays 0.
+    """
+    if arguments.logits is not None:
+        check_target(arguments.logits, generation_files(arguments), ".npy")
+    # The times in the JSON are those of an engine that has run before; text alone need not wait for that.
+    generation = open_generation(arguments, measured=arguments.json)
+    logits: list[np.ndarray] = []
+    stream = None if arguments.json else Stream(generation)
+    try:
+        while not generation.done:
+            generation.step()
+            if arguments.logits is not None and len(generation.steps) > len(logits):
+                logits.append(generation.engine.read_logits()[: generation.engine.config.vocabulary])
+            if stream:
+                stream.write()
+    except KeyboardInterrupt:
+        generation.stop()
+    if stream:
+        stream.end()
+    else:
+        print(json.dumps(as_json(generation), ensure_ascii=False, allow_nan=False))
+    if arguments.logits is not None:
+        shape = (len(logits), generation.engine.config.vocabulary)  # [steps, vocabulary]
+        buffer = io.BytesIO()
+        np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
+        write_output(arguments.logits, buffer.getvalue())
+    report_nonfinite(generation, "`trace` names the first tensor that went bad")
+    if generation.stop_reason == "nonfinite":
+        return 1
+    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+
+
+class Stream:
+    """Prints the text as it grows; a character is held back until all its bytes are there."""
+
+    def __init__(self, generation: Generation) -> None:
+        self._generation = generation
+        self._printed = ""
+        self._put(generation.prompt)
+
+    def _put(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def write(self) -> None:
+        text = self._generation.continuation
+        whole = text.rstrip("\ufffd")
+        if len(whole) > len(self._printed) and whole.startswith(self._printed):
+            self._put(whole[len(self._printed) :])
+            self._printed = whole
+
+    def end(self) -> None:
+        self._put(self._generation.continuation[len(self._printed) :] + "\n")
+
+
+def as_json(generation: Generation) -> dict[str, object]:
+    """The object that `--json` prints; numbers that JSON has no word for are None."""
+    engine, config = generation.engine, generation.engine.config
+    return {
+        "model": {
+            "name": engine.model_name,
+            "layers": config.layers,
+            "heads": config.heads,
+            "channels": config.channels,
+            "positions": config.positions,
+            "vocabulary": config.vocabulary,
+            "parameters": config.parameters,
+            "weights": engine.dtype,
+        },
+        "adapter": engine.adapter_name,
+        "program": engine.path,
+        "prompt": generation.prompt,
+        "prompt_tokens": generation.prompt_tokens,
+        "options": generation.options.as_json(),
+        "steps": [_step(step) for step in generation.steps],
+        "text": generation.text,
+        "stop_reason": generation.stop_reason,
+        "nonfinite_logits": generation.nonfinite_logits,
+        "tokens_per_second": _number(generation.tokens_per_second),
+    }
+
+
+def _step(step: StepRecord) -> dict[str, object]:
+    def plain(values: dict[str, object]) -> dict[str, object]:
+        return {key: _number(value) if isinstance(value, float) else value for key, value in values.items()}
+
+    record = plain(asdict(step))
+    record["top"] = [plain(asdict(candidate)) for candidate in step.top]
+    return record
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,168 @@
+"""`models`: what can be fetched and what is here, fetching it, checking it, and other formats."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+
+from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry
+from atlas_viewer.hub.store import damage, state
+from compute.errors import CheckpointError, TensorsError, UsageError
+from compute.io.escape import one_line
+from compute.weights.checkpoint import WeightSource, model_files, open_model
+from compute.weights.convert import convert, weights_file
+from compute.weights.model_cache import fetched_model, models_folder
+from compute.weights.verify import TensorReport, verify
+
+from .common import weights_spec
+from .streams import progress_stream
+from .targets import check_replaced
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the action says."""
+    actions: dict[str, Callable[[argparse.Namespace], int]] = {
+        "list": _list,
+        "fetch": _fetch,
+        "path": _path,
+        "verify": _verify,
+        "convert": _convert,
+    }
+    return actions[arguments.action](arguments)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    records: list[dict[str, Any]] = [
+        {
+            "name": entry.name,
+            "what": entry.what,
+            "licence": entry.licence,
+            "repo": entry.repo,
+            "bytes": known_bytes(entry),
+            "state": state(entry.name),
+        }
+        for entry in CATALOGUE.values()
+    ]
+    if arguments.json:
+        print(json.dumps(records, indent=2))
+        return 0
+    for record in records:
+        size = f"{record['bytes'] / 1e6:,.0f} MB" if record["bytes"] else "-"
+        print(f"{record['name']:<15}{record['state']:<9}{size:>9}  {record['licence']:<12}{record['what']}")
+    return 0
+
+
+def known_bytes(entry: CatalogueEntry) -> int | None:
+    """Bytes of the weights of `entry`, None where only the hub knows."""
+    return max((file.size or 0 for file in entry.files), default=0) or None
+
+
+def _fetch(arguments: argparse.Namespace) -> int:
+    entry = _entry(arguments.name)
+    if state(entry.name) == "fetched":
+        print(f"{entry.name} is here already: {models_folder() / entry.name}")
+        return 0
+    # They bring the network libraries, which no other action needs.
+    from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
+    from atlas_viewer.hub.hub import look_up
+
+    offer = look_up(entry)
+    folder = models_folder() / entry.name
+    print(f"{entry.name}: {entry.what}")
+    print(f"  licence   {entry.licence}")
+    print(f"  from      {entry.repo} at {offer.revision}")
+    print(f"  size      {offer.size / 1e6:,.1f} MB, of which {missing_bytes(offer) / 1e6:,.1f} MB are missing")
+    print(f"  to        {folder} ({free_bytes() / 1e6:,.0f} MB free)", flush=True)
+    if not arguments.yes and not _agreed(entry.name):
+        print("nothing was fetched")
+        return 1
+    with _bar(entry.name, offer.size) as bar:
+
+        def told(done: int, _total: int) -> None:
+            bar.update(done - bar.n)
+
+        fetch(offer, told)
+    print(f"{entry.name} is here: {folder}; use it with --model {entry.name}")
+    return 0
+
+
+def _agreed(name: str) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise UsageError(f"models fetch {name}: nobody can be asked here; accept licence and size with --yes")
+    try:
+        return input("Fetch it under this licence? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
+def _path(arguments: argparse.Namespace) -> int:
+    print(models_folder() if arguments.name is None else fetched_model(_entry(arguments.name).name))
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    spec = arguments.path
+    if spec in CATALOGUE:
+        fetched_model(spec)
+        wrong = damage(spec)
+        if wrong:
+            print("\n".join(map(one_line, wrong)))
+            raise CheckpointError(f"--model {spec}: is damaged; remove {models_folder() / spec} and fetch it again")
+    try:
+        source = open_model(spec)
+    except TensorsError as error:
+        print("\n".join(map(one_line, error.problems)))
+        raise
+    with _bar(source.name, _stored_bytes(source)) as bar:
+        reports = verify(source, lambda done: bar.update(round(done * bar.total) - bar.n))
+    source.close()
+    bad = [report for report in reports if report.first is not None]
+    for report in bad:
+        print(_line(report))
+    values = source.config.parameters
+    if bad:
+        raise CheckpointError(
+            f"{one_line(spec)}: {len(bad)} of {len(reports)} tensors have values that are not finite; use another copy"
+        )
+    print(f"{one_line(spec)}: {len(reports)} tensors, {values:,} parameters, {source.dtype}, all finite")
+    return 0
+
+
+def _line(report: TensorReport) -> str:
+    kinds = [f"{count} {kind}" for count, kind in ((report.nan, "NaN"), (report.infinite, "infinite")) if count]
+    return (
+        f"{one_line(report.name)} {list(report.shape)}: {' and '.join(kinds)}, the first at {list(report.first or ())}"
+    )
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    check_replaced(weights_file(arguments.target), model_files(arguments.source))
+    source = open_model(arguments.source)
+    try:
+        files = convert(source, arguments.target, weights_spec(arguments))
+    finally:
+        source.close()
+    for file in files:
+        print(file)
+    return 0
+
+
+def _entry(name: str) -> CatalogueEntry:
+    if name not in CATALOGUE:
+        raise UsageError(f"{one_line(name)}: no such model can be fetched; there are: {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def _stored_bytes(source: WeightSource) -> int:
+    return source.config.parameters * (4 if source.dtype == "f32" else 2)
+
+
+def _bar(name: str, total: int) -> tqdm:
+    # None: shown only where standard error is a terminal.
+    shown = one_line(name)
+    return tqdm(total=total, desc=shown, unit="B", unit_scale=True, disable=None, leave=False, file=progress_stream())

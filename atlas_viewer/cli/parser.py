@@ -1,0 +1,179 @@
+"""The command line: what can be asked for."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from atlas_viewer import __version__
+from atlas_viewer.state.interface import THEME_NAMES
+from atlas_viewer.state.text import quoted
+from compute.errors import UsageError
+
+from .arguments import add_camera, add_global, add_sampling, file_path, size
+from .models_arguments import add_models
+from .session_arguments import add_session
+
+DEFAULT_PROMPT = "Once upon a time, there was a"
+_PROMPT = "text to go on with; - reads standard input"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells usage errors in one line, like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see `{self.prog} --help`)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(
+        prog="atlas-viewer",
+        description="Runs GPT-2 on the GPU and shows every number while it does.",
+        epilog="Without a command the window opens. PROMPT - reads standard input.",
+    )
+    parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")
+    add_global(parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        add_global(sub)
+        return sub
+
+    view = command("view", "open the window (the default)")
+    view.add_argument(
+        "prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT", help=f"{_PROMPT} (default {DEFAULT_PROMPT!r})"
+    )
+    add_sampling(view, tokens=64)
+    view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
+    view.add_argument("--pictures", type=file_path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
+    view.add_argument("--record-tour", type=file_path, metavar="FILE", help="write what you do in the window as a tour")
+
+    generate = command("generate", "write text to standard output")
+    generate.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_sampling(generate, tokens=16)
+    generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    generate.add_argument("--top", type=int, metavar="N", help="candidates a step in the JSON (default 8)")
+    generate.add_argument(
+        "--logits",
+        type=file_path,
+        metavar="F.npy",
+        help="logits, float32 [steps, vocabulary], as .npy",
+    )
+
+    render = command("render", "save one picture, without a window")
+    render.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_sampling(render, tokens=16)
+    render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="where to write it, as .png")
+    render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
+    render.add_argument(
+        "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
+    )
+    render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
+    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
+    add_camera(render.add_argument)
+    render.add_argument(
+        "--place", default=None, metavar="NAME[INDEX]", help="of the map in the middle, such as 'h.3.attn.qkv[5, 12]'"
+    )
+
+    atlas = command("atlas", "save the strip atlas as arrays")
+    atlas.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_sampling(atlas, tokens=1)
+    atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="where to write them, as .npz")
+    atlas.add_argument(
+        "--sampling",
+        choices=("point", "pool"),
+        default="point",
+        help="what a cell shows: the first value it stands for (default), or the one of largest magnitude",
+    )
+
+    trace = command("trace", "print statistics of every tensor of the last pass")
+    trace.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_sampling(trace, tokens=1)
+    trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+
+    bench = command("bench", "measure prefill, decode, atlas, map and frame on this adapter")
+    bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
+    bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")
+    bench.add_argument(
+        "--context", type=int, default=None, metavar="W", help="room in tokens (default the model's positions)"
+    )
+    bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
+
+    add_session(command("session", "record runs, check, compare and export recordings"))
+
+    add_models(command("models", "fetch, check and convert models"))
+
+    doctor = command("doctor", "say what this machine has and lacks")
+    doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    doctor.add_argument(
+        "--prove", action="store_true", help="check every kernel and whole passes against float64; 0 if all are right"
+    )
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse `argv`; without a command, `view` is meant. Raises `UsageError`."""
+    parser = build_parser()
+    given = _with_signs(argv)
+    whole = _with_command(given)
+    if len(whole) == len(given):
+        return parser.parse_args(whole)
+    arguments, rest = parser.parse_known_args(whole)
+    if rest:
+        _check_command(arguments.prompt, rest)
+        parser.parse_args(whole)  # which tells what is left
+    return arguments
+
+
+def _check_command(word: str, rest: Sequence[str]) -> None:
+    """Raise `UsageError` when the prompt of a `view` that was not written is a command that there is not."""
+    near = difflib.get_close_matches(word, _COMMANDS, n=1)
+    if near:
+        raise UsageError(f"{quoted(word)}: there is no such command; did you mean {near[0]}?")
+    if not rest[0].startswith("-"):
+        raise UsageError(
+            f"{quoted(word)}: there is no such command (see `atlas-viewer --help`); a prompt of several words needs"
+            " quotes"
+        )
+
+
+def _with_signs(argv: Sequence[str]) -> list[str]:
+    """`--center -5,3` as `--center=-5,3`: argparse would take the value for an option."""
+    given: list[str] = []
+    for text in argv:
+        if given and given[-1] in _POINTS and _NEGATIVE.match(text):
+            given[-1] += f"={text}"
+        else:
+            given.append(text)
+    return given
+
+
+_POINTS = {"--center", "--size"}
+_NEGATIVE = re.compile(r"-[\d.]")
+_VALUED = {"--model", "--weights", "--adapter", "--program"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "models", "doctor"}
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """Put `view` before the first argument that is no global option, unless a command stands there."""
+    at = 0
+    while at < len(argv) and argv[at].startswith("--"):
+        if argv[at] in {"--help", "--version"}:
+            return argv
+        name = argv[at].split("=")[0]
+        if name == "--debug" or "=" in argv[at]:
+            at += 1
+        elif name in _VALUED:
+            at += 2
+        else:
+            break  # an option of `view`
+    if at < len(argv) and (argv[at] in _COMMANDS or argv[at] == "-h"):
+        return argv
+    return [*argv[:at], "view", *argv[at:]]

@@ -1,0 +1,44 @@
+"""`render`: one picture, without a window."""
+
+from __future__ import annotations
+
+import argparse
+
+from compute.errors import UsageError
+from compute.weights.checkpoint import open_model
+
+from .common import adapter_spec, check_camera, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .targets import check_target, generation_files
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, draw the last pass offscreen, save it, and print the text."""
+    from atlas_viewer.export.render import render
+
+    if arguments.view == "strip" and arguments.place is not None:
+        raise UsageError("--place: only the map has places; use it with --view map")
+    if arguments.place is not None and not arguments.place.strip():
+        raise UsageError("--place: is empty; give a tensor's name and an index, such as 'wte[12, 3]'")
+    check_camera(arguments)
+    check_target(arguments.out, generation_files(arguments), ".png")
+    prompt = read_prompt(arguments.prompt)
+    source = open_model(model_spec(arguments))
+    options = generate_options(arguments, source.config.positions, source.config.vocabulary)
+    generation = render(
+        source,
+        prompt,
+        options,
+        arguments.out,
+        size=arguments.size,
+        panels=arguments.panels,
+        zoom=arguments.zoom,
+        center=arguments.center,
+        adapter=adapter_spec(arguments),
+        weights=weights_spec(arguments),
+        program=program_spec(arguments),
+        view=arguments.view,
+        place=arguments.place,
+        theme=arguments.theme,
+    )
+    print(generation.text)
+    return 0

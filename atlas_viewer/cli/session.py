@@ -1,0 +1,190 @@
+"""`session`: recordings of runs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from atlas_viewer import __version__
+from atlas_viewer.recording.arrays import plain, summary
+from atlas_viewer.recording.compare import TOLERANCE
+from atlas_viewer.recording.diff import RunDiff, StepDiff, diff_runs
+from atlas_viewer.recording.playback import check_shape, widest
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
+from atlas_viewer.state.text import quoted
+from compute.errors import SessionError, UsageError
+from compute.forward.engine import Engine
+from compute.text.tokenizer import load_tokenizer
+from compute.weights.identity import weights_sha256
+
+from .common import adapter_spec, program_spec
+from .session_source import recorded_source, recorded_weights
+from .streams import note
+from .targets import check_target
+
+_PROMPT_CHARACTERS = 200  # that are shown of a prompt
+PROGRAM = f"atlas-viewer {__version__}"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the verb says."""
+    from .session_export import export
+    from .session_record import record
+    from .session_replay import replay
+
+    verbs: dict[str, Callable[[argparse.Namespace], int]] = {
+        "record": record,
+        "info": _info,
+        "verify": _verify,
+        "replay": replay,
+        "export": export,
+        "diff": _diff,
+        "recover": _recover,
+    }
+    return verbs[arguments.verb](arguments)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    with Session(arguments.file) as session:
+        if arguments.json:
+            print(json.dumps(plain(summary(session)), ensure_ascii=False, allow_nan=False))
+            return 0
+        lines = _info_lines(session)  # all of them first: a damaged file is an error, not the half of an answer
+    print("\n".join(lines))
+    return 0
+
+
+def _info_lines(session: Session) -> list[str]:
+    head = session.head
+    config = head.config
+    lines = [
+        f"session   {session.shown}, {head.created}, {head.program}",
+        f"model     {head.model}, {config.layers} layers, {config.heads} heads, {config.channels} channels",
+        f"weights   {head.weights}, sha256 {head.weights_sha256}",
+        f"adapter   {head.adapter}, {head.kernels} kernels",
+        f"versions  {', '.join(f'{name} {version}' for name, version in head.versions.items())}",
+    ]
+    for known in session.runs():
+        branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
+        extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
+        end = known.stop_reason or "not ended"
+        prompt = _shortened(known.prompt)
+        lines.append(f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {prompt}")
+    return [*lines, f"events    {len(session.events())}, cameras {len(session.cameras())}"]
+
+
+def _shortened(prompt: str) -> str:
+    more = len(prompt) - _PROMPT_CHARACTERS
+    return quoted(prompt) if more <= 0 else f"{quoted(prompt[:_PROMPT_CHARACTERS])} and {more:,} characters more"
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    tolerance = TOLERANCE if arguments.tolerance is None else arguments.tolerance
+    if not 0 <= tolerance < math.inf:
+        raise UsageError(f"--tolerance {tolerance:g}: must be a number from 0 up")
+    with Session(arguments.file) as session:
+        runs = [known for known in session.runs() if session.count(known)]
+        if not runs:
+            raise SessionError(f"{session.shown}: has no steps that could be verified; record some")
+        source = recorded_source(arguments, session.head)
+        check_shape(session, source.name, source.config)
+        sha256 = weights_sha256(source)
+        tokenizer = load_tokenizer()
+        tokenizer.check_fits(source.config.vocabulary)
+        engine = Engine(
+            source,
+            context=max(widest(session.steps(known)) for known in runs),
+            weights=recorded_weights(arguments, session.head),
+            adapter=adapter_spec(arguments),
+            program=program_spec(arguments),
+        )
+        source.close()
+        why = reasons(session, engine, sha256, PROGRAM)
+        verdicts: list[Verdict] = []
+        for known in runs:
+            for verdict in verify_run(session, known, engine, tokenizer, tolerance=tolerance):
+                verdicts.append(verdict)
+                if not arguments.json:
+                    print(_verdict_line(verdict))
+        counts = {name: sum(v.verdict == name for v in verdicts) for name in (IDENTICAL, WITHIN, DIFFERENT)}
+        # Figures that agree by chance do not make other weights the recorded ones.
+        holds = not counts[DIFFERENT] and session.head.weights_sha256 == sha256
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        if arguments.json:
+            result = {"holds": holds, "counts": counts, "changed": why, "steps": [asdict(v) for v in verdicts]}
+            print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
+        else:
+            print(f"{len(verdicts)} steps: {told}")
+            print(f"changed since: {'; '.join(why) or 'nothing'}")
+        if not holds:
+            cause = "; ".join(why) or "nothing else has changed, so the file was altered or this adapter miscomputes"
+            raise SessionError(f"{session.shown}: does not hold: {told}; {cause}")
+    return 0
+
+
+def _verdict_line(verdict: Verdict) -> str:
+    line = f"run {verdict.run} step {verdict.step + 1} {quoted(verdict.text)}: {verdict.verdict}"
+    if verdict.verdict != IDENTICAL:
+        line += f", {verdict.figure:.3g} ({verdict.what})" if math.isfinite(verdict.figure) else f" ({verdict.what})"
+    return line if verdict.draw_repeats else line + ", the draw gives another token"
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    with Session(arguments.file) as one, Session(arguments.other) as other:
+        found = diff_runs(one, one.run(arguments.run), other, other.run(arguments.other_run))
+    if arguments.json:
+        told = {
+            "same": found.same,
+            "head": found.head,
+            "parted": found.parted,
+            "steps": [asdict(s) for s in found.steps],
+        }
+        print(json.dumps(plain(told), ensure_ascii=False, allow_nan=False))
+    else:
+        _print_diff(found)
+    return 0 if found.same else 1
+
+
+def _print_diff(found: RunDiff) -> None:
+    for line in found.head:
+        print(line)
+    for step in found.steps:
+        if not step.same:
+            print(_diff_line(step))
+    if found.parted is not None:
+        print(f"the tokens part at step {found.parted + 1}")
+    elif found.same:
+        print(f"the same: {len(found.steps)} steps")
+    else:
+        print(f"the same tokens: {len(found.steps)} steps")
+
+
+def _diff_line(step: StepDiff) -> str:
+    line = f"step {step.step + 1}:"
+    if step.tokens[0] != step.tokens[1]:
+        sides = [
+            "-" if token is None else f"{quoted(text)} {token} ({probability:.4f})"
+            for token, text, probability in zip(step.tokens, step.texts, step.probabilities, strict=True)
+        ]
+        line += f" {sides[0]} | {sides[1]},"
+    if not step.figures.same:
+        line += f" figures differ by {step.figures.largest:.3g} ({step.figures.what}),"
+    if step.statistics is not None and not step.statistics.same:
+        line += f" statistics by {step.statistics.largest:.3g} ({step.statistics.what}),"
+    return line.rstrip(",")
+
+
+def _recover(arguments: argparse.Namespace) -> int:
+    target: Path = arguments.out
+    check_target(target)
+    found = recover(arguments.file, target)
+    print(f"{found.steps} steps of {found.runs} runs saved")
+    for line in found.lost:
+        note(f"lost: {line}")
+    return 0

@@ -1,0 +1,85 @@
+"""Arguments of `session` and its verbs."""
+
+from __future__ import annotations
+
+import argparse
+
+from .arguments import add_camera, add_global, add_sampling, file_path, size
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs to the parser of `session`."""
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=type(parser))
+
+    def verb(name: str, summary: str) -> argparse.ArgumentParser:
+        sub = verbs.add_parser(name, help=summary, description=summary)
+        add_global(sub)
+        return sub
+
+    record = verb("record", "write text, and everything about it to a session file")
+    record.add_argument("prompt", metavar="PROMPT", help="text to go on with; - reads standard input")
+    add_sampling(record, tokens=16)
+    record.add_argument("--out", type=file_path, required=True, metavar="F.atlas", help="a file that is not there yet")
+    record.add_argument("--top", type=int, metavar="N", help="candidates a step (default 8)")
+    record.add_argument(
+        "--logits", choices=("none", "f16", "f32"), default="f16", help="all logits of every step (default f16)"
+    )
+    record.add_argument("--no-statistics", action="store_true", help="leave out the statistics of every tensor")
+
+    info = verb("info", "say what a session holds")
+    info.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    info.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    verify = verb("verify", "run the recorded tokens through the model again and compare every figure")
+    verify.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    verify.add_argument(
+        "--tolerance", type=float, default=None, metavar="D", help="largest difference of a logit (default 0.004)"
+    )
+    verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    replay = verb("replay", "open a session in the window and play it")
+    replay.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    replay.add_argument("--run", type=int, default=None, metavar="N", help="to begin with (default the last)")
+    replay.add_argument("--follow", action="store_true", help="show what another process adds to the file")
+
+    _add_export(verb("export", "write a session as video, pictures, text or arrays"))
+
+    diff = verb("diff", "compare two sessions step by step; exit status 1 when they differ")
+    diff.add_argument("file", type=file_path, metavar="A.atlas", help="a session file")
+    diff.add_argument("other", type=file_path, metavar="B.atlas", help="and the other")
+    diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default the last)")
+    diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default the last)")
+    diff.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+
+    recover = verb("recover", "save what can be read of a damaged session")
+    recover.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    recover.add_argument("--out", type=file_path, required=True, metavar="G.atlas", help="a file that is not there yet")
+
+
+def _add_export(export: argparse.ArgumentParser) -> None:
+    export.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    export.add_argument("--run", type=int, default=None, metavar="N", help="of pictures and arrays (default the last)")
+    group = export.add_argument_group("what to write, one or more")
+    group.add_argument("--json", nargs="?", const="-", metavar="F.json", help="everything but arrays (default stdout)")
+    group.add_argument("--csv", nargs="?", const="-", metavar="F.csv", help="a line a step (default stdout)")
+    group.add_argument("--npz", type=file_path, metavar="F.npz", help="arrays, logits and statistics too, as .npz")
+    group.add_argument("--png", type=file_path, metavar="DIR", help="a picture for each step")
+    group.add_argument("--video", type=file_path, metavar="F.mp4", help=".mp4, .mkv or .webm")
+    look = export.add_argument_group("pictures and video")
+    look.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
+    look.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
+    look.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
+    look.add_argument(
+        "--view",
+        choices=("strip", "map"),
+        default="strip",
+        help="a sample of every tensor (default), or every value",
+    )
+    look.add_argument("--panels", action="store_true", help="the whole window, with that in front")
+    look.add_argument(
+        "--camera",
+        choices=("follow", "fixed"),
+        default="follow",
+        help="as recorded, and --zoom and --center until something was (default), or these all the time",
+    )
+    add_camera(look.add_argument)

@@ -1,0 +1,135 @@
+"""`session export`: a recording as video, pictures, text or arrays."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
+from atlas_viewer.recording.playback import RecordedRun, check_shape, widest
+from atlas_viewer.recording.reader import Session
+from compute.errors import OutputError, SessionError, UsageError
+from compute.io.output_files import output_folder, output_path, write_output
+from compute.text.tokenizer import load_tokenizer
+from compute.weights.checkpoint import model_files
+
+from .common import adapter_spec, check_camera, program_spec
+from .session_source import recorded_source, recorded_weights
+from .streams import progress_stream
+from .targets import check_folder, check_replaced, check_target, session_files
+
+T = TypeVar("T")
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write everything that was asked for. Raises `AtlasError`s."""
+    _check(arguments)
+    with Session(arguments.file) as session:
+        if arguments.json is not None:
+            _put(arguments.json, as_json(session) + "\n")
+        if arguments.csv is not None:
+            _put(arguments.csv, as_csv(session))
+        if arguments.npz is not None:
+            write_output(arguments.npz, as_npz(session, session.run(arguments.run)))
+        if arguments.png is not None or arguments.video is not None:
+            _pictures(arguments, session)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Tell what can never work before minutes are spent."""
+    files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
+    if not any(target is not None for target in (*files, arguments.png)):
+        raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
+    reads = session_files(arguments.file)
+    if hasattr(arguments, "model"):
+        reads += model_files(arguments.model)
+    for target in files:
+        if target not in (None, "-"):
+            check_target(Path(target), reads, ".npz" if target is arguments.npz else "")
+    written = [os.path.realpath(target) for target in (*files, arguments.png) if target not in (None, "-")]
+    if len(set(written)) < len(written):
+        raise OutputError("session export: two outputs have the same path; choose another path for one of them")
+    if not 1 <= arguments.fps <= 1000:
+        raise UsageError(f"--fps {arguments.fps}: must be from 1 to 1000")
+    if not 1 <= arguments.step_frames <= 10_000:
+        raise UsageError(f"--step-frames {arguments.step_frames}: must be from 1 to 10000")
+    check_camera(arguments)
+    if arguments.video is not None:
+        from atlas_viewer.media.video import check_video
+
+        check_video(arguments.video, arguments.size)
+    if arguments.png is not None:
+        check_folder(arguments.png)
+
+
+def _put(target: str, text: str) -> None:
+    if target == "-":
+        sys.stdout.write(text)
+    else:
+        write_output(target, text.encode())
+
+
+def _pictures(arguments: argparse.Namespace, session: Session) -> None:
+    from atlas_viewer.export.frames import MapLook, RunPictures
+    from atlas_viewer.export.render import MapStart
+    from atlas_viewer.media.png import png
+    from atlas_viewer.media.video import write_video
+    from atlas_viewer.recording.cameras import recorded_camera, recorded_sight
+    from atlas_viewer.runner.workbench import Workbench
+
+    run = RecordedRun(session, session.run(arguments.run))
+    count = len(run.all_steps)
+    if not count:
+        raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+    names = [f"step-{number:06}.png" for number in range(1, count + 1)]
+    if arguments.png is not None:
+        for name in names:
+            check_replaced(arguments.png / name, session_files(arguments.file))
+    # A camera stays where it was put, in an earlier run too.
+    marks = session.cameras() if arguments.camera == "follow" else []
+    camera = recorded_camera(marks, arguments.zoom, arguments.center)
+    start = MapStart(arguments.zoom, arguments.center, None)
+    maps = MapLook(recorded_sight(marks), start) if arguments.view == "map" else None
+    source = recorded_source(arguments, session.head)
+    try:
+        check_shape(session, source.name, source.config)
+        bench = Workbench(
+            source,
+            load_tokenizer(),
+            context=widest(run.all_steps),
+            weights=recorded_weights(arguments, session.head),
+            program=program_spec(arguments),
+            adapter=adapter_spec(arguments),
+        )
+        pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
+        if arguments.png is not None:
+            images = _told(pictures.frames(count, 1), count, "picture")
+            with output_folder(arguments.png) as folder:
+                for name, image in zip(names, images, strict=True):
+                    with folder.file(name) as file:
+                        file.write(png(image))
+        if arguments.video is not None:
+            total = count * arguments.step_frames
+            frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
+            with output_path(arguments.video) as temporary:
+                write_video(temporary, arguments.video.suffix, frames, arguments.size, arguments.fps)
+        pictures.close()
+    finally:
+        source.close()
+
+
+def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """`things`, with how far it is on stderr, where that is a terminal."""
+    shown = sys.stderr.isatty()
+    for number, thing in enumerate(things, start=1):
+        if shown:
+            bar = "#" * (30 * number // total)
+            print(f"\r[{bar:<30}] {what} {number} of {total}", end="", file=progress_stream(), flush=True)
+        yield thing
+    if shown:
+        print(file=sys.stderr)

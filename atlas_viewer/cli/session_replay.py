@@ -1,0 +1,42 @@
+"""`session replay`: a recording in the window."""
+
+from __future__ import annotations
+
+import argparse
+
+from atlas_viewer.recording.playback import check_shape
+from atlas_viewer.recording.reader import Session
+from compute.errors import AtlasError
+from compute.weights.checkpoint import WeightSource
+
+from .common import adapter_spec, program_spec
+from .session_source import recorded_source, recorded_weights
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Open the window; returns when it is closed. Without its model the session still shows what was recorded."""
+    from atlas_viewer.app.session_replay import replay_window
+
+    with Session(arguments.file) as session:
+        session.run(arguments.run)
+        source: WeightSource | None = None
+        notice = ""
+        try:
+            source = recorded_source(arguments, session.head)
+            check_shape(session, source.name, source.config)
+            weights = recorded_weights(arguments, session.head)
+        except AtlasError as error:
+            if getattr(arguments, "model", None) is not None:
+                raise  # what was asked for by name must not be left out silently
+            source, weights, notice = None, "native", str(error)
+        replay_window(
+            session,
+            arguments.run,
+            source,
+            notice,
+            weights=weights,
+            adapter=adapter_spec(arguments),
+            program=program_spec(arguments),
+            follow=arguments.follow,
+        )
+    return 0

@@ -1,0 +1,24 @@
+"""`trace`: the debug trace of the last pass."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from compute.views.pattern_statistics import pattern_statistics
+from compute.views.statistics import StatisticsPass
+from compute.views.strip_layout import strip_layout
+from compute.views.trace import lines, records
+
+from .common import open_generation
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Generate, then print one record for each tensor in run order, as lines or as JSON."""
+    generation = open_generation(arguments)
+    generation.run()
+    engine = generation.engine
+    patterns = pattern_statistics(engine)
+    told = records(engine, StatisticsPass(engine).read() | patterns, strip_layout(engine.registry))
+    print(json.dumps(told, allow_nan=False) if arguments.json else "\n".join(lines(told, recomputed=patterns)))
+    return 0

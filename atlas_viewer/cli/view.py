@@ -1,0 +1,33 @@
+"""`view`: the window."""
+
+from __future__ import annotations
+
+import argparse
+
+from atlas_viewer.app.window import view
+from compute.weights.checkpoint import open_model
+
+from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .targets import check_target, generation_files
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Open the window and start writing; returns when it is closed."""
+    prompt = read_prompt(arguments.prompt)
+    if arguments.record_tour is not None:
+        reads = generation_files(arguments)
+        check_target(arguments.record_tour, reads if arguments.tour is None else [*reads, arguments.tour])
+    source = open_model(model_spec(arguments))
+    options = generate_options(arguments, source.config.positions, source.config.vocabulary)
+    view(
+        source,
+        prompt,
+        options,
+        adapter_spec(arguments),
+        weights_spec(arguments),
+        program_spec(arguments),
+        tour=arguments.tour,
+        pictures=arguments.pictures,
+        record=arguments.record_tour,
+    )
+    return 0

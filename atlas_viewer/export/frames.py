@@ -1,0 +1,102 @@
+"""Pictures of a recorded run, offscreen: the model runs over the recorded tokens, the window's own code draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from atlas_viewer.recording.cameras import CameraAt, SightAt
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.state.camera import StripCamera, View
+from atlas_viewer.state.map_sight import Sight
+
+from .map_picture import MapPicture
+from .render import MapStart, Picture, WindowPicture
+
+
+@dataclass(frozen=True)
+class MapLook:
+    """The map instead of the strip: what was seen of it at a time of the session, and otherwise from where."""
+
+    at: SightAt
+    start: MapStart
+
+
+class RunPictures:
+    """Pictures of size (width, height) of the steps of a run."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        run: RecordedRun,
+        size: tuple[int, int],
+        camera: CameraAt,
+        *,
+        panels: bool,
+        maps: MapLook | None = None,
+    ) -> None:
+        """panels: the whole window, otherwise strip or map alone; maps: with the map in front."""
+        self.bench, self.run = bench, run
+        self._records = [step.record for step in run.all_steps]
+        self._replay = bench.replay(run.prompt_texts, self._records, run.options)
+        self._camera = camera
+        self._sight: SightAt = maps.at if maps is not None else lambda _: None
+        self._picture = _picture(bench, run, size, panels, maps)
+        self._at: int | None = None
+        # What was drawn last, and of what.
+        self._last: tuple[tuple[int, View | None, Sight | None], np.ndarray] | None = None
+        self._strip_seen = maps is None
+
+    def frame(self, step: int, part: float = 0.0) -> np.ndarray:
+        """Step `step` (from 0), `part` (0 to 1) of the way to the next one's time: uint8 [height, width, 4]. Blocks."""
+        steps = self.run.all_steps
+        if self._at != step:
+            if self._replay.text.options != steps[step].options:
+                self._replay = self.bench.replay(self.run.prompt_texts, self._records, steps[step].options)
+            self._replay.go(step)
+            while self.bench.paint():
+                pass
+            self._at = step
+            self.run.show(step + 1)
+        time = steps[step].time
+        if step + 1 < len(steps):
+            time += part * max(steps[step + 1].time - time, 0.0)
+        camera, sight = self._camera(time), self._sight(time)
+        key = step, camera.view if self._strip_seen else None, sight
+        if self._last is None or self._last[0] != key:
+            self._last = key, self._draw(camera, sight)
+        return self._last[1]
+
+    def _draw(self, camera: StripCamera, sight: Sight | None) -> np.ndarray:
+        match self._picture:
+            case Picture():
+                return self._picture.pixels(camera)
+            case MapPicture():
+                return self._picture.pixels(self.run, sight)
+            case WindowPicture():
+                return self._picture.pixels(self.run, self.run.info.prompt, camera, sight)
+
+    def frames(self, count: int, per_step: int) -> Iterator[np.ndarray]:
+        """`per_step` frames of each of the first `count` steps, by their number alone: no clock is asked."""
+        for number in range(count * per_step):
+            step, part = divmod(number, per_step)
+            yield self.frame(step, part / per_step)
+
+    def close(self) -> None:
+        """Give up the canvas."""
+        if isinstance(self._picture, WindowPicture):
+            self._picture.close()
+
+
+def _picture(
+    bench: Workbench, run: RecordedRun, size: tuple[int, int], panels: bool, maps: MapLook | None
+) -> Picture | MapPicture | WindowPicture:
+    if panels:
+        return WindowPicture(bench, size, start=maps.start if maps is not None else None)
+    if maps is None:
+        return Picture(bench, size)
+    window = max(step.record.context_length for step in run.all_steps)
+    return MapPicture(bench, size, window, maps.start.zoom, maps.start.center)

@@ -1,0 +1,138 @@
+"""Pictures of the map as files: painted and labelled strip by strip, so that a poster takes no more memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from atlas_viewer.media.png import PngWriter
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.scene.glyphs import digit_pictures, letter, put
+from atlas_viewer.state.map_camera import MapCamera
+from atlas_viewer.state.map_labels import Label, Words, labels_for
+from atlas_viewer.state.map_places import Target, box_of
+from atlas_viewer.state.map_sight import Sight, show
+from atlas_viewer.state.protocols import GenerationLike
+from atlas_viewer.state.text import quoted
+from compute.generate.generator import Generation
+from compute.io.output_files import output_file
+
+_STRIP = 1 << 21  # pixels painted at a time
+_INK = np.array((226, 231, 238), np.float32)
+_PLATE = 0.15  # what a plate leaves of the picture under it
+
+
+def write_map(
+    bench: Workbench,
+    generation: Generation,
+    out: Path,
+    size: tuple[int, int],
+    *,
+    zoom: float,
+    center: tuple[float, float] | None,
+    place: Target | None,
+) -> None:
+    """Write the map after `generation` as a PNG of `size` (width, height) pixels to `out`.
+
+    zoom: 1 shows everything; center: in cells, None is the middle; place: what is in the middle instead, and as large
+    as it fits if `zoom` is 1. Raises `OutputError`.
+    """
+    wide, high = size
+    registry = bench.registry
+    maps = bench.open_map(digit_pictures(), max(1, registry.rows))
+    maps.update()
+    camera = MapCamera(maps.layout.width, maps.layout.height)
+    if place is not None:
+        box = box_of(place, maps.layout)
+        if zoom == 1:
+            camera.frame(box, wide, high)
+        else:
+            camera.look_at(zoom, box[0] + box[2] / 2, box[1] + box[3] / 2, wide, high)
+    else:
+        camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), wide, high)
+    view = camera.view(wide, high)
+    labels = labels_for(registry, maps.layout, view, wide, high, words_of(bench, generation))
+    with output_file(out) as file, PngWriter(file, wide, high) as writer:
+        most = max(1, _STRIP // wide)
+        for top in range(0, high, most):
+            rows = min(most, high - top)
+            maps.draw(view, wide, rows, top=top)
+            image = np.array(maps.read())
+            write_labels(image, labels, top)
+            writer.write(image)
+
+
+class MapPicture:
+    """The map alone, painted again and again while passes come and go."""
+
+    def __init__(
+        self, bench: Workbench, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
+    ) -> None:
+        """size: (width, height) in pixels; window: the longest context of the passes; zoom, center: as `write_map`."""
+        self._bench, self._size = bench, size
+        self._maps = bench.open_map(digit_pictures(), window)
+        camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
+        camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), *size)
+        self._start = camera.stand
+
+    def pixels(self, generation: GenerationLike, sight: Sight | None = None) -> np.ndarray:
+        """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks.
+
+        sight: what is seen, instead of zoom and center.
+        """
+        wide, high = self._size
+        layout = self._maps.layout
+        camera = MapCamera(layout.width, layout.height)
+        camera.stand = self._start
+        if sight is not None:
+            show(camera, sight, layout, wide, high)
+        view = camera.view(wide, high)
+        self._maps.update()
+        self._maps.draw(view, wide, high)
+        image = np.array(self._maps.read())
+        words = words_of(self._bench, generation)
+        write_labels(image, labels_for(self._bench.registry, layout, view, wide, high, words), 0)
+        return image
+
+
+def words_of(bench: Workbench, generation: GenerationLike) -> Words:
+    """Texts of the tokens of `generation`'s last pass, in quotes."""
+    start = generation.steps[-1].context_start if generation.steps else 0
+    tokens = [*generation.prompt_tokens, *(step.token for step in generation.steps)][start:]
+
+    def context(row: int) -> str | None:
+        return quoted(bench.token_text(tokens[row])) if row < len(tokens) else None
+
+    return Words(context, lambda token: quoted(bench.token_text(token)))
+
+
+def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:
+    """Write labels on the rows from `top` on of a picture, uint8 [rows, width, 4], in place."""
+    for label in labels:
+        if label.y + 1.3 * label.size < top or label.y - 4 > top + len(image):
+            continue
+        x, y = round(label.x), round(label.y) - top
+        if label.plate:
+            box = image[
+                max(y - 1, 0) : max(y + label.size + 2, 0), max(x - 2, 0) : max(x + round(label.width) + 3, 0), :3
+            ]
+            box[:] = (box * _PLATE).astype(np.uint8)
+        _write(image, label, x, y)
+
+
+def _write(image: np.ndarray, label: Label, x: int, y: int) -> None:
+    cover = np.zeros((label.size + 6, round(label.width) + 8), np.uint8)
+    for number, character in enumerate(label.text):
+        picture, left, up, _ = letter(character, label.size)
+        put(cover, picture, number * label.size // 2 + left + 2, round(0.8 * label.size) - up + 2)
+    x, y = x - 2, y - 2
+    first, start = max(-y, 0), max(-x, 0)
+    part = (
+        image[y + first : y + len(cover), x + start : x + cover.shape[1], :3]
+        if y + len(cover) > 0
+        else image[:0, :0, :3]
+    )
+    share = cover[first : first + part.shape[0], start : start + part.shape[1], None].astype(np.float32) / 255
+    part[:] = (part + (_INK - part) * share).astype(np.uint8)

@@ -1,0 +1,211 @@
+"""One picture of a finished run, without a display: the same scene and the same panels as in the window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.media.png import png
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.scene.scene_library import atlas_scene
+from atlas_viewer.state.camera import StripCamera, fitted
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.looking import go, open_map
+from atlas_viewer.state.map_places import parse_place
+from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.runs import Runs
+from atlas_viewer.state.state import State
+from compute.errors import UsageError
+from compute.generate.generator import Generation
+from compute.gpu.device import shared_device
+from compute.io.output_files import write_output
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
+from compute.weights.checkpoint import WeightSource
+
+from .map_picture import write_map
+
+EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
+# Tables and scrolled regions take their final sizes over a few frames.
+_FRAMES = 4
+# Statistics that panels show arrive later; the picture waits for them, but not for ever.
+_MOST_FRAMES = 100
+
+
+@contextmanager
+def _telling_place() -> Iterator[None]:
+    """Inside it what is wrong with a place is told as of the option."""
+    try:
+        yield
+    except UsageError as error:
+        advice = "" if ";" in str(error) else "; `atlas-viewer trace` lists the names"
+        raise UsageError(f"--place {error}{advice}") from None
+
+
+@dataclass(frozen=True)
+class MapStart:
+    """What the map shows: a zoom with a cell or a place in the middle; at zoom 1 a place as large as it fits."""
+
+    zoom: float
+    center: tuple[float, float] | None
+    place: str | None
+
+    def apply(self, state: State) -> None:
+        """Move the camera there; the map has been laid out. Raises `UsageError`."""
+        maps = state.map
+        if self.place is not None:
+            with _telling_place():
+                go(state, self.place)
+        else:
+            maps.camera.reset()
+        if self.zoom != 1 or self.center is not None:
+            stand = maps.camera.stand
+            maps.camera.look_at(self.zoom, *(self.center or (stand.x, stand.y)), *maps.size)
+
+
+def render(
+    source: WeightSource,
+    prompt: str,
+    options: GenerateOptions,
+    out: Path,
+    size: tuple[int, int],
+    *,
+    panels: bool,
+    zoom: float,
+    center: tuple[float, float] | None,
+    adapter: str | None,
+    weights: str,
+    program: str = "auto",
+    view: str = "strip",
+    place: str | None = None,
+    theme: str = "dark",
+) -> Generation:
+    """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
+
+    panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
+    colour. zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of
+    which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
+    """
+    try:
+        bench = Workbench(
+            source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter, program=program
+        )
+        generation = bench.start(prompt, options)
+        generation.run()
+        if view == "map" and not panels:
+            shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
+            with _telling_place():
+                target = None if place is None else parse_place(place, shapes)
+            write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
+            return generation
+        while bench.paint():
+            pass
+        camera = StripCamera()
+        start = MapStart(zoom, center, place) if view == "map" else None
+        if start is None:
+            camera.look_at(zoom, *(center or camera.center))
+        if panels:
+            image = window_pixels(bench, generation, prompt, camera, size, theme, start)
+        else:
+            image = strip_pixels(bench, camera, size)
+    finally:
+        source.close()
+    write_output(out, png(image))
+    return generation
+
+
+class Picture:
+    """The atlas alone, drawn again and again at one size."""
+
+    def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
+        """size: (width, height) in pixels."""
+        self._size, self._fitted = size, fitted(*size)
+        self._scene = atlas_scene(bench.atlas, shared_device())
+
+    def pixels(self, camera: StripCamera) -> np.ndarray:
+        """The atlas as it was painted last, uint8 [height, width, 4]."""
+        (width, height), (wide, high) = self._size, self._fitted
+        self._scene.draw(camera.view, wide, high)
+        image = np.empty((height, width, 4), np.uint8)
+        image[:] = EMPTY
+        left, top = (width - wide) // 2, (height - high) // 2
+        image[top : top + high, left : left + wide] = self._scene.pixels()
+        return image
+
+
+def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
+    """The atlas alone, uint8 [height, width, 4]."""
+    return Picture(bench, size).pixels(camera)
+
+
+class WindowPicture:
+    """The whole window, drawn again and again at one size; close it when done."""
+
+    def __init__(
+        self, bench: WorkbenchLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
+    ) -> None:
+        """size: (width, height) in pixels; theme: of the panels; start: with the map in front, showing that."""
+        self._bench, self._theme, self._start = bench, theme, start
+        self._canvas = open_picture(size)
+        self._viewer: Viewer | None = None
+
+    def pixels(
+        self, generation: GenerationLike, prompt: str, camera: StripCamera, sight: Sight | None = None
+    ) -> np.ndarray:
+        """The window as it looks after `generation`, which is done, uint8 [height, width, 4].
+
+        sight: what the map shows instead of what it starts with.
+        """
+        if self._viewer is None:
+            interface = Interface(theme=self._theme)
+            state = State(prompt, generation.options, camera=camera, live=False, interface=interface)
+            self._viewer = Viewer(self._canvas, shared_device(), state, None)
+        self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
+        self._viewer.show(self._bench, generation, prompt)
+        if self._start is not None:
+            open_map(self._viewer.state)
+        image, start, maps = None, self._start, self._viewer.state.map
+        number = 0
+        while number < _MOST_FRAMES:
+            looking = self._viewer.watch is not None and self._viewer.watch.pending
+            if number >= _FRAMES and not looking:
+                break
+            image = self._canvas.draw()
+            if self._viewer.failure is not None:
+                raise self._viewer.failure
+            if maps.preparing is not None:
+                continue  # a map takes as many frames as it has steps
+            number += 1
+            if start is not None and maps.layout is not None:
+                start.apply(self._viewer.state)
+                if sight is not None:
+                    maps.show(sight)
+                start, number = None, 1
+        return np.asarray(image)
+
+    def close(self) -> None:
+        """Give up the canvas."""
+        self._canvas.close()
+
+
+def window_pixels(
+    bench: WorkbenchLike,
+    generation: GenerationLike,
+    prompt: str,
+    camera: StripCamera,
+    size: tuple[int, int],
+    theme: str = "dark",
+    start: MapStart | None = None,
+) -> np.ndarray:
+    """The window as it looks after `generation`, uint8 [height, width, 4]; start: with the map in front."""
+    picture = WindowPicture(bench, size, theme, start)
+    image = picture.pixels(generation, prompt, camera)
+    picture.close()
+    return image

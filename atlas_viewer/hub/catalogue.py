@@ -1,0 +1,85 @@
+"""What can be fetched: repositories of the Hugging Face hub at pinned revisions, with what is known of their files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CatalogueFile:
+    """A file to fetch. What is None here is taken from the hub's own word, and what arrives is held against that."""
+
+    name: str
+    size: int | None = None  # bytes
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A model by the name that `--model` knows. `kind` is the hub's: "model" or "dataset".
+
+    A `revision` of None means the newest one: then the hash of the file is what pins it.
+    """
+
+    name: str
+    what: str
+    licence: str
+    repo: str
+    revision: str | None
+    files: tuple[CatalogueFile, ...]
+    kind: str = "model"
+
+
+def _hugging_face(
+    name: str, what: str, licence: str, repo: str, revision: str, size: int | None = None, sha256: str | None = None
+) -> CatalogueEntry:
+    weights = CatalogueFile("model.safetensors", size, sha256)
+    return CatalogueEntry(name, what, licence, repo, revision, (CatalogueFile("config.json"), weights))
+
+
+def _llmc(name: str, what: str, file: CatalogueFile) -> CatalogueEntry:
+    return CatalogueEntry(name, what, "MIT", "karpathy/llmc-starter-pack", None, (file,), kind="dataset")
+
+
+CATALOGUE: dict[str, CatalogueEntry] = {
+    entry.name: entry
+    for entry in (
+        _hugging_face(
+            "gpt2", "GPT-2, 124 million parameters", "MIT", "openai-community/gpt2",
+            "607a30d783dfa663caf39e06633721c8d4cfcd7e", 548_105_171,
+            "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707",
+        ),
+        _hugging_face(
+            "gpt2-medium", "GPT-2, 355 million parameters", "MIT", "openai-community/gpt2-medium",
+            "6dcaa7a952f72f9298047fd5137cd6e4f05f41da", 1_519_984_962,
+            "fc5a354a19255ad494f3d71549390baca1ccf61d1d822b9408971705c687c9cd",
+        ),
+        _hugging_face(
+            "gpt2-large", "GPT-2, 774 million parameters", "MIT", "openai-community/gpt2-large",
+            "32b71b12589c2f8d625668d2335a01cac3249519",
+        ),
+        _hugging_face(
+            "gpt2-xl", "GPT-2, 1.5 thousand million parameters", "MIT", "openai-community/gpt2-xl",
+            "15ea56dee5df4983c59b2538573817e1667135e2", None,
+            "0f8b28eb05a8075f48b61b6f35332978c74fc7763fa9fb4051a1c30511736a6a",
+        ),
+        _hugging_face(
+            "distilgpt2", "GPT-2 distilled to 6 layers, 82 million parameters", "Apache-2.0", "distilbert/distilgpt2",
+            "2290a62682d06624634c1f46a6ad5be0f47f38aa", 352_824_413,
+            "e1ff18884359fe8beb795a5f414feb85a6ce3d929ad019c0d958c039d2b94a1b",
+        ),
+        _llmc(
+            "gpt2-llmc", "GPT-2, 124 million parameters, llm.c version 3 (fp32)",
+            CatalogueFile(
+                "gpt2_124M.bin", 497_904_640, "3da8b207584030bcdcd207cf7a99952e3421dce92da218b351071857511bf162"
+            ),
+        ),
+        _llmc(
+            "gpt2-llmc-bf16", "GPT-2, 124 million parameters, llm.c version 5 (bfloat16)",
+            CatalogueFile(
+                "gpt2_124M_bf16.bin", 248_952_832, "6661f45628102b4c6e86835d9057b5ba2c024dbf9b81445175e258b7878a1a6f"
+            ),
+        ),
+    )
+}  # fmt: skip
+"""By name, as `compute.weights.model_cache.FETCHABLE` lists them."""

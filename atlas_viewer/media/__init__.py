@@ -1,0 +1,1 @@
+"""Writers of PNG pictures and of video."""

@@ -1,0 +1,130 @@
+"""Where the cameras of strip and map were, and which of the two was looked at, at any time of a session."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from atlas_viewer.state import looking
+from atlas_viewer.state.camera import StripCamera
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_sight import Sight
+
+from .contents import Mark
+
+T = TypeVar("T")
+STRIP, MAP = "strip", "map"  # the views, as the file names them
+TITLES = {STRIP: looking.ATLAS, MAP: looking.MAP}  # and as the window does
+VIEW = "view"  # the kind of the event that tells which is looked at
+# Beyond these no recording goes; what is inside and still too far, cameras bring back.
+_MOST = 1e6  # cells that a place is away
+_LARGEST = 1e9  # cells that are seen, and indices
+_SMALLEST = 1e-3  # cells that are seen
+
+# At a time of the session, in seconds.
+CameraAt = Callable[[float], StripCamera]
+SightAt = Callable[[float], Sight | None]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was looked at, by the time of the session in seconds; None before anything is known."""
+
+    strip: CameraAt
+    map: SightAt
+    view: Callable[[float], str | None]  # STRIP or MAP
+
+
+def recorded_looks(cameras: Sequence[Mark], events: Sequence[Mark]) -> Looks:
+    """As it was recorded. What makes no sense is left out."""
+    return Looks(
+        recorded_camera(cameras),
+        recorded_sight(cameras),
+        _latest((mark.time, _view(mark.data.get("value"))) for mark in events if mark.name == VIEW),
+    )
+
+
+def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
+    """The same camera all the time; `center` in cells, None is the middle."""
+    camera = StripCamera()
+    camera.look_at(zoom, *(center or camera.center))
+    return lambda _: camera
+
+
+def recorded_camera(marks: Sequence[Mark], zoom: float = 1.0, center: tuple[float, float] | None = None) -> CameraAt:
+    """The strip's camera as it was recorded: it stays where it was put last. What makes no sense is left out.
+
+    zoom, center: of the time before anything is known, as `fixed_camera` has them.
+    """
+    latest = _latest((mark.time, _camera(mark.data)) for mark in marks if mark.name == STRIP)
+    start = fixed_camera(zoom, center)
+    return lambda time: latest(time) or start(time)
+
+
+def recorded_sight(marks: Sequence[Mark]) -> SightAt:
+    """What was seen of the map, as it was recorded; None before that is known. What makes no sense is left out."""
+    return _latest((mark.time, _sight(mark.data)) for mark in marks if mark.name == MAP)
+
+
+def camera_data(camera: StripCamera) -> dict[str, Any]:
+    """What is recorded of the strip's camera."""
+    return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
+
+
+def sight_data(sight: Sight) -> dict[str, Any]:
+    """What is recorded of the map's camera."""
+    return {
+        "tensor": sight.target.name,
+        "index": list(sight.target.index or ()),
+        "x": sight.x,
+        "y": sight.y,
+        "width": sight.width,
+        "height": sight.height,
+    }
+
+
+def _latest(pairs: Iterable[tuple[float, T | None]]) -> Callable[[float], T | None]:
+    """The value that was known last at a time; pairs of a time and a value, if there is a sound one."""
+    known = [(time, value) for time, value in pairs if value is not None and math.isfinite(time)]
+    known.sort(key=lambda pair: pair[0])
+    times = [time for time, _ in known]
+
+    def at(time: float) -> T | None:
+        place = bisect.bisect_right(times, time)
+        return known[place - 1][1] if place else None
+
+    return at
+
+
+def _camera(data: Mapping[str, Any]) -> StripCamera | None:
+    zoom, x, y = (_number(data.get(name), _MOST) for name in ("zoom", "x", "y"))
+    if zoom is None or x is None or y is None:
+        return None
+    camera = StripCamera()
+    camera.look_at(zoom, x, y)
+    return camera
+
+
+def _sight(data: Mapping[str, Any]) -> Sight | None:
+    name, index = data.get("tensor"), data.get("index")
+    x, y = (_number(data.get(name), _MOST) for name in ("x", "y"))
+    width, height = (_number(data.get(name), _LARGEST) for name in ("width", "height"))
+    if not isinstance(name, str) or not isinstance(index, list) or not 1 <= len(index) <= 3:
+        return None
+    if not all(type(part) is int and 0 <= part < _LARGEST for part in index):
+        return None
+    if x is None or y is None or width is None or height is None or min(width, height) < _SMALLEST:
+        return None
+    return Sight(Target(name, tuple(index)), x, y, width, height)
+
+
+def _view(value: object) -> str | None:
+    return value if isinstance(value, str) and value in (STRIP, MAP) else None
+
+
+def _number(value: object, most: float) -> float | None:
+    """A number that is not infinite and not absurd."""
+    return float(value) if isinstance(value, int | float) and abs(value) < most else None

@@ -1,0 +1,220 @@
+"""What each column of a session file may hold. Whatever is read of one goes through here, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+from compute.models.config import ModelConfig
+
+from . import values
+from .contents import LOGITS
+from .values import Check, Unsound
+
+_FAMILIES = ("embedding", "weight", "activation", "logits")
+_MOST_RUNS = 1_000_000
+_MOST_STEPS = 2**31
+_MOST_CANDIDATES = 200
+_LARGEST_ID = 2**62
+_LARGEST_SIZE = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """The check of a column: it returns the value to use or raises `Unsound`.
+
+    mend: what stands in for a damaged value when a session is recovered; None where the row is lost without it.
+    """
+
+    check: Check
+    mend: Callable[[object], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns that are read of one table, in the order in which a row has them; `key`: those that name the row."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Column]
+
+    def query(self, tail: str = "") -> str:
+        """The SELECT of these columns; tail: which rows, in which order."""
+        return f"SELECT {', '.join(self.columns)} FROM {self.name} {tail}"
+
+    @cached_property
+    def _checks(self) -> tuple[Check, ...]:
+        return tuple(column.check for column in self.columns.values())
+
+    def checked(self, row: Sequence[object]) -> list[Any]:
+        """The values of `row`. Raises `Unsound` that names the row, the column and what is wrong with it."""
+        try:
+            return [check(value) for check, value in zip(self._checks, row, strict=True)]
+        except Unsound:
+            return self._explained(row)
+
+    def mended(self, row: Sequence[object]) -> tuple[list[Any], bool]:
+        """As `checked`, but damaged values are replaced where they can be; and whether any was."""
+        found, damaged = [], False
+        for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
+            try:
+                found.append(column.check(value))
+            except Unsound as error:
+                if column.mend is None:
+                    raise Unsound(f"{self.place(row)}, {name}: {error}") from None
+                found.append(column.mend(value))
+                damaged = True
+        return found, damaged
+
+    def place(self, row: Sequence[object]) -> str:
+        """Which row it is, in words."""
+        known = dict(zip(self.columns, row, strict=True))
+        return ", ".join([self.name, *(f"{name} {values.shown(known[name])}" for name in self.key)])
+
+    def _explained(self, row: Sequence[object]) -> list[Any]:
+        found = []
+        for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
+            try:
+                found.append(column.check(value))
+            except Unsound as error:
+                raise Unsound(f"{self.place(row)}, {name}: {error}") from None
+        return found
+
+
+def _always(value: Any) -> Callable[[object], Any]:
+    return lambda _: value
+
+
+_LINE = Column(values.line, values.printable)
+_FIGURE = Column(values.real, _always(float("nan")))
+_SHARE = Column(values.share, _always(float("nan")))
+_SECONDS = Column(values.seconds, _always(0.0))
+_RUN = values.whole(1, _MOST_RUNS)
+_STEP = values.whole(0, _MOST_STEPS)
+_MAYBE_RUN = Column(values.optional(_RUN), _always(None))
+_MAYBE_STEP = Column(values.optional(_STEP), _always(None))
+_ID = Column(values.whole(-_LARGEST_ID, _LARGEST_ID))
+
+_SIZES = ("layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary")
+
+HEAD = Table(
+    "session",
+    (),
+    {
+        "created": _LINE,
+        "program": _LINE,
+        "model": _LINE,
+        "weights_sha256": _LINE,
+        **{name: Column(values.size(name)) for name in _SIZES},
+        "end_of_text": Column(values.whole(0, _LARGEST_SIZE)),
+        "weights": _LINE,
+        "kernels": _LINE,
+        "adapter": _LINE,
+        "driver": _LINE,
+        "shaders_sha256": _LINE,
+        "versions": Column(values.lines, _always({})),
+    },
+)
+TENSORS = Table(
+    "tensors",
+    ("id",),
+    {
+        "id": _ID,
+        "name": Column(values.line),
+        "family": Column(values.one_of(_FAMILIES)),
+        "rows": Column(values.optional(values.whole(1, _LARGEST_SIZE))),
+        "columns": Column(values.whole(1, _LARGEST_SIZE)),
+    },
+)
+TOKENS = Table("tokens", ("id",), {"id": Column(values.whole(0, _LARGEST_SIZE)), "bytes": Column(values.token_text)})
+EVENTS = Table(
+    "events",
+    ("id",),
+    {
+        "id": _ID,
+        "time": Column(values.seconds),
+        "run": Column(values.optional(_RUN)),
+        "step": Column(values.optional(_STEP)),
+        "kind": Column(values.line),
+        "json": Column(values.mapping),
+    },
+)
+CAMERAS = Table(
+    "cameras",
+    ("id",),
+    {
+        "id": _ID,
+        "time": Column(values.seconds),
+        "run": Column(values.optional(_RUN)),
+        "step": Column(values.optional(_STEP)),
+        "view": Column(values.line),
+        "json": Column(values.mapping),
+    },
+)
+WEIGHTS = Table("tensors", ("id",), {"id": _ID, "name": Column(values.line), "statistics": Column(values.blob)})
+
+
+class RunTables:
+    """The tables whose values depend on the sizes of the model that the head names."""
+
+    def __init__(self, sizes: ModelConfig) -> None:
+        token = Column(values.whole(0, sizes.vocabulary - 1))
+        count = Column(values.whole(0, sizes.padded_vocabulary), _always(0))  # of logits
+        number = Column(values.whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
+        self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(values.options, sizes=sizes))})
+        self.runs = Table(
+            "runs",
+            ("id",),
+            {
+                "id": Column(_RUN),
+                "parent": _MAYBE_RUN,
+                "fork_step": _MAYBE_STEP,
+                "started": _SECONDS,
+                "prompt": Column(values.text, values.readable),
+                "prompt_tokens": Column(partial(values.tokens, vocabulary=sizes.vocabulary)),
+                "options": number,
+                "logits": Column(values.one_of(tuple(LOGITS))),
+                "statistics": Column(values.switch, _always(True)),
+                "stop_reason": Column(values.optional(values.line), _always(None)),
+            },
+        )
+        self.steps = Table(
+            "steps",
+            ("run", "step"),
+            {
+                "run": Column(_RUN),
+                "step": Column(_STEP),
+                "time": _SECONDS,
+                "options": number,
+                "token": token,
+                "context_start": Column(_STEP),
+                "context_length": Column(values.whole(1, sizes.positions)),
+                "logit": _FIGURE,
+                "probability": _SHARE,
+                "model_probability": _SHARE,
+                "rank": count,
+                "forward_ms": _FIGURE,
+                "entropy": _FIGURE,
+                "highest": _FIGURE,
+                "log_total": _FIGURE,
+                "scaled_log_total": _FIGURE,
+                "kept": count,
+                "nonfinite": count,
+            },
+        )
+        self.candidates = Table(
+            "candidates",
+            ("run", "step", "place"),
+            {
+                "run": Column(_RUN),
+                "step": Column(_STEP),
+                "place": Column(values.whole(1, _MOST_CANDIDATES)),
+                "token": token,
+                "logit": _FIGURE,
+                "scaled_delta": _FIGURE,
+                "probability": _SHARE,
+                "model_probability": _SHARE,
+            },
+        )

@@ -1,0 +1,119 @@
+"""Comparing what two passes left of the same step: the figures, and whether they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compute.generate.records import Candidate, StepRecord
+
+# Between two passes that each keep to 2e-3 of the exact logits.
+TOLERANCE = 4e-3
+_COUNTS = ("count", "finite", "nan", "pos_inf", "neg_inf", "first_nonfinite")
+_VALUES = ("min", "max", "mean")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two sides are apart: `largest` is 0 when they are bit for bit the same; `what` names where it is."""
+
+    largest: float = 0.0
+    what: str = ""
+    same: bool = True  # bit for bit
+
+    def within(self, tolerance: float) -> bool:
+        """True when no figure is farther apart than `tolerance`."""
+        return self.largest <= tolerance  # false for NaN
+
+    def joined(self, other: Difference) -> Difference:
+        """Both; the larger figure is told."""
+        worst = self if not other.largest > self.largest else other
+        return Difference(worst.largest, worst.what, self.same and other.same)
+
+
+def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
+    """Of whole logits [vocabulary]; those recorded as float16 are compared in that type's steps."""
+    rounded = found.astype(recorded.dtype)
+    if recorded.tobytes() == rounded.tobytes():
+        return Difference()
+    one, other = recorded.astype(np.float64), found.astype(np.float64)
+    apart = _apart(one, other)
+    if recorded.dtype == np.dtype("<f2"):
+        # What rounding alone may account for is no difference of the passes.
+        with np.errstate(invalid="ignore"):
+            rounding = np.where(np.isfinite(one), np.spacing(np.abs(recorded)).astype(np.float64) / 2, 0.0)
+        apart = np.maximum(apart - rounding, 0.0)
+    worst = int(np.argmax(apart))
+    return Difference(float(apart[worst]), f"logit of token {worst}", same=False)
+
+
+def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray | None) -> Difference:
+    """Of a step's own figures and its candidates. logits: all of the pass found, None when they are not known."""
+    known = {candidate.token: candidate.logit for candidate in found.top} | {found.token: found.logit}
+
+    def here(token: int) -> float | None:
+        return float(logits[token]) if logits is not None else known.get(token)
+
+    whole = Difference()
+    logit = here(recorded.token)
+    if logit is not None:
+        whole = _figure(recorded.logit, logit, f"logit of token {recorded.token}")
+    whole = whole.joined(_candidates_difference(recorded.top, found.top, here))
+    if recorded.token == found.token:
+        # A probability moves by at most its own size times that of the logit.
+        whole = whole.joined(
+            _figure(recorded.model_probability, found.model_probability, "probability of the token, of the model")
+        )
+    same_place = (recorded.context_start, recorded.context_length) == (found.context_start, found.context_length)
+    if not same_place:
+        whole = whole.joined(Difference(float("inf"), "the window", same=False))
+    return whole
+
+
+def _candidates_difference(
+    recorded: Sequence[Candidate], found: Sequence[Candidate], here: Callable[[int], float | None]
+) -> Difference:
+    if len(recorded) != len(found):
+        return Difference(float("inf"), f"{len(recorded)} candidates, here {len(found)}", same=False)
+    whole = Difference()
+    for place, (one, other) in enumerate(zip(recorded, found, strict=True)):
+        # Two that are nearly as likely may change places: then both logits, the token's and the place's, are close.
+        twin = here(one.token)
+        if twin is not None:
+            whole = whole.joined(_figure(one.logit, twin, f"logit of candidate {place + 1}, token {one.token}"))
+        if one.token != other.token:
+            swapped = _figure(one.logit, other.logit, f"candidate {place + 1} is token {one.token}")
+            whole = whole.joined(Difference(swapped.largest, swapped.what, same=False))
+    return whole
+
+
+def statistics_difference(names: Sequence[str], recorded: np.ndarray, found: np.ndarray) -> Difference:
+    """Of STATISTICS [tensors]: counts of values that are not finite exactly, the rest relative to the largest value."""
+    if recorded.tobytes() == found.tobytes():
+        return Difference()
+    whole = Difference(0.0, "zeros", same=False)
+    for name in _COUNTS:
+        wrong = np.flatnonzero(recorded[name] != found[name])
+        if wrong.size:
+            return Difference(float("inf"), f"{name} of {names[wrong[0]]}", same=False)
+    scale = np.maximum(np.maximum(np.abs(found["min"]), np.abs(found["max"])).astype(np.float64), 1.0)
+    for name in _VALUES:
+        apart = _apart(recorded[name].astype(np.float64), found[name].astype(np.float64)) / scale
+        worst = int(np.argmax(apart))
+        whole = whole.joined(Difference(float(apart[worst]), f"{name} of {names[worst]}", same=False))
+    return whole
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Distances; 0 where both are the same infinity or both NaN, infinite where only one side is not finite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(one - other)
+    alike = (one == other) | (np.isnan(one) & np.isnan(other))
+    return np.where(alike, 0.0, np.where(np.isfinite(apart), apart, np.inf))
+
+
+def _figure(one: float, other: float, what: str) -> Difference:
+    apart = float(_apart(np.array([one]), np.array([other]))[0])
+    return Difference(apart, what, same=False) if apart else Difference()

@@ -1,0 +1,144 @@
+"""Two runs side by side: where their tokens part, and how far apart their figures are until then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import numpy as np
+
+from compute.generate.records import StepRecord
+from compute.views.statistics_table import STATISTICS
+
+from .compare import Difference, logits_difference, statistics_difference, steps_difference
+from .contents import RecordedStep, RecordedTensor, RunInfo
+from .reader import Session
+
+
+@dataclass(frozen=True)
+class StepDiff:
+    """One step of both runs. `figures` is the largest difference of logits and probabilities, of the statistics the
+    largest relative one; None where not both recorded them."""
+
+    step: int
+    tokens: tuple[int | None, int | None]  # None: that run has no such step
+    texts: tuple[str, str]
+    probabilities: tuple[float, float]
+    figures: Difference
+    statistics: Difference | None
+
+    @property
+    def same(self) -> bool:
+        """True when nothing recorded tells the two apart."""
+        return (
+            self.tokens[0] == self.tokens[1] and self.figures.same and (self.statistics is None or self.statistics.same)
+        )
+
+
+@dataclass(frozen=True)
+class RunDiff:
+    """`head`: what differs before the first step, in words. `steps` end with the one at which the tokens part."""
+
+    head: tuple[str, ...]
+    steps: tuple[StepDiff, ...]
+    parted: int | None  # the first step with different tokens
+
+    @property
+    def same(self) -> bool:
+        """True when both are the same run with the same figures."""
+        return not self.head and all(step.same for step in self.steps)
+
+
+def diff_runs(one: Session, run: RunInfo, other: Session, other_run: RunInfo) -> RunDiff:
+    """Compare two runs, step by step until their tokens part: from there on they are different texts."""
+    names, shared = _shared_tensors(one, other)
+    steps: list[StepDiff] = []
+    parted = None
+    for left, right in zip_longest(one.steps(run), other.steps(other_run)):
+        if left is None or right is None:
+            steps.append(_ended(len(steps), left, right))
+            parted = len(steps) - 1
+            break
+        a, b = left.record, right.record
+        figures = _figures(one, run, a, other, other_run, b)
+        statistics = _statistics(one, run, other, other_run, a.index, names, shared)
+        steps.append(
+            StepDiff(
+                a.index, (a.token, b.token), (a.text, b.text), (a.model_probability, b.model_probability),
+                figures, statistics,
+            )
+        )  # fmt: skip
+        if a.token != b.token:
+            parted = a.index
+            break
+    return RunDiff(tuple(_head(one, run, other, other_run)), tuple(steps), parted)
+
+
+def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> StepDiff:
+    """One of the two has no such step."""
+
+    def side(known: RecordedStep | None) -> tuple[int | None, str, float]:
+        record = known.record if known else None
+        return (record.token, record.text, record.model_probability) if record else (None, "", float("nan"))
+
+    (token, text, probability), (other, other_text, other_probability) = side(left), side(right)
+    apart = Difference(float("inf"), "one run has ended", same=False)
+    return StepDiff(step, (token, other), (text, other_text), (probability, other_probability), apart, None)
+
+
+def _figures(
+    one: Session, run: RunInfo, a: StepRecord, other: Session, other_run: RunInfo, b: StepRecord
+) -> Difference:
+    whole = steps_difference(a, b, None)
+    logits, others = one.logits(run, a.index), other.logits(other_run, b.index)
+    if logits is None or others is None or logits.shape != others.shape:
+        return whole
+    coarse, fine = sorted((logits, others), key=lambda array: array.dtype.itemsize)
+    return whole.joined(logits_difference(coarse, fine))
+
+
+def _statistics(
+    one: Session,
+    run: RunInfo,
+    other: Session,
+    other_run: RunInfo,
+    step: int,
+    names: list[str],
+    shared: tuple[list[int], list[int]],
+) -> Difference | None:
+    table, others = one.statistics(run, step), other.statistics(other_run, step)
+    if table is None or others is None or not names:
+        return None
+    return statistics_difference(names, _rows(table, shared[0]), _rows(others, shared[1]))
+
+
+def _rows(table: np.ndarray, rows: list[int]) -> np.ndarray:
+    return np.ascontiguousarray(table[rows], STATISTICS)
+
+
+def _shared_tensors(one: Session, other: Session) -> tuple[list[str], tuple[list[int], list[int]]]:
+    def places(tensors: list[RecordedTensor]) -> dict[str, int]:
+        return {tensor.name: number for number, tensor in enumerate(tensors)}
+
+    mine, theirs = places(one.live), places(other.live)
+    names = [name for name in mine if name in theirs]
+    return names, ([mine[name] for name in names], [theirs[name] for name in names])
+
+
+def _head(one: Session, run: RunInfo, other: Session, other_run: RunInfo) -> list[str]:
+    a, b = one.head, other.head
+    pairs = {
+        "model": (a.model, b.model),
+        "weights": (a.weights_sha256[:12], b.weights_sha256[:12]),
+        "precision": (a.weights, b.weights),
+        "adapter": (a.adapter, b.adapter),
+        "kernels": (a.kernels, b.kernels),
+        "program": (a.program, b.program),
+        "shaders": (a.shaders_sha256[:12], b.shaders_sha256[:12]),
+    }
+    told = [f"{what}: {mine} | {theirs}" for what, (mine, theirs) in pairs.items() if mine != theirs]
+    if run.prompt_tokens != other_run.prompt_tokens:
+        told.append(f"prompt: {len(run.prompt_tokens)} tokens | {len(other_run.prompt_tokens)} tokens")
+    mine, theirs = run.options.as_json(), other_run.options.as_json()
+    told += [f"{name}: {mine[name]} | {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+    return told

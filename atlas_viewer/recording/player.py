@@ -1,0 +1,208 @@
+"""Plays a session back in the window: which step is shown when, and what another process adds meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from atlas_viewer.state.requests import ShowRun
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.session_state import PlaybackState
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import quoted
+
+from .contents import Mark, RunInfo
+from .following import Following
+from .playback import RecordedRun, steps_before
+from .reader import Session
+from .recorded_bench import RecordedBench
+from .telling import last_done, names
+
+# Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
+_LONGEST_GAP = 1.0
+_LOOK_EVERY = 0.3  # seconds between two looks for what was added
+
+
+class Player:
+    """Owns the open session. Its runs are in `state.runs`; `state.session.playback` is its panel."""
+
+    def __init__(self, session: Session, state: State, number: int | None = None) -> None:
+        """number: the run to begin with, the last one by default. Raises `SessionError`."""
+        self.session, self._state = session, state
+        self.bench = RecordedBench(session)
+        self.told = PlaybackState(session.shown, session.head.model)
+        state.session.playback = self.told
+        self._recorded: dict[int, RecordedRun] = {}  # by number in the window
+        self._numbers: dict[int, int] = {}  # of runs of the file, in the window
+        # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
+        self._forks: dict[int, tuple[int, str]] = {}
+        self._events: Sequence[Mark] = ()
+        self._following = Following(state, self.told)
+        self._take_runs()
+        self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
+        self._clock = self._looked = 0.0
+        self._due = 0.0  # when the next step is shown
+        self.run = state.runs.all[self._numbers[session.run(number).id]]
+        self.told.seek = len(self.run.known)
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on for it."""
+        return self.told.playing or self.told.seek is not None or self.told.follow
+
+    def close(self) -> None:
+        """Give up the file."""
+        self.session.close()
+
+    def show(self) -> None:
+        """Ask for the run of the session to be on screen."""
+        self._choose(self.run)
+        self._state.requests.append(ShowRun(self.run.number))
+
+    # -- what the file holds
+
+    def _take_runs(self) -> bool:
+        """Runs that are new in the file; True when there are some."""
+        infos = self.session.runs()
+        new = [info for info in infos if info.id not in self._numbers]
+        for info in new:
+            recorded = RecordedRun(self.session, info)
+            before = steps_before(infos, info)
+            earlier = self.bench.text_of(info.prompt_tokens[len(info.prompt_tokens) - before :]) if before else ""
+            run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
+            run.stop_reason = "paused"
+            if info.parent in self._numbers:
+                run.parent = self._numbers[info.parent]
+            self._state.runs.add(run)
+            if run.parent is not None:
+                self._forks[run.number] = before, self._by_hand(info, self._recorded[run.parent])
+            self._numbers[info.id], self._recorded[run.number] = run.number, recorded
+            self._fill(run, recorded)
+        self.told.runs = len(infos)
+        return bool(new)
+
+    def _fill(self, run: Run, recorded: RecordedRun) -> None:
+        """Hand over what is recorded by now."""
+        run.known = [step.record for step in recorded.all_steps]
+        run.changes = {0: recorded.info.options}
+        for step in recorded.all_steps:
+            if run.options_at(step.record.index) != step.options:
+                run.changes[step.record.index] = step.options
+        self._set(run, recorded, len(run.known))
+        self._events = self.session.events()
+        self._following.take(self.session.cameras(), self._events)
+        run.name = self._name(run, recorded)
+
+    def _name(self, run: Run, recorded: RecordedRun) -> str:
+        """The name that it was given, or what makes it a branch, as the window has it that recorded it."""
+        given = names(self._events).get(recorded.info.id, "")
+        if given or run.number not in self._forks:
+            return given
+        before, chosen = self._forks[run.number]
+        if chosen:
+            return f"#{before} {quoted(chosen)}"
+        return f"#{before + 1}" + (f" {quoted(run.known[0].text)}" if run.known else "")
+
+    def _by_hand(self, info: RunInfo, parent: RecordedRun) -> str:
+        """The text of the token that a branch has in the place of its parent's; empty when it goes on like that."""
+        at, steps = (info.fork_step or 0) - 1, parent.all_steps
+        if not 0 <= at < len(steps) or not info.prompt_tokens or steps[at].record.token == info.prompt_tokens[-1]:
+            return ""
+        return self.bench.token_text(info.prompt_tokens[-1])
+
+    def _set(self, run: Run, recorded: RecordedRun, count: int) -> None:
+        recorded.show(count)
+        run.steps = recorded.steps
+        run.continuation = recorded.continuation
+        run.tokens_per_second = recorded.tokens_per_second
+        if count == len(recorded.all_steps) and recorded.info.stop_reason is not None:
+            run.stop_reason = recorded.info.stop_reason
+        else:
+            run.stop_reason = "paused"
+        if count:
+            run.options = recorded.all_steps[count - 1].options
+
+    # -- frames
+
+    def frame(self, now: float) -> None:
+        """Bring what is shown up to date. Raises `SessionError` when the file is damaged."""
+        told, shown = self.told, self._state.run
+        elapsed, self._clock = min(now - self._clock, 0.1), now
+        if shown is not None and shown is not self.run and shown.number in self._recorded:
+            self._choose(shown)
+        told.left = shown is not self.run or self._state.busy or self.run.steps is not self._shown
+        if told.left:
+            told.playing = told.follow = False
+            told.seek = None
+            return
+        if told.follow and now - self._looked >= _LOOK_EVERY:
+            self._looked = now
+            self._follow()
+        if told.seek is not None:
+            self._move(told.seek)
+            told.seek = None
+            self._due = self._gap()
+        elif told.playing:
+            self._play(elapsed)
+        self._following.frame(self._shown_time())
+
+    def back(self) -> None:
+        """Show the recording again, as it is in the file."""
+        self._fill(self.run, self._recorded[self.run.number])
+        self._choose(self.run)
+
+    def _choose(self, run: Run) -> None:
+        """Another run of the file is on screen."""
+        self.run = run
+        self.bench.run = self._recorded[run.number].info
+        self._shown = run.steps
+        self.told.run, self.told.playing = self.bench.run.id, False
+        self.told.seek = len(run.steps)
+
+    def _follow(self) -> None:
+        recorded = self._recorded[self.run.number]
+        at_end = self.told.position == len(recorded.all_steps)
+        if recorded.follow(self.session):
+            self._fill(self.run, recorded)
+            self._shown = self.run.steps
+            self.told.seek = len(recorded.all_steps) if at_end else self.told.position
+        elif self._take_runs():
+            self._state.requests.append(ShowRun(max(self._recorded)))
+
+    def _play(self, elapsed: float) -> None:
+        told = self.told
+        self._due -= elapsed * told.speed
+        count = told.position
+        while self._due <= 0 and count < told.count:
+            count += 1
+            self._due += self._gap(count)
+        if count != told.position:
+            self._move(count)
+        if told.position == told.count:
+            told.playing = False
+
+    def _gap(self, count: int | None = None) -> float:
+        """Seconds from step number `count` (from 1), or the one that is shown, to the next one."""
+        steps = self._recorded[self.run.number].all_steps
+        at = self.told.position if count is None else count
+        if not 0 < at < len(steps):
+            return 0.0
+        return min(max(steps[at].time - steps[at - 1].time, 0.0), _LONGEST_GAP)
+
+    def _move(self, count: int) -> None:
+        """Show the first `count` steps, at least one when there is one."""
+        told, recorded = self.told, self._recorded[self.run.number]
+        steps = recorded.all_steps
+        told.count = len(steps)
+        told.position = min(max(count, min(1, told.count)), told.count)
+        self._set(self.run, recorded, told.position)
+        self._shown = self.run.steps
+        self._state.chosen, self._state.options = None, self.run.options
+        start = recorded.info.started
+        told.time = steps[told.position - 1].time - start if told.position else 0.0
+        told.length = steps[-1].time - start if steps else 0.0
+        told.event = last_done(self._events, steps[told.position - 1].time) if told.position else ""
+
+    def _shown_time(self) -> float | None:
+        """When the last step that is shown was taken, in seconds of the session."""
+        position = self.told.position
+        return self._recorded[self.run.number].all_steps[position - 1].time if position else None

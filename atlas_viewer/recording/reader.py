@@ -1,0 +1,249 @@
+"""Reading a session: everything recorded as plain values, each checked before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from compute.errors import SessionError
+from compute.generate.records import Candidate, StepRecord
+from compute.sampling.options import GenerateOptions
+from compute.views.statistics_table import STATISTICS
+
+from . import columns, values
+from .columns import RunTables, Table
+from .contents import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .schema import SCHEMA, Schema
+from .untrusted import Database
+from .values import Unsound
+
+T = TypeVar("T")
+MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
+
+
+class Session:
+    """An open session, for one thread. It may still be written by another process: `steps` then finds more each time.
+
+    Raises `SessionError` from every method when the file is damaged where it has to be read.
+    """
+
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """Check the file and read its head. Raises `SessionError` when it is none, damaged, or newer."""
+        self.path = path
+        self._database = self._open(path, schema)
+        self._options: dict[int, GenerateOptions] = {}  # that were read
+        try:
+            self.head = self._read(self._head)
+            self._tables = RunTables(self.head.config)
+            self.tensors = self._read(self._tensors)
+            self.live = [tensor for tensor in self.tensors if not tensor.is_weight]
+            self._texts: dict[int, bytes] = {}
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, path: Path, schema: Schema) -> Database:
+        return Database(path, schema)
+
+    @property
+    def shown(self) -> str:
+        """The path on one line."""
+        return self._database.shown
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- what was recorded
+
+    def runs(self) -> list[RunInfo]:
+        """Every run, in the order in which they began."""
+        return self._read(lambda: list(map(self._run, self._rows(self._tables.runs, "ORDER BY id"))))
+
+    def run(self, number: int | None = None) -> RunInfo:
+        """The run of that number, the last one by default. Raises `SessionError` when there is none."""
+        runs = self.runs()
+        for run in reversed(runs):
+            if number in (None, run.id):
+                return run
+        if not runs:
+            raise SessionError(f"{self.shown}: has no run; record one")
+        known = ", ".join(str(run.id) for run in runs[:20])
+        raise SessionError(f"{self.shown}: has no run {number}; give one of {known}")
+
+    def count(self, run: RunInfo) -> int:
+        """How many steps of the run are recorded."""
+        row = self._database.row("SELECT count(*) FROM steps WHERE run = ?", (run.id,))
+        return int(row[0]) if row else 0
+
+    def steps(self, run: RunInfo, first: int = 0, last: int | None = None) -> list[RecordedStep]:
+        """Steps `first` to before `last`, every one from `first` on."""
+        return self._read(lambda: self._steps(run, first, 2**62 if last is None else last))
+
+    def logits(self, run: RunInfo, step: int) -> np.ndarray | None:
+        """Logits of a step in the type they were recorded in, [vocabulary]; None when they were not."""
+        dtype = LOGITS[run.logits]
+        if dtype is None:
+            return None
+        return self._blob("logits", run, step, dtype, self.head.config.vocabulary)
+
+    def statistics(self, run: RunInfo, step: int) -> np.ndarray | None:
+        """STATISTICS of a step, a record for each of `live`; None when they were not recorded."""
+        return self._blob("statistics", run, step, STATISTICS, len(self.live)) if run.statistics else None
+
+    def weight_statistics(self) -> dict[str, np.ndarray]:
+        """STATISTICS, one record, of every weight by name, as far as recorded."""
+        return self._read(lambda: dict(map(self._weight, self._rows(columns.WEIGHTS, MEASURED))))
+
+    def events(self) -> list[Mark]:
+        """Events of the interface, in order."""
+        return self._marks(columns.EVENTS)
+
+    def cameras(self) -> list[Mark]:
+        """Where the cameras were, in order."""
+        return self._marks(columns.CAMERAS)
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token that occurs in the session. Raises `SessionError` when it does not."""
+        if token not in self._texts:
+            self._texts = self._read(lambda: dict(self._rows(columns.TOKENS)))
+        try:
+            return self._texts[token]
+        except KeyError:
+            raise SessionError(f"{self.shown}: is damaged (token {token} has no text)") from None
+
+    def token_text(self, token: int) -> str:
+        """How one token is shown; parts of characters become U+FFFD."""
+        return self.token_bytes(token).decode(errors="replace")
+
+    # -- reading
+
+    def _read(self, read: Callable[[], T]) -> T:
+        try:
+            return read()
+        except Unsound as error:
+            raise SessionError(f"{self.shown}: is damaged ({error}); {self._database.advice}") from None
+
+    def _rows(self, table: Table, tail: str = "", where: Sequence[object] = ()) -> Iterator[list[Any]]:
+        """The checked rows of a table; tail: which of them, with the values `where`."""
+        # All of them first: a query has a time limit, and what is done with a row would count.
+        for row in self._database.rows(table.query(tail), where):
+            yield self._checked(table, row)
+
+    def _checked(self, table: Table, row: Sequence[object]) -> list[Any]:
+        """The values of a row. Raises `Unsound`."""
+        return table.checked(row)
+
+    def _head(self) -> Head:
+        row = self._database.row(columns.HEAD.query())
+        if row is None:
+            raise Unsound("session: its row is missing")
+        created, program, model, sha256, *sizes, end, weights, kernels, adapter, driver, shaders, libraries = (
+            self._checked(columns.HEAD, row)
+        )
+        return Head(
+            created=created,
+            program=program,
+            model=model,
+            weights_sha256=sha256,
+            config=values.config(*sizes),
+            end_of_text=end,
+            weights=weights,
+            kernels=kernels,
+            adapter=adapter,
+            driver=driver,
+            shaders_sha256=shaders,
+            versions=libraries,
+        )
+
+    def _tensors(self) -> list[RecordedTensor]:
+        return [RecordedTensor(*row[1:]) for row in self._rows(columns.TENSORS, "ORDER BY id")]
+
+    def _weight(self, row: Sequence[Any]) -> tuple[str, np.ndarray]:
+        number, name, data = row
+        try:
+            return name, values.array(data, STATISTICS, 1)[0]
+        except Unsound as error:
+            raise Unsound(f"tensors, id {number}, statistics: {error}") from None
+
+    def _run(self, row: Sequence[Any]) -> RunInfo:
+        number, parent, fork, started, prompt, prompt_tokens, options, *more = row
+        return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
+
+    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
+        """A row of `options`, of a step that saw `window` tokens."""
+        if number not in self._options:
+            for _, found in self._rows(self._tables.options, "WHERE id = ?", (number,)):
+                self._options[number] = found
+                break
+            else:
+                raise Unsound(f"options: row {number} is missing")
+        found = self._options[number]
+        if window > found.context:
+            raise Unsound(f"options, id {number}, json: context {found.context} is below the {window} tokens of a step")
+        return found
+
+    def _steps(self, run: RunInfo, first: int, last: int) -> list[RecordedStep]:
+        candidates = self._candidates(run, first, last)
+        steps: list[RecordedStep] = []
+        for row in self._rows(
+            self._tables.steps, "WHERE run = ? AND step >= ? AND step < ? ORDER BY step", (run.id, first, last)
+        ):
+            _, step, time, options, token, start, length, *figures, highest, log_total, scaled, kept, nonfinite = row
+            if step != first + len(steps):
+                raise Unsound(f"steps, run {run.id}: step {first + len(steps)} is missing")
+            drawn_with = self._options_of(options, length)
+            logit, probability, model_probability, rank, forward_ms, entropy = figures
+            record = StepRecord(
+                index=step,
+                context_start=start,
+                context_length=length,
+                token=token,
+                text=self.token_text(token),
+                logit=logit,
+                probability=probability,
+                model_probability=model_probability,
+                rank=rank,
+                forward_ms=forward_ms,
+                top=tuple(candidates.get(step, ())),
+                entropy=entropy,
+                nonfinite_logits=nonfinite,
+            )
+            draw = DrawInfo(highest, log_total, scaled, kept, nonfinite)
+            steps.append(RecordedStep(record, time, drawn_with, draw))
+        return steps
+
+    def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
+        found: dict[int, list[Candidate]] = {}
+        for _, step, _, token, *numbers in self._rows(
+            self._tables.candidates,
+            "WHERE run = ? AND step >= ? AND step < ? ORDER BY step, place",
+            (run.id, first, last),
+        ):
+            found.setdefault(step, []).append(Candidate(token, self.token_text(token), *numbers))
+        return found
+
+    def _blob(self, table: str, run: RunInfo, step: int, dtype: np.dtype[Any], count: int) -> np.ndarray | None:
+        row = self._database.row(f"SELECT data FROM {table} WHERE run = ? AND step = ?", (run.id, step))
+        if row is None:
+            return None
+        try:
+            return values.array(row[0], dtype, count)
+        except Unsound as error:
+            where = f"{table}, run {run.id}, step {step}, data: {error}"
+            raise SessionError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
+
+    def _marks(self, table: Table) -> list[Mark]:
+        return self._read(lambda: [Mark(*row[1:]) for row in self._rows(table, "ORDER BY id")])

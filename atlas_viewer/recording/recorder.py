@@ -1,0 +1,289 @@
+"""The recorder: takes what a run leaves, and writes it in a thread of its own, so that no frame waits for a disk."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from compute.errors import OutputError
+from compute.generate.records import StepRecord
+from compute.io.escape import one_line
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import Draw
+
+from .contents import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .store import Store, create_session
+
+# Above the first, logits and statistics of new steps are left out; above the second, recording ends: a session with
+# holes in its text could not be replayed.
+_HEAVY_BYTES = 64 << 20
+_WAITING = 20_000
+
+Job = Callable[[Store], None]
+
+
+class MeasuredLike(Protocol):
+    """What is recorded of a pass besides its draw; `compute.generate.tap.Measured` is one. Read by the writer."""
+
+    @property
+    def data(self) -> bytes | memoryview:
+        """What it holds on to."""
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """float32 [vocabulary]."""
+
+    @property
+    def statistics(self) -> np.ndarray | None:
+        """STATISTICS [live tensors]."""
+
+    @property
+    def weight_statistics(self) -> np.ndarray | None:
+        """STATISTICS [weights]."""
+
+
+@dataclass(frozen=True)
+class _Item:
+    job: Job | None  # None ends the thread
+    heavy: int = 0  # bytes that wait with it
+    step: tuple[int, int] | None = None  # run and number of the step that it writes
+
+
+class Recorder:
+    """Records runs into a new session. Every method but `close` returns at once, whatever the disk does.
+
+    What cannot be recorded is told by `trouble`, never by an exception: a run goes on when its recording does not.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        head: Head,
+        tensors: Sequence[RecordedTensor],
+        token_bytes: Callable[[int], bytes],
+        *,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Make the file. Raises `OutputError` when it cannot be made.
+
+        token_bytes: of a token; on_step: called in the writer's thread with run and step once a step is committed.
+        """
+        create_session(path, head, tensors)
+        self.path = path
+        self.steps_written = 0
+        self._shown = one_line(path)
+        self._weights = [tensor.name for tensor in tensors if tensor.is_weight]
+        self._token_bytes, self._on_step = token_bytes, on_step
+        self._began = time.monotonic()
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._heavy = 0  # bytes in the queue
+        self._lock = threading.Lock()  # of _heavy
+        self._failure: str | None = None  # why nothing more is taken; what waits is still written, unless
+        self._broken = False  # the file cannot be written any more
+        self._thinned = 0  # steps without the logits or statistics that were wanted
+        self._runs = 0
+        self._run: RunInfo | None = None
+        self._options = GenerateOptions()  # in force
+        self._step = 0
+        self._measured_weights = False
+        self._thread = threading.Thread(target=self._write, name="session writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def trouble(self) -> str | None:
+        """What is not being recorded and why, in one line; None while all is well."""
+        if self._failure is not None:
+            return self._failure
+        if self._thinned:
+            return (
+                f"{self._shown}: logits and statistics of {self._thinned} steps are not recorded:"
+                " the disk is slower than the run; record without logits"
+            )
+        return None
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing more is recorded, as `trouble` tells."""
+        return self._failure is not None
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not written yet."""
+        return self._queue.qsize()
+
+    def begin_run(
+        self,
+        prompt: str,
+        prompt_tokens: Sequence[int],
+        options: GenerateOptions,
+        *,
+        logits: str = "f16",
+        statistics: bool = True,
+        parent: int | None = None,
+        fork_step: int | None = None,
+    ) -> int:
+        """A run begins; returns its number, from 1 on. Steps, events and cameras from now on belong to it.
+
+        logits: "none", "f16" or "f32"; parent, fork_step: of a branch, the run it leaves and the step of that which its
+        first step stands beside. fork_step without a parent: so many steps were there before recording began.
+        `prompt_tokens` is everything before the first step.
+        """
+        self._runs += 1
+        self._step = 0
+        run = RunInfo(
+            self._runs, parent, fork_step, self._now(), prompt, tuple(prompt_tokens), options, logits, statistics, None
+        )
+        self._run, self._options = run, options
+        self._put(_Item(lambda store: store.add_run(run)))
+        return run.id
+
+    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike | None = None) -> None:
+        """A step of the run; signature as `compute.generate.tap.StepTap` calls it."""
+        run = self._run
+        if run is None:
+            raise RuntimeError("a step before its run")
+        self._step = record.index + 1
+        step = RecordedStep(record, self._now(), self._options, draw_info(draw))
+        heavy = len(measured.data) if measured is not None else 0
+        with self._lock:
+            if heavy and self._heavy + heavy > _HEAVY_BYTES:
+                measured, heavy = None, 0
+                self._thinned += 1
+            self._heavy += heavy
+        self._put(_Item(lambda store: self._add_step(store, run, step, measured), heavy, (run.id, record.index)))
+
+    def change_options(self, options: GenerateOptions) -> None:
+        """The steps from now on are drawn with other options."""
+        self._options = options
+
+    def end_run(self, reason: str) -> None:
+        """The run has ended."""
+        run = self._run
+        if run is not None:
+            self._put(_Item(lambda store: store.end_run(run.id, reason)))
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        """Something was done in the interface; `data` as JSON has it."""
+        mark = self._mark(kind, data)
+        self._put(_Item(lambda store: store.add_event(mark)))
+
+    def camera(self, view: str, data: Mapping[str, Any]) -> None:
+        """The camera of `view`, "strip" or "map", has moved; `data`: see cameras.py."""
+        mark = self._mark(view, data)
+        self._put(_Item(lambda store: store.add_camera(mark)))
+
+    def close(self) -> None:
+        """Write what waits, and close the file. Blocks. What could not be written is in `trouble`."""
+        self._queue.put(_Item(None))
+        self._thread.join()
+
+    # -- the caller's side
+
+    def _now(self) -> float:
+        return time.monotonic() - self._began
+
+    def _mark(self, name: str, data: Mapping[str, Any]) -> Mark:
+        run = self._run
+        return Mark(self._now(), run.id if run else None, self._step if run else None, name, dict(data))
+
+    def _put(self, item: _Item) -> None:
+        if self._failure is not None:
+            return
+        if self._queue.qsize() >= _WAITING:
+            self._failed("the disk cannot follow the run", item)
+            return
+        self._queue.put(item)
+
+    def _failed(self, reason: str, item: _Item, *, kept: bool = True) -> None:
+        where = f"from step {item.step[1] + 1} of run {item.step[0]} on" if item.step else "any more"
+        before = "what was recorded before is kept" if kept else "what was recorded before went with it"
+        self._failure = f"{self._shown}: nothing is recorded {where}: {reason}; {before}, start a new recording"
+        if kept:
+            self._failure += " elsewhere"
+
+    # -- the writer's thread
+
+    def _write(self) -> None:
+        store = None
+        try:
+            store = Store(self.path, self._token_bytes)
+        except sqlite3.Error as error:
+            self._break(_reason(error), _Item(None))
+        while True:
+            item = self._queue.get()
+            with self._lock:
+                self._heavy -= item.heavy
+            if item.job is None:
+                break
+            if store is not None and not self._broken:
+                self._do(store, item.job, item)
+        if store is not None:
+            try:
+                store.close(tidy=not self._broken)
+            except sqlite3.Error as error:
+                self._failure = self._failure or (
+                    f"{self._shown}: everything is recorded, but partly in {self._shown}-wal beside it"
+                    f" ({_reason(error)}); keep both"
+                )
+
+    def _break(self, reason: str, item: _Item, *, kept: bool = True) -> None:
+        self._broken = True
+        self._failed(reason, item, kept=kept)
+
+    def _do(self, store: Store, job: Job, item: _Item) -> None:
+        try:
+            with store.transaction():
+                job(store)
+        except OutputError:
+            self._break("the file was removed or replaced", item, kept=False)
+        except (sqlite3.Error, OSError) as error:
+            self._break(_reason(error), item)
+        except Exception as error:
+            # A mistake of ours must not end the run either, nor leave a thread that takes nothing any more.
+            self._break(f"unexpected {type(error).__name__}: {error}", item)
+        else:
+            if item.step is not None:
+                self.steps_written += 1
+                if self._on_step is not None:
+                    self._on_step(*item.step)
+
+    def _add_step(self, store: Store, run: RunInfo, step: RecordedStep, measured: MeasuredLike | None) -> None:
+        logits = statistics = None
+        dtype = LOGITS[run.logits]
+        if measured is not None:
+            values, table = measured.logits, measured.statistics
+            if values is not None and dtype is not None:
+                with np.errstate(over="ignore"):  # beyond float16 is infinite there
+                    logits = values.astype(dtype).tobytes()
+            if table is not None and run.statistics:
+                statistics = table.tobytes()
+                self._add_weights(store, measured)
+        store.add_step(run.id, step, logits, statistics)
+
+    def _add_weights(self, store: Store, measured: MeasuredLike) -> None:
+        if self._measured_weights:
+            return
+        table = measured.weight_statistics
+        if table is not None:
+            records = [(name, table[number].tobytes()) for number, name in enumerate(self._weights)]
+            store.set_weight_statistics(records)
+            self._measured_weights = True
+
+
+def draw_info(draw: Draw) -> DrawInfo:
+    """What is recorded of a draw."""
+    return DrawInfo(draw.highest, draw.log_total, draw.scaled_log_total, draw.kept, draw.nonfinite)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, sqlite3.Error) and "full" in str(error):
+        return "the disk is full"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,0 +1,268 @@
+"""Opening a file that anybody may have written: nothing in it runs, nothing in it takes long, nothing changes it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+import struct
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from compute.errors import SessionError
+from compute.io.escape import one_line
+from compute.io.temporary_folder import TemporaryFolder
+
+from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_LONGEST_VALUE = 64 << 20  # bytes
+_LEAST_ROW = 4  # bytes of the file that a row takes at least
+# A query may take so long: seconds, and bytes of the file a second.
+_PATIENCE_S, _RATE = 1.0, 10 << 20
+_INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
+_LONGEST_REASON = 200  # characters
+_RECOVER = "`session recover` saves what can be read"
+_LOST = "nothing of it can be saved, look for a copy"
+
+# What SQLite may do while such a file is open: read. It asks before it prepares a statement.
+_ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
+_FUNCTIONS = {"count"}
+# What comes of reading a damaged file: text that is none is told by the last.
+_UNSOUND = (sqlite3.Error, UnicodeDecodeError)
+
+
+class Database:
+    """A checked session file, read only. Every way in which it can be unsound is a `SessionError`."""
+
+    def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
+        """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
+
+        damaged: take a file that is cut off, and one that defines more than a session does. Raises `SessionError`.
+        """
+        self.path = path
+        self.shown = one_line(path)
+        self.advice = _LOST if damaged else _RECOVER
+        self._damaged = damaged
+        self._copy: TemporaryFolder | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._deadline = 0.0
+        try:
+            version = check_file(path, schema)
+            place = path
+            if version != schema.version or _needs_copy(path):
+                place = self._copied()
+            self.size = sum(p.stat().st_size for p in (place, Path(f"{place}-wal")) if p.exists())
+            if version != schema.version:
+                self._migrate(place, version, schema)
+            self._open(place)
+            found, wanted = self._definition(), expected(schema.tables)
+            if self._damaged:
+                # A table of a session must be what it should be, if it is there; nothing else is ever read. One whose
+                # definition SQLite cannot read is not there.
+                names, readable = {name for _, name, _, _ in wanted}, self._readable()
+                found = [thing for thing in found if thing[1] in names and thing[2] in readable]
+                wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
+            if found != wanted:
+                raise SessionError(f"{self.shown}: has other tables than a session; {self.advice}")
+            self._guard()
+        except OSError as error:
+            self.close()
+            reason = one_line(str(error.strerror or error))
+            raise SessionError(f"{self.shown}: cannot be read ({reason}); check the path") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give up the file; a second call does nothing."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._copy is not None:
+            self._copy.remove()
+            self._copy = None
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT. Raises `SessionError` when the file is damaged."""
+        return list(self.each_row(query, values))
+
+    def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """One row after the other, until there is no more or `SessionError` is raised."""
+        assert self._connection is not None
+        limit = self.size // _LEAST_ROW + 64
+        self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
+        try:
+            for number, row in enumerate(self._connection.execute(query, values)):
+                if number >= limit:
+                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
+                yield row
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
+
+    def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
+        """The first row, None when there is none."""
+        return next(iter(self.rows(query, values)), None)
+
+    def _copied(self) -> Path:
+        self._copy = TemporaryFolder(Path(tempfile.gettempdir()))
+        target = self._copy.path / "session"
+        shutil.copyfile(self.path, target)
+        with suppress(FileNotFoundError):
+            shutil.copyfile(f"{self.path}-wal", f"{target}-wal")
+        return target
+
+    def _open(self, place: Path, mode: str = "ro") -> None:
+        try:
+            self._connection = connect(place, mode)
+            if self._damaged:
+                # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
+                # Nothing becomes writable by it: the connection is read only.
+                self._connection.execute("PRAGMA writable_schema = ON")
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: cannot be opened ({_first_line(error)}); {self.advice}") from None
+        self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def _definition(self) -> list[tuple[str, str, str, str | None]]:
+        assert self._connection is not None
+        self._deadline = time.monotonic() + _PATIENCE_S
+        try:
+            return definition(self._connection)
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
+
+    def _readable(self) -> set[str]:
+        """Names of the tables and views that SQLite knows."""
+        assert self._connection is not None
+        try:
+            return {str(row[1]) for row in self._connection.execute("PRAGMA table_list")}
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
+
+    def _guard(self) -> None:
+        assert self._connection is not None
+
+        def allowed(action: int, first: str | None, second: str | None, _where: str | None, _why: str | None) -> int:
+            if action in _ALLOWED or (action == sqlite3.SQLITE_FUNCTION and second in _FUNCTIONS):
+                return sqlite3.SQLITE_OK
+            return sqlite3.SQLITE_DENY
+
+        self._connection.set_authorizer(allowed)
+
+    def _migrate(self, place: Path, version: int, schema: Schema) -> None:
+        """Make the copy at `place` a session of this version."""
+        self._open(place, "rw")
+        assert self._connection is not None
+        if self._definition() != expected(schema.tables_of(version)):
+            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
+        self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
+        try:
+            self._connection.execute("BEGIN")
+            while version < schema.version:
+                for statement in schema.older[version][1]:
+                    self._connection.execute(statement)
+                version += 1
+            self._connection.execute(f"PRAGMA user_version = {version}")
+            self._connection.execute("COMMIT")
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {self.advice}") from None
+        self._connection.close()
+
+
+def beside(path: Path) -> tuple[Path, ...]:
+    """Files that SQLite may keep beside a database, which belong to it."""
+    return tuple(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
+
+
+def is_session(path: Path) -> bool:
+    """True when the regular file at `path` says that it is a session, of whatever version, damaged or not."""
+    try:
+        with path.open("rb") as file:
+            return _version(file.read(_HEADER_BYTES)) is not None
+    except OSError:
+        return False
+
+
+def _version(header: bytes) -> int | None:
+    """The version that a file with these first bytes tells; None when it is no session."""
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        return None
+    version: int
+    application: int
+    version, application = struct.unpack(">I4xI", header[60:72])
+    return version if application == APPLICATION_ID else None
+
+
+def check_file(path: Path, schema: Schema = SCHEMA) -> int:
+    """The version of the session at `path`, told from its first bytes. Raises `SessionError` when it is none."""
+    shown = one_line(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a folder" if path.is_dir() else "no regular file"
+            raise SessionError(f"{shown}: is {kind}; give the path of a session")
+        for other in beside(path):
+            # SQLite would open it, and wait at a pipe for ever.
+            if os.path.lexists(other) and not stat.S_ISREG(other.lstat().st_mode):
+                raise SessionError(f"{one_line(other)}: is no regular file; remove it")
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except FileNotFoundError:
+        raise SessionError(f"{shown}: there is no such file; check the path") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise SessionError(f"{shown}: is no session; give a file that `session record` made")
+    version = _version(header)
+    if version is None:
+        raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")
+    if version > schema.version:
+        raise SessionError(
+            f"{shown}: was recorded by a newer program (version {version} of sessions, this one reads up to"
+            f" {schema.version}); update atlas-viewer"
+        )
+    if version != schema.version and version not in schema.older:
+        raise SessionError(f"{shown}: version {version} of sessions is unknown; the file is damaged or foreign")
+    return version
+
+
+def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
+    """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
+    connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
+    connection.text_factory = _text
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH, 0)
+    for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _text(data: bytes) -> str:
+    """Text of the file. What is no UTF-8 becomes halves of characters, which the check of its column refuses.
+
+    So one bad value costs its own row, not those after it.
+    """
+    return data.decode(errors="surrogateescape")
+
+
+def _needs_copy(path: Path) -> bool:
+    """True when there is a log beside the file and SQLite could not make its index there: in a read-only folder."""
+    return Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error)
+    if text == "interrupted":
+        return "reading it takes too long"
+    # SQLite quotes names and statements of the file.
+    return one_line((text.splitlines() or [type(error).__name__])[0][:_LONGEST_REASON])

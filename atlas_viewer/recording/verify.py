@@ -1,0 +1,120 @@
+"""Does a session hold? Its tokens go through the model again, and every recorded figure is compared with what comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from compute.forward.engine import Engine
+from compute.generate.records import step_record
+from compute.generate.replay import Replay
+from compute.text.tokenizer import Tokenizer
+from compute.views.statistics import StatisticsPass
+from compute.views.statistics_table import read_table
+from compute.weights.identity import shaders_sha256, versions
+
+from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
+from .contents import RecordedStep, RunInfo
+from .playback import known_text, steps_before
+from .reader import Session
+from .recorder import draw_info
+
+IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On one step. `figure` is the largest difference, in logits or relative to a tensor's largest value."""
+
+    run: int
+    step: int
+    token: int
+    text: str
+    verdict: str
+    figure: float
+    what: str  # where the largest difference is
+    draw_repeats: bool  # the options and the seed draw the same token here
+
+
+def reasons(session: Session, engine: Engine, weights_sha256: str, program: str) -> list[str]:
+    """What is not as it was when the session was recorded, that which matters most first."""
+    head = session.head
+    told = []
+    if head.weights_sha256 != weights_sha256:
+        told.append(f"other weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
+    here = {
+        "precision": (head.weights, engine.dtype),
+        "adapter": (head.adapter, engine.adapter_name),
+        "kernels": (head.kernels, engine.path),
+        "version": (head.program, program),
+    }
+    told += [f"other {what} (recorded {was}, here {now})" for what, (was, now) in here.items() if was != now]
+    if head.shaders_sha256 != shaders_sha256():
+        told.append("other shaders")
+    now = versions()
+    told += [
+        f"other {name} (recorded {head.versions[name]}, here {now[name]})"
+        for name in sorted(head.versions.keys() & now.keys())
+        if head.versions[name] != now[name]
+    ]
+    return told
+
+
+def verify_run(
+    session: Session, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
+) -> Iterator[Verdict]:
+    """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
+    steps = session.steps(run)
+    known, before = [step.record for step in steps], steps_before(session.runs(), run)
+    engine.hold((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
+    replay: Replay | None = None
+    measure = StatisticsPass(engine, histograms=False) if run.statistics else None
+    for step in steps:
+        if replay is None or replay.text.options != step.options:
+            # As a run goes on with other options: on the rows that are there.
+            replay = Replay(engine, known_text(run, known, step.options, before), session.head.end_of_text)
+        yield _verdict(session, run, step, replay, tokenizer, measure, tolerance)
+
+
+def _verdict(
+    session: Session,
+    run: RunInfo,
+    step: RecordedStep,
+    replay: Replay,
+    tokenizer: Tokenizer,
+    measure: StatisticsPass | None,
+    tolerance: float,
+) -> Verdict:
+    recorded, index = step.record, step.record.index
+    draw = replay.go(index)
+    engine, temperature = replay.engine, step.options.temperature
+    rows = engine.registry.rows
+    start = len(run.prompt_tokens) + index - rows
+    found = step_record(draw, start, rows, temperature, tokenizer.token_text, recorded.forward_ms)
+    found = replace(found, index=index)  # among the run's own steps
+    logits = replay.logits()
+    apart = steps_difference(recorded, found, logits)
+    saved = session.logits(run, index)
+    if saved is not None:
+        apart = apart.joined(logits_difference(saved, logits))
+    table = session.statistics(run, index)
+    if table is not None and measure is not None:
+        names = [tensor.name for tensor in session.live]
+        here = read_table(measure, [engine.registry[name] for name in names])
+        apart = apart.joined(statistics_difference(names, table, here))
+    repeats = draw.token == recorded.token
+    if recorded.text != tokenizer.token_text(recorded.token):
+        apart = apart.joined(Difference(float("inf"), f"text of token {recorded.token}", same=False))
+    if apart.same:
+        # The same logits, options and seed: then nothing else may be another.
+        what = _first_other(recorded, found) or _first_other(step.draw, draw_info(draw))
+        if what:
+            apart = Difference(float("inf"), what, same=False)
+    verdict = IDENTICAL if apart.same else WITHIN if apart.within(tolerance) else DIFFERENT
+    return Verdict(run.id, index, recorded.token, recorded.text, verdict, apart.largest, apart.what, repeats)
+
+
+def _first_other(recorded: object, found: object) -> str | None:
+    """Name of the first field of a record that is another; None when all are the same, NaN included."""
+    one, other = vars(recorded), vars(found)
+    return next((name for name in one if repr(one[name]) != repr(other[name])), None)

@@ -1,0 +1,1 @@
+"""A model ready to run and inspect: engine, tokenizer and views together."""

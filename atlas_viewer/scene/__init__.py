@@ -1,0 +1,1 @@
+"""The pygfx scene, and the displays that keep Strip and Map up to date."""

@@ -1,0 +1,67 @@
+"""Pictures of letters for the map, drawn by FreeType from a font that ships with the libraries."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+import freetype
+import imgui_bundle
+import numpy as np
+
+from compute.views.map_digits import GLYPHS, SIZES, glyph_size
+
+
+def _fonts() -> Iterator[Path]:
+    yield Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "Inconsolata-Medium.ttf"
+    # Another build of the bundle may ship other fonts. pygfx has one; it need not be imported for that.
+    found = importlib.util.find_spec("pygfx")
+    for folder in (found and found.submodule_search_locations) or ():
+        yield Path(folder) / "data_files" / "NotoSans-Regular.ttf"
+
+
+@functools.cache
+def _face() -> freetype.Face:
+    return freetype.Face(str(next(path for path in _fonts() if path.is_file())))
+
+
+@functools.lru_cache(4096)
+def letter(character: str, height: int) -> tuple[np.ndarray, int, int, int]:
+    """(coverage uint8 [rows, columns], its left edge, its top above the baseline, the advance), all in pixels."""
+    face = _face()
+    face.set_pixel_sizes(0, height)
+    face.load_char(character, freetype.FT_LOAD_RENDER | freetype.FT_LOAD_TARGET_LIGHT)
+    glyph = face.glyph
+    bitmap = glyph.bitmap
+    cover = np.array(bitmap.buffer, np.uint8).reshape(bitmap.rows, bitmap.pitch)[:, : bitmap.width]
+    return cover, glyph.bitmap_left, glyph.bitmap_top, glyph.advance.x >> 6
+
+
+def digit_pictures() -> np.ndarray:
+    """The glyphs of the map's numbers in all sizes, as `MapPass` takes them."""
+    widest = len(GLYPHS) * SIZES[-1]
+    rows = []
+    for width in SIZES:
+        _, high = glyph_size(width)
+        row = np.zeros((high, widest), np.uint8)
+        for number, character in enumerate(GLYPHS):
+            cover, left, top, advance = letter(character, 2 * width)  # its letters are half as wide as they are high
+            box = np.zeros((high, width), np.uint8)
+            y = round(0.78 * high) - top
+            x = left + (width - advance) // 2
+            put(box, cover, x, y)
+            row[:, number * width : (number + 1) * width] = box
+        rows.append(row)
+    return np.concatenate(rows)
+
+
+def put(target: np.ndarray, cover: np.ndarray, x: int, y: int) -> None:
+    """Lay `cover` over `target` (both [rows, columns]) with its corner at (x, y); what is outside is cut off."""
+    high, wide = target.shape
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + cover.shape[0], high), min(x + cover.shape[1], wide)
+    if bottom > top and right > left:
+        part = target[top:bottom, left:right]
+        np.maximum(part, cover[top - y : bottom - y, left - x : right - x], out=part)

@@ -1,0 +1,148 @@
+"""The map's pictures: prepared in steps while its panel is seen, brought up to date, drawn when they change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from atlas_viewer.state.look import Look
+from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError
+from compute.gpu.loading import Loading
+from compute.models.registry import Registry
+from compute.views.map_pass import MapPass
+
+from .glyphs import digit_pictures
+from .gui_image import GuiImage
+
+_ROWS_LEAST = 32
+
+
+class MapDisplay:
+    """Owns the pass that paints the map. Nothing here waits for the GPU."""
+
+    def __init__(self, state: State, backend: Any) -> None:
+        """backend: of the imgui renderer. The state's map takes its pictures from here."""
+        self._state, self._image = state, GuiImage(backend)
+        self._maps: MapPass | None = None
+        self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
+        self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
+        self._registry: Registry | None = None
+        self._look: Look | None = None
+        self._shown: tuple[Any, ...] | None = None
+        self._stale = False
+        self._updates = 0
+        self._rows = 0  # that the map has taken in
+        self._updated_at = 0.0
+        state.map.picture = self.picture
+
+    @property
+    def seen(self) -> bool:
+        """True when the panel was drawn in the last frame."""
+        return "Map" in self._state.interface.shown
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on: something is to be made or taken in, or new rows glow."""
+        if not self.seen:
+            return False
+        if self._maps is None:
+            return self._refused is None
+        return self._stale or self._state.map.changed_ago < GLOW
+
+    @property
+    def _glows(self) -> bool:
+        return self._state.busy and self._state.interface.glow and self._state.live
+
+    def passed(self) -> None:
+        """There is a new pass."""
+        self._stale = True
+
+    def frame(self, bench: WorkbenchLike, now: float, interval: float, settled: bool) -> None:
+        """Take the next step of making the map, or the latest pass in: as often as every `interval` seconds, when it is
+        of one piece (`settled`).
+
+        now: in seconds.
+        """
+        state = self._state.map
+        if self._registry is not bench.registry:
+            self._drop()  # of an engine that is no longer there
+            self._registry, state.problem = bench.registry, ""
+        state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
+        if not self.seen:
+            return
+        self._make(bench)
+        if not settled or self._maps is None or not self._stale or now - self._updated_at < interval:
+            return
+        self._maps.update()
+        self._stale = False
+        self._updates += 1
+        rows = bench.registry.rows
+        # Once the window is full every row is another one: the newest is the last.
+        first = min(self._rows, rows - 1) if rows >= self._rows else 0
+        state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
+        state.changed_ago = 0.0 if state.changed[1] else GLOW
+        self._rows, self._updated_at = rows, now
+
+    def picture(self, width: int, height: int) -> Any:
+        """The map as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
+        maps = self._maps
+        if maps is None:
+            return None
+        look = self._state.inspection.look
+        if look != self._look:
+            maps.set_look(look)
+            self._look = look
+        wanted = (self._state.map.camera.view(width, height), width, height, look, self._updates)
+        if self._shown != wanted:
+            maps.draw(wanted[0], width, height)
+            self._shown = wanted
+        assert maps.texture is not None
+        return self._image.of(maps.texture)
+
+    def close(self) -> None:
+        """Give the map back."""
+        self._drop()
+        self._registry = self._state.map.picture = None
+
+    def _make(self, bench: WorkbenchLike) -> None:
+        """The next step to a map with enough rows, unless there is one."""
+        wanted = self._window(bench)
+        enough = min(bench.registry.rows, bench.room)
+        if self._maps is not None and self._maps.layout.window >= enough:
+            return
+        run = self._state.run.number if self._state.run else 0
+        if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
+            return  # with another run it is tried again: memory may have become free
+        state = self._state.map
+        try:
+            if self._opening is None or self._opening[1] < wanted:
+                self._drop()
+                state.problem = ""
+                self._opening = bench.opening_map(digit_pictures(), wanted), wanted
+            state.preparing = next(self._opening[0])
+        except StopIteration as end:
+            self._opening, state.preparing = None, None
+            maps: MapPass = end.value
+            self._maps = maps
+            state.lay_out(bench.registry, maps.layout)
+        except AtlasError as error:
+            self._drop()
+            self._refused = (wanted, run)
+            state.problem = str(error)
+
+    def _window(self, bench: WorkbenchLike) -> int:
+        """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
+        run, rows = self._state.run, bench.registry.rows
+        if run is not None:
+            rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
+        window = _ROWS_LEAST
+        while window < rows:
+            window *= 2
+        return max(1, min(window, bench.room))
+
+    def _drop(self) -> None:
+        self._maps = self._opening = self._refused = self._look = self._shown = None
+        self._state.map.preparing = None
+        self._stale, self._rows = True, 0

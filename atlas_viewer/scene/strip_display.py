@@ -1,0 +1,72 @@
+"""The strip's pictures: painted for a new pass when the panel is seen, drawn when they or the view change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import wgpu
+
+from atlas_viewer.state.camera import View
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.state import State
+
+from .gui_image import GuiImage
+from .scene_library import atlas_scene
+
+if TYPE_CHECKING:
+    from .scene import AtlasScene
+
+
+class StripDisplay:
+    """Owns the scene that draws the strip. Nothing here waits for the GPU."""
+
+    def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
+        """device: that pygfx uses; backend: of the imgui renderer. The state takes its pictures from here."""
+        self._state, self._device, self._image = state, device, GuiImage(backend)
+        self._atlas: wgpu.GPUTexture | None = None
+        self._scene: AtlasScene | None = None  # of it, made when it is seen for the first time
+        self._shown: tuple[View, int, int] | None = None
+        self._painted = self._stale = False
+        state.picture = self.picture
+
+    @property
+    def pending(self) -> bool:
+        """True while the strip is on screen and not of the latest pass. Otherwise it is not painted."""
+        return self._stale and "Atlas" in self._state.interface.shown
+
+    def follow(self, atlas: wgpu.GPUTexture | None) -> None:
+        """`atlas`, a texture of one texel a cell, is what is painted from now on: an engine may be a new one."""
+        if atlas is not None and atlas is not self._atlas:
+            self._atlas, self._scene, self._painted, self._shown = atlas, None, False, None
+
+    def passed(self) -> None:
+        """There is a new pass."""
+        self._stale = True
+
+    def look_changed(self) -> None:
+        """What was painted is to have other colours."""
+        self._stale |= self._painted
+
+    def paint(self, bench: WorkbenchLike) -> None:
+        """Paint the latest pass, if that is pending. Only when it is of one piece."""
+        if self.pending:
+            self._stale = bench.paint()
+            self._state.spans_left_out = bench.spans_left_out
+            self._painted, self._shown = True, None
+
+    def picture(self, width: int, height: int) -> Any:
+        """The strip as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
+        if self._atlas is None or not self._painted:
+            return None
+        if self._scene is None:
+            self._scene = atlas_scene(self._atlas, self._device)
+        wanted = (self._state.camera.view, width, height)
+        if self._shown != wanted:
+            self._scene.draw(*wanted)
+            self._shown = wanted
+        assert self._scene.texture is not None
+        return self._image.of(self._scene.texture)
+
+    def close(self) -> None:
+        """Give the scene back."""
+        self._atlas = self._scene = self._state.picture = None

@@ -1,0 +1,189 @@
+"""Lines of the logits table: which tokens, in which order, with all that is known of them. Plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from compute.sampling.options import GenerateOptions
+
+from .distribution import Difference, Distribution
+
+if TYPE_CHECKING:
+    from compute.generate.records import StepRecord
+
+FEWEST, MOST = 8, 200  # tokens that the table can be asked for
+_UNKNOWN = math.nan
+
+
+@dataclass(frozen=True)
+class Line:
+    """One token; NaN is not known (yet). `rank` is the model's, `place` that in the draw, both from 1 (0: not known).
+
+    `gain` is the model probability here minus that at the step compared with, `climb` the places that it is further up.
+    """
+
+    token: int
+    text: str
+    rank: int = 0
+    place: int = 0
+    logit: float = _UNKNOWN
+    scaled_delta: float = _UNKNOWN
+    probability: float = _UNKNOWN
+    model_probability: float = _UNKNOWN
+    cumulative: float = _UNKNOWN
+    gain: float = _UNKNOWN
+    climb: float = _UNKNOWN
+    left_out_by: str = ""  # the filter
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is to be shown: lines, and the labels of the cuts that lie behind a line, by its place in `lines`."""
+
+    lines: tuple[Line, ...]
+    cuts: dict[int, tuple[str, ...]]
+
+
+@dataclass
+class LogitsView:
+    """What the user wants of the logits, and the table of it, which is made again only when something changed."""
+
+    top: int = 50
+    words: str = ""  # searched for
+    column: str = "rank"  # a field of `Line` to sort by
+    descending: bool = False
+    log_probability: bool = True  # in the plot
+    seeking: bool = False  # the next frame puts the keyboard into the search
+    _made: tuple[object, Table] | None = field(default=None, repr=False)
+    _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
+    _difference: Difference | None = None
+
+    def difference(self, shown: Distribution | None, other: Distribution | None) -> Difference | None:
+        """Of the two, when both are known."""
+        if shown is None or other is None:
+            return None
+        known = self._difference
+        if known is None or known.shown is not shown or known.other is not other:
+            self._difference = known = Difference(shown, other)
+        return known
+
+    def table(
+        self,
+        step: StepRecord,
+        options: GenerateOptions,
+        distribution: Distribution | None,
+        comparison: Distribution | None = None,
+        token_text: Callable[[int], str] | None = None,
+        find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None,
+    ) -> Table:
+        """The first `top` tokens, or those that a search finds, sorted.
+
+        Without `distribution` it is made of what the step reported. options: those that the step was drawn with.
+        """
+        key = (step, options, distribution, comparison, self.top, self.words, self.column, self.descending)
+        if self._made is None or self._made[0] != key:
+            self._made = key, self._table(step, options, distribution, comparison, token_text, find_tokens)
+        return self._made[1]
+
+    def _table(
+        self,
+        step: StepRecord,
+        options: GenerateOptions,
+        distribution: Distribution | None,
+        comparison: Distribution | None,
+        token_text: Callable[[int], str] | None,
+        find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None,
+    ) -> Table:
+        reported = {line.token: line for line in reported_lines(step, options)}
+        if self.words.strip():
+            if self._found[0] != self.words:
+                self._found = self.words, find_tokens(self.words) if find_tokens else ()
+            wanted = list(self._found[1])
+        elif distribution is None or token_text is None:
+            wanted = [(line.token, line.text) for line in list(reported.values())[: self.top]]
+        else:
+            wanted = [(int(token), token_text(int(token))) for token in distribution.order[: self.top]]
+        if distribution is None:
+            lines = [reported.get(token, Line(token, text)) for token, text in wanted]
+            cuts: dict[int, tuple[str, ...]] = {}
+        else:
+            difference = self.difference(distribution, comparison)
+            lines = [line_of(token, text, distribution, difference) for token, text in wanted]
+        lines = in_order(lines, self.column, self.descending)
+        if distribution is not None:
+            cuts = cuts_between(lines, distribution)
+        return Table(tuple(lines), cuts)
+
+
+def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
+    """Lines of the candidates that the step reported, the likeliest first.
+
+    They tell the running sum only where nothing was left out or moved before it was summed.
+    """
+    summed, lines, total = options.top_k == 0 and options.top_p == 1 and options.min_p == 0, [], 0.0
+    summed &= options.repetition_penalty == 1
+    for rank, known in enumerate(step.top, start=1):
+        total += known.probability if options.temperature else known.model_probability
+        lines.append(
+            Line(
+                known.token,
+                known.text,
+                rank,
+                0,
+                known.logit,
+                known.scaled_delta,
+                known.probability,
+                known.model_probability,
+                total if summed else _UNKNOWN,
+            )
+        )
+    return lines
+
+
+def line_of(token: int, text: str, distribution: Distribution, difference: Difference | None = None) -> Line:
+    """All that is known of a token."""
+    cut = distribution.cut_of(token)
+    return Line(
+        token,
+        text,
+        int(distribution.rank[token]),
+        int(distribution.place[token]),
+        float(distribution.logits[token]),
+        float(distribution.scaled_delta[token]),
+        float(distribution.drawn[token]),
+        float(distribution.model[token]),
+        float(distribution.cumulative[token]),
+        float(difference.probability[token]) if difference else _UNKNOWN,
+        float(difference.ranks[token]) if difference else _UNKNOWN,
+        cut.label if cut else "",
+    )
+
+
+def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]:
+    """Sorted by a field of `Line`; what is not known comes last either way, equals by rank."""
+    assert column in {known.name for known in fields(Line)}
+
+    def unknown(line: Line) -> bool:
+        value = getattr(line, column)
+        return bool((column in ("rank", "place") and value == 0) or value != value)
+
+    known = sorted((line for line in lines if not unknown(line)), key=lambda line: line.rank)
+    known.sort(key=lambda line: getattr(line, column), reverse=descending)
+    return known + [line for line in lines if unknown(line)]
+
+
+def cuts_between(lines: Sequence[Line], distribution: Distribution) -> dict[int, tuple[str, ...]]:
+    """Labels of the cuts by the line that they are drawn behind.
+
+    A cut is drawn where it parts the lines in two, kept and left out; in another order there is no such place.
+    """
+    found: dict[int, tuple[str, ...]] = {}
+    for cut in distribution.cuts:
+        inside = [line.place <= cut.kept for line in lines]
+        changes = [at for at in range(len(inside) - 1) if inside[at] != inside[at + 1]]
+        if len(changes) == 1:
+            found[changes[0]] = (*found.get(changes[0], ()), cut.label)
+    return found

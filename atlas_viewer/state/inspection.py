@@ -1,0 +1,266 @@
+"""What is looked at in the atlas: the cell under the cursor, pinned cells, what is known of tensors. Plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from compute.views.strip_layout import HEIGHT, WIDTH, Span, StripLayout
+
+from .camera import StripCamera
+from .look import Look
+
+if TYPE_CHECKING:
+    from compute.views.statistics import TensorStatistics
+
+PINS_MOST = 48  # what the probes can watch besides the cursor
+_WRAPPED_ZOOM = 4.0
+_HISTORY = 4096  # values kept of a pin
+
+
+@dataclass(frozen=True)
+class Spot:
+    """One value: a tensor and the flat index in it; stays the same value when the context grows by a row.
+
+    With a `count` above 1 it is the extreme one of so many values from `index` on, as a pooling cell shows it.
+    """
+
+    name: str
+    index: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a spot was found to be: the value, and its flat index in the tensor."""
+
+    value: float
+    index: int
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A tensor of the latest pass; `span` is None when the strip does not show it.
+
+    Flat indices count rows of `window` values, and as many rows a head, in attention patterns, which grow both ways.
+    """
+
+    name: str
+    family: str
+    shape: tuple[int, ...]
+    sentence: str
+    per_token: bool  # a row for each context token
+    span: Span | None = None
+    window: int = 0  # of patterns, otherwise 0
+
+    @property
+    def count(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+    def place(self, index: int) -> tuple[int, ...]:
+        """[row, column] of the value `index`, [column] of a vector, [head, query, key] of a pattern."""
+        if self.window:
+            row, key = divmod(index, self.window)
+            return (*divmod(row, self.window), key)
+        return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
+
+    def index(self, place: Sequence[int]) -> int:
+        """The flat index of the value at `place`."""
+        found = 0
+        for number in place:
+            found = found * (self.window or self.shape[-1]) + number
+        return found
+
+
+@dataclass
+class Pin:
+    """A pinned value and what it was, as (step, value), in the passes since it was pinned."""
+
+    spot: Spot
+    history: list[tuple[int, float]] = field(default_factory=list)
+
+    def follow(self, step: int, value: float) -> bool:
+        """Take the value of `step`; True when it is news. An earlier step begins a new history."""
+        if self.history and step < self.history[-1][0]:
+            self.history.clear()
+        if self.history and step == self.history[-1][0]:
+            known = self.history[-1][1]
+            if known == value or (known != known and value != value):
+                return False
+            self.history.pop()
+        self.history.append((step, value))
+        del self.history[:-_HISTORY]
+        return True
+
+
+@dataclass
+class Inspection:
+    """The part of the state about single tensors and values. `readings` holds what has arrived from the GPU."""
+
+    tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
+    layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
+    rows: int = 0  # context tokens of the latest pass
+    first_position: int = 0
+    readings: dict[Spot, Reading] = field(default_factory=dict)
+    statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
+    bad: str | None = None  # first tensor of the pass with a value that is not finite
+    cursor: Spot | None = None
+    keyed: bool = False  # arrow keys have moved the cursor off the mouse
+    pins: list[Pin] = field(default_factory=list)
+    selected: int | None = None  # of the pins
+    look: Look = field(default_factory=Look)
+    search: str = ""
+    closed: set[str] = field(default_factory=set)  # groups of the tensor list
+    marked: str | None = None  # tensor that the list has scrolled to
+    list_visible: bool = False
+    trace_on: bool = False
+    trace: Sequence[str] = ()
+    trace_filter: str = ""
+    trace_path: str = "trace.txt"
+    note: str = ""  # what became of the last save
+
+    @property
+    def focus(self) -> Spot | None:
+        """What the inspector tells about: the cursor's cell, otherwise the selected pin."""
+        if self.cursor is not None:
+            return self.cursor
+        return None if self.selected is None else self.pins[self.selected].spot
+
+    @property
+    def watched(self) -> tuple[Spot, ...]:
+        """The values that are to be fetched, each once, of tensors and rows that there are."""
+        spots = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.spot for pin in self.pins)])
+        return tuple(spot for spot in spots if spot.name in self.tensors and self.exists(spot))
+
+    def exists(self, spot: Spot) -> bool:
+        """True when the latest pass has this value."""
+        info = self.tensors.get(spot.name)
+        if info is None or spot.index < 0:
+            return False
+        last = info.place(spot.index + spot.count - 1)
+        return all(place < size for place, size in zip(last, info.shape, strict=True))
+
+    def value(self, spot: Spot) -> float | None:
+        """What has arrived of it."""
+        reading = self.readings.get(spot)
+        return None if reading is None else reading.value
+
+    def single(self, spot: Spot) -> Spot:
+        """The one value that a spot of several was found to be; until that is known, the first of them."""
+        reading = self.readings.get(spot)
+        return Spot(spot.name, spot.index if reading is None else reading.index)
+
+    def spot_at(self, cell: int) -> Spot | None:
+        """What cell number `cell` of the atlas shows; None where it is empty."""
+        span = self.layout.span_at(cell)
+        if span is None:
+            return None
+        first, last = span.source_range(cell - span.first)
+        return Spot(span.name, first, last - first + 1 if self.look.sampling == "pool" else 1)
+
+    def cell_of(self, spot: Spot) -> int | None:
+        """The atlas' cell that stands for this value; None when the strip has none."""
+        info = self.tensors.get(spot.name)
+        if info is None or info.span is None or not self.exists(spot):
+            return None
+        return info.span.first + info.span.cell_of(spot.index)
+
+    def hover(self, spot: Spot | None, moved: bool) -> None:
+        """The mouse is over this; while it rests, the arrow keys' cell stays."""
+        if moved or not self.keyed:
+            self.cursor, self.keyed = spot, False
+
+    def moved(self, spot: Spot, columns: int, rows: int, *, strip: bool = True) -> Spot:
+        """The value so many cells to the right and below, or `spot` itself where there is none.
+
+        strip: cells are those of the strip, as far as it shows the tensor, otherwise its own columns and rows.
+        """
+        cell = self.cell_of(spot) if strip else None
+        if cell is not None:
+            to = cell + columns + rows * WIDTH
+            return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
+        info = self.tensors.get(spot.name)
+        if info is None or not self.exists(spot):
+            return spot
+        spot = self.single(spot)
+        place = list(info.place(spot.index))
+        place[-1] += columns
+        if len(place) > 1:
+            place[-2] += rows
+        inside = all(0 <= at < size for at, size in zip(place, info.shape, strict=True))
+        return Spot(spot.name, info.index(place)) if inside else spot
+
+    def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
+        """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
+        if self.selected is not None:
+            pin = self.pins[self.selected]
+            spot = self.moved(pin.spot, columns, rows, strip=strip)
+            if spot != pin.spot:
+                spot = Spot(spot.name, spot.index)
+                self.pins[self.selected] = Pin(spot)
+            self.cursor, self.keyed = spot, True
+        elif self.cursor is not None:
+            self.cursor, self.keyed = self.moved(self.cursor, columns, rows, strip=strip), True
+        return self.focus is not None
+
+    def pin(self, spot: Spot) -> None:
+        """Pin the single value and select it; one pinned before is selected, the oldest pin makes room if need be."""
+        spots, spot = [pin.spot for pin in self.pins], self.single(spot)
+        if spot not in spots:
+            if len(self.pins) == PINS_MOST:
+                del self.pins[0]
+            self.pins.append(Pin(spot))
+            self.selected = len(self.pins) - 1
+        else:
+            self.selected = spots.index(spot)
+
+    def unpin(self, place: int) -> None:
+        """Remove a pin."""
+        del self.pins[place]
+        if self.selected is not None and self.selected >= place:
+            self.selected = None if self.selected == place else self.selected - 1
+
+    def point_at(self, name: str, index: int) -> None:
+        """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
+        self.cursor, self.keyed, self.selected, self.marked = Spot(name, index), True, None, name
+
+    def forget(self) -> None:
+        """A new run begins: what was read belongs to the one before."""
+        self.readings.clear()
+        for pin in self.pins:
+            pin.history.clear()
+
+
+def runs(span: Span) -> list[tuple[int, int, int, int]]:
+    """(column, row, columns, rows) of the at most three rectangles that the span's cells are."""
+    top, bottom = span.first // WIDTH, span.last // WIDTH
+    left, right = span.first % WIDTH, span.last % WIDTH + 1
+    if top == bottom:
+        return [(left, top, right - left, 1)]
+    middle = [(0, top + 1, WIDTH, bottom - top - 1)] if bottom - top > 1 else []
+    return [(left, top, WIDTH - left, 1), *middle, (0, bottom, right, 1)]
+
+
+def frame_span(camera: StripCamera, span: Span) -> None:
+    """Move the camera to the span: all of it in one row, of what wraps around the atlas' edge its beginning."""
+    top, bottom = span.first // WIDTH, span.last // WIDTH
+    left, right = span.first % WIDTH, span.last % WIDTH
+    if top == bottom:
+        width = right - left + 1
+        camera.look_at(0.95 * WIDTH / width, left + width / 2, top + 0.5)
+    else:
+        camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
+
+
+def label(info: TensorInfo | None, spot: Spot) -> str:
+    """`name[row, column]` of a single value."""
+    place = info.place(spot.index) if info else (spot.index,)
+    return f"{spot.name}[{', '.join(map(str, place))}]"
+
+
+def shown_value(value: float | None) -> str:
+    """All figures of a 32-bit float; three dots until it has arrived."""
+    return "..." if value is None else f"{value:.9g}"

@@ -1,0 +1,114 @@
+"""The camera of the map: which part of the plane is seen, and the way back. Plain arithmetic, no graphics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compute.views.map_view import MapView
+
+from .camera import UNITS_PER_DOUBLING
+
+CELL_MOST = 160.0  # pixels that a cell is wide at the largest zoom
+_FRAMED = 0.9  # of the picture that what is framed fills
+_REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class Stand:
+    """Where the camera stands: the zoom (1 shows everything) and the cell in the middle."""
+
+    zoom: float
+    x: float
+    y: float
+
+
+class MapCamera:
+    """Zoom and centre over a plane of cells. Sizes and places in the picture are in pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """width, height: of the plane, in cells. Shows all of it."""
+        self.width, self.height = width, height
+        self.stand = Stand(1.0, width / 2, height / 2)
+
+    def view(self, wide: int, high: int) -> MapView:
+        """What a picture of wide x high pixels shows."""
+        scale = self._whole(wide, high) / self.stand.zoom
+        return MapView(self.stand.x - wide * scale / 2, self.stand.y - high * scale / 2, scale)
+
+    def zoom_most(self, wide: int, high: int) -> float:
+        """The largest zoom in such a picture."""
+        return max(1.0, CELL_MOST * self._whole(wide, high))
+
+    def look_at(self, zoom: float, x: float, y: float, wide: int, high: int) -> None:
+        """Show `zoom` with cell (x, y) in the middle, both moved to the nearest that is allowed."""
+        zoom = min(max(zoom, 1.0), self.zoom_most(wide, high))
+        scale = self._whole(wide, high) / zoom
+        self.stand = Stand(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
+
+    def wheel(self, units: float, px: float, py: float, wide: int, high: int) -> None:
+        """Zoom by `units` of the wheel (positive zooms in); the cell under (px, py) stays if the edges let it."""
+        x, y = self.view(wide, high).cell_at(px, py)
+        zoom = min(max(self.stand.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), self.zoom_most(wide, high))
+        scale = self._whole(wide, high) / zoom
+        self.look_at(zoom, x + (wide / 2 - px) * scale, y + (high / 2 - py) * scale, wide, high)
+
+    def drag(self, dx: float, dy: float, wide: int, high: int) -> None:
+        """Move the picture by pixels: the cell under the cursor follows it."""
+        scale = self.view(wide, high).scale
+        self.look_at(self.stand.zoom, self.stand.x - dx * scale, self.stand.y - dy * scale, wide, high)
+
+    def frame(self, box: tuple[float, float, float, float], wide: int, high: int) -> None:
+        """Show (x, y, width, height), in cells, as large as it fits."""
+        x, y, width, height = box
+        self.cover(x + width / 2, y + height / 2, width / _FRAMED, height / _FRAMED, wide, high)
+
+    def cover(self, x: float, y: float, width: float, height: float, wide: int, high: int) -> None:
+        """Show at least width x height cells around cell (x, y), as large as they fit."""
+        scale = max(width / wide, height / high)
+        self.look_at(self._whole(wide, high) / scale, x, y, wide, high)
+
+    def reset(self) -> None:
+        """Show everything."""
+        self.stand = Stand(1.0, self.width / 2, self.height / 2)
+
+    def _whole(self, wide: int, high: int) -> float:
+        """Cells a pixel is wide when everything is seen."""
+        return max(self.width / wide, self.height / high)
+
+
+def _inside(middle: float, seen: float, size: int) -> float:
+    """The nearest middle that leaves no more than half of what is seen outside."""
+    if seen >= size:
+        return size / 2
+    return min(max(middle, 0.0), float(size))
+
+
+@dataclass
+class Visits:
+    """The places where the camera stood, for going back and forward."""
+
+    stands: list[Stand] = field(default_factory=list)
+    at: int = -1  # of them, the one where the camera is
+
+    def visit(self, stand: Stand) -> None:
+        """The camera has come here; what lay forward is forgotten."""
+        if self.at >= 0 and self.stands[self.at] == stand:
+            return
+        del self.stands[self.at + 1 :]
+        self.stands.append(stand)
+        del self.stands[:-_REMEMBERED]
+        self.at = len(self.stands) - 1
+
+    def back(self) -> Stand | None:
+        """The stand before; None at the first."""
+        return self._go(-1)
+
+    def forward(self) -> Stand | None:
+        """The stand after; None at the last."""
+        return self._go(1)
+
+    def _go(self, by: int) -> Stand | None:
+        if not 0 <= self.at + by < len(self.stands):
+            return None
+        self.at += by
+        return self.stands[self.at]

@@ -1,0 +1,199 @@
+"""What is written over a view of the map: names of blocks, tensors and heads, tokens of rows, numbers of channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from compute.models.registry import Registry, Tensor
+from compute.views.map_layout import MapLayout
+from compute.views.map_placement import Placement
+from compute.views.map_view import MapView
+
+# Heights of letters in pixels; they are half as wide as they are high.
+REGION, TENSOR, SMALL = 17, 13, 12
+_MOST = 600
+_ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # pixels of a cell, for labels of rows and of columns
+_CELL_LEAST = 49.0  # for the vocabulary's text in cells of the logits
+_HEADED = ("attn.qkv", "attn.out")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text with its top left corner at (x, y) of the picture, in pixels; `plate`: on a ground of its own; `of`: the
+    tensor or part of the model that it is the name of."""
+
+    text: str
+    x: float
+    y: float
+    size: int
+    plate: bool = False
+    of: str = ""
+
+    @property
+    def width(self) -> float:
+        """In pixels."""
+        return len(self.text) * self.size / 2
+
+
+@dataclass(frozen=True)
+class Words:
+    """Texts of tokens: of a row of the context (None where it is not known), and of a token of the vocabulary."""
+
+    context: Callable[[int], str | None]
+    vocabulary: Callable[[int], str]
+
+
+def labels_for(
+    registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
+) -> list[Label]:
+    """Labels of `view` at width x height pixels, those of large things first."""
+    found = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
+    return [
+        label
+        for label in found
+        if label.x < width and label.y < height and label.x + label.width > 0 and label.y + label.size > 0
+    ][:_MOST]
+
+
+def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
+    for region in layout.regions:
+        x, y = view.pixel_at(region.x, region.y)
+        top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
+        held = top < 0 <= y  # at the picture's edge rather than cut off
+        label = Label(region.title, x, 0.0 if held else top, REGION, plate=held, of=region.title)
+        if label.width <= region.width / view.scale and label.y > -REGION:
+            yield label
+
+
+def _named(layout: MapLayout, view: MapView) -> bool:
+    """True when there is room for tensors' names in the gaps between them."""
+    return layout.grid / 2 / view.scale >= TENSOR + 2
+
+
+def _tensors(
+    registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
+) -> Iterator[Label]:
+    for name, place in layout.placements.items():
+        left, top = view.pixel_at(place.x, place.y)
+        wide, high = place.width / view.scale, place.height / view.scale
+        band = place.band_columns / view.scale
+        if left > width or top > height or left + wide < -200 or top + high < -2 * TENSOR:
+            continue
+        yield from _name(name, layout, view, left, top, wide, high, band)
+        if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
+            yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True, of=name)
+        tensor = registry[name]
+        for number in range(place.bands):
+            yield from _Band(registry, layout, tensor, place, number, view, width, height, words).labels()
+
+
+def _name(
+    name: str, layout: MapLayout, view: MapView, left: float, top: float, wide: float, high: float, band: float
+) -> Iterator[Label]:
+    short = name.split(".", 2)[2] if name.startswith("h.") else name
+    above = _named(layout, view)
+    if above and left + wide > 0:
+        yield Label(name, max(left, 0.0), top - TENSOR - 2, TENSOR, of=name)
+    elif band >= len(short) * TENSOR / 2 + 8 and band * high >= 4 * TENSOR * len(short) * TENSOR / 2:
+        yield Label(short, left + 3, top + 3, TENSOR, plate=True, of=name)
+
+
+class _Band:
+    """The labels of one band of a tensor."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        layout: MapLayout,
+        tensor: Tensor,
+        place: Placement,
+        band: int,
+        view: MapView,
+        width: int,
+        height: int,
+        words: Words,
+    ) -> None:
+        self._registry, self._tensor, self._view, self._words = registry, tensor, view, words
+        self._above = _named(layout, view)
+        self._window = layout.window
+        self._first_row = band // place.over * place.band_rows
+        self._first_column = band % place.over * place.band_columns
+        x, y, columns, rows = place.band_box(band)
+        self._cell = 1 / view.scale
+        self._left, self._top = view.pixel_at(x, y)
+        self._right, self._bottom = view.pixel_at(x + columns, y + rows)
+        self._columns = range(max(0, int(view.x) - x), min(columns, int(view.x + width * view.scale) - x + 1))
+        self._rows = range(max(0, int(view.y) - y), min(rows, int(view.y + height * view.scale) - y + 1))
+
+    def labels(self) -> Iterator[Label]:
+        """Those that are in sight and have room."""
+        if not self._columns or not self._rows:
+            return
+        yield from self._heads()
+        if self._cell >= _ROW_LEAST and not self._tensor.vector:
+            yield from self._along_rows()
+        if self._tensor.name == "logits":
+            if self._cell >= _CELL_LEAST:
+                yield from self._in_cells()
+        elif self._cell >= _COLUMN_LEAST:
+            yield from self._along_columns()
+
+    def _heads(self) -> Iterator[Label]:
+        """Below the band: which head's it is, or which heads are in it."""
+        y = self._bottom + 2
+        if not self._above:
+            return
+        if self._tensor.heads:
+            yield Label(f"head {self._first_row // self._window}", self._left, y, SMALL)
+        elif self._tensor.name.endswith(_HEADED):
+            size = self._registry.config.head_size
+            wide = size * self._cell
+            kind = "qkv"[self._first_column // self._registry.config.channels] if "qkv" in self._tensor.name else "head"
+            for head in range(self._registry.config.heads):
+                label = Label(f"{kind} {head}", self._left + head * wide, y, SMALL)
+                if label.width + 4 <= wide:
+                    yield label
+
+    def _along_rows(self) -> Iterator[Label]:
+        for row in self._rows:
+            text = self._row_text(self._first_row + row)
+            if text is None:
+                continue
+            y = self._top + (row + 0.5) * self._cell - SMALL / 2
+            x = self._left - len(text) * SMALL / 2 - 5
+            yield Label(text, x, y, SMALL) if x >= 0 else Label(text, 2.0, y, SMALL, plate=True)
+
+    def _along_columns(self) -> Iterator[Label]:
+        fits = int((self._cell - 6) / (SMALL / 2))
+        y = self._top - SMALL - 2 - (TENSOR + 2)
+        stuck = y < 0
+        for column in self._columns:
+            text = self._column_text(self._first_column + column)
+            if text is not None:
+                x = self._left + (column + 0.5) * self._cell - min(len(text), fits) * SMALL / 4
+                yield Label(text[:fits], x, max(y, 2.0), SMALL, plate=stuck)
+
+    def _in_cells(self) -> Iterator[Label]:
+        fits = int((self._cell - 6) / (SMALL / 2))
+        for row in self._rows:
+            for column in self._columns:
+                token = self._first_column + column
+                if token < self._registry.config.vocabulary:
+                    text = self._words.vocabulary(token)
+                    x, y = self._left + column * self._cell + 3, self._top + row * self._cell + 3
+                    yield Label(text[:fits], x, y, SMALL)
+
+    def _row_text(self, row: int) -> str | None:
+        tensor = self._tensor
+        if tensor.rows is None:
+            row %= self._window
+            return self._words.context(row) if row < self._registry.rows else None
+        if tensor.name == "wte":
+            return self._words.vocabulary(row) if row < self._registry.config.vocabulary else None
+        return str(row)
+
+    def _column_text(self, column: int) -> str | None:
+        if self._tensor.heads:
+            return self._words.context(column) if column < self._registry.rows else None
+        return str(column)

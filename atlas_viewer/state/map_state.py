@@ -1,0 +1,179 @@
+"""The map as the window shows it: where its camera stands, the places visited, what is drawn over it. Plain values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compute.models.registry import Registry
+from compute.views.map_layout import MapLayout
+from compute.views.map_view import MapView
+
+from .map_camera import MapCamera, Stand, Visits
+from .map_labels import Label
+from .map_places import Target, box_of, row_and_column, row_boxes
+from .map_sight import Sight, of_last_layer, show, sight_of
+
+_CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
+GLOW = 1.0  # seconds that new rows glow
+
+
+@dataclass
+class MapState:
+    """Of the map; `layout` and `registry` are None until it has been laid out. Sizes are in pixels of the picture."""
+
+    registry: Registry | None = None
+    layout: MapLayout | None = None
+    camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
+    visits: Visits = field(default_factory=Visits)
+    size: tuple[int, int] = (16, 9)  # of the picture that was drawn last
+    # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
+    picture: Callable[[int, int], Any] | None = None
+    problem: str = ""  # why there can be no map
+    preparing: tuple[str, float] | None = None  # what is being made of a map to come, and how much of that is done
+    changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end
+    changed_ago: float = math.inf  # seconds
+    going: bool = False  # a place is being typed
+    going_begun: bool = False
+    typed: str = ""
+    wanted: Target | None = None  # where to go once there is a map
+    refused: str = ""  # why the camera could not go there
+    labels: tuple[Any, Sequence[Label]] = (None, ())  # what they are for, and those of the last frame
+    # Of the layout, (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
+    tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+    first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
+
+    @property
+    def view(self) -> MapView:
+        """What is seen."""
+        return self.camera.view(*self.size)
+
+    @property
+    def cell(self) -> float:
+        """Pixels that a cell is wide."""
+        return 1 / self.view.scale
+
+    def has(self, target: Target) -> bool:
+        """True when the map has a place for it."""
+        place = self.layout.placements.get(target.name) if self.layout else None
+        if place is None or self.layout is None:
+            return False
+        rows = self.layout.window if target.index is not None and len(target.index) == 3 else place.rows
+        index = target.index or (0,)
+        return len(index) == 1 or index[-2] < rows
+
+    def cell_of(self, target: Target) -> tuple[int, int] | None:
+        """The cell of a value; None when the map has none."""
+        if self.layout is None or not self.has(target):
+            return None
+        return self.layout.place_of(target.name, *row_and_column(target, self.layout.window))
+
+    # -- moving the camera
+
+    def go(self, target: Target) -> None:
+        """Show a tensor as large as it fits, or a value among those around it."""
+        if self.layout is None:
+            self.wanted = target
+        if self.layout is None or not self.has(target):
+            return
+        x, y, width, height = box_of(target, self.layout)
+        with self._leaving():
+            if target.index is None:
+                self.camera.frame((x, y, width, height), *self.size)
+            else:
+                whole = self.view.scale * self.camera.stand.zoom
+                zoom = whole * max(_CELL_SEEN, self.cell)
+                self.camera.look_at(zoom, x + 0.5, y + 0.5, *self.size)
+
+    def frame(self, name: str) -> None:
+        """Show a tensor, or a part of the model by its title, as large as it fits."""
+        region = next((region for region in self.layout.regions if region.title == name), None) if self.layout else None
+        if region is None:
+            self.go(Target(name))
+            return
+        with self._leaving():
+            self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
+
+    def arrive(self) -> None:
+        """Go where there was no map to go to before."""
+        if self.wanted is not None and self.layout is not None:
+            target, self.wanted = self.wanted, None
+            self.go(target)
+
+    def follow(self, target: Target) -> None:
+        """Bring a value into the picture, unless it is in it."""
+        cell = self.cell_of(target)
+        if cell is None:
+            return
+        x, y = self.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
+        if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            self.camera.look_at(self.camera.stand.zoom, cell[0] + 0.5, cell[1] + 0.5, *self.size)
+
+    def fit(self) -> None:
+        """Show everything."""
+        with self._leaving():
+            self.camera.reset()
+
+    def zoom_by(self, units: float) -> None:
+        """Zoom about the middle by `units` of the wheel."""
+        self.camera.wheel(units, self.size[0] / 2, self.size[1] / 2, *self.size)
+
+    def back(self) -> None:
+        """To the place visited before."""
+        if self.visits.stands and self.visits.stands[self.visits.at] != self.camera.stand:
+            self.visits.visit(self.camera.stand)
+        self._stand(self.visits.back())
+
+    def forward(self) -> None:
+        """To the place that `back` came from."""
+        self._stand(self.visits.forward())
+
+    def _stand(self, stand: Stand | None) -> None:
+        if stand is not None:
+            self.camera.look_at(stand.zoom, stand.x, stand.y, *self.size)
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """A jump: the places before and after it can be gone back to."""
+        self.visits.visit(self.camera.stand)
+        yield
+        self.visits.visit(self.camera.stand)
+
+    # -- what is seen, whatever the layout
+
+    def sight(self) -> Sight:
+        """What is seen. Raises `RuntimeError` while there is no map."""
+        if self.registry is None or self.layout is None:
+            raise RuntimeError("a sight without a map")
+        return sight_of(self.camera, self.registry, self.layout, *self.size)
+
+    def show(self, sight: Sight) -> None:
+        """See that, if there is a map with such a tensor."""
+        if self.layout is not None:
+            show(self.camera, sight, self.layout, *self.size)
+
+    def lay_out(self, registry: Registry, layout: MapLayout) -> None:
+        """The map has another layout now; what is seen stays, and so do the places visited."""
+        before, stands = (self.registry, self.layout), [self.camera.stand, *self.visits.stands]
+        self.registry, self.layout, self.problem = registry, layout, ""
+        boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
+        self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
+        self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
+        self.camera = MapCamera(layout.width, layout.height)
+        if before[0] is not None and before[1] is not None:
+            stands = [self._moved(stand, before[0], before[1], layout) for stand in stands]
+            self.camera.stand, self.visits.stands = stands[0], stands[1:]
+
+    def _moved(self, stand: Stand, registry: Registry, before: MapLayout, after: MapLayout) -> Stand:
+        """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
+        old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
+        old.stand = stand
+        if stand.zoom > 1:
+            sight = sight_of(old, registry, before, *self.size)
+            show(new, of_last_layer(sight, after), after, *self.size)
+        return new.stand

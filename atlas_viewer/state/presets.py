@@ -1,0 +1,85 @@
+"""Named ways to sample. A preset sets temperature, filters and penalty; seed, length and window stay as they are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from compute.sampling.options import GenerateOptions
+
+BUILT_IN: Mapping[str, GenerateOptions] = {
+    "greedy": GenerateOptions(temperature=0.0),
+    "balanced": GenerateOptions(temperature=0.8, top_p=0.95),
+    "wild": GenerateOptions(temperature=1.4, min_p=0.02, repetition_penalty=1.1),
+}
+LONGEST_NAME = 40
+_FIELDS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+
+
+def sampling_of(options: GenerateOptions) -> GenerateOptions:
+    """What a preset keeps of `options`; the rest is the defaults."""
+    return applied(options, GenerateOptions())
+
+
+def applied(preset: GenerateOptions, options: GenerateOptions) -> GenerateOptions:
+    """`options` with what the preset sets."""
+    return dataclasses.replace(options, **{name: getattr(preset, name) for name in _FIELDS})
+
+
+def every(saved: Mapping[str, GenerateOptions]) -> dict[str, GenerateOptions]:
+    """All presets by name, those of the program first."""
+    return {**BUILT_IN, **{name: preset for name, preset in saved.items() if name not in BUILT_IN}}
+
+
+def name_of(options: GenerateOptions, saved: Mapping[str, GenerateOptions]) -> str | None:
+    """The preset that `options` are equal to."""
+    wanted = sampling_of(options)
+    return next((name for name, preset in every(saved).items() if sampling_of(preset) == wanted), None)
+
+
+def summary(options: GenerateOptions) -> str:
+    """What a preset sets, in words."""
+    said = [f"temperature {options.temperature:g}"]
+    said += [f"top-k {options.top_k}"] if options.top_k else []
+    said += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
+    said += [f"min-p {options.min_p:g}"] if options.min_p > 0 else []
+    said += [f"repetition penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
+    return ", ".join(said)
+
+
+def bad_name(name: str) -> str:
+    """Why a preset cannot be called `name`, or nothing."""
+    if not name:
+        return "Give it a name"
+    if name in BUILT_IN:
+        return f"{name} comes with the program"
+    if len(name) > LONGEST_NAME:
+        return f"At most {LONGEST_NAME} characters"
+    if "##" in name or not name.isprintable():  # imgui shows a label up to ##
+        return "The name has signs that cannot be shown"
+    return ""
+
+
+def cannot_save(name: str, options: GenerateOptions, saved: Mapping[str, GenerateOptions]) -> str:
+    """Why `options` cannot be saved as `name`, or nothing. A saved preset of that name is replaced."""
+    same = name_of(options, saved)
+    return bad_name(name) or (f"That is {same} already" if same else "")
+
+
+def save(name: str, options: GenerateOptions, saved: dict[str, GenerateOptions]) -> None:
+    """Keep `options` as preset `name`."""
+    saved[name] = sampling_of(options)
+
+
+def cannot_rename(old: str | None, new: str, saved: Mapping[str, GenerateOptions]) -> str:
+    """Why preset `old` cannot be called `new` from now on, or nothing."""
+    if old not in saved:
+        return "Only a saved preset can be renamed"
+    return bad_name(new) or (f"There is a preset {new} already" if new in saved else "")
+
+
+def rename(old: str, new: str, saved: dict[str, GenerateOptions]) -> None:
+    """Call a saved preset otherwise; it keeps its place."""
+    kept = {new if name == old else name: preset for name, preset in saved.items()}
+    saved.clear()
+    saved.update(kept)

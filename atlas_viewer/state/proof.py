@@ -1,0 +1,96 @@
+"""What the self-test last found, kept in the user's cache: a file for each adapter, driver and version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import wgpu
+
+import wgsl
+from atlas_viewer import __version__
+from compute.errors import OutputError
+from compute.io.foreign_json import read_foreign_json
+from compute.io.output_files import write_output
+from compute.weights.model_cache import cache_folder
+
+NOT_PROVED = "not proved; doctor --prove does it"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a self-test is of: with another of these, its result says nothing."""
+
+    adapter: str
+    driver: str
+    shader_hash: str
+    program: str  # this program's version and wgpu's, which compiles the shaders
+
+    @classmethod
+    def of(cls, adapter: wgpu.GPUAdapter) -> Subject:
+        """Kernels of this program on `adapter`."""
+        info = adapter.info
+        name = f"{info['device']} ({info['adapter_type']}, {info['backend_type']})"
+        program = f"atlas-viewer {__version__}, wgpu {wgpu.__version__}"
+        return cls(name, str(info["description"]), wgsl.digest(), program)
+
+    @property
+    def path(self) -> Path:
+        """The file that keeps its result; it need not exist."""
+        key = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return cache_folder() / "proofs" / f"{key[:32]}.json"
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A result: the largest error of numbers (None when it is not finite), the verdict, and when, in UTC."""
+
+    error: float | None
+    ok: bool
+    date: str
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        if self.ok and self.error is not None:
+            return f"proved: {short(self.error)}"
+        return "FAILED; doctor --prove says where"
+
+    def as_json(self) -> dict[str, float | bool | str | None]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def known(adapter: wgpu.GPUAdapter) -> Proved | None:
+    """The result for `adapter`; None when there is none, or its file cannot be read as one."""
+    subject = Subject.of(adapter)
+    try:
+        values = read_foreign_json(subject.path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(values, dict) or any(values.get(name) != text for name, text in asdict(subject).items()):
+        return None
+    error, ok, date = (values.get(name) for name in ("error", "ok", "date"))
+    number = isinstance(error, int | float) and not isinstance(error, bool) and math.isfinite(error) and error >= 0
+    if not (number or (error is None and ok is False)) or not isinstance(ok, bool) or not isinstance(date, str):
+        return None
+    return Proved(error, ok, date)
+
+
+def keep(adapter: wgpu.GPUAdapter, proved: Proved) -> None:
+    """Write a result for `known` to find. Raises `OutputError`."""
+    subject = Subject.of(adapter)
+    try:
+        subject.path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{subject.path.parent}: cannot be made ({error.strerror})") from error
+    write_output(subject.path, (json.dumps({**asdict(subject), **proved.as_json()}, indent=1) + "\n").encode())
+
+
+def short(error: float) -> str:
+    """An error in two digits: 1.2e-6."""
+    mantissa, exponent = f"{error:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}" if error else "0"

@@ -1,0 +1,96 @@
+"""Runs and their branches as a tree. Plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from compute.sampling.options import GenerateOptions
+
+if TYPE_CHECKING:
+    from compute.generate.records import StepRecord
+
+
+@dataclass
+class Run:
+    """One run: what it was asked, and what came so far.
+
+    A branch has the steps before `fork` from its `parent`; step `fork` is the token that was chosen by hand.
+    """
+
+    prompt: str
+    options: GenerateOptions  # in force for the next token
+    prompt_tokens: Sequence[tuple[int, str]]
+    steps: Sequence[StepRecord] = ()
+    continuation: str = ""
+    done: bool = False
+    stop_reason: str | None = None
+    tokens_per_second: float = 0.0
+    progress: float = 0.0  # of the pass in flight, 0 to 1
+    number: int = 0
+    parent: int | None = None
+    fork: int = 0
+    name: str = ""
+    # Step from which on other options were in force, with those; the first are under step 0.
+    changes: dict[int, GenerateOptions] = field(default_factory=dict)
+    known: Sequence[StepRecord] = ()  # of a run that is played back: all of its steps, also those not shown yet
+
+    def options_at(self, step: int) -> GenerateOptions:
+        """The options that step number `step` was drawn with."""
+        known = [index for index in self.changes if index <= step]
+        return self.changes[max(known)] if known else self.options
+
+    @property
+    def title(self) -> str:
+        """Its name, or the beginning of its text."""
+        return self.name or self.prompt.strip().replace("\n", " ")[:40] or "(empty prompt)"
+
+    @property
+    def paused(self) -> bool:
+        """True when it can go on."""
+        return self.done and self.stop_reason in ("paused", "stopped", "length")
+
+
+class Runs:
+    """All runs since the window was opened, by number, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.all: dict[int, Run] = {}
+        self._next = 1
+
+    def add(self, run: Run) -> Run:
+        """Number the run and keep it."""
+        run.number, self._next = self._next, self._next + 1
+        self.all[run.number] = run
+        return run
+
+    def branch(self, run: Run, index: int) -> Run:
+        """A new run that shares the steps before `index` with `run`; the step itself is for the caller to add."""
+        changes = {step: options for step, options in run.changes.items() if step <= index}
+        child = Run(run.prompt, run.options_at(index), run.prompt_tokens, list(run.steps[:index]), changes=changes)
+        child.parent, child.fork = run.number, index
+        return self.add(child)
+
+    def children(self, number: int | None) -> list[Run]:
+        """Branches of a run; of None, the runs that are no branches."""
+        return [run for run in self.all.values() if run.parent == number]
+
+    def depth(self, run: Run) -> int:
+        """How many runs it descends from."""
+        depth = 0
+        while run.parent is not None:
+            run, depth = self.all[run.parent], depth + 1
+        return depth
+
+    def order(self) -> list[Run]:
+        """Every run, each followed by its branches."""
+        listed: list[Run] = []
+
+        def walk(number: int | None) -> None:
+            for run in self.children(number):
+                listed.append(run)
+                walk(run.number)
+
+        walk(None)
+        return listed

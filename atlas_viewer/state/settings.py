@@ -1,0 +1,258 @@
+"""What is remembered between runs of the program: `Interface` as a JSON file in the user's configuration folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from compute.errors import OutputError, UsageError
+from compute.io.escape import one_line
+from compute.io.foreign_json import read_foreign_json
+from compute.io.output_files import write_output
+from compute.io.placing import set_aside
+from compute.sampling.options import GenerateOptions
+
+from . import layout_text
+from .interface import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
+from .presets import BUILT_IN, bad_name
+from .start_marker import StartMarker
+from .state import State
+
+VERSION = 1
+_REST = 2.0  # seconds that a change must be old before it is written
+_ANY_SIZE = 2**31 - 1  # what the widgets can hold
+_FRAMES = 10  # so many drawn, the settings have done no harm
+_PROMPT_CHARACTERS = 1_000_000  # of earlier prompts that are kept, the newest first
+
+
+def path() -> Path:
+    """The settings file; `ATLAS_VIEWER_CONFIG` names another folder for it."""
+    folder = os.environ.get("ATLAS_VIEWER_CONFIG") or platformdirs.user_config_dir("atlas-viewer", appauthor=False)
+    return Path(folder) / "interface.json"
+
+
+def dumps(interface: Interface) -> str:
+    """`interface` as JSON text, without what is only of the moment."""
+    values: dict[str, Any] = {"version": VERSION}
+    values |= {name: getattr(interface, name) for name in _CHECKS}
+    values["hidden"] = sorted(interface.hidden)
+    values["presets"] = {name: options.as_json() for name, options in interface.presets.items()}
+    room = _PROMPT_CHARACTERS
+    kept: list[str] = []
+    for prompt in reversed(interface.prompts):
+        room -= len(prompt)
+        if room < 0:
+            break
+        kept.insert(0, prompt)
+    values["prompts"] = kept
+    return json.dumps(values, indent=1) + "\n"
+
+
+def loads(text: str) -> Interface:
+    """The interface that `dumps` wrote. Raises `ValueError` that says what is wrong with the text."""
+    try:
+        values = read_foreign_json(text)
+    except ValueError as error:
+        raise ValueError(f"is no JSON, {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError("holds no JSON object")
+    version = values.get("version")
+    if isinstance(version, int) and version > VERSION:
+        raise ValueError(f"has version {version}, this program reads {VERSION}")
+    if version != VERSION:
+        raise ValueError("says no version that is known")
+    interface = Interface()
+    for name, check in _CHECKS.items():
+        if name in values:
+            try:
+                setattr(interface, name, check(values[name]))
+            except (TypeError, ValueError, AttributeError, OverflowError):
+                raise ValueError(f"has no usable {name!r}") from None
+    return interface
+
+
+def _of(*allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError
+        return str(value)
+
+    return check
+
+
+def _instance(kind: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise TypeError
+        return value
+
+    return check
+
+
+def _zoom(value: Any) -> float:
+    zoom = float(value)
+    if zoom != 0 and not ZOOMS[0] <= zoom <= ZOOMS[-1]:
+        raise ValueError
+    return zoom
+
+
+def _size(value: Any) -> float:
+    if not math.isfinite(float(value)) or not 0.1 <= float(value) <= 10:
+        raise ValueError
+    return float(value)
+
+
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError
+    return [_text(value) for value in values]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    value.encode()  # lone surrogates would end the program where text is drawn
+    return value
+
+
+def _presets(values: Any) -> dict[str, GenerateOptions]:
+    return {_preset_name(name): _options(options) for name, options in values.items()}
+
+
+def _preset_name(value: Any) -> str:
+    name = _text(value)
+    if name not in BUILT_IN and bad_name(name):
+        raise ValueError
+    return name
+
+
+def _options(values: Any) -> GenerateOptions:
+    options = GenerateOptions(**values)
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        whole = isinstance(getattr(GenerateOptions(), field.name), int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
+            raise TypeError
+    try:
+        return options.checked(_ANY_SIZE, _ANY_SIZE)  # it may be of another model than the next one that is opened
+    except UsageError:
+        raise ValueError from None
+
+
+# What is remembered, and how a value that was read is checked: it returns the value for `Interface` or raises.
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "zoom": _zoom,
+    "theme": _of(*THEME_NAMES),
+    "hidden": lambda values: set(_texts(values)),
+    "layout": _text,
+    "layout_zoom": _size,
+    "presets": _presets,
+    "prompts": _texts,
+    "chip_colour": _of(*CHIP_COLOURS),
+    "seed_locked": _instance(bool),
+    "minimap": _instance(bool),
+    "glow": _instance(bool),
+}
+
+
+class Keeper:
+    """Puts the remembered interface into a state, and saves it a moment after it has changed."""
+
+    def __init__(self, state: State, call_later: Callable[[float], None], file: Path | None = None) -> None:
+        """call_later: sees to it that `frame` is called after so many seconds, even when nothing else happens.
+
+        A file that cannot be used is told in the messages of the state; it is kept under another name. So is one with
+        which the last start did not come to its first frames.
+        """
+        self._frames, self._marker = 0, StartMarker(file or path())
+        self._state, self._call_later, self._file = state, call_later, file or path()
+        self._note, self._changed_at = "", 0.0
+        self._saves = True
+        self._load()
+        self._saved = self._seen = self._snapshot()
+
+    def _load(self) -> None:
+        if self._marker.set() and os.path.lexists(self._file):
+            self._note = self._put_aside("was in use when the last start failed")
+            return
+        try:
+            self._state.interface = loads(self._file.read_text("utf-8"))
+            self._check_layout()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self._saves = False  # what cannot be read must not be replaced either
+            self._note = f"settings cannot be read ({error.strerror}) and will not be saved: {one_line(self._file)}"
+        except ValueError as error:
+            reason = "is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+            self._note = self._put_aside(reason)
+
+    def _check_layout(self) -> None:
+        interface = self._state.interface
+        try:
+            interface.layout = layout_text.checked(interface.layout)
+        except ValueError as error:
+            interface.layout = ""
+            self._note = f"the saved layout {error}; the usual layout is used: {one_line(self._file)}"
+
+    def _put_aside(self, reason: str) -> str:
+        numbered = (self._file.with_suffix(f".json.{number}.bad") for number in itertools.count(2))
+        try:
+            aside = set_aside(self._file, itertools.chain([self._file.with_suffix(".json.bad")], numbered))
+        except OSError:
+            self._saves = False
+            return f"the settings file {reason}; settings will not be saved until it is mended: {one_line(self._file)}"
+        return f"the settings file {reason}; the usual settings are used and the file is kept as {one_line(aside)}"
+
+    def _snapshot(self) -> tuple[Any, ...]:
+        """What would be saved, cheap to make and to compare: texts are not copied."""
+        interface = self._state.interface
+        plain = tuple(getattr(interface, name) for name in _CHECKS if name not in ("hidden", "presets", "prompts"))
+        return (*plain, frozenset(interface.hidden), tuple(interface.presets.items()), tuple(interface.prompts))
+
+    def frame(self, now: float, dragging: bool) -> None:
+        """Save what has rested for a moment. now: in seconds; dragging: a mouse button is down."""
+        self._frames += 1
+        if self._frames == _FRAMES:
+            self._marker.clear()
+        if self._note and self._state.run is not None:  # a run that begins takes the messages away
+            self._state.messages.append(self._note)
+            self._note = ""
+        seen = self._snapshot()
+        if seen != self._seen:
+            self._seen, self._changed_at = seen, now
+            self._call_later(_REST)
+        if seen == self._saved or dragging:
+            return
+        if now - self._changed_at >= _REST:
+            self._save()
+
+    def close(self, *, failed: bool = False) -> None:
+        """Save what has changed since. failed: something unexpected has ended the window."""
+        if failed and self._frames < _FRAMES:
+            self._marker.leave()  # and save nothing of it
+            return
+        self._marker.clear()
+        if self._snapshot() != self._saved:
+            self._save()
+
+    def _save(self) -> None:
+        self._saved = self._snapshot()
+        if not self._saves:
+            return
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            write_output(self._file, dumps(self._state.interface).encode())
+        except (OSError, OutputError) as error:
+            self._saves = False  # once is enough
+            cause = error.__cause__ if isinstance(error, OutputError) else error
+            reason = cause.strerror if isinstance(cause, OSError) else str(error)
+            self._state.messages.append(f"settings cannot be saved ({reason}): {one_line(self._file)}")

@@ -1,0 +1,1 @@
+"""Scripted tours: interface events from a file, played back and recorded."""

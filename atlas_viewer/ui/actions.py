@@ -1,0 +1,294 @@
+"""Everything that a key, a menu entry or the command palette can do: one list, functions of the state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from atlas_viewer.state.interface import CHIP_COLOURS, THEME_NAMES
+from atlas_viewer.state.look import SAMPLINGS
+from atlas_viewer.state.looking import fit, go_to_makers, makers, on_map, open_map, zoom
+from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
+from atlas_viewer.state.state import State
+
+from .session_actions import is_played_back, play_back, record, record_video, seek
+
+_UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
+
+
+def _always(_state: State) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something to do. `chord`: keys joined by +, empty for none; they work while no text field has the focus, with
+    `anywhere` also then."""
+
+    name: str
+    title: str
+    menu: str
+    run: Callable[[State], None]
+    chord: str = ""
+    enabled: Callable[[State], bool] = _always
+    anywhere: bool = False
+
+
+def _play(state: State) -> None:
+    state.requests.append(Pause() if state.busy else Continue())
+
+
+def _can_go_on(state: State) -> bool:
+    return state.run is not None and state.run.paused
+
+
+def _ready(state: State) -> bool:
+    return state.model is not None
+
+
+def _written(state: State) -> bool:
+    return state.run is not None and bool(state.run.steps)
+
+
+def _choose(offset: int) -> Callable[[State], None]:
+    def choose(state: State) -> None:
+        step = state.step
+        if state.run is not None and step is not None:
+            state.chosen = min(max(step.index + offset, 0), len(state.run.steps) - 1)
+
+    return choose
+
+
+def _follow(state: State) -> None:
+    state.chosen = None
+
+
+def _relative(kind: str) -> Callable[[State], int | None]:
+    """Number of the run that is `kind` of the one that is shown."""
+
+    def find(state: State) -> int | None:
+        run, runs = state.run, state.runs
+        if run is None or run.number not in runs.all:
+            return None
+        if kind == "parent":
+            return run.parent
+        if kind == "child":
+            children = runs.children(run.number)
+            return children[0].number if children else None
+        siblings = [other.number for other in runs.children(run.parent)]
+        at = siblings.index(run.number) + (1 if kind == "next" else -1)
+        return siblings[at] if 0 <= at < len(siblings) else None
+
+    return find
+
+
+def _walk(kind: str, title: str, chord: str) -> Action:
+    find = _relative(kind)
+
+    def go(state: State) -> None:
+        number = find(state)
+        if number is not None:
+            state.requests.append(ShowRun(number))
+
+    return Action(f"runs.{kind}", title, "Run", go, chord, lambda state: find(state) is not None)
+
+
+def _rename(state: State) -> None:
+    if state.run is not None:
+        state.interface.renaming, state.interface.renaming_begun = state.run.number, False
+        _focus("Runs")(state)
+
+
+def _escape(state: State) -> None:
+    inspection = state.inspection
+    inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+
+
+def _zoom(units: float) -> Callable[[State], None]:
+    return lambda state: zoom(state, units)
+
+
+def _toggle_sampling(state: State) -> None:
+    inspection = state.inspection
+    now = SAMPLINGS.index(inspection.look.sampling)
+    inspection.look = dataclasses.replace(inspection.look, sampling=SAMPLINGS[(now + 1) % len(SAMPLINGS)])
+
+
+def _next_palette(state: State) -> None:
+    inspection = state.inspection
+    at = state.palettes.index(inspection.look.palette) if inspection.look.palette in state.palettes else -1
+    palette = state.palettes[(at + 1) % len(state.palettes)]
+    inspection.look = dataclasses.replace(inspection.look, palette=palette)
+
+
+def _toggle_trace(state: State) -> None:
+    inspection = state.inspection
+    inspection.trace_on = not inspection.trace_on
+    if inspection.trace_on:
+        state.interface.front = "Trace"
+    else:
+        inspection.trace = ()
+
+
+def _mapped(state: State) -> bool:
+    return bool(state.inspection.tensors)
+
+
+def _made(state: State) -> bool:
+    return makers(state) is not None
+
+
+def _type_place(state: State) -> None:
+    open_map(state)
+    state.map.going, state.map.going_begun, state.map.refused = True, False, ""
+
+
+def _toggle_minimap(state: State) -> None:
+    state.interface.minimap = not state.interface.minimap
+
+
+def _toggle_glow(state: State) -> None:
+    state.interface.glow = not state.interface.glow
+
+
+def _next_chip_colour(state: State) -> None:
+    interface = state.interface
+    at = CHIP_COLOURS.index(interface.chip_colour)
+    interface.chip_colour = CHIP_COLOURS[(at + 1) % len(CHIP_COLOURS)]
+
+
+def _open(dialog: str) -> Callable[[State], None]:
+    def toggle(state: State) -> None:
+        interface = state.interface
+        interface.dialog, interface.typed = ("" if interface.dialog == dialog else dialog), ""
+
+    return toggle
+
+
+def _focus(title: str) -> Callable[[State], None]:
+    def focus(state: State) -> None:
+        state.interface.hidden.discard(title)
+        state.interface.front = title
+
+    return focus
+
+
+def _find_token(state: State) -> None:
+    _focus("Logits")(state)
+    state.logits.seeking = True
+
+
+def _nothing_compared(state: State) -> None:
+    state.compare(None)
+
+
+def _compare_before(state: State) -> None:
+    step = state.step
+    if step is not None and step.index:
+        state.compare(step.index - 1)
+
+
+def _size(steps: int) -> Callable[[State], None]:
+    return lambda state: state.interface.step_zoom(steps)
+
+
+def _automatic_size(state: State) -> None:
+    state.interface.zoom = 0.0
+
+
+def _next_theme(state: State) -> None:
+    interface = state.interface
+    interface.theme = THEME_NAMES[(THEME_NAMES.index(interface.theme) + 1) % len(THEME_NAMES)]
+
+
+def _reset_layout(state: State) -> None:
+    state.interface.reset_layout = True
+
+
+def _quit(state: State) -> None:
+    state.interface.quitting = True
+
+
+def _screenshot(state: State) -> None:
+    state.requests.append(Screenshot("atlas-viewer.png"))
+
+
+def _ask_stop(state: State) -> None:
+    state.requests.append(Stop())
+
+
+def _one_token(state: State) -> None:
+    state.requests.append(Continue(1))
+
+
+def _undo(state: State) -> None:
+    state.requests.append(Undo())
+
+
+# Titles of the panels that a key brings to the front, in the order of those keys.
+FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
+
+ACTIONS: tuple[Action, ...] = (
+    Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _ready),
+    Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_go_on(s)),
+    Action("run.step", "One token more", "Run", _one_token, ".", lambda s: not s.busy and _can_go_on(s)),
+    Action("run.undo", "Take back a token", "Run", _undo, "Backspace", _written),
+    Action("run.stop", "Stop", "Run", _ask_stop, "Ctrl+.", lambda s: s.busy),
+    Action("run.previous", "Earlier token", "Run", _choose(-1), "[", _written),
+    Action("run.next", "Later token", "Run", _choose(1), "]", _written),
+    Action("run.follow", "Newest token", "Run", _follow, "End", lambda s: s.chosen is not None),
+    _walk("parent", "Run that this one branched from", "Alt+Up"),
+    _walk("child", "First branch of this run", "Alt+Down"),
+    _walk("previous", "Branch before this one", "Alt+Left"),
+    _walk("next", "Branch after this one", "Alt+Right"),
+    Action("runs.rename", "Name this run", "Run", _rename, "F2", lambda s: s.run is not None),
+    Action("atlas.fit", "Show everything", "Atlas", fit, "F"),
+    Action("atlas.in", "Zoom in", "Atlas", _zoom(_UNITS_PER_PRESS), "+"),
+    Action("atlas.out", "Zoom out", "Atlas", _zoom(-_UNITS_PER_PRESS), "-"),
+    Action("atlas.deselect", "Nothing selected", "Atlas", _escape, "Escape"),
+    Action("atlas.sampling", "Pool or point sampling", "Atlas", _toggle_sampling, "P"),
+    Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
+    Action("atlas.trace", "Trace on or off", "Atlas", _toggle_trace, "T"),
+    Action("focus.Map", "Go to Map", "Map", open_map, "M"),
+    Action("map.place", "Find a place by its name", "Map", _type_place, "G", _mapped),
+    Action("map.makers", "Jump to the weights that made this value", "Map", go_to_makers, "W", _made),
+    Action("map.back", "Back to the place before", "Map", lambda s: s.map.back(), "Alt+[", on_map),
+    Action("map.forward", "Forward to the place after", "Map", lambda s: s.map.forward(), "Alt+]", on_map),
+    Action("map.minimap", "Minimap on or off", "Map", _toggle_minimap, "Shift+M"),
+    Action("map.glow", "Glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
+    Action("logits.find", "Find a token among the logits", "View", _find_token, "Ctrl+F", _written, anywhere=True),
+    Action("logits.before", "Compare with the step before", "View", _compare_before, "B", _written),
+    Action("logits.alone", "Compare with nothing", "View", _nothing_compared, "N", lambda s: s.compared is not None),
+    Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
+    Action("tokens.colour", "Colour tokens by something else", "View", _next_chip_colour, "K"),
+    *(
+        Action(f"focus.{title}", f"Go to {title}", "View", _focus(title), f"Ctrl+{number}", anywhere=True)
+        for number, title in enumerate(FOCUSED, start=1)
+    ),
+    Action("view.larger", "Everything larger", "View", _size(1), "Ctrl++", anywhere=True),
+    Action("view.smaller", "Everything smaller", "View", _size(-1), "Ctrl+-", anywhere=True),
+    Action("view.automatic", "Size that follows the window", "View", _automatic_size, "Ctrl+0", anywhere=True),
+    Action("view.theme", "Dark or light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
+    Action("view.reset", "Reset layout", "View", _reset_layout),
+    Action("app.models", "Open or fetch a model", "File", _open("models"), "Ctrl+O", anywhere=True),
+    Action("app.screenshot", "Save a picture of the window", "File", _screenshot, "F12", anywhere=True),
+    Action("session.record", "Record a session, or end it", "File", record, "Ctrl+R", _ready, anywhere=True),
+    Action(
+        "session.video", "Record a video of the window, or end it", "File", record_video, "Shift+F12", anywhere=True
+    ),
+    Action("session.play", "Play or hold the recording", "File", play_back, "Shift+Space", is_played_back),
+    Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+,", is_played_back),
+    Action("session.on", "Step of the recording after", "File", seek(1), "Alt+.", is_played_back),
+    Action("focus.Session", "Go to Session", "View", _focus("Session"), "R"),
+    Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
+    Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),
+    Action("app.keys", "List of keys", "Help", _open("keys"), "Shift+/"),
+    Action("app.about", "About", "Help", _open("about"), "F1", anywhere=True),
+)
+
+
+def matching(words: str) -> list[Action]:
+    """The actions that a search in the palette finds: all words in title or menu, in the order of the list."""
+    wanted = words.lower().split()
+    return [action for action in ACTIONS if all(word in f"{action.menu} {action.title}".lower() for word in wanted)]

@@ -1,0 +1,79 @@
+"""Keys as people write them, and what imgui calls them; runs the actions whose keys are pressed."""
+
+from __future__ import annotations
+
+import functools
+
+from imgui_bundle import imgui
+
+from atlas_viewer.state.state import State
+
+from .actions import ACTIONS, Action
+
+_KEYS = {
+    "Enter": imgui.Key.enter, "Space": imgui.Key.space, "Backspace": imgui.Key.backspace, "Escape": imgui.Key.escape,
+    "Tab": imgui.Key.tab, "End": imgui.Key.end, "Home": imgui.Key.home, "Up": imgui.Key.up_arrow,
+    "Down": imgui.Key.down_arrow, "Left": imgui.Key.left_arrow, "Right": imgui.Key.right_arrow,
+    ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
+    "]": imgui.Key.right_bracket, "+": imgui.Key.equal, "-": imgui.Key.minus,
+}  # fmt: skip
+# The number pad's keys that mean the same.
+_PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
+_MODIFIERS = ("Ctrl", "Shift", "Alt")
+# Held down, these go on.
+_REPEATED = {"+", "-", "[", "]", ".", "Backspace"}
+
+
+@functools.cache
+def parts(chord: str) -> tuple[frozenset[str], str]:
+    """Modifiers and key of a chord. Raises ValueError when it is none."""
+    # The key may be + itself.
+    modifiers, key = (chord[:-1], "+") if chord.endswith("+") else chord.rpartition("+")[::2]
+    held = frozenset(part for part in modifiers.split("+") if part)
+    if not key or not held <= set(_MODIFIERS):
+        raise ValueError(f"{chord!r} is no chord")
+    return held, key
+
+
+def imgui_key(name: str) -> imgui.Key:
+    """What imgui calls the key of this name. Raises ValueError for a name that is none."""
+    if name in _KEYS:
+        return _KEYS[name]
+    try:
+        return imgui.Key[f"_{name}" if name.isdigit() else name.lower()]
+    except KeyError:
+        raise ValueError(f"{name!r} is no key") from None
+
+
+def pressed(chord: str) -> bool:
+    """True in the frame in which the chord is pressed, and for some keys while it is held."""
+    modifiers, name = parts(chord)
+    io = imgui.get_io()
+    # What + is on a keyboard may need Shift.
+    shift = "Shift" in modifiers if name != "+" else bool(io.key_shift)
+    if (io.key_ctrl, io.key_shift, io.key_alt) != ("Ctrl" in modifiers, shift, "Alt" in modifiers):
+        return False
+    repeat = name in _REPEATED
+    if imgui.is_key_pressed(imgui_key(name), repeat):
+        return True
+    return name in _PAD and imgui.is_key_pressed(_PAD[name], repeat)
+
+
+def handle(state: State) -> None:
+    """Run the actions whose keys are pressed in this frame."""
+    io = imgui.get_io()
+    for action in ACTIONS:
+        if not action.chord or not pressed(action.chord) or not _applies(state, action, io):
+            continue
+        action.run(state)
+
+
+def _applies(state: State, action: Action, io: imgui.IO) -> bool:
+    if not action.enabled(state):
+        return False
+    if action.anywhere:
+        return True
+    # With a widget in the keyboard's focus, Space presses that.
+    if io.nav_visible and action.chord in ("Space", "Escape"):
+        return False
+    return not io.want_text_input and not state.interface.dialog

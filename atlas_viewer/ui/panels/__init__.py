@@ -1,0 +1,112 @@
+"""The panels: one file each, a title and a function that draws the state; and how they are laid out."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from imgui_bundle import ImVec4, imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, keys, theme
+
+from . import (
+    atlas,
+    dialogs,
+    distribution,
+    inspector,
+    layout,
+    logits,
+    map_panel,
+    menu_bar,
+    messages,
+    models,
+    output,
+    palette,
+    prompt,
+    runs,
+    sampling,
+    session,
+    status,
+    tensors,
+    tokens,
+    trace,
+)
+
+# Every panel and its place in the default layout; of those in one place the first is in front.
+_PANELS: tuple[tuple[ModuleType, str], ...] = (
+    (atlas, "centre"),
+    (map_panel, "centre"),
+    (prompt, "left, top"),
+    (sampling, "left, middle"),
+    (status, "left, bottom"),
+    (output, "right, top"),
+    (tokens, "right, middle"),
+    (runs, "right, middle"),
+    (inspector, "right, bottom"),
+    (session, "right, bottom"),
+    (logits, "below"),
+    (distribution, "below"),
+    (tensors, "below"),
+    (trace, "below"),
+)
+DOCKED = tuple((panel.TITLE, where) for panel, where in _PANELS)
+_SETTLED = 3  # the frame in which imgui has brought the remembered tabs to the front
+TITLES = tuple(title for title, _ in DOCKED)
+
+
+def draw_all(state: State) -> None:
+    """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
+    items.begin_frame()
+    keys.handle(state)
+    menu_bar.draw(state, TITLES)
+    interface = state.interface
+    dock_space, fresh = layout.dock_space(interface, DOCKED)
+    interface.hidden -= {interface.front, interface.raised}
+    drawn = set()
+    focused = ""
+    for panel, _ in _PANELS:
+        if panel.TITLE in interface.hidden:
+            if panel is tensors:
+                state.inspection.list_visible = False
+            continue
+        # Of panels that appear together, at the start, the last would come to the front of those in its place.
+        flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
+        if panel in (atlas, map_panel):
+            flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+            flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
+        # Clear over the canvas, which has been filled with that colour; a floating panel is not.
+        solid = float(layout.floats(panel.TITLE, dock_space))
+        with theme.coloured(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
+            shown, kept = imgui.begin(panel.TITLE, True, flags)
+        if panel is tensors:
+            state.inspection.list_visible = shown
+        if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
+            focused = panel.TITLE
+        if shown:
+            drawn.add(panel.TITLE)
+            panel.draw(state)
+        imgui.end()
+        if not kept:
+            interface.hidden.add(panel.TITLE)
+    interface.shown = drawn
+    looked_at = {atlas.TITLE, map_panel.TITLE} & drawn
+    if len(looked_at) == 1 and not interface.front and not interface.raised:
+        interface.view = looked_at.pop()
+    if imgui.get_frame_count() == _SETTLED:
+        imgui.set_window_focus(interface.view)  # at the start keys are for what is looked at
+    if fresh:
+        layout.order_tabs(DOCKED)
+        for title in (*layout.front(DOCKED), atlas.TITLE):
+            imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
+    if interface.front:
+        imgui.set_window_focus(interface.front)
+        interface.front = ""
+    if interface.raised:
+        layout.raise_panel(interface.raised, focused)
+        interface.raised = ""
+    messages.draw(state)
+    palette.draw(state)
+    dialogs.draw(state)
+    models.draw(state)
+    layout.note_tabs(title for title in TITLES if title not in interface.hidden)
+    layout.remember(interface)

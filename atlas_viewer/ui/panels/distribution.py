@@ -1,0 +1,233 @@
+"""The whole distribution of the chosen step: how wide it is, its curve over the rank, another step's beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from imgui_bundle import ImVec2, ImVec4, imgui, implot
+
+from atlas_viewer.state.distribution import SHARES, Curve, Cut, Distribution, Shape
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .compare import compare_choice
+from .widgets import dim, elided, hint, packed, quoted, tooltip
+
+TITLE = "Distribution"
+
+# In ems.
+_LABELS, _VALUES = 7.6, 4.8
+_LEAST_PLOT = 16.0  # beside the figures; otherwise it lies below them
+_NAMED = 13.0  # height of a plot from which on its axes are named
+_LOWEST = 1e-10  # probability at the foot of the logarithmic plot
+_SOFT = 0.4  # opacity of a running sum
+_MEANINGS = {
+    "entropy": "Bits that the choice is worth: 0 is certain; sessions and JSON have it in nats, 0.693 of them a bit",
+    "perplexity": "2 to the entropy: among how many equally likely tokens the choice would be as open",
+    "divergence": "Kullback-Leibler divergence: bits that it costs to expect what the other step did",
+    "model": "The model's own belief: softmax of the logits. Bright: probability, faint: its running sum",
+    "draw": "What the draw used: behind penalty, temperature and filters",
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A curve of the plot and its figures."""
+
+    name: str
+    shape: Shape
+    curve: Curve
+    ink: ImVec4
+    summed: bool  # whether its running sum is drawn, too
+
+
+def draw(state: State) -> None:
+    """Figures, then the plot: beside them, or below in a narrow panel."""
+    if state.step is None:
+        hint("All tokens of the chosen step over their rank: probability, running sum, and where the filters cut.")
+        return
+    whole = state.whole
+    if whole is None:
+        hint("The whole distribution is fetched when the run rests.")
+        return
+    if whole.nonfinite == whole.logits.size:
+        imgui.text_colored(theme.now.error, "No logit of this step is finite.")
+        return
+    drawn = _drawn(state, whole)
+    room, style = imgui.get_content_region_avail(), imgui.get_style()
+    figures = theme.em(_LABELS + _VALUES * len(drawn)) + style.scrollbar_size
+    figures += 2 * style.cell_padding.x * (1 + len(drawn))
+    beside = room.x >= figures + theme.em(_LEAST_PLOT)
+    size = ImVec2(figures, 0) if beside else ImVec2(0, min(theme.em(11), 0.5 * room.y))
+    if imgui.begin_child("figures", size):
+        _figures(state, whole, drawn)
+    imgui.end_child()
+    if beside:
+        imgui.same_line()
+    _plot(state, whole, drawn)
+
+
+def _drawn(state: State, whole: Distribution) -> list[Drawn]:
+    drawn = [
+        Drawn("model", whole.model_shape, whole.model_curve, theme.now.accent, True),
+        Drawn("draw", whole.drawn_shape, whole.drawn_curve, theme.now.text, False),
+    ]
+    other = state.whole_against
+    if other is not None:
+        drawn.append(Drawn(f"#{other.step + 1}", other.model_shape, other.model_curve, theme.now.text_dim, True))
+    return drawn
+
+
+# -- figures
+
+
+def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+    log = "log"
+    toggle = imgui.get_frame_height() + imgui.calc_text_size(log).x + 2 * imgui.get_style().item_spacing.x
+    compare_choice(state, "plot", imgui.get_content_region_avail().x - toggle)
+    imgui.same_line()
+    _, state.logits.log_probability = items.checkbox(log, state.logits.log_probability)
+    tooltip("Probabilities on a logarithmic scale")
+    if imgui.begin_table("figures", 1 + len(drawn), imgui.TableFlags_.sizing_fixed_fit):
+        imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
+        for column in drawn:
+            imgui.table_setup_column(column.name, imgui.TableColumnFlags_.width_fixed, theme.em(_VALUES))
+        _heads(state, whole, drawn)
+        for label, meaning, values in _rows([column.shape for column in drawn]):
+            _row(label, meaning, values)
+        difference = state.logits.difference(whole, state.whole_against)
+        if difference is not None:
+            _row("divergence, bits", _MEANINGS["divergence"], ["", "", f"{difference.divergence:.3f}"])
+        for cut in whole.cuts:
+            _row(cut.label, f"This filter leaves the {cut.kept:,} likeliest tokens", ["", f"{cut.kept:,}"])
+        imgui.end_table()
+    if state.against is not None and state.whole_against is None:
+        hint("The other step's is fetched when the run rests.")
+
+
+def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+    """The step's token, then the names of the curves in their colours."""
+    imgui.table_next_row()
+    imgui.table_next_column()
+    token = f"#{whole.step + 1} {quoted(state.step.text)}" if state.step is not None else ""
+    with theme.numbers():
+        imgui.text_colored(theme.now.accent, elided(token, theme.em(_LABELS)))
+    tooltip(token)
+    for column in drawn:
+        imgui.table_next_column()
+        corner, line = imgui.get_cursor_screen_pos(), imgui.get_text_line_height()
+        middle = corner.y + 0.5 * line
+        end = ImVec2(corner.x + theme.em(0.8), middle + theme.em(0.1))
+        imgui.get_window_draw_list().add_rect_filled(ImVec2(corner.x, middle - theme.em(0.1)), end, packed(column.ink))
+        imgui.dummy(ImVec2(theme.em(0.8), line))
+        imgui.same_line(0, theme.em(0.3))
+        dim(column.name)
+        tooltip(_MEANINGS.get(column.name, "The model's own belief at the step compared with"))
+
+
+def _rows(shapes: Sequence[Shape]) -> Iterator[tuple[str, str, list[str]]]:
+    """Label, meaning, and a value of each of `shapes`."""
+    yield "entropy, bits", _MEANINGS["entropy"], [f"{shape.entropy:.3f}" for shape in shapes]
+    yield "perplexity", _MEANINGS["perplexity"], [f"{shape.perplexity:,.2f}" for shape in shapes]
+    for at, share in enumerate(SHARES):
+        held = f"{100 * share:g} %"
+        meaning = f"How many of the likeliest tokens it takes for {held} of the probability"
+        yield f"tokens for {held}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
+
+
+def _row(label: str, meaning: str, values: Sequence[str]) -> None:
+    imgui.table_next_row()
+    imgui.table_next_column()
+    dim(label)
+    tooltip(meaning)
+    with theme.numbers():
+        for value in values:
+            imgui.table_next_column()
+            imgui.text(value)
+
+
+# -- plot
+
+
+def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+    if implot.get_current_context() is None:
+        implot.create_context()
+    axes, log = implot.ImAxis_, state.logits.log_probability
+    kinds, room = implot.Flags_, imgui.get_content_region_avail()
+    flags = kinds.no_menus | kinds.no_box_select | kinds.no_mouse_text | kinds.no_legend
+    implot.push_style_color(implot.Col_.frame_bg, ImVec4(0, 0, 0, 0))
+    implot.push_style_color(implot.Col_.plot_bg, theme.now.back_deep)
+    implot.push_style_var(implot.StyleVar_.plot_padding, ImVec2(theme.em(0.2), theme.em(0.4)))
+    implot.push_style_var(implot.StyleVar_.plot_min_size, ImVec2(theme.em(6), theme.em(4)))
+    # The scale that is not logarithmic follows the step; an own identity makes imgui find its limits anew.
+    if implot.begin_plot("##log" if log else f"##linear {whole.step}", ImVec2(-1, -1), flags):
+        faint = implot.AxisFlags_.no_highlight
+        if room.y < theme.em(_NAMED):
+            faint |= implot.AxisFlags_.no_label
+        implot.setup_axis(axes.x1, "rank", faint)
+        implot.setup_axis(axes.y1, "probability", faint)
+        implot.setup_axis(axes.y2, "running sum", faint | implot.AxisFlags_.aux_default)
+        implot.setup_axis_scale(axes.x1, implot.Scale_.log10)
+        if log:
+            implot.setup_axis_scale(axes.y1, implot.Scale_.log10)
+        highest = max(float(column.curve.probability[0]) for column in drawn)
+        implot.setup_axis_limits(axes.x1, 0.9, 1.1 * whole.logits.size)
+        implot.setup_axis_limits(axes.y1, _LOWEST if log else 0.0, 2.0 if log else 1.05 * highest)
+        implot.setup_axis_limits(axes.y2, 0.0, 1.05)
+        implot.setup_finish()
+        _curves(state, whole, drawn)
+        _cuts(whole.cuts)
+        _pointer(state, whole)
+        implot.end_plot()
+        items.note("distribution plot")
+    implot.pop_style_var(2)
+    implot.pop_style_color(2)
+
+
+def _curves(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+    weight, step = max(1.0, theme.em(0.1)), state.step
+    implot.set_axis(implot.ImAxis_.y2)
+    for column in drawn:
+        if column.summed:
+            soft = ImVec4(column.ink.x, column.ink.y, column.ink.z, _SOFT * column.ink.w)
+            spec = implot.Spec(line_color=soft, line_weight=weight)
+            implot.plot_line(f"{column.name} sum", column.curve.rank, column.curve.cumulative, spec)
+    implot.set_axis(implot.ImAxis_.y1)
+    for column in reversed(drawn):
+        spec = implot.Spec(line_color=column.ink, line_weight=1.5 * weight)
+        implot.plot_line(column.name, column.curve.rank, column.curve.probability, spec)
+    if step is not None and whole.model[step.token] > 0:
+        rank, belief = float(whole.rank[step.token]), float(whole.model[step.token])
+        spec = implot.Spec(marker=implot.Marker_.circle, marker_size=theme.em(0.3))
+        spec.marker_fill_color, spec.marker_line_color = theme.now.accent, theme.now.text
+        implot.plot_scatter("taken", np.array([rank]), np.array([belief]), spec)
+
+
+def _cuts(cuts: Sequence[Cut]) -> None:
+    """An upright line behind the last token that each filter leaves, named from the top down."""
+    top = implot.get_plot_limits().y.max
+    for place, cut in enumerate(cuts):
+        x = cut.kept + 0.5
+        implot.plot_inf_lines(f"##{cut.name}", np.array([x]), implot.Spec(line_color=theme.now.accent))
+        below = theme.em(0.3 + 1.5 * place)
+        if below + theme.em(1.5) < implot.get_plot_size().y:  # a lower one would be moved over the one before it
+            implot.annotation(x, top, theme.now.raised, ImVec2(theme.em(0.3), below), True, cut.label)
+
+
+def _pointer(state: State, whole: Distribution) -> None:
+    """The token at the rank that the pointer is on."""
+    if not implot.is_plot_hovered():
+        return
+    rank = round(implot.get_plot_mouse_pos().x)
+    if not 1 <= rank <= whole.order.size:
+        return
+    token = int(whole.order[rank - 1])
+    text = quoted(state.token_text(token)) if state.token_text else f"token {token}"
+    implot.plot_inf_lines("##pointer", np.array([float(rank)]), implot.Spec(line_color=theme.now.text_dim))
+    total = whole.model_sum[rank - 1]
+    imgui.set_tooltip(
+        f"rank {rank:,}: {text}\nprobability in the draw {100 * whole.drawn[token]:.4g} %\n"
+        f"the model's own {100 * whole.model[token]:.4g} %\nmodel's running sum {100 * total:.4g} %"
+    )

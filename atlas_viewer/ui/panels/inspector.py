@@ -1,0 +1,103 @@
+"""The inspector: the value under the cursor, or of the selected pin, and the list of pins."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.inspection import Inspection, Pin, label, shown_value
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.facts import facts
+
+from . import plots
+from .widgets import dim, elided_start, hint, tooltip, wrapped
+
+TITLE = "Inspector"
+
+# In ems: the names of facts, the course of a pin, and the room that facts have above the pins.
+_LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4
+
+
+def draw(state: State) -> None:
+    """Facts on the value in focus, then the pins, which stay where they are whatever is told above them."""
+    if not state.inspection.pins:
+        _focus(state)
+        return
+    if imgui.begin_child("focus", ImVec2(0, min(theme.em(_FACTS), imgui.get_content_region_avail().y / 1.5))):
+        _focus(state)
+    imgui.end_child()
+    imgui.separator()
+    _pins(state)
+
+
+def _focus(state: State) -> None:
+    spot = state.inspection.focus
+    if spot is None:
+        hint(
+            "Point at a cell of the atlas or the map. Right click pins it, arrow keys move it, Ctrl+C copies its value."
+        )
+        return
+    _facts(state)
+    info = state.inspection.tensors.get(spot.name)
+    if info is not None:
+        hint(info.sentence)
+
+
+def _facts(state: State) -> None:
+    spot = state.inspection.focus
+    if spot is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
+        return
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
+    imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
+    for what, text in facts(state, spot):
+        imgui.table_next_row()
+        imgui.table_next_column()
+        dim(what)
+        imgui.table_next_column()
+        with theme.numbers():
+            wrapped(text, theme.now.accent if what == "Value" else theme.now.text)
+    imgui.end_table()
+
+
+def _pins(state: State) -> None:
+    inspection = state.inspection
+    removed = None
+    if imgui.begin_child("pins"):
+        for place, pin in enumerate(inspection.pins):
+            imgui.push_id(place)
+            if _pin(inspection, place, pin):
+                removed = place
+            imgui.pop_id()
+    imgui.end_child()
+    if removed is not None:
+        inspection.unpin(removed)
+
+
+def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
+    """One row: remove button, name[index], value, plot. True when it is to go."""
+    removed = items.small_button(f"x##unpin{place}")
+    tooltip("Remove the pin")
+    imgui.same_line()
+    value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
+    name = label(inspection.tensors.get(pin.spot.name), pin.spot)
+    free, plot = imgui.get_content_region_avail().x, theme.em(_PLOT)
+    with theme.numbers():
+        figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
+        room = max(free - plot - figures, theme.em(2.7))
+        clicked, _ = items.selectable(
+            f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
+        )
+        tooltip(name)
+        if clicked:
+            inspection.selected = None if inspection.selected == place else place
+        imgui.same_line()
+        imgui.text(value)
+    imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - plot)
+    plots.course(pin.history, ImVec2(plot, imgui.get_text_line_height()))
+    tooltip(f"{len(pin.history)} passes since it was pinned")
+    return bool(removed)
+
+
+def _short(value: float | None) -> str:
+    """Six figures: the row is narrow, and the inspector tells the rest."""
+    return shown_value(value) if value is None else f"{value:.6g}"

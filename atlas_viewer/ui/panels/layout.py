@@ -1,0 +1,204 @@
+"""Where panels are docked: the default layout, the one that is remembered, and both at every zoom."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.ui import items, theme
+
+# Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
+_LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
+_PROMPT, _SAMPLING, _INSPECTOR = 15.6, 19.8, 22.0
+_WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
+# What is around the atlas takes no more of the window than this, on each side and below, however large everything is.
+_MOST_WIDE, _MOST_HIGH = 0.36, 0.45
+_ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
+Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
+
+
+def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
+    """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
+    viewport = imgui.get_main_viewport()
+    identity = imgui.get_id("panels")
+    known = imgui.internal.dock_builder_get_node(identity) is not None
+    first = imgui.get_frame_count() <= 1
+    flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
+    # The canvas has this colour already, and blending it in again takes a software adapter a third of a frame.
+    with theme.coloured(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
+        imgui.dock_space_over_viewport(identity, viewport, flags)
+    fresh = not known or interface.reset_layout
+    if fresh:
+        if interface.reset_layout:
+            interface.hidden.clear()
+            interface.reset_layout = False
+        # At first the work area does not know of the menu bar yet.
+        height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
+        # A window that begins tiny is laid out for the size that it will be given.
+        wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
+        _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
+        interface.layout_zoom = theme.zoom()
+    elif first:
+        _find_places(panels)
+    if interface.layout_zoom != theme.zoom():
+        _scale(identity, interface, (title for title, _ in panels), theme.zoom() / interface.layout_zoom)
+        interface.layout_zoom = theme.zoom()
+    return identity, fresh
+
+
+def front(panels: Docked) -> list[str]:
+    """The titles that are in front when all is as it was laid out."""
+    places: dict[str, str] = {}
+    for title, where in panels:
+        places.setdefault(where, title)
+    return list(places.values())
+
+
+def order_tabs(panels: Docked) -> None:
+    """Sort the tabs of each place; call it once all panels of a new layout have begun.
+
+    Panels that were shown before stay in front of those that come back.
+    """
+    counts: dict[str, int] = {}
+    for title, where in panels:
+        window = imgui.internal.find_window_by_name(title)
+        bar = window.dock_node.tab_bar if window and window.dock_node else None
+        if not bar:
+            continue
+        tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id)
+        if tab:
+            place = counts.get(where, 0)
+            counts[where] = place + 1
+            offset = place - imgui.internal.tab_bar_get_tab_order(bar, tab)
+            if offset:
+                imgui.internal.tab_bar_queue_reorder(bar, tab, offset)
+                imgui.internal.tab_bar_process_reorder(bar)
+                bar.reorder_request_tab_id = 0  # imgui takes no other request while it finds this one
+
+
+def floats(title: str, dock_space: int) -> bool:
+    """True when the panel is in a window of its own, not docked over the canvas."""
+    window = imgui.internal.find_window_by_name(title)
+    if not window:
+        return False
+    node = window.dock_node
+    return not node or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
+
+
+def raise_panel(title: str, focused: str) -> None:
+    """Bring a panel to the front. Whatever is typed or dragged in another place goes on; focused: title of a panel."""
+    window = imgui.internal.find_window_by_name(title)
+    if not window:
+        return
+    node = window.dock_node
+    if focused and _dock_of(focused) == _dock_of(title):
+        imgui.set_window_focus(title)  # of tabs in one place the focused one is in front
+    elif node and node.tab_bar:
+        node.tab_bar.next_selected_tab_id = window.tab_id
+    else:
+        imgui.internal.bring_window_to_display_front(window)
+
+
+def note_tabs(titles: Iterable[str]) -> None:
+    """Note the places of the tabs, as `tab:TITLE`."""
+    for title in titles:
+        window = imgui.internal.find_window_by_name(title)
+        if window and window.dock_node:
+            low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
+            if high.x > low.x:
+                items.places[f"tab:{title}"] = items.Place(low.x, low.y, high.x, high.y)
+
+
+def remember(interface: Interface) -> None:
+    """Take the layout over into `interface`, unless it is just being dragged."""
+    if not imgui.is_any_mouse_down():
+        interface.layout = imgui.save_ini_settings_to_memory()
+
+
+def _dock_of(title: str) -> int:
+    """The dock node of a panel, drawn before or only remembered; 0 for none."""
+    window = imgui.internal.find_window_by_name(title)
+    if window:
+        return int(window.dock_id)
+    settings = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title))
+    return int(settings.dock_id) if settings else 0
+
+
+def _scale(identity: int, interface: Interface, titles: Iterable[str], ratio: float) -> None:
+    """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
+    window = imgui.get_main_viewport().size
+    middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
+    while node:
+        middle.add(node.id_)
+        node = node.parent_node
+    done = set()
+    for title in titles:
+        node = imgui.internal.dock_builder_get_node(_dock_of(title))
+        while node and node.id_ not in done:
+            done.add(node.id_)
+            size = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
+            if node.parent_node and node.parent_node.id_ in middle and node.id_ not in middle:
+                size = _narrowed(interface, node, size, window)
+            node.size_ref = size
+            node = node.parent_node
+
+
+def _narrowed(interface: Interface, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
+    """`size` for a part beside the atlas, or what there is room for; then a smaller zoom gives back what was taken."""
+    across = node.parent_node.split_axis == imgui.internal.Axis.x
+    most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y
+    if (window.x if across else window.y) < theme.em(_ROOM):
+        most = math.inf
+    asked = size.x if across else size.y
+    ratio = asked / max(node.size_ref.x if across else node.size_ref.y, 1.0)
+    given, wanted = interface.narrowed.pop(node.id_, (0.0, 0.0))
+    if given and abs(asked / ratio - given) < 1:  # nobody has moved its edge since
+        asked = wanted * ratio
+    if asked <= most:
+        return ImVec2(asked, size.y) if across else ImVec2(size.x, asked)
+    interface.narrowed[node.id_] = (most, asked)
+    return ImVec2(most, size.y) if across else ImVec2(size.x, most)
+
+
+def _find_places(panels: Docked) -> None:
+    """Dock the panels that a remembered layout does not know yet where others of the same place are."""
+    known: dict[str, int] = {}
+    for title, where in panels:
+        if _dock_of(title):
+            known.setdefault(where, _dock_of(title))
+    for title, where in panels:
+        if known and not imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title)):
+            imgui.internal.dock_builder_dock_window(title, known.get(where, next(iter(known.values()))))
+
+
+def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
+    """Dock the panels for a window of `size`: controls left, atlas over tables in the middle, text right."""
+    dock = imgui.internal
+    dock.dock_builder_remove_node_child_nodes(identity)
+    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimised
+    dock.dock_builder_set_node_size(identity, size)
+    up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
+    em = theme.em(1)
+
+    def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
+        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than two thirds."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
+        parts = dock.dock_builder_split_node(node, where, share)
+        return parts.id_at_dir, parts.id_at_opposite_dir
+
+    nodes: dict[str, int] = {}
+    left_width = min(_LEFT * em, _MOST_WIDE * size.x)
+    right_width = min(max(_RIGHT * em, _WIDE * size.x), _MOST_WIDE * size.x)
+    left_node, rest = split(identity, left, left_width, size.x)
+    right_node, centre = split(rest, right, right_width, size.x - left_width)
+    nodes["below"], nodes["centre"] = split(centre, down, min(_BELOW * em, _MOST_HIGH * size.y), size.y)
+    nodes["left, top"], lower = split(left_node, up, _PROMPT * em, size.y)
+    nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)
+    nodes["right, bottom"], upper = split(right_node, down, _INSPECTOR * em, size.y)
+    nodes["right, top"], nodes["right, middle"] = split(upper, up, 0.5, 1.0)
+    for title, where in panels:
+        dock.dock_builder_dock_window(title, nodes[where])
+    dock.dock_builder_finish(identity)

@@ -1,0 +1,112 @@
+"""The candidates that the chosen token was taken from: facts on the step, what to show, and the table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.candidates import FEWEST, MOST
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+from compute.sampling.options import GenerateOptions
+
+from . import logits_table
+from .compare import compare_choice
+from .widgets import dim, elided, hint, quoted, tooltip
+
+if TYPE_CHECKING:
+    from compute.generate.records import StepRecord
+
+TITLE = "Logits"
+
+# In ems: the controls, and the panel's width from which on they stand beside the facts.
+_TOP, _SEARCH, _COMPARE = 8.0, 13.0, 12.0
+_ONE_ROW = 80.0
+_FIND = "find a token by text or id"
+
+
+def draw(state: State) -> None:
+    """Facts on the chosen token, the controls, then the table."""
+    run, step = state.run, state.step
+    if run is None or step is None:
+        hint("The likeliest next tokens of the chosen step, with logits and probabilities.")
+        return
+    options = run.options_at(step.index)
+    one_row = imgui.get_content_region_avail().x >= theme.em(_ONE_ROW)
+    gaps = 3 * imgui.get_style().item_spacing.x
+    reserved = theme.em(_TOP + _SEARCH + _COMPARE) + gaps if one_row else 0.0
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(imgui.get_style().frame_padding.x, theme.em(0.1)))
+    if one_row:
+        imgui.align_text_to_frame_padding()
+    right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x
+    _facts(state, step, options, imgui.get_content_region_avail().x - reserved)
+    if one_row:
+        imgui.same_line(right - reserved + imgui.get_style().item_spacing.x)
+    _controls(state)
+    imgui.pop_style_var()
+    table = state.logits.table(step, options, state.whole, state.whole_against, state.token_text, state.find_tokens)
+    if not table.lines:
+        hint("No token has such a text or number.")
+        return
+    logits_table.draw(state, step, table)
+
+
+def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float) -> None:
+    """The token that was taken and how, in one line of `room` pixels."""
+    left = imgui.get_cursor_pos_x()
+    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.now.accent):
+        imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(room / 2, theme.em(4))))
+    whole = state.whole
+    if whole is not None and whole.nonfinite:
+        imgui.same_line()
+        count = f"{whole.nonfinite:,} of {whole.logits.size:,} logits not finite"
+        imgui.text_colored(theme.now.error, count)
+        tooltip("NaN and infinite logits are never drawn; Trace tells the first tensor that went bad")
+    imgui.same_line()
+    text = ",  ".join(facts(state, step, options))
+    shown = elided(text, max(room - (imgui.get_cursor_pos_x() - left), theme.em(1)))
+    dim(shown)
+    if shown != text:
+        tooltip(text.replace(",  ", "\n"))
+
+
+def facts(state: State, step: StepRecord, options: GenerateOptions) -> list[str]:
+    """How the step came about, one fact each."""
+    whole = state.whole
+    rank = int(whole.rank[step.token]) if whole is not None else step.rank
+    first, last = step.context_start, step.context_start + step.context_length - 1
+    told = [f"token {step.token}"]
+    if rank:
+        told.append(f"rank {rank:,}")
+    if state.live and math.isfinite(step.forward_ms):
+        told.append(f"forward {step.forward_ms:.1f} ms")
+    told.append("greedy" if options.temperature == 0 else f"T {options.temperature:.2f}")
+    if options.temperature:
+        told += [f"top-k {options.top_k}"] if options.top_k else []
+        told += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
+        told += [f"min-p {options.min_p:g}"] if options.min_p else []
+    told += [f"penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
+    return [*told, f"positions {first} to {last}"]
+
+
+def _controls(state: State) -> None:
+    view = state.logits
+    room = imgui.get_content_region_avail().x
+    compare = min(theme.em(_COMPARE), room / 3)
+    imgui.set_next_item_width(min(theme.em(_TOP), room / 4))
+    always = imgui.SliderFlags_.always_clamp
+    _, view.top = items.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
+    tooltip("How many tokens the table shows, the likeliest first; Ctrl+click types a number")
+    imgui.same_line()
+    search = imgui.get_content_region_avail().x - compare - imgui.get_style().item_spacing.x
+    imgui.set_next_item_width(max(search, 1.0))
+    hint_text = elided(_FIND, search - 2 * imgui.get_style().frame_padding.x)
+    if view.seeking:
+        imgui.set_keyboard_focus_here()
+        view.seeking = False
+    _, view.words = items.input_text_with_hint("##find", hint_text, view.words)
+    tooltip("Any token of the vocabulary; spaces before it and case make no difference")
+    imgui.same_line()
+    compare_choice(state, "table", compare)

@@ -1,0 +1,229 @@
+"""The table of the Logits panel: a line a token, sorted by the column that is clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.candidates import Line, LogitsView, Table
+from atlas_viewer.state.requests import Branch
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import items, theme
+
+from .widgets import packed, quoted, rested_on, tooltip
+
+if TYPE_CHECKING:
+    from compute.generate.records import StepRecord
+
+# Heading, field of `Line`, width in ems (0 takes the rest), and what it means.
+_COLUMNS = (
+    ("rank", "rank", 3.0, "Place by the raw logit, the model's own"),
+    ("token id", "token", 3.6, "Number of the token in the vocabulary"),
+    ("raw logit", "logit", 4.6, "What the model's last matrix gave"),
+    (
+        "scaled delta",
+        "scaled_delta",
+        4.9,
+        "(logit - largest logit) / temperature; at temperature 0 logit - largest logit",
+    ),
+    (
+        "draw prob.",
+        "probability",
+        4.8,
+        "Probability in the draw: behind penalty, temperature and filters.\n"
+        "Greedy does not draw: the likeliest token has all of it.",
+    ),
+    ("model prob.", "model_probability", 5.0, "The model's own belief: softmax of the logits"),
+    (
+        "top-p sum",
+        "cumulative",
+        4.8,
+        "What top-p cuts: probabilities behind penalty, temperature and top-k,\n"
+        "summed from the likeliest token down to this one. Greedy: of the model's own.",
+    ),
+    ("text", "text", 0, "Click a line to go on with its token instead"),
+)
+_COMPARED = (
+    ("change", "gain", 4.8, "Model probability here minus that at the step compared with, in points"),
+    ("climb", "climb", 3.6, "How many places further up than at the step compared with"),
+)
+_PADDING = 0.27  # ems on each side of a column
+_TEXT = 7.4  # ems that the last column gets at least; in a narrower panel the table scrolls sideways
+_GIVING_WAY = ("logit", "scaled_delta")
+_RISING = ("rank", "token", "text")  # sorted from the smallest at the first click
+_LEFT_OUT = 0.6  # opacity of a token that a filter left out
+
+
+def draw(state: State, step: StepRecord, table: Table) -> None:
+    """The table, in what is left of the panel."""
+    columns = _COLUMNS if state.against is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
+    kinds = imgui.TableFlags_
+    flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
+    flags |= kinds.sortable | kinds.resizable | kinds.reorderable | kinds.hideable
+    padding = 2 * theme.em(_PADDING)
+    narrowest = sum(theme.em(width or _TEXT) + padding for _, _, width, _ in columns)
+    room = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
+    # Where changes would push the text out of sight, some columns begin hidden.
+    hidden = _GIVING_WAY if state.against is not None and room < narrowest else ()
+    narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
+    imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
+    # With other columns it is another table to imgui.
+    if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(room, narrowest)):
+        _head(state.logits, columns, hidden)
+        with theme.numbers():
+            _lines(state, step, table, columns)
+        imgui.end_table()
+    imgui.pop_style_var()
+
+
+def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hidden: Sequence[str]) -> None:
+    kinds = imgui.TableColumnFlags_
+    imgui.table_setup_scroll_freeze(0, 1)
+    for heading, name, width, _ in columns:
+        kind = kinds.width_fixed if width else kinds.width_stretch
+        kind |= kinds.prefer_sort_ascending if name in _RISING else kinds.prefer_sort_descending
+        kind |= kinds.default_sort if name == "rank" else 0
+        kind |= kinds.no_hide if name == "rank" else 0  # it holds what is clicked
+        kind |= kinds.default_hide if name in hidden else 0
+        imgui.table_setup_column(heading, kind, theme.em(width))
+    imgui.table_next_row(imgui.TableRowFlags_.headers)
+    for heading, _, _, meaning in columns:
+        if not imgui.table_next_column():
+            continue
+        with theme.coloured(imgui.Col_.text, theme.now.text_dim):
+            items.table_header(f"{heading}##head")
+        tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
+    specs = imgui.table_get_sort_specs()
+    if specs is not None and specs.specs_count:
+        first = specs.get_specs(0)
+        view.column = columns[first.column_index][1]
+        view.descending = first.get_sort_direction() == imgui.SortDirection.descending
+
+
+def _lines(state: State, step: StepRecord, table: Table, columns: tuple[tuple[str, str, float, str], ...]) -> None:
+    height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
+    clipper = imgui.ListClipper()
+    clipper.begin(len(table.lines), height)
+    while clipper.step():
+        for at in range(clipper.display_start, clipper.display_end):
+            cuts = table.cuts.get(at, ())
+            _line(state, step, table.lines[at], columns, cuts)
+            if cuts:
+                _cut()
+    clipper.end()
+
+
+def _line(
+    state: State,
+    step: StepRecord,
+    line: Line,
+    columns: tuple[tuple[str, str, float, str], ...],
+    cuts: Sequence[str],
+) -> None:
+    taken = line.token == step.token
+    ink = theme.now.text  # the bar across the line marks the token that was taken
+    if line.left_out_by and not taken:
+        ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _LEFT_OUT)
+    imgui.table_next_row()
+    with theme.coloured(imgui.Col_.text, ink):
+        for at, (_, name, _, _) in enumerate(columns):
+            if not imgui.table_next_column() and at:
+                continue
+            if at == 0:
+                _first(state, step, line, taken)
+            elif name == "text":
+                _text(quoted(line.text), cuts)
+            else:
+                _cell(name, line)
+
+
+def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
+    """The rank; what spans the line and is clicked."""
+    flags = imgui.SelectableFlags_.span_all_columns | items.SELECT_AT_ONCE
+    clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
+    items.note(f"token {line.token}")
+    if clicked and not taken:
+        state.requests.append(Branch(step.index, line.token))
+    if rested_on():
+        imgui.set_tooltip(told(line, taken, state))
+
+
+def _cell(name: str, line: Line) -> None:
+    value = getattr(line, name)
+    if name == "token":
+        imgui.text(str(value))
+    elif value != value:
+        imgui.text_colored(theme.now.text_dim, "-")
+    elif name in ("logit", "scaled_delta"):
+        imgui.text(f"{value:9.4f}")
+    elif name == "gain":
+        imgui.text(f"{100 * value:+8.3f}")
+    elif name == "climb":
+        imgui.text(f"{int(value):+,}")
+    else:
+        _share(value, 0.2 if name == "cumulative" else 0.45)
+
+
+def _share(value: float, opacity: float) -> None:
+    """A probability in percent over a bar of that length."""
+    corner = imgui.get_cursor_screen_pos()
+    width = imgui.get_content_region_avail().x * min(max(value, 0.0), 1.0)
+    if width >= 0.5:
+        end = ImVec2(corner.x + width, corner.y + imgui.get_text_line_height())
+        imgui.get_window_draw_list().add_rect_filled(corner, end, packed(theme.now.accent, opacity), theme.em(0.13))
+    imgui.text(percent(value))
+
+
+def _cut() -> None:
+    """A line below the row that was drawn last, across the panel."""
+    floor = round(imgui.get_item_rect_max().y + imgui.get_style().cell_padding.y)
+    left = imgui.get_window_pos().x
+    right = left + imgui.get_window_size().x - imgui.get_style().scrollbar_size
+    imgui.internal.table_push_background_channel()
+    ink, weight = packed(theme.now.accent), max(1.0, theme.em(0.1))
+    imgui.get_window_draw_list().add_line(ImVec2(left, floor), ImVec2(right, floor), ink, weight)
+    imgui.internal.table_pop_background_channel()
+
+
+def _text(text: str, cuts: Sequence[str]) -> None:
+    """A token, and at the right end of its cell as many names of the cuts below it as there is room for."""
+    corner, room = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
+    imgui.text(text)
+    left = room - imgui.calc_text_size(text).x - theme.em(0.8)
+    for count in range(len(cuts), 0, -1):
+        names = ", ".join(cuts[:count])
+        width = imgui.calc_text_size(names).x
+        if width <= left:
+            canvas = imgui.get_window_draw_list()
+            canvas.add_text(ImVec2(corner.x + room - width, corner.y), packed(theme.now.accent), names)
+            return
+
+
+def told(line: Line, taken: bool, state: State) -> str:
+    """All that is known of the line, for the pointer that rests on it."""
+    lines = [f"{quoted(line.text)}, token {line.token}"]
+    if line.rank:
+        lines.append(f"rank {line.rank:,}" + (f", {line.place:,} in the draw" if line.place else ""))
+    for name, value in (("raw logit", line.logit), ("scaled delta", line.scaled_delta)):
+        lines += [f"{name} {value:.6g}"] if value == value else []
+    for name, value in (
+        ("probability in the draw", line.probability),
+        ("the model's own", line.model_probability),
+        ("sum for top-p, to here", line.cumulative),
+    ):
+        lines += [f"{name} {100 * value:.4g} %"] if value == value else []
+    if line.left_out_by:
+        lines.append(f"left out by {line.left_out_by}")
+    if state.against is not None and line.gain == line.gain:
+        there = f"#{state.against.index + 1}"
+        lines.append(f"at {there}: rank {line.rank + int(line.climb):,}, model probability")
+        lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
+    lines.append("taken in this step" if taken else "click: go on with this token instead")
+    return "\n".join(lines)
+
+
+def _count(rank: int) -> str:
+    return f"{rank:,}" if rank else "-"

@@ -1,0 +1,180 @@
+"""What is drawn over the map: labels, marks of values, the glow of new rows, the minimap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.map_spots import target_of
+from atlas_viewer.state.map_state import GLOW, MapState
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+from compute.views.map_view import MapView
+
+from .viewing import OUTLINE
+from .widgets import packed
+
+_PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
+_MINIMAP = 11.0  # ems that it is wide
+_SEEN = 8.0  # pixels that the frame in it is wide and high at least
+_DRAWN_MOST = 700  # boxes of one kind in a frame
+_GLOW_COLOUR = ImVec4(1.0, 1.0, 1.0, 0.75)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The picture on the screen: its corner and size in logical pixels, and how many of its own one of them has."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    ratio: float
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the picture in its own pixels."""
+        return max(1, round(self.width * self.ratio)), max(1, round(self.height * self.ratio))
+
+    def pixel(self, place: ImVec2) -> tuple[float, float]:
+        """Where in the picture a place on the screen is."""
+        return (place.x - self.left) * self.ratio, (place.y - self.top) * self.ratio
+
+    def screen(self, x: float, y: float) -> ImVec2:
+        """Where on the screen a place in the picture is."""
+        return ImVec2(self.left + x / self.ratio, self.top + y / self.ratio)
+
+    @staticmethod
+    def scaled(view: MapView, scale: float) -> MapView:
+        """`view` in pixels that are `scale` times as large."""
+        return MapView(view.x, view.y, view.scale * scale)
+
+
+def labels(maps: MapState, frame: Frame) -> None:
+    """Write the labels; the name under the mouse is lit, because a click on it frames what it names."""
+    canvas, zoom = imgui.get_window_draw_list(), theme.zoom()
+    loaded = imgui.get_io().fonts.fonts
+    font = loaded[1] if len(loaded) > 1 else loaded[0]
+    letter = _letter(font)
+    ink, lit = packed(theme.ON_PICTURE), packed(theme.PIN_ON_PICTURE)
+    plates = packed(_PLATE), packed(_PLATE, 1 / _PLATE.w)
+    hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
+    if hovered:
+        imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
+    for label in sorted(maps.labels[1], key=lambda label: bool(label.of)):  # names are over the others
+        corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
+        if label.plate:
+            low = ImVec2(corner.x - 2 * zoom, corner.y - zoom)
+            wide = len(label.text) * letter * label.size
+            high = ImVec2(corner.x + (wide + 2) * zoom, corner.y + label.size * zoom)
+            canvas.add_rect_filled(low, high, plates[bool(label.of)])
+        canvas.add_text(font, label.size * zoom, corner, lit if label.of and label.of == hovered else ink, label.text)
+
+
+def _letter(font: imgui.ImFont) -> float:
+    """How wide a letter of a font of equal letters is, in heights of a line."""
+    size = 100.0
+    imgui.push_font(font, size)
+    wide: float = imgui.calc_text_size("0").x / size
+    imgui.pop_font()
+    return wide
+
+
+def named_at(maps: MapState, frame: Frame, place: ImVec2) -> str:
+    """The tensor or part of the model whose name is at a place on the screen; empty for none."""
+    zoom = theme.zoom()
+    x, y = (place.x - frame.left) / zoom, (place.y - frame.top) / zoom
+    for label in reversed(maps.labels[1]):  # what is written last is on top
+        if label.of and label.x <= x <= label.x + label.width and label.y <= y <= label.y + label.size:
+            return label.of
+    return ""
+
+
+def marks(state: State, frame: Frame) -> None:
+    """The glow of new rows, a frame around the tensor in focus, and frames around pins and the value in focus."""
+    _glow(state.map, frame)
+    inspection, maps = state.inspection, state.map
+    canvas, view = imgui.get_window_draw_list(), maps.view
+    focus = inspection.focus
+    place = maps.layout.placements.get(focus.name) if maps.layout and focus else None
+    if place is not None:
+        start = frame.screen(*view.pixel_at(place.x, place.y))
+        end = frame.screen(*view.pixel_at(place.x + place.width, place.y + place.height))
+        line = packed(theme.ON_PICTURE, 0.45)
+        canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
+    for spot, colour in _marked(state):
+        target = target_of(inspection.single(spot), inspection.tensors)
+        cell = maps.cell_of(target) if target is not None else None
+        if cell is None:
+            continue
+        middle = frame.screen(*view.pixel_at(cell[0] + 0.5, cell[1] + 0.5))
+        half = max(maps.cell / frame.ratio, theme.em(OUTLINE)) / 2 + 1
+        low, high = ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half)
+        canvas.add_rect(low, high, packed(colour), 0.0, max(1.0, theme.em(0.1)))
+
+
+def _marked(state: State) -> Iterator[tuple[Spot, ImVec4]]:
+    inspection = state.inspection
+    for pin in inspection.pins:
+        yield pin.spot, theme.PIN_ON_PICTURE
+    if inspection.cursor is not None:
+        yield inspection.cursor, theme.ON_PICTURE
+
+
+def _glow(maps: MapState, frame: Frame) -> None:
+    """The rows that the latest pass has written, brighter the newer they are."""
+    first, end = maps.changed
+    if maps.changed_ago >= GLOW or end <= first or maps.layout is None:
+        return
+    view = maps.view
+    low = (maps.first_rows[:, :2] + (0, first) - (view.x, view.y)) / view.scale
+    size = maps.first_rows[:, 2:] * (1, end - first) / view.scale
+    seen = ((low + size > 0) & (low < maps.size)).all(axis=1)
+    colour = packed(_GLOW_COLOUR, 1 - maps.changed_ago / GLOW)
+    canvas = imgui.get_window_draw_list()
+    for (x, y), (wide, high) in zip(low[seen][:_DRAWN_MOST].tolist(), size[seen][:_DRAWN_MOST].tolist(), strict=True):
+        start, end_ = frame.screen(x, y), frame.screen(x + wide, y + max(high, 1.0))
+        if high / frame.ratio < theme.em(0.3):
+            canvas.add_rect_filled(start, end_, colour)
+        else:
+            canvas.add_rect(start, end_, colour, 0.0, max(1.0, theme.em(0.12)))
+
+
+def minimap(maps: MapState, frame: Frame) -> None:
+    """All of the map, small, in a corner, with what is seen of it; a click or a drag moves there."""
+    layout = maps.layout
+    if layout is None or maps.camera.stand.zoom < 1.05:
+        return  # all of it is seen
+    wide = min(theme.em(_MINIMAP), frame.width / 3)
+    high = wide * layout.height / layout.width
+    if high > frame.height / 2:
+        return
+    gap = theme.em(0.5)
+    left, top = frame.left + frame.width - wide - gap, frame.top + frame.height - high - gap
+    imgui.set_cursor_screen_pos(ImVec2(left, top))
+    items.invisible_button("minimap", ImVec2(wide, high))
+    canvas, scale = imgui.get_window_draw_list(), wide / layout.width
+
+    def place(x: float, y: float) -> ImVec2:
+        return ImVec2(left + min(max(x * scale, 0), wide), top + min(max(y * scale, 0), high))
+
+    canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + wide, top + high), packed(_PLATE))
+    tensors = packed(theme.ON_PICTURE, 0.22)
+    large = maps.tensors[(maps.tensors[:, 2:] * scale >= 1).all(axis=1)][:_DRAWN_MOST]
+    for x, y, width, height in large.tolist():
+        canvas.add_rect_filled(place(x, y), place(x + width, y + height), tensors)
+    view, (pixels_wide, pixels_high) = maps.view, maps.size
+    start = place(view.x, view.y)
+    end = place(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
+    # However small what is seen is, its place can be found.
+    wider, higher = (max(least - size, 0) / 2 for least, size in ((_SEEN, end.x - start.x), (_SEEN, end.y - start.y)))
+    start, end = ImVec2(start.x - wider, start.y - higher), ImVec2(end.x + wider, end.y + higher)
+    canvas.add_rect(start, end, packed(theme.PIN_ON_PICTURE), 0.0, max(1.0, theme.em(0.1)))
+    canvas.add_rect(ImVec2(left, top), ImVec2(left + wide, top + high), packed(theme.ON_PICTURE, 0.5))
+    if imgui.is_item_active():
+        mouse = imgui.get_io().mouse_pos
+        x, y = (mouse.x - left) / scale, (mouse.y - top) / scale
+        maps.camera.look_at(maps.camera.stand.zoom, x, y, *maps.size)

@@ -1,0 +1,258 @@
+"""The map: every value of the model on one plane, flown over with mouse and keys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state import looking
+from atlas_viewer.state.map_labels import Words, labels_for
+from atlas_viewer.state.map_spots import spot_under, target_of
+from atlas_viewer.state.map_state import MapState
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.facts import context_token
+from compute.errors import UsageError
+
+from . import look, map_overlay
+from .map_overlay import Frame
+from .toolbar import Tool, button_width, toolbar
+from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
+from .widgets import beside, dim, hint, packed, tooltip
+
+TITLE = looking.MAP
+
+_HINT = "wheel zooms, drag moves, double click goes to what made a value, G to a place"
+_FIELD = 22.0  # ems
+_STEPPED = 4.0  # pixels of a cell from which on arrow keys step over cells
+_BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
+
+
+def draw(state: State) -> None:
+    """How it is coloured, the picture with what is written over it, and a line on the value under the cursor."""
+    toolbar("map tools", [*_tools(state), *look.tools(state, state.palettes, sampled=False)])
+    _bar(state)
+    look.bar(state)
+    space = imgui.get_content_region_avail()
+    line = imgui.get_text_line_height_with_spacing()
+    corner = imgui.get_cursor_screen_pos()
+    left, top, width, height = int(corner.x), int(corner.y), int(space.x), int(space.y - line)
+    if height < theme.em(1) or width < theme.em(1):
+        return  # a panel with no room for a picture
+    ratio = imgui.get_io().display_framebuffer_scale.x
+    frame = Frame(left, top, width, height, ratio)
+    maps = state.map
+    imgui.set_cursor_screen_pos(ImVec2(left, top))
+    imgui.set_next_item_allow_overlap()
+    items.invisible_button("map", ImVec2(width, height))
+    maps.size = frame.pixels
+    picture = maps.picture(*frame.pixels) if maps.picture and maps.layout else None
+    canvas = imgui.get_window_draw_list()
+    start, end = ImVec2(left, top), ImVec2(left + width, top + height)
+    if picture is None:
+        canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
+        imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
+        _nothing(state, width)
+    else:
+        maps.arrive()
+        _mouse(state, frame)
+        _keys(state)
+        picture = maps.picture(*frame.pixels) if maps.picture else None  # the camera may have moved
+        canvas.push_clip_rect(start, end, True)
+        if picture is not None:
+            canvas.add_image(picture, start, end)
+        _write(state, frame)
+        map_overlay.marks(state, frame)
+        if state.interface.minimap:
+            map_overlay.minimap(maps, frame)
+        canvas.pop_clip_rect()
+        if maps.going:
+            _field(state, frame)
+    copy_value(state)
+    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+    value_line(state, _HINT)
+
+
+def _nothing(state: State, width: float) -> None:
+    """Why there is no picture."""
+    if state.loading:
+        loading(state, width)  # what was in the way before may not be then
+    elif state.map.problem:
+        hint(state.map.problem)
+    else:
+        step, done = state.map.preparing or ("", 0.0)
+        progress("preparing the map of every weight and activation ...", step, done, width)
+
+
+def _tools(state: State) -> list[Tool]:
+    """Ways to move for the mouse."""
+    maps = state.map
+
+    def button(label: str, tip: str, act: Callable[[], None]) -> Tool:
+        def draw() -> None:
+            if items.button(label):
+                act()
+            tooltip(tip)
+
+        return Tool(button_width(label.partition("##")[0]), draw)
+
+    def go_to() -> None:
+        maps.going, maps.going_begun, maps.refused = not maps.going, False, ""
+
+    return [
+        button("<##map back", "Back to the place before  Alt+[", maps.back),
+        button(">##map forward", "Forward to the place after  Alt+]", maps.forward),
+        button("Fit##map", "Show everything  F", maps.fit),
+        button("Go to##map", "Go to a tensor or a value by its name  G", go_to),
+    ]
+
+
+def _bar(state: State) -> None:
+    """What went wrong, or how large a cell is."""
+    maps = state.map
+    if alarm(state):
+        return
+    with theme.numbers():
+        cell = maps.cell
+        text = f"{cell:.3g} px/cell" if cell >= 1 else f"{1 / cell:.3g} cells/px"
+        width = imgui.calc_text_size(text).x
+        if not beside(width):
+            return  # what little room there is belongs to the picture
+        imgui.align_text_to_frame_padding()
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
+        dim(text)
+
+
+def _mouse(state: State, frame: Frame) -> None:
+    """Wheel, drag, clicks and hover on the picture, the item before this call."""
+    io, maps, inspection = imgui.get_io(), state.map, state.inspection
+    moved = bool(io.mouse_delta.x or io.mouse_delta.y)
+    if imgui.is_item_active() and moved:
+        maps.camera.drag(io.mouse_delta.x * frame.ratio, io.mouse_delta.y * frame.ratio, *maps.size)
+    if not imgui.is_item_hovered() and not imgui.is_item_active():
+        if not inspection.keyed and looking.on_map(state):
+            inspection.cursor = None
+        _side_buttons(maps)
+        return
+    if moved or io.mouse_wheel:
+        state.interface.view = TITLE
+    x, y = frame.pixel(io.mouse_pos)
+    if io.mouse_wheel:
+        maps.camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, x, y, *maps.size)
+    assert maps.layout is not None
+    spot = spot_under(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
+    inspection.hover(spot, moved)
+    if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+        imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
+        inspection.pin(spot)
+    if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
+        _double_click(state)
+    elif imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:
+        name = map_overlay.named_at(maps, frame, io.mouse_pos)
+        if name:
+            maps.frame(name)
+    _side_buttons(maps)
+
+
+def _double_click(state: State) -> None:
+    """To the weights that made the value, or to all of a weight; on free ground show everything."""
+    focus = state.inspection.focus
+    if focus is None:
+        state.map.fit()
+    elif looking.makers(state) is not None:
+        looking.go_to_makers(state)
+    else:
+        state.map.frame(focus.name)
+
+
+def _side_buttons(maps: MapState) -> None:
+    """Back and forward, anywhere over the panel."""
+    if imgui.is_window_hovered():
+        if imgui.is_mouse_clicked(_BACK):
+            maps.back()
+        if imgui.is_mouse_clicked(_FORWARD):
+            maps.forward()
+
+
+def _keys(state: State) -> None:
+    """The arrows move the cell that is inspected, when cells can be told apart, otherwise the picture."""
+    move, maps, inspection = arrow(), state.map, state.inspection
+    if move is None:
+        return
+    if maps.cell >= _STEPPED and inspection.step(*move, strip=False):
+        focus = inspection.focus
+        target = target_of(focus, inspection.tensors) if focus else None
+        if target is not None:
+            maps.follow(target)
+    else:
+        maps.camera.drag(-PAN * move[0] * maps.size[0], -PAN * move[1] * maps.size[1], *maps.size)
+
+
+def _write(state: State, frame: Frame) -> None:
+    """The labels; those of the frame before as long as they say the same."""
+    maps = state.map
+    if maps.registry is None or maps.layout is None:
+        return
+    scale = theme.zoom() * frame.ratio  # labels are laid out at a zoom of one
+    run, inspection = state.run, state.inspection
+    key = (
+        maps.view, maps.size, scale, maps.layout, maps.registry.rows, inspection.rows, inspection.first_position,
+        run.number if run else 0, len(run.steps) if run else 0,
+    )  # fmt: skip
+    if maps.labels[0] != key:
+        words = Words(lambda row: _context(state, row), lambda token: _token(state, token))
+        found = labels_for(
+            maps.registry, maps.layout, frame.scaled(maps.view, scale), int(frame.pixels[0] / scale),
+            int(frame.pixels[1] / scale), words,
+        )  # fmt: skip
+        maps.labels = (key, found)
+    map_overlay.labels(maps, frame)
+
+
+def _context(state: State, row: int) -> str | None:
+    token = context_token(state, row)
+    return None if token is None else quoted(token[1])
+
+
+def _token(state: State, token: int) -> str:
+    return quoted(state.token_text(token)) if state.token_text else str(token)
+
+
+def _field(state: State, frame: Frame) -> None:
+    """The place that is typed; Enter goes there, Escape ends it."""
+    maps = state.map
+    width = min(theme.em(_FIELD), frame.width - theme.em(1))
+    padding = theme.em(0.4)
+    corner = ImVec2(frame.left + (frame.width - width) / 2, frame.top + theme.em(0.6))
+    canvas = imgui.get_window_draw_list()
+    high = imgui.get_frame_height() + 2 * padding
+    if maps.refused:
+        high += imgui.calc_text_size(maps.refused, wrap_width=width - 2 * padding).y + padding
+    end = ImVec2(corner.x + width, corner.y + high)
+    canvas.add_rect_filled(corner, end, packed(theme.now.back_deep), theme.em(0.3))
+    canvas.add_rect(corner, end, packed(theme.now.accent), theme.em(0.3))
+    imgui.set_cursor_screen_pos(ImVec2(corner.x + padding, corner.y + padding))
+    imgui.set_next_item_width(width - 2 * padding)
+    if not maps.going_begun:
+        imgui.set_keyboard_focus_here()
+        maps.going_begun = True
+    flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
+    entered, typed = items.input_text_with_hint("##place", "h.3.mlp.c_fc.weight[12, 70]", maps.typed, flags)
+    if typed != maps.typed:
+        maps.typed, maps.refused = typed, ""
+    if maps.refused:
+        imgui.set_cursor_screen_pos(ImVec2(corner.x + padding, corner.y + 2 * padding + imgui.get_frame_height()))
+        imgui.push_text_wrap_pos(imgui.get_cursor_pos_x() + width - 2 * padding)
+        imgui.text_colored(theme.now.error, maps.refused)
+        imgui.pop_text_wrap_pos()
+    if imgui.is_key_pressed(imgui.Key.escape, False):
+        maps.going = False
+    elif entered:
+        try:
+            looking.go(state, maps.typed)
+            maps.going = False
+        except UsageError as error:
+            maps.refused, maps.going_begun = str(error), False

@@ -1,0 +1,44 @@
+"""The menu bar: the actions by their menus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgui_bundle import imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.actions import ACTIONS
+
+from .widgets import dim
+
+MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
+
+
+def draw(state: State, titles: Sequence[str]) -> None:
+    """One menu for each group of actions, with their keys; titles: of the panels, which View shows and hides."""
+    if not imgui.begin_main_menu_bar():
+        return
+    for menu in MENUS:
+        if items.begin_menu(f"{menu}##menu"):
+            for action in ACTIONS:
+                if action.menu == menu:
+                    clicked, _ = items.menu_item(action.title, action.chord, False, action.enabled(state))
+                    if clicked:
+                        action.run(state)
+            if menu == "View":
+                _panels(state, titles)
+            imgui.end_menu()
+    imgui.end_main_menu_bar()
+
+
+def _panels(state: State, titles: Sequence[str]) -> None:
+    """How large everything is, and a check for each panel."""
+    imgui.separator()
+    dim(f"Interface at {100 * theme.zoom():.0f} %")
+    if items.begin_menu("Panels"):
+        for title in titles:
+            shown = title not in state.interface.hidden
+            if items.menu_item(f"{title}##panel", "", shown)[0]:
+                state.interface.toggle(title)
+        imgui.end_menu()

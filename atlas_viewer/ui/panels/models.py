@@ -1,0 +1,105 @@
+"""Other models: open one that is here, fetch one that is not."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.model_choice import ModelChoice
+from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .modal import modal
+from .widgets import dim, hint, wrapped
+
+_NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
+
+
+def draw(state: State) -> None:
+    """The dialog, when it is open."""
+    modal(state, "models", "Models", _models, ImVec2(46, 30))
+
+
+def _models(state: State) -> None:
+    hint("Models of GPT-2's architecture and vocabulary. Fetched ones are kept in the cache and need no network again.")
+    _table(state)
+    imgui.spacing()
+    choices = state.models
+    imgui.set_next_item_width(-theme.em(_BUTTON))
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
+    entered, choices.path = items.input_text_with_hint(
+        "##model path",
+        "a .bin file, a .safetensors file, a folder that holds one, or random:gpt2",
+        choices.path,
+        imgui.InputTextFlags_.enter_returns_true,
+    )
+    imgui.same_line()
+    imgui.begin_disabled(not choices.path.strip())
+    if items.button("Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
+        _open(state, choices.path.strip())
+    imgui.end_disabled()
+    _progress(state)
+
+
+def _table(state: State) -> None:
+    if not imgui.begin_table("models", 4, imgui.TableFlags_.row_bg):
+        return
+    fixed = imgui.TableColumnFlags_.width_fixed
+    imgui.table_setup_column("name", fixed, theme.em(_NAME))
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_stretch)
+    imgui.table_setup_column("licence", fixed, theme.em(_LICENCE))
+    imgui.table_setup_column("do", fixed, theme.em(_BUTTON))
+    for choice in state.models.known:
+        imgui.table_next_row()
+        imgui.table_next_column()
+        imgui.align_text_to_frame_padding()
+        shown = state.model is not None and state.model.name == choice.name
+        imgui.text_colored(theme.now.accent if shown else theme.now.text, choice.name)
+        imgui.table_next_column()
+        imgui.text_wrapped(choice.what)
+        imgui.table_next_column()
+        dim(choice.licence)
+        imgui.table_next_column()
+        _button(state, choice, shown)
+    imgui.end_table()
+
+
+def _button(state: State, choice: ModelChoice, shown: bool) -> None:
+    choices = state.models
+    wide = ImVec2(-1, 0)
+    if choice.here:
+        imgui.begin_disabled(shown or bool(state.loading))
+        if items.button(f"{'Open' if not shown else 'Shown'}##{choice.name}", wide):
+            _open(state, choice.name)
+        imgui.end_disabled()
+        return
+    imgui.begin_disabled(bool(choices.busy))
+    if choices.offered is not None and choices.offered[0] == choice.name:
+        if items.button(f"{choices.offered[1] / 1e6:,.0f} MB: fetch##{choice.name}", wide):
+            state.requests.append(FetchModel(choice.name))
+    elif items.button(f"Fetch ...##{choice.name}", wide):
+        state.requests.append(LookUpModel(choice.name))
+    imgui.end_disabled()
+
+
+def _open(state: State, spec: str) -> None:
+    state.requests.append(OpenModel(spec))
+    state.interface.dialog = ""
+
+
+def _progress(state: State) -> None:
+    choices = state.models
+    if choices.busy:
+        share = choices.done / choices.total if choices.total else 0.0
+        text = f"{choices.done / 1e6:,.0f} of {choices.total / 1e6:,.0f} MB" if choices.total else ""
+        dim(choices.busy)
+        imgui.progress_bar(share, ImVec2(-theme.em(_BUTTON), 0), text)
+        imgui.same_line()
+        if items.button("Stop##fetch", ImVec2(-1, 0)):
+            state.requests.append(StopFetch())
+    elif choices.offered is not None:
+        name, size, licence = choices.offered
+        hint(f"{name}: {size / 1e6:,.0f} MB to come, licence {licence}. Its button fetches it.")
+    if choices.error:
+        wrapped(choices.error, theme.now.error)

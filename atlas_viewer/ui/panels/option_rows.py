@@ -1,0 +1,126 @@
+"""Lines of the sampling panel: a label with its help, a widget, and what puts the default back."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .widgets import dim, elided, packed, tooltip
+
+_LABEL = 6.2  # width of the labels, in ems; in a narrow panel less
+_RESET = 1.2  # and of the place for the reset
+_HELP = 56  # characters in a line of help
+
+
+@dataclass(frozen=True)
+class Real:
+    """An option that is a real number."""
+
+    name: str  # field of `GenerateOptions`
+    label: str
+    help: str
+    slider: tuple[float, float]
+    limits: tuple[float, float]  # of what can be typed
+    off: tuple[float, str]  # a value and what it means
+    settle: Callable[[float], float]  # value for a place of the slider
+    logarithmic: bool = False
+
+
+def change(state: State, **values: float) -> None:
+    """Set options."""
+    state.options = dataclasses.replace(state.options, **values)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _HELP)
+
+
+def label(text: str, help: str) -> float:
+    """Write the label of a line; gives where its widget begins, in pixels from the panel's left edge."""
+    left = min(theme.em(_LABEL), 0.42 * imgui.get_window_size().x)
+    imgui.align_text_to_frame_padding()
+    dim(elided(text, left - imgui.get_cursor_pos_x()))
+    tooltip(_wrapped(help))
+    imgui.same_line(left)
+    return left
+
+
+@contextmanager
+def line(state: State, text: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
+    """Inside it draw the widget, as wide as is told, of option `name`; label, help and reset belong to the line.
+
+    default: what the reset goes back to, by default what the program was started with.
+    """
+    left = label(text, help)
+    gap = imgui.get_style().item_spacing.x
+    width = max(imgui.get_content_region_avail().x - theme.em(_RESET) - gap, theme.em(2))
+    imgui.set_next_item_width(width)
+    yield width
+    before = getattr(state.started, name) if default is None else default
+    if getattr(state.options, name) != before:
+        imgui.same_line(left + width + gap)
+        if _reset(f"reset##{name}", f"Back to {before:g}"):
+            change(state, **{name: before})
+
+
+def _reset(identity: str, help: str) -> bool:
+    """A small button with an arrow that turns back."""
+    size, height = theme.em(_RESET), imgui.get_frame_height()
+    corner = imgui.get_cursor_screen_pos()
+    pressed = items.invisible_button(identity, ImVec2(size, height))
+    colour = packed(theme.now.text if imgui.is_item_hovered() else theme.now.text_dim)
+    tooltip(help)
+    canvas = imgui.get_window_draw_list()
+    radius, thick = 0.3 * size, max(1.0, theme.em(0.09))
+    centre = ImVec2(corner.x + size / 2, corner.y + height / 2)
+    canvas.path_arc_to(centre, radius, -0.75 * math.pi, 0.9 * math.pi)
+    canvas.path_stroke(colour, thick)
+    x, y = centre.x + radius * math.cos(-0.75 * math.pi), centre.y + radius * math.sin(-0.75 * math.pi)
+    tip = 0.22 * size
+    canvas.add_triangle_filled(ImVec2(x - tip, y - tip), ImVec2(x + tip, y), ImVec2(x - tip * 0.6, y + tip), colour)
+    return bool(pressed)
+
+
+def real(state: State, row: Real) -> None:
+    """A slider; Ctrl+click types a number exactly."""
+    value = getattr(state.options, row.name)
+    shown = f"%.4g  {row.off[1]}" if value == row.off[0] else "%.4g"
+    flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
+    with line(state, row.label, row.help, row.name):
+        changed, new = items.slider_float(f"##{row.name}", value, *row.slider, shown, flags)
+        tooltip("Ctrl+click types a number")
+    if not changed or not math.isfinite(new):
+        return
+    # A typed number counts as it is, but for what single precision adds to it.
+    new = row.settle(new) if imgui.is_mouse_down(imgui.MouseButton_.left) else float(f"{new:.6g}")
+    change(state, **{row.name: min(max(new, row.limits[0]), row.limits[1])})
+
+
+def whole(state: State, name: str, text: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
+    """A number to type from the first to the second of `limits`, and a list of usual ones."""
+    low, high = limits
+    default = min(getattr(state.started, name), high)
+    with line(state, text, help, name, default) as width:
+        arrow = imgui.get_frame_height()
+        imgui.set_next_item_width(width - arrow - 2)
+        changed, value = items.input_int(f"##{name}", getattr(state.options, name), 0)
+        if changed:
+            change(state, **{name: min(max(value, low), high)})
+        imgui.same_line(0, 2)
+        if items.begin_combo(f"##usual {name}", "", imgui.ComboFlags_.no_preview | imgui.ComboFlags_.popup_align_left):
+            for usual in (number for number in values if low <= number <= high):
+                if items.selectable(f"{usual:,}##{name}", usual == getattr(state.options, name))[0]:
+                    change(state, **{name: usual})
+            imgui.end_combo()
+        tooltip("Usual values")

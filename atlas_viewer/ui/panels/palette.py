@@ -1,0 +1,67 @@
+"""The command palette: every action, found by typing part of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items
+from atlas_viewer.ui.actions import Action, matching
+
+from .modal import modal
+from .widgets import dim
+
+_WIDTH, _ROWS = 32.0, 14  # in ems; rows that are seen at once
+
+
+def draw(state: State) -> None:
+    """A field and the actions that match; Enter runs the marked one, Escape or a click outside closes."""
+    modal(state, "palette", "##palette", _palette, ImVec2(_WIDTH, 0), bare=True)
+
+
+def _palette(state: State) -> None:
+    interface = state.interface
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
+    imgui.set_next_item_width(-1)
+    changed, interface.typed = items.input_text_with_hint("##command", "what to do", interface.typed)
+    found = matching(interface.typed)
+    if changed or imgui.is_window_appearing():
+        interface.marked = 0
+    interface.marked = min(max(interface.marked + _moved(), 0), max(len(found) - 1, 0))
+    chosen = interface.marked if imgui.is_key_pressed(imgui.Key.enter, False) and found else None
+    height = min(_ROWS, max(len(found), 1)) * imgui.get_text_line_height_with_spacing()
+    if imgui.begin_child("found", ImVec2(0, height)):
+        clicked = _found(state, found, bool(changed))
+        chosen = clicked if clicked is not None else chosen
+    imgui.end_child()
+    if chosen is not None and found[chosen].enabled(state):
+        interface.dialog = ""
+        found[chosen].run(state)
+
+
+def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
+    """A line for each action that matches; the place of the one that is clicked."""
+    chosen = None
+    for place, action in enumerate(found):
+        marked = place == state.interface.marked
+        imgui.begin_disabled(not action.enabled(state))
+        clicked, _ = items.selectable(f"{action.title}##{action.name}", marked)
+        imgui.end_disabled()
+        if marked and (_moved() or changed):
+            imgui.set_scroll_here_y()
+        if action.chord:
+            imgui.same_line(imgui.get_content_region_avail().x - imgui.calc_text_size(action.chord).x)
+            dim(action.chord)
+        if clicked:
+            chosen = place
+    if not found:
+        dim("nothing is called that")
+    return chosen
+
+
+def _moved() -> int:
+    """Rows that the arrow keys move the mark."""
+    return int(imgui.is_key_pressed(imgui.Key.down_arrow)) - int(imgui.is_key_pressed(imgui.Key.up_arrow))

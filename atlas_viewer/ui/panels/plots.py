@@ -1,0 +1,60 @@
+"""Small drawings: histograms and the course of a value."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.ui import theme
+
+from .widgets import packed
+
+
+def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, colour: ImVec4, alpha: float) -> None:
+    """Bars of the square roots of `counts`, the largest `height` pixels; draws over what is there."""
+    most = max(counts, default=0)
+    if not most:
+        return
+    canvas, ink = imgui.get_window_draw_list(), packed(colour, alpha)
+    bar, floor = width / len(counts), corner.y + height
+    for place, count in enumerate(counts):
+        if count:
+            left = corner.x + place * bar
+            top = floor - max(1.0, height * math.sqrt(count / most))
+            canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + max(bar, 1.0), floor), ink)
+
+
+def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
+    """A line over steps; values that are not finite are red ticks. Takes its room like a widget."""
+    corner = imgui.get_cursor_screen_pos()
+    end = ImVec2(corner.x + size.x, corner.y + size.y)
+    canvas = imgui.get_window_draw_list()
+    canvas.add_rect_filled(corner, end, packed(theme.now.back_deep), theme.em(0.13))
+    imgui.dummy(size)
+    if not points:
+        return
+    first, last = points[0][0], points[-1][0]
+    finite = [value for _, value in points if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+
+    margin = theme.em(0.13)
+
+    def x_of(step: int) -> float:
+        return corner.x + margin + (size.x - 2 * margin) * ((step - first) / (last - first) if last > first else 1.0)
+
+    every = max(1, len(points) // max(1, int(size.x)))  # more points than pixels would only cost time
+    line: list[ImVec2] = []
+    for step, value in [*points[:-1:every], points[-1]]:
+        if math.isfinite(value):
+            share = (value - low) / (high - low) if high > low else 0.5
+            line.append(ImVec2(x_of(step), end.y - margin - (size.y - 2 * margin) * share))
+        else:
+            x = x_of(step)
+            canvas.add_line(ImVec2(x, corner.y + 1), ImVec2(x, end.y - 1), packed(theme.now.error))
+    for start, stop in itertools.pairwise(line):
+        canvas.add_line(start, stop, packed(theme.now.accent), theme.em(0.08))
+    if line:
+        canvas.add_circle_filled(line[-1], margin, packed(theme.now.accent), 8)

@@ -1,0 +1,80 @@
+"""The presets: choose one; save, rename, delete those of the user."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state import presets
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .option_rows import label
+from .widgets import dim, tooltip
+
+_POPUP = "presets"
+
+
+def draw(state: State) -> None:
+    """One line: the list, and the button that opens what changes it."""
+    saved = state.interface.presets
+    current = presets.name_of(state.options, saved)
+    label("Preset", "Sets temperature, filters and penalty together")
+    button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
+    imgui.set_next_item_width(-button - imgui.get_style().item_spacing.x)
+    if items.begin_combo("##preset", current or "own values"):
+        for name, preset in presets.every(saved).items():
+            if items.selectable(f"{name}##preset", name == current)[0]:
+                _choose(state, name)
+            tooltip(presets.summary(preset))
+        imgui.end_combo()
+    imgui.same_line()
+    if items.button("Edit##preset", ImVec2(button, 0)):
+        state.preset_name = current if current in saved else ""
+        imgui.open_popup(_POPUP)
+    tooltip("Save, rename or delete a preset")
+    if imgui.begin_popup(_POPUP):
+        _edit(state, current)
+        imgui.end_popup()
+
+
+def _choose(state: State, name: str) -> None:
+    preset = presets.every(state.interface.presets)[name]
+    options = presets.applied(preset, state.options)
+    if state.model is not None:  # it may have been saved with a model of more tokens
+        options = dataclasses.replace(options, top_k=min(options.top_k, state.model.vocabulary))
+    state.options = options
+
+
+def _edit(state: State, current: str | None) -> None:
+    saved = state.interface.presets
+    dim(f"Preset {current}" if current else "These values are no preset yet")
+    imgui.set_next_item_width(theme.em(16))
+    if imgui.is_window_appearing():
+        imgui.set_keyboard_focus_here()
+    _, state.preset_name = items.input_text_with_hint("##preset name", "name", state.preset_name)
+    entered = imgui.is_item_deactivated_after_edit() and imgui.is_key_pressed(imgui.Key.enter)
+    name = state.preset_name.strip()
+    reason = presets.cannot_save(name, state.options, saved)
+    if _button("Save##preset", reason) or (entered and not reason):
+        presets.save(name, state.options, saved)
+        imgui.close_current_popup()
+    imgui.same_line()
+    if _button("Rename##preset", presets.cannot_rename(current, name, saved)) and current:
+        presets.rename(current, name, saved)
+    imgui.same_line()
+    if _button("Delete##preset", "" if current in saved else "Only a saved preset can be deleted") and current:
+        del saved[current]
+
+
+def _button(name: str, reason: str) -> bool:
+    """A button that closes the popup; with a reason against it, it is disabled and tells."""
+    imgui.begin_disabled(bool(reason))
+    pressed = bool(items.button(name))
+    imgui.end_disabled()
+    if reason and imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
+        imgui.set_tooltip(reason)
+    if pressed:
+        imgui.close_current_popup()
+    return pressed

@@ -1,0 +1,129 @@
+"""The prompt with its tokens, and the buttons that start and stop a run."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.requests import Stop
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from . import token_flow
+from .widgets import dim, elided, primary_button, tooltip, wrapped
+
+TITLE = "Prompt"
+
+_FIELD = 0.5  # of the height that text field and tokens share
+
+
+def draw(state: State) -> None:
+    """Text field, count and history, tokens, Generate, Stop, and how far the run is."""
+    style = imgui.get_style()
+    line = imgui.get_text_line_height()
+    below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
+    room = imgui.get_content_region_avail().y - below
+    # Whole lines of text and of tokens, so that none is cut.
+    frame = style.frame_padding.y + 2
+    field = max((_FIELD * room - frame) // line, 2) * line + frame
+    tokens = max((room - field) // token_flow.pitch(), 1) * token_flow.pitch()
+    asked = _field(state, field)
+    _count(state)
+    if state.prompt_tokens.error:
+        if imgui.begin_child("prompt error", ImVec2(0, tokens)):
+            wrapped(state.prompt_tokens.error, theme.now.error)
+        imgui.end_child()
+    else:
+        token_flow.draw(state.prompt_tokens, state.options.context, tokens)
+    _buttons(state, asked)
+    _progress(state)
+
+
+def _field(state: State, height: float) -> bool:
+    """The text; True when Enter asks for a run. Up in its first line and Down in its last walk the earlier prompts."""
+    flags = imgui.InputTextFlags_
+    io = imgui.get_io()
+    kind = flags.enter_returns_true | flags.word_wrap
+    # Enter and Ctrl+Enter both return; imgui takes one of them for a new line, which is always Shift+Enter.
+    if not io.key_ctrl:
+        kind |= flags.ctrl_enter_for_new_line
+    identity = imgui.get_id("##prompt")
+    active = imgui.internal.get_active_id() == identity
+    editing = imgui.internal.get_input_text_state(identity) if active else None
+    # The field works on a copy of its own while it has the focus: another text must be handed to it.
+    if editing is not None and editing.get_text() != state.prompt:
+        editing.reload_user_buf_and_move_to_end()
+    before = editing.get_cursor_pos() if editing is not None else None
+    entered, state.prompt = items.input_text_multiline("##prompt", state.prompt, ImVec2(-1, height), kind)
+    tooltip("Enter generates, Shift+Enter starts a new line.\nUp in the first line, Down in the last: other prompts")
+    if editing is not None and imgui.is_item_active():
+        if io.key_alt and imgui.is_key_pressed(imgui.Key.enter, False):
+            io.add_input_character(ord("\n"))
+        if io.key_ctrl or editing.get_cursor_pos() == before:
+            _walk(state, imgui.is_key_pressed(imgui.Key.up_arrow), imgui.is_key_pressed(imgui.Key.down_arrow))
+    return bool(entered)
+
+
+def _walk(state: State, older: bool, newer: bool) -> None:
+    """Take an earlier or later prompt."""
+    if older:
+        state.prompt = state.history.older(state.interface.prompts, state.prompt)
+    elif newer:
+        state.prompt = state.history.newer(state.interface.prompts, state.prompt)
+
+
+def _count(state: State) -> None:
+    """How many tokens there are, beside the buttons that walk the history."""
+    known, window = state.prompt_tokens, state.options.context
+    count = len(known.tokens)
+    if known.text != state.prompt:
+        text, whole = "counting tokens", ""
+    elif count > window:
+        text = f"{count:,} tokens, the last {window:,} seen"
+        whole = f"{count:,} of {window:,} tokens; the window keeps the last {window:,}"
+    else:
+        text, whole = f"{count:,} of {window:,} tokens", f"{window:,} is the window, under Sampling"
+    size = imgui.get_text_line_height() + 2
+    x = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - 2 * size - 4
+    shown = elided(text, x - imgui.get_cursor_pos_x() - theme.em(0.5))
+    imgui.text_colored(theme.now.text if count > window else theme.now.text_dim, shown)
+    if whole:
+        tooltip(whole)
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(1, 1))
+    for label, arrow, step, help in (
+        ("##older", imgui.Dir.up, 0, "Earlier prompt"),
+        ("##newer", imgui.Dir.down, 1, "Later prompt"),
+    ):
+        imgui.same_line(x + step * (size + 4))
+        there = state.history.place(state.interface.prompts, state.prompt)[step]
+        imgui.begin_disabled(not there)
+        if items.arrow_button(label, arrow):
+            _walk(state, step == 0, step == 1)
+        imgui.end_disabled()
+        tooltip(f"{help} ({there} more)")
+    imgui.pop_style_var()
+
+
+def _buttons(state: State, asked: bool) -> None:
+    gap = imgui.get_style().item_spacing.x
+    width = (imgui.get_content_region_avail().x - gap) / 2
+    ready = state.model is not None
+    imgui.begin_disabled(not ready)
+    if primary_button("Generate", ImVec2(width, 0)) or (asked and ready):
+        state.generate()
+    imgui.end_disabled()
+    imgui.same_line()
+    imgui.begin_disabled(not state.busy)
+    if items.button("Stop", ImVec2(width, 0)):
+        state.requests.append(Stop())
+    imgui.end_disabled()
+
+
+def _progress(state: State) -> None:
+    run = state.run
+    if run is None:
+        dim("No run yet")
+        return
+    done = len(run.steps)
+    share = (done + (0 if run.done else run.progress)) / run.options.max_new_tokens
+    with theme.coloured(imgui.Col_.plot_histogram, theme.now.accent_dim):
+        imgui.progress_bar(min(share, 1.0), ImVec2(-1, 0), f"{done} of {run.options.max_new_tokens} tokens")

@@ -1,0 +1,79 @@
+"""All runs and their branches as a tree; a click shows one, a second renames it."""
+
+from __future__ import annotations
+
+from imgui_bundle import imgui
+
+from atlas_viewer.state.requests import ShowRun
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .widgets import dim, elided, hint, quoted, tooltip
+
+TITLE = "Runs"
+
+_INDENT = 1.1  # ems a level
+
+
+def draw(state: State) -> None:
+    """One row a run: where it branches, its name, how long it is."""
+    runs = state.runs.order()
+    if not runs:
+        hint("Every run is kept here. A click on a candidate of the logits table makes a branch.")
+        return
+    for run in runs:
+        imgui.push_id(run.number)
+        _row(state, run)
+        imgui.pop_id()
+
+
+def _row(state: State, run: Run) -> None:
+    shown = state.run is run
+    depth = state.runs.depth(run)
+    em = imgui.get_font_size()
+    imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + depth * _INDENT * em)
+    if state.interface.renaming == run.number:
+        _rename(state, run)
+        return
+    length = f"{len(run.steps)}"
+    wide = imgui.calc_text_size(length).x
+    right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - wide
+    room = imgui.get_content_region_avail().x - wide - em
+    title = elided(_title(state, run), room)
+    clicked, _ = items.selectable(f"{title}##run{run.number}", shown)
+    if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
+        state.interface.renaming = run.number
+    elif clicked and not shown:
+        state.requests.append(ShowRun(run.number))
+    _tip(state, run)
+    imgui.same_line(right)
+    dim(length)
+
+
+def _title(state: State, run: Run) -> str:
+    if run.name or run.parent is None or run.fork >= len(run.steps):
+        return run.title
+    return f"#{run.fork + 1} {quoted(run.steps[run.fork].text)}"
+
+
+def _tip(state: State, run: Run) -> None:
+    origin = "" if run.parent is None else f"branch of {state.runs.all[run.parent].title} before #{run.fork + 1}\n"
+    tooltip(f"{origin}{run.prompt[-200:]}{run.continuation[:400]}\n\ndouble click renames")
+
+
+def _rename(state: State, run: Run) -> None:
+    interface = state.interface
+    imgui.set_next_item_width(-1)
+    first = not interface.renaming_begun
+    if first:
+        imgui.set_keyboard_focus_here()
+        interface.renaming_begun = True
+    flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
+    with theme.coloured(imgui.Col_.border, theme.now.accent):
+        entered, name = items.input_text("##name", run.name or _title(state, run), flags)
+    if entered:
+        run.name = name.strip()
+    left = imgui.is_item_deactivated() and not first
+    if entered or left or imgui.is_key_pressed(imgui.Key.escape, False):
+        interface.renaming, interface.renaming_begun = 0, False

@@ -1,0 +1,129 @@
+"""Options of the next tokens: how they are drawn, from how much text, and how many."""
+
+from __future__ import annotations
+
+import secrets
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from . import preset_row
+from .option_rows import Real, change, label, line, real, whole
+from .widgets import dim, tooltip
+
+TITLE = "Sampling"
+
+LENGTHS = (1, 16, 64, 256, 1024)
+WINDOWS = (16, 64, 128, 256, 512, 1024)
+_MOST_TOKENS = 1_000_000
+_SEED_END = 2**32
+_TOP_K_SLIDER = 1000
+
+
+TEMPERATURE = Real(
+    "temperature",
+    "Temperature",
+    "How freely tokens are drawn: logits are divided by it. 0 always takes the likeliest token, 1 is the model's own"
+    " distribution, more makes unlikely tokens likelier.",
+    slider=(0.0, 2.0),
+    limits=(0.0, 100.0),
+    off=(0.0, "greedy"),
+    settle=lambda value: round(value * 20) / 20,
+)
+TOP_P = Real(
+    "top_p",
+    "Top-p",
+    "Keeps the likeliest tokens that together have this probability. 1 keeps all.",
+    slider=(0.0, 1.0),
+    limits=(0.0, 1.0),
+    off=(1.0, "off"),
+    settle=lambda value: round(value * 100) / 100,
+)
+MIN_P = Real(
+    "min_p",
+    "Min-p",
+    "Keeps the tokens that have at least this share of the likeliest one's probability. 0 keeps all.",
+    slider=(0.0, 1.0),
+    limits=(0.0, 1.0),
+    off=(0.0, "off"),
+    settle=lambda value: float(f"{value:.2g}"),
+    logarithmic=True,
+)
+PENALTY = Real(
+    "repetition_penalty",
+    "Repetition",
+    "Repetition penalty: above 1, tokens that are in the window already become less likely; below 1 more likely.",
+    slider=(0.5, 2.0),
+    limits=(0.01, 100.0),
+    off=(1.0, "off"),
+    settle=lambda value: round(value * 50) / 50,
+    logarithmic=True,
+)
+
+
+def draw(state: State) -> None:
+    """Preset, then a line for each option."""
+    style = imgui.get_style()
+    imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(style.item_spacing.x, theme.em(0.2)))
+    imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(style.frame_padding.x, theme.em(0.2)))
+    # The number is written across the slider: its grab must leave it legible.
+    with theme.coloured(imgui.Col_.slider_grab, theme.now.accent_dim):
+        _lines(state)
+    if state.busy:
+        dim("Changes take effect at the next token")
+    imgui.pop_style_var(2)
+
+
+def _lines(state: State) -> None:
+    model = state.model
+    preset_row.draw(state)
+    real(state, TEMPERATURE)
+    _top_k(state, model.vocabulary if model else _TOP_K_SLIDER)
+    real(state, TOP_P)
+    real(state, MIN_P)
+    real(state, PENALTY)
+    _seed(state)
+    length = "How many tokens a run writes before it rests; it can go on afterwards."
+    whole(state, "max_new_tokens", "New tokens", length, LENGTHS, (1, _MOST_TOKENS))
+    positions = model.positions if model else max(WINDOWS)
+    window = f"The model sees the last tokens of the text only, as many as this: 1 to {positions:,}."
+    whole(state, "context", "Window", window, WINDOWS, (1, positions))
+
+
+def _top_k(state: State, vocabulary: int) -> None:
+    value = state.options.top_k
+    with line(state, "Top-k", "Keeps this many of the likeliest tokens. 0 keeps all.", "top_k"):
+        most = min(_TOP_K_SLIDER, vocabulary)
+        shown = "%d" if value else "%d  off"
+        changed, new = items.slider_int("##top_k", value, 0, most, shown, imgui.SliderFlags_.logarithmic)
+        tooltip("Ctrl+click types a number")
+    if changed:
+        change(state, top_k=min(max(new, 0), vocabulary))
+
+
+def _seed(state: State) -> None:
+    style = imgui.get_style()
+    help = "The same seed, options and text give the same tokens on the same adapter."
+    with line(state, "Seed", help, "seed") as width:
+        button = imgui.calc_text_size("New").x + 2 * style.frame_padding.x
+        imgui.set_next_item_width(width - button - style.item_spacing.x)
+        # imgui's integers are signed, seeds are not: hence a text field that takes digits only. It counts when it is
+        # left: each digit of a longer seed would else be a seed.
+        imgui.push_item_flag(imgui.ItemFlags_.live_edit_on_input_text, False)
+        changed, text = items.input_text("##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal)
+        imgui.pop_item_flag()
+        if changed:
+            digits = "".join(c for c in text if c.isascii() and c.isdigit())
+            change(state, seed=min(int(digits or "0"), _SEED_END - 1))
+        imgui.same_line()
+        if items.button("New##seed", ImVec2(button, 0)):
+            change(state, seed=secrets.randbelow(_SEED_END))
+        tooltip("Draw another seed now")
+    again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
+    label("", again)
+    changed, unlocked = items.checkbox("New one at each run", not state.interface.seed_locked)
+    if changed:
+        state.interface.seed_locked = not unlocked
+    tooltip(again)

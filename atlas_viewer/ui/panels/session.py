@@ -1,0 +1,157 @@
+"""Recordings: of the runs, of the window as a video, and the timeline of a session that is played back."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.requests import BackToRecording
+from atlas_viewer.state.session_state import LOGITS_TYPES, SPEEDS, PlaybackState
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.session_actions import play_back, record, record_video, seek
+
+from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip, wrapped
+
+TITLE = "Session"
+
+_LABELS = 5.6  # ems
+_PLAY = 8.0  # ems
+_BEHIND = 2  # entries that always wait a moment
+_STAGES = {"preparing": "reading the weights ...", "finishing": "writing what is left ..."}
+_LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
+
+
+def draw(state: State) -> None:
+    """The timeline when there is one, then what is recorded here."""
+    playback = state.session.playback
+    if playback is not None:
+        _timeline(state, playback)
+        imgui.separator()
+    _recording(state)
+    imgui.separator()
+    _video(state)
+
+
+def _label(text: str) -> None:
+    imgui.align_text_to_frame_padding()
+    dim(text)
+    imgui.same_line(theme.em(_LABELS))
+    imgui.set_next_item_width(-1)
+
+
+def _told(text: str, trouble: str, stage: str = "") -> None:
+    """A line on how it goes; trouble in full."""
+    if trouble:
+        wrapped(trouble, theme.now.error)
+    elif stage or text:
+        fitting = elided(stage or text, imgui.get_content_region_avail().x)
+        dim(fitting)
+        if fitting != (stage or text):
+            tooltip(stage or text)
+
+
+# -- recording
+
+
+def _recording(state: State) -> None:
+    told = state.session.recording
+    imgui.begin_disabled(state.model is None or told.stage in _STAGES)
+    if _switch("Stop recording##session" if told.on else "Record##session", told.on):
+        record(state)
+    imgui.end_disabled()
+    tooltip("Ctrl+R")
+    behind = f", {told.waiting} waiting" if told.waiting > _BEHIND else ""
+    _told(f"{told.steps} steps written{behind}" if told.on else told.note, told.trouble, _STAGES.get(told.stage, ""))
+    imgui.begin_disabled(told.on)
+    _label("File")
+    _, told.path = items.input_text("##session file", told.path)
+    tooltip("In the current folder unless a path is given; a file that is there is never replaced")
+    _label("Logits")
+    if items.begin_combo("##session logits", _LOGITS[told.logits]):
+        for name in LOGITS_TYPES:
+            if items.selectable(f"{_LOGITS[name]}##logits {name}", name == told.logits)[0]:
+                told.logits = name
+        imgui.end_combo()
+    tooltip("All logits of every step: some 100 kB a step as float16")
+    _label("Statistics")
+    _, told.statistics = items.checkbox("of every tensor##session statistics", told.statistics)
+    tooltip("Range, mean and what is not finite, of every tensor at every step")
+    imgui.end_disabled()
+
+
+def _switch(label: str, on: bool) -> bool:
+    """A button over the whole width; with a red dot while something is recorded."""
+    with theme.coloured(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
+        pressed = bool(items.button(label, ImVec2(-1, 0)))
+    if on:
+        low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
+        middle = ImVec2(low.x + theme.em(0.8), (low.y + high.y) / 2)
+        imgui.get_window_draw_list().add_circle_filled(middle, theme.em(0.28), packed(theme.now.error))
+    return pressed
+
+
+def _video(state: State) -> None:
+    told = state.session.video
+    on = bool(told.stage)
+    imgui.begin_disabled(told.stage in _STAGES)
+    if _switch("Stop the video##video" if on else "Record the window##video", on):
+        record_video(state)
+    imgui.end_disabled()
+    tooltip("Shift+F12")
+    left_out = f", {told.dropped} left out" if told.dropped else ""
+    text = f"{told.frames} frames" if on else told.note
+    _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
+    imgui.begin_disabled(on)
+    _label("Video")
+    _, told.path = items.input_text("##video file", told.path)
+    tooltip("Of the window itself: .mp4, .mkv or .webm")
+    imgui.end_disabled()
+
+
+# -- playing back
+
+
+def _timeline(state: State, playback: PlaybackState) -> None:
+    width = imgui.get_content_region_avail().x
+    imgui.text(elided_start(playback.file, width))
+    if playback.notice:
+        hint(playback.notice)
+    if playback.left:
+        hint("Something else than the recording is on screen.")
+        if items.button("Back to the recording", ImVec2(-1, 0)):
+            state.requests.append(BackToRecording())
+        return
+    imgui.begin_disabled(not playback.count)
+    for label, arrow, offset in (("##step back", imgui.Dir.left, -1), ("##step on", imgui.Dir.right, 1)):
+        if items.arrow_button(label, arrow):
+            seek(offset)(state)
+        tooltip("Alt+, and Alt+. go from step to step")
+        imgui.same_line()
+    label = "Hold recording##playback" if playback.playing else "Play recording##playback"
+    if items.button(label, ImVec2(theme.em(_PLAY), 0)):
+        play_back(state)
+    tooltip("Shift+Space")
+    imgui.same_line()
+    imgui.set_next_item_width(-1)
+    if items.begin_combo("##speed", f"{playback.speed:g}x"):
+        for speed in SPEEDS:
+            if items.selectable(f"{speed:g}x##speed {speed:g}", speed == playback.speed)[0]:
+                playback.speed = speed
+        imgui.end_combo()
+    imgui.set_next_item_width(-1)
+    most = max(playback.count, 1)
+    text = f"%d of {playback.count} steps"
+    moved, position = items.slider_int("##timeline", playback.position, min(1, playback.count), most, text)
+    if moved:
+        playback.playing, playback.seek = False, position
+    imgui.end_disabled()
+    of = f", run {playback.run} of {playback.runs}" if playback.runs > 1 else ""
+    dim(elided(f"{playback.time:.1f} of {playback.length:.1f} s{of}", imgui.get_content_region_avail().x))
+    _, playback.follow = items.checkbox("Follow live##follow", playback.follow)
+    tooltip("Show what another process adds to the file")
+    beside(theme.em(9))
+    _, playback.camera = items.checkbox("Camera##camera", playback.camera)
+    tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
+    if playback.event:
+        dim(elided(f"last done: {playback.event}", imgui.get_content_region_avail().x))
+        tooltip("What was done last in the interface by then")

@@ -1,0 +1,95 @@
+"""The model, where it runs, and how the run goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgui_bundle import ImVec4, imgui
+
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import theme
+
+from .widgets import dim, quoted, tooltip, wrapped
+
+TITLE = "Run status"
+
+_LABELS = 5.6  # ems
+_LISTED = 24  # prompt tokens in the tooltip
+_ENDINGS = {
+    "length": "done",
+    "end_of_text": "ended by <|endoftext|>",
+    "stopped": "stopped",
+    "paused": "paused",
+    "nonfinite": "ended: no finite logit",
+}
+
+
+def draw(state: State) -> None:
+    """Two columns of facts."""
+    flags = imgui.TableFlags_.sizing_fixed_fit
+    if not imgui.begin_table("facts", 2, flags):
+        return
+    imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
+    imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
+    if state.run:
+        _run(state, state.run)
+    if state.model:
+        _model(state.model)
+        if state.live and state.model.proved:
+            colour = theme.now.error if state.model.proof_failed else None
+            _fact("Self-test", state.model.proved, colour, tip="Kernels against float64: largest relative error")
+    elif state.loading:
+        _fact("Model", state.loading)
+    if state.live and not state.loading:
+        _fact("Frame", f"{state.fps:.0f} fps, {state.frame_ms:.0f} ms" if state.fps else "idle")
+    imgui.end_table()
+
+
+def _run(state: State, run: Run) -> None:
+    ending = _ENDINGS.get(run.stop_reason or "", run.stop_reason or "done")
+    _fact("Run", ending if run.done else "writing", theme.now.text if run.done else theme.now.accent)
+    if state.live:
+        _fact("Speed", f"{run.tokens_per_second:.1f} tokens/s" if run.tokens_per_second else "-")
+    _fact("Prompt", f"{len(run.prompt_tokens)} tokens", tip=_listing(run.prompt_tokens))
+    _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
+    last = run.steps[-1] if run.steps else None
+    seen = last.context_length if last else min(len(run.prompt_tokens), run.options.context)
+    _fact("Window", f"{seen} of {run.options.context} tokens")
+    greedy = run.options.temperature == 0
+    mode = "greedy" if greedy else f"stochastic, T {run.options.temperature:.2f}, seed {run.options.seed}"
+    _fact("Mode", mode)
+    _fact("Last token", f"{quoted(last.text)}  {last.token}" if last else "-")
+    ends = end_of_text_rank(last) if last else None
+    if ends:
+        place, candidate = ends
+        belief = f"rank {place}, {percent(candidate.model_probability).strip()}"
+        _fact("Text end", belief, tip="<|endoftext|> is among the candidates of the last step")
+
+
+def _model(model: ModelSummary) -> None:
+    _fact("Model", f"{model.name}, {model.weights}")
+    _fact("Shape", f"{model.layers} layers, {model.heads} heads, {model.channels} ch.")
+    _fact("Parameters", f"{model.parameters:,}")
+    _fact("Vocabulary", f"{model.vocabulary:,}, positions {model.positions:,}")
+    _fact("Adapter", model.adapter)
+    _fact("Program", model.program)
+    if model.gpu_bytes:
+        _fact("GPU memory", f"{model.gpu_bytes / 2**20:,.0f} MiB")
+
+
+def _listing(tokens: Sequence[tuple[int, str]]) -> str:
+    """Place, number and text of each token; of a long list the beginning."""
+    lines = [f"{place}  {token}  {quoted(text)}" for place, (token, text) in enumerate(tokens[:_LISTED])]
+    return "\n".join(lines + (["..."] if len(tokens) > _LISTED else []))
+
+
+def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -> None:
+    imgui.table_next_row()
+    imgui.table_next_column()
+    dim(label)
+    imgui.table_next_column()
+    wrapped(value, colour or theme.now.text)
+    if tip:
+        tooltip(tip)

@@ -1,0 +1,177 @@
+"""Every tensor of the model, by block, with statistics of the latest pass; a click shows it in the atlas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.inspection import Inspection, TensorInfo
+from atlas_viewer.state.look import Axis
+from atlas_viewer.state.looking import on_map, show
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from . import plots
+from .widgets import hint, packed, tooltip
+
+TITLE = "Tensors"
+
+# Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
+_COLUMNS = (
+    ("tensor", 0), ("shape", 6.2),
+    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
+)  # fmt: skip
+_NARROWEST = 42.7
+_AXIS = (
+    "How many values are how large: negative left, positive right of the line at 0,\n"
+    "the same powers of two for every tensor, the square root of the count upwards"
+)
+_EXAMPLE = "search, for example: 3 attn weight"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list: a group's heading, or a tensor in it."""
+
+    group: str
+    info: TensorInfo | None = None
+
+
+def group_of(name: str) -> str:
+    """The part of the model that a tensor belongs to."""
+    if name.startswith("h."):
+        return f"block {name.split('.')[1]}"
+    return "head" if name.startswith(("ln_f", "logits")) else "embedding"
+
+
+def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[Row]:
+    """What the list shows: all words of `search` must be in the name; while searching every group is open."""
+    words = search.lower().split()
+    found = [info for info in tensors if all(word in info.name.lower() for word in words)]
+    lines: list[Row] = []
+    for info in found:
+        group = group_of(info.name)
+        if not lines or lines[-1].group != group:
+            lines.append(Row(group))
+        if words or group not in closed:
+            lines.append(Row(group, info))
+    return lines
+
+
+def draw(state: State) -> None:
+    """Search field, then the table."""
+    inspection = state.inspection
+    if not inspection.tensors:
+        hint("Every tensor of the model, with its range, its mean and its histogram.")
+        return
+    imgui.set_next_item_width(-1)
+    _, inspection.search = items.input_text_with_hint("##search", _EXAMPLE, inspection.search)
+    lines = rows(inspection.tensors.values(), inspection.search, inspection.closed)
+    if not lines:
+        hint("No tensor has such a name.")
+        return
+    kinds = imgui.TableFlags_
+    flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
+    width = max(imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size, theme.em(_NARROWEST))
+    with theme.numbers():
+        if imgui.begin_table("tensors", len(_COLUMNS), flags, ImVec2(0, 0), width):
+            _table(state, lines)
+            imgui.end_table()
+
+
+def _table(state: State, lines: list[Row]) -> None:
+    inspection = state.inspection
+    imgui.table_setup_scroll_freeze(0, 1)
+    for heading, width in _COLUMNS:
+        kind = imgui.TableColumnFlags_.width_fixed if width else imgui.TableColumnFlags_.width_stretch
+        imgui.table_setup_column(heading, kind, theme.em(width))
+    imgui.table_next_row(imgui.TableRowFlags_.headers)
+    for heading, _ in _COLUMNS:
+        imgui.table_next_column()
+        imgui.text_colored(theme.now.text_dim, heading)
+        if heading == "values":
+            tooltip(_AXIS)
+    zero = Axis(state.edges).x_at(0.0) if len(state.edges) > 1 else None
+    hovered = inspection.cursor.name if inspection.cursor else None
+    place = _place(lines, hovered)
+    clipper = imgui.ListClipper()
+    clipper.begin(len(lines))
+    while clipper.step():
+        for number in range(clipper.display_start, clipper.display_end):
+            _row(state, lines[number], number == place, zero)
+    # The line of the tensor under the cursor comes into sight once, so that the list can still be scrolled.
+    if place is not None and inspection.marked != hovered:
+        height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
+        imgui.set_scroll_y(max(0.0, (place + 1) * height - imgui.get_window_height() / 2))
+        inspection.marked = hovered
+    clipper.end()
+
+
+def _place(lines: list[Row], name: str | None) -> int | None:
+    """The line of the tensor, or of its group's heading while that is closed."""
+    if name is None:
+        return None
+    heading = None
+    for number, line in enumerate(lines):
+        if line.info is not None and line.info.name == name:
+            return number
+        if line.info is None and line.group == group_of(name):
+            heading = number
+    return heading
+
+
+def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
+    inspection = state.inspection
+    imgui.table_next_row()
+    if marked:
+        imgui.table_set_bg_color(imgui.TableBgTarget_.row_bg1, imgui.get_color_u32(theme.now.accent_dim))
+    imgui.table_next_column()
+    span_all = imgui.SelectableFlags_.span_all_columns
+    if line.info is None:
+        sign = "+" if line.group in inspection.closed and not inspection.search else "-"
+        clicked, _ = items.selectable(f"{sign} {line.group}##group", False, span_all)
+        if clicked:
+            inspection.closed ^= {line.group}
+        return
+    info = line.info
+    focus = inspection.focus
+    chosen = focus is not None and focus.name == info.name
+    clicked, _ = items.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
+    if clicked:
+        show(state, info.name)
+    missing = info.span is None and not on_map(state)
+    tooltip(info.sentence + ("\nNot in the atlas: a click inspects its first value." if missing else ""))
+    imgui.table_next_column()
+    imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
+    _numbers(inspection, info, zero)
+
+
+def _short(name: str) -> str:
+    """Inside a block the name without the block."""
+    return name.split(".", 2)[2] if name.startswith("h.") else name
+
+
+def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
+    """Statistics and histogram; zero: where on its axis 0 is, 0 to 1."""
+    known = inspection.statistics.get(info.name)
+    if known is None:
+        return
+    for value in (known.min, known.max, known.mean):
+        imgui.table_next_column()
+        imgui.text(f"{value:.3g}")
+    for count in (known.nan, known.pos_inf + known.neg_inf):
+        imgui.table_next_column()
+        imgui.text_colored(theme.now.error if count else theme.now.text_dim, str(count))
+        if count:
+            tooltip(f"{known.nan} NaN, {known.pos_inf} +inf, {known.neg_inf} -inf; first at {known.first_nonfinite}")
+    imgui.table_next_column()
+    corner = imgui.get_cursor_screen_pos()
+    width, height = imgui.get_content_region_avail().x, imgui.get_text_line_height()
+    plots.histogram(known.histogram, corner, width, height, theme.now.accent, 0.8)
+    if zero is not None:
+        x = round(corner.x + width * zero)
+        imgui.get_window_draw_list().add_line(
+            ImVec2(x, corner.y), ImVec2(x, corner.y + height), packed(theme.now.text_dim), max(1.0, theme.em(0.07))
+        )

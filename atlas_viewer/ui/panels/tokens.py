@@ -1,0 +1,210 @@
+"""The tokens that were written, one chip each, and the buttons that walk along them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.interface import CHIP_COLOURS
+from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import percent
+from atlas_viewer.state.words import changes_in_words
+from atlas_viewer.ui import items, theme
+
+from .chips import ChipFlow
+from .widgets import dim, hint, packed, quoted, tooltip
+
+if TYPE_CHECKING:
+    from compute.generate.records import StepRecord
+
+TITLE = "Generated tokens"
+
+_GAP = 5.0
+_BAR = 2.0
+_BITS = 8.0  # of surprise, rank or entropy that make the strongest colour
+_HOT = ImVec4(0.96, 0.56, 0.12, 1.0)
+_MARK = ImVec4(0.75, 0.45, 1.0, 1.0)
+_TIPS = {
+    "plain": "Chips without colour",
+    "probability": "The stronger, the less the model expected the token",
+    "rank": "The stronger, the more tokens the model held likelier",
+    "entropy": "The stronger, the less sure the model was of any token",
+}
+_LISTED = 8  # candidates in the tooltip
+
+_flow = ChipFlow()
+
+
+def draw(state: State) -> None:
+    """Buttons, a line on the chosen token, then the chips; a click on one chooses it."""
+    run, step = state.run, state.step
+    if run is None:
+        hint("One chip for each token that is written. A click shows the logits that it came from.")
+        return
+    _buttons(state, run)
+    if step is None:
+        return
+    _header(state, step)
+    if imgui.begin_child("chips"):
+        _chips(state, run, step)
+        if state.chosen is None and _flow.following:
+            imgui.set_scroll_y(imgui.get_scroll_max_y())
+            _flow.following -= 1
+    imgui.end_child()
+
+
+def _buttons(state: State, run: Run) -> None:
+    gap = imgui.get_style().item_spacing.x / 2
+    possible = state.busy or run.paused
+    # In a replay the other button plays what is recorded.
+    play, tip = ("Write on", "The model writes on  Space") if state.session.playback else ("Play", "Space")
+    if _button("Pause" if state.busy else play, "play", tip, possible):
+        state.requests.append(Pause() if state.busy else Continue())
+    imgui.same_line(0, gap)
+    if _button("Step", "step", "One token more  (.)", run.paused and not state.busy):
+        state.requests.append(Continue(1))
+    imgui.same_line(0, gap)
+    if _button("Undo", "undo", "Take back the last token  (Backspace)", bool(run.steps)):
+        state.requests.append(Undo())
+    imgui.same_line(0, gap)
+    if _button("Stop", "stop", "Ctrl+.", state.busy):
+        state.requests.append(Stop())
+    imgui.same_line()
+    interface = state.interface
+    imgui.set_next_item_width(-1)
+    if items.begin_combo("##chip_colour", interface.chip_colour):
+        for name in CHIP_COLOURS:
+            clicked, _ = items.selectable(f"{name}##chip_colour", name == interface.chip_colour)
+            tooltip(_TIPS[name])
+            if clicked:
+                interface.chip_colour = name
+        imgui.end_combo()
+    else:
+        tooltip(_TIPS[interface.chip_colour])
+
+
+def _button(label: str, name: str, tip: str, possible: bool) -> bool:
+    imgui.begin_disabled(not possible)
+    clicked = bool(items.small_button(f"{label}##{name}"))
+    imgui.end_disabled()
+    tooltip(tip)
+    return clicked
+
+
+def _header(state: State, step: StepRecord) -> None:
+    if items.small_button("use"):
+        state.requests.append(Use(step.index))
+    tooltip("Copy the text through the chosen token into the prompt")
+    imgui.same_line()
+    with theme.numbers():
+        imgui.text(f"#{step.index + 1} {quoted(step.text)}")
+    label = "follow"
+    width = imgui.calc_text_size(label).x + 2 * imgui.get_style().frame_padding.x
+    imgui.same_line(imgui.get_content_region_avail().x + imgui.get_cursor_pos_x() - width)
+    if state.chosen is None:
+        dim("newest" if state.busy else "last")
+    elif items.small_button(label):
+        state.chosen = None
+    if state.chosen is not None:
+        tooltip("Show the newest token again")
+
+
+def _chips(state: State, run: Run, chosen: StepRecord) -> None:
+    with theme.numbers():
+        pad = 0.4 * imgui.get_font_size()
+        between = 0.33 * imgui.get_font_size()
+        height = imgui.get_text_line_height() + 2 * 3 + _BAR
+
+        def width_of(step: StepRecord) -> float:
+            text = imgui.calc_text_size(str(step.index + 1)).x + imgui.calc_text_size(quoted(step.text)).x
+            return float(text + between + 2 * pad)
+
+        available = imgui.get_content_region_avail().x
+        _flow.lay_out(run.steps, imgui.get_font_size(), available, _GAP, width_of)
+        origin, line = imgui.get_cursor_screen_pos(), height + _GAP
+        first = int(imgui.get_scroll_y() / line)
+        seen = int(imgui.get_window_size().y / line) + 1
+        for place in _flow.between(first, first + seen):
+            chip, step = _flow.chips[place], run.steps[place]
+            corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
+            imgui.set_cursor_screen_pos(corner)
+            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height), items.PRESS_AT_ONCE):
+                state.chosen = step.index
+            size = ImVec2(chip.width, height)
+            _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)
+            if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
+                _tip(run, step)
+        imgui.set_cursor_screen_pos(origin)
+        imgui.dummy(ImVec2(available, max(_flow.lines * line - _GAP, 1.0)))
+
+
+def strength(step: StepRecord, colour: str) -> float:
+    """How strongly a chip is coloured, 0 to 1; 0 where what it shows is not known."""
+    if colour == "probability":
+        belief = step.model_probability
+        bits = belief if math.isnan(belief) else -math.log2(max(belief, 2.0**-_BITS))
+    elif colour == "rank":
+        bits = math.log2(step.rank) if step.rank > 0 else 0.0
+    elif colour == "entropy":
+        bits = step.entropy / math.log(2)
+    else:
+        return 0.0
+    return min(max(bits / _BITS, 0.0), 1.0) if math.isfinite(bits) else 0.0
+
+
+def _paint(
+    state: State, run: Run, corner: ImVec2, size: ImVec2, pad: float, between: float, step: StepRecord, chosen: bool
+) -> None:
+    canvas = imgui.get_window_draw_list()
+    end = ImVec2(corner.x + size.x, corner.y + size.y)
+    back = theme.now.raised_hover if imgui.is_item_hovered() else theme.now.raised
+    canvas.add_rect_filled(corner, end, packed(back), 3.0)
+    heat = strength(step, state.interface.chip_colour)
+    if heat > 0:
+        canvas.add_rect_filled(corner, end, packed(_HOT, 0.55 * heat), 3.0)
+    if chosen:
+        canvas.add_rect_filled(corner, end, packed(theme.now.accent_dim), 3.0)
+        canvas.add_rect(corner, end, packed(theme.now.accent), 3.0)
+    # The bar is the model's own belief in the token that was taken.
+    belief = min(max(step.model_probability, 0.0), 1.0) if step.model_probability == step.model_probability else 0.0
+    left, floor = corner.x + 3, end.y - 2
+    canvas.add_rect_filled(
+        ImVec2(left, floor - _BAR), ImVec2(left + (size.x - 6) * belief, floor), packed(theme.now.accent), 1.0
+    )
+    if run.parent is not None and step.index == run.fork:  # taken by hand
+        canvas.add_rect(corner, end, packed(_MARK), 3.0)
+    if step.index and step.index in run.changes:
+        canvas.add_triangle_filled(
+            corner, ImVec2(corner.x + 2 * pad, corner.y), ImVec2(corner.x, corner.y + 2 * pad), packed(_MARK)
+        )
+    number = str(step.index + 1)
+    ink = theme.now.text if chosen or heat > 0.5 else theme.now.text_dim
+    canvas.add_text(ImVec2(corner.x + pad, corner.y + 3), packed(ink), number)
+    x = corner.x + pad + imgui.calc_text_size(number).x + between
+    canvas.add_text(ImVec2(x, corner.y + 3), packed(theme.now.text), quoted(step.text))
+
+
+def _tip(run: Run, step: StepRecord) -> None:
+    """What is known of the token, and the candidates it was taken from."""
+    if not imgui.begin_tooltip():
+        return
+    imgui.text(f"{quoted(step.text)}  token {step.token}")
+    if run.parent is not None and step.index == run.fork:
+        imgui.text_colored(_MARK, "taken by hand: the run branches here")
+    if step.index in run.changes and step.index:
+        before = run.options_at(step.index - 1)
+        imgui.text_colored(_MARK, "from here on: " + changes_in_words(before, run.changes[step.index]))
+    dim(
+        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability in the draw {percent(step.probability).strip()}, "
+        f"the model's own {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
+    )
+    imgui.separator()
+    for candidate in step.top[:_LISTED]:
+        taken = candidate.token == step.token
+        text = f"{percent(candidate.model_probability)}  {quoted(candidate.text)}"
+        imgui.text_colored(theme.now.accent if taken else theme.now.text, text)
+    imgui.end_tooltip()

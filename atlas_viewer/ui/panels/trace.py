@@ -1,0 +1,59 @@
+"""The debug trace of the latest pass as lines of text; off until it is switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imgui_bundle import imgui
+
+from atlas_viewer.state.requests import SaveTrace
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items, theme
+
+from .widgets import dim, hint, tooltip
+
+TITLE = "Trace"
+
+
+def filtered(lines: Sequence[str], words: str) -> list[str]:
+    """The lines with every one of `words` in them."""
+    wanted = words.lower().split()
+    return [line for line in lines if all(word in line.lower() for word in wanted)]
+
+
+def draw(state: State) -> None:
+    """Switch, filter, copy and save, then the lines."""
+    inspection = state.inspection
+    changed, inspection.trace_on = items.checkbox("Trace", inspection.trace_on)
+    if changed and not inspection.trace_on:
+        inspection.trace = ()
+    if not inspection.trace_on:
+        hint("A line for each tensor of the latest pass: its place in the atlas, statistics, first values.")
+        return
+    lines = filtered(inspection.trace, inspection.trace_filter)
+    imgui.same_line()
+    imgui.set_next_item_width(theme.em(10.7))
+    _, inspection.trace_filter = items.input_text_with_hint("##filter", "filter", inspection.trace_filter)
+    imgui.same_line()
+    imgui.begin_disabled(not lines)
+    if items.button("Copy##trace"):
+        imgui.set_clipboard_text("\n".join(lines))
+    imgui.same_line()
+    if items.button("Save##trace"):
+        state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
+    imgui.end_disabled()
+    imgui.same_line()
+    imgui.set_next_item_width(theme.em(10))
+    _, inspection.trace_path = items.input_text("##path", inspection.trace_path)
+    tooltip(inspection.note or "The file that Save writes")
+    imgui.same_line()
+    dim(inspection.note or f"{len(lines)} of {len(inspection.trace)} lines")
+    if imgui.begin_child("lines", child_flags=0, window_flags=imgui.WindowFlags_.horizontal_scrollbar):
+        with theme.numbers():
+            clipper = imgui.ListClipper()
+            clipper.begin(len(lines))
+            while clipper.step():
+                for number in range(clipper.display_start, clipper.display_end):
+                    imgui.text_unformatted(lines[number])
+            clipper.end()
+    imgui.end_child()

@@ -1,0 +1,110 @@
+"""Small pieces that several panels are made of."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import items, theme
+from compute.io.escape import escaped
+
+__all__ = [
+    "beside",
+    "dim",
+    "drawable",
+    "elided",
+    "elided_start",
+    "hint",
+    "packed",
+    "primary_button",
+    "quoted",
+    "rested_on",
+    "tooltip",
+    "wrapped",
+]
+
+
+def drawable(text: str) -> str:
+    """`text` as imgui can draw all of it: it ends at a NUL, and takes no half of a character."""
+    return escaped(text, "\n\t")
+
+
+def elided(text: str, width: float) -> str:
+    """`text`, or as much of its beginning as fits `width` pixels with an ellipsis after it."""
+    text = drawable(text)
+    if imgui.calc_text_size(text).x <= width:
+        return text
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if imgui.calc_text_size(text[:middle] + "...").x <= width:
+            low = middle
+        else:
+            high = middle - 1
+    return text[:low] + "..."
+
+
+def elided_start(text: str, width: float) -> str:
+    """`text`, or as much of its end as fits `width` pixels with an ellipsis before it."""
+    text = drawable(text)
+    start = 0
+    while start < len(text) and imgui.calc_text_size(("..." if start else "") + text[start:]).x > width:
+        start += 1
+    return ("..." if start else "") + text[start:]
+
+
+def beside(width: float) -> bool:
+    """Put the next widget, `width` pixels wide, beside the one before if it fits there; otherwise below: False."""
+    gap = imgui.get_style().item_spacing.x
+    right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
+    fits = imgui.get_item_rect_max().x + gap + width <= right
+    if fits:
+        imgui.same_line()
+    return fits
+
+
+def dim(text: str) -> None:
+    """One line of secondary text."""
+    imgui.text_colored(theme.now.text_dim, drawable(text))
+
+
+def hint(text: str) -> None:
+    """Secondary text, wrapped to the panel."""
+    with theme.coloured(imgui.Col_.text, theme.now.text_dim):
+        imgui.text_wrapped(drawable(text))
+
+
+def wrapped(text: str, colour: ImVec4) -> None:
+    """Text in as many lines as it takes, each as long as there is room."""
+    with theme.coloured(imgui.Col_.text, colour):
+        imgui.text_wrapped(drawable(text))
+
+
+def primary_button(label: str, size: ImVec2) -> bool:
+    """The one button of a panel that matters most."""
+    with (
+        theme.coloured(imgui.Col_.text, theme.now.on_primary),
+        theme.coloured(imgui.Col_.button, theme.now.primary),
+        theme.coloured(imgui.Col_.button_hovered, theme.now.primary_hover),
+        theme.coloured(imgui.Col_.button_active, theme.now.primary_active),
+    ):
+        return bool(items.button(label, size))
+
+
+def rested_on() -> bool:
+    """True while the mouse rests on the item before this call, which is neither typed into nor dragged."""
+    flags = imgui.HoveredFlags_
+    # The keyboard does not count: it is on a widget for long, and a tip would cover what is beside that.
+    resting = imgui.is_item_hovered(flags.for_tooltip | flags.no_nav_override)
+    return bool(resting and not imgui.is_item_active())
+
+
+def tooltip(text: str) -> None:
+    """Show `text` while the mouse rests on the item before this call."""
+    if rested_on():
+        imgui.set_tooltip(drawable(text))
+
+
+def packed(colour: ImVec4, alpha: float = 1.0) -> int:
+    """`colour` as imgui's draw lists want it."""
+    return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))

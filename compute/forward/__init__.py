@@ -1,0 +1,1 @@
+"""The forward pass: the engine, its programs, its buffers and its memory budget."""

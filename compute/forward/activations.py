@@ -1,0 +1,115 @@
+"""GPU buffers that keep every activation of the window ("sinks"), one block of tensors a layer.
+
+Kernels read small scratch buffers and write, when traced, a second copy here: tracing only adds stores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import wgpu
+
+from compute.errors import MemoryBudgetError
+from compute.models.config import ModelConfig
+from compute.models.registry import Piece
+
+_ALIGNMENT = 64  # elements: 256 bytes, the largest offset alignment that WebGPU allows
+
+
+def embed_columns(config: ModelConfig) -> dict[str, int]:
+    """Activations before the first block: name and columns."""
+    c = config.channels
+    return {"embed.tokens": c, "embed.positions": c, "embed.sum": c}
+
+
+def layer_columns(config: ModelConfig) -> dict[str, int]:
+    """Activations that a block writes, in run order: name without `h.N.`, and columns."""
+    c = config.channels
+    return {
+        "ln_1": c,
+        "attn.qkv": 3 * c,
+        "attn.out": c,
+        "attn.c_proj": c,
+        "resid_mid": c,
+        "ln_2": c,
+        "mlp.c_fc": 4 * c,
+        "mlp.gelu": 4 * c,
+        "mlp.c_proj": c,
+        "resid_post": c,
+    }
+
+
+@dataclass(frozen=True)
+class SinkBlock:
+    """A bindable range of an arena with the element offset of each tensor in it."""
+
+    arena: int
+    buffer: wgpu.GPUBuffer
+    offset: int  # bytes
+    size: int  # bytes
+    offsets: dict[str, int]  # elements from the start of the range
+
+    @property
+    def binding(self) -> tuple[wgpu.GPUBuffer, int, int]:
+        """The range as a binding."""
+        return (self.buffer, self.offset, self.size)
+
+
+class Activations:
+    """Sinks of one window: block 0 holds the embeddings, block 1 + N layer N, the last `ln_f`.
+
+    Blocks are packed into as few buffers ("arenas") as the binding limit allows, so that a view over all activations
+    takes few dispatches.
+    """
+
+    def __init__(self, device: wgpu.GPUDevice, config: ModelConfig, window: int) -> None:
+        groups = [embed_columns(config)]
+        groups += [
+            {f"h.{layer}.{name}": columns for name, columns in layer_columns(config).items()}
+            for layer in range(config.layers)
+        ]
+        groups.append({"ln_f": config.channels})
+        self.window = window
+        limit = min(device.limits["max-storage-buffer-binding-size"], 1 << 30)
+        plans: list[list[tuple[dict[str, int], int]]] = [[]]
+        used = 0
+        for group in groups:
+            offsets: dict[str, int] = {}
+            size = 0
+            for name, columns in group.items():
+                offsets[name] = size
+                size += -(-columns * window // _ALIGNMENT) * _ALIGNMENT
+            if size * 4 > limit:
+                fit = int(window * limit / (size * 4))
+                raise MemoryBudgetError(
+                    f"a window of {window} needs {size * 4 / 1e6:.0f} MB of activations in one binding, this adapter "
+                    f"binds {limit / 1e6:.0f} MB: use --context {fit} or less"
+                )
+            if used + size * 4 > limit:
+                plans.append([])
+                used = 0
+            plans[-1].append((offsets, size))
+            used += size * 4
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
+        self.arenas: list[wgpu.GPUBuffer] = []
+        self.blocks: list[SinkBlock] = []
+        for arena, plan in enumerate(plans):
+            buffer = device.create_buffer(
+                label=f"activations {arena}", size=4 * sum(size for _, size in plan), usage=usage
+            )
+            self.arenas.append(buffer)
+            start = 0
+            for offsets, size in plan:
+                self.blocks.append(SinkBlock(arena, buffer, start * 4, size * 4, offsets))
+                start += size
+
+    def piece(self, name: str, columns: int) -> Piece:
+        """Where the activation `name` of so many columns lies."""
+        block = next(block for block in self.blocks if name in block.offsets)
+        offset = block.offset + 4 * block.offsets[name]
+        return Piece(block.buffer, offset, 4 * columns * self.window, 0, self.window)
+
+    @property
+    def nbytes(self) -> int:
+        """GPU memory of all arenas, in bytes."""
+        return sum(buffer.size for buffer in self.arenas)

@@ -1,0 +1,163 @@
+"""What every way of running the forward pass has: buffers, parameters of its dispatches, the embedding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import wgpu
+
+from compute.gpu.kernels import Kernels, Resource
+from compute.gpu.native import Dispatch
+from compute.models.config import ModelConfig
+from compute.models.registry import Piece, Storage
+
+from .activations import Activations, SinkBlock
+from .program_buffers import ProgramBuffers
+
+THREADS = 128  # of a workgroup of the decode kernels
+_HEAD_ROUNDS = 8  # of a workgroup of the head: the layer norm before it is computed once for all
+_HEAD_EACH = 2  # rows of a team in a round
+_PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
+
+
+class Program(ABC):
+    """Dispatches that run the model over up to `rows` rows: `body` all blocks, `head` the logits of the last row."""
+
+    # A buffer whose first word becomes other than 0 when a pass got stuck; None where that cannot be.
+    stall_flag: wgpu.GPUBuffer | None = None
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        config: ModelConfig,
+        storages: dict[str, Storage],
+        shared: ProgramBuffers,
+        activations: Activations | None,
+        window: int,
+        rows: int,
+        team: tuple[int, bool],
+    ) -> None:
+        """Build the dispatches.
+
+        activations: where to keep every activation, None to keep none; window: in tokens; team: see
+        `subgroups.team_size`.
+        """
+        self.rows = rows
+        self._team = team
+        self._kernels = kernels
+        self._device = kernels.device
+        self._config = config
+        self._storages = storages
+        self._shared = shared
+        self._blocks = activations.blocks if activations else None
+        self._window = window
+        self._params: list[np.ndarray] = []
+        # Matrices may be bound in pieces and rows in parts: more slots than operations.
+        self._slots = 64 * (config.layers + 1)
+        self._params_buffer = self._buffer("params", self._slots * _PARAMS_SLOT // 4, wgpu.BufferUsage.UNIFORM)
+        self.body, self.head = self._build()
+        self._device.queue.write_buffer(self._params_buffer, 0, np.concatenate(self._params).tobytes())
+
+    @abstractmethod
+    def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
+        """Make scratch buffers and return body and head."""
+
+    @property
+    def cost(self) -> float:
+        """Cost of body and head together."""
+        return sum(dispatch.cost for dispatch in (*self.body, *self.head))
+
+    def _buffer(self, label: str, elements: int, usage: int = 0) -> wgpu.GPUBuffer:
+        usage |= wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
+        return self._device.create_buffer(label=label, size=4 * elements, usage=usage)
+
+    def _scratch(self, label: str, columns: int) -> wgpu.GPUBuffer:
+        return self._buffer(label, self.rows * columns, wgpu.BufferUsage.UNIFORM)
+
+    def _slot(self, *values: int) -> tuple[wgpu.GPUBuffer, int, int]:
+        """A uniform range that holds `values` as u32."""
+        at = len(self._params)
+        if at == self._slots:
+            raise ValueError("more dispatches than parameter slots")
+        slot = np.zeros(_PARAMS_SLOT // 4, np.uint32)
+        slot[: len(values)] = values
+        self._params.append(slot)
+        return (self._params_buffer, at * _PARAMS_SLOT, 64)
+
+    def _sink(self, block: SinkBlock | None) -> dict[str, Resource]:
+        return {} if block is None else {"sink": block.binding}
+
+    def _vector(self, name: str) -> Resource:
+        """A one-dimensional parameter."""
+        return resource(self._storages[name].pieces[0])
+
+    def _cache_kind(self, layer: int) -> str:
+        return "texture" if isinstance(self._shared.caches[layer], wgpu.GPUTexture) else "buffer"
+
+    def _embed(self, resid: Resource, block: SinkBlock | None) -> list[Dispatch]:
+        config, storage = self._config, self._storages["wte"]
+        kernel = self._kernels.get(
+            "embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+            trace=block is not None,
+        )  # fmt: skip
+        offsets = [block.offsets[f"embed.{n}"] for n in ("tokens", "positions", "sum")] if block else []
+        return [
+            kernel.dispatch(
+                (-(-config.channels // 128), self.rows, 1),
+                {
+                    "state": self._shared.state,
+                    "params": self._slot(piece.first_row, piece.rows, config.positions, *offsets),
+                    "history": self._shared.history,
+                    "weight": resource(piece),
+                    "wpe": self._vector("wpe"),
+                    "resid": resid,
+                    **self._sink(block),
+                },
+                cost=self.rows * config.channels,
+            )
+            for piece in storage.pieces
+        ]
+
+    def _gpu_head(
+        self,
+        block: SinkBlock | None,
+        resid: Resource,
+        *,
+        normed: bool,
+        counters: wgpu.GPUBuffer | None = None,
+    ) -> list[Dispatch]:
+        """Logits of the row in `resid`, after its final layer norm if `normed`.
+
+        It also clears the stage `counters` for the next token. Needs `wte` as buffers.
+        """
+        storage, channels = self._storages["wte"], self._config.channels
+        lanes, subgroups = self._team
+        kernel = self._kernels.get(
+            "decode_head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_EACH,
+            threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
+        )  # fmt: skip
+        run = []
+        for piece in storage.pieces:
+            bound: dict[str, Resource] = {
+                "state": self._shared.state,
+                "params": self._slot(block.offsets["ln_f"] if block else 0, piece.first_row, piece.rows),
+                "weight": resource(piece),
+                "logits": self._shared.logits,
+                "resid": resid,
+                **self._sink(block),
+            }
+            if normed:
+                bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
+            if counters is not None:
+                bound["counters"] = counters
+            groups = (-(-piece.rows // (THREADS // lanes * _HEAD_EACH * _HEAD_ROUNDS)), 1, 1)
+            run.append(kernel.dispatch(groups, bound, cost=channels * piece.rows, label="wte"))
+        return run
+
+
+def resource(piece: Piece) -> Resource:
+    """A piece as a binding."""
+    if isinstance(piece.resource, wgpu.GPUBuffer):
+        return (piece.resource, piece.offset, piece.size)
+    return piece.resource

@@ -1,0 +1,50 @@
+"""The buffers that all programs of an engine share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import wgpu
+
+from compute.models.config import ModelConfig
+
+from .passes import STATE_WORDS
+
+HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
+
+
+@dataclass(frozen=True)
+class ProgramBuffers:
+    """What passes of all programs share: the position, the tokens, the logits, the key-value caches."""
+
+    state: wgpu.GPUBuffer
+    history: wgpu.GPUBuffer
+    head_input: wgpu.GPUBuffer
+    logits: wgpu.GPUBuffer
+    caches: tuple[wgpu.GPUBuffer | wgpu.GPUTexture, ...]
+
+    @classmethod
+    def made(cls, device: wgpu.GPUDevice, config: ModelConfig, context: int, *, textures: bool) -> ProgramBuffers:
+        """New ones, for windows of up to `context` tokens; textures: the caches are some."""
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
+
+        def buffer(label: str, elements: int, extra: int = 0) -> wgpu.GPUBuffer:
+            return device.create_buffer(label=label, size=4 * elements, usage=usage | extra)
+
+        def cache(label: str) -> wgpu.GPUBuffer | wgpu.GPUTexture:
+            if not textures:
+                return buffer(label, 2 * config.channels * context)
+            return device.create_texture(
+                label=label,
+                size=(context, config.channels // 2, 1),
+                format="rgba32float",
+                usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING,
+            )
+
+        return cls(
+            state=buffer("state", STATE_WORDS),
+            history=buffer("history", context + HISTORY),
+            head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
+            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four at a time
+            caches=tuple(cache(f"h.{layer} keys and values") for layer in range(config.layers)),
+        )

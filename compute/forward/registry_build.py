@@ -1,0 +1,62 @@
+"""Fills a registry: every parameter and every kept activation, in the order in which the model runs."""
+
+from __future__ import annotations
+
+import wgpu
+
+from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
+from compute.models.registry import Piece, Registry, Storage, Tensor
+from compute.models.sentences import sentence
+
+from .activations import Activations, embed_columns, layer_columns
+
+
+def build_registry(
+    config: ModelConfig, parameters: dict[str, Storage], activations: Activations | None, logits: wgpu.GPUBuffer
+) -> Registry:
+    """The registry of a model whose parameters and activations lie as given; without activations only the rest."""
+    registry = Registry(config)
+    shapes = parameter_shapes(config)
+
+    def parameter(name: str, *, strip: bool) -> None:
+        shape = shapes[name]
+        rows, columns = (1, shape[0]) if len(shape) == 1 else shape
+        registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, sentence(name), parameters[name], strip))
+
+    def activation(
+        name: str, columns: int, *, stored_as: str = "", family: str = "activation", strip: bool = True
+    ) -> None:
+        if activations is None:
+            return
+        piece = activations.piece(stored_as or name, columns)
+        storage = Storage("buffer", "f32", 0, (piece,))
+        registry.add(Tensor(name, family, None, columns, False, sentence(name), storage, strip))
+
+    def pattern(name: str, window: int) -> None:
+        # Of all layers they would take far more than the rest: whoever shows them recomputes them from attn.qkv.
+        storage = Storage("recomputed", "f32", 0, ())
+        registry.add(
+            Tensor(name, "activation", None, window, False, sentence(name), storage, False, heads=config.heads)
+        )
+
+    parameter("wte", strip=False)
+    parameter("wpe", strip=False)
+    for name, columns in embed_columns(config).items():
+        activation(name, columns, family="embedding")
+    for layer in range(config.layers):
+        h = f"h.{layer}."
+        # What enters a block is what left the one before: one place in memory, two names.
+        before = "embed.sum" if layer == 0 else f"h.{layer - 1}.resid_post"
+        activation(h + "resid_pre", config.channels, stored_as=before, strip=layer == 0)
+        for name in layer_parameter_shapes(config):
+            parameter(h + name, strip=True)
+        for name, columns in layer_columns(config).items():
+            activation(h + name, columns)
+            if name == "attn.qkv" and activations is not None:
+                pattern(h + "attn.pattern", activations.window)
+    parameter("ln_f.weight", strip=False)
+    parameter("ln_f.bias", strip=False)
+    activation("ln_f", config.channels)
+    storage = Storage("buffer", "f32", 0, (Piece(logits, 0, logits.size, 0, 1),))
+    registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, sentence("logits"), storage))
+    return registry

@@ -1,0 +1,83 @@
+"""The forward pass over many rows for GPUs: as the rows program, with tiled matrix products and tiled attention."""
+
+from __future__ import annotations
+
+import math
+
+import wgpu
+
+from compute.gpu.kernels import Resource
+from compute.gpu.native import Dispatch
+
+from .activations import SinkBlock
+from .program import resource
+from .rows_program import RowsProgram
+
+CHUNK = 256  # rows of a chunk
+
+
+class TiledProgram(RowsProgram):
+    """Prefill on a GPU; matrices and caches are storage buffers."""
+
+    def _build_head(self) -> list[Dispatch]:
+        return self._gpu_head(None, self._shared.head_input, normed=False)
+
+    def _matmul(
+        self,
+        name: str,
+        block: SinkBlock | None,
+        x: wgpu.GPUBuffer,
+        y: wgpu.GPUBuffer,
+        rows: int,
+        epilogue: str,
+        kept: str | None,
+        kept_after: str | None = None,
+    ) -> list[Dispatch]:
+        storage = self._storages[name + ".weight"]
+        inputs, outputs = x.size // 4 // rows, y.size // 4 // rows
+        # Narrow products have few tiles: smaller ones keep more of the GPU busy.
+        tall = 4 if outputs > 2 * self._config.channels else 2
+        kernel = self._kernels.get(
+            "matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype, epilogue=epilogue,
+            trace=block is not None,
+        )  # fmt: skip
+        offset = block.offsets[kept] if block and kept else 0
+        offset_after = block.offsets[kept_after] if block and kept_after else 0
+        run = []
+        for piece in storage.pieces:
+            bound: dict[str, Resource] = {
+                "state": self._shared.state,
+                "params": self._slot(piece.first_row, piece.rows, offset, offset_after),
+                "x": x,
+                "weight": resource(piece),
+                "bias": self._vector(name + ".bias"),
+                "y": y,
+                **self._sink(block),
+            }
+            groups = (-(-piece.rows // 64), -(-rows // (16 * tall)), 1)
+            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * piece.rows, label=name + ".weight"))
+        return run
+
+    def _attention(self, layer: int, block: SinkBlock | None) -> Dispatch:
+        config = self._config
+        head = config.head_size
+        # Queries, scores, keys and values of a tile, in bytes of shared memory.
+        needed = 16 * head * 4 + 16 * 32 * 4 + 2 * 32 * head * 4
+        if needed > self._device.limits["max-compute-workgroup-storage-size"]:
+            return super()._attention(layer, block)
+        kernel = self._kernels.get(
+            "attention_tiled", channels=config.channels, head_size=head, scale=repr(1 / math.sqrt(head)),
+            window=self._window, trace=block is not None,
+        )  # fmt: skip
+        return kernel.dispatch(
+            (config.heads, -(-self.rows // 16), 1),
+            {
+                "state": self._shared.state,
+                "params": self._slot(block.offsets[f"h.{layer}.attn.out"] if block else 0),
+                "qkv": self._qkv,
+                "cache": self._shared.caches[layer],
+                "y": self._mixed,
+                **self._sink(block),
+            },
+            cost=self.rows * config.channels * self._window,
+        )

@@ -1,0 +1,141 @@
+"""A text that is known already, through the model again: the pass of any step, without a draw deciding anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compute.errors import DeviceError, UsageError
+from compute.forward.engine import Engine
+from compute.forward.passes import Pass
+from compute.gpu.native import ComputeEncoder, Dispatch, poll
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import RING, Draw, parse_draw
+
+
+@dataclass(frozen=True)
+class KnownText:
+    """A run that is over: the prompt's tokens, those that followed, and the options they were drawn with.
+
+    before: draws that there were before the first of `tokens`; the random numbers go on behind them.
+    """
+
+    prompt_tokens: Sequence[int]
+    tokens: Sequence[int]
+    options: GenerateOptions
+    before: int = 0
+
+
+class Replay:
+    """Brings an engine to the pass that drew step k of a known text. One replay or generation at a time uses an engine.
+
+    Forwards, step by step, these are the passes of a `Generation`, so that on the same adapter the same numbers come
+    out; backwards inside the window only the newest row is computed. `seek` and `advance` never block, for a window:
+    `go` does, for the command line.
+    """
+
+    def __init__(self, engine: Engine, text: KnownText, end_of_text: int) -> None:
+        """Raises `UsageError` when the model has no such tokens or the engine no such window."""
+        text.options.checked(engine.context, engine.config.vocabulary)
+        for token in (*text.prompt_tokens, *text.tokens):
+            if not 0 <= token < engine.config.vocabulary:
+                raise UsageError(f"token {token}: {engine.model_name} has {engine.config.vocabulary} tokens")
+        self.engine, self.text = engine, text
+        self.at: int | None = None  # the step whose pass the engine holds, whole
+        self._tokens = [*text.prompt_tokens, *text.tokens]
+        self._valid_rows = engine.held_rows(self._tokens)
+        self._wanted: int | None = None
+        self._started = 0  # the step whose pass is being submitted
+        self._plan: Pass | None = None
+        self._segment = self._dispatch = 0
+        engine.sampler.set_options(text.options, end_of_text)
+
+    @property
+    def settled(self) -> bool:
+        """True when the engine's tensors are of one whole pass."""
+        return self._plan is None
+
+    def seek(self, step: int) -> None:
+        """Ask for the pass of `step`, 0 to the number of tokens drawn (the pass after the last). Never blocks."""
+        if not 0 <= step <= len(self.text.tokens):
+            raise IndexError(f"step {step}: must be from 0 to {len(self.text.tokens)}")
+        self._wanted = step
+
+    def advance(self, budget_s: float) -> bool:
+        """Submit about `budget_s` seconds of GPU work; True when the pass of the step asked for is submitted whole.
+
+        A pass that has begun is finished first: then views never see half of one.
+        """
+        spent = 0.0
+        while spent < budget_s:
+            if self._plan is None:
+                if self._wanted is None or self._wanted == self.at:
+                    return False
+                self._begin(self._wanted)
+            spent += self._submit(budget_s - spent)
+            if self._plan is None and self._wanted == self.at:
+                return True
+        return False
+
+    def go(self, step: int) -> Draw:
+        """Bring the engine to the pass of `step` and draw as the options say; the text stays as it is. Blocks."""
+        self.seek(step)
+        while self._wanted != self.at:
+            self.advance(float("inf"))
+        poll(self.engine.device, wait=True)
+        flag = self.engine.decode.stall_flag
+        if flag is not None and any(self.engine.device.queue.read_buffer(flag, 0, 4)):
+            raise DeviceError(f"{self.engine.adapter_name}: workgroups got stuck; choose --program fused")
+        sampler, top = self.engine.sampler, self.text.options.top
+        offset = ((self.text.before + step) % RING) * sampler.stride
+        data = self.engine.device.queue.read_buffer(sampler.result, offset, sampler.result_size(top))
+        return parse_draw(bytes(data), top)
+
+    def logits(self) -> np.ndarray:
+        """Of the pass that the engine holds, float32 [vocabulary]. Blocks."""
+        return self.engine.read_logits()[: self.engine.config.vocabulary]
+
+    def _begin(self, step: int) -> None:
+        engine, window = self.engine, self.text.options.context
+        total = len(self.text.prompt_tokens) + step
+        rows = min(total, window)
+        # The window alone is the history, written anew: the draw before has put a token of its own behind it.
+        engine.write_history(self._tokens[total - rows : total])
+        drawn = self.text.before + step
+        plan = engine.plan(total, window, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
+        if plan.window_start:
+            engine.hold(self._tokens, 0)  # it rewrites every row
+        # Rows held from before do not make it the next pass: views of the one before may be of another text.
+        follows = self.at is not None and plan.window_start == 0 and self._valid_rows == rows - 1 > 0
+        self._plan = dataclasses.replace(plan, cached=follows)
+        self._segment = self._dispatch = 0
+        self.at, self._started = None, step
+
+    def _submit(self, budget_s: float) -> float:
+        """Submit dispatches of the pass up to the budget, at least one; returns predicted seconds."""
+        assert self._plan is not None
+        segment = self._plan.segments[self._segment]
+        if self._dispatch == 0 and segment.state is not None:
+            self.engine.write_state(segment.state)
+        work: list[Dispatch] = []
+        spent = 0.0
+        while self._dispatch < len(segment.dispatches) and (spent < budget_s or not work):
+            dispatch = segment.dispatches[self._dispatch]
+            spent += segment.seconds * dispatch.cost / segment.cost
+            work.append(dispatch)
+            self._dispatch += 1
+        encoder = ComputeEncoder(self.engine.device)
+        encoder.run(work)
+        encoder.submit()
+        if self._dispatch == len(segment.dispatches):
+            self._segment, self._dispatch = self._segment + 1, 0
+        if self._segment == len(self._plan.segments):
+            self.engine.completed(self._plan)
+            # Rows are kept by the window's place in the text: once it has moved on, none can be used again.
+            self._valid_rows = self._plan.rows if self._plan.window_start == 0 else 0
+            self.engine.hold(self._tokens, self._valid_rows)
+            self.at, self._plan = self._started, None
+        return spent

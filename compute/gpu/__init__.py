@@ -1,0 +1,1 @@
+"""The one GPU device: adapters, compute kernels, fences and readbacks."""

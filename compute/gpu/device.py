@@ -1,0 +1,117 @@
+"""The one GPU device of the process, shared by the engine and by whatever draws its tensors."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import sys
+
+import wgpu
+import wgpu.utils
+
+from compute.errors import DeviceError, MemoryBudgetError
+
+from .cffi_startup import speed_up
+
+speed_up()  # before an adapter is asked for: that imports the backend
+
+# Asked for when the adapter has them; every use has a fallback that is chosen by looking at `device.features`.
+PREFERRED_FEATURES = {
+    "float32-filterable",  # pygfx cannot start without it
+    "subgroup",
+    "shader-f16",
+    "timestamp-query",
+    "timestamp-query-inside-passes",
+    "timestamp-query-inside-encoders",
+}
+
+# OpenGL adapters are listed too, but lack storage textures and limits that the engine needs.
+_BACKENDS = {"Vulkan", "Metal", "D3D12"}
+_PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "Unknown": 2, "CPU": 3}
+
+_chosen: wgpu.GPUAdapter | None = None
+
+
+def list_adapters() -> list[wgpu.GPUAdapter]:
+    """Every adapter that can run the engine, the one taken by default first: discrete, integrated, then software."""
+    _leave_out_opengl()
+    adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] in _BACKENDS]
+    return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
+
+
+@functools.cache
+def _leave_out_opengl() -> None:
+    """Do not start OpenGL, none of whose adapters is taken: that was half of the time it took to list them."""
+    if sys.platform != "linux":
+        return  # elsewhere there is more than one other backend, each with settings that this call would touch
+    from wgpu.backends.wgpu_native.extras import set_instance_extras
+
+    with contextlib.suppress(RuntimeError):  # somebody listed adapters before: then that time is spent
+        set_instance_extras(backends=["Vulkan"])
+
+
+# Told wherever a device turns out to be gone: its driver was reset, its card removed, or it hung.
+LOST = "the GPU device was lost: close other GPU programs and start again"
+
+
+def adapter_name(adapter: wgpu.GPUAdapter) -> str:
+    """One line that names the adapter: device, kind, interface and driver."""
+    info = adapter.info
+    return f"{info['device']} ({info['adapter_type']}, {info['backend_type']}, {info['description']})"
+
+
+def is_software(adapter: wgpu.GPUAdapter) -> bool:
+    """True for an adapter that runs on the host processor."""
+    return bool(adapter.info["adapter_type"] == "CPU")
+
+
+def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
+    """The device of this process, made at the first call; it is wgpu's default device, so pygfx draws with it.
+
+    adapter: text that the adapter's name must contain (case is ignored); None takes the first of `list_adapters`.
+    Raises `DeviceError` when no adapter fits, or when another adapter is already in use.
+    """
+    global _chosen
+    if _chosen is None:
+        chosen = _find(adapter)
+        # The adapter overrides other adapter settings by design; wgpu warns about that, which no user can act on.
+        wgpu.preconfigure_default_device("engine", adapter=chosen, preferred_features=PREFERRED_FEATURES)
+        try:
+            wgpu.utils.get_default_device()
+        except Exception as error:
+            raise DeviceError(f"{adapter_name(chosen)}: the device cannot be opened: {_first_line(error)}") from error
+        _chosen = chosen
+    elif adapter is not None and adapter.lower() not in adapter_name(_chosen).lower():
+        raise DeviceError(f"--adapter {adapter}: this process already uses {adapter_name(_chosen)}")
+    return wgpu.utils.get_default_device()
+
+
+def device_error(error: BaseException) -> DeviceError | None:
+    """The error to tell when `error` comes of a device that was lost or has no memory left; None when it does not."""
+    if isinstance(error, wgpu.GPUOutOfMemoryError):
+        return MemoryBudgetError(
+            "the GPU has no memory left: close other programs, or use a smaller --context or a smaller model"
+        )
+    if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
+        return DeviceError(LOST)
+    return None
+
+
+def _find(text: str | None) -> wgpu.GPUAdapter:
+    adapters = list_adapters()
+    if not adapters:
+        raise DeviceError(
+            "no Vulkan, Metal or D3D12 adapter was found; `atlas-viewer doctor` names the command that installs one"
+        )
+    if text is None:
+        return adapters[0]
+    for adapter in adapters:
+        if text.lower() in adapter_name(adapter).lower():
+            return adapter
+    known = "; ".join(adapter_name(a) for a in adapters)
+    shown = text.encode("unicode_escape").decode()
+    raise DeviceError(f"--adapter {shown}: no adapter has that in its name; there are: {known}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

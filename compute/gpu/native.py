@@ -1,0 +1,230 @@
+"""The only file that touches private names of wgpu, for three things that its public interface cannot do.
+
+1. Waiting without blocking. `map_async` starts a thread that waits inside the library, and while it waits every submit
+   of the program waits too (measured: 190 ms for a 200 ms dispatch). Here a callback is registered and the device is
+   polled without waiting.
+2. Encoding at the speed of the library. The public methods check each argument for errors in Python, 5 to 12 us a
+   dispatch; the raw functions take under 3 us.
+3. Shaders without loop counters. The library adds a counter to every loop, against endless ones, and no compiler
+   unrolls such a loop. Ours end; without the counters they run up to twice as fast.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compute.errors import DeviceError
+
+from .device import LOST  # first: it speeds up how the backend reads its header
+
+# isort: split
+import wgpu
+from wgpu.backends.wgpu_native import _api, _ffi
+
+_lib: Any = _ffi.lib
+_c: Any = _ffi.ffi
+
+# What is still checked at run time: an index out of range stays inside its buffer.
+_CHECKS = _lib.WGPUShaderRuntimeChecks_BoundsChecks
+
+_keys = itertools.count(1)
+_pending: dict[int, Fence] = {}
+
+
+def create_shader(device: wgpu.GPUDevice, label: str, code: str) -> wgpu.GPUShaderModule:
+    """A shader module from WGSL of our own. Raises wgpu's `GPUValidationError` when it is wrong."""
+    text = [_c.new("char[]", part.encode()) for part in (label, code)]
+    source = _c.new("WGPUShaderSourceWGSL *")
+    source.chain.sType = _lib.WGPUSType_ShaderSourceWGSL
+    source.code.data, source.code.length = text[1], len(text[1]) - 1
+    descriptor = _c.new("WGPUShaderModuleDescriptor *")
+    descriptor.nextInChain = _c.cast("WGPUChainedStruct *", source)
+    descriptor.label.data, descriptor.label.length = text[0], len(text[0]) - 1
+    create: Any = _api.libf.wgpuDeviceCreateShaderModuleTrusted
+    module: wgpu.GPUShaderModule = _api.GPUShaderModule(label, create(device._internal, descriptor, _CHECKS), device)
+    return module
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """One compute dispatch, ready to encode: what to run, on what, how often, and about how much work it is."""
+
+    label: str
+    pipeline: wgpu.GPUComputePipeline
+    bind_group: wgpu.GPUBindGroup
+    groups: tuple[int, int, int]
+    cost: float  # multiply-adds or element visits, for slicing a pass into frames
+
+
+class Fence:
+    """Becomes `done` when the GPU has finished what the fence was set for; `failed` when it never will."""
+
+    def __init__(self, then: Callable[[], object] | None = None) -> None:
+        """then: called when it becomes done, within `poll`."""
+        self.done = False
+        self.failed = False
+        self._then = then
+        self._key = next(_keys)
+        _pending[self._key] = self
+
+    def _settle(self, ok: bool) -> None:
+        self.done = ok
+        self.failed = not ok
+        then, self._then = self._then, None
+        if ok and then is not None:
+            then()
+
+
+def _settle(userdata: Any, ok: bool) -> None:
+    fence = _pending.pop(int(_c.cast("uintptr_t", userdata)), None)
+    if fence is not None:
+        fence._settle(ok)
+
+
+def _mapped(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
+    _settle(userdata, status == _lib.WGPUMapAsyncStatus_Success)
+
+
+def _work_done(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
+    _settle(userdata, status == _lib.WGPUQueueWorkDoneStatus_Success)
+
+
+def _keep(_kind: Any, error: BaseException, _trace: Any) -> None:
+    # The library's binding prints what a callback raises and goes on: Ctrl+C that strikes there would be lost.
+    _raised.append(error)
+
+
+_raised: list[BaseException] = []
+_on_mapped: Any = _c.callback("void(WGPUMapAsyncStatus, WGPUStringView, void *, void *)", _mapped, onerror=_keep)
+_on_work_done: Any = _c.callback(
+    "void(WGPUQueueWorkDoneStatus, WGPUStringView, void *, void *)", _work_done, onerror=_keep
+)
+
+
+def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
+    """Let finished fences and readbacks settle. `wait` blocks until the GPU is idle: never inside a frame."""
+    _lib.wgpuDevicePoll(device._internal, wait, _c.NULL)
+    if _raised:
+        raise _raised.pop()
+
+
+class Timer:
+    """Measures one compute pass on the GPU's own clock; the device needs the feature "timestamp-query"."""
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        self._device = device
+        self.queries = device.create_query_set(type="timestamp", count=2)
+        self.resolved = device.create_buffer(size=16, usage=wgpu.BufferUsage.QUERY_RESOLVE | wgpu.BufferUsage.COPY_SRC)
+        self.writes = {
+            "query_set": self.queries,
+            "beginning_of_pass_write_index": 0,
+            "end_of_pass_write_index": 1,
+        }
+
+    def seconds(self) -> float:
+        """Time between the two points of the latest resolved pass. Blocks."""
+        first, last = memoryview(self._device.queue.read_buffer(self.resolved)).cast("B").cast("Q")
+        period = _lib.wgpuQueueGetTimestampPeriod(self._device.queue._internal)  # nanoseconds a tick
+        return float(last - first) * float(period) * 1e-9
+
+
+class ComputeEncoder:
+    """Encodes dispatches into one compute pass with the library's raw functions, then submits them."""
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        self._device = device
+        self._encoder = device.create_command_encoder()
+
+    def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None) -> None:
+        """Append `dispatches` as one compute pass, timed if wanted. Each sees what those before it wrote."""
+        if timer is None:
+            begin = self._encoder.begin_compute_pass()
+        else:
+            begin = self._encoder.begin_compute_pass(timestamp_writes=timer.writes)
+        handle = begin._internal
+        set_pipeline = _lib.wgpuComputePassEncoderSetPipeline
+        set_bind_group = _lib.wgpuComputePassEncoderSetBindGroup
+        dispatch_groups = _lib.wgpuComputePassEncoderDispatchWorkgroups
+        null = _c.NULL
+        for dispatch in dispatches:
+            set_pipeline(handle, dispatch.pipeline._internal)
+            set_bind_group(handle, 0, dispatch.bind_group._internal, 0, null)
+            dispatch_groups(handle, *dispatch.groups)
+        begin.end()
+
+    def resolve(self, timer: Timer) -> None:
+        """Append the fetching of the timer's two points."""
+        self._encoder.resolve_query_set(timer.queries, 0, 2, timer.resolved, 0)
+
+    def copy(
+        self, source: wgpu.GPUBuffer, source_offset: int, target: wgpu.GPUBuffer, target_offset: int, size: int
+    ) -> None:
+        """Append a copy of `size` bytes (a multiple of 4) between two buffers."""
+        self._encoder.copy_buffer_to_buffer(source, source_offset, target, target_offset, size)
+
+    def submit(self) -> None:
+        """Hand everything to the GPU. The encoder is spent."""
+        self._device.queue.submit([self._encoder.finish()])
+
+
+def work_done(device: wgpu.GPUDevice) -> Fence:
+    """A fence for everything submitted so far."""
+    fence = Fence()
+    info = _c.new("WGPUQueueWorkDoneCallbackInfo *")
+    info.mode = _lib.WGPUCallbackMode_AllowProcessEvents
+    info.callback = _on_work_done
+    info.userdata1 = _c.cast("void *", fence._key)
+    _lib.wgpuQueueOnSubmittedWorkDone(device.queue._internal, info[0])
+    return fence
+
+
+class Readback:
+    """A buffer of `size` bytes for bringing a small result to the CPU: copy into `buffer`, submit, `request`, and when
+    `ready`, `read`. One readback is in flight at a time; make several for a ring."""
+
+    def __init__(self, device: wgpu.GPUDevice, size: int, label: str = "readback") -> None:
+        self.size = size
+        usage = wgpu.BufferUsage.MAP_READ | wgpu.BufferUsage.COPY_DST
+        self.buffer = device.create_buffer(label=label, size=size, usage=usage)
+        self._fence: Fence | None = None
+        self._data: bytes | None = None
+
+    def request(self) -> None:
+        """Ask for the content as it will be when everything submitted so far has run."""
+        if self._fence is not None:
+            raise RuntimeError("this readback is already in flight")
+        self._fence = Fence(self._take)
+        info = _c.new("WGPUBufferMapCallbackInfo *")
+        info.mode = _lib.WGPUCallbackMode_AllowProcessEvents
+        info.callback = _on_mapped
+        info.userdata1 = _c.cast("void *", self._fence._key)
+        _lib.wgpuBufferMapAsync(self.buffer._internal, _lib.WGPUMapMode_Read, 0, self.size, info[0])
+
+    @property
+    def ready(self) -> bool:
+        """True when `read` can be called. Poll the device first. Raises `DeviceError` when the device was lost."""
+        if self._fence is None:
+            return False
+        if self._fence.failed:
+            raise DeviceError(LOST)
+        return self._fence.done
+
+    def read(self) -> bytes:
+        """The content; the readback is free again afterwards."""
+        if not self.ready:
+            raise RuntimeError("this readback is not ready")
+        if self._data is None:  # Ctrl+C struck while it was taken
+            self._take()
+        data, self._data, self._fence = self._data, None, None
+        assert data is not None
+        return data
+
+    def _take(self) -> None:
+        # At once: a device that is lost later takes its buffers with it, and the library ends the process that asks for
+        # the content of such a one.
+        pointer = _lib.wgpuBufferGetConstMappedRange(self.buffer._internal, 0, self.size)
+        self._data = bytes(_c.buffer(pointer, self.size))
+        _lib.wgpuBufferUnmap(self.buffer._internal)

@@ -1,0 +1,49 @@
+"""A file that grows while the program runs, and of which everything written so far counts."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from compute.errors import OutputError
+
+from .escape import one_line
+from .output_files import write_output
+
+
+class GrowingFile:
+    """Pieces are appended at once, and each is there whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin with an empty file in the place of what is at `path`. Raises `OutputError`."""
+        write_output(path, b"")
+        self._shown = one_line(path)
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise OutputError(f"{self._shown}: cannot be written ({error.strerror}); choose another path") from error
+        self._size = 0  # bytes of whole pieces
+
+    def append(self, piece: bytes) -> None:
+        """Write `piece`. Raises `OutputError`; then the file ends with the piece before it."""
+        left = memoryview(piece)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            with suppress(OSError):  # a pipe cannot be shortened
+                os.ftruncate(self._file.fileno(), self._size)
+            raise OutputError(
+                f"{self._shown}: cannot be written any more ({error.strerror}); what was written before is kept"
+            ) from error
+        self._size += len(piece)
+
+    def close(self) -> None:
+        """Have it on the disk. Raises `OutputError`."""
+        try:
+            with self._file:
+                if self._file.seekable():  # no pipe
+                    os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputError(f"{self._shown}: cannot be written ({error.strerror}); check the disk") from error

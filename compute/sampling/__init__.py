@@ -1,0 +1,1 @@
+"""The options of a draw, and the draw itself on the GPU."""

@@ -1,0 +1,58 @@
+"""What a generation is asked to do, checked once, in one place."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+from compute.errors import UsageError
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """Options of one generation.
+
+    max_new_tokens: tokens to write, at least 1.
+    context: window in tokens, 1 to the model's positions.
+    temperature: 0 is argmax; otherwise logits are divided by it.
+    top_k: 0 is off; top_p, min_p: probabilities in [0, 1], 1 and 0 are off; repetition_penalty: 1 is off.
+    seed: of the counter-based random numbers, unsigned 32 bit.
+    top: how many candidates every step reports; 0 leaves rank and candidates out.
+    """
+
+    max_new_tokens: int = 16
+    context: int = 256
+    temperature: float = 0.8
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    seed: int = 0
+    top: int = 8
+
+    def checked(self, positions: int, vocabulary: int) -> GenerateOptions:
+        """Return self, or raise `UsageError` naming the option, its value and the range that would do."""
+        _in_range("-n", self.max_new_tokens, 1, 1_000_000)
+        _in_range("--context", self.context, 1, positions)
+        _in_range("--top-k", self.top_k, 0, vocabulary)
+        _in_range("--seed", self.seed, 0, 2**32 - 1)
+        _in_range("--top", self.top, 0, min(200, vocabulary))
+        _real("--temperature", self.temperature, 0.0, 100.0)
+        _real("--top-p", self.top_p, 0.0, 1.0)
+        _real("--min-p", self.min_p, 0.0, 1.0)
+        _real("--repetition-penalty", self.repetition_penalty, 0.01, 100.0)
+        return self
+
+    def as_json(self) -> dict[str, int | float]:
+        """The options as plain JSON values."""
+        return asdict(self)
+
+
+def _in_range(option: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise UsageError(f"{option} {value}: must be from {low} to {high}")
+
+
+def _real(option: str, value: float, low: float, high: float) -> None:
+    if not math.isfinite(value) or not low <= value <= high:
+        raise UsageError(f"{option} {value:g}: must be a number from {low:g} to {high:g}")

@@ -1,0 +1,134 @@
+"""Painting the map from the values themselves: one dispatch for each tensor in sight, over the pixels where it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.forward.program import resource
+from compute.gpu.kernels import Resource
+from compute.gpu.native import Dispatch
+from compute.models.registry import Piece, Storage, Tensor
+
+from .map_layout import MapLayout
+from .map_pyramid import place_words, seen
+from .map_view import pixels_of
+from .map_weights import packs_of, rows_of
+from .patterns import PatternStore
+
+_SLOT = 256  # bytes: the largest uniform offset alignment
+
+
+@dataclass(frozen=True)
+class _Painter:
+    """What paints one piece of a tensor."""
+
+    first_row: int
+    end_row: int
+    slot: int  # of its parameters
+    packs: int  # of a row, and rows of a texture's width: see wgsl/common/map_values.wgsl
+    tile: int
+    dispatch: Dispatch
+
+
+class CellPainters:
+    """What paints each tensor on one picture, made when it first comes into sight."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        layout: MapLayout,
+        patterns: PatternStore,
+        shared: Mapping[str, Resource],
+        writing: Mapping[str, Resource],
+    ) -> None:
+        """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters; writing: what digits add."""
+        self._engine, self._layout, self._patterns = engine, layout, patterns
+        self._shared, self._writing = shared, writing
+        self._tensors = list(engine.registry)
+        places = [layout.placements[tensor.name] for tensor in self._tensors]
+        # [tensors, (left, top, right, bottom)] in cells
+        self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in places])
+        self._slots: dict[str, int] = {}  # the first of a tensor's
+        slots = 0
+        for tensor in self._tensors:
+            self._slots[tensor.name] = slots
+            slots += max(1, len(tensor.storage.pieces))
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._params = engine.device.create_buffer(label="map places", size=_SLOT * slots, usage=usage)
+        # By tensor, number of the piece, its resource, and whether digits are written.
+        self._painters: dict[tuple[str, int, int, bool], _Painter] = {}
+
+    def work(self, across: np.ndarray, down: np.ndarray, *, digits: bool) -> list[Dispatch]:
+        """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view.
+
+        Kernels without digits are apart: on software adapters one as large as that with digits costs 2 ms to begin.
+        """
+        rows = min(self._engine.registry.rows, self._layout.window)
+        work: list[Dispatch] = []
+        params: dict[int, list[int]] = {}
+        lefts, tops, rights, bottoms = self._boxes.T
+        in_sight = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
+        for number in np.flatnonzero(in_sight).tolist():
+            tensor = self._tensors[number]
+            place = self._layout.placements[tensor.name]
+            left, right = pixels_of(across, place.x, place.x + place.width)
+            top, bottom = pixels_of(down, place.y, place.y + place.height)
+            if left >= right or top >= bottom:
+                continue
+            for painter in self._painters_of(tensor, work, digits):
+                words = place_words(place, *seen(tensor, place, rows))
+                words += [painter.first_row, painter.end_row, number, painter.packs]
+                params[painter.slot] = [*words, left, top, right, bottom, painter.tile]
+                groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
+                work.append(dataclasses.replace(painter.dispatch, groups=groups))
+        if params:
+            low, high = min(params), max(params)
+            table = np.zeros((high - low + 1, _SLOT // 4), np.uint32)
+            for slot, words in params.items():
+                table[slot - low, : len(words)] = words
+            self._engine.device.queue.write_buffer(self._params, low * _SLOT, table)
+        return work
+
+    def _painters_of(self, tensor: Tensor, work: list[Dispatch], digits: bool) -> list[_Painter]:
+        """One for each piece; what has to run before is added to `work`."""
+        storage, columns = tensor.storage, tensor.columns
+        if tensor.heads:
+            buffer, made = self._patterns.whole(tensor)
+            work += made
+            rows = tensor.heads * self._layout.window
+            storage = Storage("buffer", "f32", 0, (Piece(buffer, 0, buffer.size, 0, rows),))
+            columns = self._patterns.stride
+        found = []
+        for number, piece in enumerate(storage.pieces):
+            key = (tensor.name, number, id(piece.resource), digits)
+            if key not in self._painters:
+                self._painters[key] = self._made(tensor, number, storage, columns, digits)
+            found.append(self._painters[key])
+        return found
+
+    def _made(self, tensor: Tensor, number: int, storage: Storage, columns: int, digits: bool) -> _Painter:
+        piece = storage.pieces[number]
+        kind, dtype = painting_kind(tensor)
+        kernel = self._engine.kernels.get(
+            "map_cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
+        )
+        slot = self._slots[tensor.name] + number
+        bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
+        if digits:
+            bound |= self._writing
+        dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
+        end_row = piece.first_row + rows_of(tensor, piece)
+        return _Painter(piece.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
+
+
+def painting_kind(tensor: Tensor) -> tuple[str, str]:
+    """`storage` and `dtype` of wgsl/common/map_values.wgsl; tensors for which they are the same share a pipeline."""
+    if tensor.heads:
+        return "buffer", "f32"  # recomputed
+    return "loose" if tensor.columns % 4 else tensor.storage.kind, tensor.storage.dtype

@@ -1,0 +1,218 @@
+"""Where every value lies on the map: a pure function of the registry's shapes and of the rows kept for the window.
+
+The plane is measured in cells, a cell is one value; (0, 0) is top left and y goes down. A tensor is a rectangle of its
+own [rows, columns]; a long one is folded into bands. Everything starts on a multiple of `grid` cells, and at least
+half of that is free between two bands, so that no tile of grid x grid cells holds values of two tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compute.errors import UsageError
+from compute.models.registry import Registry, Tensor
+
+from .map_blocks import BLOCKS, EMBEDDING, HEAD, Down, Part, Spread
+from .map_placement import Placement
+
+ASPECT = 16 / 9
+_NEAR = 1.2  # factor within which other proportions are as good
+TILE_BLOCKS = 8  # a tile is so many blocks of the pyramid's finest level wide and high
+_MARGIN = 1 / 48  # of the plane's side: free space around the parts of the model, where their titles are
+_BASES = (
+    (48e6, 2),
+    (400e6, 4),
+    (math.inf, 8),
+    (math.inf, 16),
+)  # for maps up to so many cells: width of the finest blocks
+
+_TEXTURE = 16384  # texels, the widest of all adapters
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the model on the map, for its title: a rectangle in cells."""
+
+    title: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """Every tensor's place by name, in the registry's order; `window` rows are kept for activations."""
+
+    placements: Mapping[str, Placement]
+    regions: tuple[Region, ...]
+    width: int  # cells
+    height: int
+    grid: int  # cells that a tile is wide and high
+    window: int
+
+    @property
+    def base(self) -> int:
+        """Cells that a block of the pyramid's finest level is wide and high."""
+        return self.grid // TILE_BLOCKS
+
+    def place_of(self, name: str, row: int, column: int) -> tuple[int, int]:
+        """The cell of a value. KeyError when the map has no such tensor."""
+        return self.placements[name].cell_of(row, column)
+
+    def cell_at(self, x: int, y: int) -> tuple[str, int, int] | None:
+        """(tensor, row, column) of the value at cell (x, y); None where there is none."""
+        for name, place in self.placements.items():
+            if 0 <= x - place.x < place.width and 0 <= y - place.y < place.height:
+                found = place.value_at(x, y)
+                return None if found is None else (name, *found)
+        return None
+
+
+def map_layout(registry: Registry, window: int, *, base: int | None = None) -> MapLayout:
+    """Lay the whole registry out with `window` rows for activations.
+
+    base: cells that the finest blocks are wide, a power of two; None chooses by the number of cells. Raises
+    `UsageError` when the pyramid of blocks would be larger than a texture can be.
+    """
+    cells = sum(math.prod(_shape(tensor, window)) for tensor in registry)
+    bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
+    for wide in bases:
+        drawer = _Drawer(registry, window, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
+        layers = registry.config.layers
+        best = min(
+            ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
+            key=lambda option: drawer.badness(*option),
+        )
+        layout = drawer.layout(*best)
+        if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
+            return layout
+    raise UsageError(f"a map of {cells:.3g} values with {window} rows is too large: use a shorter --context")
+
+
+def _shape(tensor: Tensor, window: int) -> tuple[int, int]:
+    """Rows and columns on the map."""
+    if tensor.heads:
+        return tensor.heads * window, window
+    return (window if tensor.rows is None else tensor.rows), tensor.columns
+
+
+class _Drawer:
+    """Places parts of the model on a plane whose side is about `side` cells."""
+
+    def __init__(self, registry: Registry, window: int, grid: int, side: float) -> None:
+        self._registry, self._window, self._grid = registry, window, grid
+        self._channels = registry.config.channels
+        self._unit = self._after(self._channels)
+        self._margin = self._after(int(side * _MARGIN))
+        self.placements: dict[str, Placement] = {}
+
+    def _after(self, size: int) -> int:
+        """Where the next thing starts behind one of `size` cells."""
+        return -(-(size + self._grid // 2) // self._grid) * self._grid
+
+    # -- one part
+
+    def draw(self, part: Part, prefix: str, x: int, y: int) -> tuple[int, int]:
+        """Place a part with its corner at (x, y); returns the cells it takes up, the free ones behind it included."""
+        if isinstance(part, str):
+            return self._place(prefix + part, x, y, None)
+        if isinstance(part, Spread):
+            return self._place(prefix + part.name, x, y, part.units)
+        width = height = 0
+        for inner in part.parts:
+            if isinstance(part, Down):
+                wide, high = self.draw(inner, prefix, x, y + height)
+                width, height = max(width, wide), height + high
+            else:
+                wide, high = self.draw(inner, prefix, x + width, y)
+                width, height = width + wide, max(height, high)
+        return width, height
+
+    def _place(self, name: str, x: int, y: int, units: int | None) -> tuple[int, int]:
+        if name not in self._registry:  # without tracing there are no activations
+            return 0, 0
+        tensor = self._registry[name]
+        rows, columns = _shape(tensor, self._window)
+        channels = self._channels
+        band_rows, band_columns = rows, columns
+        if tensor.heads:
+            band_rows = self._window
+        elif columns > channels:
+            band_columns = channels
+        elif rows > channels and tensor.rows is not None and name.startswith("h."):
+            band_rows = channels
+        place = self._folded(name, x, y, (rows, columns), (band_rows, band_columns), units)
+        return self._after(place.width), self._after(place.height)
+
+    def _folded(
+        self, name: str, x: int, y: int, shape: tuple[int, int], band: tuple[int, int], units: int | None
+    ) -> Placement:
+        pitch_x, pitch_y = self._after(band[1]), self._after(band[0])
+        bands = -(-shape[0] // band[0]) * -(-shape[1] // band[1])
+        across = bands
+        if units is not None:
+            across = max(1, units * self._unit // pitch_x)
+        elif shape[0] == 1 and name == "logits":
+            across, pitch_y = 1, 1  # one below the other, without gaps: all are of one tensor
+        place = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
+        self.placements[name] = place
+        return place
+
+    # -- all of it
+
+    def badness(self, arrangement: Part, lines: int) -> float:
+        """Grows with the free space, and steeply where the proportions are no longer near to ASPECT."""
+        width, height, *_ = self._measure(arrangement, lines)
+        off = abs(math.log(width / height / ASPECT))
+        return math.log(width * height) + 8 * max(0.0, off - math.log(_NEAR))
+
+    def _measure(self, arrangement: Part, lines: int) -> tuple[int, int, int, int, int]:
+        """(width, height, width of `wte`, width and height of a block with its margin)."""
+        layers = self._registry.config.layers
+        wide, high = (size + self._margin for size in self.draw(arrangement, "h.0.", 0, 0))
+        embedding, head = (self.draw(part, "", 0, 0) for part in (EMBEDDING, HEAD))
+        height = max(lines * high, embedding[1] + self._margin, head[1] + self._margin)
+        table, _ = self._draw_table(0, 0, height - self._margin)
+        width = table + embedding[0] + head[0] + -(-layers // lines) * wide + 3 * self._margin
+        return width, height + self._margin, table, wide, high
+
+    def _draw_table(self, x: int, y: int, height: int) -> tuple[int, int]:
+        """`wte`, folded into as few bands of equal height as fit `height`."""
+        tensor = self._registry["wte"]
+        rows, columns = _shape(tensor, self._window)
+        first = tensor.storage.pieces[0].rows
+        high = max(1, height - self._grid)
+        if first < rows:  # a band must not hold values of two buffers
+            cuts = [cut for cut in range(1, first + 1) if first % cut == 0 and first // cut <= high]
+            band_rows = first // cuts[0]
+        else:
+            band_rows = -(-rows // -(-rows // high))
+        place = self._folded("wte", x, y, (rows, columns), (band_rows, columns), None)
+        return self._after(place.width), self._after(place.height)
+
+    def layout(self, arrangement: Part, lines: int) -> MapLayout:
+        """The map with this arrangement of blocks, in so many lines."""
+        registry, margin = self._registry, self._margin
+        width, height, table, wide, high = self._measure(arrangement, lines)
+        layers = registry.config.layers
+        each = -(-layers // lines)
+        x, y = margin, margin
+        inner = height - 2 * margin
+        regions = []
+        self._draw_table(x, y, inner)
+        taken = self.draw(EMBEDDING, "", x + table, y)
+        regions.append(Region("embedding", x, y, table + taken[0], inner))
+        x += table + taken[0] + margin
+        for layer in range(layers):
+            line, slot = divmod(layer, each)
+            left, top = x + slot * wide, y + line * high
+            box = self.draw(arrangement, f"h.{layer}.", left, top)
+            regions.append(Region(f"h.{layer}", left, top, *box))
+        x += each * wide
+        taken = self.draw(HEAD, "", x, y)
+        regions.append(Region("head", x, y, taken[0], inner))
+        ordered = {tensor.name: self.placements[tensor.name] for tensor in registry}
+        return MapLayout(ordered, tuple(regions), width, height, self._grid, self._window)

@@ -1,0 +1,235 @@
+"""The map on the GPU: a texture as large as the picture, painted from the pyramid or from the tensors themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import wgpu
+
+from compute.forward.budget import check_map_budget, free_bytes
+from compute.forward.engine import Engine
+from compute.gpu.kernels import Resource
+from compute.gpu.loading import Loading, finished
+from compute.gpu.native import ComputeEncoder, Dispatch, Timer
+
+from .map_cells import CellPainters, painting_kind
+from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
+from .map_layout import MapLayout
+from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
+from .map_view import MapView, axis, level_of
+from .palettes import StripLook
+from .patterns import PatternStore, pattern_buffers
+from .strip import look_bytes
+
+GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
+_FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
+_BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
+# Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
+_TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
+_TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
+
+
+def map_bytes(engine: Engine, layout: MapLayout) -> int:
+    """GPU memory that a map adds to the engine, the picture left out."""
+    count, size = pattern_buffers(engine, layout.window)
+    return pyramid_bytes(layout) + count * size
+
+
+class MapPass:
+    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes.
+
+    `nbytes` is the GPU memory that it adds to the engine, the picture left out.
+    """
+
+    def __init__(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> None:
+        """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
+
+        Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
+        `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
+        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
+        """
+        finished(self._open(engine, glyphs, layout))
+
+    @classmethod
+    def opening(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
+        draw between them; at their end all pipelines that pictures need are made, too."""
+        made = cls.__new__(cls)
+        yield from made._open(engine, glyphs, layout)
+        yield from made._try_out()
+        return made
+
+    def _open(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[None]:
+        device = engine.device
+        self.nbytes = map_bytes(engine, layout)
+        check_map_budget(self.nbytes, free_bytes(device.adapter, engine.gpu_bytes))
+        self.engine = engine
+        self.layout = layout
+        self.patterns = PatternStore(engine, layout.window)
+        self.pyramid = MapPyramid(engine, self.layout, self.patterns)
+        uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        size = len(look_bytes(StripLook())) + _FRAME_BYTES
+        self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
+        self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
+        self._glyphs = self._glyph_texture(glyphs)
+        self._look = StripLook()
+        self.texture: wgpu.GPUTexture | None = None
+        self._axes: wgpu.GPUTexture | None = None
+        self._paint: Dispatch | None = None
+        self._cells: CellPainters | None = None
+        most = _SLICE[engine.layout]
+        work: list[Dispatch] = []
+        pipelines = set()
+        told = ("weights", 0.0)
+        for dispatch, what, done in self.pyramid.opening(most):
+            new = dispatch.pipeline not in pipelines
+            if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
+                self._submit(work)
+                yield told
+                work = []
+            pipelines.add(dispatch.pipeline)
+            work.append(dispatch)
+            told = what, done
+        self._submit(work)
+        yield told
+
+    def _try_out(self) -> Loading[None]:
+        """Draw a small picture with each pipeline: a driver finishes one when it is used first."""
+        views = list(self._trial_views())
+        for number, view in enumerate(views, start=1):
+            self.draw(view, _TRIAL, _TRIAL)
+            yield "pictures", number / len(views)
+
+    def _trial_views(self) -> Iterator[MapView]:
+        yield MapView(0, 0, self.layout.width / _TRIAL)
+        seen = set()
+        for tensor in self.engine.registry:
+            kind = painting_kind(tensor)
+            if kind in seen:
+                continue
+            seen.add(kind)
+            place = self.layout.placements[tensor.name]
+            for cell in _TRIAL_CELLS:
+                yield MapView(place.x, place.y, 1 / cell)
+
+    def set_look(self, look: StripLook) -> None:
+        """Paint so from the next `draw` on."""
+        self._look = look
+
+    def update(self) -> None:
+        """Take in the registry's latest pass. Never blocks."""
+        self._submit(self.pyramid.update())
+
+    def draw(
+        self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
+    ) -> wgpu.GPUTexture:
+        """Paint width x height pixels of `view`, from its row of pixels `top` on, and return `texture`.
+
+        The work is submitted, not waited for; `timer` measures it.
+        """
+        self._resize(width, height)
+        assert self._paint is not None
+        layout = self.layout
+        level = level_of(view.scale, layout.base, LEVELS)
+        block = 1 if level is None else layout.base << level
+        across = axis(view.x, view.scale, width, layout.width, block)
+        down = axis(view.y, view.scale, height, layout.height, block, top)
+        self._write_axes(across, down)
+        self._write_frame(view, width, height, level)
+        if level is None:
+            self._clear()
+            assert self._cells is not None
+            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None), timer)
+        else:
+            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))], timer)
+        assert self.texture is not None
+        return self.texture
+
+    def read(self) -> np.ndarray:
+        """The last picture, uint8 [height, width, 4]. Blocks: never inside a frame."""
+        assert self.texture is not None
+        width, height, _ = self.texture.size
+        data = self.engine.device.queue.read_texture(
+            {"texture": self.texture}, {"bytes_per_row": 4 * width, "rows_per_image": height}, (width, height, 1)
+        )
+        return np.frombuffer(data, np.uint8).reshape(height, width, 4)
+
+    # -- what is on the GPU
+
+    def _glyph_texture(self, glyphs: np.ndarray) -> wgpu.GPUTexture:
+        device = self.engine.device
+        high, wide = glyphs.shape
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
+        texture = device.create_texture(label="glyphs", size=(wide, high, 1), format="r8unorm", usage=usage)
+        data = np.ascontiguousarray(glyphs)
+        device.queue.write_texture({"texture": texture}, data, {"bytes_per_row": wide}, (wide, high, 1))
+        return texture
+
+    def _resize(self, width: int, height: int) -> None:
+        if self.texture is not None and self.texture.size[:2] == (width, height):
+            return
+        device, usage = self.engine.device, wgpu.TextureUsage
+        self.texture = device.create_texture(
+            label="map picture",
+            size=(width, height, 1),
+            format="rgba8unorm",
+            usage=usage.STORAGE_BINDING | usage.TEXTURE_BINDING | usage.COPY_SRC | usage.RENDER_ATTACHMENT,
+        )
+        self._axes = device.create_texture(
+            label="map axes",
+            size=(max(width, height), 2, 1),
+            format="rgba32uint",
+            usage=usage.TEXTURE_BINDING | usage.COPY_DST,
+        )
+        pyramid = self.pyramid
+        shared: dict[str, Resource] = {
+            "frame": self._frame, "peaks": pyramid.peaks, "axes": self._axes, "picture": self.texture,
+        }  # fmt: skip
+        bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
+        self._paint = self.engine.kernels.get("map_paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
+        written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
+        self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written)
+
+    def _write_axes(self, across: np.ndarray, down: np.ndarray) -> None:
+        assert self._axes is not None
+        size = max(len(across), len(down))
+        table = np.zeros((2, size, 4), np.uint32)
+        table[0, : len(across)], table[1, : len(down)] = across, down
+        layout = {"bytes_per_row": 16 * size, "rows_per_image": 2}
+        self.engine.device.queue.write_texture({"texture": self._axes}, table, layout, (size, 2, 1))
+
+    def _write_frame(self, view: MapView, width: int, height: int, level: int | None) -> None:
+        x, y = self.pyramid.corner(level or 0)
+        cell = 1 / view.scale
+        border = min(max((cell - _BORDER_FROM) / (_BORDER_FULL - _BORDER_FROM), 0.0), 1.0)
+        style = digit_style(cell)
+        ink, figures, glyph, glyph_high, top = 0.0, 3, 1, 1, 0
+        if style is not None:
+            ink, figures = style.ink, style.figures
+            glyph, glyph_high = glyph_size(style.glyph_width)
+            top = glyph_top(style.glyph_width)
+        words = struct.pack(
+            "<5I2f5I", width, height, x, y, LEVELS - 1 - (level or 0), border, ink, figures, glyph, glyph_high, top, 0
+        )
+        self.engine.device.queue.write_buffer(self._frame, 0, look_bytes(self._look) + words)
+
+    def _clear(self) -> None:
+        assert self.texture is not None
+        encoder = self.engine.device.create_command_encoder()
+        colour = (*(part / 255 for part in GROUND), 1.0)
+        target = {"view": self.texture.create_view(), "clear_value": colour, "load_op": "clear", "store_op": "store"}
+        encoder.begin_render_pass(color_attachments=[target]).end()
+        self.engine.device.queue.submit([encoder.finish()])
+
+    def _submit(self, work: list[Dispatch], timer: Timer | None = None) -> None:
+        if not work:
+            return
+        encoder = ComputeEncoder(self.engine.device)
+        encoder.run(work, timer)
+        if timer is not None:
+            encoder.resolve(timer)
+        encoder.submit()

@@ -1,0 +1,242 @@
+"""The map's pyramid: the most extreme value of blocks of cells, for the whole plane, in one texture on the GPU.
+
+Weights are taken in once, activations whenever there are new rows. Its levels have blocks of `base`, 2, 4 and 8 times
+`base` cells; a tile of `grid` cells is a block of the coarsest. See wgsl/common/map_tile.wgsl.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.gpu.native import Dispatch
+from compute.models.registry import Tensor
+
+from .map_layout import TILE_BLOCKS, MapLayout
+from .map_placement import Placement
+from .map_weights import BLOCK_COST, tiles_of, weight_blocks, weight_cost
+from .patterns import PatternStore
+
+LEVELS = 4
+_THREADS = 64  # of a workgroup, one for each tile
+
+
+def place_words(place: Placement, seen_rows: int, seen_columns: int) -> list[int]:
+    """The words of `Place` in wgsl/common/map_place.wgsl."""
+    return [
+        place.x, place.y, place.rows, place.columns, place.band_rows, place.band_columns, place.across,
+        place.pitch_x, place.pitch_y, place.over, seen_rows, seen_columns,
+    ]  # fmt: skip
+
+
+def seen(tensor: Tensor, place: Placement, rows: int) -> tuple[int, int]:
+    """(rows of a band, columns) that hold values when the context has `rows` tokens."""
+    if tensor.heads:
+        return rows, rows
+    return (rows if tensor.rows is None else place.band_rows), place.columns
+
+
+def pyramid_bytes(layout: MapLayout) -> int:
+    """GPU memory of a `MapPyramid`, its table of owners included."""
+    blocks = (layout.width // layout.base) * (layout.height // layout.base)
+    return 4 * (blocks + blocks // 2) + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
+
+
+@dataclasses.dataclass
+class _Live:
+    """Tensors of one buffer that passes change, with their table on the GPU."""
+
+    tensors: list[Tensor]
+    entries: wgpu.GPUBuffer
+    dispatch: Dispatch
+
+
+class MapPyramid:
+    """Keeps `texture` (r32uint) following the registry's latest pass, and `peaks`, each tensor's largest magnitude."""
+
+    def __init__(self, engine: Engine, layout: MapLayout, patterns: PatternStore) -> None:
+        """Allocate; `opening` has to be done before anything else."""
+        self._engine, self.layout, self._patterns = engine, layout, patterns
+        device = engine.device
+        self.width, self.height = layout.width // layout.base, layout.height // layout.base
+        usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC
+        size = (self.width, self.height + self.height // 2, 1)
+        self.texture = device.create_texture(label="map pyramid", size=size, format="r32uint", usage=usage)
+        self.slots = {name: slot for slot, name in enumerate(layout.placements)}
+        self.owners = self._make_owners()
+        words = -(-(len(self.slots) + 1) // 4) * 4
+        self.peaks = device.create_buffer(
+            label="map peaks", size=4 * words, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.UNIFORM
+        )
+        self._sources: list[_Live] = []
+        self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
+        self._pattern_work: dict[tuple[str, int], Dispatch] = {}  # by tensor and buffer
+        self._measuring: list[Dispatch] = []  # peaks, once there are new rows
+        self._seen = (-1, 0)  # epoch, rows
+
+    def opening(self, most: float) -> Iterator[tuple[Dispatch, str, float]]:
+        """Take the weights in, and mark the cells that wait for rows: dispatches to submit in this order.
+
+        They are made one by one, each with what it is for and how much of that is done after it, 0 to 1. most: about
+        what a dispatch may cost, in values read.
+        """
+        registry, layout = self._engine.registry, self.layout
+        fixed = [tensor for tensor in registry if tensor.family == "weight"]
+        live = [tensor for tensor in registry if tensor.family != "weight"]
+        cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
+        peaks = self._peak_dispatch(fixed)
+        yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
+        for tensor in fixed:
+            place = layout.placements[tensor.name]
+            words = place_words(place, *seen(tensor, place, 0))
+            for work in weight_blocks(self._engine, layout, self.texture, tensor, words, most):
+                cost += work.cost
+                yield work, "weights", cost / whole
+        yield peaks, "weights", 1.0
+        buffers = list(_by_buffer(tensor for tensor in live if tensor.kept))
+        done, total = 0, len(buffers) + len(self._patterns.tensors)
+        for group in buffers:
+            done += 1
+            yield self._make_source(group), "activations", done / total
+        for tensor in self._patterns.tensors:
+            done += 1
+            yield self._free_pattern(tensor), "activations", done / total
+        self._measuring = [
+            self._peak_dispatch(live),
+            self._engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
+                (1, 1, 1), {"peaks": self.peaks}
+            ),
+        ]
+        # What the first rows will need is made here, too: a row that nobody asked for does no harm.
+        made = [work for tensor in self._patterns.tensors[:1] for work in self._patterns.rows(tensor, 0, 1)[1]]
+        self._patterns.forget()
+        for work in (*made, *self._measuring):
+            yield work, "activations", 1.0
+
+    # -- where things are
+
+    def corner(self, level: int) -> tuple[int, int]:
+        """Where a level begins in the texture."""
+        return (0, 0) if level == 0 else (self.width - (self.width >> (level - 1)), self.height)
+
+    def _make_owners(self) -> wgpu.GPUTexture:
+        grid, device = self.layout.grid, self._engine.device
+        owners = np.zeros((self.layout.height // grid, self.layout.width // grid), np.uint16)
+        for name, place in self.layout.placements.items():
+            (x, y), (wide, high) = (place.x // grid, place.y // grid), tiles_of(place, grid)
+            owners[y : y + high, x : x + wide] = 1 + self.slots[name]
+        high, wide = owners.shape
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
+        texture = device.create_texture(label="map owners", size=(wide, high, 1), format="r16uint", usage=usage)
+        device.queue.write_texture({"texture": texture}, owners, {"bytes_per_row": 2 * wide}, (wide, high, 1))
+        return texture
+
+    # -- what the texture is made of
+
+    def _entries_buffer(self, count: int) -> wgpu.GPUBuffer:
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
+        return self._engine.device.create_buffer(label="map entries", size=80 * count, usage=usage)
+
+    def _make_source(self, tensors: list[Tensor]) -> Dispatch:
+        """Follow the tensors of one buffer from now on; the dispatch marks their cells as free."""
+        buffer = tensors[0].storage.pieces[0].resource
+        assert isinstance(buffer, wgpu.GPUBuffer)
+        wide = all(tensor.columns % 4 == 0 for tensor in tensors)
+        entries = self._entries_buffer(len(tensors))
+        source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide))
+        self._sources.append(source)
+        return self._live_work(source, 0, 0, self.layout.window)
+
+    def _free_pattern(self, tensor: Tensor) -> Dispatch:
+        return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.window)
+
+    def _live_dispatch(self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool) -> Dispatch:
+        kernel = self._engine.kernels.get("map_live_blocks", wide=wide, base=self.layout.base)
+        return kernel.dispatch((1, 1, 1), {"entries": entries, "values": values, "pyramid": self.texture})
+
+    def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
+        """What takes in rows `first` to `end` of the tensors of a buffer; the context has `rows`."""
+        entries = [
+            self._entry(tensor, tensor.storage.pieces[0].offset // 4, tensor.columns, rows, first, end)
+            for tensor in source.tensors
+        ]
+        self._engine.device.queue.write_buffer(source.entries, 0, np.asarray(entries, np.uint32))
+        return _sized(source.dispatch, entries)
+
+    def _pattern(self, tensor: Tensor, buffer: wgpu.GPUBuffer, rows: int, first: int, end: int) -> Dispatch:
+        """The same for a pattern that is in `buffer`."""
+        entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
+        entries = self._pattern_entries[tensor.name]
+        self._engine.device.queue.write_buffer(entries, 0, np.asarray(entry, np.uint32))
+        key = (tensor.name, id(buffer))
+        if key not in self._pattern_work:
+            self._pattern_work[key] = self._live_dispatch(buffer, entries, wide=True)
+        return _sized(self._pattern_work[key], [entry])
+
+    def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
+        """The words of an entry: rows `first` to `end` of each line of bands are to be taken in."""
+        place, grid = self.layout.placements[tensor.name], self.layout.grid
+        last = place.columns
+        wide = -(-place.width // grid)
+        if tensor.rows is None:
+            first_tile, lines = first // grid, place.lines
+            down = max(0, -(-end // grid) - first_tile)
+        else:  # logits: one row in lines without gaps between, which are the rows of a matrix of which a bit is missing
+            high, stride = place.height, place.band_columns
+            last -= (high - 1) * stride
+            place = dataclasses.replace(place, rows=high, columns=stride, band_rows=high, pitch_y=high)
+            first_tile, lines, down = 0, 1, -(-high // grid)
+        words = place_words(place, *seen(tensor, place, rows))
+        return [*words, offset, stride, wide, first_tile, down, lines, last, 0]
+
+    def _peak_dispatch(self, tensors: list[Tensor]) -> Dispatch:
+        grid, places = self.layout.grid, self.layout.placements
+        boxes = [
+            [place.x // grid, place.y // grid, *tiles_of(place, grid), self.slots[place.name], 0, 0, 0]
+            for place in (places[tensor.name] for tensor in tensors)
+        ]
+        table = self._engine.device.create_buffer_with_data(
+            data=np.asarray(boxes, np.uint32), usage=wgpu.BufferUsage.STORAGE
+        )
+        return self._engine.kernels.get("map_peaks").dispatch(
+            (len(boxes), 1, 1), {"boxes": table, "pyramid": self.texture, "peaks": self.peaks}
+        )
+
+    # -- following the passes
+
+    def update(self) -> list[Dispatch]:
+        """What takes in the rows that are new since the last call; nothing when there are none."""
+        epoch, rows = self._engine.epoch, min(self._engine.registry.rows, self.layout.window)
+        before, known = self._seen
+        if (epoch, rows) == self._seen:
+            return []
+        same = before == epoch and known <= rows
+        first, end = (known if same else 0), max(rows, known)
+        self._seen = (epoch, rows)
+        if not same:
+            self._patterns.forget()
+        work = [self._live_work(source, rows, first, end) for source in self._sources]
+        for tensor in self._patterns.tensors:
+            # Older rows of the same tile are needed, too: again, if the buffer has been used for another layer.
+            start = first if self._patterns.holds(tensor) else first // self.layout.grid * self.layout.grid
+            buffer, made = self._patterns.rows(tensor, start, rows)
+            work += [*made, self._pattern(tensor, buffer, rows, first, end)]
+        return [*work, *self._measuring]
+
+
+def _by_buffer(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:
+    groups: dict[int, list[Tensor]] = {}
+    for tensor in tensors:
+        groups.setdefault(id(tensor.storage.pieces[0].resource), []).append(tensor)
+    return groups.values()
+
+
+def _sized(dispatch: Dispatch, entries: list[list[int]]) -> Dispatch:
+    """`dispatch` over as many tiles as the largest of `entries` has."""
+    tiles = max(wide * down * lines for *_, wide, _first, down, lines, _, _ in entries)
+    cost = tiles * len(entries) * TILE_BLOCKS**2 * BLOCK_COST
+    return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), len(entries), 1), cost=cost)

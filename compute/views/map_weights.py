@@ -1,0 +1,68 @@
+"""Weights into the map's pyramid, once: dispatches that each take in a part of a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.forward.program import resource
+from compute.gpu.kernels import Resource
+from compute.gpu.native import Dispatch
+from compute.models.registry import Piece, Storage, Tensor
+
+from .map_layout import TILE_BLOCKS, MapLayout
+from .map_placement import Placement
+
+_THREADS = 64  # of a workgroup, one for each tile
+BLOCK_COST = 8  # values that could be read in the time that a block costs besides
+
+
+def packs_of(storage: Storage, columns: int) -> int:
+    """What `packs` is in wgsl/common/map_values.wgsl for rows of `columns` values."""
+    wide = storage.kind == "texture" and storage.dtype != "f32"
+    return -(-columns // 8) if wide else columns // 4
+
+
+def rows_of(tensor: Tensor, piece: Piece) -> int:
+    """Rows of a piece; that of a vector tells its values as rows."""
+    return 1 if tensor.vector else piece.rows
+
+
+def weight_blocks(
+    engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, place_words: list[int], most: float
+) -> Iterator[Dispatch]:
+    """What takes a weight in, in parts that cost about `most` at most; they are made one by one."""
+    storage = tensor.storage
+    kernel = engine.kernels.get("map_weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
+    wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
+    tile_cost = _tile_cost(layout)
+    each = max(1, int(most / tile_cost / _THREADS)) * _THREADS
+    for piece in storage.pieces:
+        rows = rows_of(tensor, piece)
+        for first in range(0, wide * high, each):
+            words = [*place_words, piece.first_row, piece.first_row + rows, wide, high]
+            words += [packs_of(storage, tensor.columns), storage.tile, first, 0]
+            params = engine.device.create_buffer_with_data(
+                data=np.asarray(words, np.uint32), usage=wgpu.BufferUsage.UNIFORM
+            )
+            bound: dict[str, Resource] = {"params": params, "weight": resource(piece), "pyramid": pyramid}
+            count = min(each, wide * high - first)
+            yield kernel.dispatch((-(-count // _THREADS), 1, 1), bound, cost=count * tile_cost, label=tensor.name)
+
+
+def weight_cost(layout: MapLayout, tensor: Tensor) -> float:
+    """What all that `weight_blocks` gives for a weight costs."""
+    wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
+    return len(tensor.storage.pieces) * wide * high * _tile_cost(layout)
+
+
+def _tile_cost(layout: MapLayout) -> int:
+    return TILE_BLOCKS**2 * (BLOCK_COST + layout.base**2)
+
+
+def tiles_of(place: Placement, grid: int) -> tuple[int, int]:
+    """Tiles of `grid` cells across and down."""
+    return -(-place.width // grid), -(-place.height // grid)

@@ -1,0 +1,113 @@
+"""Attention patterns: recomputed on the GPU from the kept queries and keys, within a memory budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.forward.program import resource
+from compute.gpu.kernels import Resource
+from compute.gpu.native import Dispatch
+from compute.models.registry import Tensor
+
+_BUDGET = 1 << 30  # bytes
+
+
+class PatternStore:
+    """Buffers for the patterns of as many layers as the budget allows, each [heads, window, `stride`] float32, where
+    `window` is the longest context that is shown.
+
+    When not all fit, a layer that is asked for takes the place of the one that was used longest ago.
+    """
+
+    def __init__(self, engine: Engine, window: int, budget: int | None = None) -> None:
+        """Nothing is recomputed yet; `budget`, in bytes, is 1 GiB when it is not given."""
+        self._engine, self._window = engine, window
+        self.tensors = [tensor for tensor in engine.registry if tensor.heads]
+        self.stride = row_of_keys(engine)
+        count, size = pattern_buffers(engine, window, budget)
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
+        self._buffers = [
+            engine.device.create_buffer(label=f"attention patterns {slot}", size=size, usage=usage)
+            for slot in range(count)
+        ]
+        self.nbytes = size * count
+        self._holds: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
+        self._whole: set[str] = set()  # those of which a buffer has all rows
+        self._made: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
+
+    def forget(self) -> None:
+        """Every row is another one now."""
+        self._whole.clear()
+
+    def holds(self, tensor: Tensor) -> bool:
+        """True when a buffer has all rows of this pattern up to those that were asked for last."""
+        return tensor.name in self._whole
+
+    def rows(self, tensor: Tensor, first: int, end: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+        """The buffer in which rows `first` to `end` of a pattern are once the dispatches have run."""
+        held = {name: slot for slot, name in self._holds.items()}
+        slot = held.get(tensor.name)
+        if slot is None:
+            slot = len(self._holds) if len(self._holds) < len(self._buffers) else next(iter(self._holds))
+            self._whole.discard(self._holds.get(slot, ""))
+        self._holds.pop(slot, None)
+        self._holds[slot] = tensor.name
+        if first == 0:
+            self._whole.add(tensor.name)
+        return self._buffers[slot], [self._work(tensor, first, end, self._buffers[slot])] if end > first else []
+
+    def whole(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+        """The buffer in which all rows of a pattern are once the dispatches have run."""
+        rows = min(self._engine.registry.rows, self._window)
+        return self.rows(tensor, rows if tensor.name in self._whole else 0, rows)
+
+    def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
+        """What writes rows `first` to `end` of a pattern to `target`."""
+        key = (tensor.name, id(target))
+        if key not in self._made:
+            usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+            params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
+            self._made[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._window)
+        params, dispatch = self._made[key]
+        self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
+        return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
+
+
+def pattern_buffers(engine: Engine, window: int, budget: int | None = None) -> tuple[int, int]:
+    """How many buffers a `PatternStore` has, and the bytes of each."""
+    patterns = sum(1 for tensor in engine.registry if tensor.heads)
+    size = 4 * engine.config.heads * window * row_of_keys(engine)
+    count = max(1, min(patterns, (_BUDGET if budget is None else budget) // size)) if patterns else 0
+    return count, size
+
+
+def pattern_params(first: int, base: int) -> np.ndarray:
+    """The parameters of `pattern_row`: first row to make, and the pattern's row that is row 0 of the target."""
+    return np.asarray([first, base, 0, 0], np.uint32)
+
+
+def pattern_row(
+    engine: Engine, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
+) -> Dispatch:
+    """What writes one row of a pattern, of all heads, to `target`: float32 [heads, kept, keys of a row].
+
+    A row has as many keys as the engine's context, rounded up to a multiple of 4; params: see `pattern_params`.
+    """
+    config = engine.config
+    kernel = engine.kernels.get(
+        "attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context, rows=kept,
+        stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
+    )  # fmt: skip
+    source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.pieces[0]
+    bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
+    return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
+
+
+def row_of_keys(engine: Engine) -> int:
+    """Elements from one row of a recomputed pattern to the next."""
+    return -(-engine.context // 4) * 4

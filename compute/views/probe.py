@@ -1,0 +1,162 @@
+"""Single values and extremes of ranges of any tensor, read from the GPU without waiting: what the inspector shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.errors import UsageError
+from compute.forward.engine import Engine
+from compute.gpu.kernels import Resource
+from compute.gpu.native import ComputeEncoder, Dispatch, Readback, poll
+from compute.models.registry import Tensor
+
+from .patterns import pattern_params, pattern_row, row_of_keys
+
+MOST = 64  # probes watched at a time
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`count` consecutive values of a tensor from flat index `first` on; of an attention pattern, whose rows are those
+    of the engine's whole window for each head, one value."""
+
+    name: str
+    first: int
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class ProbeValue:
+    """The extreme of a probe's values, its flat index, and in which pass: `step` is the position of that pass's last
+    context token. Extreme is the largest magnitude, infinity above all of them and NaN above infinity."""
+
+    probe: Probe
+    value: float
+    index: int
+    step: int
+
+
+class ProbePass:
+    """Keeps `values` of the watched probes following the latest pass."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.values: dict[Probe, ProbeValue] = {}
+        self._watched: tuple[Probe, ...] = ()
+        self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
+        self._found = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
+        self._readback = Readback(engine.device, 8 * MOST, "probes")
+        self._asked: tuple[tuple[Probe, int], ...] | None = None  # probe and place, of the readback in flight
+        self._asked_step = 0
+        self._again = False
+
+    def watch(self, probes: Sequence[Probe]) -> None:
+        """Watch these and no others. Raises `UsageError` for unknown names, places out of range, or too many."""
+        wanted = tuple(dict.fromkeys(probes))
+        if wanted == self._watched:
+            return
+        if len(wanted) > MOST:
+            raise UsageError(f"{len(wanted)} probes: at most {MOST} are watched at a time; remove some")
+        self._work = [self._fetch(probe, place) for place, probe in enumerate(wanted)]
+        self._watched = wanted
+        self.values = {probe: value for probe, value in self.values.items() if probe in wanted}
+
+    def update(self) -> None:
+        """Submit the fetching of all watched values of the latest pass. Never blocks."""
+        if self._asked is not None:
+            self._again = True
+            return
+        rows = self._engine.registry.rows
+        # Rows that the context does not have (yet) hold nothing to show.
+        live = [(place, work) for place, (needed, work) in enumerate(self._work) if needed <= rows]
+        if not live:
+            return
+        encoder = ComputeEncoder(self._engine.device)
+        encoder.run([dispatch for _, work in live for dispatch in work])
+        encoder.copy(self._found, 0, self._readback.buffer, 0, 8 * MOST)
+        encoder.submit()
+        self._readback.request()
+        self._asked = tuple((self._watched[place], place) for place, _ in live)
+        self._asked_step = self._engine.registry.first_position + rows - 1
+
+    @property
+    def pending(self) -> bool:
+        """True while values are on their way."""
+        return self._asked is not None
+
+    def poll(self) -> bool:
+        """Take in what has arrived, without waiting; True when `values` changed."""
+        if self._asked is None:
+            return False
+        poll(self._engine.device)
+        if not self._readback.ready:
+            return False
+        found = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, 2)  # [places, (bits, index)]
+        for probe, place in self._asked:
+            if probe in self._watched:
+                value = float(found[place, :1].view(np.float32)[0])
+                index = probe.first if probe.count == 1 else int(found[place, 1])
+                self.values[probe] = ProbeValue(probe, value, index, self._asked_step)
+        self._asked = None
+        if self._again:
+            self._again = False
+            self.update()
+        return True
+
+    def _fetch(self, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
+        tensor = self._engine.registry[probe.name]
+        per_token = tensor.rows is None
+        rows = self._engine.context * max(1, tensor.heads) if tensor.rows is None else tensor.rows
+        count = tensor.columns * rows
+        end = probe.first + probe.count
+        if not (0 <= probe.first < end <= count) or (tensor.heads and probe.count > 1):
+            raise UsageError(f"{probe.name}: no values {probe.first} to {end - 1}; it has {count}")
+        if tensor.heads:
+            return self._fetch_pattern(tensor, probe, place)
+        device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
+        work: list[Dispatch] = []
+        for piece in storage.pieces:
+            values: Resource = piece.resource
+            first, last = probe.first, end
+            if tensor.family == "weight":
+                kernel = kernels.get(
+                    "probe", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
+                )
+                if isinstance(piece.resource, wgpu.GPUBuffer):
+                    values = (piece.resource, piece.offset, piece.size)
+                offset = piece.first_row * tensor.columns
+                rows = 1 if tensor.vector else piece.rows  # a vector's piece tells its values as rows
+                first, last = max(first, offset), min(last, offset + rows * tensor.columns)
+            else:
+                kernel = kernels.get("probe", storage="values")
+                offset = piece.offset // 4
+            if first < last:
+                words = np.asarray([first, last, offset, place, not work, 0, 0, 0], np.uint32)
+                resources: dict[str, Resource] = {
+                    "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
+                    "weight" if tensor.family == "weight" else "values": values,
+                    "found": self._found,
+                }
+                work.append(kernel.dispatch((1, 1, 1), resources))
+        return -(-end // tensor.columns) if per_token else 0, work
+
+    def _fetch_pattern(self, tensor: Tensor, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
+        """Recompute the row of all heads, then take the value from it."""
+        row, column = divmod(probe.first, tensor.columns)
+        head, query = divmod(row, self._engine.context)
+        device, stride = self._engine.device, row_of_keys(self._engine)
+        keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
+        params = device.create_buffer_with_data(data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM)
+        words = np.asarray([0, 1, head * stride + column, place, 1, 0, 0, 0], np.uint32)
+        resources: dict[str, Resource] = {
+            "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
+            "values": keys,
+            "found": self._found,
+        }
+        take = self._engine.kernels.get("probe", storage="values").dispatch((1, 1, 1), resources)
+        return query + 1, [pattern_row(self._engine, tensor, params, keys, kept=1), take]

@@ -1,0 +1,294 @@
+"""Statistics of every tensor of the registry, made on the GPU: one small table comes back, never a tensor."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Resource
+from compute.gpu.native import ComputeEncoder, Dispatch, Readback, poll
+from compute.models.registry import Tensor
+
+WORDS = 80  # of a record, see wgsl/common/statistics.wgsl
+_BINS, _SAMPLES = 8, 72
+SAMPLE_COUNT = 6
+SCALE = 2.0**-32
+_PART_VALUES = 8192  # of a weight that one workgroup reads
+_LIVE_PARTS = 32  # workgroups that share a live tensor, at most
+# Of a workgroup. What has few values in a row wants as many as the adapter runs together: on a software adapter more
+# would take turns at every barrier, which cost twice as much as the rest.
+_THREADS, _SOFTWARE_THREADS = 64, 8
+_CHUNK = 4096  # the one long row of logits is read in rows of this many
+# Values of weights read between two frames: some 50 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
+
+_OCTAVES = [2.0**power for power in range(-19, 12)]
+# Bin i counts values from edge i to edge i + 1: octaves of magnitude on both sides of zero, which is in bin 32.
+HISTOGRAM_EDGES: tuple[float, ...] = (
+    -math.inf, *(-octave for octave in reversed(_OCTAVES)), 0.0, *_OCTAVES, math.inf,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TensorStatistics:
+    """What is told of one tensor. min, max, mean and absmax are over its finite values, 0.0 when there are none."""
+
+    name: str
+    shape: tuple[int, ...]
+    count: int
+    finite: int
+    nan: int
+    pos_inf: int
+    neg_inf: int
+    zero: int
+    min: float
+    max: float
+    mean: float
+    absmax: float
+    first_nonfinite: int | None  # flat index
+    samples: tuple[float, ...]  # the first 6 values
+    histogram: tuple[int, ...]  # of the finite values, 64 bins, see HISTOGRAM_EDGES
+
+
+class _Source:
+    """The live tensors of one buffer. What has two names is measured once."""
+
+    def __init__(self, owner: StatisticsPass, buffer: wgpu.GPUBuffer, tensors: list[Tensor], parts: Resource) -> None:
+        device, kernels = owner.engine.device, owner.engine.kernels
+        self.fixed = tensors[0].rows is not None
+        self.rows = -(-tensors[0].columns // _CHUNK)
+        entries = np.asarray(
+            [
+                (
+                    tensor.storage.pieces[0].offset // 4,
+                    _CHUNK if self.fixed else tensor.columns,
+                    tensor.columns if self.fixed else 0xFFFFFFFF,
+                    owner.slots[tensor.name],
+                )
+                for tensor in tensors
+            ],
+            np.uint32,
+        )
+        self.count = len(tensors)
+        self._queue = device.queue
+        table = device.create_buffer_with_data(data=entries, usage=wgpu.BufferUsage.STORAGE)
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._params = device.create_buffer(label="statistics rows", size=16, usage=usage)
+        shared: dict[str, Resource] = {"params": self._params, "entries": table, "parts": parts}
+        shared["records"] = owner.records
+        threads = _SOFTWARE_THREADS if is_software(device.adapter) else _THREADS
+        measure = kernels.get("statistics_rows", threads=threads, histograms=owner.histograms)
+        join = kernels.get("statistics_join", threads=threads)
+        self._measure = measure.dispatch((1, 1, 1), {**shared, "values": buffer})
+        self._join = join.dispatch((self.count, 1, 1), shared)
+
+    def work(self, first: int, rows: int) -> list[Dispatch]:
+        """Dispatches that take rows `first` to `rows` in; from row 0 on, everything anew."""
+        if self.fixed:
+            first, rows = 0, self.rows
+        parts = min(rows - first, _LIVE_PARTS)
+        self._queue.write_buffer(
+            self._params, 0, np.asarray([first, rows, parts, int(first == 0)], np.uint32).tobytes()
+        )
+        return [dataclasses.replace(self._measure, groups=(self.count, parts, 1)), self._join]
+
+
+class StatisticsPass:
+    """Keeps `latest` (by name, in run order) following the registry; of what it recomputes it tells nothing."""
+
+    def __init__(self, engine: Engine, *, histograms: bool = True) -> None:
+        """histograms: without them, which stay empty, a pass costs a quarter less on a software adapter."""
+        self.engine, self.histograms = engine, histograms
+        self.latest: dict[str, TensorStatistics] = {}
+        device = engine.device
+        self._tensors = [tensor for tensor in engine.registry if tensor.kept]
+        self.slots: dict[str, int] = {}
+        places: dict[tuple[int, int], int] = {}
+        live: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}
+        for tensor in self._tensors:
+            piece = tensor.storage.pieces[0]
+            place = (id(piece.resource), piece.offset)
+            known = places.setdefault(place, len(places))
+            new = known not in self.slots.values()
+            self.slots[tensor.name] = known
+            if new and tensor.family != "weight":
+                assert isinstance(piece.resource, wgpu.GPUBuffer)
+                live.setdefault(id(piece.resource), (piece.resource, []))[1].append(tensor)
+        self.size = 4 * WORDS * len(places)  # bytes of `records`
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
+        self.records = device.create_buffer(label="statistics", size=self.size, usage=usage)
+        groups = [group for _, group in live.values()]
+        parts = device.create_buffer(
+            label="statistics parts", size=4 * WORDS * _LIVE_PARTS * max(map(len, groups), default=1), usage=usage
+        )
+        self._sources = [_Source(self, buffer, group, parts) for buffer, group in live.values()]
+        self._readback = Readback(device, self.size, "statistics")
+        self._weights = deque(tensor for tensor in self._tensors if tensor.family == "weight")  # not measured yet
+        self._begun = False
+        self._seen = (-1, 0)  # epoch, rows
+        self._asked: tuple[int, int] | None = None  # what the readback in flight is of
+        self._known: tuple[int, int] | None = None
+        self._weight_statistics: dict[str, TensorStatistics] = {}
+
+    def work(self) -> list[Dispatch]:
+        """What brings `records` up to date with the latest pass: its new rows, and once the weights, in slices.
+
+        Submit it at once.
+        """
+        epoch, rows = self.engine.epoch, self.engine.registry.rows
+        work: list[Dispatch] = []
+        self._begun = True
+        values = 0
+        while self._weights and values < _SLICE[self.engine.layout]:
+            tensor = self._weights.popleft()
+            work += self._weight_work(tensor)
+            values += self.engine.registry.count(tensor)
+        if rows and (epoch, rows) != self._seen:
+            first = self._seen[1] if self._seen[0] == epoch and self._seen[1] < rows else 0
+            for source in self._sources:
+                work += source.work(first, rows)
+            self._seen = (epoch, rows)
+        return work
+
+    def update(self) -> None:
+        """Submit what the latest pass needs, and fetch the result. Never blocks."""
+        work = self.work()
+        encoder = ComputeEncoder(self.engine.device)
+        encoder.run(work)
+        ask = self._asked is None and self._known != self._seen and not self._weights
+        if ask:
+            encoder.copy(self.records, 0, self._readback.buffer, 0, self.size)
+        if work or ask:
+            encoder.submit()
+        if ask:
+            self._readback.request()
+            self._asked = self._seen
+
+    @property
+    def weights_measured(self) -> bool:
+        """True when `records` has the weights once all work so far has run."""
+        return not self._weights
+
+    @property
+    def pending(self) -> bool:
+        """True while statistics are on their way."""
+        return self._asked is not None or (bool(self._weights) and self._begun)
+
+    def poll(self) -> bool:
+        """Take in what has arrived, without waiting, and go on with the weights; True when `latest` changed."""
+        if self._weights and self._begun:
+            self.update()
+        if self._asked is None:
+            return False
+        poll(self.engine.device)
+        if not self._readback.ready:
+            return False
+        self._take()
+        if self._known != self._seen:
+            self.update()
+        return True
+
+    def read(self) -> dict[str, TensorStatistics]:
+        """Statistics of the latest pass. Blocks: never inside a frame."""
+        self.update()
+        while self.pending:
+            poll(self.engine.device, wait=True)
+            self.poll()
+        return self.latest
+
+    def first_bad(self) -> str | None:
+        """The first tensor, in run order, with a value that is not finite."""
+        return next((known.name for known in self.latest.values() if known.finite < known.count), None)
+
+    def _take(self) -> None:
+        assert self._asked is not None
+        records = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, WORDS)  # [slots, words]
+        rows = self._asked[1]
+        latest = {}
+        for tensor in self._tensors:
+            known = self._weight_statistics.get(tensor.name)
+            if known is None:
+                known = _statistics(tensor, rows, records[self.slots[tensor.name]])
+                if tensor.family == "weight":
+                    self._weight_statistics[tensor.name] = known
+            latest[tensor.name] = known
+        self.latest, self._known, self._asked = latest, self._asked, None
+
+    def _weight_work(self, tensor: Tensor) -> list[Dispatch]:
+        device, kernels, storage = self.engine.device, self.engine.kernels, tensor.storage
+        slot = self.slots[tensor.name]
+        # A vector's piece tells its values as rows.
+        rows = [1 if tensor.vector else piece.rows for piece in storage.pieces]
+        counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
+        parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
+        kernel = kernels.get(
+            "statistics_weight",
+            columns=tensor.columns,
+            storage=storage.kind,
+            dtype=storage.dtype,
+            tile=storage.tile,
+            threads=_THREADS,
+            histograms=self.histograms,
+        )
+        work = []
+        first = 0
+        for piece, count, own in zip(storage.pieces, counts, rows, strict=True):
+            values: Resource = piece.resource
+            if isinstance(piece.resource, wgpu.GPUBuffer):
+                values = (piece.resource, piece.offset, piece.size)
+            resources: dict[str, Resource] = {
+                "params": self._uniform(piece.first_row, own, first, slot), "weight": values,
+                "parts": parts, "records": self.records,
+            }  # fmt: skip
+            work.append(kernel.dispatch((count, 1, 1), resources))
+            first += count
+        entry = np.asarray([0, tensor.columns, 0, slot], np.uint32)
+        joined: dict[str, Resource] = {
+            "params": self._uniform(0, 0, first, 1), "parts": parts, "records": self.records,
+            "entries": device.create_buffer_with_data(data=entry, usage=wgpu.BufferUsage.STORAGE),
+        }  # fmt: skip
+        return [*work, kernels.get("statistics_join", threads=_THREADS).dispatch((1, 1, 1), joined)]
+
+    def _uniform(self, *words: int) -> wgpu.GPUBuffer:
+        data = np.asarray(words, np.uint32)
+        return self.engine.device.create_buffer_with_data(data=data, usage=wgpu.BufferUsage.UNIFORM)
+
+
+def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatistics:
+    """The record uint32 [words] of a tensor, as numbers."""
+    own = rows if tensor.rows is None else tensor.rows
+    count = own * tensor.columns
+    nan, pos_inf, neg_inf, zero, lowest, highest = (int(word) for word in record[:6])
+    finite = count - nan - pos_inf - neg_inf
+    smallest, largest = (_key_value(~lowest & 0xFFFFFFFF), _key_value(highest)) if finite else (0.0, 0.0)
+    first_bad = int(record[7])
+    return TensorStatistics(
+        name=tensor.name,
+        shape=(tensor.columns,) if tensor.vector else (own, tensor.columns),
+        count=count,
+        finite=finite,
+        nan=nan,
+        pos_inf=pos_inf,
+        neg_inf=neg_inf,
+        zero=zero,
+        min=smallest,
+        max=largest,
+        mean=float(record[6:7].view(np.float32)[0]) / SCALE / finite if finite else 0.0,
+        absmax=max(abs(smallest), abs(largest)),
+        first_nonfinite=~first_bad & 0xFFFFFFFF if first_bad else None,
+        samples=tuple(record[_SAMPLES : _SAMPLES + min(count, SAMPLE_COUNT)].view(np.float32).tolist()),
+        histogram=tuple(record[_BINS : _BINS + 64].tolist()),
+    )
+
+
+def _key_value(key: int) -> float:
+    """The float that has this sort key, see wgsl/common/numbers.wgsl."""
+    bits = key ^ 0x80000000 if key >= 0x80000000 else ~key & 0xFFFFFFFF
+    return float(np.asarray([bits], np.uint32).view(np.float32)[0])

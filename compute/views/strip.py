@@ -1,0 +1,157 @@
+"""The strip atlas on the GPU: a texture painted from the registry's buffers, with no copy through the CPU."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.gpu.native import ComputeEncoder, Dispatch
+from compute.models.registry import Tensor
+
+from .palettes import PALETTES, StripLook
+from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
+from .strip_source import Source, Surface
+from .strip_weights import WeightCells
+
+
+def look_bytes(look: StripLook) -> bytes:
+    """The look as wgsl/common/strip_colour.wgsl has it."""
+    palette = PALETTES[look.palette]
+    words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
+    return struct.pack("<18fII", *words, look.low, look.high or 0.0, look.span_scale == "all", 0)
+
+
+class StripPass:
+    """Keeps `texture` (rgba8unorm, 640 x 360) showing the registry's latest pass.
+
+    Alpha is 255 but where a cell is not finite: 254 is NaN, 253 plus and 252 minus infinity.
+    """
+
+    def __init__(self, engine: Engine, look: StripLook | None = None) -> None:
+        self.engine = engine
+        device = engine.device
+        self.texture = device.create_texture(
+            label="strip atlas",
+            size=(WIDTH, HEIGHT, 1),
+            format="rgba8unorm",
+            usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
+        )
+        self.layout = StripLayout((), ())
+        self._look_buffer = device.create_buffer(
+            label="strip look", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        )
+        self._look = look or StripLook()
+        self.set_look(self._look)
+        tensors = strip_tensors(engine.registry)
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
+        surface = Surface(
+            kernels=engine.kernels,
+            texture=self.texture,
+            look=self._look_buffer,
+            row_peaks=device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage),
+            peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),
+            slots={tensor.name: slot for slot, tensor in enumerate(tensors)},
+        )
+        weights = [tensor for tensor in tensors if tensor.family == "weight"]
+        self._cells = WeightCells(engine.kernels, weights, engine.layout)
+        self._weights = Source(surface, self._cells.values, weights, self._cells.place)
+        self._live = self._live_sources(surface, tensors)
+        self._peak_all = engine.kernels.get("strip_peak_all", tensors=len(tensors)).dispatch(
+            (1, 1, 1), {"peaks": surface.peaks}
+        )
+        self._end = WIDTH * HEIGHT  # cells up to here may hold something to clear
+        self._seen_rows = 0
+        self._seen_epoch = -1
+        self._seen_sampling = ""
+
+    def set_look(self, look: StripLook) -> None:
+        """Paint so from the next `update` on."""
+        self.engine.device.queue.write_buffer(self._look_buffer, 0, look_bytes(look))
+        self._look, self._look_is_new = look, True
+
+    @staticmethod
+    def _live_sources(surface: Surface, tensors: list[Tensor]) -> list[Source]:
+        by_buffer: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}
+        for tensor in tensors:
+            if tensor.family != "weight":
+                piece = tensor.storage.pieces[0]
+                assert isinstance(piece.resource, wgpu.GPUBuffer)
+                by_buffer.setdefault(id(piece.resource), (piece.resource, []))[1].append(tensor)
+
+        def place(tensor: Tensor, span: Span) -> tuple[int, int, int]:
+            return tensor.storage.pieces[0].offset // 4, tensor.columns, span.values // tensor.columns
+
+        return [Source(surface, buffer, group, place) for buffer, group in by_buffer.values()]
+
+    @property
+    def pending(self) -> bool:
+        """True while some weights have yet to be read: `update` goes on with them."""
+        return self._cells.pending
+
+    def update(self) -> None:
+        """Submit what makes the texture show the registry's latest pass. Never blocks.
+
+        Weights are read in slices: where that takes more than one call, `pending` says so.
+        """
+        registry, window, look = self.engine.registry, self.engine.context, self._look
+        pool = look.sampling == "pool"
+        layout = strip_layout(registry)
+        work: list[Dispatch] = []
+        if layout != self.layout or look.sampling != self._seen_sampling:
+            spans = {span.name: span for span in layout.spans}
+            self._cells.lay_out(spans, pool=pool)
+            end = layout.spans[-1].last + 1 if layout.spans else 0
+            self._weights.lay_out(spans, self._empty(layout, max(end, self._end)))
+            for source in self._live:
+                source.lay_out(spans, [])
+        fetched = self._cells.work()
+        weights_are_new = bool(fetched) or layout != self.layout
+        if weights_are_new:
+            work += [*fetched, *self._weights.measure(0, 1, window, pool=False)]
+        same = self.engine.epoch == self._seen_epoch and look.sampling == self._seen_sampling
+        first = min(self._seen_rows, registry.rows - 1) if same else 0
+        for source in self._live:
+            # The logits have one row, which every pass writes anew.
+            start = max(0, first) if all(tensor.rows is None for tensor in source.tensors) else 0
+            work += source.measure(start, max(1, registry.rows - start), window, pool=pool)
+        one_range = look.span_scale == "all"
+        if one_range:
+            work.append(self._peak_all)
+        if weights_are_new or one_range or self._look_is_new:
+            work += self._weights.paint(pool=False)
+        for source in self._live:
+            work += source.paint(pool=pool)
+        self.layout, self._look_is_new = layout, False
+        if layout.spans:
+            self._end = layout.spans[-1].last + 1
+        self._seen_rows, self._seen_epoch, self._seen_sampling = registry.rows, self.engine.epoch, look.sampling
+        encoder = ComputeEncoder(self.engine.device)
+        encoder.run(work)
+        encoder.submit()
+
+    @staticmethod
+    def _empty(layout: StripLayout, end: int) -> list[tuple[int, int]]:
+        """(first cell, cells) of the gaps between spans, and of what follows the last one up to `end`."""
+        gaps = []
+        cursor = 0
+        for span in layout.spans:
+            if span.first > cursor:
+                gaps.append((cursor, span.first - cursor))
+            cursor = span.last + 1
+        if end > cursor:
+            gaps.append((cursor, end - cursor))
+        return gaps
+
+    def read(self) -> np.ndarray:
+        """The finished picture as uint8 [360, 640, 4], opaque. Blocks: never inside a frame."""
+        while self.pending:
+            self.update()
+        data = self.engine.device.queue.read_texture(
+            {"texture": self.texture}, {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}, (WIDTH, HEIGHT, 1)
+        )
+        picture = np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 4).copy()  # [360, 640, 4]
+        picture[..., 3] = 255
+        return picture

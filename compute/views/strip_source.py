@@ -1,0 +1,166 @@
+"""One buffer that spans of the strip show: its tables on the GPU, and the dispatches over them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.gpu.kernels import Kernels
+from compute.gpu.native import Dispatch
+from compute.models.registry import Tensor
+
+from .strip_layout import HEIGHT, WIDTH, Span
+
+_TILE = 64  # cells a workgroup paints
+_EMPTY = 0xFFFFFFFF
+_BLOCK = 16  # values of a block whose extreme is kept
+_BLOCKS_FROM = 32  # values a cell stands for, from which on blocks are worth keeping
+_BLOCK_PARTS = 8  # workgroups that share a tensor's blocks, at most
+_MANY_ROWS = 16  # from so many changed rows on
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What all sources of a strip share on the GPU."""
+
+    kernels: Kernels
+    texture: wgpu.GPUTexture
+    look: wgpu.GPUBuffer
+    row_peaks: wgpu.GPUBuffer  # largest finite magnitude of each row of each slot
+    peaks: wgpu.GPUBuffer  # and of each slot; behind them the largest of all
+    slots: Mapping[str, int]  # place of a tensor in these tables
+
+
+class Source:
+    """Spans over the float32 values of one buffer. `place` tells (offset, columns, rows) of a span's values in it."""
+
+    def __init__(
+        self,
+        surface: Surface,
+        values: wgpu.GPUBuffer,
+        tensors: Sequence[Tensor],
+        place: Callable[[Tensor, Span], tuple[int, int, int]],
+    ) -> None:
+        self.tensors = tensors
+        self._surface, self._values, self._place = surface, values, place
+        device = surface.kernels.device
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
+        self._queue = device.queue
+        self._entries = device.create_buffer(label="strip entries", size=32 * len(tensors), usage=usage)
+        tiles = WIDTH * HEIGHT // _TILE + 2 * len(tensors) + 2
+        self._tiles = device.create_buffer(label="strip tiles", size=16 * tiles, usage=usage)
+        self._params = device.create_buffer(
+            label="strip rows", size=16, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        )
+        self._row_peaks = surface.kernels.get("strip_row_peaks").dispatch(
+            (1, 1, 1),
+            {"params": self._params, "entries": self._entries, "values": values, "row_peaks": surface.row_peaks},
+        )
+        self._peaks = surface.kernels.get("strip_peaks").dispatch(
+            (1, 1, 1),
+            {
+                "params": self._params,
+                "entries": self._entries,
+                "row_peaks": surface.row_peaks,
+                "peaks": surface.peaks,
+            },
+        )
+        self._paints: dict[bool, Dispatch] = {}
+        self._blocks: Dispatch | None = None
+        self._blocks_buffer: wgpu.GPUBuffer | None = None
+        self._tile_count = self._shown = 0
+        self._wants_blocks = False
+
+    def lay_out(self, spans: Mapping[str, Span], empty: Sequence[tuple[int, int]]) -> None:
+        """Write the tables for a new layout. `empty`: (first cell, cells) that this source clears."""
+        entries = np.zeros((len(self.tensors), 8), np.uint32)
+        tiles: list[tuple[int, int, int, int]] = []
+        shown = 0
+        for tensor in self.tensors:
+            span = spans.get(tensor.name)
+            if span is None:
+                continue
+            offset, columns, rows = self._place(tensor, span)
+            blocks = rows * columns >= _BLOCKS_FROM * span.cells
+            slot = self._surface.slots[tensor.name]
+            entries[shown, :7] = (offset, columns, rows, slot, span.first, span.cells, blocks)
+            tiles += [
+                (shown, first, min(_TILE, span.last + 1 - first), 0)
+                for first in range(span.first, span.last + 1, _TILE)
+            ]
+            shown += 1
+        for start, cells in empty:
+            tiles += [
+                (_EMPTY, first, min(_TILE, start + cells - first), 0) for first in range(start, start + cells, _TILE)
+            ]
+        self._shown, self._tile_count = shown, len(tiles)
+        self._wants_blocks = bool(entries[:, 6].any())
+        if shown:
+            self._queue.write_buffer(self._entries, 0, entries[:shown].tobytes())
+        if tiles:
+            self._queue.write_buffer(self._tiles, 0, np.asarray(tiles, np.uint32).tobytes())
+
+    def measure(self, first_row: int, rows: int, window: int, *, pool: bool) -> list[Dispatch]:
+        """Dispatches that bring peaks, and for pooling blocks, up to date: `rows` rows from `first_row` on changed."""
+        if not self._shown:
+            return []
+        self._queue.write_buffer(self._params, 0, np.asarray([first_row, window, 0, 0], np.uint32).tobytes())
+        work = [
+            dataclasses.replace(self._row_peaks, groups=(self._shown, rows, 1)),
+            dataclasses.replace(self._peaks, groups=(self._shown, 1, 1)),
+        ]
+        if pool and self._wants_blocks:
+            parts = _BLOCK_PARTS if rows >= _MANY_ROWS else 1
+            work.append(dataclasses.replace(self._block_work(), groups=(self._shown, parts, 1)))
+        return work
+
+    def paint(self, *, pool: bool) -> list[Dispatch]:
+        """The dispatch that paints all tiles, if there are any."""
+        if not self._tile_count:
+            return []
+        return [dataclasses.replace(self._paint_work(pool), groups=(self._tile_count, 1, 1))]
+
+    def _block_table(self) -> wgpu.GPUBuffer:
+        """Keys of blocks, for all of the buffer; made when pooling first wants it."""
+        if self._blocks_buffer is None:
+            size = 4 * -(-self._values.size // (4 * _BLOCK))
+            self._blocks_buffer = self._surface.kernels.device.create_buffer(
+                label="strip blocks", size=size, usage=wgpu.BufferUsage.STORAGE
+            )
+        return self._blocks_buffer
+
+    def _block_work(self) -> Dispatch:
+        if self._blocks is None:
+            self._blocks = self._surface.kernels.get("strip_blocks").dispatch(
+                (1, 1, 1),
+                {
+                    "params": self._params,
+                    "entries": self._entries,
+                    "values": self._values,
+                    "blocks": self._block_table(),
+                },
+            )
+        return self._blocks
+
+    def _paint_work(self, pool: bool) -> Dispatch:
+        if pool not in self._paints:
+            surface = self._surface
+            kernel = surface.kernels.get("strip_paint", width=WIDTH, tensors=len(surface.slots), pool=pool)
+            blocks = {"blocks": self._block_table()} if pool else {}
+            self._paints[pool] = kernel.dispatch(
+                (1, 1, 1),
+                {
+                    "tiles": self._tiles,
+                    "entries": self._entries,
+                    "values": self._values,
+                    "peaks": surface.peaks,
+                    "atlas": surface.texture,
+                    "look": surface.look,
+                    **blocks,
+                },
+            )
+        return self._paints[pool]

@@ -1,0 +1,87 @@
+"""The cells of weight spans: fetched or pooled once, in slices, since weights never change."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+import numpy as np
+import wgpu
+
+from compute.gpu.kernels import Kernels, Resource
+from compute.gpu.native import Dispatch
+from compute.models.registry import Tensor
+
+from .strip_layout import HEIGHT, WIDTH, Span
+
+# Values read between two frames: about 20 ms on a software adapter, far less on a GPU.
+_SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
+
+
+class WeightCells:
+    """Keeps `values` (float32, a value for each cell of each weight span) in step with the layout."""
+
+    def __init__(self, kernels: Kernels, tensors: list[Tensor], layout: str) -> None:
+        """layout: "texture" or "buffer", how the weights are stored."""
+        self.tensors = tensors
+        self._kernels = kernels
+        self._slice = _SLICE[layout]
+        usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
+        self.values = kernels.device.create_buffer(label="weight cells", size=4 * WIDTH * HEIGHT, usage=usage)
+        self._first: dict[str, int] = {}  # where a span's values begin
+        self._cells: dict[str, tuple[int, bool]] = {}  # how many are there, and whether they are pooled
+        self._queue: deque[tuple[str, int, Dispatch]] = deque()  # tensor, values read, what reads them
+
+    def place(self, tensor: Tensor, span: Span) -> tuple[int, int, int]:
+        """(offset, columns, rows) of a span's values."""
+        return self._first[tensor.name], span.cells, 1
+
+    def lay_out(self, spans: Mapping[str, Span], *, pool: bool) -> None:
+        """Queue the fetching of spans whose place or number of cells is new."""
+        for name, _, _ in self._queue:  # meant for places that may be others now
+            self._cells.pop(name, None)
+        self._queue.clear()
+        at = 0
+        for tensor in self.tensors:
+            span = spans.get(tensor.name)
+            if span is None:
+                continue
+            known = (span.cells, pool and span.cells < span.values)
+            if self._first.get(tensor.name) != at or self._cells.get(tensor.name) != known:
+                self._first[tensor.name], self._cells[tensor.name] = at, known
+                self._fetch(tensor, span, at, pool=known[1])
+            at += span.cells
+
+    @property
+    def pending(self) -> bool:
+        """True while cells wait for `work`."""
+        return bool(self._queue)
+
+    def work(self) -> list[Dispatch]:
+        """The next slice of what is queued."""
+        work: list[Dispatch] = []
+        values = 0
+        while self._queue and values < self._slice:
+            _, count, dispatch = self._queue.popleft()
+            values += count
+            work.append(dispatch)
+        return work
+
+    def _fetch(self, tensor: Tensor, span: Span, target: int, *, pool: bool) -> None:
+        storage = tensor.storage
+        kernel = self._kernels.get(
+            "strip_gather_pool" if pool else "strip_gather",
+            columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+        )  # fmt: skip
+        groups = span.cells if pool else -(-span.cells // 64)
+        for piece in storage.pieces:
+            # A vector's piece tells its values as rows.
+            rows = 1 if tensor.vector else piece.rows
+            params = np.asarray([span.cells, span.values, piece.first_row, rows, target, 0, 0, 0], np.uint32)
+            buffer = self._kernels.device.create_buffer_with_data(data=params, usage=wgpu.BufferUsage.UNIFORM)
+            values: Resource = piece.resource
+            if isinstance(piece.resource, wgpu.GPUBuffer):
+                values = (piece.resource, piece.offset, piece.size)
+            resources: dict[str, Resource] = {"params": buffer, "weight": values, "cells": self.values}
+            count = rows * tensor.columns if pool else span.cells
+            self._queue.append((tensor.name, count, kernel.dispatch((groups, 1, 1), resources)))

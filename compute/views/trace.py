@@ -1,0 +1,76 @@
+"""The debug trace: one record for each tensor of the latest pass, in run order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from compute.forward.engine import Engine
+
+from .statistics import TensorStatistics
+from .strip_layout import StripLayout
+
+_FIELDS = (
+    "name", "shape", "count", "finite", "nan", "pos_inf", "neg_inf", "zero",
+    "min", "max", "mean", "absmax", "first_nonfinite", "samples",
+)  # fmt: skip
+
+
+def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: StripLayout) -> list[dict[str, Any]]:
+    """What `trace --json` writes: values of `statistics`, and the cells that `layout` gives each tensor.
+
+    A sample that is not finite is None: JSON has no word for it.
+    """
+    spans = {span.name: span for span in layout.spans}
+    told = []
+    for tensor in engine.registry:
+        known = statistics.get(tensor.name)
+        if known is None:
+            continue
+        record: dict[str, Any] = {field: getattr(known, field) for field in _FIELDS}
+        record["shape"] = list(known.shape)
+        record["samples"] = [value if math.isfinite(value) else None for value in known.samples]
+        span = spans.get(tensor.name)
+        record["cells"] = [span.first, span.last] if span else None
+        record["cells_written"] = span.cells if span else 0
+        told.append(record)
+    return told
+
+
+def lines(told: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -> list[str]:
+    """`told` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has.
+
+    recomputed: names of the tensors that the pass itself did not keep.
+    """
+    text = []
+    block = ""
+    for record in told:
+        name = record["name"]
+        now = name.split(".")[1] if name.startswith("h.") else ""
+        if now and now != block:
+            text.append(f"-- layer {now} --")
+        block = now
+        text.append(_line(record, recomputed=name in recomputed))
+    bad = next((record for record in told if record["finite"] < record["count"]), None)
+    if bad:
+        text.append(f"first value that is not finite: {bad['name']}, value {bad['first_nonfinite']}")
+    return text
+
+
+def _line(record: Mapping[str, Any], *, recomputed: bool) -> str:
+    cells = record["cells"]
+    place = f"cells {cells[0]:>6}-{cells[1]:>6} {record['cells_written']}/{record['count']}" if cells else "no cells"
+    if recomputed:
+        place += ", recomputed"
+    samples = ", ".join("not finite" if value is None else _number(value) for value in record["samples"])
+    return (
+        f"{place}  {record['name']}: count={record['count']} finite={record['finite']} nan={record['nan']}"
+        f" +inf={record['pos_inf']} -inf={record['neg_inf']} zero={record['zero']} min={_number(record['min'])}"
+        f" max={_number(record['max'])} mean={_number(record['mean'])} absMax={_number(record['absmax'])}"
+        f" samples=[{samples}]"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.5f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.4e}"

@@ -1,0 +1,1 @@
+"""Model files in every format, their upload to the GPU, conversion and verification."""

@@ -1,0 +1,140 @@
+"""Where weights come from: what every source of a model offers, and how `--model` chooses one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from assets import CHECKPOINT
+from compute.errors import CheckpointError
+from compute.io.escape import one_line
+from compute.io.mapped_file import telling_failures
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+
+from .hugging_face import open_hugging_face
+from .llmc import open_llmc
+from .model_cache import FETCHABLE, fetched_model
+from .random_model import RandomModel
+
+_RANDOM = "random:"
+
+
+class WeightSource(Protocol):
+    """A model's weights, one tensor at a time, so that no more than one of them need be in memory."""
+
+    @property
+    def name(self) -> str:
+        """What the user knows the model by."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file, or None when there is none."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """Sizes of the model."""
+
+    @property
+    def dtype(self) -> str:
+        """How the weights are stored: "f32", "bf16" or "f16"."""
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Parameter `name` in its stored dtype, of the shape `parameter_shapes(config)[name]`; read only.
+
+        In C order, or a matrix that is stored [in, out] as the transposed view of it. A view of the mapped file where
+        there is one: valid until `close`. Raises KeyError for an unknown name.
+        """
+
+    def release(self, name: str) -> None:
+        """The caller is done with tensor `name`: its memory may go. Asking for it again is allowed."""
+
+    def close(self) -> None:
+        """Give up the file. No tensor may be asked for after it; a second call does nothing."""
+
+
+class ArrayModel:
+    """Weights that are already arrays: for tests, and for the reference in float64."""
+
+    def __init__(self, name: str, config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> None:
+        """Take `arrays` as they are; ValueError when names or shapes are not those of `parameter_shapes(config)`."""
+        shapes = parameter_shapes(config)
+        if arrays.keys() != shapes.keys():
+            raise ValueError(f"missing or unknown tensors: {sorted(arrays.keys() ^ shapes.keys())}")
+        for key, shape in shapes.items():
+            if arrays[key].shape != shape:
+                raise ValueError(f"{key}: shape {arrays[key].shape}, expected {shape}")
+        self.name = name
+        self.path: Path | None = None
+        self.config = config
+        # float64 exists only for the reference; to anyone who asks it counts as f32.
+        self.dtype = {"bfloat16": "bf16", "float16": "f16"}.get(arrays["wte"].dtype.name, "f32")
+        self._arrays = dict(arrays)
+
+    def tensor(self, name: str) -> np.ndarray:
+        """See `WeightSource.tensor`."""
+        return self._arrays[name]
+
+    def release(self, name: str) -> None:
+        """Nothing to do: the arrays belong to the caller."""
+
+    def close(self) -> None:
+        """Nothing to do: the arrays belong to the caller."""
+
+
+def open_model(spec: str) -> WeightSource:
+    """Open what `--model` names.
+
+    `stories`, a name of `FETCHABLE` that was fetched, `random:` and one of `GPT2_SIZES`, or a path: an llm.c `.bin`, a
+    `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
+    file is not sound.
+    """
+    path = model_path(spec)
+    if path is None:
+        return RandomModel(GPT2_SIZES[spec.removeprefix(_RANDOM)], name=spec)
+    name = spec if spec == "stories" or spec in FETCHABLE else None
+    if _is_folder(path) or path.suffix == ".safetensors":
+        return open_hugging_face(path, name)
+    return open_llmc(path, name)
+
+
+def model_path(spec: str) -> Path | None:
+    """Where the model that `--model` names lies, None for a made one. Raises `CheckpointError` when there is none."""
+    if spec == "stories":
+        return CHECKPOINT
+    if spec.startswith(_RANDOM):
+        if spec.removeprefix(_RANDOM) not in GPT2_SIZES:
+            known = ", ".join(f"{_RANDOM}{name}" for name in GPT2_SIZES)
+            raise CheckpointError(f"--model {one_line(spec)}: there is no such size; use one of {known}")
+        return None
+    if spec in FETCHABLE:
+        return fetched_model(spec)
+    if not spec:
+        raise CheckpointError("--model: is empty; use stories, gpt2, random:gpt2 or the path of a model")
+    if "/" not in spec and "." not in spec and not os.path.exists(spec):
+        raise CheckpointError(
+            f"--model {one_line(spec)}: neither a known model nor a file; use stories, gpt2, random:gpt2 or the path of"
+            " a .bin file, a .safetensors file or a folder that holds one"
+        )
+    return Path(spec)
+
+
+def model_files(spec: str) -> list[Path]:
+    """Every file that opening the model `spec` may read. Raises `CheckpointError` when there is no such model."""
+    path = model_path(spec)
+    if path is None:
+        return []
+    folder = path if _is_folder(path) else path.parent
+    if folder == path or path.suffix == ".safetensors":
+        # Its config and its tokenizer lie beside the weights.
+        with telling_failures(one_line(path)):
+            return sorted(folder.iterdir())
+    return [path]
+
+
+def _is_folder(path: Path) -> bool:
+    with telling_failures(one_line(path)):
+        return path.is_dir()

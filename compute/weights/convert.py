@@ -1,0 +1,121 @@
+"""Checkpoints in another format: llm.c to Hugging Face layout and back, one tensor at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from compute.errors import OutputError, UsageError
+from compute.io.escape import one_line
+from compute.io.output_files import output_folder
+from compute.models.config import ModelConfig, parameter_shapes
+
+from .checkpoint import WeightSource
+from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
+from .hugging_face_config import config_json
+from .llmc import write_llmc
+from .safetensors_file import DTYPES
+
+# Ours -> the format's name of a type, and NumPy's type.
+_TYPES = {own: (name, stored) for name, (own, stored) in DTYPES.items()}
+_LLMC_VERSIONS = {"f32": 3, "bf16": 5}
+_LLMC_PADDING = 128  # llm.c rounds the rows of `wte` up to a multiple of this
+_HEADER_STEP = 8  # bytes: the data begins at a multiple
+
+
+def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[Path]:
+    """Write `source` to `target` and return the files written.
+
+    target: an llm.c file when it ends in `.bin`; a `.safetensors` file, with `config.json` next to it; or a folder for
+    both. dtype: "f32", "f16", "bf16", or "native" for the stored one (llm.c has no f16: it becomes f32, which holds
+    every value). The bits are the same wherever no precision is lost. Raises `UsageError` for a type that the format
+    has not, `OutputError` when something cannot be written or is there already and says something else.
+    """
+    chosen = source.dtype if dtype == "native" else dtype
+    if target.suffix == ".bin":
+        if dtype == "f16":
+            raise UsageError("--weights f16: llm.c files have no such type; use f32 or bf16, or a .safetensors target")
+        return _to_llmc(source, target, _LLMC_VERSIONS[chosen if chosen in _LLMC_VERSIONS else "f32"])
+    return _to_hugging_face(source, target, chosen)
+
+
+def weights_file(target: Path) -> Path:
+    """The file that `convert` writes weights to."""
+    return target if target.suffix in (".bin", ".safetensors") else target / WEIGHTS
+
+
+def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
+    vocabulary = source.config.vocabulary
+    padded = -(-vocabulary // _LLMC_PADDING) * _LLMC_PADDING
+    config = replace(source.config, padded_vocabulary=padded)
+
+    def tensor(name: str) -> np.ndarray:
+        values = source.tensor(name)
+        if name == "wte" and len(values) != padded:
+            rows = np.zeros((padded, config.channels), values.dtype)
+            rows[:vocabulary] = values[:vocabulary]
+            return rows
+        return values
+
+    write_llmc(target, config, tensor, version, source.release)
+    return [target]
+
+
+def _to_hugging_face(source: WeightSource, target: Path, dtype: str) -> list[Path]:
+    weights = weights_file(target)
+    described = weights.with_name(CONFIG)
+    text = json.dumps(config_json(source.config, dtype), indent=2) + "\n"
+    if os.path.lexists(described) and _content(described) != text.encode():
+        raise OutputError(f"{one_line(described)}: belongs to another model already; choose another folder")
+    with output_folder(weights.parent, target) as folder:
+        with folder.file(weights.name) as file:
+            _write_safetensors(file, source, dtype)
+        with folder.file(CONFIG) as file:
+            file.write(text.encode())
+    return [weights, described]
+
+
+def _content(path: Path) -> bytes | None:
+    """None for what cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> None:
+    """The format by hand, because the library wants all tensors in memory at once."""
+    config = replace(source.config, padded_vocabulary=source.config.vocabulary)
+    shapes = parameter_shapes(config)
+    _, stored_type = _TYPES[dtype]
+    file.write(_safetensors_header(config, dtype))
+    for name, shape in shapes.items():
+        values = source.tensor(name)[: shape[0]]  # without rows that belong to no token
+        with np.errstate(over="ignore"):  # float16 makes infinities, which `models verify` shows
+            stored = values.T if name.endswith(TRANSPOSED) else values
+            file.write(np.ascontiguousarray(stored, dtype=stored_type).view(np.uint8).data)
+        source.release(name)
+
+
+def _safetensors_header(config: ModelConfig, dtype: str) -> bytes:
+    """The length of the header and the header: type, shape and place of each tensor, in the order they are written."""
+    told: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    type_name, stored_type = _TYPES[dtype]
+    at = 0
+    for name, shape in parameter_shapes(config).items():
+        size = int(np.prod(shape)) * stored_type.itemsize
+        told[stored_name(name)] = {
+            "dtype": type_name,
+            "shape": list(stored_shape(name, shape)),
+            "data_offsets": [at, at + size],
+        }
+        at += size
+    text = json.dumps(told, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _HEADER_STEP)
+    return struct.pack("<Q", len(text)) + text

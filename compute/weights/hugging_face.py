@@ -1,0 +1,184 @@
+"""Models in Hugging Face layout: `model.safetensors` with `config.json` next to it.
+
+Their linear layers are stored [in, out] (`Conv1D`), the registry's are [out, in]: such a tensor is given as the
+transposed view of the mapped file, and `WeightUpload` turns it around on the GPU.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from compute.errors import CheckpointError, TensorsError
+from compute.io.escape import one_line
+from compute.io.mapped_file import telling_failures
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.text.vocabulary import check_vocabulary
+
+from .hugging_face_config import read_config
+from .safetensors_file import DTYPES, SafetensorsFile
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
+"""Endings of the names of parameters that are stored [in, out]."""
+
+_PREFIX = "transformer."
+_HEAD = "lm_head.weight"
+# Masks that old versions of the format saved along; they hold nothing that was learnt.
+_MASKS = (".attn.bias", ".attn.masked_bias")
+_LONGEST_NAME = 200  # characters of a tensor's name that a message has
+_SLAB = 8 << 20  # bytes compared at a time
+
+
+class HuggingFaceModel:
+    """An open model. The file is mapped, never read whole."""
+
+    def __init__(self, path: Path, name: str, config: ModelConfig, file: SafetensorsFile, prefix: str) -> None:
+        """Use `open_hugging_face`, which checks the file first."""
+        self.name = name
+        self.path: Path | None = path
+        self.config = config
+        self._file = file
+        self._prefix = prefix
+        kinds = {file.tensors[prefix + stored_name(own)].dtype for own in parameter_shapes(config)}
+        # Types are mixed where some layers were kept exact: float32 holds every value of the others.
+        self.dtype = DTYPES[kinds.pop()][0] if len(kinds) == 1 else "f32"
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Parameter `name`, a view of the mapped file, transposed where it is stored so; see `WeightSource.tensor`."""
+        if self._file.closed:
+            raise ValueError(f"{self.name} is closed")
+        stored = self._file.tensor(self._prefix + stored_name(name))
+        return stored.T if name.endswith(TRANSPOSED) else stored
+
+    def release(self, name: str) -> None:
+        """Drop the mapped pages of tensor `name`; see `WeightSource.release`."""
+        self._file.release(self._prefix + stored_name(name))
+
+    def close(self) -> None:
+        """Unmap the file; see `WeightSource.close`."""
+        self._file.close()
+
+
+def stored_name(name: str) -> str:
+    """What the format calls the parameter that the registry calls `name`, without the prefix."""
+    return f"{name}.weight" if name in ("wte", "wpe") else name
+
+
+def stored_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape in the file of parameter `name`, which has `shape` in the registry."""
+    return shape[::-1] if name.endswith(TRANSPOSED) else shape
+
+
+def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
+    """Open the model in folder `path`, or the `.safetensors` file at `path` with its `config.json` next to it.
+
+    It is called `name`, by default as the folder or file is. Raises `CheckpointError` when it cannot be read, is no
+    GPT-2 that can run here, or has tensors that are missing, unknown or of another shape or type.
+    """
+    weights = _weights_file(path)
+    config_path = weights.with_name(CONFIG)
+    if not config_path.exists():
+        raise CheckpointError(
+            f"{one_line(weights)}: there is no {CONFIG} next to it; copy it there from the same model"
+        )
+    config, tied = read_config(config_path)
+    if config.vocabulary == GPT2_SIZES["gpt2"].vocabulary:
+        check_vocabulary(weights.parent)
+    file = SafetensorsFile(weights)
+    try:
+        if config.layers > len(file.tensors):  # before a list of that many layers is made
+            raise CheckpointError(
+                f"{one_line(weights)}: has {len(file.tensors)} tensors, too few for the {config.layers} layers of its"
+                f" {CONFIG}; use files that belong together"
+            )
+        prefix = _PREFIX if any(key.startswith(_PREFIX) for key in file.tensors) else ""
+        problems = tensor_problems(config, file, prefix)
+        if problems:
+            more = f" (and {len(problems) - 1} more tensors like that)" if len(problems) > 1 else ""
+            raise TensorsError(f"{one_line(weights)}: {problems[0]}{more}; use a file that fits its {CONFIG}", problems)
+        _check_head(file, prefix, tied, one_line(weights))
+    except CheckpointError:
+        file.close()
+        raise
+    return HuggingFaceModel(weights, name or path.resolve().name, config, file, prefix)
+
+
+def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> list[str]:
+    """What is wrong with the tensors of `file`, one line for each: missing, unknown, of another shape or type."""
+    wanted = {prefix + stored_name(own): stored_shape(own, shape) for own, shape in parameter_shapes(config).items()}
+    problems = []
+    for key, shape in wanted.items():
+        stored = file.tensors.get(key)
+        if stored is None:
+            problems.append(f"{key} is missing")
+        elif stored.shape != shape:
+            problems.append(f"{key} has shape {list(stored.shape)}, must be {list(shape)}")
+        elif stored.dtype not in DTYPES:
+            problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(DTYPES)}")
+    for key in file.tensors:
+        if key not in wanted and key != _HEAD and not key.endswith(_MASKS):
+            problems.append(f"{_shown(key)} is no tensor of GPT-2")
+    return problems
+
+
+def _shown(key: str) -> str:
+    """The name of a tensor, of any length, for a message."""
+    return one_line(key if len(key) <= _LONGEST_NAME else f"{key[:_LONGEST_NAME]}...")
+
+
+def _weights_file(path: Path) -> Path:
+    """The safetensors file that `path` means, or the reason why there is none."""
+    shown = one_line(path)
+    folder, named = (path.parent, path.name) if path.suffix == ".safetensors" else (path, WEIGHTS)
+    with telling_failures(shown):
+        names = {entry.name for entry in folder.iterdir()}
+    if "-of-" in named or (named not in names and f"{named}.index.json" in names):
+        raise CheckpointError(
+            f"{shown}: is in shards, which are not read; save it with transformers and a max_shard_size above its size"
+        )
+    if named in names:
+        if not (folder / named).is_file():
+            raise CheckpointError(f"{shown}: is a directory; give the path of a file or of the folder it lies in")
+        return folder / named
+    if path.suffix == ".safetensors":
+        raise CheckpointError(f"{shown}: there is no such file; check the path")
+    if "adapter_config.json" in names:
+        why = "is an adapter, not a whole model; merge it into its model and save that"
+    elif names & {"pytorch_model.bin", "pytorch_model.bin.index.json"}:
+        why = f"has PyTorch weights but no {WEIGHTS}; save it as safetensors with transformers"
+    else:
+        why = f"is a directory; give the path of an llm.c .bin file or of a folder with {WEIGHTS} and {CONFIG}"
+    raise CheckpointError(f"{shown}: {why}")
+
+
+def _check_head(file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> None:
+    """Refuse a head of its own: logits are made with the token embedding."""
+    key = f"{prefix}wte.weight"
+    if _HEAD not in file.tensors:
+        if not tied:
+            raise CheckpointError(
+                f"{shown}: {_HEAD} is missing, and {CONFIG} says that it is no copy of {key}; use a whole model"
+            )
+        return
+    if not _equal(file, _HEAD, key):
+        raise CheckpointError(
+            f"{shown}: {_HEAD} differs from {key}; models whose head is not the token embedding cannot run here"
+        )
+
+
+def _equal(file: SafetensorsFile, first: str, second: str) -> bool:
+    """Whether two matrices hold the same bits. Its views end with it: they would keep the file open."""
+    one, other = file.tensors[first], file.tensors[second]
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    width = DTYPES[one.dtype][1].itemsize
+    step = max(1, _SLAB // (width * one.shape[1]))
+    # As whole numbers, so that NaN equals itself.
+    left, right = (file.tensor(name).view(f"u{width}") for name in (first, second))
+    equal = all(np.array_equal(left[row : row + step], right[row : row + step]) for row in range(0, len(left), step))
+    file.release(first)
+    file.release(second)
+    return equal

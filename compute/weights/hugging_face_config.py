@@ -1,0 +1,164 @@
+"""`config.json` of a Hugging Face folder: the sizes of a GPT-2, or the reason why its model cannot run here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from compute.errors import CheckpointError
+from compute.io.escape import one_line
+from compute.io.foreign_json import read_foreign_json
+from compute.io.mapped_file import telling_failures
+from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.text.vocabulary import LARGEST, added_tokens, is_whole
+
+from .llmc import check_sizes
+
+_VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
+
+# Heads other than the language model's own are in files of their own architecture.
+_ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
+# Names of the one formula that the kernels have: GELU in its tanh form.
+_ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
+_LONGEST_TOKEN, _MOST_TOKENS = 40, 5  # in a message
+# What the format leaves out when it is as usual -> (the usual value, which is the one that runs here).
+_AS_USUAL: dict[str, Any] = {
+    "layer_norm_epsilon": 1e-5,
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "add_cross_attention": False,
+    "quantization_config": None,
+}
+# GPT-2's vocabulary rounded up as trainers do it for speed: rows past the last token belong to none.
+_PADDED = {-(-_VOCABULARY // step) * step for step in (8, 16, 32, 64, 128)}
+
+
+def read_config(path: Path) -> tuple[ModelConfig, bool]:
+    """What the `config.json` at `path` tells: sizes, and whether logits are made with the token embedding.
+
+    Raises `CheckpointError` for all that cannot run here.
+    """
+    shown = one_line(path)
+    with telling_failures(shown):
+        text = path.read_bytes()
+    try:
+        values = read_foreign_json(text)
+    except ValueError as error:
+        raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{shown}: is no JSON object; fetch or copy it again")
+    fields = _Fields(values, shown)
+    _check_kind(fields, shown)
+    vocabulary = fields.size("vocab_size")
+    padded = vocabulary
+    if vocabulary > _VOCABULARY:
+        numbers = added_tokens(path.parent)
+        added = _listed([token for token, number in numbers.items() if number >= _VOCABULARY])
+        if added or vocabulary not in _PADDED:
+            raise CheckpointError(
+                f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
+                f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one with GPT-2's own"
+            )
+        vocabulary = _VOCABULARY
+    config = ModelConfig(
+        layers=fields.size("n_layer"),
+        heads=fields.size("n_head"),
+        channels=fields.size("n_embd"),
+        positions=fields.size("n_positions"),
+        vocabulary=vocabulary,
+        padded_vocabulary=padded,
+    )
+    check_sizes(config, shown, "it")
+    inner = values.get("n_inner")
+    if inner not in (None, 4 * config.channels):
+        _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
+    return config, fields.flag("tie_word_embeddings", usual=True)
+
+
+def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
+    """What `config.json` says of a model whose weights are `dtype` "f32", "f16" or "bf16", padding left out."""
+    end_of_text = config.vocabulary - 1
+    return {
+        "architectures": ["GPT2LMHeadModel"],
+        "model_type": "gpt2",
+        "activation_function": "gelu_new",
+        "bos_token_id": end_of_text,
+        "eos_token_id": end_of_text,
+        "layer_norm_epsilon": 1e-5,
+        "n_ctx": config.positions,
+        "n_embd": config.channels,
+        "n_head": config.heads,
+        "n_layer": config.layers,
+        "n_positions": config.positions,
+        "tie_word_embeddings": True,
+        "torch_dtype": {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype],
+        "vocab_size": config.vocabulary,
+    }
+
+
+def _check_kind(fields: _Fields, shown: str) -> None:
+    """Refuse what is no GPT-2, or a GPT-2 that computes something else."""
+    values = fields.values
+    kind = values.get("model_type")
+    if kind != "gpt2":
+        raise CheckpointError(f"{shown}: is a model of type {_told(kind)}; only gpt2 can run here, use such a model")
+    others = [name for name in fields.names("architectures") if name not in _ARCHITECTURES]
+    if others:
+        raise CheckpointError(
+            f"{shown}: is for {_told(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
+        )
+    activation = values.get("activation_function", "gelu_new")
+    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
+        _refuse(shown, "activation_function", activation, "gelu_new")
+    for name, usual in _AS_USUAL.items():
+        if values.get(name, usual) != usual:
+            _refuse(shown, name, values[name], json.dumps(usual))
+
+
+def _refuse(shown: str, name: str, value: object, needed: str) -> None:
+    raise CheckpointError(f"{shown}: {name} is {_told(value)}, only {needed} can run here; use another model")
+
+
+def _listed(tokens: list[str]) -> str:
+    """The first tokens for a message; there may be many of any length."""
+    shown = [one_line(token if len(token) <= _LONGEST_TOKEN else f"{token[:_LONGEST_TOKEN]}...") for token in tokens]
+    return ", ".join(shown[:_MOST_TOKENS] + ["..."] * (len(shown) > _MOST_TOKENS))
+
+
+class _Fields:
+    """The fields of the file, each as a value of a known type and range; `CheckpointError` for any other value."""
+
+    def __init__(self, values: dict[str, Any], shown: str) -> None:
+        self.values, self._shown = values, shown
+
+    def size(self, name: str) -> int:
+        """A whole number that a size can be."""
+        value = self.values.get(name)
+        if not is_whole(value, 1):
+            raise self._wrong(name, value, f"a whole number from 1 to {LARGEST}")
+        return value
+
+    def flag(self, name: str, usual: bool) -> bool:
+        """true or false, `usual` where it is left out."""
+        value = self.values.get(name, usual)
+        if not isinstance(value, bool):
+            raise self._wrong(name, value, "true or false")
+        return value
+
+    def names(self, name: str) -> list[str]:
+        """A list of text, empty where it is left out or null."""
+        value = self.values.get(name)
+        names = [] if value is None else value
+        if not isinstance(names, list) or not all(isinstance(part, str) for part in names):
+            raise self._wrong(name, value, "a list of names")
+        return names
+
+    def _wrong(self, name: str, value: object, needed: str) -> CheckpointError:
+        return CheckpointError(f"{self._shown}: {name} is {_told(value)}, must be {needed}; fetch or copy it again")
+
+
+def _told(value: object) -> str:
+    """A value of the file for a message: short, on one line."""
+    text = one_line(value if isinstance(value, str) else json.dumps(value))
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,218 @@
+"""llm.c checkpoints: 256 int32 of header, then 16 tensors, those of layers stacked. Version 3 is fp32, 5 is bf16."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import ml_dtypes
+import numpy as np
+
+from compute.errors import CheckpointError
+from compute.io.escape import one_line
+from compute.io.mapped_file import MappedFile, telling_failures
+from compute.io.output_files import output_file
+from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
+
+from .limits import why_it_cannot_run
+
+MAGIC = 20240326
+HEADER_BYTES = 1024
+VERSIONS = {3: "f32", 5: "bf16"}
+MAX_BYTES = 2**40
+
+_DTYPES: dict[int, np.dtype[Any]] = {3: np.dtype("<f4"), 5: np.dtype(ml_dtypes.bfloat16)}
+
+# What people give by mistake, by its first bytes.
+_OTHER_FILES = (
+    (np.array(20240328, "<i4").tobytes(), "an llm.c tokenizer"),
+    (b"GGUF", "a GGUF file"),
+    (b"PK\x03\x04", "a PyTorch or zip archive"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"<", "an HTML or XML page, perhaps a failed download"),
+)
+
+
+class LlmcModel:
+    """An open llm.c checkpoint. It is mapped, never read whole: only the pages of tensors in use are in memory."""
+
+    def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: MappedFile) -> None:
+        """Use `open_llmc`, which checks the file first."""
+        self.name = name
+        self.path: Path | None = path
+        self.config = config
+        self.dtype = VERSIONS[version]
+        self._type = _DTYPES[version]
+        self._file = file
+        self._shapes = parameter_shapes(config)
+        self._offsets = _offsets(config, self._type.itemsize)
+
+    def tensor(self, name: str) -> np.ndarray:
+        """Parameter `name` as a read-only view of the mapped file; see `WeightSource.tensor`."""
+        if self._file.closed:
+            raise ValueError(f"{self.name} is closed")
+        return self._file.view(self._type, self._shapes[name], self._offsets[name])
+
+    def release(self, name: str) -> None:
+        """Drop the mapped pages of tensor `name`; a view that is still used reads them from the file again."""
+        self._file.drop(self._offsets[name], prod(self._shapes[name]) * self._type.itemsize)
+
+    def close(self) -> None:
+        """Unmap the file; see `WeightSource.close`."""
+        self._file.close()
+
+
+def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
+    """Open the llm.c checkpoint at `path`, called `name` (its file name by default).
+
+    Raises `CheckpointError` when the file cannot be read, is no checkpoint of version 3 or 5, has sizes that cannot be
+    right, or is shorter or longer than its header says.
+    """
+    shown = one_line(path)
+    with telling_failures(shown):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if path.is_dir() else "no regular file"
+            raise CheckpointError(f"{shown}: is {kind}; give the path of an llm.c .bin file")
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+        config, version = _checked_header(header, status.st_size, shown)
+        mapped = MappedFile(path)
+    return LlmcModel(path, name or path.name, config, version, mapped)
+
+
+def write_llmc(
+    path: Path,
+    config: ModelConfig,
+    tensors: Callable[[str], np.ndarray],
+    version: int = 3,
+    release: Callable[[str], None] | None = None,
+) -> None:
+    """Write a checkpoint of `version` 3 or 5 to `path`, asking `tensors` for one parameter after the other, by name.
+
+    `release` is told the name of each that is written. Values are rounded to the version's type. The file appears whole
+    or not at all. Raises `OutputError` when it cannot be written, ValueError when a tensor has another shape than
+    `parameter_shapes(config)` says.
+    """
+    dtype = _DTYPES[version]
+    shapes = parameter_shapes(config)
+    header = np.zeros(256, "<i4")
+    header[:8] = (
+        MAGIC, version, config.positions, config.vocabulary, config.layers, config.heads, config.channels,
+        config.padded_vocabulary,
+    )  # fmt: skip
+    with output_file(path) as file:
+        file.write(header.tobytes())
+        for name in _file_order(config):
+            _write_tensor(file, name, tensors(name), shapes[name], dtype)
+            if release is not None:
+                release(name)
+
+
+def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name}: shape {array.shape}, expected {shape}")
+    # As bytes, because NumPy offers no buffer of bfloat16 to a file.
+    file.write(np.ascontiguousarray(array, dtype=dtype).view(np.uint8).data)
+
+
+def _file_order(config: ModelConfig) -> Iterator[str]:
+    """Every parameter in the order of the file: one kind after the other, each for all layers."""
+    yield from ("wte", "wpe")
+    for name in layer_parameter_shapes(config):
+        for layer in range(config.layers):
+            yield f"h.{layer}.{name}"
+    yield from ("ln_f.weight", "ln_f.bias")
+
+
+def _offsets(config: ModelConfig, item_bytes: int) -> dict[str, int]:
+    """Where every parameter begins, in bytes from the start of the file."""
+    shapes = parameter_shapes(config)
+    offsets: dict[str, int] = {}
+    at = HEADER_BYTES
+    for name in _file_order(config):
+        offsets[name] = at
+        at += prod(shapes[name]) * item_bytes
+    return offsets
+
+
+def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, int]:
+    """The sizes and the version that `header` tells of a file of `size` bytes, or `CheckpointError`."""
+    if size == 0:
+        raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
+    _check_magic(header, shown)
+    if len(header) < HEADER_BYTES:
+        raise CheckpointError(
+            f"{shown}: has {size} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+        )
+    numbers = [int(number) for number in np.frombuffer(header, "<i4", count=8)]
+    version = numbers[1]
+    if version not in VERSIONS:
+        raise CheckpointError(
+            f"{shown}: llm.c version {version} is not read; use a file of version 3 (fp32) or 5 (bf16)"
+        )
+    positions, vocabulary, layers, heads, channels, padded = numbers[2:]
+    config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
+    check_sizes(config, shown)
+    expected = _file_bytes(config, _DTYPES[version].itemsize)
+    if expected > MAX_BYTES:
+        raise CheckpointError(
+            f"{shown}: header asks for {expected} bytes of weights, which no GPU holds; it is damaged"
+        )
+    if size < expected:
+        raise CheckpointError(f"{shown}: is cut off, {size} of {expected} bytes; fetch or copy it again")
+    if size > expected:
+        raise CheckpointError(
+            f"{shown}: has {size - expected} bytes too many, {size} instead of {expected}; fetch or copy it again"
+        )
+    return config, version
+
+
+def _check_magic(header: bytes, shown: str) -> None:
+    magic = int.from_bytes(header[:4], "little", signed=True)
+    if len(header) >= 4 and magic == MAGIC:
+        return
+    kind = next((kind for start, kind in _OTHER_FILES if header.startswith(start)), None)
+    # A safetensors file begins with the length of its JSON in 8 bytes.
+    if kind is None and header[8:10] == b'{"':
+        raise CheckpointError(f"{shown}: is a safetensors file; give it a name that ends in .safetensors")
+    if kind is not None:
+        raise CheckpointError(f"{shown}: is {kind}; what is read is an llm.c checkpoint of version 3 or 5")
+    if len(header) < HEADER_BYTES:
+        raise CheckpointError(
+            f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+        )
+    raise CheckpointError(f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
+
+
+def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
+    """Raise `CheckpointError` for sizes that no model can have, or that cannot run here, before anything else."""
+    c = config
+    for label, value in (
+        ("positions", c.positions),
+        ("vocabulary", c.vocabulary),
+        ("layers", c.layers),
+        ("heads", c.heads),
+        ("channels", c.channels),
+        ("padded vocabulary", c.padded_vocabulary),
+    ):
+        if value <= 0:
+            raise CheckpointError(
+                f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
+            )
+    problem = why_it_cannot_run(c)
+    if problem is None and c.padded_vocabulary < c.vocabulary:
+        problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
+    if problem:
+        raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")
+
+
+def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
+    """Size of the file, without a list of its tensors: damaged headers can claim two thousand million layers."""
+    layer: int = sum(prod(shape) for shape in layer_parameter_shapes(config).values())
+    others = (config.padded_vocabulary + config.positions + 2) * config.channels
+    return HEADER_BYTES + (layer * config.layers + others) * item_bytes

@@ -1,0 +1,59 @@
+"""Matrices stored [in, out] on their way to the GPU: slabs of their rows go up as they are and are turned there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import wgpu
+
+from compute.gpu.kernels import shared_kernels
+from compute.gpu.native import ComputeEncoder, poll
+from compute.models.registry import Storage
+
+_THREADS = 64
+_PACK = 8  # rows of a slab come in packs of these: no word or texel of the weight takes values of two slabs
+
+
+class TransposedUpload:
+    """Fills weights [out, in] from matrices [in, out], `slab_bytes` at a time. The staging buffer is kept."""
+
+    def __init__(self, device: wgpu.GPUDevice, slab_bytes: int) -> None:
+        self._device = device
+        self._slab_bytes = slab_bytes
+        self._kernels = shared_kernels(device)
+        self._slab: wgpu.GPUBuffer | None = None
+        usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._params = device.create_buffer(label="transpose", size=32, usage=usage)
+
+    def run(self, stored: np.ndarray, storage: Storage, rounded: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Write `stored` [in, out] into `storage`, whose pieces hold rows of [out, in].
+
+        rounded: makes of a slab what `storage` holds, in its dtype. Blocks until the last slab is there.
+        """
+        inputs, outputs = stored.shape  # [in, out]
+        row_bytes = outputs * (4 if storage.dtype == "f32" else 2)
+        step = max(_PACK, self._slab_bytes // row_bytes // _PACK * _PACK)
+        slab = self._staging(min(step, inputs) * row_bytes)
+        each = (4 if storage.kind == "texture" else 1) * (1 if storage.dtype == "f32" else 2)  # values a thread writes
+        kernel = self._kernels.get("transpose_weight", storage=storage.kind, dtype=storage.dtype, tile=storage.tile)
+        for first in range(0, inputs, step):
+            values = np.ascontiguousarray(rounded(stored[first : first + step]))  # [count, out]
+            count = len(values)
+            self._device.queue.write_buffer(slab, 0, values.view(np.uint8).reshape(-1))
+            for piece in storage.pieces:
+                params = (outputs, count, first, inputs, piece.first_row, piece.rows, 0, 0)
+                self._device.queue.write_buffer(self._params, 0, np.array(params, np.uint32))
+                groups = (-(-piece.rows // _THREADS), -(-count // each), 1)
+                resources = {"params": self._params, "slab": slab, "weight": piece.resource}
+                encoder = ComputeEncoder(self._device)
+                encoder.run([kernel.dispatch(groups, resources)])
+                encoder.submit()
+            poll(self._device, wait=True)  # staging memory is given back only when what used it has run
+
+    def _staging(self, nbytes: int) -> wgpu.GPUBuffer:
+        """A buffer of at least `nbytes`."""
+        if self._slab is None or self._slab.size < nbytes:
+            usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
+            self._slab = self._device.create_buffer(label="transpose slab", size=nbytes, usage=usage)
+        return self._slab
