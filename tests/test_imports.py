@@ -126,6 +126,59 @@ def test_relative_imports_are_resolved() -> None:
     assert imported("from . import theme", "atlas_viewer") == {"atlas_viewer", "atlas_viewer.theme"}
 
 
+def layers() -> dict[str, int]:
+    """The layer of each folder, by its dotted name, as ARCHITECTURE.md has them."""
+    rows = re.findall(r"^\| (\d+) \| `([\w/]+)/` \|", (ROOT / "ARCHITECTURE.md").read_text("utf-8"), re.MULTILINE)
+    return {folder.replace("/", "."): int(layer) for layer, folder in rows}
+
+
+def folder_of(module: str, known: dict[str, int]) -> str | None:
+    """The deepest folder that the module lies in; None for files that lie in none."""
+    inside = [folder for folder in known if module == folder or module.startswith(f"{folder}.")]
+    return max(inside, key=len, default=None)
+
+
+def upward(known: dict[str, int], package: str, source: str) -> set[str]:
+    """What the source of a module in `package` imports from its own layer or from above, its own folder left out."""
+    own = folder_of(package, known)
+    found = set()
+    for name in imported(source, package):
+        other = folder_of(name, known)
+        if own is not None and other not in (own, None) and known[other] >= known[own]:
+            found.add(name)
+    return found
+
+
+def test_every_folder_has_a_layer() -> None:
+    known = layers()
+    folders = {dotted_package(path) for package in PACKAGES for path in sources(package)}
+    assert folders - {"compute", "atlas_viewer"} == set(known)
+    assert set(known.values()) == set(range(1, 13))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_folders_import_from_lower_layers_only(package: str) -> None:
+    known = layers()
+    for path in sources(package):
+        wrong = upward(known, dotted_package(path), path.read_text("utf-8"))
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+@pytest.mark.parametrize(
+    ("package", "source", "wrong"),
+    [
+        ("compute.io", "from compute.gpu.device import shared_device", True),
+        ("compute.gpu", "from ..models import config", True),  # the same layer
+        ("compute.gpu", "from compute.errors import AtlasError", False),
+        ("atlas_viewer.ui", "from .panels import layout", True),
+        ("atlas_viewer.ui.panels", "from atlas_viewer.ui import theme", False),
+        ("atlas_viewer.state", "def f():\n    from atlas_viewer.app import app", True),
+    ],
+)
+def test_an_upward_import_is_found(package: str, source: str, wrong: bool) -> None:
+    assert bool(upward(layers(), package, source)) == wrong
+
+
 def test_compute_runs_without_the_window_libraries() -> None:
     names = [f"{dotted_package(path)}.{path.stem}" for path in sources("compute") if path.stem != "__init__"]
     code = (

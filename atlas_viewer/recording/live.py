@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 from atlas_viewer.state.protocols import WorkbenchLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError, OutputError, TakenError
+from compute.errors import AtlasError, OutputError, SessionError, TakenError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name
 from compute.sampling.options import GenerateOptions
 
 from .notes import Notes, plain
-from .recorder import Recorder
+from .recorder import CanRecord, Recorder
 from .telling import NAME
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.records import MeasuredLike, StepRecord
     from compute.sampling.sampler import Draw
-
-    from .recorder import MeasuredLike
 
 
 @dataclasses.dataclass
@@ -113,6 +111,8 @@ class LiveRecording:
 
     def _opened(self, bench: WorkbenchLike, sha256: str) -> Recorder:
         """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
+        if not isinstance(bench, CanRecord):
+            raise SessionError("runs of this model cannot be recorded: its file is not here")
         while True:
             try:
                 return bench.open_recording(Path(self._told.path), sha256)

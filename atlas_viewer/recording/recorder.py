@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from compute.errors import OutputError
-from compute.generate.records import StepRecord
+from compute.generate.records import MeasuredLike, StepRecord
 from compute.io.escape import one_line
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import Draw
@@ -28,26 +28,6 @@ _HEAVY_BYTES = 64 << 20
 _WAITING = 20_000
 
 Job = Callable[[Store], None]
-
-
-class MeasuredLike(Protocol):
-    """What is recorded of a pass besides its draw; `compute.generate.tap.Measured` is one. Read by the writer."""
-
-    @property
-    def data(self) -> bytes | memoryview:
-        """What it holds on to."""
-
-    @property
-    def logits(self) -> np.ndarray | None:
-        """float32 [vocabulary]."""
-
-    @property
-    def statistics(self) -> np.ndarray | None:
-        """STATISTICS [live tensors]."""
-
-    @property
-    def weight_statistics(self) -> np.ndarray | None:
-        """STATISTICS [weights]."""
 
 
 @dataclass(frozen=True)
@@ -287,3 +267,11 @@ def _reason(error: Exception) -> str:
     if isinstance(error, sqlite3.Error) and "full" in str(error):
         return "the disk is full"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+@runtime_checkable
+class CanRecord(Protocol):
+    """A model whose runs can be recorded."""
+
+    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
+        """A recorder into a new session file. Raises `OutputError`."""

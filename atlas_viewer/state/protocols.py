@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,8 +19,7 @@ from .look import Look
 from .state import Colour, ModelSummary
 
 if TYPE_CHECKING:
-    from atlas_viewer.recording.recorder import MeasuredLike, Recorder
-    from compute.generate.records import StepRecord
+    from compute.generate.records import MeasuredLike, StepRecord
     from compute.sampling.sampler import Draw
     from compute.views.statistics import TensorStatistics
 
@@ -219,9 +217,6 @@ class WorkbenchLike(Protocol):
 
     def weights_sha256(self) -> str:
         """What a recording knows the weights by. Takes long; any thread may call it."""
-
-    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
-        """A recorder into a new session file. Raises `OutputError`."""
 
     def order_steps(self, order: StepOrder | None) -> None:
         """Generations from now on hand their steps to `order`."""

@@ -5,8 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
 
 from compute.sampling.sampler import Draw
+
+
+class MeasuredLike(Protocol):
+    """What is recorded of a pass besides its draw; `compute.generate.tap.Measured` is one. Read by the writer."""
+
+    @property
+    def data(self) -> bytes | memoryview:
+        """What it holds on to."""
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """float32 [vocabulary]."""
+
+    @property
+    def statistics(self) -> np.ndarray | None:
+        """STATISTICS [live tensors]."""
+
+    @property
+    def weight_statistics(self) -> np.ndarray | None:
+        """STATISTICS [weights]."""
 
 
 @dataclass(frozen=True)
