@@ -34,8 +34,8 @@ _LOST = "nothing of it can be saved, look for a copy"
 # What SQLite may do while such a file is open: read. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _FUNCTIONS = {"count"}
-# What reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: Python's sqlite3 raises it
-# instead of an error of its own when SQLite cannot allocate what a damaged size asks for.
+# What reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: Python's sqlite3 raises
+# it instead of an error of its own when SQLite cannot allocate what a damaged size asks for.
 _UNSOUND = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 
 
