@@ -13,7 +13,7 @@ import layout_player
 import pytest
 from patience import PATIENCE_S
 
-from atlas_viewer.state.layout_text import checked
+from atlas_viewer.state.layout_text import DOCK_SPACE, checked
 
 ROOT = Path(__file__).parent.parent
 NUMBERS = (0, -1, 1, 2, 7, 100, 250, 32767, 32768, -32768, 65536, 2**31 - 1, -(2**31), 2**32, 10**12)
@@ -61,18 +61,41 @@ def test_what_a_newer_imgui_may_add_is_left_out(layout: str) -> None:
     assert words(checked(newer)) == [*words(layout), ["[Window][New]"], ["Pos=1,2"]]
 
 
+SPACE = f"0x{DOCK_SPACE:08X}"
+
+
+def swapped(text: str, one: str, other: str) -> str:
+    return other.join(part.replace(other, one) for part in text.split(one))
+
+
+def test_a_window_in_a_dock_that_is_gone_floats(layout: str) -> None:
+    """imgui ends the program over it, when it lays out the panels again."""
+    head = "[Window][Debug##Default]"
+    lost = layout.replace(head, f"{head}\nDockId=0x00000077,0")
+    assert lost != layout
+    assert checked(lost) == checked(layout)
+    split = layout.replace(head, f"{head}\nDockId={SPACE},0")
+    assert checked(split) == checked(layout)
+
+
 DAMAGED = [
     (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000006"), "belongs to no other"),
     (lambda t: t.replace("Parent=0x00000008", "Parent=0x00000066"), "belongs to no other"),
     (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000008"), "belongs to no other"),
     (lambda t: t.replace("ID=0x00000009", "ID=0x0000000A"), "no usable dock node"),
-    (lambda t: t.replace("ID=0x00000009", "ID=0x00000000"), "no usable dock node"),
+    (lambda t: t.replace("ID=0x00000009", "ID=0x00000000"), "no usable 'ID=0x00000000'"),
     (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517"), "with 2 parts"),
     (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517 Split=Z"), "no usable 'Split=Z'"),
     (lambda t: t.replace("SizeRef=281,", "SizeRef=-281,"), "no usable 'SizeRef="),
     (lambda t: t.replace("SizeRef=281,", "SizeRef=99999,"), "no usable 'SizeRef="),
     (lambda t: t.replace(" CentralNode=1", ""), "not one place in the middle"),
     (lambda t: t.replace("DockSpace ", "DockNode "), "not one place in the middle"),
+    (lambda t: swapped(t, SPACE, "0x00000001"), "not one place in the middle"),
+    (lambda t: t.replace(SPACE, "0x00000077"), "not one place in the middle"),
+    (lambda t: re.sub(r" Window=0x\w+", " Window=0x00000000", t), "no usable 'Window=0x00000000'"),
+    (lambda t: re.sub(r"( Size=\d+),\d+ Split", r"\1,08 Split", t), "no usable 'Size="),
+    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,010 Size", t), "no usable 'Pos=0,010'"),
+    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,\N{ARABIC-INDIC DIGIT THREE} Size", t), "no usable 'Pos="),
     (lambda t: t[: t.index("[Docking]")], "no panels that are docked"),
     (lambda t: t[: t.rindex("DockNode")], "with 1 parts"),
     (lambda t: t.replace("[Window][Atlas]", "[Window][Map]"), "[Window][Map] twice"),

@@ -32,7 +32,7 @@ WINDOW_DOES_WITHOUT = {"pygfx", "pylinalg", "uharfbuzz", "av", "huggingface_hub"
 
 def type_strings() -> list[str]:
     """Every C type that wgpu's backend and `compute.gpu.native` name in a call."""
-    files = [*Path(backend.__file__).parent.glob("*.py"), ROOT / "compute" / "native.py"]
+    files = [*Path(backend.__file__).parent.glob("*.py"), ROOT / "compute" / "gpu" / "native.py"]
     found = set()
     for node in (n for file in files for n in ast.walk(ast.parse(file.read_text("utf-8")))):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):

@@ -28,16 +28,12 @@ def recover(path: Path, target: Path) -> Recovered:
     """Write what can be read of the session at `path` to a new one at `target`.
 
     Of each run the steps up to the first that is damaged; of steps that are kept, logits and statistics where they are
-    sound. Raises `SessionError` when not even the head or no step can be read, `OutputError` when `target` cannot be
-    written; then there is no `target`.
+    sound. Raises `SessionError` when not even the head can be read, or something is lost and no step is left;
+    `OutputError` when `target` cannot be written; then there is no `target`.
     """
     with DamagedSession(path) as session, new_session(target) as temporary:
         fill_session(temporary, session.head, session.tensors)
-        found = _copy(session, temporary)
-        if found.lost and not found.steps:
-            told = "; ".join(found.lost[:3])
-            raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
-    return found
+        return _copy(session, temporary)
 
 
 def _copy(session: DamagedSession, target: Path) -> Recovered:
@@ -52,8 +48,12 @@ def _copy(session: DamagedSession, target: Path) -> Recovered:
         _marks(session, store)
     finally:
         store.close()
+    if session.lost and not steps:
+        told = "; ".join(session.lost[:3])
+        raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
+    # These alone are no reason to refuse: a reader does not miss them, so the copy has all that the file shows.
     if not session.lost and session.step_count() > steps:
-        session.lost.append("steps of runs that are gone")
+        session.lost.append("steps that belong to no run")
     return Recovered(len(runs), steps, tuple(session.told()))
 
 

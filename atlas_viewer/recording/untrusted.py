@@ -10,7 +10,7 @@ import struct
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ _LOST = "nothing of it can be saved, look for a copy"
 # What SQLite may do while such a file is open: read. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _FUNCTIONS = {"count"}
-# What comes of reading a damaged file: text that is none is told by the last.
-_UNSOUND = (sqlite3.Error, UnicodeDecodeError)
+# What reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: Python's sqlite3 raises
+# it instead of an error of its own when SQLite cannot allocate what a damaged size asks for.
+_UNSOUND = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 
 
 class Database:
@@ -98,17 +99,23 @@ class Database:
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
-        try:
+        with self._refused("is damaged"):
             for number, row in enumerate(self._connection.execute(query, values)):
                 if number >= limit:
                     raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
                 yield row
-        except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
         """The first row, None when there is none."""
         return next(iter(self.rows(query, values)), None)
+
+    @contextmanager
+    def _refused(self, what: str) -> Iterator[None]:
+        """Raise `SessionError` for whatever SQLite, or Python's sqlite3, raises in the body; `what` happened then."""
+        try:
+            yield
+        except _UNSOUND as error:
+            raise SessionError(f"{self.shown}: {what} ({_first_line(error)}); {self.advice}") from None
 
     def _copied(self) -> Path:
         self._copy = TemporaryFolder(Path(tempfile.gettempdir()))
@@ -119,14 +126,12 @@ class Database:
         return target
 
     def _open(self, place: Path, mode: str = "ro") -> None:
-        try:
+        with self._refused("cannot be opened"):
             self._connection = connect(place, mode)
             if self._damaged:
                 # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
                 # Nothing becomes writable by it: the connection is read only.
                 self._connection.execute("PRAGMA writable_schema = ON")
-        except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: cannot be opened ({_first_line(error)}); {self.advice}") from None
         self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
 
     def _late(self) -> bool:
@@ -135,18 +140,14 @@ class Database:
     def _definition(self) -> list[tuple[str, str, str, str | None]]:
         assert self._connection is not None
         self._deadline = time.monotonic() + _PATIENCE_S
-        try:
+        with self._refused("is damaged"):
             return definition(self._connection)
-        except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def _readable(self) -> set[str]:
         """Names of the tables and views that SQLite knows."""
         assert self._connection is not None
-        try:
+        with self._refused("is damaged"):
             return {str(row[1]) for row in self._connection.execute("PRAGMA table_list")}
-        except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: is damaged ({_first_line(error)}); {self.advice}") from None
 
     def _guard(self) -> None:
         assert self._connection is not None
@@ -165,7 +166,7 @@ class Database:
         if self._definition() != expected(schema.tables_of(version)):
             raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
-        try:
+        with self._refused("cannot be migrated"):
             self._connection.execute("BEGIN")
             while version < schema.version:
                 for statement in schema.older[version][1]:
@@ -173,8 +174,6 @@ class Database:
                 version += 1
             self._connection.execute(f"PRAGMA user_version = {version}")
             self._connection.execute("COMMIT")
-        except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: cannot be migrated ({_first_line(error)}); {self.advice}") from None
         self._connection.close()
 
 
@@ -236,7 +235,7 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
 
 
 def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
-    """A connection that trusts nothing of the file. Raises `sqlite3.Error`."""
+    """A connection that trusts nothing of the file. Raises `sqlite3.Error`, and MemoryError as sqlite3 does."""
     connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
     connection.text_factory = _text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
@@ -264,5 +263,7 @@ def _first_line(error: Exception) -> str:
     text = str(error)
     if text == "interrupted":
         return "reading it takes too long"
+    if isinstance(error, MemoryError):
+        return "reading it takes more memory than there is"
     # SQLite quotes names and statements of the file.
     return one_line((text.splitlines() or [type(error).__name__])[0][:_LONGEST_REASON])

@@ -6,14 +6,16 @@ What passes is put together again from what was understood, so imgui never reads
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
+DOCK_SPACE = 0x0966DF3F  # identity of the dock space over the window; saved layouts contain it
 _MOST = 250  # sections, dock nodes and columns of a table
 _SIDE = 32_767  # pixels: imgui keeps sizes and places in 16 bits
 _NAME = re.compile(r"[^\x00-\x1f\[\]]{1,200}")
 _ID = re.compile(r"0x[0-9A-F]{8}")
-_PAIR = re.compile(r"-?\d{1,5},-?\d{1,5}")
+# Only as imgui writes it: imgui reads places and sizes with %i, where 010 is 8, and 08 is 0 and the end of the line.
+_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _WORD = re.compile(r"[A-Za-z]{1,30}=\S{1,40}")
 
 
@@ -24,23 +26,24 @@ def checked(text: str) -> str:
     """
     if not text.strip():
         return ""
-    kept: list[str] = []
-    docked = False
-    seen: set[str] = set()
+    sections: dict[str, list[str]] = {}
     for head, lines in _sections(text):
-        if head in seen:
+        if head in sections:
             raise ValueError(f"has {head} twice")
-        seen.add(head)
+        sections[head] = lines
+    if "[Docking][Data]" not in sections:
+        raise ValueError("has no panels that are docked")
+    nodes = _docking(sections["[Docking][Data]"])
+    docks = {name for name, node in nodes.items() if not node.children}
+    kept: list[str] = []
+    for head, lines in sections.items():
         kind, _, name = head[1:-1].partition("][")
         if kind == "Window":
-            kept += [head, *_window(lines), ""]
+            kept += [head, *_window(lines, docks), ""]
         elif kind == "Table":
             kept += [head, *_table(name, lines), ""]
-        elif (kind, name) == ("Docking", "Data"):
-            kept += [head, *_docking(lines), ""]
-            docked = True
-    if not docked:
-        raise ValueError("has no panels that are docked")
+        elif head == "[Docking][Data]":
+            kept += [head, *map(_node_line, nodes.values()), ""]
     return "\n".join([*kept, ""])
 
 
@@ -67,21 +70,25 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _whole(low: int, high: int) -> Callable[[str], bool]:
-    return lambda value: re.fullmatch(r"-?\d{1,10}", value) is not None and low <= int(value) <= high
+    return lambda value: _NUMBER.fullmatch(value) is not None and low <= int(value) <= high
 
 
 def _pair(low: int) -> Callable[[str], bool]:
-    return lambda value: (
-        _PAIR.fullmatch(value) is not None and all(low <= int(part) <= _SIDE for part in value.split(","))
-    )
+    part = _whole(low, _SIDE)
+    return lambda value: value.count(",") == 1 and all(map(part, value.split(",")))
 
 
 def _id(value: str) -> bool:
     return _ID.fullmatch(value) is not None
 
 
+def _id_of_something(value: str) -> bool:
+    """For where imgui drops the whole line when the identity is 0."""
+    return _id(value) and int(value, 16) != 0
+
+
 def _decimal(low: float, high: float) -> Callable[[str], bool]:
-    return lambda value: re.fullmatch(r"-?\d{1,6}(\.\d{1,6})?", value) is not None and low <= float(value) <= high
+    return lambda value: re.fullmatch(r"-?[0-9]{1,6}(\.[0-9]{1,6})?", value) is not None and low <= float(value) <= high
 
 
 _PLACE, _SIZE, _SWITCH = _pair(-_SIDE), _pair(0), _whole(0, 1)
@@ -99,13 +106,13 @@ _COLUMN_WORDS: dict[str, Callable[[str], bool]] = {
     "Weight": _decimal(-1, 1e4),
     "Visible": _SWITCH,
     "Order": _whole(0, _MOST),
-    "Sort": lambda value: re.fullmatch(r"\d{1,2}[v^]", value) is not None,
+    "Sort": lambda value: re.fullmatch(r"[0-9]{1,2}[v^]", value) is not None,
     "ID": _id,
 }
 _NODE_WORDS: dict[str, Callable[[str], bool]] = {
-    "ID": _id,
-    "Parent": _id,
-    "Window": _id,
+    "ID": _id_of_something,
+    "Parent": _id_of_something,
+    "Window": _id_of_something,
     "Pos": _PLACE,
     "Size": _SIZE,
     "SizeRef": _SIZE,
@@ -133,13 +140,17 @@ def _written(words: dict[str, str], order: Iterable[str]) -> list[str]:
     return [f"{name}={words[name]}" for name in order if name in words]
 
 
-def _window(lines: list[str]) -> list[str]:
-    return _written(_words(lines, _WINDOW_WORDS), _WINDOW_WORDS)
+def _window(lines: list[str], docks: Container[str]) -> list[str]:
+    """A window; it floats when it was in none of the `docks`, as imgui ends the program over a dock it cannot find."""
+    words = _words(lines, _WINDOW_WORDS)
+    if words.get("DockId", "").split(",")[0] not in docks:
+        words.pop("DockId", None)
+    return _written(words, _WINDOW_WORDS)
 
 
 def _table(name: str, lines: list[str]) -> list[str]:
     """A table's columns: each of them once, and each in a place of its own."""
-    found = re.fullmatch(r"0x[0-9A-F]{8},(\d{1,3})", name)
+    found = re.fullmatch(r"0x[0-9A-F]{8},([1-9][0-9]{0,2})", name)
     columns = int(found[1]) if found else 0
     if not 1 <= columns <= _MOST:
         raise ValueError(f"has a broken table, {name[:40]!r}")
@@ -148,7 +159,7 @@ def _table(name: str, lines: list[str]) -> list[str]:
     for line in lines:
         if line.startswith("Column "):
             _, place, *rest = [*line.split(), ""]
-            if not re.fullmatch(r"\d{1,3}", place) or not places[-1] < int(place) < columns:
+            if not _NUMBER.fullmatch(place) or not places[-1] < int(place) < columns:
                 raise ValueError(f"has no usable column, {line[:40]!r}")
             words = _words(rest[:-1], _COLUMN_WORDS)
             places.append(int(place))
@@ -178,14 +189,14 @@ class _Node:
         return self.parent.root if self.parent else self
 
 
-def _docking(lines: list[str]) -> list[str]:
+def _docking(lines: list[str]) -> dict[str, _Node]:
     """The dock nodes, as trees: a parent comes before its children, and has none, or two and the way it is split."""
     nodes: dict[str, _Node] = {}
     for line in lines:
         kind, *rest = line.split()
         words = _words(rest, _NODE_WORDS)
         name = words.get("ID", "")
-        if kind not in ("DockSpace", "DockNode") or int(name or "0", 16) == 0 or name in nodes or len(nodes) >= _MOST:
+        if kind not in ("DockSpace", "DockNode") or not name or name in nodes or len(nodes) >= _MOST:
             raise ValueError(f"has no usable dock node, {line.strip()[:60]!r}")
         parent = nodes.get(words["Parent"]) if "Parent" in words else None
         if "Parent" in words:
@@ -198,11 +209,13 @@ def _docking(lines: list[str]) -> list[str]:
     for name, node in nodes.items():
         if len(node.children) != (2 if "Split" in node.words else 0):
             raise ValueError(f"has a dock node {name} with {len(node.children)} parts")
-    spaces = [node for node in nodes.values() if node.is_space]
+    spaces = [name for name, node in nodes.items() if node.is_space]
     centres = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
-    if len(spaces) != 1 or len(centres) != 1 or centres[0].root is not spaces[0] or centres[0].children:
+    # In another dock space the program would not find its panels; in a part of one imgui begins no dock space.
+    space = f"0x{DOCK_SPACE:08X}"
+    if spaces != [space] or len(centres) != 1 or centres[0].root is not nodes[space] or centres[0].children:
         raise ValueError("has not one place in the middle where panels are docked")
-    return [_node_line(node) for node in nodes.values()]
+    return nodes
 
 
 def _node_line(node: _Node) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.layout_text import DOCK_SPACE
 from atlas_viewer.ui import items, theme
 
 # Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
@@ -23,7 +24,7 @@ Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in
 def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
     """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
     viewport = imgui.get_main_viewport()
-    identity = imgui.get_id("panels")
+    identity = DOCK_SPACE
     known = imgui.internal.dock_builder_get_node(identity) is not None
     first = imgui.get_frame_count() <= 1
     flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
