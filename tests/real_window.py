@@ -216,6 +216,10 @@ class Window:
         """Click a widget; returns when a frame has drawn what comes of the click."""
         self._click_at(lambda told: told["places"].get(label), label)
 
+    def click_until(self, label: str, what: str, check: Callable[[Report], object]) -> Report:
+        """Click a widget until the window shows what comes of it: it may move away just before it is hit."""
+        return self.wait(what, check, repeat=lambda: self.click(label))
+
     def click_tab(self, title: str) -> None:
         """Bring a panel to the front."""
         self._click_at(lambda told: told["tabs"][title], title)

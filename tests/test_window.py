@@ -27,8 +27,8 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         window.clear("##prompt", lambda told: told["prompt"] == "")
         window.tool("xdotool", "key", "--delay", "300", "ctrl+v")  # there is nothing to paste
         window.type("##prompt", PROMPT, lambda told: told["prompt"])
-        window.click("Generate")
-        told = window.wait("the new run writes", lambda told: told["run"] == PROMPT and told["steps"] >= 5)
+        window.click_until("Generate", "the new run begins", lambda told: told["run"] == PROMPT)
+        told = window.wait("it writes", lambda told: told["run"] == PROMPT and told["steps"] >= 5)
         assert {f"chip{index}" for index in range(5)} <= set(told["places"])
 
         window.tool("xdotool", "key", "--delay", "100", "ctrl+o")
@@ -44,10 +44,8 @@ def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
         window.wait("five notches zoom twofold", lambda told: abs(told["zoom"] - 2) < 1e-3)
 
         window.wait("the run ends", lambda told: told["done"])
-        window.click("chip60")
-        window.wait("a click on a chip chooses it", lambda told: told["chosen"] == 60)
-        window.click("use")
-        told = window.wait("use copies the text", lambda told: told["prompt"] != PROMPT)
+        window.click_until("chip60", "a click on a chip chooses it", lambda told: told["chosen"] == 60)
+        told = window.click_until("use", "use copies the text", lambda told: told["prompt"] != PROMPT)
         assert told["prompt"].startswith(PROMPT)
         assert told["messages"] == []
 
