@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
+
+# Under nohup it is ignored, and programs that tests start would inherit that: they could not be ended by it.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Vulkan complains without a private folder; it must be set before the first instance is made.
 if "XDG_RUNTIME_DIR" not in os.environ:
