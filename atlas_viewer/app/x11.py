@@ -27,7 +27,7 @@ class LostDisplay:
 
     def rescue_with(self, rescue: Callable[[], object]) -> None:
         """Let `rescue` save what there is. It may be called in the middle of a frame, on the main thread, and is the
-        last thing that runs: then the program tells of the lost display and ends."""
+        last thing that runs: then the program reports the lost display and ends."""
         self._rescue = rescue
 
     def check(self) -> None:

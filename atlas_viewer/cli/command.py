@@ -1,4 +1,4 @@
-"""One command, from its arguments to its exit status; every failure is told in a line."""
+"""One command, from its arguments to its exit status; every failure is reported in one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .streams import complain, standard_streams
 
 def run(argv: Sequence[str]) -> int:
     """Run the command that `argv` asks for; returns the exit status. Raises KeyboardInterrupt. With `--debug` a failure
-    is told with its traceback."""
+    is shown with its traceback."""
     debug = "--debug" in argv
     # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
     if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
@@ -75,9 +75,9 @@ def _known(error: Exception) -> AtlasError | None:
     if "wgpu" in sys.modules:  # otherwise no device has failed, and loading it takes long
         from compute.gpu.device import device_error
 
-        told = device_error(error)
-        if told is not None:
-            return told
+        known = device_error(error)
+        if known is not None:
+            return known
     if isinstance(error, MemoryError):
         return AtlasError("no memory is left: close other programs, or use a smaller --context or a smaller model")
     return None

@@ -86,7 +86,7 @@ def open_generation(
     *,
     measured: bool = True,
 ) -> Generation:
-    """Load the model and prepare a generation as the arguments say; bad options are told before anything is loaded.
+    """Load the model and prepare a generation as the arguments say; bad options are refused before anything is loaded.
 
     measured: as `Engine` takes it.
     """

@@ -1,4 +1,4 @@
-"""The entry of the program. It imports next to nothing, so that Ctrl+C is told in a line from the first moment on."""
+"""The entry of the program. It imports next to nothing, so that Ctrl+C ends it with one line from the start."""
 
 from __future__ import annotations
 

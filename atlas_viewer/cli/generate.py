@@ -22,7 +22,7 @@ _INTERRUPTED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate; 130 when stopped by Ctrl+C, with what was written until then told as usual.
+    """Generate; 130 when stopped by Ctrl+C, with what was written until then reported as usual.
 
     1 when no logit is finite and so nothing can be drawn. Some logits that are not finite are reported, and the exit
     status stays 0.

@@ -64,10 +64,10 @@ class Proof:
 
 def prove(
     device: wgpu.GPUDevice,
-    told: Callable[[Result | Skipped], None] = lambda _: None,
+    report: Callable[[Result | Skipped], None] = lambda _: None,
     groups: Sequence[str] = (),
 ) -> Proof:
-    """Run every check on `device`, each result told as it comes. Blocks for up to a minute.
+    """Run every check on `device`, each result reported as it comes. Blocks for up to a minute.
 
     groups: names of `GROUPS`, by default all. A group that the driver breaks off is a result that is not ok.
     """
@@ -78,7 +78,7 @@ def prove(
         found, omitted = _run(gpu, name)
         outcomes: list[Result | Skipped] = [*found, *omitted]
         for each in outcomes:
-            told(each)
+            report(each)
         results += found
         skipped += omitted
     return Proof(tuple(results), tuple(skipped), time.perf_counter() - began)
