@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import gc
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import wgpu
 from fake_generation import FakeWorkbench
 from patience import PATIENCE_S, wait_until
 from test_app import Loop
@@ -45,12 +43,33 @@ for _ in range(5):
 print(len(readback.read()), "bytes that had arrived")
 print(type(viewer.failure).__name__, "/", viewer.failure, "/", canvas.get_closed())
 """
+# 30 windows; pygfx keeps some pipelines of each until it has 128, so those are dropped after every five.
+OPENED_AND_CLOSED = """
+import ctypes, gc, json, sys
+from pathlib import Path
 
+sys.path.insert(0, "tests")
+import wgpu
+from pygfx.renderers.wgpu.engine.utils import gpu_caches
+from test_app import Loop
 
-def resident_mb() -> float:
-    """Megabytes in use. What the allocator only keeps for later, in a process that ran other tests, goes back first."""
-    ctypes.CDLL(None).malloc_trim(0)
-    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
+found = {"native": [], "objects": [], "resident": []}
+for count in range(30):
+    loop = Loop(1)
+    loop.draw(5)
+    loop.canvas.close()
+    del loop
+    if count % 5 == 4:
+        gpu_caches.disable()
+        gpu_caches.enable()
+        gc.collect()
+        counts = wgpu.diagnostics.object_counts.get_dict()
+        found["native"].append({name: each["count"] for name, each in counts.items()})
+        found["objects"].append(len(gc.get_objects()))
+        ctypes.CDLL(None).malloc_trim(0)
+        found["resident"].append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
+print(json.dumps(found))
+"""
 
 
 def test_a_lost_device_closes_the_window_with_a_clear_error() -> None:
@@ -95,22 +114,13 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_windows_that_are_opened_and_closed_leave_nothing() -> None:
-    """30 windows; pygfx keeps some pipelines of each until it has 128, so those are dropped here."""
-    from pygfx.renderers.wgpu.engine.utils import gpu_caches
-
-    native, objects, resident = [], [], []
-    for count in range(30):
-        loop = Loop(1)
-        loop.draw(5)
-        loop.canvas.close()
-        del loop
-        if count % 5 == 4:
-            gpu_caches.disable()
-            gpu_caches.enable()
-            gc.collect()
-            native.append({name: found["count"] for name, found in wgpu.diagnostics.object_counts.get_dict().items()})
-            objects.append(len(gc.get_objects()))
-            resident.append(resident_mb())
+    """In a process of its own: the heap of one that ran a thousand tests grows by more than a leak of this size."""
+    done = subprocess.run(
+        [sys.executable, "-c", OPENED_AND_CLOSED], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    native, objects, resident = found["native"], found["objects"], found["resident"]
     assert native[-1] == native[1], "objects of wgpu"
     assert objects[-1] - objects[1] < 20 * 50, f"objects of Python after every five windows: {objects}"
     assert resident[-1] - resident[1] < 20, f"resident MB after every five windows: {resident}"
