@@ -69,6 +69,6 @@ def test_its_files_are_as_the_project_wants_them(copy: Path) -> None:
 
 
 def test_its_kernel_is_read_from_the_copy(copy: Path) -> None:
-    code = "import wgsl; print('norms' in wgsl.load('row_norms', columns=4) and wgsl.__file__)"
+    code = "import wgsl; print('norms' in wgsl.load('statistics/row_norms', columns=4) and wgsl.__file__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()).is_relative_to(copy)

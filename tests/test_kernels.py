@@ -73,7 +73,7 @@ def test_layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, head: bool, 
 def test_layer_norm_of_a_constant_row_is_its_shift(gpu: Gpu) -> None:
     y, shift = gpu.empty(20), normal(20)
     gpu.run(
-        gpu.kernels.get("layer_norm", channels=20, trace=False, head=False).dispatch(
+        gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False).dispatch(
             (1, 1, 1),
             {
                 "state": gpu.state(), "params": gpu.params(), "x": gpu.buffer(np.full(20, 2.5)),
@@ -123,8 +123,8 @@ def test_attention_with_scores_that_would_overflow(gpu: Gpu, kind: str) -> None:
 
 
 def test_a_kernel_wants_exactly_its_names(gpu: Gpu) -> None:
-    kernel = gpu.kernels.get("layer_norm", channels=20, trace=False, head=False)
+    kernel = gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False)
     assert isinstance(kernel, Kernel)
     with pytest.raises(KeyError, match="shift"):
         kernel.dispatch((1, 1, 1), {"state": gpu.state(), "x": gpu.empty(20)})
-    assert gpu.kernels.get("layer_norm", channels=20, trace=False, head=False) is kernel
+    assert gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False) is kernel

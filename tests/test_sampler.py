@@ -32,7 +32,7 @@ KNOWN = (
 
 
 def random_kernel(gpu: Gpu, body: str) -> Kernel:
-    source = wgsl.load("common/random") + (
+    source = wgsl.load("sample/common/random") + (
         "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
         "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
         "@compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) { let i = id.x; " + body + " }"

@@ -124,9 +124,9 @@ def test_without_filters_a_draw_is_two_dispatches(small: Table) -> None:
         small.sampler.set_options(GenerateOptions(**values), END_OF_TEXT)  # type: ignore[arg-type]
         return [dispatch.label for dispatch in small.sampler.dispatches(0)]
 
-    plain = ["sample_scan", "sample_pick"]
+    plain = ["sample/scan", "sample/pick"]
     assert labels() == labels(temperature=0.0, top_k=5, top_p=0.5) == labels(repetition_penalty=1.2) == plain
-    assert labels(min_p=0.1) == ["sample_scan", "sample_race", "sample_pick"]
+    assert labels(min_p=0.1) == ["sample/scan", "sample/race", "sample/pick"]
     assert len(labels(top_k=5)) == len(labels(top_p=0.5)) == 7
     assert len(labels(top_k=5, top_p=0.5, min_p=0.1)) == 11
 

@@ -56,7 +56,7 @@ def test_nothing_is_beyond_its_tolerance(proved: tuple[Proof, set[str]]) -> None
 
 def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevice) -> None:
     found, names = proved
-    never = {"decode_layer"} if is_software(device.adapter) else set()  # the chain, which tests/test_chain.py runs
+    never = {"decode/layer"} if is_software(device.adapter) else set()  # the chain, which tests/test_chain.py runs
     assert set(wgsl.names()) - names == never
     assert {skipped.name for skipped in found.skipped} == ({"passes: tiled, chain"} if never else set())
 
@@ -79,30 +79,31 @@ def viewed(look: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipp
 SPOILT = statistics_checks.spoilt(SMALL)
 # Shader, text in it and what stands there instead, what must notice it.
 MUTANTS = (
-    ("matmul_rows", "bias[out]", "1.001 * bias[out]",
+    ("forward/matmul_rows", "bias[out]", "1.001 * bias[out]",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(20, 36, 1))])),
-    ("matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
-    ("matmul_rows", "r < state.rows", "r <= state.rows",
+    ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
+    ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
-    ("layer_norm", "1e-5", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
-    ("layer_norm", "1e-5", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
-    ("embed", "state.position", "1u + state.position", lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
-    ("attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
+    ("forward/layer_norm", "1e-5", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-5", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/embed", "state.position", "1u + state.position",
+     lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
+    ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
      lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
-    ("transpose_weight", "params.first_input + input) / EACH", "input) / EACH",
+    ("weights/transpose", "params.first_input + input) / EACH", "input) / EACH",
      lambda gpu: iter([transpose.transpose(gpu, "buffer", "f32", 20, 60, 1)])),
-    ("sample_race", "15u, 26u", "15u, 27u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
-    ("sample_digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
-    ("sample_scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
-    ("attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
-    ("probe", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(Engine(SPOILT, context=14), SPOILT)])),
-    ("statistics_rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
-    ("strip_paint", "0.08", "0.16", viewed(strip_checks.strip)),
-    ("map_paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
-    ("map_cells", "- frame.glyph_height) / 2u", "- frame.glyph_height) / 2u + 1u",
+    ("sample/race", "15u, 26u", "15u, 27u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
+    ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
+    ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
+    ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
+    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(Engine(SPOILT, context=14), SPOILT)])),
+    ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
+    ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
+    ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
+    ("map/cells", "- frame.glyph_height) / 2u", "- frame.glyph_height) / 2u + 1u",
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
-    ("decode_attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
-    ("matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
+    ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
+    ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
 )  # fmt: skip
 
 
@@ -155,7 +156,7 @@ def test_a_wrong_kernel_is_found(
 def test_an_error_that_is_no_number_stays(
     monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice
 ) -> None:
-    mutate("layer_norm", "1e-5", "-1e9")
+    mutate("forward/layer_norm", "1e-5", "-1e9")
     monkeypatch.setitem(
         module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
     )
@@ -228,7 +229,7 @@ def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
 def test_the_command_prints_a_table(doctor: Run, device: wgpu.GPUDevice) -> None:
     told = doctor()
     assert (told.status, told.err) == (0, "")
-    assert "ok     layer_norm" in told.out
+    assert "ok     forward/layer_norm" in told.out
     assert "-      chain " in told.out
     assert "not run: not here" in told.out
     assert "\nproved: the largest error of numbers is " in told.out
@@ -248,7 +249,7 @@ def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
     }  # fmt: skip
     (only,) = record["checks"]
     assert {"name", "error", "tolerance", "ok", "shapes"} <= only.keys()
-    assert (only["name"], only["ok"], only["shapes"]) == ("layer_norm", True, ["[16, 36]"])
+    assert (only["name"], only["ok"], only["shapes"]) == ("forward/layer_norm", True, ["[16, 36]"])
     assert (record["ok"], record["largest_error"]) == (True, only["error"])
     assert record["skipped"] == [{"name": "chain", "why": "not here"}]
     assert record["shader_hash"] == wgsl.digest()
@@ -259,7 +260,7 @@ def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
 def test_the_command_fails_for_a_wrong_kernel(
     doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
 ) -> None:
-    mutate("layer_norm", "1e-5", other)
+    mutate("forward/layer_norm", "1e-5", other)
     told = doctor("--json")
     record = json.loads(told.out)
     assert told.status == 1
@@ -270,7 +271,7 @@ def test_the_command_fails_for_a_wrong_kernel(
     assert (known.ok, known.error is None) == (False, null)
     text = doctor()
     assert text.status == 1
-    assert "WRONG  layer_norm" in text.out
+    assert "WRONG  forward/layer_norm" in text.out
     assert "FAILED: 1 of 1 checks" in text.out
 
 

@@ -150,7 +150,7 @@ from compute.gpu.device import shared_device
 from compute.gpu.kernels import Kernels
 device = shared_device()
 buffer = device.create_buffer(size=4, usage="STORAGE")
-Kernels(device).get("strip_peak_all", tensors=1).dispatch((1, 1, 1), {"peaks": buffer})
+Kernels(device).get("strip/peak_all", tensors=1).dispatch((1, 1, 1), {"peaks": buffer})
 print(json.dumps(sorted(sizes)))
 """
 
@@ -216,23 +216,23 @@ def test_pygfx_can_be_imported_beside_a_device_that_is_there() -> None:
 
 def test_templates_are_kept_and_a_damaged_one_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(tmp_path / "cache"))
-    text = wgsl.load("strip_peak_all", tensors=3)
+    text = wgsl.load("strip/peak_all", tensors=3)
     made = wgsl.environment.__wrapped__
-    assert made().get_template("strip_peak_all.wgsl").render(tensors=3) == text
+    assert made().get_template("strip/peak_all.wgsl").render(tensors=3) == text
     kept = sorted((tmp_path / "cache" / "templates").iterdir())
     assert kept
     for path in kept:
         data = path.read_bytes()
         for damaged in (b"", data[:1], data[: len(data) // 2], data[:20] + b"\xff" + data[21:], b"nonsense"):
             path.write_bytes(damaged)
-            assert made().get_template("strip_peak_all.wgsl").render(tensors=3) == text
+            assert made().get_template("strip/peak_all.wgsl").render(tensors=3) == text
             assert path.read_bytes() == data
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(tmp_path / "file"))
-    assert "peaks" in wgsl.environment.__wrapped__().get_template("strip_peak_all.wgsl").render(tensors=3)
+    assert "peaks" in wgsl.environment.__wrapped__().get_template("strip/peak_all.wgsl").render(tensors=3)
 
 
 def test_the_names_expected_of_cffi_are_those_of_the_pinned_release() -> None:

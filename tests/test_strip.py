@@ -39,7 +39,7 @@ DEEP = ModelConfig(layers=18, heads=2, channels=32, positions=40, vocabulary=26,
 
 
 def test_source_index_without_overflow(gpu: Gpu) -> None:
-    source = wgsl.load("common/strip_index") + (
+    source = wgsl.load("strip/common/index") + (
         "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
         "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
         "@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {"
@@ -58,7 +58,7 @@ def test_source_index_without_overflow(gpu: Gpu) -> None:
 def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
     matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
     storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
-    kernel = gpu.kernels.get("strip_gather", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
+    kernel = gpu.kernels.get("strip/gather", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
     for cells in (1, 100, 1800):
         target = gpu.empty(10 + cells + 5)
         for piece in storage.pieces:
@@ -93,8 +93,8 @@ def test_peaks(gpu: Gpu) -> None:
         params, shared = gpu.params(first_row, WINDOW), {"entries": entries, "row_peaks": row_peaks}
         rest = {"values": gpu.buffer(values), "params": params}
         gpu.run(
-            gpu.kernels.get("strip_row_peaks").dispatch((2, rows, 1), shared | rest),
-            gpu.kernels.get("strip_peaks").dispatch((2, 1, 1), {**shared, "params": params, "peaks": peaks}),
+            gpu.kernels.get("strip/row_peaks").dispatch((2, rows, 1), shared | rest),
+            gpu.kernels.get("strip/peaks").dispatch((2, 1, 1), {**shared, "params": params, "peaks": peaks}),
         )
 
     measure(0, 7)
@@ -124,7 +124,7 @@ def test_paint(gpu: Gpu) -> None:
         "peaks": gpu.buffer(peaks), "atlas": texture,
         "look": gpu.device.create_buffer_with_data(data=look_bytes(StripLook()), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
-    gpu.run(gpu.kernels.get("strip_paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
+    gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)

@@ -55,7 +55,7 @@ def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
     matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
     matrix[12, 35], matrix[40, 1], matrix[20, 7] = np.nan, -np.inf, np.inf
     storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
-    kernel = gpu.kernels.get("strip_gather_pool", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
+    kernel = gpu.kernels.get("strip/gather_pool", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
     for cells in (1, 7, 100, 1799):
         target = gpu.empty(10 + cells + 5)
         for piece in storage.pieces:

@@ -1,4 +1,7 @@
-"""Loader of the WGSL shaders: one operation a file, Jinja templates that fail loudly on a missing name."""
+"""Loads the WGSL shaders: one operation per file, in a folder per stage; `common/` holds what others include.
+
+Shaders are Jinja templates; a name that is not given is an error.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +49,6 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(FOLDER),
         bytecode_cache=_Kept(str(_cache_folder() / "templates")),
         undefined=jinja2.StrictUndefined,
-        # Statements start with `$$`, so that a shader reads as WGSL and an editor can highlight it.
-        line_statement_prefix="$$",
         block_start_string="{%",
         variable_start_string="{{",
         trim_blocks=True,
@@ -66,8 +67,9 @@ def load(name: str, **values: object) -> str:
 
 
 def names() -> list[str]:
-    """Every shader that `load` can load, sorted, snippets of `common/` left out."""
-    return sorted(path.stem for path in FOLDER.glob("*.wgsl"))
+    """Every compute shader that `load` can load, as `stage/operation`, sorted: no snippets, and no scene shaders."""
+    found = (path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.wgsl"))
+    return sorted(path.as_posix() for path in found if "common" not in path.parts and path.parts[0] != "scene")
 
 
 @functools.cache

@@ -25,7 +25,7 @@ _STORED = (
 
 
 class ChainProgram(Program):
-    """The pass over one row; needs subgroups and a GPU that starts workgroups in order, see wgsl/decode_layer.wgsl."""
+    """The pass over one row; needs subgroups and a GPU that starts workgroups in order, see wgsl/decode/layer.wgsl."""
 
     @staticmethod
     def suits(device: wgpu.GPUDevice, subgroups: bool) -> bool:
@@ -67,7 +67,7 @@ class ChainProgram(Program):
         spans = -(-self._window // _SPAN)
         storage = self._storages[h + "attn.c_attn.weight"]
         kernel = self._kernels.get(
-            "decode_layer", channels=c, heads=config.heads, head_size=config.head_size, window=self._window,
+            "decode/layer", channels=c, heads=config.heads, head_size=config.head_size, window=self._window,
             threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
         )  # fmt: skip

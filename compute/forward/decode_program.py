@@ -80,14 +80,14 @@ class DecodeProgram(Program):
     def _qkv(self, layer: int, block: SinkBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_1"), "query": self._query, "cache": self._shared.caches[layer]}
         return self._linear(
-            "decode_qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, each=2,
+            "decode/qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, each=2,
             head_size=self._config.head_size, window=self._window,
         )  # fmt: skip
 
     def _attention(self, layer: int) -> Dispatch:
         config = self._config
         kernel = self._kernels.get(
-            "decode_attention", channels=config.channels, heads=config.heads, head_size=config.head_size,
+            "decode/attention", channels=config.channels, heads=config.heads, head_size=config.head_size,
             window=self._window, span=_SPAN, scale=repr(1 / math.sqrt(config.head_size)),
         )  # fmt: skip
         return kernel.dispatch(
@@ -108,13 +108,13 @@ class DecodeProgram(Program):
         kept = ("attn.out", "attn.c_proj", "resid_mid")
         # One buffer must not be bound twice: the weight matrix is "weight", the spans' "weights".
         return self._linear(
-            "decode_attn_proj", layer, "attn.c_proj", block, kept, bound, each=1, heads=self._config.heads, span=_SPAN
+            "decode/attn_proj", layer, "attn.c_proj", block, kept, bound, each=1, heads=self._config.heads, span=_SPAN
         )
 
     def _fc(self, layer: int, block: SinkBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_2"), "hidden": self._hidden}
-        return self._linear("decode_fc", layer, "mlp.c_fc", block, ("ln_2", "mlp.c_fc", "mlp.gelu"), bound, each=2)
+        return self._linear("decode/fc", layer, "mlp.c_fc", block, ("ln_2", "mlp.c_fc", "mlp.gelu"), bound, each=2)
 
     def _mlp_proj(self, layer: int, block: SinkBlock | None) -> Dispatch:
         bound: dict[str, Resource] = {"hidden": self._hidden, "resid": self._resid}
-        return self._linear("decode_mlp_proj", layer, "mlp.c_proj", block, ("mlp.c_proj", "resid_post"), bound, each=1)
+        return self._linear("decode/mlp_proj", layer, "mlp.c_proj", block, ("mlp.c_proj", "resid_post"), bound, each=1)

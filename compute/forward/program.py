@@ -98,7 +98,7 @@ class Program(ABC):
     def _embed(self, resid: Resource, block: SinkBlock | None) -> list[Dispatch]:
         config, storage = self._config, self._storages["wte"]
         kernel = self._kernels.get(
-            "embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+            "forward/embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
             trace=block is not None,
         )  # fmt: skip
         offsets = [block.offsets[f"embed.{n}"] for n in ("tokens", "positions", "sum")] if block else []
@@ -134,7 +134,7 @@ class Program(ABC):
         storage, channels = self._storages["wte"], self._config.channels
         lanes, subgroups = self._team
         kernel = self._kernels.get(
-            "decode_head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_EACH,
+            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_EACH,
             threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []

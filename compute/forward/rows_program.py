@@ -61,7 +61,9 @@ class RowsProgram(Program):
         return run
 
     def _layer_norm(self, name: str, block: SinkBlock | None, *, head: bool = False) -> Dispatch:
-        kernel = self._kernels.get("layer_norm", channels=self._config.channels, trace=block is not None, head=head)
+        kernel = self._kernels.get(
+            "forward/layer_norm", channels=self._config.channels, trace=block is not None, head=head
+        )
         bound: dict[str, Resource] = {
             "state": self._shared.state,
             "params": self._slot(block.offsets[name] if block else 0),
@@ -93,7 +95,7 @@ class RowsProgram(Program):
         outputs = y.size // 4 // rows
         at_once, space = self._rows_at_once(inputs, rows)
         kernel = self._kernels.get(
-            "matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
+            "forward/matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
             dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=epilogue, trace=block is not None,
         )  # fmt: skip
         run = []
@@ -128,7 +130,7 @@ class RowsProgram(Program):
     def _kv_store(self, layer: int) -> Dispatch:
         quads = self._config.channels // 4
         kernel = self._kernels.get(
-            "kv_store",
+            "forward/kv_store",
             channels=self._config.channels,
             head_size=self._config.head_size,
             window=self._window,
@@ -143,7 +145,7 @@ class RowsProgram(Program):
     def _attention(self, layer: int, block: SinkBlock | None) -> Dispatch:
         config = self._config
         kernel = self._kernels.get(
-            "attention_rows", channels=config.channels, head_size=config.head_size,
+            "forward/attention_rows", channels=config.channels, head_size=config.head_size,
             scale=repr(1 / math.sqrt(config.head_size)), window=self._window,
             storage=self._cache_kind(layer), trace=block is not None,
         )  # fmt: skip

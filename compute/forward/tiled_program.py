@@ -38,7 +38,7 @@ class TiledProgram(RowsProgram):
         # Narrow products have few tiles: smaller ones keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
         kernel = self._kernels.get(
-            "matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype, epilogue=epilogue,
+            "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype, epilogue=epilogue,
             trace=block is not None,
         )  # fmt: skip
         offset = block.offsets[kept] if block and kept else 0
@@ -66,7 +66,7 @@ class TiledProgram(RowsProgram):
         if needed > self._device.limits["max-compute-workgroup-storage-size"]:
             return super()._attention(layer, block)
         kernel = self._kernels.get(
-            "attention_tiled", channels=config.channels, head_size=head, scale=repr(1 / math.sqrt(head)),
+            "forward/attention_tiled", channels=config.channels, head_size=head, scale=repr(1 / math.sqrt(head)),
             window=self._window, trace=block is not None,
         )  # fmt: skip
         return kernel.dispatch(

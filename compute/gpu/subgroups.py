@@ -28,7 +28,7 @@ def _probe(kernels: Kernels) -> tuple[int, bool]:
         label="subgroup probe", size=8, usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
     )
     encoder = ComputeEncoder(device)
-    encoder.run([kernels.get("probe_subgroup").dispatch((1, 1, 1), {"result": result})])
+    encoder.run([kernels.get("device/subgroup_size").dispatch((1, 1, 1), {"result": result})])
     encoder.submit()
     size, strays = struct.unpack("<II", device.queue.read_buffer(result))
     if strays or not _SMALLEST <= size <= _LARGEST:

@@ -166,7 +166,7 @@ class Sampler:
         with_keys, with_border = " keys" if keyed else "", " border" if race else ""
         run = [
             self._dispatch(
-                "sample_scan", slices, 40 * vocabulary,
+                "sample/scan", slices, 40 * vocabulary,
                 "state sampling logits slices block_keys" + " history keys" * keyed + " histograms" * race,
                 vocabulary=vocabulary, slices=slices, keyed=keyed, filtered=race,
                 histogram_words=2 * _DIGITS * _HISTOGRAM,
@@ -174,18 +174,18 @@ class Sampler:
         ]  # fmt: skip
         levels = [*range(_DIGITS)] * count + [*range(_DIGITS, 2 * _DIGITS)] * mass
         for level in levels:
-            run.append(self._select("sample_digit", level, level == levels[0], "slices"))
+            run.append(self._select("sample/digit", level, level == levels[0], "slices"))
         if race:
-            run.append(self._select("sample_race", levels[-1] + 1 if levels else 0, not levels, "slices border"))
+            run.append(self._select("sample/race", levels[-1] + 1 if levels else 0, not levels, "slices border"))
         run.append(
             self._dispatch(
-                "sample_pick", 1, 1000 * slices,
+                "sample/pick", 1, 1000 * slices,
                 "state sampling logits slices history result" + with_keys + with_border,
                 slices=slices, ring=RING, stride=words, keyed=keyed, filtered=race,
             )
         )  # fmt: skip
         report = self._dispatch(
-            "sample_report", 1, 100 * self._blocks, "state sampling logits block_keys result" + with_keys,
+            "sample/report", 1, 100 * self._blocks, "state sampling logits block_keys result" + with_keys,
             vocabulary=vocabulary, stride=words, keyed=keyed,
         )  # fmt: skip
         return run, [report]
@@ -219,7 +219,7 @@ class Sampler:
 
 
 def parse_draw(data: bytes, top: int) -> Draw:
-    """Read a result block (see wgsl/sample_report.wgsl)."""
+    """Read a result block (see wgsl/sample/report.wgsl)."""
     words = np.frombuffer(data, np.uint32)
     floats = words.view(np.float32)
     blocks = int(words[9]) if top else 0

@@ -32,10 +32,10 @@ def attention(
     channels = heads * size
     qkv = normal(window, 3 * channels) * np.float32(scale)
     cache, sink = cache_of(gpu, kind, window, channels), gpu.empty(SINK + window * channels)
-    store = gpu.kernels.get("kv_store", channels=channels, head_size=size, window=window, storage=kind)
+    store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, window=window, storage=kind)
     mix = gpu.kernels.get(
-        "attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))), window=window,
-        storage=kind, trace=True,
+        "forward/attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))),
+        window=window, storage=kind, trace=True,
     )  # fmt: skip
     errors = Errors()
     first = 0
@@ -58,7 +58,7 @@ def attention(
     errors.close(kept[:first], expected)
     # Float32 leaves large scores fewer digits behind the point.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
-    return errors.check("attention_rows", f"{heads} heads of {size}, {window} rows in a {kind}", tolerance)
+    return errors.check("forward/attention_rows", f"{heads} heads of {size}, {window} rows in a {kind}", tolerance)
 
 
 def chunks_of(window: int) -> list[tuple[int, int]]:

@@ -33,7 +33,7 @@ def patterns(engine: Engine, source: WeightSource) -> Check:
             errors.close(found.sum(-1), np.ones(found.shape[:2]), f"{name}: sums of rows")
             above = found[:, later[0], later[1]]
             errors.same(above, np.zeros_like(above), f"{name}: later keys")
-    return errors.check("attention_pattern", f"{shape_of(engine.config)}, {_ROWS} rows, {engine.dtype}", PASS)
+    return errors.check("forward/attention_pattern", f"{shape_of(engine.config)}, {_ROWS} rows, {engine.dtype}", PASS)
 
 
 def probes(engine: Engine, source: WeightSource) -> Check:
@@ -66,7 +66,7 @@ def probes(engine: Engine, source: WeightSource) -> Check:
             found = (known.value, known.index, known.step) if known else (0.0, -1, -1)
             errors.same(np.array(found), np.array((*_extreme(engine, source, probe), _ROWS - 1)), str(probe))
     shapes = f"{len(wanted)} ranges of {shape_of(engine.config)}, {engine.dtype} in {engine.layout}s"
-    return errors.check("probe", shapes, 0.0)
+    return errors.check("probe/range", shapes, 0.0)
 
 
 def _extreme(engine: Engine, source: WeightSource, probe: Probe) -> tuple[float, int]:

@@ -53,8 +53,9 @@ def run(
     """y, which was `before`, and the kept product and result for FIRST_ROW + rows window rows."""
     rows, outputs, at_once = case.rows, case.outputs, case.at_once or case.rows
     kernel = gpu.kernels.get(
-        "matmul_rows", inputs=case.inputs, outputs=outputs, rows=at_once, x_space=case.space, storage=storage.kind,
-        dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=case.epilogue, trace=case.trace,
+        "forward/matmul_rows", inputs=case.inputs, outputs=outputs, rows=at_once, x_space=case.space,
+        storage=storage.kind, dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=case.epilogue,
+        trace=case.trace,
     )  # fmt: skip
     kept = (FIRST_ROW + rows) * outputs
     x_buffer, sink, y = gpu.buffer(x), gpu.empty(SINK + 2 * kept), gpu.buffer(before)
@@ -80,7 +81,7 @@ def run(
     return gpu.read(y, rows, outputs), both[0], both[1]
 
 
-def product(gpu: Gpu, case: Product, name: str = "matmul_rows") -> Check:
+def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check:
     """The result, what is kept of it, and the memory that has to stay as it was."""
     valid = case.rows if case.valid is None else case.valid
     x = normal(case.rows, case.inputs)

@@ -33,7 +33,11 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     }  # fmt: skip
     if head:
         resources["head_input"] = head_input
-    gpu.run(gpu.kernels.get("layer_norm", channels=channels, trace=True, head=head).dispatch((rows, 1, 1), resources))
+    gpu.run(
+        gpu.kernels.get("forward/layer_norm", channels=channels, trace=True, head=head).dispatch(
+            (rows, 1, 1), resources
+        )
+    )
     expected = reference.layer_norm(x.astype(np.float64), scale, shift)
     errors = Errors()
     errors.close(gpu.read(y, rows, channels)[:valid], expected[:valid], "result")
@@ -44,7 +48,7 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     if head:
         errors.close(gpu.read(head_input, channels), expected[wanted], "input of the head")
     # Float32 leaves a value beside a large mean fewer digits.
-    return errors.check("layer_norm", f"[{rows}, {channels}]", KERNEL * max(1.0, abs(offset)))
+    return errors.check("forward/layer_norm", f"[{rows}, {channels}]", KERNEL * max(1.0, abs(offset)))
 
 
 def embed(
@@ -55,7 +59,9 @@ def embed(
     storage, wte = gpu.weight(normal(23, channels), kind, dtype, pieces=pieces if kind == "buffer" else ())
     wpe = normal(20, channels, seed=1)
     history = np.array([(5 * i + 3) % 23 for i in range(40)])
-    kernel = gpu.kernels.get("embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True)
+    kernel = gpu.kernels.get(
+        "forward/embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True
+    )
     each = (FIRST_ROW + rows) * channels
     resid, sink = gpu.empty(rows * channels), gpu.empty(SINK + 3 * each)
     state = gpu.state(window_start=start, first_row=FIRST_ROW, rows=valid, position=position)
@@ -77,7 +83,7 @@ def embed(
         errors.close(actual[FIRST_ROW : FIRST_ROW + valid], wanted, f"kept {what}")
         others = np.concatenate([actual[:FIRST_ROW], actual[FIRST_ROW + valid :]])
         errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
-    return errors.check("embed", f"[{rows}, {channels}] of [23, {channels}] {dtype} in a {kind}", 1e-6)
+    return errors.check("forward/embed", f"[{rows}, {channels}] of [23, {channels}] {dtype} in a {kind}", 1e-6)
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:

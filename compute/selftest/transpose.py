@@ -70,7 +70,7 @@ def transpose(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab
     TransposedUpload(gpu.device, slab_bytes).run(stored, storage, lambda slab: slab)
     errors = Errors()
     errors.same(bits_of(gpu.device, storage, outputs, inputs), stored.view(WORDS[dtype]).T, "bits")
-    return errors.check("transpose_weight", f"[{inputs}, {outputs}] {dtype} into a {layout}", 0.0)
+    return errors.check("weights/transpose", f"[{inputs}, {outputs}] {dtype} into a {layout}", 0.0)
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:

@@ -31,7 +31,7 @@ class _Painter:
     first_row: int
     end_row: int
     slot: int  # of its parameters
-    packs: int  # of a row, and rows of a texture's width: see wgsl/common/map_values.wgsl
+    packs: int  # of a row, and rows of a texture's width: see wgsl/map/common/values.wgsl
     tile: int
     dispatch: Dispatch
 
@@ -47,7 +47,7 @@ class CellPainters:
         shared: Mapping[str, Resource],
         writing: Mapping[str, Resource],
     ) -> None:
-        """shared: what wgsl/map_cells.wgsl binds besides the tensor and its parameters; writing: what digits add."""
+        """shared: what wgsl/map/cells.wgsl binds besides the tensor and its parameters; writing: what digits add."""
         self._engine, self._layout, self._patterns = engine, layout, patterns
         self._shared, self._writing = shared, writing
         self._tensors = list(engine.registry)
@@ -116,7 +116,7 @@ class CellPainters:
         piece = storage.pieces[number]
         kind, dtype = painting_kind(tensor)
         kernel = self._engine.kernels.get(
-            "map_cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
+            "map/cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
         )
         slot = self._slots[tensor.name] + number
         bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
@@ -128,7 +128,7 @@ class CellPainters:
 
 
 def painting_kind(tensor: Tensor) -> tuple[str, str]:
-    """`storage` and `dtype` of wgsl/common/map_values.wgsl; tensors for which they are the same share a pipeline."""
+    """`storage` and `dtype` of wgsl/map/common/values.wgsl; tensors for which they are the same share a pipeline."""
     if tensor.heads:
         return "buffer", "f32"  # recomputed
     return "loose" if tensor.columns % 4 else tensor.storage.kind, tensor.storage.dtype

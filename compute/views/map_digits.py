@@ -1,4 +1,4 @@
-"""How the map writes a value: the model in Python of wgsl/common/map_digits.wgsl, and when and how large it writes."""
+"""How the map writes a value: the model in Python of wgsl/map/common/digits.wgsl, and when and how large it writes."""
 
 from __future__ import annotations
 

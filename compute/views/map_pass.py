@@ -24,8 +24,8 @@ from .palettes import StripLook
 from .patterns import PatternStore, pattern_buffers
 from .strip import look_bytes
 
-GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/common/map_frame.wgsl
-_FRAME_BYTES = 48  # of wgsl/common/map_frame.wgsl, behind the look
+GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/map/common/frame.wgsl
+_FRAME_BYTES = 48  # of wgsl/map/common/frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
 # Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
@@ -190,7 +190,7 @@ class MapPass:
             "frame": self._frame, "peaks": pyramid.peaks, "axes": self._axes, "picture": self.texture,
         }  # fmt: skip
         bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
-        self._paint = self.engine.kernels.get("map_paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
+        self._paint = self.engine.kernels.get("map/paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
         written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
         self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written)
 

@@ -1,7 +1,7 @@
 """The map's pyramid: the most extreme value of blocks of cells, for the whole plane, in one texture on the GPU.
 
 Weights are taken in once, activations whenever there are new rows. Its levels have blocks of `base`, 2, 4 and 8 times
-`base` cells; a tile of `grid` cells is a block of the coarsest. See wgsl/common/map_tile.wgsl.
+`base` cells; a tile of `grid` cells is a block of the coarsest. See wgsl/map/common/tile.wgsl.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _THREADS = 64  # of a workgroup, one for each tile
 
 
 def place_words(place: Placement, seen_rows: int, seen_columns: int) -> list[int]:
-    """The words of `Place` in wgsl/common/map_place.wgsl."""
+    """The words of `Place` in wgsl/map/common/place.wgsl."""
     return [
         place.x, place.y, place.rows, place.columns, place.band_rows, place.band_columns, place.across,
         place.pitch_x, place.pitch_y, place.over, seen_rows, seen_columns,
@@ -107,7 +107,7 @@ class MapPyramid:
             yield self._free_pattern(tensor), "activations", done / total
         self._measuring = [
             self._peak_dispatch(live),
-            self._engine.kernels.get("strip_peak_all", tensors=len(self.slots)).dispatch(
+            self._engine.kernels.get("strip/peak_all", tensors=len(self.slots)).dispatch(
                 (1, 1, 1), {"peaks": self.peaks}
             ),
         ]
@@ -155,7 +155,7 @@ class MapPyramid:
         return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.window)
 
     def _live_dispatch(self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool) -> Dispatch:
-        kernel = self._engine.kernels.get("map_live_blocks", wide=wide, base=self.layout.base)
+        kernel = self._engine.kernels.get("map/live_blocks", wide=wide, base=self.layout.base)
         return kernel.dispatch((1, 1, 1), {"entries": entries, "values": values, "pyramid": self.texture})
 
     def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
@@ -202,7 +202,7 @@ class MapPyramid:
         table = self._engine.device.create_buffer_with_data(
             data=np.asarray(boxes, np.uint32), usage=wgpu.BufferUsage.STORAGE
         )
-        return self._engine.kernels.get("map_peaks").dispatch(
+        return self._engine.kernels.get("map/peaks").dispatch(
             (len(boxes), 1, 1), {"boxes": table, "pyramid": self.texture, "peaks": self.peaks}
         )
 

@@ -21,7 +21,7 @@ BLOCK_COST = 8  # values that could be read in the time that a block costs besid
 
 
 def packs_of(storage: Storage, columns: int) -> int:
-    """What `packs` is in wgsl/common/map_values.wgsl for rows of `columns` values."""
+    """What `packs` is in wgsl/map/common/values.wgsl for rows of `columns` values."""
     wide = storage.kind == "texture" and storage.dtype != "f32"
     return -(-columns // 8) if wide else columns // 4
 
@@ -36,7 +36,7 @@ def weight_blocks(
 ) -> Iterator[Dispatch]:
     """What takes a weight in, in parts that cost about `most` at most; they are made one by one."""
     storage = tensor.storage
-    kernel = engine.kernels.get("map_weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
+    kernel = engine.kernels.get("map/weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
     tile_cost = _tile_cost(layout)
     each = max(1, int(most / tile_cost / _THREADS)) * _THREADS

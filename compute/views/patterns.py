@@ -100,8 +100,8 @@ def pattern_row(
     """
     config = engine.config
     kernel = engine.kernels.get(
-        "attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context, rows=kept,
-        stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
+        "forward/attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context,
+        rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
     )  # fmt: skip
     source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.pieces[0]
     bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}

@@ -125,7 +125,7 @@ class ProbePass:
             first, last = probe.first, end
             if tensor.family == "weight":
                 kernel = kernels.get(
-                    "probe", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
+                    "probe/range", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
                 )
                 if isinstance(piece.resource, wgpu.GPUBuffer):
                     values = (piece.resource, piece.offset, piece.size)
@@ -133,7 +133,7 @@ class ProbePass:
                 rows = 1 if tensor.vector else piece.rows  # a vector's piece tells its values as rows
                 first, last = max(first, offset), min(last, offset + rows * tensor.columns)
             else:
-                kernel = kernels.get("probe", storage="values")
+                kernel = kernels.get("probe/range", storage="values")
                 offset = piece.offset // 4
             if first < last:
                 words = np.asarray([first, last, offset, place, not work, 0, 0, 0], np.uint32)
@@ -158,5 +158,5 @@ class ProbePass:
             "values": keys,
             "found": self._found,
         }
-        take = self._engine.kernels.get("probe", storage="values").dispatch((1, 1, 1), resources)
+        take = self._engine.kernels.get("probe/range", storage="values").dispatch((1, 1, 1), resources)
         return query + 1, [pattern_row(self._engine, tensor, params, keys, kept=1), take]

@@ -16,7 +16,7 @@ from compute.gpu.kernels import Resource
 from compute.gpu.native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.registry import Tensor
 
-WORDS = 80  # of a record, see wgsl/common/statistics.wgsl
+WORDS = 80  # of a record, see wgsl/statistics/common/statistics.wgsl
 _BINS, _SAMPLES = 8, 72
 SAMPLE_COUNT = 6
 SCALE = 2.0**-32
@@ -84,8 +84,8 @@ class _Source:
         shared: dict[str, Resource] = {"params": self._params, "entries": table, "parts": parts}
         shared["records"] = owner.records
         threads = _SOFTWARE_THREADS if is_software(device.adapter) else _THREADS
-        measure = kernels.get("statistics_rows", threads=threads, histograms=owner.histograms)
-        join = kernels.get("statistics_join", threads=threads)
+        measure = kernels.get("statistics/rows", threads=threads, histograms=owner.histograms)
+        join = kernels.get("statistics/join", threads=threads)
         self._measure = measure.dispatch((1, 1, 1), {**shared, "values": buffer})
         self._join = join.dispatch((self.count, 1, 1), shared)
 
@@ -229,7 +229,7 @@ class StatisticsPass:
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(
-            "statistics_weight",
+            "statistics/weight",
             columns=tensor.columns,
             storage=storage.kind,
             dtype=storage.dtype,
@@ -254,7 +254,7 @@ class StatisticsPass:
             "params": self._uniform(0, 0, first, 1), "parts": parts, "records": self.records,
             "entries": device.create_buffer_with_data(data=entry, usage=wgpu.BufferUsage.STORAGE),
         }  # fmt: skip
-        return [*work, kernels.get("statistics_join", threads=_THREADS).dispatch((1, 1, 1), joined)]
+        return [*work, kernels.get("statistics/join", threads=_THREADS).dispatch((1, 1, 1), joined)]
 
     def _uniform(self, *words: int) -> wgpu.GPUBuffer:
         data = np.asarray(words, np.uint32)

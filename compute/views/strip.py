@@ -18,7 +18,7 @@ from .strip_weights import WeightCells
 
 
 def look_bytes(look: StripLook) -> bytes:
-    """The look as wgsl/common/strip_colour.wgsl has it."""
+    """The look as wgsl/strip/common/color.wgsl has it."""
     palette = PALETTES[look.palette]
     words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
     return struct.pack("<18fII", *words, look.low, look.high or 0.0, look.span_scale == "all", 0)
@@ -59,7 +59,7 @@ class StripPass:
         self._cells = WeightCells(engine.kernels, weights, engine.layout)
         self._weights = Source(surface, self._cells.values, weights, self._cells.place)
         self._live = self._live_sources(surface, tensors)
-        self._peak_all = engine.kernels.get("strip_peak_all", tensors=len(tensors)).dispatch(
+        self._peak_all = engine.kernels.get("strip/peak_all", tensors=len(tensors)).dispatch(
             (1, 1, 1), {"peaks": surface.peaks}
         )
         self._end = WIDTH * HEIGHT  # cells up to here may hold something to clear

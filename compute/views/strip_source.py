@@ -56,11 +56,11 @@ class Source:
         self._params = device.create_buffer(
             label="strip rows", size=16, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         )
-        self._row_peaks = surface.kernels.get("strip_row_peaks").dispatch(
+        self._row_peaks = surface.kernels.get("strip/row_peaks").dispatch(
             (1, 1, 1),
             {"params": self._params, "entries": self._entries, "values": values, "row_peaks": surface.row_peaks},
         )
-        self._peaks = surface.kernels.get("strip_peaks").dispatch(
+        self._peaks = surface.kernels.get("strip/peaks").dispatch(
             (1, 1, 1),
             {
                 "params": self._params,
@@ -135,7 +135,7 @@ class Source:
 
     def _block_work(self) -> Dispatch:
         if self._blocks is None:
-            self._blocks = self._surface.kernels.get("strip_blocks").dispatch(
+            self._blocks = self._surface.kernels.get("strip/blocks").dispatch(
                 (1, 1, 1),
                 {
                     "params": self._params,
@@ -149,7 +149,7 @@ class Source:
     def _paint_work(self, pool: bool) -> Dispatch:
         if pool not in self._paints:
             surface = self._surface
-            kernel = surface.kernels.get("strip_paint", width=WIDTH, tensors=len(surface.slots), pool=pool)
+            kernel = surface.kernels.get("strip/paint", width=WIDTH, tensors=len(surface.slots), pool=pool)
             blocks = {"blocks": self._block_table()} if pool else {}
             self._paints[pool] = kernel.dispatch(
                 (1, 1, 1),

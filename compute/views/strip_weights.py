@@ -70,7 +70,7 @@ class WeightCells:
     def _fetch(self, tensor: Tensor, span: Span, target: int, *, pool: bool) -> None:
         storage = tensor.storage
         kernel = self._kernels.get(
-            "strip_gather_pool" if pool else "strip_gather",
+            "strip/gather_pool" if pool else "strip/gather",
             columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
         )  # fmt: skip
         groups = span.cells if pool else -(-span.cells // 64)

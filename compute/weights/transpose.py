@@ -36,7 +36,7 @@ class TransposedUpload:
         step = max(_PACK, self._slab_bytes // row_bytes // _PACK * _PACK)
         slab = self._staging(min(step, inputs) * row_bytes)
         each = (4 if storage.kind == "texture" else 1) * (1 if storage.dtype == "f32" else 2)  # values a thread writes
-        kernel = self._kernels.get("transpose_weight", storage=storage.kind, dtype=storage.dtype, tile=storage.tile)
+        kernel = self._kernels.get("weights/transpose", storage=storage.kind, dtype=storage.dtype, tile=storage.tile)
         for first in range(0, inputs, step):
             values = np.ascontiguousarray(rounded(stored[first : first + step]))  # [count, out]
             count = len(values)

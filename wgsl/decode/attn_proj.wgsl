@@ -1,0 +1,52 @@
+// One token: merges the spans of attention, projects, adds to the residual stream.
+{% import "decode/common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+const OUTPUTS = {{ inputs }}u;
+const HEADS = {{ heads }}u;
+const HEAD_QUADS = {{ inputs // heads // 4 }}u;
+const SPAN = {{ span }}u;
+struct Params {
+    sink_mixed: u32, // offset of attention's output in the sink, in elements
+    sink_out: u32,   // of the projection
+    sink_resid: u32, // of the residual stream after it
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> mixed: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weights: array<vec2f>;
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 4) }}
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read_write> resid: array<f32>;
+{% if trace %}
+{{ d.sink(7) }}
+{% endif %}
+
+{{ d.store_residual(trace) }}
+{{ d.entry(subgroups, threads) }}
+    let first = (group.x * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+    let spans = row / SPAN + 1u;
+    for (var quad = thread; quad < QUADS; quad += THREADS) {
+        let head = quad / HEAD_QUADS;
+        var highest = weights[head].x;
+        for (var s = 1u; s < spans; s++) { highest = max(highest, weights[s * HEADS + head].x); }
+        var total = 0.0;
+        var sum = vec4f(0.0);
+        for (var s = 0u; s < spans; s++) {
+            let part = weights[s * HEADS + head];
+            let share = exp(part.x - highest);
+            total += share * part.y;
+            sum += share * mixed[s * QUADS + quad];
+        }
+        let value = sum / total;
+        x[quad] = value;
+{% if trace %}
+        if (group.x == 0u) { keep4(params.sink_mixed + row * INPUTS + quad * 4u, value); }
+{% endif %}
+    }
+    workgroupBarrier();
+{{ d.product(inputs, dtype, lanes, each) }}
+{{ d.store_rows(each) }}
+}

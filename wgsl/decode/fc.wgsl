@@ -1,0 +1,41 @@
+// One token: layer norm, the widening matrix of the MLP, GELU.
+{% import "decode/common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+{% include "common/gelu.wgsl" %}
+const OUTPUTS = {{ 4 * inputs }}u;
+struct Params {
+    sink_norm: u32, // offset of the layer norm in the sink, in elements
+    sink_out: u32,  // of the hidden neurons before GELU
+    sink_gelu: u32, // and after
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> resid: array<vec4f>;
+@group(0) @binding(3) var<storage, read> scale: array<vec4f>;
+@group(0) @binding(4) var<storage, read> shift: array<vec4f>;
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+@group(0) @binding(6) var<storage, read> bias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> hidden: array<f32>;
+{% if trace %}
+{{ d.sink(8) }}
+{% endif %}
+
+fn store(out: u32, product: f32, row: u32) {
+    let value = product + bias[out];
+    let after = gelu(value);
+    hidden[out] = after;
+{% if trace %}
+    sink[params.sink_out + row * OUTPUTS + out] = value;
+    sink[params.sink_gelu + row * OUTPUTS + out] = after;
+{% endif %}
+}
+
+{{ d.entry(subgroups, threads) }}
+    let first = (group.x * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+{{ d.norm(inputs, threads, trace) }}
+{{ d.product(inputs, dtype, lanes, each) }}
+{{ d.store_rows(each) }}
+}

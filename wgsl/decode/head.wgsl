@@ -1,0 +1,64 @@
+// One token: final layer norm (unless it is done already) and logits, `ROUNDS * TEAMS * EACH` of them a workgroup.
+{% import "decode/common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+const ROUNDS = {{ rounds }}u;
+struct Params {
+    sink_norm: u32, // offset of ln_f in the sink, in elements
+    first_out: u32, // token that row 0 of this piece of wte is
+    outs: u32,      // rows of this piece
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> resid: array<vec4f>;
+{% if normed %}
+@group(0) @binding(3) var<storage, read> scale: array<vec4f>;
+@group(0) @binding(4) var<storage, read> shift: array<vec4f>;
+{% endif %}
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+@group(0) @binding(6) var<storage, read_write> logits: array<f32>;
+{% if trace %}
+{{ d.sink(7) }}
+{% endif %}
+{% if reset %}
+@group(0) @binding(8) var<storage, read_write> counters: array<u32>;
+{% endif %}
+
+{{ d.entry(subgroups, threads) }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+{% if normed %}
+{{ d.norm(inputs, threads, trace) }}
+{% else %}
+    for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = resid[quad]; }
+    workgroupBarrier();
+{% endif %}
+    // Written out, and stored only at the end: behind a branch in a loop the lanes of a team may part ways, and a sum
+    // over the team would then be one over a part of it.
+{% for turn in range(rounds) %}
+    let first{{ turn }} = ((group.x * ROUNDS + {{ turn }}u) * TEAMS + team) * EACH;
+{% for r in range(each) %}
+    var logit{{ turn }}_{{ r }}: f32;
+{% endfor %}
+    {
+{{ d.fetch(inputs, dtype, lanes, each, "first" ~ turn, "params.outs") }}
+{{ d.product(inputs, dtype, lanes, each) }}
+{% for r in range(each) %}
+        logit{{ turn }}_{{ r }} = y{{ r }};
+{% endfor %}
+    }
+{% endfor %}
+    if (lane == 0u) {
+{% for turn in range(rounds) %}{% for r in range(each) %}
+        if (first{{ turn }} + {{ r }}u < params.outs) {
+            logits[params.first_out + first{{ turn }} + {{ r }}u] = logit{{ turn }}_{{ r }};
+        }
+{% endfor %}{% endfor %}
+    }
+{% if reset %}
+    // Stage counters of decode_layer, which has run: zero for the next token. The flag before them stays.
+    // Last of all: threads part ways here, and sums over a team need them together.
+    if (group.x == 0u) {
+        for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
+    }
+{% endif %}
+}

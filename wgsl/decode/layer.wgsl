@@ -1,0 +1,216 @@
+// One token through a whole block in one dispatch. The five stages of a block (queries, keys and values; attention; its
+// projection; the MLP's two matrices) are ranges of workgroups, in this order; a stage waits until the one before has
+// counted all its workgroups as done. GPUs start workgroups in order, so those waited for are always running or
+// finished; while a workgroup waits, its weights travel. No vector is read before the stage that writes it is done and
+// none is written twice or shares a cache line with anything else, so that nothing stale can be in a first-level cache.
+// A wait that is far too long gives up and sets FAILED, which the host looks at: the engine then uses other kernels.
+{% import "decode/common/chain.wgsl" as c %}
+{% import "common/kv_cache.wgsl" as kv %}
+{% import "common/weight.wgsl" as w %}
+{% include "common/state.wgsl" %}
+{% include "common/gelu.wgsl" %}
+const CHANNELS = {{ channels }}u;
+const CHANNEL_QUADS = CHANNELS / 4u;
+const HEADS = {{ heads }}u;
+const HEAD_QUADS = {{ head_size // 4 }}u;
+const WINDOW = {{ window }}u;
+const THREADS = {{ threads }}u;
+const LANES = {{ lanes }}u;
+const TEAMS = THREADS / LANES;
+const SPAN = {{ span }}u; // keys of a workgroup of attention
+const SPANS = {{ (window + span - 1) // span }}u;
+{% set teams = threads // lanes %}
+const QKV_GROUPS = {{ (3 * channels + 2 * teams - 1) // (2 * teams) }}u;
+const ATTENTION_GROUPS = HEADS * SPANS;
+const PROJ_GROUPS = {{ (channels + teams - 1) // teams }}u;
+const FC_GROUPS = {{ (4 * channels + 2 * teams - 1) // (2 * teams) }}u;
+const COUNTER_STRIDE = 32u; // words: counters in cache lines of their own
+const FAILED = 0u; // counter 0 is the flag; stage counters follow
+const PATIENCE = {{ patience }}u; // polls
+struct Params {
+    layer: u32,
+    sink_ln_1: u32, // offsets in the sink, in elements
+    sink_qkv: u32,
+    sink_mixed: u32,
+    sink_attn_proj: u32,
+    sink_resid_mid: u32,
+    sink_ln_2: u32,
+    sink_fc: u32,
+    sink_gelu: u32,
+    sink_mlp_proj: u32,
+    sink_resid_post: u32,
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read_write> counters: array<atomic<u32>>;
+@group(0) @binding(3) var<storage, read> x_in: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> x_mid: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> x_out: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> fresh: array<vec4f>; // query, key and value of this token
+@group(0) @binding(7) var<storage, read_write> mixed: array<vec4f>;  // [spans, channel quads]
+@group(0) @binding(8) var<storage, read_write> shares: array<vec2f>; // [spans, heads]: largest score, sum of exp
+@group(0) @binding(9) var<storage, read_write> hidden: array<vec4f>;
+@group(0) @binding(10) var<storage, read_write> cache: array<vec4f>;
+@group(0) @binding(11) var<storage, read> ln_1_scale: array<vec4f>;
+@group(0) @binding(12) var<storage, read> ln_1_shift: array<vec4f>;
+@group(0) @binding(13) var<storage, read> qkv_weight: array<{{ c.weight_type(dtype, channels) }}>;
+@group(0) @binding(14) var<storage, read> qkv_bias: array<f32>;
+@group(0) @binding(15) var<storage, read> attn_proj_weight: array<{{ c.weight_type(dtype, channels) }}>;
+@group(0) @binding(16) var<storage, read> attn_proj_bias: array<f32>;
+@group(0) @binding(17) var<storage, read> ln_2_scale: array<vec4f>;
+@group(0) @binding(18) var<storage, read> ln_2_shift: array<vec4f>;
+@group(0) @binding(19) var<storage, read> fc_weight: array<{{ c.weight_type(dtype, channels) }}>;
+@group(0) @binding(20) var<storage, read> fc_bias: array<f32>;
+@group(0) @binding(21) var<storage, read> mlp_proj_weight: array<{{ c.weight_type(dtype, 4 * channels) }}>;
+@group(0) @binding(22) var<storage, read> mlp_proj_bias: array<f32>;
+{% if trace %}
+@group(0) @binding(23) var<storage, read_write> sink: array<f32>;
+fn keep4(at: u32, value: vec4f) {
+    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+}
+{% endif %}
+{{ w.unpack_pairs(dtype) }}
+{{ kv.buffer_index() }}
+
+// Counts this workgroup as done with `stage`, after everything it has written.
+fn finish(stage: u32, thread: u32) {
+    storageBarrier();
+    if (thread == 0u) { atomicAdd(&counters[(params.layer * 4u + stage + 1u) * COUNTER_STRIDE], 1u); }
+}
+// Waits until `groups` workgroups are done with `stage`.
+fn await_stage(stage: u32, groups: u32, thread: u32) {
+    if (thread == 0u) {
+        let at = (params.layer * 4u + stage + 1u) * COUNTER_STRIDE;
+        var polls = 0u;
+        while (atomicLoad(&counters[at]) < groups) {
+            polls++;
+            if (polls > PATIENCE) {
+                atomicStore(&counters[FAILED], 1u);
+                break;
+            }
+        }
+    }
+    storageBarrier();
+}
+
+{% include "decode/common/chain_attention.wgsl" %}
+
+@compute @workgroup_size({{ threads }})
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) thread: u32,
+    @builtin(subgroup_id) team: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+    var at = group.x;
+    if (at < QKV_GROUPS) {
+        let first = (at * TEAMS + team) * 2u;
+{{ c.fetch("qkv_weight", dtype, channels, 3 * channels, lanes, 2, "first") }}
+{{ c.norm_fetch("ln_1_scale", "ln_1_shift", dtype, channels, lanes) }}
+        let bias0 = qkv_bias[min(first, 3u * CHANNELS - 1u)];
+        let bias1 = qkv_bias[min(first + 1u, 3u * CHANNELS - 1u)];
+{{ c.gather("x_in", dtype, channels, lanes) }}
+{{ c.norm(dtype, channels, lanes, trace, "0u", "params.sink_ln_1") }}
+{{ c.product(dtype, channels, lanes, 2) }}
+        if (lane == 0u) {
+            store_qkv(first, y0 + bias0, row);
+            store_qkv(first + 1u, y1 + bias1, row);
+        }
+        finish(0u, thread);
+        return;
+    }
+    at -= QKV_GROUPS;
+    if (at < ATTENTION_GROUPS) {
+        attention(at % HEADS, at / HEADS, row + 1u, thread, team, lane);
+        finish(1u, thread);
+        return;
+    }
+    at -= ATTENTION_GROUPS;
+    if (at < PROJ_GROUPS) {
+        let first = at * TEAMS + team;
+        let out = min(first, CHANNELS - 1u);
+{{ c.fetch("attn_proj_weight", dtype, channels, channels, lanes, 1, "first") }}
+        let bias = attn_proj_bias[out];
+        let before = x_in[out / 4u][out % 4u];
+        await_stage(1u, ATTENTION_GROUPS, thread);
+        for (var quad = thread; quad < CHANNEL_QUADS; quad += THREADS) {
+            let value = merged(quad, row / SPAN + 1u);
+            mixture[quad] = value;
+{% if trace %}
+            if (at == 0u) { keep4(params.sink_mixed + row * CHANNELS + quad * 4u, value); }
+{% endif %}
+        }
+        workgroupBarrier();
+{{ c.gather("mixture", dtype, channels, lanes) }}
+{{ c.product(dtype, channels, lanes, 1) }}
+        if (lane == 0u && first < CHANNELS) {
+            let value = y0 + bias;
+            x_mid[out / 4u][out % 4u] = before + value;
+{% if trace %}
+            sink[params.sink_attn_proj + row * CHANNELS + out] = value;
+            sink[params.sink_resid_mid + row * CHANNELS + out] = before + value;
+{% endif %}
+        }
+        finish(2u, thread);
+        return;
+    }
+    at -= PROJ_GROUPS;
+    if (at < FC_GROUPS) {
+        let first = (at * TEAMS + team) * 2u;
+{{ c.fetch("fc_weight", dtype, channels, 4 * channels, lanes, 2, "first") }}
+{{ c.norm_fetch("ln_2_scale", "ln_2_shift", dtype, channels, lanes) }}
+        let bias0 = fc_bias[min(first, 4u * CHANNELS - 1u)];
+        let bias1 = fc_bias[min(first + 1u, 4u * CHANNELS - 1u)];
+        await_stage(2u, PROJ_GROUPS, thread);
+{{ c.gather("x_mid", dtype, channels, lanes) }}
+{{ c.norm(dtype, channels, lanes, trace, "QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS", "params.sink_ln_2") }}
+{{ c.product(dtype, channels, lanes, 2) }}
+        if (lane == 0u) {
+            store_fc(first, y0 + bias0, row);
+            store_fc(first + 1u, y1 + bias1, row);
+        }
+        finish(3u, thread);
+        return;
+    }
+    at -= FC_GROUPS;
+    let first = at * TEAMS + team;
+    let out = min(first, CHANNELS - 1u);
+{{ c.fetch("mlp_proj_weight", dtype, 4 * channels, channels, lanes, 1, "first") }}
+    let bias = mlp_proj_bias[out];
+    await_stage(3u, FC_GROUPS, thread);
+    let before = x_mid[out / 4u][out % 4u];
+{{ c.gather("hidden", dtype, 4 * channels, lanes) }}
+{{ c.product(dtype, 4 * channels, lanes, 1) }}
+    if (lane == 0u && first < CHANNELS) {
+        let value = y0 + bias;
+        x_out[out / 4u][out % 4u] = before + value;
+{% if trace %}
+        sink[params.sink_mlp_proj + row * CHANNELS + out] = value;
+        sink[params.sink_resid_post + row * CHANNELS + out] = before + value;
+{% endif %}
+    }
+}
+
+fn store_qkv(out: u32, value: f32, row: u32) {
+    if (out >= 3u * CHANNELS) { return; }
+    fresh[out / 4u][out % 4u] = value;
+    if (out >= CHANNELS) {
+        let channel = out - CHANNELS;
+        cache[cache_index(row, channel / 4u)][channel % 4u] = value;
+    }
+{% if trace %}
+    sink[params.sink_qkv + row * 3u * CHANNELS + out] = value;
+{% endif %}
+}
+
+fn store_fc(out: u32, value: f32, row: u32) {
+    if (out >= 4u * CHANNELS) { return; }
+    let after = gelu(value);
+    hidden[out / 4u][out % 4u] = after;
+{% if trace %}
+    sink[params.sink_fc + row * 4u * CHANNELS + out] = value;
+    sink[params.sink_gelu + row * 4u * CHANNELS + out] = after;
+{% endif %}
+}

@@ -1,0 +1,29 @@
+// One token: the narrowing matrix of the MLP, added to the residual stream.
+{% import "decode/common/decode.wgsl" as d %}
+{% include "common/state.wgsl" %}
+const OUTPUTS = {{ inputs // 4 }}u;
+struct Params {
+    sink_out: u32,   // offset of the projection in the sink, in elements
+    sink_resid: u32, // of the residual stream after it
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> hidden: array<vec4f>;
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 3) }}
+@group(0) @binding(4) var<storage, read> bias: array<f32>;
+@group(0) @binding(5) var<storage, read_write> resid: array<f32>;
+{% if trace %}
+{{ d.sink(6) }}
+{% endif %}
+
+{{ d.store_residual(trace) }}
+{{ d.entry(subgroups, threads) }}
+    let first = (group.x * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+    for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = hidden[quad]; }
+    workgroupBarrier();
+{{ d.product(inputs, dtype, lanes, each) }}
+{{ d.store_rows(each) }}
+}

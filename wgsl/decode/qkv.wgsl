@@ -1,0 +1,49 @@
+// One token: layer norm, then queries, keys and values; keys and values go straight into the cache.
+{% import "decode/common/decode.wgsl" as d %}
+{% import "common/kv_cache.wgsl" as kv %}
+{% include "common/state.wgsl" %}
+const CHANNELS = {{ inputs }}u;
+const OUTPUTS = 3u * CHANNELS;
+const CHANNEL_QUADS = CHANNELS / 4u;
+const HEAD_QUADS = {{ head_size // 4 }}u;
+const WINDOW = {{ window }}u;
+struct Params {
+    sink_norm: u32, // offset of the layer norm in the sink, in elements
+    sink_qkv: u32,
+}
+@group(0) @binding(0) var<storage, read> state: State;
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> resid: array<vec4f>;
+@group(0) @binding(3) var<storage, read> scale: array<vec4f>;
+@group(0) @binding(4) var<storage, read> shift: array<vec4f>;
+{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+@group(0) @binding(6) var<storage, read> bias: array<f32>;
+@group(0) @binding(7) var<storage, read_write> query: array<f32>;
+@group(0) @binding(8) var<storage, read_write> cache: array<f32>; // see common/kv_cache.wgsl
+{% if trace %}
+{{ d.sink(9) }}
+{% endif %}
+{{ kv.buffer_index() }}
+
+fn store(out: u32, product: f32, row: u32) {
+    let value = product + bias[out];
+    if (out < CHANNELS) {
+        query[out] = value;
+    } else {
+        let channel = out - CHANNELS;
+        cache[cache_index(row, channel / 4u) * 4u + channel % 4u] = value;
+    }
+{% if trace %}
+    sink[params.sink_qkv + row * OUTPUTS + out] = value;
+{% endif %}
+}
+
+{{ d.entry(subgroups, threads) }}
+    let first = (group.x * TEAMS + team) * EACH;
+{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let row = state.first_row;
+    if (state.done != 0u) { return; }
+{{ d.norm(inputs, threads, trace) }}
+{{ d.product(inputs, dtype, lanes, each) }}
+{{ d.store_rows(each) }}
+}

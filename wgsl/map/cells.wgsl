@@ -1,0 +1,116 @@
+// Paints the part of the map where one tensor lies, from its values: for views with few cells to a pixel, or cells so
+// large that they have borders and, if `digits`, their values in them. One thread a pixel; gaps are left as they are.
+{% import "map/common/values.wgsl" as values %}
+{% include "common/numbers.wgsl" %}
+{% include "map/common/key.wgsl" %}
+{% include "map/common/place.wgsl" %}
+{% include "strip/common/color.wgsl" %}
+struct Params {
+    place: Place,
+    first_row: u32, // row of the matrix that row 0 of this piece is
+    end_row: u32,   // row after its last
+    slot: u32,      // number of the tensor
+    packs: u32,     // of a row of values, see map/common/values.wgsl
+    left: u32,      // pixels in which it may be seen
+    top: u32,
+    right: u32,
+    bottom: u32,
+    tile: u32,      // width of a texture of values, in rows
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
+}
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
+{% include "map/common/frame.wgsl" %}
+@group(0) @binding(2) var<uniform> params: Params;
+// Of each column (row 0) and each row (row 1) of pixels: first cell, cell after the last; and of a cell wider than a
+// pixel, which of its pixels this is, and how many it has.
+@group(0) @binding(3) var axes: texture_2d<u32>;
+{{ values.declare(storage, dtype, 4) }}
+@group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+{% if digits %}
+@group(0) @binding(6) var glyphs: texture_2d<f32>;
+@group(0) @binding(7) var<uniform> powers: array<vec4u, 96>;
+{% include "map/common/digits.wgsl" %}
+
+// How much of pixel (x, y) of a cell of `size` pixels the value's text covers, 0 to 1.
+fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
+    let top = (size.y - frame.glyph_height) / 2u;
+    if (at.y < top || at.y >= top + frame.glyph_height) { return 0.0; }
+    let number = number_of(value, frame.figures);
+    let left = (size.x - min(size.x, number.length * frame.glyph_width)) / 2u;
+    if (at.x < left || at.x >= left + number.length * frame.glyph_width) { return 0.0; }
+    let x = at.x - left;
+    let glyph = glyph_of(number, x / frame.glyph_width);
+    let texel = vec2u(glyph * frame.glyph_width + x % frame.glyph_width, frame.glyph_top + at.y - top);
+    return textureLoad(glyphs, texel, 0).x;
+}
+
+// Black on bright colours, white on dark ones.
+fn ink_on(colour: vec4f) -> vec4f {
+    let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
+    return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
+}
+{% endif %}
+
+// Key of the most extreme value of these rows and columns.
+fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
+    var most = NO_CELL;
+    for (var row = first_row; row <= last_row; row++) {
+        for (var quad = first_column / 4u; quad <= last_column / 4u; quad++) {
+            let four = weight_quad(row - params.first_row, quad);
+            for (var k = 0u; k < 4u; k++) {
+                let column = quad * 4u + k;
+                if (column >= first_column && column <= last_column) { most = max(most, extreme_key(four[k])); }
+            }
+        }
+    }
+    return most;
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let pixel = vec2u(params.left, params.top) + id.xy;
+    if (pixel.x >= params.right || pixel.y >= params.bottom) { return; }
+    let place = params.place;
+    let across = textureLoad(axes, vec2u(pixel.x, 0u), 0);
+    let down = textureLoad(axes, vec2u(pixel.y, 1u), 0);
+    let low = max(vec2u(across.x, down.x), vec2u(place.x, place.y)) - vec2u(place.x, place.y);
+    let end = vec2u(across.y, down.y) - min(vec2u(across.y, down.y), vec2u(place.x, place.y));
+    if (any(low >= end)) { return; }
+    let first = find(place, low.x, low.y);
+    var last = first;
+    if (any(end - low > vec2u(1u))) { last = find(place, end.x - 1u, end.y - 1u); }
+    var most = NO_CELL;
+    let one_band = first.inside && last.inside
+        && all(vec2u(last.column - first.column, last.row - first.row) == end - low - 1u);
+    if (one_band && first.seen == last.seen) {
+        if (first.row < params.first_row || last.row >= params.end_row) { return; }
+        most = KEPT_FREE;
+        if (first.seen) { most = extreme_of(first.row, last.row, first.column, last.column); }
+    } else {
+        for (var y = low.y; y < end.y; y++) {
+            for (var x = low.x; x < end.x; x++) {
+                let found = find(place, x, y);
+                if (!found.inside || found.row < params.first_row || found.row >= params.end_row) { continue; }
+                most = max(most, KEPT_FREE);
+                if (found.seen) {
+                    most = max(most, extreme_of(found.row, found.row, found.column, found.column));
+                }
+            }
+        }
+    }
+    if (most == NO_CELL) { return; }
+    var colour = KEPT;
+    if (most != KEPT_FREE) {
+        let value = extreme_value(most);
+        colour = strip_colour(value, peak_of(params.slot, frame.look), frame.look);
+{% if digits %}
+        let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+        colour = mix(colour, ink_on(colour), cover);
+{% endif %}
+    }
+    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { colour = mix(colour, GROUND, frame.border); }
+    textureStore(picture, pixel, colour);
+}

@@ -1,0 +1,62 @@
+// Extremes of the blocks of activations that changed, into the map's pyramid. Grid: (tiles, tensors); one thread a tile.
+{% include "map/common/key.wgsl" %}
+{% include "map/common/place.wgsl" %}
+const BASE = {{ base }}u; // cells a finest block is wide
+struct Entry {
+    place: Place,
+    offset: u32,     // first value in the source, in elements
+    stride: u32,     // elements from row to row
+    tiles_x: u32,    // tiles to do across
+    first_tile: u32, // of a line of bands: the first and the number of the tiles to do down
+    tiles_y: u32,
+    lines: u32,
+    last_columns: u32, // values of the last row
+    padding: u32,
+}
+@group(0) @binding(0) var<storage, read> entries: array<Entry>;
+@group(0) @binding(1) var<storage, read> values: array<{{ "vec4f" if wide else "f32" }}>;
+@group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
+var<private> entry: Entry;
+{% include "map/common/tile.wgsl" %}
+
+fn value_quad(index: u32) -> vec4f {
+{% if wide %}
+    return values[index / 4u];
+{% else %}
+    return vec4f(values[index], values[index + 1u], values[index + 2u], values[index + 3u]);
+{% endif %}
+}
+
+fn block_key(at: vec2u) -> u32 {
+    let last = entry.place.rows - 1u - part.row; // row of the tile
+    let wide = entry.last_columns - min(entry.last_columns, part.column);
+    if (any(at >= part.inside) || (at.y == last && at.x >= wide)) { return NO_CELL; }
+    var key = KEPT_FREE;
+    let end = min(at + BASE, part.seen);
+    for (var y = at.y; y < end.y; y++) {
+        let first = entry.offset + (part.row + y) * entry.stride + part.column;
+        let end_x = select(end.x, min(end.x, wide), y == last);
+        for (var x = at.x; x < end_x; x += 4u) {
+            let quad = x / 4u * 4u;
+            let four = value_quad(first + quad);
+            for (var k = x - quad; k < min(4u, x - quad + BASE); k++) {
+                if (quad + k < end_x) { key = max(key, extreme_key(four[k])); }
+            }
+        }
+    }
+    return key;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    entry = entries[id.y];
+    let down = id.x / entry.tiles_x;
+    if (down >= entry.tiles_y * entry.lines) { return; }
+    let line = down / entry.tiles_y;
+    let tile = vec2u(
+        id.x % entry.tiles_x,
+        line * (entry.place.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
+    );
+    part = part_of(entry.place, tile);
+    make_tile(vec2u(entry.place.x, entry.place.y) / (8u * BASE), tile);
+}

@@ -1,0 +1,89 @@
+// Paints the map from its pyramid: a pixel shows the most extreme block under it. One thread a pixel.
+{% include "common/numbers.wgsl" %}
+{% include "map/common/key.wgsl" %}
+{% include "strip/common/color.wgsl" %}
+@group(0) @binding(0) var<uniform> frame: Frame;
+@group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
+{% include "map/common/frame.wgsl" %}
+// Of each column (row 0) and each row (row 1) of pixels: first block, block after the last.
+@group(0) @binding(2) var axes: texture_2d<u32>;
+@group(0) @binding(3) var pyramid: texture_2d<u32>;
+@group(0) @binding(4) var owners: texture_2d<u32>; // of each tile: 1 + number of its tensor, 0 for none
+@group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
+
+fn owner_of(block: vec2u) -> u32 { return textureLoad(owners, block >> vec2u(frame.level_shift), 0).x; }
+fn key_of(block: vec2u) -> u32 { return textureLoad(pyramid, vec2u(frame.level_x, frame.level_y) + block, 0).x; }
+
+// What a pixel shows: the key of a value, and the number of its tensor.
+struct Shown {
+    key: u32,
+    slot: u32,
+}
+
+// The most extreme of blocks from `low` to `high`, all of the tensor `owner` or in a gap of it.
+fn most_inside(owner: u32, low: vec2u, high: vec2u) -> Shown {
+    // A pixel is mostly up to two blocks wide and high; to load one twice is faster than to count.
+    var key = max(
+        max(key_of(low), key_of(vec2u(high.x, low.y))),
+        max(key_of(vec2u(low.x, high.y)), key_of(high)),
+    );
+    if (any(high > low + 1u)) {
+        for (var y = low.y; y <= high.y; y++) {
+            for (var x = low.x; x <= high.x; x++) { key = max(key, key_of(vec2u(x, y))); }
+        }
+    }
+    return Shown(key, owner - 1u);
+}
+
+// The same where several tensors may be: the brightest of them.
+fn most_of_several(low: vec2u, high: vec2u) -> Shown {
+    var most = Shown(NO_CELL, 0u);
+    var rank = -1.0;
+    for (var y = low.y; y <= high.y; y++) {
+        for (var x = low.x; x <= high.x; x++) {
+            let owner = owner_of(vec2u(x, y));
+            if (owner == 0u) { continue; }
+            let key = key_of(vec2u(x, y));
+            if (key <= KEPT_FREE) {
+                most.key = max(most.key, key);
+                continue;
+            }
+            // What is not finite wins over everything, and among itself by its key.
+            let value = extreme_value(key);
+            let own = select(1e9, abs(value) / peak_of(owner - 1u, frame.look), is_finite(value));
+            if (own > rank || (own == rank && key > most.key)) {
+                rank = own;
+                most = Shown(key, owner - 1u);
+            }
+        }
+    }
+    return most;
+}
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    if (id.x >= frame.width || id.y >= frame.height) { return; }
+    let across = textureLoad(axes, vec2u(id.x, 0u), 0);
+    let down = textureLoad(axes, vec2u(id.y, 1u), 0);
+    var colour = GROUND;
+    if (across.x < across.y && down.x < down.y) {
+        let low = vec2u(across.x, down.x);
+        let high = vec2u(across.y, down.y) - 1u;
+        // Tensors are rectangles: one that has two opposite corners has what is between them. And up to two blocks
+        // that are smaller than a tile are on tiles that their corners are on.
+        let owner = owner_of(low);
+        let other = owner_of(high);
+        var shown = Shown(NO_CELL, 0u);
+        if (owner != 0u && owner == other) {
+            shown = most_inside(owner, low, high);
+        } else if (frame.level_shift == 0u || owner + other + owner_of(vec2u(low.x, high.y))
+            + owner_of(vec2u(high.x, low.y)) > 0u) {
+            shown = most_of_several(low, high);
+        }
+        if (shown.key == KEPT_FREE) { colour = KEPT; }
+        if (shown.key > KEPT_FREE) {
+            colour = strip_colour(extreme_value(shown.key), peak_of(shown.slot, frame.look), frame.look);
+        }
+    }
+    textureStore(picture, id.xy, colour);
+}

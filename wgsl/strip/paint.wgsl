@@ -1,0 +1,72 @@
+// Paints cells of the strip atlas, one workgroup a tile of up to 64 consecutive cells of one span (or of no span).
+// `pool`: each cell shows the extreme value of its source range, else one value of it.
+{% include "common/numbers.wgsl" %}
+{% include "strip/common/table.wgsl" %}
+{% include "strip/common/index.wgsl" %}
+{% include "strip/common/color.wgsl" %}
+{% if pool %}
+{% include "common/extreme.wgsl" %}
+{% endif %}
+const WIDTH = {{ width }}u;
+const TENSORS = {{ tensors }}u;
+const EMPTY = 0xffffffffu;
+struct Tile {
+    entry: u32, // index of the span's tensor, or EMPTY
+    first: u32, // first cell of the tile
+    count: u32, // its cells
+    padding: u32,
+}
+@group(0) @binding(0) var<storage, read> tiles: array<Tile>;
+@group(0) @binding(1) var<storage, read> entries: array<Entry>;
+{% if pool %}
+@group(0) @binding(2) var<storage, read> values: array<vec4u>; // bits
+@group(0) @binding(6) var<storage, read> blocks: array<u32>; // extreme keys of 16 values each
+{% else %}
+@group(0) @binding(2) var<storage, read> values: array<f32>;
+{% endif %}
+@group(0) @binding(3) var<storage, read> peaks: array<f32>;
+@group(0) @binding(5) var<uniform> look: Look;
+@group(0) @binding(4) var atlas: texture_storage_2d<rgba8unorm, write>;
+
+{% if pool %}
+const BLOCKS_FROM = 32u; // values of a range: in shorter ones hardly a block is whole
+fn range_key(entry: Entry, range: vec2u) -> u32 {
+    var key = 0u;
+    let base = entry.offset / 4u;
+    for (var quad = range.x / 4u; quad * 4u < range.y; quad++) {
+        key = max(key, range_key4(values[base + quad], quad * 4u, range));
+    }
+    return key;
+}
+fn shown_value(entry: Entry, cell: u32) -> f32 {
+    let range = source_range(cell, entry.cells, entry.rows * entry.columns);
+    if (entry.blocks == 0u || range.y - range.x < BLOCKS_FROM) {
+        return bitcast<f32>(extreme_bits(range_key(entry, range)));
+    }
+    // Whole blocks in the middle, single values at both ends.
+    let first = (range.x + 15u) / 16u;
+    let end = range.y / 16u;
+    var key = max(range_key(entry, vec2u(range.x, first * 16u)), range_key(entry, vec2u(end * 16u, range.y)));
+    let base = entry.offset / 16u;
+    for (var block = first; block < end; block++) { key = max(key, blocks[base + block]); }
+    return bitcast<f32>(extreme_bits(key));
+}
+{% else %}
+fn shown_value(entry: Entry, cell: u32) -> f32 {
+    return values[entry.offset + source_index(cell, entry.cells, entry.rows * entry.columns)];
+}
+{% endif %}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+    let tile = tiles[group.x];
+    if (thread >= tile.count) { return; }
+    let cell = tile.first + thread;
+    var colour = vec4f(0.025, 0.035, 0.055, 1.0);
+    if (tile.entry != EMPTY) {
+        let entry = entries[tile.entry];
+        let peak = peaks[select(entry.slot, TENSORS, look.all_tensors == 1u)];
+        colour = strip_colour(shown_value(entry, cell - entry.first), peak, look);
+    }
+    textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), colour);
+}
