@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from pathlib import Path
 
 # Under nohup it is ignored, and programs that tests start would inherit that: they could not be ended by it.
 if hasattr(signal, "SIGHUP"):
@@ -28,8 +27,6 @@ from compute.gpu.device import shared_device
 from compute.selftest.gpu import Gpu
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import open_model
-
-DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,325 @@
+"""The map in the window's code on the real engine: made when it is seen, drawn when it changes, never waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.model_switch import ModelSwitch
+from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.state import looking
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.requests import Generate, OpenModel
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import items
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.gpu.native import Dispatch
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.views import map_pass
+from compute.views.map_pass import GROUND, MapPass
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import open_model
+
+from helpers.make_models import tiny_model
+from helpers.patience import wait_until
+
+SMALL = ModelConfig(layers=4, heads=5, channels=80, positions=64, vocabulary=50257, padded_vocabulary=50304)
+SMALLER = ModelConfig(layers=2, heads=2, channels=24, positions=64, vocabulary=50257, padded_vocabulary=50304)
+
+
+class Window:
+    """The viewer on a picture in memory, with a count of what is asked of the GPU."""
+
+    def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.source = open_model("stories")
+        self.tokenizer = tokenizer
+        bench = Workbench(self.source, tokenizer, context=64)
+        options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
+        self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
+        for owner, method, name in (
+            (Workbench, "opening_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
+            (StripPass, "update", "paint"),
+        ):  # fmt: skip
+            self._count(monkeypatch, owner, method, name)
+        self.canvas = open_picture((640, 400))
+        self.state = State("Once upon a time", options)
+        self.viewer = Viewer(self.canvas, shared_device(), self.state, None)
+        self.viewer.show(bench, bench.start(self.state.prompt, options), self.state.prompt)
+
+    def _count(self, monkeypatch: pytest.MonkeyPatch, owner: Any, method: str, name: str) -> None:
+        real = getattr(owner, method)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.counts[name] += 1
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(owner, method, call)
+
+    def switch(self, config: ModelConfig) -> None:
+        """Ask for another model, and draw until its first run has ended."""
+
+        def opening(_: str) -> Loading[WorkbenchLike]:
+            return (yield from Workbench.opening(tiny_model(config), self.tokenizer, context=64))
+
+        self.viewer.switch = ModelSwitch(self.state, opening)
+        self.state.requests.append(OpenModel("another"))
+        before = self.bench
+        while self.bench is before:
+            self.frame()
+            assert self.state.messages == []
+        self.rest()
+
+    @property
+    def bench(self) -> WorkbenchLike:
+        assert self.viewer.controller is not None
+        return self.viewer.controller.bench
+
+    def frame(self) -> np.ndarray:
+        self.image = np.asarray(self.canvas.draw())
+        if self.viewer.failure is not None:
+            raise self.viewer.failure
+        return self.image
+
+    def rest(self) -> np.ndarray:
+        """Frames until none is wanted; the last."""
+        for _ in range(5):  # a tab that comes to the front takes some frames, which an event would give it
+            self.frame()
+        wait_until(lambda: not self.viewer._wants_frames(time.perf_counter() + 1), "frames end", meanwhile=self.frame)
+        return self.image
+
+
+@pytest.fixture
+def window(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    made = Window(tokenizer, monkeypatch)
+    yield made
+    made.canvas.close()
+    made.source.close()
+
+
+def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> None:
+    state, counts = window.state, window.counts
+    window.rest()
+    assert counts["open"] == counts["update"] == counts["draw"] == 0
+    looking.open_map(state)
+    image = window.rest()
+    place = items.places["map"]
+    pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
+    assert (pixels == GROUND).all(-1).mean() > 0.1
+    assert counts["open"] == 1
+    drawn = dict(counts)
+    for _ in range(5):
+        window.frame()
+    assert counts == drawn, "an idle frame draws nothing"
+    state.map.zoom_by(500)
+    window.rest()
+    assert counts == drawn | {"draw": drawn["draw"] + 1}
+    state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    window.rest()
+    assert state.run is not None
+    assert state.run.prompt == "There was a dog"
+    assert counts["open"] == 1
+    assert counts["update"] > drawn["update"]
+    assert counts["paint"] == drawn["paint"], "the strip is out of sight"
+    assert state.inspection.rows == len(state.run.prompt_tokens) + 5
+    state.interface.front = "Atlas"
+    window.rest()
+    assert counts["paint"] > drawn["paint"]
+    seen = dict(counts)
+    state.map.zoom_by(500)
+    window.rest()
+    assert counts == seen, "the map is out of sight"
+
+
+def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
+    submits: list[list[Dispatch]] = []
+    submit = MapPass._submit
+
+    def counted(self: MapPass, work: list[Dispatch], timer: None = None) -> None:
+        submits.append(work)
+        submit(self, work, timer)
+
+    monkeypatch.setattr(MapPass, "_submit", counted)
+    state = window.state
+    window.rest()
+    looking.open_map(state)
+    seen: list[tuple[str, float]] = []
+    pipelines: set[object] = set()
+    while state.map.layout is None:
+        window.frame()
+        work = [dispatch for part in submits for dispatch in part]
+        if state.map.preparing is not None:
+            seen.append(state.map.preparing)
+            assert len(submits) <= 1
+            assert len({dispatch.pipeline for dispatch in work} - pipelines) <= 1, "one pipeline a frame"
+            assert len(work) == 1 or sum(dispatch.cost for dispatch in work) <= 1 << 20
+        pipelines.update(dispatch.pipeline for dispatch in work)
+        submits.clear()
+        assert len(seen) < 2000
+    assert list(dict.fromkeys(what for what, _ in seen)) == ["layout", "weights", "activations", "pictures"]
+    for what in ("weights", "activations"):
+        parts = [done for step, done in seen if step == what]
+        assert parts == sorted(parts)
+        assert len(set(parts)) >= {"weights": 5, "activations": 2}[what]
+        assert parts[-1] == 1
+    assert state.map.preparing is None
+    window.rest()
+    state.map.camera.look_at(1e9, 100, 100, *state.map.size)
+    window.rest()
+    assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "none is left to be made"
+
+
+def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
+    state = window.state
+    window.rest()
+    looking.open_map(state)
+    while state.map.preparing is None:
+        window.frame()
+    state.interface.front = "Atlas"
+    for _ in range(3):
+        window.frame()
+    stopped = state.map.preparing
+    assert stopped is not None
+    window.rest()
+    assert state.map.preparing == stopped
+    looking.open_map(state)
+    window.rest()
+    assert state.map.layout is not None
+    assert window.counts["open"] == 1
+
+
+def test_another_model_under_the_map(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    window.rest()
+    target = Target("h.3.attn.pattern", (1, 3, 1))
+    looking.visit(state, Target("wte", (20_000, 100)))
+    looking.visit(state, target)
+    state.inspection.pin(Spot("h.7.mlp.gelu", 5))
+    window.rest()
+    cell = state.map.cell
+    for config, kept, earlier in (
+        (SMALL, Target("h.3.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 79))),
+        (SMALLER, Target("h.1.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 23))),
+    ):
+        window.switch(config)
+        layout, registry = state.map.layout, window.bench.registry
+        assert state.map.registry is registry
+        assert layout is not None
+        assert set(layout.placements) == {tensor.name for tensor in registry}
+        stand = state.map.camera.stand
+        assert (int(stand.x), int(stand.y)) == state.map.cell_of(kept)
+        assert state.map.cell == pytest.approx(cell)
+        image = window.rest()
+        assert state.messages == []
+        # The picture is that of a map of the new model from the same place.
+        passes = MapPass(window.bench._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes.update()
+        passes.draw(state.map.view, *state.map.size)
+        place = items.places["map"]
+        shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+        same = (shown == passes.read()[..., :3]).all(-1)
+        assert same.mean() > 0.5  # labels, frames and the minimap are over it
+        looking.visit(state, kept)
+        window.rest()
+        assert state.inspection.readings
+        stand = state.map.visits.stands[1]
+        assert (int(stand.x), int(stand.y)) == state.map.cell_of(earlier), "the way back is kept, too"
+        looking.visit(state, kept)
+    looking.fit(state)
+    window.switch(SMALL)
+    assert state.map.camera.stand.zoom == 1
+    assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
+
+
+def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = window.state
+    window.rest()
+    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
+    looking.open_map(state)
+    window.rest()
+    assert window.counts["open"] == 1
+    assert state.map.layout is None
+    assert state.map.problem == (
+        "the map needs 0.04 GB of GPU memory beside the model, there are 0.02 GB:"
+        " use a shorter window (--context) or a smaller model"
+    )
+    state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    window.rest()
+    assert state.run is not None
+    assert len(state.run.steps) == 6
+    assert not state.messages
+    assert window.counts["open"] == 2, "it is tried once a run"
+    assert state.map.problem
+    monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: None)
+    state.requests.append(Generate("There was a cat", state.options))
+    window.frame()
+    window.rest()
+    assert state.map.layout is not None
+    assert state.map.problem == ""
+
+
+def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    window.rest()
+    target = Target("h.3.mlp.c_fc.weight", (100, 50))
+    looking.visit(state, target)
+    window.rest()
+    assert state.inspection.readings[Spot(target.name, 100 * 192 + 50)].value != 0
+    layout, cell = state.map.layout, state.map.cell
+    assert layout is not None
+    text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
+    state.requests.append(Generate(text, GenerateOptions(max_new_tokens=4, context=300, temperature=0.0)))
+    window.frame()
+    window.rest()
+    assert window.counts["open"] == 2
+    assert state.map.layout is not None
+    assert state.map.layout.window > layout.window
+    stand = state.map.camera.stand
+    assert (int(stand.x), int(stand.y)) == state.map.cell_of(target)
+    assert state.map.cell == pytest.approx(cell)
+    assert state.map.registry is window.viewer.controller.bench.registry  # type: ignore[union-attr]
+
+
+def test_rows_glow_only_while_they_are_written(window: Window) -> None:
+    state = window.state
+    looking.open_map(state)
+    window.rest()
+    state.interface.glow = False
+    state.requests.append(Generate("There was a dog", state.options))
+    window.frame()
+    while state.busy:
+        window.frame()
+        assert state.map.changed_ago >= 1.0
+    state.interface.glow = True
+    state.requests.append(Generate("There was a cat", state.options))
+    glowed = 0
+
+    def frame() -> None:
+        nonlocal glowed
+        window.frame()
+        if state.map.changed_ago < 1.0:
+            glowed += 1
+            first, end = state.map.changed
+            assert 0 <= first < end <= state.map.layout.window  # type: ignore[union-attr]
+
+    frame()
+    wait_until(lambda: not window.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
+    assert glowed > 0
+    assert state.map.changed_ago >= 1.0

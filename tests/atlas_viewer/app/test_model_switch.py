@@ -1,0 +1,172 @@
+"""Other models in the window: fetched from a hub on loopback, opened between frames, refused in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from imgui_bundle import imgui
+
+from atlas_viewer.app.model_fetching import ModelFetching, known_models
+from atlas_viewer.app.model_switch import ModelSwitch
+from atlas_viewer.hub.catalogue import CATALOGUE
+from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
+from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
+from atlas_viewer.state.state import ModelSummary, State
+from compute.errors import CheckpointError, MemoryBudgetError
+from compute.gpu.device import shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
+from compute.weights.model_cache import fetched_model
+
+from helpers.fake_generation import FakeWorkbench
+from helpers.fetch_cases import ENTRY, KEY, empty_cache, small_hub
+from helpers.hub_server import HubServer
+from helpers.patience import nap, wait_until
+from helpers.screen import Screen, context
+from helpers.viewer_loop import Loop
+
+__all__ = ["context"]
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    empty_cache(tmp_path / "cache", monkeypatch)
+    monkeypatch.setitem(CATALOGUE, "gpt2", ENTRY)
+    with small_hub(monkeypatch) as server:
+        yield server
+
+
+def until(done: Callable[[], bool], step: Callable[[], object]) -> None:
+    wait_until(done, "it comes about", meanwhile=lambda: (step(), nap()))
+
+
+def rest(fetching: ModelFetching) -> None:
+    until(lambda: not fetching.pending, fetching.poll)
+
+
+def here(name: str) -> bool:
+    return next(choice.here for choice in known_models() if choice.name == name)
+
+
+def test_a_model_is_looked_up_then_fetched(hub: HubServer) -> None:
+    choices = ModelChoices()
+    fetching = ModelFetching(choices)
+    assert not here("gpt2")
+    assert here("stories")
+    fetching.look_up("gpt2")
+    assert choices.busy
+    fetching.look_up("gpt2-xl")  # one thing at a time
+    rest(fetching)
+    assert choices.offered == ("gpt2", 50_022, "MIT")
+    assert (choices.busy, choices.error) == ("", "")
+    fetching.fetch("gpt2")
+    rest(fetching)
+    assert (choices.done, choices.total, choices.error, choices.offered) == (50_022, 50_022, "", None)
+    assert fetched_model("gpt2").is_dir()
+    assert next(choice.here for choice in choices.known if choice.name == "gpt2")
+
+
+def test_what_goes_wrong_is_told_and_stopping_keeps_what_came(hub: HubServer) -> None:
+    choices = ModelChoices()
+    fetching = ModelFetching(choices)
+    del hub.files[KEY]
+    fetching.look_up("gpt2")
+    rest(fetching)
+    assert "gpt2" in choices.error or "small" in choices.error
+    assert choices.offered is None
+    hub.files[KEY] = bytes(50_000)
+    fetching.look_up("gpt2")
+    rest(fetching)
+    fetching.stop()
+    fetching.fetch("gpt2")
+    fetching.stop()
+    rest(fetching)
+    assert choices.error or here("gpt2")
+
+
+class Other(FakeWorkbench):
+    """Another model, with few positions."""
+
+    model = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
+
+
+def test_another_model_takes_the_window_over() -> None:
+    loop = Loop(3)
+    loop.finish()
+    first, other = loop.bench, Other(shared_device())
+    specs: list[str] = []
+
+    def open_model(spec: str) -> Loading[FakeWorkbench]:
+        specs.append(spec)
+        if spec == "missing":
+            raise CheckpointError("missing: there is no such file")
+        return loading(spec)
+
+    def loading(spec: str) -> Loading[FakeWorkbench]:
+        yield "weights", 0.5
+        if spec == "large":
+            raise MemoryBudgetError("large: needs more memory than there is")
+        yield "kernels", 1.0
+        return other
+
+    state = loop.state
+    loop.viewer.switch = ModelSwitch(state, open_model)
+    for spec in ("missing", "large"):
+        state.requests.append(OpenModel(spec))
+        loop.draw(4)
+        assert state.messages[-1].startswith(spec)
+        assert state.model is first.model
+        assert not state.loading
+    state.requests.append(OpenModel("other"))
+    loop.draw(2)
+    assert state.loading == "loading other"
+    loop.draw(6)
+    loop.finish()
+    assert (state.model, first.closed, other.closed) == (other.model, True, False)
+    assert len(state.runs.all) == 1
+    assert state.options.context == 128
+    assert other.painted
+    assert specs == ["missing", "large", "other"]
+
+
+def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State("a", GenerateOptions(), model=Other.model)
+    state.models.known = [
+        ModelChoice("stories", "embedded", "MIT", True),
+        ModelChoice("gpt2", "124 million parameters", "MIT", False),
+    ]
+    screen = Screen(state, monkeypatch)
+    state.interface.dialog = "models"
+    screen.frame(3)
+    screen.click("Fetch ...##gpt2")
+    assert list(state.requests) == [LookUpModel("gpt2")]
+    state.models.offered = ("gpt2", 548_000_000, "MIT")
+    screen.frame(2)
+    assert screen.shows("548 MB to come, licence MIT")
+    screen.click("548 MB: fetch##gpt2")
+    assert list(state.requests)[1:] == [FetchModel("gpt2")]
+    state.models.offered, state.models.busy = None, "fetching gpt2"
+    state.models.done, state.models.total = 10_000_000, 548_000_000
+    screen.frame(2)
+    screen.click("Stop##fetch")
+    assert list(state.requests)[2:] == [StopFetch()]
+    state.models.busy, state.models.error = "", "gpt2: the hub cannot be reached"
+    screen.frame(2)
+    assert screen.shows("the hub cannot be reached")
+    screen.click("Open##stories")
+    assert list(state.requests)[3:] == [OpenModel("stories")]
+    assert state.interface.dialog == ""
+
+
+def test_a_path_can_be_typed_as_soon_as_the_dialog_is_there(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State("a", GenerateOptions(), model=Other.model)
+    screen = Screen(state, monkeypatch)
+    screen.press(imgui.Key.o, ctrl=True)
+    screen.frame(2)
+    for letter in "random:gpt2":
+        screen.io.add_input_character(ord(letter))
+    screen.frame(2)
+    screen.press(imgui.Key.enter)
+    assert list(state.requests) == [OpenModel("random:gpt2")]

@@ -1,0 +1,219 @@
+"""Typing and clicking in slow frames: nothing that arrives between two of them is lost or waits for another event."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from atlas_viewer.app.input_events import Input
+from atlas_viewer.state.requests import Generate
+from atlas_viewer.ui import items, panels
+
+from helpers.viewer_loop import Loop
+
+TEXT = "A quick brown fox jumps over the lazy dog, aa  bb!"
+
+
+class Person:
+    """Hands and eyes at the canvas of a viewer whose run has ended: all events of a call come between two frames."""
+
+    def __init__(self) -> None:
+        self.loop = Loop(2)
+        self.loop.finish()
+        self.loop.draw(6)
+        self.state = self.loop.state
+
+    def send(self, *events: dict[str, Any]) -> None:
+        for event in events:
+            self.loop.canvas.submit_event({"modifiers": (), **event})
+        self.loop.canvas._process_events()
+
+    def press(self, *keys: str) -> None:
+        """Keys go down and up; single characters are typed."""
+        for key in keys:
+            self.send({"event_type": "key_down", "key": key.lower() if len(key) == 1 else key})
+            if len(key) == 1:
+                self.send({"event_type": "char", "data": key})
+            self.send({"event_type": "key_up", "key": key.lower() if len(key) == 1 else key})
+
+    def click(self, label: str) -> None:
+        x, y = items.places[label].middle
+        place = {"x": x, "y": y, "button": 1, "buttons": ()}
+        for kind in ("pointer_move", "pointer_down", "pointer_up"):
+            self.send({"event_type": kind, **place})
+
+    def wants_frames(self) -> bool:
+        """Whether frames would go on, long after the last event."""
+        return self.loop.viewer._input.waiting or self.loop.viewer._wants_frames(time.perf_counter() + 100)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame may take as long as its input needs: a busy machine makes no difference."""
+    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 1e9)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame takes in as little as it can."""
+    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 0.0)
+
+
+def _prompt(person: Person) -> Callable[[], str]:
+    person.state.prompt = ""
+    person.loop.draw(1)
+    person.click("##prompt")
+    person.loop.draw(1)
+    return lambda: person.state.prompt
+
+
+def _model_path(person: Person) -> Callable[[], str]:
+    person.state.interface.dialog = "models"
+    person.loop.draw(4)
+    return lambda: person.state.models.path
+
+
+def _palette(person: Person) -> Callable[[], str]:
+    person.state.interface.dialog = "palette"
+    person.loop.draw(4)
+    return lambda: person.state.interface.typed
+
+
+FIELDS = [_prompt, _model_path, _palette]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_all_that_was_typed_between_two_frames_is_in_the_second(
+    patient: None, field: Callable[[Person], Callable[[], str]]
+) -> None:
+    person = Person()
+    typed = field(person)
+    person.press(*TEXT)
+    person.loop.draw(1)
+    assert typed() == TEXT
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_frames_go_on_until_all_input_is_taken_in(
+    hurried: None, monkeypatch: pytest.MonkeyPatch, field: Callable[[Person], Callable[[], str]]
+) -> None:
+    """Without any event that would cause them, however late they are."""
+    person = Person()
+    typed = field(person)
+    asked: list[None] = []
+    monkeypatch.setattr("atlas_viewer.app.app._AWAKE", 0.0)
+    monkeypatch.setattr(person.loop.canvas, "request_draw", lambda: asked.append(None))
+    person.press(*TEXT)
+    for _ in range(3 * len(TEXT)):
+        asked.clear()
+        person.loop.draw(1)
+        if not asked:
+            break
+    assert typed() == TEXT
+    assert not asked, "frames go on for ever"
+
+
+def test_fast_typing_costs_no_frame_for_each_key(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person()
+    typed = _prompt(person)
+    drawn: list[None] = []
+    draw_all = panels.draw_all
+    monkeypatch.setattr(panels, "draw_all", lambda state: (drawn.append(None), draw_all(state)))
+    person.press(*TEXT.lower())
+    person.loop.draw(1)
+    assert typed() == TEXT.lower()
+    assert len(drawn) <= 4
+
+
+def test_keys_that_type_nothing_keep_their_place_among_characters(patient: None) -> None:
+    person = Person()
+    typed = _prompt(person)
+    person.press(*"abc", "Backspace", "Backspace", *"xy", "ArrowLeft", "z", "Home", "0", "End", "!")
+    person.loop.draw(1)
+    assert typed() == "0axzy!"
+
+
+def test_clicks_and_keys_between_two_frames_all_count(patient: None) -> None:
+    person = Person()
+    person.state.prompt = ""
+    person.loop.draw(1)
+    person.click("##prompt")
+    person.press(*"new")
+    person.click("Generate")
+    person.loop.draw(2)
+    assert person.state.run is not None
+    assert person.state.run.prompt == "new"
+
+
+def test_a_request_is_done_before_the_input_that_came_after_it(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second click meets the window as the first one left it."""
+    person = Person()
+    done: list[tuple[str, str]] = []
+    original = person.loop.viewer._do
+
+    def noted(controller: Any, request: Any) -> None:
+        if isinstance(request, Generate):
+            done.append((request.prompt, person.state.prompt))
+        original(controller, request)
+
+    monkeypatch.setattr(person.loop.viewer, "_do", noted)
+    typed = _prompt(person)
+    person.press(*"one")
+    person.click("Generate")
+    person.click("##prompt")
+    person.press("End", *" two")
+    for _ in range(8):
+        person.loop.draw(1)
+    assert done == [("one", "one")]
+    assert typed() == "one two"
+
+
+def test_frames_go_on_while_a_key_is_held() -> None:
+    """imgui repeats it: Backspace deletes on without the mouse."""
+    person = Person()
+    _prompt(person)
+    person.loop.draw(4)
+    assert not person.wants_frames()
+    person.send({"event_type": "key_down", "key": "Backspace"})
+    person.loop.draw(4)
+    assert person.wants_frames()
+    person.send({"event_type": "key_up", "key": "Backspace"})
+    person.loop.draw(4)
+    assert not person.wants_frames()
+
+
+def test_modifiers_alone_hold_nothing_and_shift_makes_no_other_key() -> None:
+    held = Input()
+    for kind, key in [("key_down", "Shift"), ("key_down", "Control"), ("char", ""), ("key_down", "CapsLock")]:
+        held.note({"event_type": kind, "key": key})
+    assert not held.holding
+    held.note({"event_type": "key_down", "key": "a"})
+    assert held.holding
+    held.note({"event_type": "key_up", "key": "A"})
+    assert not held.holding
+    held.note({"event_type": "pointer_move"})
+    assert not held.holding
+
+
+@pytest.mark.parametrize("first_up", ["Control", "o"])
+def test_a_chord_between_two_frames_is_one(first_up: str) -> None:
+    """imgui alone sees O without Ctrl when both go up in the frame that O goes down in."""
+    person = Person()
+    control, letter = {"event_type": "key_down", "key": "Control"}, {"event_type": "key_down", "key": "o"}
+    up = [
+        {"event_type": "key_up", "key": key}
+        for key in (["Control", "o"] if first_up == "Control" else ["o", "Control"])
+    ]
+    person.send(control)
+    person.loop.draw(1)
+    person.send(letter, *up)
+    person.loop.draw(2)
+    assert person.state.interface.dialog == "models"
+    person.press("Escape")
+    person.loop.draw(2)
+    person.send(letter, *up[::-1], control, up[up.index({"event_type": "key_up", "key": "Control"})])
+    person.loop.draw(2)
+    assert person.state.interface.dialog == "", "an O before Ctrl is no Ctrl+O"

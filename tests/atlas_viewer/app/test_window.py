@@ -1,0 +1,102 @@
+"""The real window on a virtual display, driven with a mouse and a keyboard as a person would."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from helpers.patience import PATIENCE_S
+from helpers.real_window import ARTIFACTS, ROOT, Window, display, needs_display
+
+__all__ = ["display"]
+
+PROMPT = "A quick brown fox jumps over the lazy dog and runs"
+
+pytestmark = needs_display
+
+
+def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
+    with Window.writing(display, 64, tmp_path / "window") as window:
+        first = window.wait("the first run writes", lambda told: told["steps"] >= 3)
+        assert first["run"] == "Once upon a time, there was a"
+        assert window.reports()[0]["loading"], "the first frame must say that the model is loading"
+
+        window.clear("##prompt", lambda told: told["prompt"] == "")
+        window.tool("xdotool", "key", "--delay", "300", "ctrl+v")  # there is nothing to paste
+        window.type("##prompt", PROMPT, lambda told: told["prompt"])
+        window.click_until("Generate", "the new run begins", lambda told: told["run"] == PROMPT)
+        told = window.wait("it writes", lambda told: told["run"] == PROMPT and told["steps"] >= 5)
+        assert {f"chip{index}" for index in range(5)} <= set(told["places"])
+
+        window.tool("xdotool", "key", "--delay", "100", "ctrl+o")
+        window.wait("the dialog is open", lambda told: told["typing"])
+        window.tool("xdotool", "type", "--delay", "40", PROMPT)
+        window.wait("the path is typed", lambda told: told["model_path"] == PROMPT)
+        window.tool("xdotool", "key", "--delay", "100", "Escape")
+        window.wait("the dialog is closed", lambda told: not told["dialog"])
+
+        window.point("picture")
+        for _ in range(5):
+            window.tool("xdotool", "click", "4")
+        window.wait("five notches zoom twofold", lambda told: abs(told["zoom"] - 2) < 1e-3)
+
+        window.wait("the run ends", lambda told: told["done"])
+        window.click_until("chip60", "a click on a chip chooses it", lambda told: told["chosen"] == 60)
+        told = window.click_until("use", "use copies the text", lambda told: told["prompt"] != PROMPT)
+        assert told["prompt"].startswith(PROMPT)
+        assert told["messages"] == []
+
+        picture = ARTIFACTS / "window.png"
+        window.picture(picture)
+        assert picture.stat().st_size > 50_000, "the screenshot shows next to nothing"
+        check_rest(window)
+
+
+def check_rest(window: Window) -> None:
+    """At rest nothing is drawn, and the window sleeps until something happens: it does not look 60 times a second."""
+    window.wait("the last frame is drawn", lambda told: told["resting"])
+    count, naps, begun = window.frames(), window.naps(), time.monotonic()
+    time.sleep(3)  # in which nothing may happen: a busy machine cannot make it fail
+    rate = (window.naps() - naps) / (time.monotonic() - begun)
+    assert window.frames() == count
+    assert rate < 30, f"woken {rate:.0f} times a second"
+    window.point("chip60")
+    window.wait("a sleeping window sees the mouse", lambda _: window.frames() > count)
+
+
+INTERRUPTED = """
+import os, signal
+import atlas_viewer.ui.panels as panels
+from atlas_viewer.cli.entry import main
+
+draw_all = panels.draw_all
+
+def interrupted(state):
+    if state.run is not None and len(state.run.steps) > 2 and not seen:
+        seen.append("sent")
+        os.kill(os.getpid(), sent)
+    draw_all(state)
+    if seen:
+        print("the frame is drawn to its end", flush=True)
+
+panels.draw_all = interrupted
+for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    seen = []
+    status = main(["view", "Once", "-n", "500"])
+    print(f"closed by {sent.name} with {status}")
+"""
+
+
+def test_an_interrupt_in_the_middle_of_a_frame_closes_the_window_after_it(display: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "DISPLAY": display, "ATLAS_VIEWER_CONFIG": str(tmp_path / "config")}
+    environment.pop("WAYLAND_DISPLAY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    closed = ["closed by SIGINT with 0", "closed by SIGTERM with 143", "closed by SIGHUP with 129"]
+    assert done.stdout.splitlines() == [line for end in closed for line in ("the frame is drawn to its end", end)]

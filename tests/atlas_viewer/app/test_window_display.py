@@ -1,0 +1,56 @@
+"""The real window on displays that are too large for the adapter, or go away."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.recording.reader import Session
+from compute.gpu.device import shared_device
+
+from helpers.patience import PATIENCE_S
+from helpers.real_window import Window, needs_display, x_server
+
+PROMPT = "Once upon a time, there was a"
+
+
+@needs_display
+def test_a_window_wider_than_a_texture_then_a_server_that_is_gone(tmp_path: Path) -> None:
+    most = shared_device().limits["max-texture-dimension-2d"]
+    if most > 32_000:
+        pytest.skip("X windows are no wider than this adapter's textures")
+    with x_server(f"{most + 2000}x200x24") as (name, server):
+        window = Window.writing(name, 1000, tmp_path / "window")
+        try:
+            window.wait("it writes", lambda told: told["steps"] >= 2)
+            found = window.tool("xdotool", "search", "--name", "Tensor Atlas").split()[0]
+            window.tool("xdotool", "windowsize", found, str(most + 1000), "180")
+            told = window.wait("it is as wide as can be", lambda told: told["size"] == [most, 180])
+            window.wait("it writes on", lambda now: now["steps"] > told["steps"])
+
+            window.press("ctrl+r", "it is recorded", lambda told: told["recording"][1] >= 2)
+            server.kill()  # in the middle of a run
+            status = window.process.wait(PATIENCE_S)
+        finally:
+            window.kill()
+    text = window.told().rpartition("}\n")[2]
+    assert text.startswith(PROMPT + " "), text
+    assert (status, window.errors().count("\n")) == (1, 1), window.errors()
+    assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server is gone")
+    (recording,) = tmp_path.glob("session*")  # without a log that is left over
+    with closing(Session(recording)) as session:
+        assert len(session.steps(session.run(None))) >= 2
+
+
+def test_a_picture_is_no_larger_than_a_texture() -> None:
+    canvas = open_picture((100, 60))
+    canvas.limit_to(80)
+    assert canvas.get_physical_size() == (80, 60)
+    canvas.set_logical_size(50, 900)
+    assert canvas.get_physical_size() == (50, 80)
+    canvas.set_physical_size(81, 79)
+    assert canvas.get_physical_size() == (80, 79)
+    assert canvas.get_logical_size() == (80, 79)

@@ -1,0 +1,116 @@
+"""Ctrl+C, SIGTERM and SIGHUP in the middle of the work: nothing is left behind, and the status tells the signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atlas_viewer.app.interrupts import closing
+from atlas_viewer.cli.entry import main
+from atlas_viewer.recording.reader import Session
+from compute.io.held_signals import held_signals
+
+from helpers.command_stopper import COMMANDS, EARLIER, SIGNALS, arguments, at_call, found, prepare
+from helpers.paths import SEARCH_PATH
+from helpers.patience import PATIENCE_S
+from helpers.small_model import small_checkpoint
+
+PROCESSES = ("convert",)  # of the others, command_stopper.py makes processes, too
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model and a recording of it."""
+    folder = tmp_path_factory.mktemp("stopped")
+    model = small_checkpoint(folder / "m.bin")
+    record = ["session", "record", "Hi", "-n", "3", "--context", "8", "--model", str(model)]
+    assert main([*record, "--out", str(folder / "a.atlas")]) == 0
+    return folder
+
+
+def check(command: str, told: dict[str, Any]) -> None:
+    """What a command says, its status, and its folder during and after it."""
+    after = dict.fromkeys(EARLIER, "earlier")
+    if command == "record":
+        assert told["errors"] == ""
+        after["x.atlas"] = ""
+    else:
+        assert any(name.startswith(".atlas-viewer-") for name in told["during"]), "it was not in the middle"
+        assert told["errors"] == "atlas-viewer: stopped\n"
+    assert told["after"] == after
+    assert told["status"] == 128 + signal.Signals[told["signal"]]
+
+
+def test_a_process_ends_with_the_status_of_the_signal(tmp_path: Path) -> None:
+    small_checkpoint(tmp_path / "m.bin")
+    done = subprocess.run(
+        [sys.executable, "-m", "helpers.command_stopper", tmp_path, *PROCESSES],
+        env=os.environ | {"PYTHONPATH": SEARCH_PATH}, capture_output=True, text=True, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ends = json.loads(done.stdout)
+    assert len(ends) == len(PROCESSES) * len(SIGNALS)
+    for told in ends:
+        check(told["command"], told)
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_signal_in_the_middle_leaves_nothing(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str, sent: signal.Signals
+) -> None:
+    line, where, call = COMMANDS[command]
+    out = folder / "out"
+    prepare(out)
+    during: list[str] = []
+
+    def stop() -> None:
+        during.extend(found(out))
+        signal.raise_signal(sent)
+
+    undo = at_call(where, call, stop)
+    try:
+        status = main(arguments(line, folder))
+    finally:
+        undo()
+    told = {"errors": capsys.readouterr().err, "signal": sent.name, "status": status, "during": during}
+    check(command, told | {"after": found(out)})
+    if command == "record":
+        with Session(out / "x.atlas") as session:
+            assert session.run().stop_reason == "stopped"
+            assert session.count(session.run()) >= 2
+
+
+def test_a_signal_waits_for_what_must_not_stop_half_way() -> None:
+    done = []
+
+    def work() -> None:
+        with held_signals():
+            signal.raise_signal(signal.SIGINT)
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_window_closes_at_the_first_signal_and_leaves_the_handlers_as_they_were() -> None:
+    closed = []
+    before = [signal.getsignal(number) for number in SIGNALS]
+    for sent in SIGNALS:
+        with closing(lambda: closed.append("closed")) as begin:
+            begin()
+            signal.raise_signal(sent)
+            assert closed == ["closed"]
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(sent)
+        closed.clear()
+        assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -1,0 +1,162 @@
+"""Presets, the walk through earlier prompts, and the tokens of a prompt while it is typed: plain values."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from atlas_viewer.app.prompt_watch import PromptWatch
+from atlas_viewer.state import presets
+from atlas_viewer.state.history import History
+from atlas_viewer.state.state import State
+from compute.errors import PromptError
+from compute.sampling.options import GenerateOptions
+
+from helpers.patience import PATIENCE_S, nap, wait_until
+
+
+def test_built_in_presets_are_valid_and_differ() -> None:
+    for name, preset in presets.BUILT_IN.items():
+        assert preset.checked(1024, 50257) == presets.sampling_of(preset)
+        assert presets.name_of(preset, {}) == name
+    assert set(presets.BUILT_IN) == {"greedy", "balanced", "wild"}
+
+
+def test_a_preset_leaves_seed_length_and_window_alone() -> None:
+    options = GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=2.0, top_k=7)
+    after = presets.applied(presets.BUILT_IN["greedy"], options)
+    assert after == GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=0.0)
+    assert presets.sampling_of(options) == GenerateOptions(temperature=2.0, top_k=7)
+
+
+@pytest.mark.parametrize("name", ["", "greedy", "a##b", "two\nlines", "x" * 41])
+def test_names_that_cannot_be(name: str) -> None:
+    assert presets.bad_name(name)
+    assert presets.cannot_save(name, GenerateOptions(temperature=0.123), {})
+
+
+def test_the_same_values_are_not_saved_twice_and_names_stay_unique() -> None:
+    options = GenerateOptions(temperature=0.3)
+    saved: dict[str, GenerateOptions] = {}
+    assert not presets.cannot_save("one", options, saved)
+    presets.save("one", options, saved)
+    assert "one" in presets.cannot_save("two", options, saved)
+    presets.save("two", GenerateOptions(top_k=3), saved)
+    assert "two" in presets.cannot_rename("one", "two", saved)
+    assert presets.cannot_rename("greedy", "three", saved)
+    presets.rename("one", "three", saved)
+    assert list(saved) == ["three", "two"]
+    assert not presets.cannot_save("three", GenerateOptions(top_k=9), saved)  # replaces it
+
+
+def test_summary_tells_what_is_set() -> None:
+    assert presets.summary(presets.BUILT_IN["wild"]) == "temperature 1.4, min-p 0.02, repetition penalty 1.1"
+
+
+def test_history_keeps_what_is_being_written() -> None:
+    history, prompts = History(), ["a", "b"]
+    assert history.place(prompts, "new") == (2, 0)
+    assert history.older(prompts, "new") == "b"
+    assert history.place(prompts, "b") == (1, 1)
+    assert history.newer(prompts, "b") == "new"
+    assert history.older(prompts, "a") == "a"
+    assert history.older(prompts, "edited") == "b"
+    assert history.newer(prompts, "b") == "edited"
+
+
+def test_history_of_a_prompt_that_was_run_has_it_once() -> None:
+    history, prompts = History(), ["a"]
+    history.older(prompts, "new")
+    prompts.append("new")
+    assert history.place(prompts, "new") == (1, 0)
+    assert history.newer(prompts, "new") == "new"
+
+
+class Words:
+    """A tokenizer that counts how often it works."""
+
+    calls = 0
+
+    def tokens_of(self, text: str) -> list[int]:
+        self.calls += 1
+        if text == "bad":
+            raise PromptError("prompt: bad")
+        return [len(word) for word in text.split()]
+
+    def token_text(self, token: int) -> str:
+        return "x" * token
+
+
+def test_tokens_follow_the_prompt_and_are_made_once() -> None:
+    state, bench = State("one three", GenerateOptions()), Words()
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    assert watch.pending
+    for now in (0.0, 0.1):
+        watch.follow(now)
+    assert state.prompt_tokens.tokens == [(3, "xxx"), (5, "xxxxx")]
+    state.prompt = "bad"
+    watch.follow(0.2)
+    watch.follow(0.3)
+    assert (state.prompt_tokens.text, state.prompt_tokens.error) == ("bad", "prompt: bad")
+    state.prompt = ""
+    watch.follow(0.4)
+    watch.follow(0.5)
+    assert not watch.pending
+    assert bench.calls == 3
+
+
+class SlowWords(Words):
+    """One that works only while it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+
+    def tokens_of(self, text: str) -> list[int]:
+        assert self.may.wait(PATIENCE_S)
+        return super().tokens_of(text)
+
+
+def follow_to_the_end(watch: PromptWatch, now: float) -> None:
+    wait_until(lambda: not watch.pending, "the tokens are there", meanwhile=lambda: (watch.follow(now), nap()))
+
+
+def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
+    state, bench = State("", GenerateOptions()), SlowWords()
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    for place in range(20):
+        state.prompt = "word " * 20_000 + str(place)
+        watch.follow(0.05 * place)
+    assert bench.calls == 0
+    watch.follow(1.3)  # returns although nothing is ready
+    watch.follow(1.4)
+    assert watch.pending
+    bench.may.set()
+    follow_to_the_end(watch, 1.5)
+    assert bench.calls == 1
+    assert len(state.prompt_tokens.tokens) == 20_001
+
+
+def test_tokens_of_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
+    state, bench = State("a " * 30_000, GenerateOptions()), SlowWords()
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    for now in (0.0, 1.0):
+        watch.follow(now)
+    state.prompt = "short"
+    bench.may.set()
+    follow_to_the_end(watch, 1.1)
+    assert state.prompt_tokens.tokens == [(5, "xxxxx")]
+
+
+def test_long_text_that_cannot_be_encoded_says_so() -> None:
+    state, bench = State("x" * 30_000, GenerateOptions()), Words()
+    bench.tokens_of = refuse  # type: ignore[method-assign]
+    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    for now in (0.0, 1.0):
+        watch.follow(now)
+    follow_to_the_end(watch, 1.1)
+    assert state.prompt_tokens.error == "prompt: bad"
+
+
+def refuse(text: str) -> list[int]:
+    raise PromptError("prompt: bad")

@@ -1,0 +1,278 @@
+"""The Logits and Distribution panels: what they tell, and what a mouse and a keyboard do there."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.candidates import LogitsView
+from atlas_viewer.state.distribution import Distribution
+from atlas_viewer.state.requests import Branch
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import items
+from atlas_viewer.ui.panels import distribution, logits, logits_table
+from atlas_viewer.ui.panels.widgets import quoted
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+from helpers.screen import Screen, context
+
+__all__ = ["context"]
+
+OPTIONS = GenerateOptions(temperature=0.8, top_k=40, top_p=0.9)
+
+
+@pytest.fixture
+def state() -> State:
+    run = Run("Once", OPTIONS, [(1, "Once")], [fake_step(i) for i in range(5)], done=True, stop_reason="length")
+    run.changes[2] = dataclasses.replace(OPTIONS, repetition_penalty=1.25)
+    state = State("Once", OPTIONS, run=run)
+    state.token_text = lambda token: f" t{token}"
+    state.find_tokens = lambda words: [(50256, "<|endoftext|>"), (12, f" {words}")]
+    return state
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(state, monkeypatch)
+
+
+def whole(step: int, seed: int = 0, options: GenerateOptions = OPTIONS) -> Distribution:
+    random = np.random.default_rng([seed, step])
+    return Distribution(step, (3 * random.standard_normal(50257)).astype(np.float32), options)
+
+
+def open_distribution(screen: Screen) -> None:
+    imgui.set_window_focus(distribution.TITLE)
+    screen.frame(4)
+
+
+def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:
+    screen.io.display_size = ImVec2(1600, 1000)
+    screen.frame(4)
+    for heading in (
+        "rank",
+        "token id",
+        "raw logit",
+        "scaled delta",
+        "draw prob.",
+        "model prob.",
+        "top-p sum",
+        "text",
+    ):
+        assert f"{heading}##head" in items.places, heading
+    assert state.step is not None
+    for candidate in state.step.top[:6]:
+        assert str(candidate.token) in screen.texts
+        assert screen.shows(f"{candidate.logit:.4f}")
+        assert screen.shows(f"{candidate.scaled_delta:.4f}")
+        assert screen.shows(f"{100 * candidate.probability:.3f} %")
+        assert screen.shows(f"{100 * candidate.model_probability:.3f} %")
+        assert screen.shows(quoted(candidate.text))
+
+
+def test_the_header_tells_what_the_step_was_drawn_with(screen: Screen, state: State) -> None:
+    step = state.step
+    assert step is not None
+    assert state.run is not None
+    told = logits.facts(state, step, state.run.options_at(4))
+    assert told == [
+        "token 4000",
+        "rank 1",
+        "forward 12.5 ms",
+        "T 0.80",
+        "top-k 40",
+        "top-p 0.9",
+        "penalty 1.25",
+        "positions 0 to 11",
+    ]
+    assert screen.shows("forward 12.5 ms")
+    assert "penalty 1.25" not in logits.facts(state, step, state.run.options_at(1))
+    assert "greedy" in logits.facts(state, step, GenerateOptions(temperature=0))
+
+
+def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen, state: State) -> None:
+    screen.click("token 4003")
+    assert list(state.requests) == [Branch(4, 4003)]
+    state.requests.clear()
+    screen.click("token 4000")
+    assert not state.requests
+
+
+def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["token 4003"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [*state.run.steps, fake_step(5)]
+    screen.frame()
+    assert "token 4003" not in items.places
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert list(state.requests) == [Branch(4, 4003)]
+
+
+def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
+    state.distribution = whole(3)  # of another step
+    screen.frame()
+    assert "token 4001" in items.places
+    state.distribution = found = whole(4)
+    screen.frame(2)
+    first, second = (int(token) for token in found.order[:2])
+    assert f"token {first}" in items.places
+    assert "token 4001" not in items.places
+    assert screen.shows(f"{100 * found.drawn[first]:.3f} %")
+    screen.click(f"token {second}")
+    assert list(state.requests) == [Branch(4, second)]
+
+
+def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
+    state.distribution, state.compared, state.comparison = whole(4), 1, whole(1)
+    screen.frame(2)
+    token = int(state.distribution.order[2])
+    screen.point(screen.places[f"token {token}"])
+    screen.frame(8)
+    there = int(state.comparison.rank[token])
+    for part in (f"token {token}", "rank 3", "raw logit", "sum for top-p", f"at #2: rank {there:,}", "click: go on"):
+        assert screen.shows(part), part
+
+
+def test_no_tip_covers_the_table_while_a_search_is_typed(screen: Screen, state: State) -> None:
+    screen.point(screen.places["##find"])
+    screen.frame(8)
+    assert screen.shows("Any token of the vocabulary")
+    screen.click("##find")
+    screen.frame(8)
+    assert not screen.shows("Any token of the vocabulary")
+
+
+def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
+    state.distribution = whole(4)
+    screen.click("token id##head")
+    assert (state.logits.column, state.logits.descending) == ("token", False)
+    screen.frame()
+    numbers = sorted(int(token) for token in state.distribution.order[:50])
+    tops = [items.places[f"token {number}"].top for number in numbers[:4]]
+    assert tops == sorted(tops)
+    screen.click("draw prob.##head")
+    assert (state.logits.column, state.logits.descending) == ("probability", True)
+    screen.click("draw prob.##head")
+    assert (state.logits.column, state.logits.descending) == ("probability", False)
+
+
+def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, state: State) -> None:
+    state.distribution = found = whole(4)
+    screen.click("##find")
+    screen.io.add_input_characters_utf8("dog")
+    screen.frame(3)
+    assert state.logits.words == "dog"
+    assert screen.shows('" dog"')
+    assert screen.shows(percent(float(found.model[12])))
+    assert "token 50256" in items.places
+    screen.click("token 12")
+    assert list(state.requests) == [Branch(4, 12)]
+    state.find_tokens, state.logits.words = (lambda words: []), "nowhere"
+    screen.frame()
+    assert screen.shows("No token has such a text or number.")
+
+
+def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: State) -> None:
+    state.distribution, state.comparison = whole(4), whole(3)
+    screen.click("##compare table")
+    screen.frame(2)
+    label = next(label for label in items.places if label.endswith("##against1"))
+    screen.click(label)
+    assert (state.compared, state.comparison) == (1, None)  # the one of another step is not taken for it
+    state.comparison = whole(1)
+    screen.frame(3)
+    assert "change##head" in items.places
+    assert "climb##head" in items.places
+    state.run.steps = state.run.steps[:1]  # type: ignore[union-attr]
+    screen.frame(2)
+    assert state.against is None
+    assert "change##head" not in items.places
+
+
+def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
+    bad = whole(4)
+    values = bad.logits.copy()
+    values[[3, 5, 7]] = np.nan, np.inf, -np.inf
+    state.distribution = dataclasses.replace(bad, logits=values)
+    screen.frame()
+    assert screen.shows("3 of 50,257 logits not finite")
+    state.distribution = dataclasses.replace(bad, logits=np.full_like(values, np.nan))
+    screen.frame()
+    open_distribution(screen)
+    assert screen.shows("No logit of this step is finite.")
+
+
+def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state: State) -> None:
+    open_distribution(screen)
+    assert screen.shows("fetched when the run rests")
+    assert "distribution plot" not in items.places
+    state.distribution = found = whole(4)
+    screen.frame(2)
+    shape = found.model_shape
+    assert screen.shows("entropy, bits")
+    assert screen.shows("tokens for 50 %")
+    assert screen.shows(f"{shape.entropy:.3f}")
+    assert screen.shows(f"{shape.perplexity:,.2f}")
+    assert screen.shows(f"{shape.holding[2]:,}")
+    screen.point(screen.places["distribution plot"])
+    screen.frame()
+    assert screen.shows("model's running sum")
+    assert screen.shows("rank ")
+    screen.click("log")
+    assert not state.logits.log_probability
+    screen.frame(2)
+    assert "distribution plot" in items.places
+
+
+def test_another_step_has_a_column_and_a_divergence(screen: Screen, state: State) -> None:
+    open_distribution(screen)
+    state.distribution, state.compared = whole(4), 1
+    screen.frame(2)
+    assert screen.shows("The other step's is fetched")
+    state.comparison = whole(1)
+    screen.frame(2)
+    difference = state.logits.difference(state.distribution, state.comparison)
+    assert difference is not None
+    assert screen.shows(f"{difference.divergence:.3f}")
+    assert screen.shows("#2")
+
+
+@pytest.mark.parametrize("size", [(200, 150), (900, 600), (3840, 2160)])
+def test_panels_survive_every_size(screen: Screen, state: State, size: tuple[int, int]) -> None:
+    state.distribution, state.compared, state.comparison = whole(4), 1, whole(1)
+    screen.io.display_size = ImVec2(*size)
+    screen.frame(3)
+    open_distribution(screen)
+    assert screen.shows("entropy") == (size[0] > 200)  # there is no room for it in the smallest
+
+
+def test_a_frame_of_two_hundred_lines_costs_what_is_seen_of_them(
+    screen: Screen, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.distribution, state.logits.top = whole(4), 200
+    screen.frame(3)
+    drawn: list[object] = []
+    tables: list[object] = []
+    line, table = logits_table._line, LogitsView.table
+    monkeypatch.setattr(logits_table, "_line", lambda *given: (drawn.append(given[2]), line(*given))[1])
+    monkeypatch.setattr(LogitsView, "table", lambda *given: (tables.append(found := table(*given)), found)[1])
+    for _ in range(5):
+        drawn.clear()
+        imgui.new_frame()
+        imgui.set_next_window_size(ImVec2(900, 260))
+        imgui.begin("alone")
+        logits.draw(state)
+        imgui.end()
+        imgui.render()
+    assert 5 < len(drawn) < 30
+    assert len(tables[0].lines) == 200  # type: ignore[attr-defined]
+    assert all(found is tables[0] for found in tables), "the table is made in every frame"

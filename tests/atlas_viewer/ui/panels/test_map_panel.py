@@ -1,0 +1,287 @@
+"""The map's panel on a screen without a GPU: moving, names, places, pins, and the keys of whichever is in front."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state import looking
+from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import items, theme
+from atlas_viewer.ui.facts import context_token, facts
+from compute.sampling.options import GenerateOptions
+from compute.views.map_layout import map_layout
+
+from helpers.fake_generation import fake_step
+from helpers.fake_observer import FakeObserver
+from helpers.map_registry import STORIES, registry
+from helpers.screen import Screen, context, press
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
+ROWS, WINDOW = 12, 32
+
+
+@pytest.fixture
+def state() -> State:
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
+    run.done = True
+    made = State("Once upon a", options, model=MODEL, run=run, token_text=lambda token: f"<{token}>")
+    known = registry(STORIES, 256)
+    known.rows = ROWS
+    made.inspection.tensors = {
+        t.name: TensorInfo(
+            t.name, t.family, known.shape(t), t.sentence, t.rows is None, window=t.columns if t.heads else 0
+        )
+        for t in known
+    }
+    made.inspection.rows = ROWS
+    made.map.lay_out(known, map_layout(known, WINDOW))
+    made.map.picture = lambda width, height: imgui.ImTextureRef(1)
+    made.palettes = FakeObserver.palettes
+    return made
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    made = Screen(state, monkeypatch)
+    press(made, "M")
+    made.frame(3)
+    assert state.interface.view == "Map"
+    assert "Map" in state.interface.shown
+    return made
+
+
+def place_of(screen: Screen, target: Target) -> ImVec2:
+    """Where on the screen a value is."""
+    maps, picture = screen.state.map, items.places["map"]
+    cell = maps.cell_of(target)
+    assert cell is not None
+    x, y = maps.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
+    return ImVec2(picture.left + x, picture.top + y)
+
+
+def double_click(screen: Screen) -> None:
+    for down in (True, False, True, False):
+        screen.io.add_mouse_button_event(0, down)
+        screen.frame_fast()
+
+
+def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, state: State) -> None:
+    maps, atlas = state.map, state.camera.view
+    target = Target("h.3.mlp.c_fc.weight", (100, 50))
+    maps.frame("h.3")  # so near that no edge holds the camera
+    screen.frame(2)
+    zoom = maps.camera.stand.zoom
+    before = place_of(screen, target)
+    screen.point(before)
+    for _ in range(8):
+        screen.io.add_mouse_wheel_event(0, 1)
+        screen.frame()
+    assert maps.camera.stand.zoom == pytest.approx(zoom * 2 ** (8 / 5))
+    after = place_of(screen, target)
+    # imgui takes the mouse to be at whole pixels.
+    assert (after.x, after.y) == pytest.approx((before.x, before.y), abs=3)
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    screen.point(ImVec2(before.x + 40, before.y + 25))
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    dragged = place_of(screen, target)
+    assert (dragged.x, dragged.y) == pytest.approx((after.x + 40, after.y + 25), abs=0.1)
+    x = maps.camera.stand.x
+    screen.press(imgui.Key.right_arrow)
+    assert maps.camera.stand.x > x
+    zoom = maps.camera.stand.zoom
+    press(screen, "+")
+    assert maps.camera.stand.zoom > zoom
+    press(screen, "F")
+    assert maps.camera.stand.zoom == 1
+    assert state.camera.view == atlas
+    screen.click("tab:Atlas")
+    screen.frame(3)
+    press(screen, "+")
+    assert maps.camera.stand.zoom == 1
+    assert state.camera.zoom > 1
+
+
+def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: State) -> None:
+    inspection = state.inspection
+    screen.state.map.go(Target("h.2.mlp.gelu", (5, 300)))
+    screen.frame(2)
+    screen.point(place_of(screen, Target("h.2.mlp.gelu", (5, 300))))
+    spot = Spot("h.2.mlp.gelu", 5 * 768 + 300)
+    assert inspection.cursor == spot
+    inspection.readings[spot] = Reading(0.5, spot.index)
+    screen.frame()
+    assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
+    told = dict(facts(state, spot))
+    assert "Cell" not in told, "cells of the strip are not what is looked at"
+    assert told["Index"] == "[5, 300]"
+    for down in (True, False):
+        screen.io.add_mouse_button_event(1, down)
+        screen.frame()
+    assert [pin.spot for pin in inspection.pins] == [spot]
+    inspection.selected = None
+    screen.press(imgui.Key.down_arrow)
+    screen.press(imgui.Key.left_arrow)
+    assert inspection.cursor == Spot("h.2.mlp.gelu", 6 * 768 + 299)
+    state.map.go(Target("h.2.mlp.gelu", (ROWS - 1, 300)))
+    screen.frame()
+    screen.point(place_of(screen, Target("h.2.mlp.gelu", (ROWS, 300))))
+    assert inspection.cursor is None, "there is no such row yet"
+
+
+def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen: Screen, state: State) -> None:
+    maps = state.map
+    target = Target("h.2.mlp.gelu", (5, 300))
+    maps.go(target)
+    stand = maps.camera.stand
+    screen.frame(2)
+    screen.point(place_of(screen, target))
+    double_click(screen)
+    screen.frame(2)
+    assert state.inspection.cursor == Spot("h.2.mlp.c_fc.weight", 300 * 192)
+    middle = maps.cell_of(Target("h.2.mlp.c_fc.weight", (300, 0)))
+    assert middle == (math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y))
+    there = maps.camera.stand
+    press(screen, "Alt+[")
+    assert maps.camera.stand == stand
+    press(screen, "Alt+]")
+    assert maps.camera.stand == there
+    screen.point(ImVec2(screen.places["map"].x, screen.places["map"].y))
+    for button in (3, 4):
+        for down in (True, False):
+            screen.io.add_mouse_button_event(button, down)
+            screen.frame()
+        assert maps.camera.stand == (stand if button == 3 else there)
+
+
+def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> None:
+    maps = state.map
+    screen.point(ImVec2(5, 5))
+    picture = items.places["map"]
+    label = next(label for label in maps.labels[1] if label.of == "h.4")
+    screen.point(ImVec2(picture.left + label.x + 4, picture.top + label.y + 4))
+    for down in (True, False):
+        screen.io.add_mouse_button_event(0, down)
+        screen.frame()
+    screen.frame(2)
+    region = next(region for region in maps.layout.regions if region.title == "h.4")  # type: ignore[union-attr]
+    assert -1 < maps.view.pixel_at(region.x, region.y)[0] < maps.size[0] / 2
+    assert maps.camera.stand.x == pytest.approx(region.x + region.width / 2)
+    assert not any(label.text == "h.3" for label in maps.labels[1])
+
+
+def test_a_place_is_typed(screen: Screen, state: State) -> None:
+    press(screen, "G")
+    screen.frame(3)
+    screen.io.add_input_characters_utf8("h.1.attn.qkv[99, 0]")
+    screen.frame(2)
+    press(screen, "Enter")
+    screen.frame(2)
+    assert screen.shows("h.1.attn.qkv is 12 x 576")
+    state.map.typed = ""
+    screen.frame(2)
+    press(screen, "Escape")
+    assert not state.map.going
+    press(screen, "G")
+    screen.frame(3)
+    screen.io.add_input_characters_utf8("h.1.attn.pattern[2, 11, 7]")
+    screen.frame(2)
+    press(screen, "Enter")
+    screen.frame(2)
+    assert not state.map.going
+    assert state.inspection.cursor == Spot("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7)
+    cell = state.map.cell_of(Target("h.1.attn.pattern", (2, 11, 7)))
+    assert cell == (math.floor(state.map.camera.stand.x), math.floor(state.map.camera.stand.y))
+    texts = [label.text for label in state.map.labels[1]]
+    for row in (11, 7):
+        token = context_token(state, row)
+        assert token is not None
+        assert quoted(token[1]) in texts, "tokens on both sides of a pattern"
+
+
+def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> None:
+    looking.go(state, " h.5 ")
+    region = next(region for region in state.map.layout.regions if region.title == "h.5")  # type: ignore[union-attr]
+    assert state.map.camera.stand.x == pytest.approx(region.x + region.width / 2)
+
+
+def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
+    looking.show(state, "h.6.attn.c_attn.weight")
+    box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
+    assert state.map.camera.stand.x == pytest.approx(box.x + box.width / 2)
+    assert state.camera.zoom == 1
+
+
+def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
+    maps = state.map
+    assert "minimap" not in screen.places, "all is seen"
+    maps.go(Target("wte", (7, 7)))
+    screen.frame(2)
+    screen.click("minimap")
+    assert maps.layout is not None
+    assert maps.camera.stand.x == pytest.approx(maps.layout.width / 2, abs=maps.layout.width / 50)
+    press(screen, "Shift+M")
+    screen.frame()
+    assert "minimap" not in screen.places
+
+
+def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None:
+    maps = state.map
+    target = Target("h.5.attn.c_proj.weight", (100, 33))
+    maps.go(target)
+    maps.go(Target("h.7.mlp.c_proj", (3, 3)))
+    assert maps.registry is not None
+    maps.lay_out(maps.registry, map_layout(maps.registry, 128))
+    assert maps.cell_of(Target("h.7.mlp.c_proj", (3, 3))) == (
+        math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y),
+    )  # fmt: skip
+    maps.back()
+    assert maps.cell_of(target) == (math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y))
+
+
+@pytest.mark.parametrize("ago", [0.0, GLOW / 2, GLOW, math.inf])
+def test_glow_and_pins_are_drawn_at_every_zoom(screen: Screen, state: State, ago: float) -> None:
+    state.map.changed, state.map.changed_ago = (3, ROWS), ago
+    state.inspection.pin(Spot("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7))
+    state.inspection.pin(Spot("h.1.ln_1", ROWS * 192))  # not in the latest pass
+    for cell in (0.05, 1, 20, 100):
+        state.map.go(Target("h.1.attn.pattern", (2, 11, 7)))
+        state.map.zoom_by(500 * math.log2(cell / state.map.cell))
+        screen.frame(2)
+
+
+def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
+    state.map.layout, state.map.problem = None, "a map of 3e10 values is too large"
+    screen.frame(2)
+    assert screen.shows("too large")
+    looking.go(state, "wte[3, 3]")
+    assert state.map.wanted == Target("wte", (3, 3))
+
+
+def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:
+    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
+    assert "...##map tools" not in items.places
+    tools = {label: place.top for label, place in items.places.items() if label in ("<##map back", "auto", "Fit##map")}
+    state.interface.zoom = 2.0
+    screen.frame(4)
+    assert "auto" not in items.places
+    assert "Fit##map" in items.places
+    screen.click("...##map tools")
+    screen.frame(2)
+    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
+    assert state.inspection.look.high is None
+    screen.click("auto")
+    assert state.inspection.look.high is not None
+    assert max(tools.values()) - min(tools.values()) < theme.em(1)

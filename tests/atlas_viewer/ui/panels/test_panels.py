@@ -1,0 +1,219 @@
+"""Panels as functions of the state: imgui runs without a GPU, a mouse and a keyboard are made of events."""
+
+from __future__ import annotations
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.requests import Generate, Stop, Use
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
+from atlas_viewer.state.text import percent
+from atlas_viewer.ui import panels
+from atlas_viewer.ui.panels.output import flow
+from atlas_viewer.ui.panels.widgets import elided, quoted
+from compute.generate.records import Candidate, StepRecord
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+from helpers.screen import Screen, context
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter with a rather long name", 12 << 20)
+
+
+@pytest.fixture
+def state() -> State:
+    options = GenerateOptions(max_new_tokens=16, temperature=0.8)
+    run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(5)])
+    run.continuation = "".join(step.text for step in run.steps)
+    return State("Once upon a", options, model=MODEL, run=run)
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(state, monkeypatch)
+
+
+def test_generate_and_stop_leave_requests(screen: Screen, state: State) -> None:
+    screen.click("Generate")
+    assert list(state.requests) == [Generate("Once upon a", state.options)]
+    state.requests.clear()
+    screen.click("Stop")
+    assert list(state.requests) == [Stop()]
+
+
+def test_generate_waits_for_the_model_and_stop_for_a_run(screen: Screen, state: State) -> None:
+    state.model, state.run = None, None
+    screen.click("Generate")
+    screen.click("Stop")
+    assert not state.requests
+
+
+def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state: State) -> None:
+    assert state.step is not None
+    assert state.step.index == 4  # the newest until one is chosen
+    screen.click("chip1")
+    assert state.chosen == 1
+    screen.frame(3)
+    assert screen.shows("token 1000")
+    screen.click("use")
+    assert list(state.requests) == [Use(1)]
+    screen.click("follow")
+    assert state.chosen is None
+
+
+def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    screen.point(screen.places["chip1"])
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    state.run.steps = [fake_step(i) for i in range(300)]
+    screen.frame(3)
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert state.chosen == 1
+
+
+def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
+    screen.point(screen.places["chip2"])
+    screen.frame(8)
+    assert screen.shows("token 2000")
+    assert screen.shows("raw logit 9.5000, rank 1\nprobability in the draw 50.000 %, the model's own 40.000 %")
+    assert screen.shows(' 20.000 %  " Lily"')  # a candidate
+
+
+def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
+    facts = (
+        "8 layers, 6 heads, 192 ch.",
+        "13,306,944",
+        "fake, bf16",
+        "5 of 16 tokens",
+        "stochastic, T 0.80, seed 0",
+        MODEL.adapter,
+    )
+    for fact in facts:
+        assert screen.shows(fact), fact
+    assert not screen.shows("Text end")
+    step = fake_step(5)
+    ending = Candidate(50256, "<|endoftext|>", 1.0, 0.0, 0.1, 0.0421)
+    state.run.steps = [StepRecord(**{**vars(step), "top": (step.top[0], ending)})]  # type: ignore[union-attr]
+    screen.frame()
+    assert screen.shows("Text end")
+    assert screen.shows("rank 2, 4.210 %")
+    assert end_of_text_rank(step) is None
+
+
+def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
+    assert not screen.shows("went wrong")
+    usual = screen.places
+    state.messages.append("something went wrong: try again")
+    screen.frame(3)
+    assert screen.shows("something went wrong: try again")
+    moved = {
+        label
+        for label, place in usual.items()
+        if (place.x, place.y) != (screen.places[label].x, screen.places[label].y)
+    }
+    assert not moved, "what is about to be clicked must stay where it is"
+    screen.click("Dismiss")
+    assert not state.messages
+
+
+def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: State) -> None:
+    place = screen.places["picture"]
+    screen.point(place)
+    screen.io.add_mouse_wheel_event(0, 10)
+    screen.frame()
+    assert state.camera.zoom == pytest.approx(4)
+    x, y = state.camera.center
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame()
+    screen.io.add_mouse_pos_event(place.x - 40, place.y - 20)
+    screen.frame()
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+    assert state.camera.center[0] > x
+    assert state.camera.center[1] > y
+    screen.frame(5)
+    screen.io.delta_time = 0.01
+    for down in (True, False, True, False):
+        screen.io.add_mouse_button_event(0, down)
+        screen.io.delta_time = 0.01
+        imgui.new_frame()
+        panels.draw_all(state)
+        imgui.render()
+    assert state.camera.zoom == 1
+
+
+def test_the_picture_is_asked_for_in_the_atlas_proportions(screen: Screen, state: State) -> None:
+    asked: list[tuple[int, int]] = []
+    state.picture = lambda width, height: asked.append((width, height))
+    screen.frame()
+    width, height = asked[0]
+    assert width > 500
+    assert height == round(width * 9 / 16)
+
+
+def test_a_larger_window_gives_the_atlas_more_room(
+    context: None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths: list[int] = []
+    state.picture = lambda width, height: widths.append(width)
+    screen = Screen(state, monkeypatch)
+    for size in ((800, 600), (1280, 720), (2560, 1440)):
+        screen.io.display_size = ImVec2(*size)
+        screen.frame(3)
+        widths.append(0)
+    narrow, usual, wide = (widths[end - 1] for end in [i for i, width in enumerate(widths) if width == 0])
+    assert narrow < usual < wide
+
+
+def test_flow_wraps_every_character_once(context: None) -> None:
+    imgui.get_io().delta_time = 0.1
+    imgui.new_frame()
+    prompt, continuation = "Once upon\na time ", "there" + "x" * 200 + "  was a fox\n\nend"
+    pieces = flow(prompt, continuation, 180, 15.0)
+    imgui.render()
+    assert "".join(piece.text for piece in pieces if not piece.bright) == prompt.replace("\n", "")
+    assert "".join(piece.text for piece in pieces if piece.bright) == continuation.replace("\n", "")
+    assert pieces[-1].line >= 8
+    assert all(piece.x < 180 for piece in pieces)
+
+
+@pytest.mark.parametrize("width", [-20, 0, 1, 9])
+def test_flow_ends_in_a_panel_without_room(context: None, width: int) -> None:
+    imgui.new_frame()
+    pieces = flow("a  bc", "\n" + "d" * 30, width, 15.0)
+    imgui.render()
+    assert "".join(piece.text for piece in pieces) == "a  bc" + "d" * 30
+
+
+def test_quoted_is_one_line() -> None:
+    assert quoted(' a"\n\tb') == '" a\\"\\n\\tb"'
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (1, "100.000 %"),
+        (0.37272, " 37.272 %"),
+        (1e-4, "  0.010 %"),
+        (4.66e-5, "4.7e-03 %"),
+        (1.2e-7, "1.2e-05 %"),
+        (0, "      0 %"),
+    ],
+)
+def test_a_small_probability_is_told_apart_from_none(share: float, text: str) -> None:
+    assert percent(share) == text
+
+
+def test_elided_fits(context: None) -> None:
+    imgui.get_io().delta_time = 0.1
+    imgui.new_frame()
+    short = elided("a rather long line of text", 80)
+    assert short.endswith("...")
+    assert imgui.calc_text_size(short).x <= 80
+    assert elided("short", 200) == "short"
+    imgui.render()

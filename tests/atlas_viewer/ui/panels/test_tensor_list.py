@@ -1,0 +1,113 @@
+"""The list of tensors and the trace panel as functions of the state."""
+
+from __future__ import annotations
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.requests import SaveTrace
+from atlas_viewer.state.state import State
+from atlas_viewer.ui.panels.tensors import rows
+from atlas_viewer.ui.panels.trace import filtered
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_observer import fake_statistics, fake_tensors
+from helpers.screen import Screen, context
+
+__all__ = ["context"]
+
+
+@pytest.fixture
+def state() -> State:
+    made = State("Once", GenerateOptions())
+    made.inspection.tensors, made.inspection.layout = fake_tensors()
+    made.inspection.statistics = fake_statistics("h.1.mlp.gelu")
+    return made
+
+
+def tab(screen: Screen, title: str) -> None:
+    imgui.set_window_focus(title)
+    screen.frame(3)
+
+
+def test_rows_are_grouped_found_and_folded() -> None:
+    tensors, _ = fake_tensors()
+    everything = rows(tensors.values(), "", set())
+    assert [row.group for row in everything if row.info is None] == ["embedding", "block 0", "block 1", "head"]
+    assert len(everything) == len(tensors) + 4
+    folded = rows(tensors.values(), "", {"block 0"})
+    assert len(folded) == len(everything) - 2
+    found = rows(tensors.values(), "ATTN weight", {"block 0"})
+    assert [row.info.name for row in found if row.info] == ["h.0.attn.c_attn.weight"]
+    assert rows(tensors.values(), "nothing", set()) == []
+
+
+def test_statistics_are_wanted_only_in_sight(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(state, monkeypatch)
+    assert not state.inspection.list_visible
+    tab(screen, "Tensors")
+    assert state.inspection.list_visible
+    for text in ("576 x 192", "-4.25", "5.5", "0.125"):
+        assert screen.shows(text), text
+
+
+def test_what_is_infinite_is_counted_beside_nan(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = "h.0.attn.c_attn.weight"
+    vars(state.inspection.statistics[name]).update(nan=41, pos_inf=700, neg_inf=77)
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Tensors")
+    assert {"NaN", "inf", "41", "777"} <= set(screen.texts)
+
+
+def test_a_click_frames_the_tensor(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Tensors")
+    screen.click("  attn.c_attn.weight##h.0.attn.c_attn.weight")
+    view = state.camera.view
+    assert state.inspection.focus == Spot("h.0.attn.c_attn.weight", 0)
+    assert state.camera.zoom > 1
+    # Cells 2624 to 3135 are in rows 4 to 4: all of them are in sight.
+    assert view.x <= 2624 % 640
+    assert view.x + view.width >= 3135 % 640
+    assert view.y <= 4 <= view.y + view.height
+
+
+def test_a_click_on_a_heading_folds_its_group(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Tensors")
+    screen.click("- embedding##group")
+    assert state.inspection.closed == {"embedding"}
+
+
+def test_what_is_under_the_cursor_is_marked_once(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Tensors")
+    place = screen.places["picture"]
+    state.camera.look_at(64, 105.5, 5.5)
+    screen.point(ImVec2(place.x, place.y))
+    assert state.inspection.marked == "h.1.mlp.gelu"
+
+
+def test_the_trace_is_off_until_it_is_switched_on(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(state, monkeypatch)
+    tab(screen, "Trace")
+    assert not state.inspection.trace_on
+    screen.click("Trace")
+    assert state.inspection.trace_on
+    state.inspection.trace = ["wte cells", "logits cells"]
+    state.inspection.trace_filter = "logits"
+    screen.frame()
+    assert screen.shows("1 of 2 lines")
+    copied: list[str] = []
+    monkeypatch.setattr(imgui, "set_clipboard_text", copied.append)
+    screen.click("Copy##trace")
+    screen.click("Save##trace")
+    assert copied == ["logits cells"]
+    assert list(state.requests) == [SaveTrace("trace.txt", ("logits cells",))]
+    screen.click("Trace")
+    assert list(state.inspection.trace) == []
+
+
+def test_the_filter_takes_several_words() -> None:
+    assert filtered(["a b c", "a c", "B a"], "a b") == ["a b c", "B a"]

@@ -1,0 +1,286 @@
+"""Actions: their keys, the palette and the menus that run them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from imgui_bundle import imgui
+
+from atlas_viewer.app.input_events import Input, navigate_again
+from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import keys
+from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
+from atlas_viewer.ui.panels import TITLES
+from atlas_viewer.ui.panels.menu_bar import MENUS
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+from helpers.screen import Screen, context, press
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
+
+
+@pytest.fixture
+def state() -> State:
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
+    run.done, run.stop_reason = True, "paused"
+    made = State("Once upon a", options, model=MODEL, run=run, palettes=("demo", "blue-orange"))
+    made.runs.add(run)
+    return made
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    made = Screen(state, monkeypatch)
+    imgui.set_window_focus(None)
+    made.frame(2)
+    return made
+
+
+def test_ctrl_f_types_into_the_search_of_tokens(screen: Screen, state: State) -> None:
+    press(screen, "Ctrl+F")
+    screen.io.add_input_characters_utf8("fox")
+    screen.frame(3)
+    assert state.logits.words == "fox"
+
+
+def test_b_compares_with_the_step_before_and_n_with_none(screen: Screen, state: State) -> None:
+    press(screen, "N")
+    state.chosen = 3
+    press(screen, "B")
+    assert state.compared == 2
+    press(screen, "N")
+    assert state.compared is None
+    state.chosen = 0
+    press(screen, "B")
+    assert state.compared is None
+
+
+def test_no_two_actions_share_a_key_or_a_name() -> None:
+    chords = [keys.parts(action.chord) for action in ACTIONS if action.chord]
+    assert len(set(chords)) == len(chords)
+    assert len({action.name for action in ACTIONS}) == len(ACTIONS)
+    assert len({action.title for action in ACTIONS}) == len(ACTIONS)
+    assert {action.menu for action in ACTIONS} <= set(MENUS)
+    for action in ACTIONS:
+        if action.chord:
+            keys.imgui_key(keys.parts(action.chord)[1])
+    # What the atlas does with keys that are no actions.
+    taken = {(frozenset(), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
+    assert not taken & set(chords)
+    assert set(FOCUSED) <= set(TITLES)
+
+
+@pytest.mark.parametrize(
+    ("chord", "held", "name"),
+    [("F", set(), "F"), ("Ctrl+Enter", {"Ctrl"}, "Enter"), ("+", set(), "+"), ("Ctrl++", {"Ctrl"}, "+"),
+     ("Ctrl+.", {"Ctrl"}, "."), ("Ctrl+Shift+L", {"Ctrl", "Shift"}, "L")],
+)  # fmt: skip
+def test_chords(chord: str, held: set[str], name: str) -> None:
+    assert keys.parts(chord) == (frozenset(held), name)
+
+
+@pytest.mark.parametrize("chord", ["", "Strg+A"])
+def test_what_is_no_chord_is_refused(chord: str) -> None:
+    with pytest.raises(ValueError, match="no chord"):
+        keys.parts(chord)
+    with pytest.raises(ValueError, match="no key"):
+        keys.imgui_key("Any")
+
+
+def test_keys_leave_requests(screen: Screen, state: State) -> None:
+    press(screen, "Space")
+    press(screen, ".")
+    press(screen, "Backspace")
+    press(screen, "Ctrl+Enter")
+    assert list(state.requests) == [Continue(), Continue(1), Undo(), Generate("Once upon a", state.options)]
+    state.requests.clear()
+    assert state.run is not None
+    state.run.done = False
+    press(screen, ".")  # not while it writes
+    press(screen, "Space")
+    press(screen, "Ctrl+.")
+    assert list(state.requests) == [Pause(), Stop()]
+
+
+def test_keys_choose_tokens_and_looks(screen: Screen, state: State) -> None:
+    press(screen, "[")
+    press(screen, "[")
+    assert state.chosen == 2
+    press(screen, "]")
+    assert state.chosen == 3
+    press(screen, "End")
+    assert state.chosen is None
+    press(screen, "P")
+    press(screen, "C")
+    look = state.inspection.look
+    assert (look.sampling, look.palette) == ("point", "blue-orange")
+    press(screen, "K")
+    assert state.interface.chip_colour == "rank"
+    press(screen, "T")
+    assert state.inspection.trace_on
+
+
+def test_keys_walk_the_tree(screen: Screen, state: State) -> None:
+    root = state.run
+    assert root is not None
+    first, second = (state.runs.branch(root, index) for index in (1, 3))
+    for child in (first, second):
+        child.steps, child.done, child.stop_reason = root.steps, True, "length"
+    press(screen, "Alt+Down")
+    assert list(state.requests) == [ShowRun(first.number)]
+    state.run = first
+    press(screen, "Alt+Left")  # there is none before it
+    press(screen, "Alt+Right")
+    press(screen, "Alt+Up")
+    assert list(state.requests)[1:] == [ShowRun(second.number), ShowRun(root.number)]
+
+
+def test_no_key_acts_while_text_is_typed(screen: Screen, state: State) -> None:
+    screen.click("##prompt")
+    for chord in (".", "Space", "P", "Backspace"):
+        press(screen, chord)
+    assert not state.requests
+    assert state.inspection.look.sampling == "pool"
+    press(screen, "Ctrl+P")
+    assert state.interface.dialog == "palette"
+
+
+def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
+    press(screen, "Ctrl+P")
+    screen.frame(2)
+    screen.io.add_input_characters_utf8("token more")
+    screen.frame(2)
+    assert state.interface.typed == "token more"
+    press(screen, "Enter")
+    assert list(state.requests) == [Continue(1)]
+    assert state.interface.dialog == ""
+    press(screen, "Ctrl+P")
+    screen.frame(2)
+    screen.io.add_input_characters_utf8("branch")
+    screen.frame(2)
+    press(screen, "Down")
+    assert state.interface.marked == 1
+    press(screen, "Escape")
+    assert state.interface.dialog == ""
+    assert list(state.requests) == [Continue(1)]
+
+
+def test_a_search_in_the_palette() -> None:
+    assert matching("") == list(ACTIONS)
+    assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
+    assert {action.name for action in matching("go to")} == {
+        f"focus.{title}" for title in (*FOCUSED, "Distribution", "Map", "Session")
+    }
+    assert matching("no such thing") == []
+
+
+def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> None:
+    press(screen, "Shift+/")
+    screen.frame(3)
+    assert screen.shows("Take back a token")
+    assert screen.shows("Backspace")
+    press(screen, "Escape")
+    assert not state.interface.dialog
+    press(screen, "F1")
+    screen.frame(3)
+    assert screen.shows("fake on an adapter")
+    press(screen, "F1")
+    assert not state.interface.dialog
+
+
+@pytest.mark.parametrize("alt", [True, False])
+def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: bool) -> None:
+    keyboard = Input()
+    navigate_again()
+    imgui.set_window_focus("Generated tokens")
+    screen.frame()
+    if alt:
+        keyboard.note({"event_type": "key_down", "key": "Alt"})
+        keyboard.give()
+    for _ in range(2):  # held
+        for down in (True, False):
+            screen.io.add_key_event(imgui.Key.up_arrow, down)
+            screen.frame()
+            navigate_again()
+    assert screen.io.nav_visible == (not alt)
+    keyboard.note({"event_type": "key_up", "key": "Alt"})
+    keyboard.give()
+    screen.frame()
+    navigate_again()
+    assert screen.io.config_flags & imgui.ConfigFlags_.nav_enable_keyboard
+
+
+@pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
+def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
+    place = screen.places["##prompt"]
+    press(screen, chord)
+    screen.frame(3)
+    assert state.interface.dialog
+    screen.click("Generate")
+    assert not state.interface.dialog
+    assert not state.requests
+    screen.frame(2)
+    screen.click("Generate")
+    assert len(state.requests) == 1
+    assert (place.x, place.y) == (screen.places["##prompt"].x, screen.places["##prompt"].y)
+
+
+def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None:
+    for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
+        press(screen, chord)
+        screen.frame(2)
+        assert state.interface.dialog == dialog
+    screen.io.add_input_characters_utf8("list of keys")
+    screen.frame(2)
+    press(screen, "Enter")
+    screen.frame(3)
+    assert state.interface.dialog == "keys"
+    assert screen.shows("Take back a token")
+    assert not screen.shows("what to do")
+
+
+def test_panels_come_to_the_front(screen: Screen, state: State) -> None:
+    press(screen, f"Ctrl+{1 + FOCUSED.index('Tensors')}")
+    screen.frame(2)
+    assert state.inspection.list_visible
+    press(screen, "F2")
+    assert state.run is not None
+    assert state.interface.renaming == state.run.number
+    screen.frame(3)
+    screen.io.add_input_characters_utf8("the good one")
+    screen.frame(2)
+    press(screen, "Enter")
+    assert state.run.name == "the good one"
+    assert not state.interface.renaming
+
+
+def test_menus_run_actions(screen: Screen, state: State) -> None:
+    screen.click("Run##menu")
+    screen.frame(2)
+    screen.click("One token more")
+    assert list(state.requests) == [Continue(1)]
+
+
+def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: State) -> None:
+    run = state.run
+    assert run is not None
+    run.changes[3] = dataclasses.replace(run.options, temperature=1.5, top_k=40)
+    screen.point(screen.places["chip3"])
+    screen.frame(4)
+    assert screen.shows("from here on: temperature 1.5 (0.8 before), top-k 40 (0 before)")
+    child = state.runs.branch(run, 2)
+    child.steps, child.done, child.stop_reason = run.steps, True, "length"
+    state.run = child
+    screen.frame(2)
+    screen.point(screen.places["chip2"])
+    screen.frame(4)
+    assert screen.shows("taken by hand: the run branches here")
+    screen.click("token 4003")
+    assert list(state.requests) == [Branch(4, 4003)]

@@ -1,0 +1,313 @@
+"""Panels are docked, hidden, shown, remembered and put back, at every size and zoom, without a GPU."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import fonts, items, panels, theme
+from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+from helpers.fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
+from helpers.screen import Screen, context
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 12 << 20)
+SIZES = ((1280, 720), (200, 150), (3840, 2160), (0, 0), (1, 1), (900, 600), (150, 2000), (2560, 60), (1280, 720))
+
+
+def made(interface: Interface | None = None) -> State:
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
+    run.continuation = "".join(step.text for step in run.steps)
+    state = State("Once upon a", options, model=MODEL, run=run, interface=interface or Interface())
+    state.inspection.tensors, state.inspection.layout = fake_tensors()
+    state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
+    state.ramp, state.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
+    state.picture = lambda width, height: imgui.ImTextureRef(1)
+    return state
+
+
+@pytest.fixture
+def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(made(), monkeypatch)
+
+
+@contextmanager
+def another_context(interface: Interface) -> Iterator[None]:
+    """As if the program had been started again."""
+    before = imgui.get_current_context()
+    new = imgui.create_context()
+    imgui.set_current_context(new)
+    io = imgui.get_io()
+    io.display_size = ImVec2(1280, 720)
+    io.set_ini_filename("")
+    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+    io.config_flags |= imgui.ConfigFlags_.docking_enable
+    theme.apply()
+    fonts.load()
+    imgui.load_ini_settings_from_memory(interface.layout)
+    yield
+    imgui.destroy_context(new)
+    if before is not None:
+        imgui.set_current_context(before)
+
+
+def corners() -> dict[str, float]:
+    """Where the tabs begin: left and top of each, in one dictionary, for comparisons."""
+    places = {title: tab(title) for title in panels.TITLES}
+    return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
+
+
+def tab(title: str) -> items.Place:
+    return items.places[f"tab:{title}"]
+
+
+def choose(screen: Screen, label: str) -> None:
+    """An entry of the View menu, or a panel in its menu of panels."""
+    screen.click("View##menu")
+    screen.frame(2)
+    if label in panels.TITLES:
+        screen.point(screen.places["Panels"])
+        screen.frame(3)
+        label += "##panel"
+    screen.click(label)
+    screen.frame(3)
+
+
+def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
+    assert {f"tab:{title}" for title in panels.TITLES} <= set(items.places)
+    front = layout.front(panels.DOCKED)
+    assert [title for title in panels.TITLES if not imgui.internal.find_window_by_name(title).hidden] == front
+    assert not screen.state.inspection.list_visible
+    screen.click(f"tab:{tensors.TITLE}")
+    screen.frame(2)
+    assert screen.state.inspection.list_visible
+
+
+def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
+    hidden = screen.state.interface.hidden
+    screen.click(f"tab:{tensors.TITLE}")
+    for title in (tensors.TITLE, inspector.TITLE):
+        choose(screen, title)
+    assert hidden == {tensors.TITLE, inspector.TITLE}
+    assert f"tab:{inspector.TITLE}" not in items.places
+    assert not screen.shows("Point at a cell")
+    assert not screen.state.inspection.list_visible
+    choose(screen, tensors.TITLE)
+    assert hidden == {inspector.TITLE}
+    assert screen.state.inspection.list_visible, "a panel that is shown again comes to the front"
+    assert tab(tensors.TITLE).top == pytest.approx(tab(logits.TITLE).top)
+
+
+def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
+    place = tab(tokens.TITLE)
+    screen.point(ImVec2(*place.middle))
+    x = ImVec2(place.right - theme.em(0.8), place.middle[1])
+    screen.point(x)
+    for down in (True, False):
+        screen.io.add_mouse_button_event(0, down)
+        screen.frame(2)
+    assert screen.state.interface.hidden == {tokens.TITLE}
+
+
+def test_the_layout_is_put_back(screen: Screen) -> None:
+    usual = corners()
+    interface = screen.state.interface
+    interface.hidden |= {tokens.TITLE, trace.TITLE}
+    imgui.internal.dock_builder_dock_window(logits.TITLE, 0)  # floats
+    screen.frame(3)
+    assert layout.floats(logits.TITLE, imgui.internal.find_window_by_name(tensors.TITLE).dock_node.id_)
+    choose(screen, "Reset layout")
+    assert not interface.hidden
+    assert not interface.reset_layout
+    assert corners() == pytest.approx(usual, abs=3)
+
+
+def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
+    """More than one of them may have to move: panels that floated come back in any order."""
+    places: dict[str, list[str]] = {}
+    for title, where in reversed(panels.DOCKED):
+        places.setdefault(where, []).append(title)
+    layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
+    screen.frame(2)
+    for titles in places.values():
+        lefts = [tab(title).left for title in titles if f"tab:{title}" in items.places]
+        assert lefts == sorted(lefts)
+    assert max(map(len, places.values())) > 2
+
+
+def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
+    interface = screen.state.interface
+    usual = corners()
+    interface.hidden |= set(panels.TITLES)
+    screen.frame(2)
+    screen.press(imgui.Key.m)
+    screen.frame(2)
+    assert interface.hidden == set(panels.TITLES) - {"Map"}
+    choose(screen, "Reset layout")
+    screen.frame(2)
+    assert corners() == pytest.approx(usual, abs=3)
+
+
+@pytest.mark.parametrize("front", [{"Logits", "Atlas"}, {"Distribution", "Map"}, {"Trace", "Atlas", "Runs"}])
+def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for title in front:
+        screen.click(f"tab:{title}")
+        screen.frame(2)
+    interface = screen.state.interface
+    shown = set(interface.shown)
+    assert front <= shown
+    with another_context(Interface(layout=interface.layout)):
+        again = Screen(made(Interface(layout=interface.layout)), monkeypatch)
+        assert again.state.interface.shown == shown
+        assert again.state.interface.view == next(iter(front & {"Atlas", "Map"}))
+        focused = imgui.internal.find_window_by_name(again.state.interface.view)
+        assert imgui.get_current_context().nav_window.root_window.id_ == focused.id_
+
+
+def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    interface = screen.state.interface
+    x = tab("Atlas").left
+    edge = ImVec2(imgui.internal.find_window_by_name("Atlas").pos.x - 1, 500)
+    before = interface.layout
+    screen.point(edge)
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame(2)
+    screen.point(ImVec2(edge.x + 90, edge.y))
+    assert interface.layout == before, "a layout in the middle of a drag is not one to remember"
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame(2)
+    moved = tab("Atlas").left
+    assert moved == pytest.approx(x + 90, abs=2)
+    assert interface.layout != before
+    interface.hidden.add(trace.TITLE)
+    screen.click(f"tab:{tensors.TITLE}")
+    with another_context(interface):
+        again = Screen(made(interface), monkeypatch)
+        assert tab("Atlas").left == moved
+        assert again.state.inspection.list_visible, "the tab in front is the same"
+        assert f"tab:{trace.TITLE}" not in items.places
+        choose(again, trace.TITLE)
+        assert tab(trace.TITLE).top == tab(logits.TITLE).top
+
+
+def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interface = screen.state.interface
+    before, rest = interface.layout.split(f"[Window][{trace.TITLE}]")
+    interface.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
+    with another_context(interface):
+        Screen(made(interface), monkeypatch)
+        assert tab(trace.TITLE).top == tab(logits.TITLE).top
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
+)
+def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    interface = Interface(layout=text)
+    with another_context(interface):
+        Screen(made(interface), monkeypatch)
+        assert {f"tab:{title}" for title in panels.TITLES} <= set(items.places)
+        assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
+
+
+def widths() -> tuple[float, float]:
+    """Of the left and the right column."""
+    find: Callable[[str], imgui.internal.Window] = imgui.internal.find_window_by_name
+    return find("Prompt").size.x, find("Output").size.x
+
+
+def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
+    left, right = widths()
+    interface = screen.state.interface
+    for entry, ratio in (
+        ("Everything larger", 1.1),
+        ("Everything larger", 1.25),
+        ("Everything smaller", 1.1),
+        ("Size that follows the window", 1.0),
+    ):
+        choose(screen, entry)
+        assert theme.zoom() == pytest.approx(ratio)
+        assert widths() == pytest.approx((left * ratio, right * ratio), abs=4)
+    assert interface.zoom == 0
+    for zoom in (4.0, 0.5, 1.0):
+        interface.zoom = zoom
+        screen.frame(3)
+    assert widths() == pytest.approx((left, right), abs=8)
+    screen.io.display_size = ImVec2(3840, 2160)
+    interface.zoom = 0
+    screen.frame(3)
+    assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
+
+
+def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
+    left, right = widths()
+    interface = screen.state.interface
+    for zoom in (1.5, 2.0):
+        interface.zoom = zoom
+        screen.frame(3)
+    assert max(widths()) < 0.4 * 1280
+    picture = items.places["picture"]
+    assert picture.right - picture.left > 180
+    assert picture.bottom - picture.top > 100
+    interface.zoom = 1.0
+    screen.frame(3)
+    assert widths() == pytest.approx((left, right), abs=4)
+    interface.zoom, interface.reset_layout = 2.0, True
+    screen.frame(4)
+    assert max(widths()) < 0.4 * 1280
+
+
+def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = widths()
+    with another_context(Interface()):
+        imgui.get_io().display_size = ImVec2(1, 1)
+        tiny = Screen(made(), monkeypatch)
+        tiny.io.display_size = ImVec2(1280, 720)
+        tiny.frame(3)
+        assert widths() == pytest.approx(usual, abs=8)
+
+
+def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
+    for name in ("light", "dark"):
+        choose(screen, "Dark or light theme")
+        assert screen.state.interface.theme == name
+        assert theme.now is theme.THEMES[name]
+
+
+@pytest.mark.parametrize("zoom", [0.0, 0.5, 4.0])
+def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch, zoom: float) -> None:
+    state = made(Interface(zoom=zoom))
+    screen = Screen(state, monkeypatch)
+    usual = corners()
+    for size in SIZES:
+        screen.io.display_size = ImVec2(*size)
+        for scale in (1.0, 1.25, 2.0):
+            screen.io.display_framebuffer_scale = ImVec2(scale, scale)
+            screen.frame(2)
+        state.messages = [] if state.messages else ["something went wrong: try " + "again " * 40]
+    state.messages = []
+    screen.io.display_framebuffer_scale = ImVec2(1, 1)
+    screen.frame(3)
+    assert corners() == pytest.approx(usual, abs=3)
+    for title in panels.TITLES:
+        state.interface.front = title
+        screen.frame(2)
+        # Four times the size does not leave room for all.
+        assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
+    state.interface.hidden = set(panels.TITLES)
+    screen.frame(2)
+    assert not any(label.startswith("tab:") for label in items.places)

@@ -1,0 +1,136 @@
+"""Colours that can be read, sizes that follow the zoom, and characters that the fonts do not have."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.interface import THEME_NAMES, Interface
+from atlas_viewer.state.text import quoted
+from atlas_viewer.ui import fonts, theme
+from compute.text.tokenizer import Tokenizer
+
+from helpers.screen import context
+
+__all__ = ["context"]
+
+
+def luminance(colour: ImVec4) -> float:
+    """Relative luminance, as WCAG 2 has it."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (colour.x, colour.y, colour.z)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(front: ImVec4, back: ImVec4) -> float:
+    bright, dark = sorted((luminance(front), luminance(back)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def over(front: ImVec4, back: ImVec4) -> ImVec4:
+    parts = ((f * front.w + b * (1 - front.w)) for f, b in ((front.x, back.x), (front.y, back.y), (front.z, back.z)))
+    return ImVec4(*parts, 1.0)
+
+
+@pytest.mark.parametrize("name", THEME_NAMES)
+def test_every_text_can_be_read(name: str) -> None:
+    now = theme.THEMES[name]
+    grounds = {
+        "back": now.back,
+        "deep": now.back_deep,
+        "field": now.field,
+        "field under the mouse": now.field_hover,
+        "stripe": over(now.stripe, now.back),
+        "chosen row": over(now.accent_faint, now.back),
+    }
+    raised = {"raised": now.raised, "hover": now.raised_hover, "active": now.raised_active}
+    marked = {"marked": over(now.accent_dim, now.back), "bar": over(now.accent_dim, now.field)}
+    bars = {"share": over(ImVec4(now.accent.x, now.accent.y, now.accent.z, 0.45), now.back)}
+    pairs = [
+        *itertools.product([("text", now.text)], (grounds | raised | marked | bars).items()),
+        *itertools.product([("dim", now.text_dim), ("accent", now.accent)], grounds.items()),
+        *itertools.product([("dim", now.text_dim)], {"raised": now.raised}.items()),
+        *itertools.product([("error", now.error)], {"back": now.back, "message": now.error_back}.items()),
+        *itertools.product(
+            [("on primary", now.on_primary)],
+            {"primary": now.primary, "hover": now.primary_hover, "active": now.primary_active}.items(),
+        ),
+    ]
+    weak = {f"{a} on {b}": round(contrast(x, y), 2) for (a, x), (b, y) in pairs if contrast(x, y) < 4.5}
+    assert weak == {}
+
+
+def test_names_of_themes_are_the_themes() -> None:
+    assert tuple(theme.THEMES) == THEME_NAMES
+
+
+@pytest.mark.parametrize(("height", "zoom"), [(150, 1.0), (1300, 1.0), (1301, 1.5), (1800, 1.5), (2160, 2.0)])
+def test_the_automatic_zoom_follows_the_height(context: None, height: int, zoom: float) -> None:
+    interface = Interface()
+    theme.follow(interface, height)
+    assert theme.zoom() == zoom
+    theme.follow(interface, 0)  # minimised
+    assert theme.zoom() == zoom
+    interface.zoom = 0.5
+    theme.follow(interface, height)
+    assert theme.zoom() == 0.5
+
+
+def test_sizes_follow_the_zoom_and_come_back(context: None) -> None:
+    usual = imgui.get_style().window_padding.x, imgui.get_style().indent_spacing, imgui.get_style().grab_min_size
+    measured = {}
+    for zoom in (1.0, 4.0, 0.5, 2.0, 1.0):
+        theme.follow(Interface(zoom=zoom), 720)
+        imgui.get_io().delta_time = 0.1
+        imgui.new_frame()
+        with theme.numbers():
+            measured[zoom] = theme.em(1), imgui.calc_text_size("0123456789").x
+        words = theme.em(1)
+        imgui.render()
+        assert words == measured[zoom][0] == round(15 * zoom + 1e-3)
+    style = imgui.get_style()
+    assert (style.window_padding.x, style.indent_spacing, style.grab_min_size) == usual
+    assert measured[4.0][1] == pytest.approx(4 * measured[1.0][1], rel=0.05)
+
+
+def test_a_theme_is_applied_when_it_changes(context: None) -> None:
+    theme.follow(Interface(theme="light"), 720)
+    light = imgui.get_style().color_(imgui.Col_.text)
+    assert light.x < 0.5
+    theme.follow(Interface(), 720)
+    assert imgui.get_style().color_(imgui.Col_.text).x > 0.5
+
+
+@pytest.fixture
+def frame(context: None) -> None:
+    imgui.get_io().display_size = ImVec2(800, 600)
+    imgui.get_io().delta_time = 0.1
+    imgui.new_frame()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" plain, 'so' [x]", "\" plain, 'so' [x]\""),
+        ("é Ж α ∑ ∞ 😀", '"é Ж α ∑ ∞ 😀"'),
+        ("日本", r'"\xe6\x97\xa5\xe6\x9c\xac"'),
+        ("\u0250", r'"\xc9\x90"'),  # one of the fonts has an empty glyph for it
+        ("\x1b\x00\u00a0\u200b\ue000", r'"\x1b\x00\xc2\xa0\xe2\x80\x8b\xee\x80\x80"'),
+        ('a"\\\n\t\r', r'"a\"\\\n\t\r"'),
+        ("\ufffd", '"\ufffd"'),
+    ],
+)
+def test_what_has_no_glyph_is_spelled_out(frame: None, text: str, shown: str) -> None:
+    assert quoted(text) == shown
+    imgui.render()
+
+
+def test_every_token_is_shown_by_glyphs_that_exist(frame: None, tokenizer: Tokenizer) -> None:
+    shown = [quoted(tokenizer.token_label(token)) for token in range(tokenizer.vocabulary)]
+    for character in set("".join(shown)):
+        assert fonts.has_glyph(character), hex(ord(character))
+    assert len(set(shown)) == len(shown), "two tokens look alike"
+    first, second = tokenizer.encode("😀")
+    assert (shown[first], shown[second]) == (r'"\xf0\x9f\x98"', r'"\x80"')
+    imgui.render()

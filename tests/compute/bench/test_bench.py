@@ -1,0 +1,306 @@
+"""The benchmark: everything is reported, counts are those used, and nothing ends a measurement early. Not speeds."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from atlas_viewer.cli import bench as command
+from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.parser import parse
+from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.state import proof
+from compute.bench import bench, bench_map, bench_torch
+from compute.bench.bench import Budget
+from compute.errors import AtlasError
+from compute.forward.engine import Engine
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.text.tokenizer import Tokenizer
+from compute.views.map_digits import digit_style
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_pyramid import LEVELS
+from compute.views.map_view import level_of
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import ArrayModel
+
+from helpers.make_models import tiny_checkpoint, tiny_model
+from helpers.map_registry import STORIES, registry
+
+TINY = ModelConfig(layers=1, heads=2, channels=8, positions=48, vocabulary=50257, padded_vocabulary=50304)
+SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)
+FIELDS = {
+    "adapter", "model", "weights", "path", "layout", "context", "prefill_tokens", "prefill_ms", "prefill",
+    "decode_tokens_per_second", "decode", "decode_gpu_us_per_token", "decode_host_us_per_token", "load_host_mb",
+    "gpu_mb", "counts", "decode_with_atlas_tokens_per_second", "atlas_us", "statistics_us", "frame_ms", "frame_size",
+    "map", "peak_host_mb", "proved",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = Engine(tiny_model(TINY), context=48)
+    bench.warm_up(made, SHORT)
+    return made
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "QUICK", SHORT)
+
+
+def constant_model(logits: dict[int, float]) -> ArrayModel:
+    """A model with these logits whatever the text, all others 0."""
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(TINY).items()}
+    arrays["ln_f.bias"][0] = 1
+    for token, logit in logits.items():
+        arrays["wte"][token, 0] = logit
+    return ArrayModel("constant", TINY, arrays)
+
+
+# -- the command
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What `bench --json` tells of a tiny model, with a context that is shorter than its positions."""
+    model = tiny_checkpoint(tmp_path_factory.mktemp("bench") / "tiny.bin", TINY)
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(bench, "QUICK", SHORT)
+        status = main(["bench", "--quick", "--json", "--model", str(model), "--size", "320x200", "--context", "20"])
+    assert (status, err.getvalue()) == (0, "")
+    return json.loads(out.getvalue())
+
+
+def test_json_has_every_figure(told: dict[str, Any]) -> None:
+    assert told.keys() == FIELDS
+    assert (told["weights"], told["context"], told["prefill_tokens"], told["frame_size"]) == ("f32", 20, 20, [320, 200])
+    assert list(told["prefill"]) == list(told["decode"]) == ["16", "20"]
+    assert told["prefill_ms"] == told["prefill"]["20"]
+    assert told["decode_tokens_per_second"] == told["decode"]["20"]
+    assert told.pop("proved") is None  # tests have a cache of their own
+    maps = told["map"]
+    assert list(maps["gpu_us"]) == ["whole", "blocks", "values", "cells", "digits"]
+    may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
+    figures = {name: value for name, value in told.items() if isinstance(value, int | float | None)}
+    figures |= {f"prefill {n}": value for n, value in told["prefill"].items()}
+    figures |= {f"decode {n}": value for n, value in told["decode"].items()}
+    figures |= {f"map {name}": value for name, value in {**maps, **maps["gpu_us"]}.items() if name != "gpu_us"}
+    for name, value in figures.items():
+        if name == "map live_tokens_per_second":
+            assert value >= 0  # in such a short time there may be none
+            continue
+        assert value is None if name in may_miss and value is None else value > 0 and math.isfinite(value), name
+
+
+def test_counts_are_reported(told: dict[str, Any]) -> None:
+    counts = told["counts"]
+    assert counts.keys() == {
+        "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame", "map"
+    }  # fmt: skip
+    assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
+    assert counts["prefill"]["16"]["tokens"] == 16
+    measured = told["decode_gpu_us_per_token"] is not None
+    assert (counts["decode_gpu"]["repeats"] > 0) == measured
+    for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"], counts["frame"]):
+        assert count["repeats"] >= 1
+        assert count["tokens"] >= 1
+    maps = dict(counts["map"])
+    assert maps.pop("live").keys() == {"frames", "tokens"}
+    assert maps.keys() == {"open", "weights", "row", "whole", "blocks", "values", "cells", "digits"}
+    assert all(
+        (maps[name]["repeats"] > 0) == (told["map"]["gpu_us"][name] is not None) for name in told["map"]["gpu_us"]
+    )
+    for count in (*counts["decode"].values(), counts["decode_with_atlas"]):
+        assert count["last"] - count["first"] == count["tokens"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny_checkpoint(tmp_path / "tiny.bin", TINY)
+    assert main(["bench", "--quick", "--model", str(model), "--size", "64x64"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    values = [line[14:] for line in lines]
+    assert [line.split()[0] for line in lines if line[0] != " "] == [
+        "adapter", "self-test", "model", "prefill", "decode", "atlas", "statistics", "frame", "map", "memory"
+    ]  # fmt: skip
+    assert "       16       48  tokens" in values
+    assert proof.NOT_PROVED in values
+    assert all(len(line) <= 120 and line == line.rstrip() for line in lines)
+
+
+def test_the_table_tells_what_was_proved() -> None:
+    known = proof.Proved(1.2e-6, True, "2026-11-28T02:00:00Z")
+    for proved, text in ((known, "proved: 1.2e-6"), (replace(known, ok=False), "FAILED; doctor --prove says where")):
+        assert command.proof_text(proved.as_json()) == text
+    assert command.proof_text(None) == "not proved; doctor --prove does it"
+
+
+def test_a_window_that_cannot_be_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--context", "513"]) == 2
+    assert capsys.readouterr() == ("", "atlas-viewer: --context 513: must be from 1 to 512, the model's positions\n")
+
+
+def test_arguments() -> None:
+    given = parse(["bench"])
+    assert (given.json, given.quick, given.compare, given.context, given.size) == (
+        False,
+        False,
+        None,
+        None,
+        (1280, 720),
+    )
+
+
+# -- figures
+
+
+def test_sizes_are_clipped_each_once() -> None:
+    assert bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
+    assert bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
+
+
+@pytest.mark.parametrize("context", [16, 30])
+def test_the_context_is_in_the_middle(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
+    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    assert figure.first >= 1
+    assert figure.last - figure.first == figure.tokens
+    assert abs(figure.first + figure.last - 2 * context) <= 1
+
+
+@pytest.mark.parametrize("context", [1, 2, 47, 48, 1000])
+def test_a_run_never_leaves_the_window(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
+    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    assert figure.value
+    assert 1 <= figure.first < figure.last <= 48
+
+
+def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
+    engine = Engine(constant_model({tokenizer.end_of_text: 50.0}), context=48)
+    figure = bench.decode_rate(engine, tokenizer, 30, SHORT)
+    assert figure.value
+    assert figure.tokens > 1
+    assert tokenizer.end_of_text == 50256  # the tokenizer that others use is as it was
+
+
+def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
+    engine = Engine(constant_model(dict.fromkeys(range(TINY.padded_vocabulary), math.nan)), context=48)
+    assert bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
+
+
+def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
+    hurried = Budget(seconds=1e-9, longest=1e-9, warm_up=0.0)
+    assert bench.prefill_ms(engine, 16, hurried) == bench.Figure(None, tokens=16)
+    figure = bench.decode_rate(engine, tokenizer, 30, hurried)
+    assert figure.value
+    assert (figure.repeats, figure.prompt_pass) == (1, False)
+    assert bench.decode_rate(engine, tokenizer, 30, Budget(seconds=2.0, warm_up=0.0)).prompt_pass
+
+
+def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Tokenizer) -> None:
+    strip = StripPass(engine)
+    rows: list[int] = []
+
+    def paint() -> None:
+        rows.append(engine.registry.rows)
+        strip.update()
+
+    figure = bench.decode_rate(engine, tokenizer, 30, Budget(seconds=1.0, warm_up=0.0), paint)
+    assert figure.value
+    assert len(rows) >= figure.repeats
+    assert all(figure.first <= count <= figure.last for count in rows)
+    assert bench.atlas_us(engine, paint, SHORT).value
+    assert strip.read().any()
+
+
+def test_one_painting_at_a_time(engine: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A painting that is never finished is the last one."""
+
+    class Never:
+        done = False
+
+    painted = []
+    monkeypatch.setattr(bench, "work_done", lambda _: Never())
+    figure = bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
+    assert figure.value
+    assert len(painted) == figure.repeats  # those before the clock starts
+
+
+# -- PyTorch
+
+
+def test_missing_torch_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert main(["bench", "--compare", "torch", "--model", "no such file.bin"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "--compare torch: torch cannot be imported" in err
+    assert "pip install torch" in err
+
+
+def test_broken_torch_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart is missing\\nand more')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(AtlasError, match=r"^--compare torch: torch .*\(libcudart is missing\); pip install [^\n]*$"):
+        bench_torch.compare(TINY, 16, SHORT, software=True)
+
+
+def test_ratios() -> None:
+    torch = {
+        "fp16": {"generate_tokens_per_second": 10.0, "static_tokens_per_second": 20.0},
+        "fp32": {"generate_tokens_per_second": 40.0, "static_tokens_per_second": 80.0},
+    }
+    assert bench_torch.ratios(40.0, torch) == {
+        "fp16": {"generate": 4.0, "static": 2.0}, "fp32": {"generate": 1.0, "static": 0.5}
+    }  # fmt: skip
+    assert bench_torch.ratios(None, torch) == {}
+
+
+def test_torch_runs_the_same_shapes() -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    told = bench_torch.compare(TINY, 256, SHORT, software=True)
+    assert (told["device"], told["context"]) == ("cpu", 48)
+    for precision in bench_torch.PRECISIONS:
+        for kind in ("generate", "static"):
+            assert told[precision][f"{kind}_tokens_per_second"] > 0
+            assert told[precision]["counts"][kind]["repeats"] >= 1
+
+
+# -- the map
+
+
+def test_the_views_of_the_map_are_of_what_they_say() -> None:
+    layout = map_layout(registry(STORIES, 256), 256)
+    views = bench_map.map_views(layout, (1280, 720))
+    levels = {name: level_of(view.scale, layout.base, LEVELS) for name, view in views.items()}
+    assert levels["whole"]
+    assert levels == levels | {"blocks": 0, "values": None, "cells": None, "digits": None}
+    assert {name for name, view in views.items() if digit_style(1 / view.scale)} == {"digits"}
+    for name, view in views.items():
+        x, y = (round(place) for place in view.cell_at(640, 360))
+        assert 0 < x < layout.width
+        assert 0 < y < layout.height
+        assert name not in ("cells", "digits") or layout.cell_at(x, y) is not None
+
+
+def test_rows_of_the_map_are_given_back(engine: Engine, tokenizer: Tokenizer) -> None:
+    bench.decode_rate(engine, tokenizer, 30, SHORT)
+    rows = engine.registry.rows
+    made = MapPass(engine, digit_pictures(), map_layout(engine.registry, 48))
+    figure = bench_map.row_us(made, SHORT)
+    assert figure.value
+    assert engine.registry.rows == rows
+    assert made.pyramid.update() == []

@@ -1,0 +1,131 @@
+"""Kernels of the forward pass by the checks of the self-test, over more sizes, storages and types than it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from compute.gpu.kernels import Kernel
+from compute.selftest.attention import attention, chunks_of
+from compute.selftest.check import difference
+from compute.selftest.matmul import Product, gelu_extremes, product
+from compute.selftest.models import normal
+from compute.selftest.norm import embed, layer_norm
+
+from helpers.gpu import Gpu, assert_ok
+
+KINDS = ("texture", "buffer")
+DTYPES = ("f32", "bf16", "f16")
+STORED = [(kind, dtype) for kind in KINDS for dtype in DTYPES]
+
+# -- matrix products
+
+SHAPES = ((4, 1, 16), (20, 36, 1), (36, 100, 16), (64, 33, 1), (100, 20, 16))  # inputs, outputs, rows
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "rows"), SHAPES)
+@pytest.mark.parametrize(("kind", "dtype"), STORED)
+def test_matmul_of_every_storage_and_shape(
+    gpu: Gpu, kind: str, dtype: str, inputs: int, outputs: int, rows: int
+) -> None:
+    assert_ok(product(gpu, Product(inputs, outputs, rows, kind, dtype)))
+
+
+@pytest.mark.parametrize("rows", [1, 16])
+@pytest.mark.parametrize("space", ["uniform", "storage"])
+@pytest.mark.parametrize("epilogue", ["none", "gelu", "residual"])
+def test_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, space: str, rows: int) -> None:
+    # A partial chunk keeps only its own rows.
+    assert_ok(product(gpu, Product(36, 20, rows, "texture", "bf16", epilogue, space, valid=min(5, rows))))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_in_pieces(gpu: Gpu, dtype: str) -> None:
+    assert_ok(product(gpu, Product(20, 100, 16, "buffer", dtype, pieces=(33, 66, 99))))
+
+
+@pytest.mark.parametrize(("kind", "space"), [("texture", "uniform"), ("buffer", "storage")])
+def test_matmul_of_parts_of_a_chunk(gpu: Gpu, kind: str, space: str) -> None:
+    assert_ok(product(gpu, Product(64, 33, 16, kind, "f32", space=space, bias=False, at_once=4, valid=7)))
+
+
+def test_matmul_without_trace(gpu: Gpu) -> None:
+    assert_ok(product(gpu, Product(36, 100, 1, "texture", "bf16", bias=False, trace=False)))
+
+
+def test_gelu_of_extreme_values(gpu: Gpu) -> None:
+    assert_ok(gelu_extremes(gpu))
+
+
+# -- layer norm and embedding
+
+
+@pytest.mark.parametrize("head", [False, True])
+@pytest.mark.parametrize(
+    ("channels", "rows", "valid"), [(4, 1, 1), (20, 16, 16), (36, 16, 5), (100, 1, 1), (192, 16, 2)]
+)
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, head: bool, offset: float) -> None:
+    assert_ok(layer_norm(gpu, channels, rows, valid, head=head, offset=offset))
+
+
+def test_layer_norm_of_a_constant_row_is_its_shift(gpu: Gpu) -> None:
+    y, shift = gpu.empty(20), normal(20)
+    gpu.run(
+        gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False).dispatch(
+            (1, 1, 1),
+            {
+                "state": gpu.state(), "params": gpu.params(), "x": gpu.buffer(np.full(20, 2.5)),
+                "scale": gpu.buffer(normal(20, seed=1)), "shift": gpu.buffer(shift), "y": y,
+            },
+        )
+    )  # fmt: skip
+    assert difference(gpu.read(y, 20), shift) <= 1e-6
+
+
+@pytest.mark.parametrize(("channels", "rows", "valid"), [(4, 1, 1), (20, 16, 5), (40, 16, 16), (100, 1, 1)])
+@pytest.mark.parametrize(("kind", "dtype"), STORED)
+def test_embed(gpu: Gpu, kind: str, dtype: str, channels: int, rows: int, valid: int) -> None:
+    assert_ok(embed(gpu, channels, rows, valid, kind, dtype))
+
+
+# -- attention
+
+HEADS = ((1, 16), (1, 64), (3, 20), (2, 36), (5, 4), (1, 256), (3, 64))  # heads, head size
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("heads", "size"), HEADS)
+def test_attention_over_a_window(gpu: Gpu, heads: int, size: int, kind: str) -> None:
+    window = 150 if size == 20 else 37  # more keys than threads
+    assert_ok(attention(gpu, kind, heads, size, window, chunks_of(window)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("heads", "size", "window", "chunks"),
+    [(1, 20, 1, [(1, 1)]), (1, 20, 1, [(16, 1)]), (2, 16, 7, [(16, 7)])],
+    ids=["one token", "one token of a chunk", "fewer rows than a chunk"],
+)
+def test_attention_over_little(
+    gpu: Gpu, kind: str, heads: int, size: int, window: int, chunks: Sequence[tuple[int, int]]
+) -> None:
+    assert_ok(attention(gpu, kind, heads, size, window, chunks))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_with_scores_that_would_overflow(gpu: Gpu, kind: str) -> None:
+    assert_ok(attention(gpu, kind, 1, 16, 20, [(16, 16), (16, 4)], scale=60.0))
+
+
+# -- binding by name
+
+
+def test_a_kernel_wants_exactly_its_names(gpu: Gpu) -> None:
+    kernel = gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False)
+    assert isinstance(kernel, Kernel)
+    with pytest.raises(KeyError, match="shift"):
+        kernel.dispatch((1, 1, 1), {"state": gpu.state(), "x": gpu.empty(20)})
+    assert gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False) is kernel

@@ -1,0 +1,101 @@
+"""Runs that go on behind steps written before: forks, single steps, and what is not computed twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.records import StepRecord
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+
+from helpers.gpu import read_tensor
+from helpers.letters import Letters
+from helpers.make_models import tiny_model
+
+CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
+OPTIONS = GenerateOptions(max_new_tokens=12, context=40, temperature=1.0, seed=3, top=3)
+
+
+@pytest.fixture(scope="module", params=[("texture", "rows"), ("buffer", "fused")], ids=["rows", "fused"])
+def engine(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
+    layout, program = request.param
+    return Engine(tiny_model(CONFIG), context=40, layout=layout, program=program)
+
+
+def generation(
+    engine: Engine, prompt: str, options: GenerateOptions, steps: list[StepRecord] | None = None
+) -> Generation:
+    return Generation(engine, Letters(26, ends=False), prompt, options, steps=steps or ())  # type: ignore[arg-type]
+
+
+def finished(
+    engine: Engine, prompt: str, options: GenerateOptions, steps: list[StepRecord] | None = None
+) -> Generation:
+    made = generation(engine, prompt, options, steps)
+    made.run()
+    return made
+
+
+@pytest.mark.parametrize("context", [40, 15])
+def test_a_run_in_pieces_is_the_run_in_one(engine: Engine, context: int) -> None:
+    """Token by token, each time with a new object, also where the window slides."""
+    options = replace(OPTIONS, context=context)
+    whole = finished(engine, "onceupon", options)
+    steps: list[StepRecord] = []
+    for count in range(1, 13):
+        piece = finished(engine, "onceupon", replace(options, max_new_tokens=count), steps)
+        assert piece.stop_reason == "length"
+        assert [step.index for step in piece.steps] == list(range(count))
+        steps = piece.steps
+    assert [step.token for step in steps] == [step.token for step in whole.steps]
+    logits = [[step.logit for step in run.steps] for run in (whole, piece)]
+    assert np.abs(np.subtract(*logits)).max() < 1e-4
+
+
+def test_a_fork_goes_on_behind_another_token(engine: Engine) -> None:
+    whole = finished(engine, "onceupon", OPTIONS)
+    other = (whole.steps[4].token + 1) % 26
+    steps = [*whole.steps[:4], replace(whole.steps[4], token=other)]
+    fork = finished(engine, "onceupon", OPTIONS, steps)
+    assert fork.tokens[: 8 + 5] == [*whole.tokens[: 8 + 4], other]
+    assert len(fork.steps) == 12
+    # The same text as a prompt of its own gives the same logits, though nothing was kept then.
+    rows = {name: read_tensor(engine, name) for name in ("h.1.resid_post", "logits")}
+    text = "".join(chr(97 + token) for token in fork.tokens[:-1])
+    fresh = finished(Engine(tiny_model(CONFIG), context=40), text, replace(OPTIONS, max_new_tokens=1))
+    assert np.abs(fresh.engine.read_logits() - rows["logits"]).max() < 1e-4
+    assert np.abs(read_tensor(fresh.engine, "h.1.resid_post") - rows["h.1.resid_post"]).max() < 1e-4
+
+
+def test_rows_that_are_held_are_not_computed_again(engine: Engine) -> None:
+    whole = finished(engine, "onceupon", OPTIONS)
+    assert engine.held_rows(whole.tokens) == len(whole.tokens) - 1
+    assert engine.held_rows(whole.tokens[:10]) == 10
+    assert engine.held_rows([*whole.tokens[:9], 25 - whole.tokens[9]]) == 9
+    assert engine.held_rows([]) == 0
+    stopped = generation(engine, "another", OPTIONS)
+    assert engine.held_rows(stopped.tokens) == 0  # nothing of it has run
+    stopped.stop()
+    finished(engine, "slides", replace(OPTIONS, context=8))
+    assert engine.held_rows([*b"slides"]) == 0
+
+
+def test_a_new_run_of_the_same_text_computes_everything_itself(engine: Engine) -> None:
+    first = finished(engine, "onceupon", OPTIONS)
+    again = generation(engine, "onceupon", OPTIONS)
+    assert engine.held_rows(again.tokens) == 0
+    again.run()
+    assert [(s.token, s.logit) for s in again.steps] == [(s.token, s.logit) for s in first.steps]
+
+
+def test_steps_that_are_enough_end_it_at_once(engine: Engine) -> None:
+    whole = finished(engine, "onceupon", OPTIONS)
+    made = generation(engine, "onceupon", replace(OPTIONS, max_new_tokens=5), whole.steps)
+    assert (made.done, made.stop_reason) == (True, "length")
+    assert made.continuation == whole.continuation

@@ -1,0 +1,143 @@
+"""What a killed program left is removed by the next one; nothing else is."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compute.io import temporary_folder
+from compute.io.output_files import write_output
+from compute.io.temporary_folder import TemporaryFolder, clear_leftovers
+
+from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
+
+OWNER = """
+import sys
+from pathlib import Path
+from compute.io.temporary_folder import TemporaryFolder
+made = TemporaryFolder(Path(sys.argv[1]))
+(made.path / "sub").mkdir()
+(made.path / "sub" / "half").write_bytes(bytes(1000))
+print(made.path, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def next_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are examined once a process: each test is one."""
+    monkeypatch.setattr(temporary_folder, "_cleared", set())
+
+
+def owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A program that has a temporary folder in `folder` until its input ends."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    return started, Path(started.stdout.readline().strip())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_a_killed_program_left_is_removed_and_what_a_living_one_has_is_not(tmp_path: Path) -> None:
+    (dead, left), (living, used) = owner(tmp_path), owner(tmp_path)
+    try:
+        dead.send_signal(signal.SIGKILL)
+        dead.wait(PATIENCE_S)
+        assert left.is_dir()
+        write_output(tmp_path / "a.bin", b"x")
+        assert names(tmp_path) == [used.name, "a.bin"]
+        assert (used / "sub" / "half").stat().st_size == 1000
+    finally:
+        living.communicate(timeout=PATIENCE_S)
+    assert names(tmp_path) == ["a.bin"], "at its end a program removes what it has"
+
+
+def test_only_folders_of_our_own_are_removed(tmp_path: Path) -> None:
+    with_lock = TemporaryFolder(tmp_path)
+    name = with_lock.path.name
+    with_lock.remove()
+    made = re.fullmatch(r"(\.atlas-viewer-)([0-9a-f]{8})(-[0-9a-f]{15})[0-9a-f](\.tmp)", name)
+    assert made is not None
+    start, host, middle, end = made.groups()
+    other_host = f"{int(host, 16) ^ 1:08x}"
+    kept = [
+        tmp_path / f"{start}{other_host}{middle}0{end}",  # of another machine
+        tmp_path / f"{start}{host}{middle}0{end}.d",
+        tmp_path / f"{start}{host}{middle}g{end}",
+        tmp_path / f"{start}{host}{middle}4{end}",  # without a lock, and not empty
+    ]
+    for folder in kept:
+        folder.mkdir()
+        (folder / "precious").write_text("mine")
+    for folder in kept[:3]:
+        (folder / "lock").touch()
+    file = tmp_path / f"{start}{host}{middle}5{end}"
+    file.write_text("mine")
+    link = tmp_path / f"{start}{host}{middle}6{end}"
+    link.symlink_to(kept[0])
+    (tmp_path / f"{start}{host}{middle}7{end}").mkdir()  # killed before it had a lock
+    dead = tmp_path / f"{start}{host}{middle}8{end}"
+    dead.mkdir()
+    (dead / "lock").touch()
+    (dead / "elsewhere").symlink_to(kept[0])
+    temporary_folder._cleared.clear()
+    clear_leftovers(tmp_path)
+    assert names(tmp_path) == sorted(path.name for path in [*kept, file, link])
+    assert [names(folder) for folder in kept] == [["lock", "precious"]] * 3 + [["precious"]]
+
+
+def test_an_owner_that_loses_its_folder_at_once_makes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between making the folder and locking it, another program may take it for a leftover."""
+    lock, lost = temporary_folder._locked, []
+
+    def late(descriptor: int, otherwise: bool = False) -> bool:
+        if not lost:
+            lost.extend(tmp_path.iterdir())
+            temporary_folder._remove_if_dead(lost[0])
+            assert names(tmp_path) == []
+        return lock(descriptor, otherwise)
+
+    monkeypatch.setattr(temporary_folder, "_locked", late)
+    made = TemporaryFolder(tmp_path)
+    assert names(tmp_path) == [made.path.name]
+    assert made.path != lost[0]
+    made.remove()
+    assert names(tmp_path) == []
+
+
+def test_without_locks_nothing_is_removed_and_writing_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, left = owner(tmp_path)
+    dead.send_signal(signal.SIGKILL)
+    dead.wait(PATIENCE_S)
+    monkeypatch.setattr(temporary_folder, "_locked", lambda _descriptor, otherwise=False: otherwise)
+    write_output(tmp_path / "a.bin", b"x")
+    assert names(tmp_path) == [left.name, "a.bin"]
+
+
+def test_only_its_user_can_read_what_is_unfinished(tmp_path: Path) -> None:
+    made = TemporaryFolder(tmp_path)
+    assert made.path.stat().st_mode & 0o077 == 0
+    made.remove()
+    made.remove()
+
+
+def test_a_process_that_was_forked_off_leaves_the_folder(tmp_path: Path) -> None:
+    made = TemporaryFolder(tmp_path)
+    child = os.fork()
+    if child == 0:
+        made.remove()
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert made.path.is_dir()
+    made.remove()

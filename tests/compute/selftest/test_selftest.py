@@ -1,0 +1,288 @@
+"""The self-test passes here, runs every kernel, and fails when one of them is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wgpu
+
+import wgsl
+from atlas_viewer.state import proof
+from compute.errors import DeviceError
+from compute.forward.engine import Engine
+from compute.gpu.device import is_software
+from compute.gpu.kernels import Kernel, Kernels, shared_kernels
+from compute.selftest import attention, check, draws, lookups, matmul, norm, passes, transpose
+from compute.selftest import map as map_checks
+from compute.selftest import run as module
+from compute.selftest import statistics as statistics_checks
+from compute.selftest import strip as strip_checks
+from compute.selftest.check import Check, Skipped, difference
+from compute.selftest.gpu import Gpu
+from compute.selftest.models import SMALL, loud_model
+from compute.selftest.run import Proof, Result, prove
+
+from helpers.command_line import Run, runner
+
+# -- all of it
+
+
+@pytest.fixture(scope="module")
+def proved(device: wgpu.GPUDevice) -> Iterator[tuple[Proof, set[str]]]:
+    """One whole self-test, and the names of the kernels that it ran."""
+    names: set[str] = set()
+    get = Kernels.get
+
+    def noted(self: Kernels, name: str, **values: str | int | float | bool) -> Kernel:
+        names.add(name)
+        return get(self, name, **values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kernels, "get", noted)
+        patch.setattr(shared_kernels(device), "team", None)  # it is asked of a device once
+        yield prove(device), names
+
+
+def test_nothing_is_beyond_its_tolerance(proved: tuple[Proof, set[str]]) -> None:
+    found, _ = proved
+    assert [result for result in found.results if not result.ok] == []
+    assert found.ok
+    assert 0 < found.largest_error < check.PASS
+
+
+def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevice) -> None:
+    found, names = proved
+    never = {"decode/layer"} if is_software(device.adapter) else set()  # the chain: test_chain.py runs it
+    assert set(wgsl.names()) - names == never
+    assert {skipped.name for skipped in found.skipped} == ({"passes: tiled, chain"} if never else set())
+
+
+# -- a wrong kernel is caught
+
+
+def engine_of(dtype: str = "f32") -> Engine:
+    return Engine(loud_model(SMALL), context=SMALL.positions, weights=dtype, program="rows")
+
+
+def fused(_: Gpu) -> Iterator[Check | Skipped]:
+    return passes.prove_ways(SMALL, "bf16", [way for way in passes.WAYS if way.name == "tiled, fused"])
+
+
+def viewed(look: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipped]]:
+    return lambda _: iter([look(engine_of(), loud_model(SMALL))])
+
+
+SPOILT = statistics_checks.spoilt(SMALL)
+# Shader, text in it and what stands there instead, what must notice it.
+MUTANTS = (
+    ("forward/matmul_rows", "bias[out]", "1.001 * bias[out]",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(20, 36, 1))])),
+    ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
+    ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
+    ("forward/layer_norm", "1e-5", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-5", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/embed", "state.position", "1u + state.position",
+     lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
+    ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
+     lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
+    ("weights/transpose", "params.first_input + input) / EACH", "input) / EACH",
+     lambda gpu: iter([transpose.transpose(gpu, "buffer", "f32", 20, 60, 1)])),
+    ("sample/race", "15u, 26u", "15u, 27u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
+    ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
+    ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
+    ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
+    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(Engine(SPOILT, context=14), SPOILT)])),
+    ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
+    ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
+    ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
+    ("map/cells", "- frame.glyph_height) / 2u", "- frame.glyph_height) / 2u + 1u",
+     lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
+    ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
+    ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
+)  # fmt: skip
+
+
+Mutate = Callable[[str, str, str], list[int]]
+
+
+@pytest.fixture
+def mutate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mutate]:
+    """Called with a shader, text and other text: from then on the shader has the other text; tells how often."""
+    # Compiled kernels are kept for all of a process: none may be there before, none of the wrong ones stay.
+    shared_kernels.cache_clear()
+    yield lambda shader, text, other: _mutate(monkeypatch, shader, text, other)
+    shared_kernels.cache_clear()
+
+
+def _mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str) -> list[int]:
+    changes: list[int] = []
+    load = wgsl.load
+
+    def changed(name: str, **values: object) -> str:
+        source = load(name, **values)
+        if name == shader:
+            changes.append(source.count(text))
+            source = source.replace(text, other)
+        return source
+
+    monkeypatch.setattr(wgsl, "load", changed)
+    return changes
+
+
+@pytest.mark.parametrize(
+    ("shader", "text", "other", "group"), MUTANTS, ids=lambda value: value[:24] if isinstance(value, str) else ""
+)
+def test_a_wrong_kernel_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    mutate: Mutate,
+    device: wgpu.GPUDevice,
+    shader: str,
+    text: str,
+    other: str,
+    group: Callable[[Gpu], Iterator[Check | Skipped]],
+) -> None:
+    monkeypatch.setitem(module.GROUPS, "one", group)
+    changes = mutate(shader, text, other)
+    found = prove(device, groups=["one"])
+    assert sum(changes) > 0, f"{shader} does not say {text!r}"
+    assert not found.ok
+
+
+def test_an_error_that_is_no_number_stays(
+    monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice
+) -> None:
+    mutate("forward/layer_norm", "1e-5", "-1e9")
+    monkeypatch.setitem(
+        module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
+    )
+    found = prove(device, groups=["one"])
+    assert not found.ok
+    assert math.isnan(found.largest_error)
+
+
+# -- errors
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "error"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0.0),
+        ([0.5, 0.0], [0.25, 0.0], 0.25),  # magnitudes below 1 count as 1
+        ([101.0, 0.0], [100.0, 0.0], 0.01),
+        ([np.nan, np.inf, 1.0], [np.nan, np.inf, 1.0], 0.0),
+        ([1.0], [1.0, 2.0], 1.0),
+        ([], [], 0.0),
+    ],
+)
+def test_an_error_is_relative_to_the_largest_magnitude(found: list[float], expected: list[float], error: float) -> None:
+    assert difference(found, expected) == pytest.approx(error)
+
+
+@pytest.mark.parametrize(("found", "expected"), [(np.nan, 1.0), (1.0, np.nan), (np.inf, 1.0), (-np.inf, np.inf)])
+def test_what_is_not_finite_by_itself_is_no_number(found: float, expected: float) -> None:
+    assert not math.isfinite(difference([0.0, found], [0.0, expected]))
+
+
+def test_a_result_is_the_worst_of_its_checks() -> None:
+    checks = [Check("a", "one", 1e-7, 1e-5), Check("a", "two", 3e-6, 1e-5, "there"), Check("a", "three", 0.0, 1e-5)]
+    joined = module._joined(checks, 2.0)
+    assert (joined.error, joined.ok, joined.worst, joined.shapes) == (3e-6, True, "two, there", ("one", "two", "three"))
+    wrong = module._joined([*checks, Check("a", "four", math.nan, 1e-5), Check("a", "five", 1.0, 1e-5)], 2.0)
+    assert (wrong.ok, wrong.worst) == (False, "four")
+    assert math.isnan(Proof((joined, wrong), (), 1.0).largest_error)
+
+
+def test_colours_are_no_part_of_the_largest_error() -> None:
+    numbers = Result("a", (), 1e-6, 1e-5, True, "", 0.0, True)
+    colours = Result("b", (), 4e-3, 8e-3, True, "", 0.0, False)
+    assert Proof((numbers, colours), (), 1.0).largest_error == 1e-6
+
+
+def test_what_the_driver_breaks_off_is_a_failure(monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice) -> None:
+    def broken(gpu: Gpu) -> Iterator[Check]:
+        yield norm.layer_norm(gpu, 20, 1, 1, head=False)
+        raise DeviceError("the driver is gone")
+
+    monkeypatch.setitem(module.GROUPS, "one", broken)
+    first, second = prove(device, groups=["one"]).results
+    assert (first.ok, second.ok, second.worst) == (True, False, "the driver is gone")
+
+
+# -- the command
+
+
+@pytest.fixture
+def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """`doctor --prove` with one check and a skipped one, and a cache of its own."""
+    some = [Skipped("chain", "not here")]
+    group = {"one": lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False), *some])}
+    monkeypatch.setattr(module, "GROUPS", group)
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(tmp_path))
+    return runner(capsys, "doctor", "--prove")
+
+
+def test_the_command_prints_a_table(doctor: Run, device: wgpu.GPUDevice) -> None:
+    told = doctor()
+    assert (told.status, told.err) == (0, "")
+    assert "ok     forward/layer_norm" in told.out
+    assert "-      chain " in told.out
+    assert "not run: not here" in told.out
+    assert "\nproved: the largest error of numbers is " in told.out
+    assert wgsl.digest()[:12] in told.out
+    known = proof.known(device.adapter)
+    assert known is not None
+    assert known.ok
+    assert known.error == pytest.approx(1e-7, abs=1e-6)
+
+
+def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
+    told = doctor("--json")
+    record = json.loads(told.out)
+    assert told.status == 0
+    assert record.keys() == {
+        "adapter", "driver", "shader_hash", "versions", "checks", "skipped", "ok", "largest_error", "seconds", "date"
+    }  # fmt: skip
+    (only,) = record["checks"]
+    assert {"name", "error", "tolerance", "ok", "shapes"} <= only.keys()
+    assert (only["name"], only["ok"], only["shapes"]) == ("forward/layer_norm", True, ["[16, 36]"])
+    assert (record["ok"], record["largest_error"]) == (True, only["error"])
+    assert record["skipped"] == [{"name": "chain", "why": "not here"}]
+    assert record["shader_hash"] == wgsl.digest()
+    assert record["adapter"] in proof.Subject.of(device.adapter).adapter
+
+
+@pytest.mark.parametrize(("other", "null"), [("2e-4", False), ("-1e9", True)])
+def test_the_command_fails_for_a_wrong_kernel(
+    doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
+) -> None:
+    mutate("forward/layer_norm", "1e-5", other)
+    told = doctor("--json")
+    record = json.loads(told.out)
+    assert told.status == 1
+    assert (record["ok"], record["checks"][0]["ok"]) == (False, False)
+    assert (record["checks"][0]["error"] is None) == (record["largest_error"] is None) == null
+    known = proof.known(device.adapter)
+    assert known is not None
+    assert (known.ok, known.error is None) == (False, null)
+    text = doctor()
+    assert text.status == 1
+    assert "WRONG  forward/layer_norm" in text.out
+    assert "FAILED: 1 of 1 checks" in text.out
+
+
+def test_a_cache_that_cannot_be_written_changes_no_verdict(
+    doctor: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    blocked = f"{tmp_path}/file"
+    open(blocked, "w").close()
+    monkeypatch.setenv("ATLAS_VIEWER_CACHE", blocked)
+    told = doctor()
+    assert told.status == 0
+    assert told.err.startswith("atlas-viewer: the result is not remembered: ")
+    assert told.err.count("\n") == 1

@@ -1,0 +1,163 @@
+"""Where things are on the map: nothing overlaps, every value has its cell and every cell its value."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compute.forward.activations import layer_columns
+from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.views.map_layout import ASPECT, MapLayout, map_layout
+from compute.views.map_placement import Placement
+
+from helpers.make_models import ODD_SHAPES, TINY
+from helpers.map_registry import STORIES, registry
+
+REAL = {"stories": STORIES, "gpt2": GPT2_SIZES["gpt2"], "gpt2-xl": GPT2_SIZES["gpt2-xl"]}
+
+
+def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:
+    """(tensor, x, y, width, height) of every band; a tensor without gaps between its bands counts as one."""
+    found = []
+    for name, place in layout.placements.items():
+        if place.pitch_y < place.band_rows + layout.base:
+            found.append((name, place.x, place.y, place.width, place.height))
+        else:
+            found += [(name, *place.band_box(band)) for band in range(place.bands)]
+    return found
+
+
+@pytest.mark.parametrize("window", [1, 9])
+@pytest.mark.parametrize("base", [2, 4, 8, None])
+@pytest.mark.parametrize("config", ODD_SHAPES, ids=str)
+def test_tiles_have_one_tensor_and_bands_a_gap(config: ModelConfig, base: int | None, window: int) -> None:
+    layout = map_layout(registry(config, window), window, base=base)
+    assert base is None or layout.base == base
+    assert layout.width % layout.grid == layout.height % layout.grid == 0
+    taken = np.zeros((layout.height // layout.base, layout.width // layout.base), bool)
+    tiles: dict[tuple[int, int], str] = {}
+    for name, x, y, width, height in bands(layout):
+        assert x % layout.grid == y % layout.grid == 0
+        assert 0 <= x <= x + width + layout.base <= layout.width
+        assert 0 <= y <= y + height + layout.base <= layout.height
+        # A block of free space behind each band, so that no pixel under a block wide touches two.
+        own = taken[
+            y // layout.base : -(-(y + height) // layout.base) + 1,
+            x // layout.base : -(-(x + width) // layout.base) + 1,
+        ]
+        assert not own.any(), name
+        own[:] = True
+        grid = layout.grid
+        for tile in itertools.product(
+            range(x // grid, -(-(x + width) // grid)), range(y // grid, -(-(y + height) // grid))
+        ):
+            assert tiles.setdefault(tile, name) == name
+
+
+@pytest.mark.parametrize("config", ODD_SHAPES, ids=str)
+def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
+    layout = map_layout(registry(config, 9), 9)
+    cells = set()
+    total = 0
+    for name, place in layout.placements.items():
+        picked = itertools.product(range(place.rows), range(place.columns))
+        if place.rows * place.columns > 4000:
+            rng = np.random.default_rng(0)
+            picked = {(int(rng.integers(place.rows)), int(rng.integers(place.columns))) for _ in range(500)}  # type: ignore[assignment]
+        for row, column in picked:
+            cell = layout.place_of(name, row, column)
+            assert layout.cell_at(*cell) == (name, row, column)
+            cells.add(cell)
+            total += 1
+    assert len(cells) == total
+
+
+def test_the_value_near_to_a_cell_is_in_the_same_band() -> None:
+    # Bands of 4 x 5 cells, two side by side; of the third and last there are two columns and the fourth is not there.
+    place = Placement("a", 100, 50, 4, 12, 4, 5, 2, 8, 8)
+    assert place.value_near(*place.cell_of(2, 6)) == (2, 6)
+    assert place.value_near(106, 52) == (2, 4), "beside the first band"
+    assert place.value_near(110, 56) == (3, 7), "under the second"
+    assert place.value_near(-9, 51) == (1, 0)
+    assert place.value_near(9999, 51) == (1, 9)
+    assert place.value_near(111, 60) == (3, 11), "where no band is"
+    assert place.value_near(103, 59) == (3, 11), "in the missing part of a band"
+
+
+def test_cells_without_a_value() -> None:
+    layout = map_layout(registry(TINY, 9), 9)
+    named = {(x, y) for x in range(layout.width) for y in range(40) if layout.cell_at(x, y)}
+    for x, y in named:
+        name, row, column = layout.cell_at(x, y) or ("", 0, 0)
+        assert layout.place_of(name, row, column) == (x, y)
+    assert layout.cell_at(-1, 5) is None
+    assert layout.cell_at(layout.width, 5) is None
+    assert layout.cell_at(0, 0) is None
+
+
+@pytest.mark.parametrize("window", [64, 256, 1024])
+@pytest.mark.parametrize("name", REAL)
+def test_proportions_are_those_of_a_screen(name: str, window: int) -> None:
+    config = REAL[name]
+    window = min(window, config.positions)
+    layout = map_layout(registry(config, window), window)
+    assert ASPECT / 1.3 < layout.width / layout.height < ASPECT * 1.3
+    cells = sum(place.rows * place.columns for place in layout.placements.values())
+    assert cells > 0.35 * layout.width * layout.height
+    # The pyramid fits one texture.
+    assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
+
+
+def test_blocks_are_in_the_order_a_token_passes_them() -> None:
+    layout = map_layout(registry(STORIES, 64), 64)
+    titles = [region.title for region in layout.regions]
+    assert titles == ["embedding", *(f"h.{layer}" for layer in range(8)), "head"]
+    blocks = layout.regions[1:-1]
+    for before, after in itertools.pairwise(blocks):
+        assert (after.y, after.x) > (before.y, before.x)
+    assert layout.regions[0].x < min(block.x for block in blocks)
+    assert layout.regions[-1].x > max(block.x for block in blocks)
+    for region in layout.regions[1:-1]:
+        for name in layer_columns(STORIES):
+            place = layout.placements[f"{region.title}.{name}"]
+            assert region.x <= place.x
+            assert place.x + place.width <= region.x + region.width
+
+
+def test_a_weight_is_above_what_it_makes() -> None:
+    placements = map_layout(registry(STORIES, 64), 64).placements
+    for weight, made in (("attn.c_attn", "attn.qkv"), ("attn.c_proj", "attn.c_proj"), ("mlp.c_fc", "mlp.c_fc")):
+        above, below = placements[f"h.3.{weight}.weight"], placements[f"h.3.{made}"]
+        assert above.x == below.x
+        assert above.y + above.height < below.y
+        assert above.width == below.width
+    qkv = placements["h.3.attn.qkv"]
+    assert [qkv.band_box(band)[1] for band in range(3)] == [qkv.y] * 3  # q, k and v side by side
+
+
+def test_the_same_model_is_laid_out_the_same() -> None:
+    assert map_layout(registry(STORIES, 64), 64) == map_layout(registry(STORIES, 64), 64)
+
+
+def test_without_activations_there_are_the_weights() -> None:
+    layout = map_layout(registry(TINY, 9, traced=False), 9)
+    assert layout.placements.keys() == {*parameter_shapes(TINY), "logits"}
+
+
+@pytest.mark.parametrize("piece_rows", [7, 10])
+def test_bands_do_not_hold_rows_of_two_buffers(piece_rows: int) -> None:
+    config = replace(TINY, vocabulary=97, padded_vocabulary=97)
+    place = map_layout(registry(config, 3, piece_rows=piece_rows), 3).placements["wte"]
+    assert piece_rows % place.band_rows == 0
+
+
+def test_a_short_last_band() -> None:
+    place = Placement("wte", 16, 32, rows=10, columns=4, band_rows=4, band_columns=4, across=2, pitch_x=16, pitch_y=32)
+    assert (place.bands, place.lines, place.width, place.height) == (3, 2, 20, 36)
+    assert place.band_box(2) == (16, 64, 4, 2)
+    assert place.value_at(16, 65) == (9, 0)
+    assert place.value_at(16, 66) is None
+    assert place.value_at(32, 64) is None

@@ -1,0 +1,168 @@
+"""Pictures of the map against the NumPy model of it: every pixel, at random places and zooms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from atlas_viewer.scene.glyphs import digit_pictures
+from compute.forward.engine import Engine
+from compute.models.config import parameter_shapes
+from compute.models.registry import Registry
+from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
+from compute.selftest.map_model import GROUND, Plane
+from compute.views import map_pass
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_view import MapView, level_of
+from compute.views.palettes import StripLook
+from compute.weights.checkpoint import ArrayModel
+
+from helpers.gpu import Gpu, rounded_model, run_pass
+from helpers.make_models import tiny_model
+from helpers.map_pictures import CONFIG, assert_same
+
+WINDOW = 9
+DIGITS = digit_pictures()
+
+
+def spoilt() -> ArrayModel:
+    model = tiny_model(CONFIG)
+    arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(CONFIG)}
+    arrays["h.1.mlp.c_fc.weight"][100, 33] = np.nan
+    arrays["h.0.attn.c_proj.bias"][7] = np.nan
+    arrays["wte"][3, 5] = -0.0
+    return ArrayModel("spoilt", CONFIG, arrays)
+
+
+@pytest.fixture(scope="module", params=[(2, "texture", "f32"), (4, "buffer", "bf16"), (8, "texture", "bf16")], ids=str)
+def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
+    base, layout, dtype = request.param
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
+    run_pass(engine, list(range(7)))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, WINDOW, base=base))
+    passes.update()
+    return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
+
+
+def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPass, Plane]) -> None:
+    _, passes, plane = made
+    levels = set()
+    for view in views(passes, 40):
+        levels.add(level_of(view.scale, passes.layout.base, 4))
+        assert_same(*pictures(passes, plane, view))
+    assert {None, 0, 1} <= levels
+
+
+def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = MapPass(stories, DIGITS, map_layout(stories.registry, 64))
+    passes.update()
+    layout = passes.layout
+    place = layout.placements["wte"]
+    seen = [MapView(place.x, y, layout.base) for y in range(place.y, place.y + place.height, 1000)]
+    wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
+    del passes
+    monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
+    opening, told = MapPass.opening(stories, DIGITS, layout), []
+    while True:
+        try:
+            told.append(next(opening))
+        except StopIteration as end:
+            passes = end.value
+            break
+    assert len([what for what, _ in told if what == "weights"]) > 30, "large weights are cut"
+    passes.update()
+    for view, picture in zip(seen, wanted, strict=True):
+        passes.draw(view, 120, 500)
+        np.testing.assert_array_equal(passes.read(), picture)
+
+
+def test_new_rows_arrive_in_place() -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, program="rows")
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
+    passes.update()
+    seen = list(views(passes, 12))
+    for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
+        run_pass(engine, tokens, valid_rows=valid)
+        passes.update()
+        plane = Plane(engine, source, passes.layout)
+        for view in seen:
+            assert_same(*pictures(passes, plane, view))
+
+
+def test_a_nan_is_red_from_the_farthest() -> None:
+    engine = Engine(spoilt(), context=12, program="rows")
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12))
+    passes.update()
+    layout = passes.layout
+    for width, height in ((WIDTH, HEIGHT), (7, 4), (1, 1)):
+        scale = max(layout.width / width, layout.height / height)
+        passes.draw(MapView(0, 0, scale), width, height)
+        image = passes.read()
+        red = (image[..., 0] > 200) & (image[..., 1] < 90)
+        for name, row, column in (("h.1.mlp.c_fc.weight", 100, 33), ("h.0.attn.c_proj.bias", 0, 7)):
+            x, y = layout.place_of(name, row, column)
+            near = red[max(int(y / scale) - 1, 0) : int(y / scale) + 2, max(int(x / scale) - 1, 0) : int(x / scale) + 2]
+            assert near.any(), name
+
+
+def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, program="rows")
+    run_pass(engine, [1, 2, 3])
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    for look, high in ((StripLook(span_scale="all"), plane.peaks.max()), (StripLook(high=0.5), 0.5)):
+        passes.set_look(look)
+        plane.peaks[:] = high
+        for view in views(passes, 6):
+            assert_same(*pictures(passes, plane, view))
+
+
+@pytest.mark.parametrize("cell", [60, 95, 120])
+@pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
+def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
+    _, passes, plane = made
+    found = list(written(passes, plane, name, cell, DIGITS))
+    assert len(found) >= 3
+    for text, wanted in found:
+        assert text == wanted
+
+
+def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
+    _, passes, _ = made
+    place = passes.layout.placements["h.0.mlp.c_fc.weight"]
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 20), 100, 100)
+    image = passes.read()[..., :3].astype(int)
+    assert (image[:20, :20] == GROUND).all()  # a gap
+    cells = image[20:, 20:].reshape(4, 20, 4, 20, 3)
+    assert (cells[:, 0] == GROUND).all()
+    assert (cells[:, :, :, 0] == GROUND).all()
+    inner = cells[:, 1:, :, 1:]
+    assert (inner == inner[:, :1, :, :1]).all()
+    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 4), 100, 100)
+    fine = passes.read()[4:100:4, 4:100:4, :3]
+    np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])
+
+
+def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, layout="buffer", program="rows")
+    storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", pieces=(10, 20))
+    split = Registry(CONFIG)
+    for tensor in engine.registry:
+        split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
+    engine.registry = split
+    run_pass(engine, [1, 2, 3])
+    passes = MapPass(engine, DIGITS, map_layout(split, 12, base=2))
+    passes.update()
+    plane = Plane(engine, source, passes.layout)
+    place = passes.layout.placements["wte"]
+    assert 10 % place.band_rows == 0
+    for scale in (0.2, 0.7, 1.7, 2.5, 5.0, 9.0):
+        assert_same(*pictures(passes, plane, MapView(place.x - 3.3, place.y - 3.1, scale)))

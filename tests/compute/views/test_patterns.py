@@ -1,0 +1,77 @@
+"""Attention patterns that are recomputed: with room for all layers and with too little."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from atlas_viewer.scene.glyphs import digit_pictures
+from compute.forward.engine import Engine
+from compute.gpu.native import ComputeEncoder
+from compute.selftest.lookups import patterns
+from compute.selftest.map import pictures, views
+from compute.selftest.map_model import Plane
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.map_view import MapView
+from compute.views.patterns import PatternStore, row_of_keys
+
+from helpers.gpu import assert_ok, read, read_tensor, run_pass
+from helpers.make_models import tiny_model
+from helpers.map_pictures import CONFIG, assert_same
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    made = Engine(tiny_model(CONFIG), context=14, program="rows")
+    run_pass(made, list(range(11)))
+    return made
+
+
+def test_patterns_are_those_of_the_reference(engine: Engine) -> None:
+    for layer in range(CONFIG.layers):
+        tensor = engine.registry[f"h.{layer}.attn.pattern"]
+        assert engine.registry.shape(tensor) == (3, 11, 11)
+        assert engine.registry.count(tensor) == 3 * 11 * 11
+    assert_ok(patterns(engine, tiny_model(CONFIG)))
+
+
+def test_layers_without_room_take_turns(engine: Engine) -> None:
+    store = PatternStore(engine, engine.context, budget=1)
+    assert store.nbytes == 4 * 3 * 14 * 16
+    first, second = store.tensors
+    for tensor in (first, second, second, first):
+        buffer, work = store.whole(tensor)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(work)
+        encoder.submit()
+        every = read(engine.device, buffer, (3, 14, row_of_keys(engine)))
+        np.testing.assert_array_equal(every[:, :11, :11], read_tensor(engine, tensor.name))
+
+
+def test_what_is_there_is_not_made_again(engine: Engine) -> None:
+    store = PatternStore(engine, engine.context)
+    first, second = store.tensors
+    assert store.whole(first)[1]
+    assert store.whole(second)[1]
+    assert not store.whole(first)[1]
+    store.forget()
+    assert store.whole(first)[1]
+
+
+@pytest.mark.parametrize("budget", [1, 1 << 30])
+def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
+    source = tiny_model(CONFIG)
+    engine = Engine(source, context=12, program="rows")
+    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    places = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
+    for tokens, valid in (([1, 2, 3, 4, 5, 6, 7], 0), ([1, 2, 3, 4, 5, 6, 7, 8], 7), ([9, 9, 9], 0)):
+        run_pass(engine, tokens, valid_rows=valid)
+        passes.update()
+        plane = Plane(engine, source, passes.layout)
+        for view in views(passes, 3):
+            assert_same(*pictures(passes, plane, view))
+        for place in places:
+            for scale in (1.0, 0.7, 2.5):
+                assert_same(*pictures(passes, plane, MapView(place.x - 4, place.y - 4, scale)))

@@ -1,0 +1,63 @@
+"""Single values fetched from the GPU, from every storage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compute.errors import UsageError
+from compute.forward.engine import Engine
+from compute.gpu.native import poll
+from compute.models.config import ModelConfig
+from compute.selftest.lookups import probes
+from compute.views.probe import Probe, ProbePass
+
+from helpers.gpu import assert_ok, read_tensor, run_pass
+from helpers.make_models import tiny_model
+
+ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+def test_values(layout: str, dtype: str) -> None:
+    engine = Engine(tiny_model(ODD), context=12, weights=dtype, layout=layout, program="rows")
+    assert_ok(probes(engine, tiny_model(ODD)))
+
+
+def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
+    engine = Engine(tiny_model(ODD), context=12)
+    run_pass(engine, list(range(3)))
+    passes = ProbePass(engine)
+    later = Probe("h.1.ln_1", 3 * 60 + 2)
+    passes.watch([later])
+    passes.update()
+    assert not passes.poll()
+    run_pass(engine, list(range(4)))
+    passes.update()
+    poll(engine.device, wait=True)
+    assert passes.poll()
+    assert passes.values[later].value == read_tensor(engine, later.name)[3, 2]
+    for bad in (Probe("nothing", 0), Probe("logits", 27), Probe("ln_f", 12 * 60 - 1, 2), Probe("ln_f", 0, 0)):
+        with pytest.raises(UsageError):
+            passes.watch([bad])
+    with pytest.raises(UsageError, match="at most 64"):
+        passes.watch([Probe("logits", i) for i in range(27)] + [Probe("ln_f", i) for i in range(40)])
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_what_is_not_finite_is_found_first(bad: float) -> None:
+    source = tiny_model(ODD)
+    values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
+    values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad
+    engine = Engine(source, context=12)
+    run_pass(engine, list(range(3)))
+    passes = ProbePass(engine)
+    whole = Probe("h.1.mlp.c_fc.weight", 0, values.size)
+    passes.watch([whole])
+    passes.update()
+    poll(engine.device, wait=True)
+    assert passes.poll()
+    found = passes.values[whole]
+    assert np.array_equal([found.value], [bad], equal_nan=True)
+    assert found.index == 700

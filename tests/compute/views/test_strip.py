@@ -1,0 +1,309 @@
+"""The strip atlas: its kernels one by one, then whole pictures cell by cell against the NumPy strip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import wgpu
+
+import wgsl
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu.kernels import Kernel
+from compute.models.config import ModelConfig
+from compute.models.registry import Registry, Storage, Tensor
+from compute.sampling.options import GenerateOptions
+from compute.selftest import strip_model
+from compute.selftest.strip import expected_picture
+from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
+from compute.text.tokenizer import Tokenizer
+from compute.views.palettes import PALETTES, StripLook
+from compute.views.strip import StripPass, look_bytes
+from compute.views.strip_layout import strip_layout
+
+from helpers.gpu import Gpu, bound, read_tensor, rounded_model
+from helpers.letters import Letters
+from helpers.make_models import tiny_model
+from helpers.paths import DATA
+from helpers.strip_pictures import assert_same
+
+ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
+POINT = StripLook(sampling="point")
+DEEP = ModelConfig(layers=18, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
+
+
+# -- kernels
+
+
+def test_source_index_without_overflow(gpu: Gpu) -> None:
+    source = wgsl.load("strip/common/index") + (
+        "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
+        "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
+        "@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3u) {"
+        " if (id.x < given[0]) { made[id.x] = source_index(id.x, given[0], given[1]); } }"
+    )
+    kernel = Kernel(gpu.device, "source_index", source)
+    for cells, values in ((1, 1), (1, 9), (7, 7), (512, 513), (4096, 50304), (1024, 2**32 - 1), (4096, 154_389_504)):
+        made = gpu.empty(cells)
+        given = gpu.buffer(np.array([cells, values], np.uint32))
+        gpu.run(kernel.dispatch((-(-cells // 64), 1, 1), {"given": given, "made": made}))
+        assert gpu.read(made, cells, dtype=np.uint32).tolist() == sources(cells, values).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize(("kind", "pieces"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
+def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
+    matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
+    storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
+    kernel = gpu.kernels.get("strip/gather", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
+    for cells in (1, 100, 1800):
+        target = gpu.empty(10 + cells + 5)
+        for piece in storage.pieces:
+            params = gpu.params(cells, matrix.size, piece.first_row, piece.rows, 10)
+            resources = {"params": params, "weight": bound(piece), "cells": target}
+            gpu.run(kernel.dispatch((-(-cells // 64), 1, 1), resources))
+        values = gpu.read(target, 10 + cells + 5)
+        assert np.array_equal(values[10:-5], rounded.ravel()[sources(cells, matrix.size)].astype(np.float32))
+        assert (values[[*range(10), -5, -1]] == values[0]).all()
+
+
+WINDOW = 9  # rows in the table of peaks
+
+
+def entries_of(*entries: tuple[int, ...]) -> np.ndarray:
+    table = np.zeros((len(entries), 8), np.uint32)
+    for row, entry in zip(table, entries, strict=True):
+        row[: len(entry)] = entry
+    return table
+
+
+def test_peaks(gpu: Gpu) -> None:
+    values = np.random.default_rng(0).standard_normal(5 + 7 * 100 + 3).astype(np.float32)
+    first, second = values[5:705].reshape(7, 100), values[705:]
+    first[2, 3], first[2, 4], first[4, 99], first[6] = np.nan, -np.inf, -50, np.nan
+    second[:] = 0
+    # offset, columns, rows, slot
+    entries = gpu.buffer(entries_of((5, 100, 7, 1), (705, 3, 1, 0)))
+    row_peaks, peaks = gpu.empty(2 * WINDOW), gpu.empty(2)
+
+    def measure(first_row: int, rows: int) -> None:
+        params, shared = gpu.params(first_row, WINDOW), {"entries": entries, "row_peaks": row_peaks}
+        rest = {"values": gpu.buffer(values), "params": params}
+        gpu.run(
+            gpu.kernels.get("strip/row_peaks").dispatch((2, rows, 1), shared | rest),
+            gpu.kernels.get("strip/peaks").dispatch((2, 1, 1), {**shared, "params": params, "peaks": peaks}),
+        )
+
+    measure(0, 7)
+    finite = np.where(np.isfinite(first), np.abs(first), 0).max(axis=1)
+    assert np.array_equal(gpu.read(row_peaks, 2, WINDOW)[1, :7], finite)
+    assert gpu.read(peaks, 2).tolist() == [np.float32(1e-12), 50]
+    assert (gpu.read(row_peaks, 2, WINDOW)[1, 7:] == -77).all()
+    values[:] = 1  # rows that did not change are not read again
+    first[5, 5] = 60
+    measure(5, 2)
+    assert gpu.read(row_peaks, 2, WINDOW)[1, :7].tolist() == [*finite[:5], 60, 1]
+    assert gpu.read(peaks, 2)[1] == 60
+
+
+def test_paint(gpu: Gpu) -> None:
+    usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC
+    texture = gpu.device.create_texture(size=(WIDTH, HEIGHT, 1), format="rgba8unorm", usage=usage)
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(300).astype(np.float32)
+    values[10:17] = np.nan, np.inf, -np.inf, 0, -0.0, 1e-30, -1e-9
+    # offset, columns, rows, slot, first, cells: 100 values in 100 cells across the end of a row, 180 in 30
+    entries = entries_of((5, 100, 1, 1, 600, 100), (110, 60, 3, 0, 5 * WIDTH, 30))
+    tiles = [(0, 600, 64, 0), (0, 664, 36, 0), (1, 5 * WIDTH, 30, 0), (0xFFFFFFFF, 5 * WIDTH + 30, 64, 0)]
+    peaks = np.array([2.5, np.abs(values[np.isfinite(values)]).max()])
+    bindings = {
+        "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
+        "peaks": gpu.buffer(peaks), "atlas": texture,
+        "look": gpu.device.create_buffer_with_data(data=look_bytes(StripLook()), usage=wgpu.BufferUsage.UNIFORM),
+    }  # fmt: skip
+    gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
+    layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
+    data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
+    cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
+
+    def assert_colours(first: int, shown: np.ndarray, peak: float) -> None:
+        wanted = np.rint(255 * strip_model.colours(shown.astype(np.float64), peak)).astype(int)
+        assert np.abs(cells[first : first + len(shown), :3] - wanted).max() <= 1
+        alpha = np.where(np.isfinite(shown), 255, np.where(np.isnan(shown), 254, np.where(shown > 0, 253, 252)))
+        assert np.array_equal(cells[first : first + len(shown), 3], alpha)
+
+    assert_colours(600, values[5:105], peaks[1])
+    assert_colours(5 * WIDTH, values[110:290][sources(30, 180)], 2.5)
+    assert (cells[5 * WIDTH + 30 : 5 * WIDTH + 94] == (6, 9, 14, 255)).all()
+    assert (cells[[599, 700, 5 * WIDTH - 1, 5 * WIDTH + 94]] == 0).all()  # nobody painted there
+
+
+# -- layout
+
+
+def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
+    """A registry with the tensors of a deep model, stored nowhere."""
+    registry = Registry(config)
+    registry.rows = rows
+    for name, kind in strip_model.names(layers):
+        columns, own_rows = (2000, 2) if kind == "weight" else (40, 1) if kind == "logits" else (97, None)
+        registry.add(Tensor(name, kind, own_rows, columns, kind == "logits", "", Storage("buffer", "f32", 0, ())))
+    return registry
+
+
+@pytest.mark.parametrize("rows", [1, 6, 7, 11, 1024])
+@pytest.mark.parametrize("layers", [1, 12, 40])
+def test_layout(layers: int, rows: int) -> None:
+    registry = registry_of(layers, rows)
+    everything = [Entry(t.name, registry.count(t), t.family) for t in registry]
+    wanted = strip_model.layout(everything)
+    result = strip_layout(registry)
+    assert [(s.name, s.first, s.last, s.cells, s.values) for s in result.spans] == [
+        (s.name, s.first, s.last, s.cells, s.values) for s in wanted
+    ]
+    assert list(result.left_out) == [entry.name for entry in everything[len(wanted) :]]
+    assert layers == 12 or bool(result.left_out) == (layers == 40)
+    for span in result.spans:
+        assert [span.source_index(cell) for cell in range(span.cells)] == sources(span.cells, span.values).tolist()
+
+
+def test_nothing_is_laid_out_before_the_first_pass() -> None:
+    names = {span.name for span in strip_layout(registry_of(1, 0)).spans}
+    assert "embed.sum" not in names
+    assert "h.0.ln_1.weight" in names
+
+
+# -- whole pictures
+
+
+def start(engine: Engine, prompt: str, context: int = 40) -> Generation:
+    options = GenerateOptions(max_new_tokens=60, context=context, temperature=1.0, top=1)
+    return Generation(engine, Letters(26, ends=False), prompt, options)  # type: ignore[arg-type]
+
+
+def test_the_embedded_model_s_picture(stories: Engine, tokenizer: Tokenizer) -> None:
+    with np.load(DATA / "strip_once.npz") as expected:
+        wanted, spans = expected["rgba"], json.loads(str(expected["spans"]))
+    prompt = "Once upon a time, there was a"
+    Generation(stories, tokenizer, prompt, GenerateOptions(max_new_tokens=1, temperature=0, context=64)).run()
+    strip = StripPass(stories, POINT)
+    strip.update()
+    assert [span.as_json() for span in strip.layout.spans] == spans
+    assert strip.layout.left_out == ()
+    assert_same(strip.read(), wanted)
+
+
+@pytest.mark.parametrize(("layout", "dtype"), [("texture", "f32"), ("buffer", "f32"), ("texture", "bf16")])
+def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: str) -> None:
+    model = rounded_model(tiny_model(ODD), dtype)
+    engine = Engine(model, context=40, layout=layout)
+    strip = StripPass(engine, POINT)
+    generation = start(engine, "abc", context=20)
+    # The 18 rows of step 16 are followed by a full window, then by sliding ones; some updates miss several steps.
+    for steps in (1, 2, 3, 8, 16, 17, 18, 19, 20, 24, 25):
+        for _ in range(steps - len(generation.steps)):
+            generation.step()
+        assert len(generation.steps) == steps
+        strip.update()
+        assert_same(strip.read(), expected_picture(engine, model))
+    # A shorter text: cells that showed the longer one must be empty again.
+    for prompt in ("z", "hello", "q" * 38):
+        start(engine, prompt).step()
+        strip.update()
+        assert_same(strip.read(), expected_picture(engine, model))
+
+
+def test_the_scale_follows_when_all_but_one_row_is_cached(device: wgpu.GPUDevice) -> None:
+    """The largest logit of each step scales the logits' span, though the span stays where it is."""
+    model = tiny_model(ODD)
+    engine = Engine(model, context=40)
+    strip = StripPass(engine, POINT)
+    generation = start(engine, "abcdefgh")
+    peaks = []
+    for _ in range(6):
+        generation.step()
+        strip.update()
+        peaks.append(float(np.abs(read_tensor(engine, "logits")).max()))
+        assert_same(strip.read(), expected_picture(engine, model))
+    assert max(peaks) > 1.1 * min(peaks)
+
+
+def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
+    model = tiny_model(ODD)
+    model.tensor("h.1.mlp.c_fc.bias")[5] = np.nan
+    model.tensor("h.0.ln_2.weight")[0] = np.inf
+    engine = Engine(model, context=40)
+    start(engine, "abc").step()
+    strip = StripPass(engine, POINT)
+    strip.update()
+    picture = strip.read()
+    assert_same(picture, expected_picture(engine, model))
+    cells = picture.reshape(-1, 4)
+    for name, colour in (("h.0.ln_2.weight", (255, 61, 133, 255)), ("h.1.mlp.c_fc.bias", (255, 10, 46, 255))):
+        span = next(span for span in strip.layout.spans if span.name == name)
+        marked = (cells[span.first : span.last + 1] == colour).all(axis=1)
+        assert np.flatnonzero(marked).tolist() == [0 if colour[1] == 61 else 5]
+
+
+def test_a_full_strip(device: wgpu.GPUDevice) -> None:
+    model = tiny_model(DEEP, scale=0.1)
+    engine = Engine(model, context=40)
+    strip = StripPass(engine, POINT)
+    for prompt, full in (("m" * 40, True), ("abc", False), ("n" * 39, True)):
+        start(engine, prompt).step()
+        strip.update()
+        assert bool(strip.layout.left_out) == full
+        assert ("logits" in strip.layout.left_out) == full
+        if full:
+            assert strip.layout.spans[-1].last == WIDTH * HEIGHT - 1
+            assert strip.layout.spans[-1].cells < BUDGETS[strip.layout.spans[-1].family]
+        assert_same(strip.read(), expected_picture(engine, model))
+
+
+def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> None:
+    strip = StripPass(Engine(tiny_model(ODD), context=40))
+    strip.update()
+    shown = {span.name for span in strip.layout.spans}
+    assert "h.0.attn.c_attn.weight" in shown
+    assert "embed.sum" not in shown
+    assert (strip.read()[..., 3] == 255).all()
+
+
+def test_looks(device: wgpu.GPUDevice) -> None:
+    """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colours."""
+    model = tiny_model(ODD)
+    engine = Engine(model, context=40)
+    strip = StripPass(engine, POINT)
+    start(engine, "abc").step()
+    strip.update()
+    plain = strip.read()
+    peaks, shown = {}, {}
+    for span in strip.layout.spans:
+        weight = span.family == "weight"
+        values = np.asarray(model.tensor(span.name) if weight else read_tensor(engine, span.name)).ravel()
+        shown[span.name] = values[[span.source_index(i) for i in range(span.cells)]].astype(np.float64)
+        peaks[span.name] = np.abs(shown[span.name] if weight else values).max()
+    for look in (
+        StripLook(palette="blue-orange", sampling="point"),
+        StripLook(span_scale="all", sampling="point"),
+        StripLook(palette="purple-green", sampling="point", low=0.01, high=0.3),
+    ):
+        strip.set_look(look)
+        strip.update()
+        cells = strip.read().reshape(-1, 4)
+        palette = PALETTES[look.palette]
+        for span in strip.layout.spans:
+            high = look.high or (max(peaks.values()) if look.span_scale == "all" else peaks[span.name])
+            values = shown[span.name]
+            share = np.clip((np.abs(values) - look.low) / (high - look.low), 0, 1)
+            bright = np.maximum(0.08, np.sqrt(share))
+            wanted = np.array([palette.at(float(np.copysign(b, v))) for b, v in zip(bright, values, strict=True)])
+            wanted[values == 0] = (0.06, 0.07, 0.09)
+            found = cells[span.first : span.last + 1, :3]
+            assert np.abs(found - 255 * wanted).max() <= 2
+    strip.set_look(POINT)
+    strip.update()
+    assert np.array_equal(strip.read(), plain)

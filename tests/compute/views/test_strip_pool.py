@@ -1,0 +1,179 @@
+"""The pooling strip: every cell shows the extreme of all that it stands for, against the NumPy strip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import wgpu
+
+import wgsl
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.gpu.kernels import Kernel
+from compute.models.config import ModelConfig, parameter_shapes
+from compute.sampling.options import GenerateOptions
+from compute.selftest import strip_model
+from compute.selftest.strip import expected_picture
+from compute.views.palettes import StripLook
+from compute.views.statistics import StatisticsPass
+from compute.views.strip import StripPass
+
+from helpers.gpu import Gpu, bound, rounded_model
+from helpers.letters import Letters
+from helpers.make_models import tiny_model
+from helpers.strip_pictures import assert_same
+
+ODD = ModelConfig(layers=2, heads=3, channels=60, positions=120, vocabulary=26, padded_vocabulary=27)
+
+
+def start(engine: Engine, prompt: str, context: int) -> Generation:
+    options = GenerateOptions(max_new_tokens=100, context=context, temperature=1.0, top=1)
+    return Generation(engine, Letters(26, ends=False), prompt, options)  # type: ignore[arg-type]
+
+
+def test_keys_sort_by_magnitude_and_give_the_bits_back(gpu: Gpu) -> None:
+    source = wgsl.load("common/extreme") + (
+        "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
+        "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
+        "@compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) {"
+        " let key = extreme_key(given[id.x]); made[2u * id.x] = key; made[2u * id.x + 1u] = extreme_bits(key); }"
+    )
+    rising = [-0.0, 0.0, -1e-45, 1e-45, -1e-30, -1.0, 1.0, -2.0, 3e38, -np.inf, np.inf, np.nan]
+    bits = np.array(rising, np.float32).view(np.uint32)
+    made = gpu.buffer(np.zeros(2 * len(bits), np.uint32))
+    kernel = Kernel(gpu.device, "extreme", source)
+    gpu.run(kernel.dispatch((len(bits), 1, 1), {"given": gpu.buffer(bits), "made": made}))
+    found = gpu.read(made, len(bits), 2, dtype=np.uint32)
+    assert (np.diff(found[:, 0].astype(np.int64)) > 0).all()
+    assert np.array_equal(found[:, 1], bits)
+
+
+@pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
+@pytest.mark.parametrize(("kind", "pieces"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
+def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
+    matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
+    matrix[12, 35], matrix[40, 1], matrix[20, 7] = np.nan, -np.inf, np.inf
+    storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
+    kernel = gpu.kernels.get("strip/gather_pool", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
+    for cells in (1, 7, 100, 1799):
+        target = gpu.empty(10 + cells + 5)
+        for piece in storage.pieces:
+            params = gpu.params(cells, matrix.size, piece.first_row, piece.rows, 10)
+            resources = {"params": params, "weight": bound(piece), "cells": target}
+            gpu.run(kernel.dispatch((cells, 1, 1), resources))
+        values = gpu.read(target, 10 + cells + 5)
+        wanted = strip_model.pooled(rounded.ravel(), cells).astype(np.float32)
+        assert np.array_equal(values[10:-5], wanted, equal_nan=True)
+        assert (values[[*range(10), -5, -1]] == values[0]).all()
+
+
+@pytest.mark.parametrize(("layout", "dtype"), [("texture", "f32"), ("buffer", "f32"), ("texture", "bf16")])
+def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: str) -> None:
+    model = rounded_model(tiny_model(ODD), dtype)
+    engine = Engine(model, context=100, layout=layout)
+    strip = StripPass(engine)
+    # From 9 * 60 * 3 values on a cell stands for several; from 32 on blocks are kept; the window slides at the end.
+    generation = start(engine, "hello" * 17, context=90)
+    for steps in (1, 2, 3, 5, 6, 9):
+        for _ in range(steps - len(generation.steps)):
+            generation.step()
+        strip.update()
+        assert_same(strip.read(), expected_picture(engine, model, pool=True))
+    start(engine, "abc", 90).step()
+    strip.update()
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
+
+
+def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
+    """Ranges of 48 values and more: `mlp.c_fc` of 200 rows and 256 columns in 1024 cells."""
+    wide = ModelConfig(layers=1, heads=2, channels=64, positions=256, vocabulary=26, padded_vocabulary=32)
+    model = tiny_model(wide)
+    engine = Engine(model, context=230)
+    strip = StripPass(engine)
+    generation = start(engine, "loremipsu" * 22, context=205)
+    for _ in range(5):
+        generation.step()
+        strip.update()
+    assert engine.registry.rows > 201
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
+    for _ in range(4):
+        generation.step()
+    strip.update()
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
+
+
+def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
+    model = tiny_model(ODD)
+    engine = Engine(model, context=100)
+    start(engine, "hello" * 10, context=90).step()
+    strip = StripPass(engine)
+    strip.update()
+    pooled = strip.read()
+    strip.set_look(StripLook(sampling="point"))
+    strip.update()
+    point = strip.read()
+    fresh = StripPass(engine, StripLook(sampling="point"))
+    fresh.update()
+    assert np.array_equal(point, fresh.read())
+    assert not np.array_equal(point, pooled)
+    strip.set_look(StripLook(sampling="pool"))
+    strip.update()
+    assert np.array_equal(strip.read(), pooled)
+
+
+PLACES = [name for name in parameter_shapes(ODD) if name.startswith("h.")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "layout", "names"),
+    [
+        (np.nan, "texture", PLACES),
+        (np.nan, "buffer", PLACES[::5]),
+        (np.inf, "texture", PLACES[2::5]),
+        (-np.inf, "texture", PLACES[3::5]),
+    ],
+)
+def test_one_bad_weight_reddens_just_its_cell(
+    device: wgpu.GPUDevice, bad: float, layout: str, names: Sequence[str]
+) -> None:
+    """Planted anywhere: of the weights just the cell of that value is red, and the statistics name the tensor."""
+    rng = np.random.default_rng(5)
+    colour = {"nan": (255, 10, 46), "inf": (255, 61, 133), "-inf": (184, 5, 92)}[str(bad)]
+    for name in names:
+        model = tiny_model(ODD)
+        values = model.tensor(name).reshape(-1)
+        index = int(rng.integers(values.size))
+        values[index] = bad
+        engine = Engine(model, context=16, layout=layout, program="rows")
+        strip = StripPass(engine)
+        strip.update()  # before any pass: weights alone
+        cells = strip.read().reshape(-1, 4)[:, :3]
+        span = next(span for span in strip.layout.spans if span.name == name)
+        starts = [span.source_index(cell) for cell in range(span.cells)]
+        cell = span.first + int(np.searchsorted(starts, index, side="right")) - 1
+        red = (cells[:, 0] > 150) & (cells[:, 1] < 70) & (cells[:, 2] > 20)
+        red[strip.layout.spans[-1].first :] = False  # logits of no pass yet
+        assert np.flatnonzero(red).tolist() == [cell], name
+        assert tuple(cells[cell]) == colour
+        start(engine, "abc", context=16).step()
+        statistics = StatisticsPass(engine)
+        assert statistics.read()[name].first_nonfinite == index
+        assert statistics.first_bad() == name
+
+
+def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compute.views.strip_weights._SLICE", {"texture": 1, "buffer": 1})
+    model = tiny_model(ODD)
+    engine = Engine(model, context=100)
+    generation = start(engine, "hello", context=90)
+    generation.step()
+    strip = StripPass(engine)
+    strip.update()
+    assert strip.pending
+    for _ in range(60):  # the layout moves while weights wait
+        generation.step()
+        strip.update()
+    assert_same(strip.read(), expected_picture(engine, model, pool=True))
+    assert not strip.pending

@@ -1,0 +1,41 @@
+"""Holds the chained program against the float64 reference and the others; a process of its own, see test_chain."""
+
+from __future__ import annotations
+
+import sys
+
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.selftest.check import PASS
+from compute.selftest.passes import WAYS, Runner
+
+from helpers.gpu import assert_ok
+from helpers.letters import Letters
+from helpers.make_models import tiny_model
+
+PROMPT = "onceuponatime"
+
+
+def check(config: ModelConfig, dtype: str) -> None:
+    """Raise AssertionError when the chain is wrong, or the programs draw other tokens, with this model."""
+    model = tiny_model(config)
+    (chain,) = (way for way in WAYS if way.name == "tiled, chain")
+    assert_ok(Runner(model, chain.layout, dtype).way(chain).check(chain.name, str(config), PASS))
+    outcomes = []
+    for program in ("chain", "fused", "rows"):
+        engine = Engine(model, context=config.positions, layout="buffer", weights=dtype, program=program)
+        assert engine.path == program
+        options = GenerateOptions(max_new_tokens=60, temperature=0.0, context=config.positions, top=3)
+        generation = Generation(engine, Letters(config.vocabulary, ends=False), PROMPT, options)  # type: ignore[arg-type]
+        generation.run()
+        outcomes.append(generation.tokens)
+    assert outcomes[0] == outcomes[1] == outcomes[2], outcomes
+
+
+if __name__ == "__main__":
+    for shape in sys.argv[1:]:
+        layers, heads, channels, dtype = shape.split("-")
+        print(shape, flush=True)
+        check(ModelConfig(int(layers), int(heads), int(channels), 140, 26, 32), dtype)

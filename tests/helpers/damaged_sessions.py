@@ -1,0 +1,46 @@
+"""Sessions with something wrong in them, and what reading any of them may come to."""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+from pathlib import Path
+
+from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
+from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.reader import Session
+from compute.errors import AtlasError, SessionError
+
+
+def use(path: Path) -> None:
+    """Everything that reads a session without a model."""
+    with Session(path) as session:
+        as_json(session)
+        as_csv(session)
+        for run in session.runs():
+            as_npz(session, run)
+        session.weight_statistics()
+        looks = recorded_looks(session.cameras(), session.events())
+        for at in (-1e9, 0.5, 20.0, 1e9):
+            assert 1 <= looks.strip(at).zoom <= 64
+            assert looks.view(at) in (None, "strip", "map")
+            sight = looks.map(at)
+            assert sight is None or 0 < sight.width < math.inf
+
+
+def assert_told(path: Path, error: AtlasError) -> None:
+    assert isinstance(error, SessionError)
+    line = str(error)
+    assert re.fullmatch(r"[^\n\r]+", line), line
+    assert str(path) in line
+    assert len(line) < 600
+
+
+def damage(path: Path, *statements: str) -> Path:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    return path

@@ -1,0 +1,62 @@
+"""Draws the panels with each layout of a JSON list on standard input, and tells on standard output how far it got.
+
+A damaged layout can end the process, so this is one of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import fonts, panels, theme
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+
+SIZES = ((960, 540), (960, 540), (960, 540), (1600, 1000), (300, 200), (960, 540))
+
+
+def play(layout: str) -> str:
+    """Draw at several sizes and zooms; returns what imgui writes after two frames."""
+    context = imgui.create_context()
+    imgui.set_current_context(context)
+    io = imgui.get_io()
+    io.set_ini_filename("")
+    io.display_size = ImVec2(*SIZES[0])
+    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+    io.config_flags |= imgui.ConfigFlags_.docking_enable
+    theme.apply()
+    fonts.load()
+    imgui.load_ini_settings_from_memory(layout)
+    options = GenerateOptions()
+    run = Run("Once", options, [(1, "Once")], [fake_step(i) for i in range(3)], done=True, stop_reason="length")
+    state = State("Once", options, run=run)
+    state.interface.layout = layout
+    written = ""
+    for frame, size in enumerate(SIZES):
+        io.display_size = ImVec2(*size)
+        io.delta_time = 0.1
+        theme.follow(state.interface, size[1])
+        imgui.new_frame()
+        panels.draw_all(state)
+        imgui.render()
+        if frame == 1:
+            written = imgui.save_ini_settings_to_memory()
+            state.interface.zoom, state.interface.front = 1.5, "Tensors"
+        if frame == 2:
+            state.interface.zoom, state.interface.hidden = 0.75, {"Output", "Prompt"}
+        if frame == 4:
+            state.interface.reset_layout = True
+    imgui.destroy_context(context)
+    return written
+
+
+if __name__ == "__main__":
+    for number, text in enumerate(json.load(sys.stdin)):
+        print(json.dumps(number), flush=True)
+        text = play(text)
+    print(json.dumps(text), flush=True)

@@ -1,0 +1,96 @@
+"""The panels on a screen without a GPU: a mouse and a keyboard are made of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import fonts, items, keys, panels, theme
+
+
+class Screen:
+    """The panels on a window of 1280 x 720, with a note of where each widget is and of every text drawn."""
+
+    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.state = state
+        self.texts: list[str] = []
+        self.io = imgui.get_io()
+        for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
+            self._listen(monkeypatch, name, position)
+        self.frame(4)
+
+    @property
+    def places(self) -> dict[str, ImVec2]:
+        """The middle of each widget of the last frame, by its label."""
+        return {label: ImVec2(*place.middle) for label, place in items.places.items()}
+
+    def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
+        original = getattr(imgui, name)
+
+        def heard(*values: object) -> None:
+            self.texts.append(str(values[position]))
+            original(*values)
+
+        monkeypatch.setattr(imgui, name, heard)
+
+    def frame_fast(self) -> None:
+        """A frame so soon after the one before that two clicks are a double click."""
+        self.frame(seconds=0.02)
+
+    def frame(self, count: int = 1, *, seconds: float = 0.2) -> None:
+        for _ in range(count):
+            self.texts.clear()
+            self.io.delta_time = seconds
+            theme.follow(self.state.interface, self.io.display_size.y)
+            imgui.new_frame()
+            panels.draw_all(self.state)
+            imgui.render()
+
+    def point(self, place: ImVec2) -> None:
+        self.io.add_mouse_pos_event(place.x, place.y)
+        self.frame(2)
+
+    def click(self, label: str, button: int = 0) -> None:
+        self.point(self.places[label])
+        for down in (True, False):
+            self.io.add_mouse_button_event(button, down)
+            self.frame()
+
+    def shows(self, part: str) -> bool:
+        return any(part in text for text in self.texts)
+
+    def press(self, key: imgui.Key, *, ctrl: bool = False) -> None:
+        for down in (True, False):
+            if ctrl:
+                self.io.add_key_event(imgui.Key.mod_ctrl, down)
+            self.io.add_key_event(key, down)
+            self.frame()
+
+
+@pytest.fixture
+def context() -> Iterator[None]:
+    made = imgui.create_context()
+    imgui.set_current_context(made)
+    io = imgui.get_io()
+    io.display_size = ImVec2(1280, 720)
+    io.set_ini_filename("")
+    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
+    io.config_flags |= imgui.ConfigFlags_.docking_enable
+    theme.apply()
+    fonts.load()
+    yield
+    imgui.destroy_context(made)
+
+
+def press(screen: Screen, chord: str) -> None:
+    held, name = keys.parts(chord)
+    io = screen.io
+    modifiers = {"Ctrl": imgui.Key.mod_ctrl, "Shift": imgui.Key.mod_shift, "Alt": imgui.Key.mod_alt}
+    for down in (True, False):
+        for modifier in held:
+            io.add_key_event(modifiers[modifier], down)
+        io.add_key_event(keys.imgui_key(name), down)
+        screen.frame()
