@@ -2,7 +2,7 @@
 
 import sys
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ from compute.errors import AtlasError, OutputError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name, new_path
 
-from .picture import FramePicture
+from .screenshot import FramePicture
 
 FPS = 30  # at most: a frame lasts until the window is drawn again
 _TICKS = 100  # of a frame

@@ -12,9 +12,9 @@ from compute.io.output_files import write_output
 from compute.views.palettes import StripLook
 from compute.views.strip import StripPass
 
-from .common import open_generation
+from .output_paths import check_target, generation_files
+from .shared import open_generation
 from .streams import note
-from .targets import check_target, generation_files
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -10,24 +10,24 @@ import sys
 import time
 from typing import Any
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.state import proof
 from atlas_viewer.state.state import State
-from compute.bench import bench, bench_torch
-from compute.bench.bench import Budget, Figure
+from compute.bench import engine_bench, torch_bench
+from compute.bench.engine_bench import Budget, Figure
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.gpu.device import is_software
-from compute.gpu.native import poll
+from compute.gpu.wgpu_native import poll
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 
 from . import bench_map
-from .common import adapter_spec, model_spec, program_spec, rounded, weights_spec
 from .parser import DEFAULT_PROMPT
+from .shared import adapter_spec, model_spec, program_spec, rounded, weights_spec
 
 _SHOWN_TOKENS = 16  # of the run that the frames show
 _FRAMES = 60
@@ -38,7 +38,7 @@ _ATLAS_ROOM = 384  # window of the traced engine: the main context and half a ru
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print. Raises `AtlasError`s."""
     if arguments.compare:
-        bench_torch.check_importable()  # before minutes go into the other half
+        torch_bench.check_importable()  # before minutes go into the other half
     result = measure(arguments)
     print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
     return 0
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything that `--json` prints; numbers that could not be measured are None."""
-    budget = bench.QUICK if arguments.quick else Budget()
+    budget = engine_bench.QUICK if arguments.quick else Budget()
     tokenizer = load_tokenizer()
     source = open_model(model_spec(arguments))
     try:
@@ -63,28 +63,31 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         result |= _traced(source, tokenizer, budget, arguments, window, result["counts"])
     finally:
         source.close()
-    result["peak_host_mb"] = rounded(bench.peak_host_mb())  # before PyTorch comes in
+    result["peak_host_mb"] = rounded(engine_bench.peak_host_mb())  # before PyTorch comes in
     gc.collect()
     if arguments.compare:
         _say("PyTorch")
-        main = min(bench.MAIN_SIZE, window)
-        result["torch"] = bench_torch.compare(source.config, main, budget, software=software)
-        result["ratios"] = bench_torch.ratios(result["decode_tokens_per_second"], result["torch"])
+        main = min(engine_bench.MAIN_SIZE, window)
+        result["torch"] = torch_bench.compare(source.config, main, budget, software=software)
+        result["ratios"] = torch_bench.ratios(result["decode_tokens_per_second"], result["torch"])
     return result
 
 
 def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, Any]:
     """What is measured without tracing."""
-    load_host_mb = bench.peak_host_mb()
-    main = min(bench.MAIN_SIZE, engine.context)
-    bench.warm_up(engine, budget)
+    load_host_mb = engine_bench.peak_host_mb()
+    main = min(engine_bench.MAIN_SIZE, engine.context)
+    engine_bench.warm_up(engine, budget)
     proved = proof.known(engine.device.adapter)
     _say("prefill")
-    prefill = {n: bench.prefill_ms(engine, n, budget) for n in bench.sizes(bench.PREFILL_SIZES, engine.context)}
+    prefill = {
+        n: engine_bench.prefill_ms(engine, n, budget)
+        for n in engine_bench.sizes(engine_bench.PREFILL_SIZES, engine.context)
+    }
     _say("decode")
-    gpu, host = bench.gpu_us(engine, main), bench.host_us(engine, main)
-    contexts = bench.sizes(bench.DECODE_CONTEXTS, engine.context)
-    decode = {n: bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
+    gpu, host = engine_bench.gpu_us(engine, main), engine_bench.host_us(engine, main)
+    contexts = engine_bench.sizes(engine_bench.DECODE_CONTEXTS, engine.context)
+    decode = {n: engine_bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
     return {
         "adapter": engine.adapter_name,
         "proved": proved.as_json() if proved else None,
@@ -124,15 +127,15 @@ def _traced(
     context = min(window, _ATLAS_ROOM)
     weights, adapter = weights_spec(arguments), adapter_spec(arguments)
     program = program_spec(arguments)
-    endless = bench.endless(tokenizer)  # a run is as long as it was asked to be
+    endless = engine_bench.endless(tokenizer)  # a run is as long as it was asked to be
     workbench = Workbench(source, endless, context=context, weights=weights, adapter=adapter, program=program)
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
-    bench.warm_up(engine, budget)
-    decode = bench.decode_rate(engine, tokenizer, bench.MAIN_SIZE, budget, workbench.paint)
-    atlas = bench.atlas_us(engine, workbench.paint, budget)
+    engine_bench.warm_up(engine, budget)
+    decode = engine_bench.decode_rate(engine, tokenizer, engine_bench.MAIN_SIZE, budget, workbench.paint)
+    atlas = engine_bench.atlas_us(engine, workbench.paint, budget)
     _say("statistics")
-    measured = bench.statistics_us(engine, budget)
+    measured = engine_bench.statistics_us(engine, budget)
     _say("frame")
     shown = workbench.start(shown.prompt, shown.options)
     shown.run()
@@ -208,7 +211,7 @@ def table(result: dict[str, Any]) -> str:
     ]
     if torch := result.get("torch"):
         rows.append(("PyTorch", f"{torch['version']} on {torch['device']}, greedy, context {torch['context']}"))
-        for precision in bench_torch.PRECISIONS:
+        for precision in torch_bench.PRECISIONS:
             for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
                 rate = torch[precision][f"{kind}_tokens_per_second"]
                 ratio = result["ratios"].get(precision, {}).get(kind)

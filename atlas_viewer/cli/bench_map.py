@@ -1,4 +1,4 @@
-"""The part of `bench` about the map: figures by compute/bench/bench_map.py, a flight over it while tokens come."""
+"""The part of `bench` about the map: figures by compute/bench/map_bench.py, a flight over it while tokens come."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.scene.glyphs import digit_pictures
-from atlas_viewer.state.looking import open_map
+from atlas_viewer.state.navigation import open_map
 from atlas_viewer.state.requests import Generate
 from atlas_viewer.state.state import State
-from compute.bench import bench_map
-from compute.bench.bench import Budget, Figure
+from compute.bench import map_bench
+from compute.bench.engine_bench import Budget, Figure
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
-from compute.gpu.native import Fence, poll, work_done
+from compute.gpu.wgpu_native import Fence, poll, work_done
 from compute.sampling.options import GenerateOptions
 from compute.views.map_pass import MapPass
 
-from .common import rounded
+from .shared import rounded
 
 _FLIGHT = 96  # frames from the whole map down to digits and back
 _IN_FLIGHT = 2  # frames that a window's swap chain would let the GPU be behind
@@ -51,10 +51,10 @@ def measure(
     def make() -> MapPass:
         return workbench.open_map(digit_pictures(), workbench.room)
 
-    passes, opened, again = bench_map.open_ms(engine, make, budget)
-    views = bench_map.map_views(passes.layout, size)
-    drawn = {name: bench_map.draw_us(passes, view, size, budget) for name, view in views.items()}
-    row = bench_map.row_us(passes, budget)
+    passes, opened, again = map_bench.open_ms(engine, make, budget)
+    views = map_bench.map_views(passes.layout, size)
+    drawn = {name: map_bench.draw_us(passes, view, size, budget) for name, view in views.items()}
+    row = map_bench.row_us(passes, budget)
     nbytes, window = passes.nbytes, passes.layout.window
     del passes  # the window makes its own
     live = fly(workbench, prompt, size, budget)

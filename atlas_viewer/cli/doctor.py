@@ -6,10 +6,10 @@ import argparse
 import json
 import os
 
-from atlas_viewer.doctor.doctor import as_json, diagnose, report
+from atlas_viewer.doctor.report import as_json, diagnose, report
 
 from . import doctor_prove
-from .common import adapter_spec
+from .shared import adapter_spec
 
 
 def run(arguments: argparse.Namespace) -> int:

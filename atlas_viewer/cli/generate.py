@@ -12,11 +12,11 @@ from dataclasses import asdict
 import numpy as np
 
 from compute.generate.generator import Generation
-from compute.generate.records import StepRecord
+from compute.generate.steps import StepRecord
 from compute.io.output_files import write_output
 
-from .common import open_generation, report_nonfinite
-from .targets import check_target, generation_files
+from .output_paths import check_target, generation_files
+from .shared import open_generation, report_nonfinite
 
 _INTERRUPTED = 130
 

@@ -19,9 +19,9 @@ from compute.weights.convert import convert, weights_file
 from compute.weights.model_cache import fetched_model, models_folder
 from compute.weights.verify import TensorReport, verify
 
-from .common import weights_spec
+from .output_paths import check_replaced
+from .shared import weights_spec
 from .streams import progress_stream
-from .targets import check_replaced
 
 
 def run(arguments: argparse.Namespace) -> int:

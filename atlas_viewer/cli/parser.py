@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from atlas_viewer import __version__
-from atlas_viewer.state.interface import THEME_NAMES
-from atlas_viewer.state.text import quoted
+from atlas_viewer.state.quoting import quoted
+from atlas_viewer.state.ui_state import THEME_NAMES
 from compute.errors import UsageError
 
 from .arguments import add_camera, add_global, add_sampling, file_path, size

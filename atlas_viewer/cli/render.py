@@ -7,8 +7,8 @@ import argparse
 from compute.errors import UsageError
 from compute.weights.checkpoint import open_model
 
-from .common import adapter_spec, check_camera, generate_options, model_spec, program_spec, read_prompt, weights_spec
-from .targets import check_target, generation_files
+from .output_paths import check_target, generation_files
+from .shared import adapter_spec, check_camera, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:

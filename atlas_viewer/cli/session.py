@@ -17,16 +17,16 @@ from atlas_viewer.recording.playback import check_shape, widest
 from atlas_viewer.recording.reader import Session
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
-from atlas_viewer.state.text import quoted
+from atlas_viewer.state.quoting import quoted
 from compute.errors import SessionError, UsageError
 from compute.forward.engine import Engine
 from compute.text.tokenizer import load_tokenizer
-from compute.weights.identity import weights_sha256
+from compute.weights.fingerprint import weights_sha256
 
-from .common import adapter_spec, program_spec
+from .output_paths import check_target
 from .session_source import recorded_source, recorded_weights
+from .shared import adapter_spec, program_spec
 from .streams import note
-from .targets import check_target
 
 _PROMPT_CHARACTERS = 200  # that are shown of a prompt
 PROGRAM = f"atlas-viewer {__version__}"

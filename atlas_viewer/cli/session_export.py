@@ -17,10 +17,10 @@ from compute.io.output_files import output_folder, output_path, write_output
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import model_files
 
-from .common import adapter_spec, check_camera, program_spec
+from .output_paths import check_folder, check_replaced, check_target, make_recordings
 from .session_source import recorded_source, recorded_weights
+from .shared import adapter_spec, check_camera, program_spec
 from .streams import progress_stream
-from .targets import check_folder, check_replaced, check_target, session_files
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ def _check(arguments: argparse.Namespace) -> None:
     files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
     if not any(target is not None for target in (*files, arguments.png)):
         raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
-    reads = session_files(arguments.file)
+    reads = make_recordings(arguments.file)
     if hasattr(arguments, "model"):
         reads += model_files(arguments.model)
     for target in files:
@@ -80,7 +80,7 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     from atlas_viewer.media.png import png
     from atlas_viewer.media.video import write_video
     from atlas_viewer.recording.cameras import recorded_camera, recorded_sight
-    from atlas_viewer.runner.workbench import Workbench
+    from atlas_viewer.runner.model_runner import Workbench
 
     run = RecordedRun(session, session.run(arguments.run))
     count = len(run.all_steps)
@@ -89,7 +89,7 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     names = [f"step-{number:06}.png" for number in range(1, count + 1)]
     if arguments.png is not None:
         for name in names:
-            check_replaced(arguments.png / name, session_files(arguments.file))
+            check_replaced(arguments.png / name, make_recordings(arguments.file))
     # A camera stays where it was put, in an earlier run too.
     marks = session.cameras() if arguments.camera == "follow" else []
     camera = recorded_camera(marks, arguments.zoom, arguments.center)

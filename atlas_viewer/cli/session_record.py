@@ -7,20 +7,20 @@ import sys
 import time
 
 from atlas_viewer import __version__
-from atlas_viewer.recording.contents import head_of, tensors_of
 from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.records import head_of, tensors_of
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.tap import StepTap
+from compute.generate.step_capture import StepTap
 from compute.text.tokenizer import load_tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
-from compute.weights.identity import weights_sha256
+from compute.weights.fingerprint import weights_sha256
 
-from .common import model_spec, open_generation, report_nonfinite
 from .generate import Stream
+from .output_paths import check_target
+from .shared import model_spec, open_generation, report_nonfinite
 from .streams import complain
-from .targets import check_target
 
 _INTERRUPTED = 130
 _SLICE_S = 0.05  # seconds of GPU work submitted at once

@@ -9,13 +9,13 @@ from atlas_viewer.recording.reader import Session
 from compute.errors import AtlasError
 from compute.weights.checkpoint import WeightSource
 
-from .common import adapter_spec, program_spec
 from .session_source import recorded_source, recorded_weights
+from .shared import adapter_spec, program_spec
 
 
 def replay(arguments: argparse.Namespace) -> int:
     """Open the window; returns when it is closed. Without its model the session still shows what was recorded."""
-    from atlas_viewer.app.session_replay import replay_window
+    from atlas_viewer.app.open_recording import replay_window
 
     with Session(arguments.file) as session:
         session.run(arguments.run)

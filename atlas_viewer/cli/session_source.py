@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_viewer.recording.contents import Head
+from atlas_viewer.recording.records import Head
 from compute.errors import SessionError
 from compute.models.config import GPT2_SIZES
 from compute.weights.checkpoint import WeightSource, open_model

@@ -10,7 +10,7 @@ from compute.views.statistics import StatisticsPass
 from compute.views.strip_layout import strip_layout
 from compute.views.trace import lines, records
 
-from .common import open_generation
+from .shared import open_generation
 
 
 def run(arguments: argparse.Namespace) -> int:

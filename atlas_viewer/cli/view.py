@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from atlas_viewer.app.window import view
+from atlas_viewer.app.open_window import view
 from compute.weights.checkpoint import open_model
 
-from .common import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
-from .targets import check_target, generation_files
+from .output_paths import check_target, generation_files
+from .shared import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 
 from atlas_viewer.recording.cameras import CameraAt, SightAt
 from atlas_viewer.recording.playback import RecordedRun
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.state.camera import StripCamera, View
-from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.map_viewport import Sight
 
 from .map_picture import MapPicture
 from .render import MapStart, Picture, WindowPicture

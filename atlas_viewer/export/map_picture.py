@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from atlas_viewer.media.png import PngWriter
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.scene.glyphs import digit_pictures, letter, put
+from atlas_viewer.state.map_addresses import Target, box_of
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import Label, Words, labels_for
-from atlas_viewer.state.map_places import Target, box_of
-from atlas_viewer.state.map_sight import Sight, show
+from atlas_viewer.state.map_viewport import Sight, show
 from atlas_viewer.state.protocols import GenerationLike
-from atlas_viewer.state.text import quoted
+from atlas_viewer.state.quoting import quoted
 from compute.generate.generator import Generation
 from compute.io.output_files import output_file
 

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.media.png import png
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.scene.scene_library import atlas_scene
 from atlas_viewer.state.camera import StripCamera, fitted
-from atlas_viewer.state.interface import Interface
-from atlas_viewer.state.looking import go, open_map
-from atlas_viewer.state.map_places import parse_place
-from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.map_addresses import parse_place
+from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.navigation import go, open_map
 from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import Interface
 from compute.errors import UsageError
 from compute.generate.generator import Generation
 from compute.gpu.device import shared_device

@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from compute.io.foreign_json import read_foreign_json
+from compute.io.untrusted_json import read_foreign_json
 from compute.weights.model_cache import models_folder
 
 NOTE = "fetched.json"

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .contents import Mark, RecordedStep, RunInfo
 from .reader import Session
+from .records import Mark, RecordedStep, RunInfo
 
 _COLUMNS = (
     "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "entropy",

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from atlas_viewer.state import looking
+from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
-from atlas_viewer.state.map_places import Target
-from atlas_viewer.state.map_sight import Sight
+from atlas_viewer.state.map_addresses import Target
+from atlas_viewer.state.map_viewport import Sight
 
-from .contents import Mark
+from .records import Mark
 
 T = TypeVar("T")
 STRIP, MAP = "strip", "map"  # the views, as the file names them
-TITLES = {STRIP: looking.ATLAS, MAP: looking.MAP}  # and as the window does
+TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and as the window does
 VIEW = "view"  # the kind of the event that tells which is looked at
 # Beyond these no recording goes; what is inside and still too far, cameras bring back.
 _MOST = 1e6  # cells that a place is away

@@ -9,9 +9,9 @@ from typing import Any
 
 from compute.models.config import ModelConfig
 
-from . import values
-from .contents import LOGITS
-from .values import Check, Unsound
+from . import validate
+from .records import LOGITS
+from .validate import Check, Unsound
 
 _FAMILIES = ("embedding", "weight", "activation", "logits")
 _MOST_RUNS = 1_000_000
@@ -71,7 +71,7 @@ class Table:
     def place(self, row: Sequence[object]) -> str:
         """Which row it is, in words."""
         known = dict(zip(self.columns, row, strict=True))
-        return ", ".join([self.name, *(f"{name} {values.shown(known[name])}" for name in self.key)])
+        return ", ".join([self.name, *(f"{name} {validate.shown(known[name])}" for name in self.key)])
 
     def _explained(self, row: Sequence[object]) -> list[Any]:
         found = []
@@ -87,15 +87,15 @@ def _always(value: Any) -> Callable[[object], Any]:
     return lambda _: value
 
 
-_LINE = Column(values.line, values.printable)
-_FIGURE = Column(values.real, _always(float("nan")))
-_SHARE = Column(values.share, _always(float("nan")))
-_SECONDS = Column(values.seconds, _always(0.0))
-_RUN = values.whole(1, _MOST_RUNS)
-_STEP = values.whole(0, _MOST_STEPS)
-_MAYBE_RUN = Column(values.optional(_RUN), _always(None))
-_MAYBE_STEP = Column(values.optional(_STEP), _always(None))
-_ID = Column(values.whole(-_LARGEST_ID, _LARGEST_ID))
+_LINE = Column(validate.line, validate.printable)
+_FIGURE = Column(validate.real, _always(float("nan")))
+_SHARE = Column(validate.share, _always(float("nan")))
+_SECONDS = Column(validate.seconds, _always(0.0))
+_RUN = validate.whole(1, _MOST_RUNS)
+_STEP = validate.whole(0, _MOST_STEPS)
+_MAYBE_RUN = Column(validate.optional(_RUN), _always(None))
+_MAYBE_STEP = Column(validate.optional(_STEP), _always(None))
+_ID = Column(validate.whole(-_LARGEST_ID, _LARGEST_ID))
 
 _SIZES = ("layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary")
 
@@ -107,14 +107,14 @@ HEAD = Table(
         "program": _LINE,
         "model": _LINE,
         "weights_sha256": _LINE,
-        **{name: Column(values.size(name)) for name in _SIZES},
-        "end_of_text": Column(values.whole(0, _LARGEST_SIZE)),
+        **{name: Column(validate.size(name)) for name in _SIZES},
+        "end_of_text": Column(validate.whole(0, _LARGEST_SIZE)),
         "weights": _LINE,
         "kernels": _LINE,
         "adapter": _LINE,
         "driver": _LINE,
         "shaders_sha256": _LINE,
-        "versions": Column(values.lines, _always({})),
+        "versions": Column(validate.lines, _always({})),
     },
 )
 TENSORS = Table(
@@ -122,23 +122,25 @@ TENSORS = Table(
     ("id",),
     {
         "id": _ID,
-        "name": Column(values.line),
-        "family": Column(values.one_of(_FAMILIES)),
-        "rows": Column(values.optional(values.whole(1, _LARGEST_SIZE))),
-        "columns": Column(values.whole(1, _LARGEST_SIZE)),
+        "name": Column(validate.line),
+        "family": Column(validate.one_of(_FAMILIES)),
+        "rows": Column(validate.optional(validate.whole(1, _LARGEST_SIZE))),
+        "columns": Column(validate.whole(1, _LARGEST_SIZE)),
     },
 )
-TOKENS = Table("tokens", ("id",), {"id": Column(values.whole(0, _LARGEST_SIZE)), "bytes": Column(values.token_text)})
+TOKENS = Table(
+    "tokens", ("id",), {"id": Column(validate.whole(0, _LARGEST_SIZE)), "bytes": Column(validate.token_text)}
+)
 EVENTS = Table(
     "events",
     ("id",),
     {
         "id": _ID,
-        "time": Column(values.seconds),
-        "run": Column(values.optional(_RUN)),
-        "step": Column(values.optional(_STEP)),
-        "kind": Column(values.line),
-        "json": Column(values.mapping),
+        "time": Column(validate.seconds),
+        "run": Column(validate.optional(_RUN)),
+        "step": Column(validate.optional(_STEP)),
+        "kind": Column(validate.line),
+        "json": Column(validate.mapping),
     },
 )
 CAMERAS = Table(
@@ -146,24 +148,24 @@ CAMERAS = Table(
     ("id",),
     {
         "id": _ID,
-        "time": Column(values.seconds),
-        "run": Column(values.optional(_RUN)),
-        "step": Column(values.optional(_STEP)),
-        "view": Column(values.line),
-        "json": Column(values.mapping),
+        "time": Column(validate.seconds),
+        "run": Column(validate.optional(_RUN)),
+        "step": Column(validate.optional(_STEP)),
+        "view": Column(validate.line),
+        "json": Column(validate.mapping),
     },
 )
-WEIGHTS = Table("tensors", ("id",), {"id": _ID, "name": Column(values.line), "statistics": Column(values.blob)})
+WEIGHTS = Table("tensors", ("id",), {"id": _ID, "name": Column(validate.line), "statistics": Column(validate.blob)})
 
 
 class RunTables:
     """The tables whose values depend on the sizes of the model that the head names."""
 
     def __init__(self, sizes: ModelConfig) -> None:
-        token = Column(values.whole(0, sizes.vocabulary - 1))
-        count = Column(values.whole(0, sizes.padded_vocabulary), _always(0))  # of logits
-        number = Column(values.whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
-        self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(values.options, sizes=sizes))})
+        token = Column(validate.whole(0, sizes.vocabulary - 1))
+        count = Column(validate.whole(0, sizes.padded_vocabulary), _always(0))  # of logits
+        number = Column(validate.whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
+        self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(validate.options, sizes=sizes))})
         self.runs = Table(
             "runs",
             ("id",),
@@ -172,12 +174,12 @@ class RunTables:
                 "parent": _MAYBE_RUN,
                 "fork_step": _MAYBE_STEP,
                 "started": _SECONDS,
-                "prompt": Column(values.text, values.readable),
-                "prompt_tokens": Column(partial(values.tokens, vocabulary=sizes.vocabulary)),
+                "prompt": Column(validate.text, validate.readable),
+                "prompt_tokens": Column(partial(validate.tokens, vocabulary=sizes.vocabulary)),
                 "options": number,
-                "logits": Column(values.one_of(tuple(LOGITS))),
-                "statistics": Column(values.switch, _always(True)),
-                "stop_reason": Column(values.optional(values.line), _always(None)),
+                "logits": Column(validate.one_of(tuple(LOGITS))),
+                "statistics": Column(validate.switch, _always(True)),
+                "stop_reason": Column(validate.optional(validate.line), _always(None)),
             },
         )
         self.steps = Table(
@@ -190,7 +192,7 @@ class RunTables:
                 "options": number,
                 "token": token,
                 "context_start": Column(_STEP),
-                "context_length": Column(values.whole(1, sizes.positions)),
+                "context_length": Column(validate.whole(1, sizes.positions)),
                 "logit": _FIGURE,
                 "probability": _SHARE,
                 "model_probability": _SHARE,
@@ -210,7 +212,7 @@ class RunTables:
             {
                 "run": Column(_RUN),
                 "step": Column(_STEP),
-                "place": Column(values.whole(1, _MOST_CANDIDATES)),
+                "place": Column(validate.whole(1, _MOST_CANDIDATES)),
                 "token": token,
                 "logit": _FIGURE,
                 "scaled_delta": _FIGURE,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compute.generate.records import Candidate, StepRecord
+from compute.generate.steps import Candidate, StepRecord
 
 # Between two passes that each keep to 2e-3 of the exact logits.
 TOLERANCE = 4e-3

@@ -7,12 +7,12 @@ from itertools import zip_longest
 
 import numpy as np
 
-from compute.generate.records import StepRecord
+from compute.generate.steps import StepRecord
 from compute.views.statistics_table import STATISTICS
 
 from .compare import Difference, logits_difference, statistics_difference, steps_difference
-from .contents import RecordedStep, RecordedTensor, RunInfo
 from .reader import Session
+from .records import RecordedStep, RecordedTensor, RunInfo
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from compute.errors import SessionError
-from compute.generate.records import StepRecord
 from compute.generate.replay import KnownText
+from compute.generate.steps import StepRecord
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 
-from .contents import RecordedStep, RunInfo
 from .reader import Session
+from .records import RecordedStep, RunInfo
 
 
 class RecordedRun:

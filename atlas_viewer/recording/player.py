@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from atlas_viewer.state.quoting import quoted
+from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import ShowRun
 from atlas_viewer.state.runs import Run
-from atlas_viewer.state.session_state import PlaybackState
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text import quoted
 
-from .contents import Mark, RunInfo
-from .following import Following
+from .camera_follow import Following
+from .event_text import last_done, names
 from .playback import RecordedRun, steps_before
 from .reader import Session
-from .recorded_bench import RecordedBench
-from .telling import last_done, names
+from .recorded_model import RecordedBench
+from .records import Mark, RunInfo
 
 # Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0

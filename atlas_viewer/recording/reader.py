@@ -10,16 +10,16 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from compute.errors import SessionError
-from compute.generate.records import Candidate, StepRecord
+from compute.generate.steps import Candidate, StepRecord
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 
-from . import columns, values
+from . import columns, validate
 from .columns import RunTables, Table
-from .contents import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .safe_open import Database
 from .schema import SCHEMA, Schema
-from .untrusted import Database
-from .values import Unsound
+from .validate import Unsound
 
 T = TypeVar("T")
 MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
@@ -158,7 +158,7 @@ class Session:
             program=program,
             model=model,
             weights_sha256=sha256,
-            config=values.config(*sizes),
+            config=validate.config(*sizes),
             end_of_text=end,
             weights=weights,
             kernels=kernels,
@@ -174,7 +174,7 @@ class Session:
     def _weight(self, row: Sequence[Any]) -> tuple[str, np.ndarray]:
         number, name, data = row
         try:
-            return name, values.array(data, STATISTICS, 1)[0]
+            return name, validate.array(data, STATISTICS, 1)[0]
         except Unsound as error:
             raise Unsound(f"tensors, id {number}, statistics: {error}") from None
 
@@ -240,7 +240,7 @@ class Session:
         if row is None:
             return None
         try:
-            return values.array(row[0], dtype, count)
+            return validate.array(row[0], dtype, count)
         except Unsound as error:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
             raise SessionError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None

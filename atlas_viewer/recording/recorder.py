@@ -14,12 +14,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from compute.errors import OutputError
-from compute.generate.records import MeasuredLike, StepRecord
+from compute.generate.steps import MeasuredLike, StepRecord
 from compute.io.escape import one_line
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import Draw
 
-from .contents import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
 from .store import Store, create_session
 
 # Above the first, logits and statistics of new steps are left out; above the second, recording ends: a session with
@@ -126,7 +126,7 @@ class Recorder:
         return run.id
 
     def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike | None = None) -> None:
-        """A step of the run; signature as `compute.generate.tap.StepTap` calls it."""
+        """A step of the run; signature as `compute.generate.step_capture.StepTap` calls it."""
         run = self._run
         if run is None:
             raise RuntimeError("a step before its run")

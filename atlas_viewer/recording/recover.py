@@ -10,8 +10,8 @@ import numpy as np
 
 from compute.errors import SessionError
 
-from .contents import RecordedStep, RunInfo
-from .damaged import DamagedSession
+from .records import RecordedStep, RunInfo
+from .salvage import DamagedSession
 from .store import Store, fill_session, new_session
 
 

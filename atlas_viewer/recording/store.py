@@ -17,9 +17,9 @@ from compute.io.escape import one_line
 from compute.io.output_files import new_path
 from compute.sampling.options import GenerateOptions
 
-from .contents import Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .safe_open import beside
 from .schema import create, uri
-from .untrusted import beside
 
 _PATIENCE_S = 1.0  # for readers to let go
 # The logits of a step are 100 kB: with the usual pages of SQLite, and a log that is put away every 4 MB, writing them

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from compute.forward.engine import Engine
-from compute.generate.records import step_record
 from compute.generate.replay import Replay
+from compute.generate.steps import step_record
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.views.statistics_table import read_table
-from compute.weights.identity import shaders_sha256, versions
+from compute.weights.fingerprint import shaders_sha256, versions
 
 from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
-from .contents import RecordedStep, RunInfo
 from .playback import known_text, steps_before
 from .reader import Session
 from .recorder import draw_info
+from .records import RecordedStep, RunInfo
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 

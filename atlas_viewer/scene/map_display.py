@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atlas_viewer.state.look import Look
+from atlas_viewer.state.color_mapping import Look
 from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.protocols import WorkbenchLike
 from atlas_viewer.state.state import State
@@ -14,7 +14,7 @@ from compute.models.registry import Registry
 from compute.views.map_pass import MapPass
 
 from .glyphs import digit_pictures
-from .gui_image import GuiImage
+from .imgui_texture import GuiImage
 
 _ROWS_LEAST = 32
 

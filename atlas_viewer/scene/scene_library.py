@@ -15,7 +15,7 @@ from compute.errors import DeviceError
 from compute.gpu.device import adapter_name
 
 if TYPE_CHECKING:
-    from .scene import AtlasScene
+    from .strip_scene import AtlasScene
 
 _NEEDED = "float32-filterable"
 
@@ -32,7 +32,7 @@ def atlas_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> AtlasScene:
     if "pygfx" not in sys.modules:
         check_device(device)
         _import()
-    from .scene import AtlasScene
+    from .strip_scene import AtlasScene
 
     return AtlasScene(atlas, device)
 

@@ -10,11 +10,11 @@ from atlas_viewer.state.camera import View
 from atlas_viewer.state.protocols import WorkbenchLike
 from atlas_viewer.state.state import State
 
-from .gui_image import GuiImage
+from .imgui_texture import GuiImage
 from .scene_library import atlas_scene
 
 if TYPE_CHECKING:
-    from .scene import AtlasScene
+    from .strip_scene import AtlasScene
 
 
 class StripDisplay:

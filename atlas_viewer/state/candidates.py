@@ -12,7 +12,7 @@ from compute.sampling.options import GenerateOptions
 from .distribution import Difference, Distribution
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.steps import StepRecord
 
 FEWEST, MOST = 8, 200  # tokens that the table can be asked for
 _UNKNOWN = math.nan

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from compute.views.strip_layout import HEIGHT, WIDTH, Span, StripLayout
 
 from .camera import StripCamera
-from .look import Look
+from .color_mapping import Look
 
 if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics

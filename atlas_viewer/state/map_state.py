@@ -14,10 +14,10 @@ from compute.models.registry import Registry
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
+from .map_addresses import Target, box_of, row_and_column, row_boxes
 from .map_camera import MapCamera, Stand, Visits
 from .map_labels import Label
-from .map_places import Target, box_of, row_and_column, row_boxes
-from .map_sight import Sight, of_last_layer, show, sight_of
+from .map_viewport import Sight, of_last_layer, show, sight_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow

@@ -13,8 +13,8 @@ import wgpu
 import wgsl
 from atlas_viewer import __version__
 from compute.errors import OutputError
-from compute.io.foreign_json import read_foreign_json
 from compute.io.output_files import write_output
+from compute.io.untrusted_json import read_foreign_json
 from compute.weights.model_cache import cache_folder
 
 NOT_PROVED = "not proved; doctor --prove does it"

@@ -14,12 +14,12 @@ from compute.sampling.options import GenerateOptions
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
+from .color_mapping import Look
 from .inspection import Reading, Spot, TensorInfo
-from .look import Look
 from .state import Colour, ModelSummary
 
 if TYPE_CHECKING:
-    from compute.generate.records import MeasuredLike, StepRecord
+    from compute.generate.steps import MeasuredLike, StepRecord
     from compute.sampling.sampler import Draw
     from compute.views.statistics import TensorStatistics
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from compute.sampling.options import GenerateOptions
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.steps import StepRecord
 
 
 @dataclass

@@ -15,16 +15,16 @@ import platformdirs
 
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
-from compute.io.foreign_json import read_foreign_json
 from compute.io.output_files import write_output
 from compute.io.placing import set_aside
+from compute.io.untrusted_json import read_foreign_json
 from compute.sampling.options import GenerateOptions
 
 from . import layout_text
-from .interface import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
+from .ui_state import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written

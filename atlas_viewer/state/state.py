@@ -14,17 +14,17 @@ from compute.sampling.options import GenerateOptions
 from .camera import StripCamera
 from .candidates import LogitsView
 from .distribution import Distribution
-from .history import History
 from .inspection import Inspection
-from .interface import Interface
 from .map_state import MapState
 from .model_choice import ModelChoices
+from .prompt_history import History
+from .recording_state import SessionState
 from .requests import Generate, Request
 from .runs import Run, Runs
-from .session_state import SessionState
+from .ui_state import Interface
 
 if TYPE_CHECKING:
-    from compute.generate.records import Candidate, StepRecord
+    from compute.generate.steps import Candidate, StepRecord
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atlas_viewer.state.interface import CHIP_COLOURS, THEME_NAMES
-from atlas_viewer.state.look import SAMPLINGS
-from atlas_viewer.state.looking import fit, go_to_makers, makers, on_map, open_map, zoom
+from atlas_viewer.state.color_mapping import SAMPLINGS
+from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
 from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import CHIP_COLOURS, THEME_NAMES
 
-from .session_actions import is_played_back, play_back, record, record_video, seek
+from .recording_actions import is_played_back, play_back, record, record_video, seek
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import imgui_bundle
 from imgui_bundle import imgui
 
-from atlas_viewer.state import text
+from atlas_viewer.state import quoting
 
 SIZE = 15.0  # logical pixels at an interface zoom of 100 %
 
@@ -32,7 +32,7 @@ def load() -> None:
                 merged = imgui.ImFontConfig()
                 merged.merge_mode = True
                 fonts.add_font_from_file_ttf(str(lender), SIZE, merged)
-    text.use_glyphs(has_glyph)
+    quoting.use_glyphs(has_glyph)
 
 
 def has_glyph(character: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.interface import Interface
+from atlas_viewer.state.ui_state import Interface
 
 from . import fonts
 

@@ -12,18 +12,18 @@ from compute.errors import CheckpointError, MemoryBudgetError, UsageError
 from compute.gpu.device import adapter_name, is_software, shared_device
 from compute.gpu.kernels import shared_kernels
 from compute.gpu.loading import Loading, finished
-from compute.gpu.native import ComputeEncoder, poll
 from compute.gpu.subgroups import NO_SUBGROUPS, team_size
+from compute.gpu.wgpu_native import ComputeEncoder, poll
 from compute.sampling.sampler import Sampler
 from compute.weights.checkpoint import WeightSource
 from compute.weights.limits import why_it_cannot_run
 from compute.weights.upload import WeightUpload, weight_layout
 
-from .activations import Activations
-from .budget import available_bytes, check_budget
+from .activation_buffers import Activations
 from .chain_program import ChainProgram
-from .decode_program import DecodeProgram
-from .passes import POSITION_BYTES, Pass, Segment, state_of
+from .fused_program import DecodeProgram
+from .memory_budget import available_bytes, check_budget
+from .pass_plan import POSITION_BYTES, Pass, Segment, state_of
 from .program import Program
 from .program_buffers import ProgramBuffers
 from .registry_build import build_registry

@@ -8,11 +8,11 @@ import numpy as np
 import wgpu
 
 from compute.gpu.kernels import Kernels, Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.config import ModelConfig
 from compute.models.registry import Piece, Storage
 
-from .activations import Activations, SinkBlock
+from .activation_buffers import Activations, SinkBlock
 from .program_buffers import ProgramBuffers
 
 THREADS = 128  # of a workgroup of the decode kernels

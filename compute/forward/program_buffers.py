@@ -8,7 +8,7 @@ import wgpu
 
 from compute.models.config import ModelConfig
 
-from .passes import STATE_WORDS
+from .pass_plan import STATE_WORDS
 
 HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import wgpu
 
 from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
+from compute.models.descriptions import sentence
 from compute.models.registry import Piece, Registry, Storage, Tensor
-from compute.models.sentences import sentence
 
-from .activations import Activations, embed_columns, layer_columns
+from .activation_buffers import Activations, embed_columns, layer_columns
 
 
 def build_registry(

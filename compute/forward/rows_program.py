@@ -10,9 +10,9 @@ import math
 import wgpu
 
 from compute.gpu.kernels import Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 
-from .activations import SinkBlock
+from .activation_buffers import SinkBlock
 from .program import Program, resource
 
 CHUNK = 16  # rows of a chunk: more loads fewer weights per row, but a slice must fit a frame

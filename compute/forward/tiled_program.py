@@ -7,9 +7,9 @@ import math
 import wgpu
 
 from compute.gpu.kernels import Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 
-from .activations import SinkBlock
+from .activation_buffers import SinkBlock
 from .program import resource
 from .rows_program import RowsProgram
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 
 from compute.errors import DeviceError
 from compute.forward.engine import Engine
-from compute.forward.flight import Flight
-from compute.forward.passes import Pass
+from compute.forward.pass_batch import Flight
+from compute.forward.pass_plan import Pass
 from compute.forward.program_buffers import HISTORY
-from compute.gpu.native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import RING, Draw, parse_draw
 from compute.text.tokenizer import Tokenizer
 
-from .records import StepRecord, step_record
-from .tap import StepTap
+from .step_capture import StepTap
+from .steps import StepRecord, step_record
 
 _FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
 _SLICES_IN_FLIGHT = 2

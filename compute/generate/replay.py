@@ -10,8 +10,8 @@ import numpy as np
 
 from compute.errors import DeviceError, UsageError
 from compute.forward.engine import Engine
-from compute.forward.passes import Pass
-from compute.gpu.native import ComputeEncoder, Dispatch, poll
+from compute.forward.pass_plan import Pass
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import RING, Draw, parse_draw
 

@@ -11,7 +11,7 @@ import wgpu
 
 import wgsl
 
-from .native import Dispatch, create_shader
+from .wgpu_native import Dispatch, create_shader
 
 _BINDING = re.compile(
     r"@group\(0\)\s*@binding\((?P<index>\d+)\)\s*var(?:<(?P<space>[a-z_, ]+)>)?\s*(?P<name>\w+)\s*:\s*(?P<type>[^;]+);"

@@ -7,7 +7,7 @@ from typing import TypeAlias, TypeVar
 
 import wgpu
 
-from .native import poll, work_done
+from .wgpu_native import poll, work_done
 
 Result = TypeVar("Result")
 # Yields what is being done and how much of that is done, 0 to 1; returns what it made.

@@ -7,7 +7,7 @@ import struct
 import wgpu
 
 from .kernels import Kernels
-from .native import ComputeEncoder
+from .wgpu_native import ComputeEncoder
 
 NO_SUBGROUPS = (32, False)  # threads that share a row of a matrix where there are no subgroups to rely on
 _SMALLEST, _LARGEST = 8, 64

@@ -11,7 +11,7 @@ import numpy as np
 import wgpu
 
 from compute.gpu.kernels import Kernels, Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 
 from .options import GenerateOptions
 

@@ -11,7 +11,7 @@ import wgpu
 
 from compute.forward.engine import Engine
 from compute.gpu.kernels import Resource, shared_kernels
-from compute.gpu.native import ComputeEncoder, Dispatch
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Piece, Storage
 from compute.views.patterns import PatternStore, row_of_keys
 from compute.weights.upload import DTYPES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.gpu.native import poll
+from compute.gpu.wgpu_native import poll
 from compute.views.probe import MOST, Probe, ProbePass
 from compute.weights.checkpoint import WeightSource
 from compute.weights.upload import DTYPES

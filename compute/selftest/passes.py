@@ -9,9 +9,9 @@ from math import sqrt
 import numpy as np
 
 from compute.forward.chain_program import ChainProgram
-from compute.forward.decode_program import DecodeProgram
 from compute.forward.engine import Engine
-from compute.forward.passes import state_of
+from compute.forward.fused_program import DecodeProgram
+from compute.forward.pass_plan import state_of
 from compute.forward.program import Program
 from compute.forward.rows_program import CHUNK, RowsProgram
 from compute.forward.tiled_program import CHUNK as TILED_CHUNK

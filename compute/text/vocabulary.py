@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.foreign_json import read_foreign_json
+from compute.io.untrusted_json import read_foreign_json
 
 from .tokenizer import load_tokenizer
 

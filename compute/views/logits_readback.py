@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.gpu.native import ComputeEncoder, Readback, poll
+from compute.gpu.wgpu_native import ComputeEncoder, Readback, poll
 
 
 class LogitsReadback:

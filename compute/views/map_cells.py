@@ -12,7 +12,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Piece, Storage, Tensor
 
 from .map_layout import MapLayout

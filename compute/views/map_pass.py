@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 import wgpu
 
-from compute.forward.budget import check_map_budget, free_bytes
 from compute.forward.engine import Engine
+from compute.forward.memory_budget import check_map_budget, free_bytes
 from compute.gpu.kernels import Resource
 from compute.gpu.loading import Loading, finished
-from compute.gpu.native import ComputeEncoder, Dispatch, Timer
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer
 
 from .map_cells import CellPainters, painting_kind
 from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten

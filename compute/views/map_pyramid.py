@@ -13,7 +13,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 
 from .map_layout import TILE_BLOCKS, MapLayout

@@ -11,7 +11,7 @@ import wgpu
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.gpu.kernels import Resource
-from compute.gpu.native import ComputeEncoder, Dispatch, Readback, poll
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.registry import Tensor
 
 from .patterns import pattern_params, pattern_row, row_of_keys

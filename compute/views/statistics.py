@@ -13,7 +13,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
-from compute.gpu.native import ComputeEncoder, Dispatch, Readback, poll
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.registry import Tensor
 
 WORDS = 80  # of a record, see wgsl/statistics/common/statistics.wgsl

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compute.gpu.native import ComputeEncoder
+from compute.gpu.wgpu_native import ComputeEncoder
 from compute.models.registry import Tensor
 
 from .statistics import SCALE, WORDS, StatisticsPass

@@ -8,7 +8,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
-from compute.gpu.native import ComputeEncoder, Dispatch
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
 from .palettes import PALETTES, StripLook

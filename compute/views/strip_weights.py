@@ -9,7 +9,7 @@ import numpy as np
 import wgpu
 
 from compute.gpu.kernels import Kernels, Resource
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 
 from .strip_layout import HEIGHT, WIDTH, Span

@@ -8,8 +8,8 @@ from typing import Any
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.foreign_json import read_foreign_json
 from compute.io.mapped_file import telling_failures
+from compute.io.untrusted_json import read_foreign_json
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.text.vocabulary import LARGEST, added_tokens, is_whole
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.foreign_json import read_foreign_json
 from compute.io.mapped_file import MappedFile, telling_failures
+from compute.io.untrusted_json import read_foreign_json
 
 DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
     "F32": ("f32", np.dtype("<f4")),

@@ -8,7 +8,7 @@ import numpy as np
 import wgpu
 
 from compute.gpu.kernels import shared_kernels
-from compute.gpu.native import ComputeEncoder, poll
+from compute.gpu.wgpu_native import ComputeEncoder, poll
 from compute.models.registry import Storage
 
 _THREADS = 64

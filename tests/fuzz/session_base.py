@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from atlas_viewer.recording.contents import DrawInfo, Mark, RecordedStep, RunInfo
+from atlas_viewer.recording.records import DrawInfo, Mark, RecordedStep, RunInfo
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA
 from atlas_viewer.recording.store import Store, create_session
 from compute.views.statistics_table import STATISTICS
 
-from helpers.session_files import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, step, token_bytes
+from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, step, token_bytes
 
 _PAGE_BYTES = 1024
 _STEPS = 2

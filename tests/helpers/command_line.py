@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 
 Run = Callable[..., SimpleNamespace]
 PROMPT = "Once upon a time, there was a"

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from atlas_viewer.cli.entry import main as program
+from atlas_viewer.cli.main import main as program
 
 from helpers.patience import PATIENCE_S, wait_until
 

@@ -11,7 +11,7 @@ import wgpu.utils
 
 from atlas_viewer.state.state import ModelSummary
 from compute.errors import UsageError
-from compute.generate.records import Candidate, StepRecord
+from compute.generate.steps import Candidate, StepRecord
 from compute.gpu.loading import Loading
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from atlas_viewer.recording import untrusted
+from atlas_viewer.recording import safe_open
 
 
 class Limit:
@@ -18,7 +18,7 @@ class Limit:
         action()  # what is made once is no cost of a file
         with self.kept():
             action()
-        self._most = untrusted._PATIENCE_S + 100 * self.slowest
+        self._most = safe_open._PATIENCE_S + 100 * self.slowest
 
     @contextmanager
     def kept(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import fonts, items, keys, panels, theme
+from atlas_viewer.ui import fonts, panels, shortcuts, theme, widget_tracking
 
 
 class Screen:
@@ -25,7 +25,7 @@ class Screen:
     @property
     def places(self) -> dict[str, ImVec2]:
         """The middle of each widget of the last frame, by its label."""
-        return {label: ImVec2(*place.middle) for label, place in items.places.items()}
+        return {label: ImVec2(*place.middle) for label, place in widget_tracking.places.items()}
 
     def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
         original = getattr(imgui, name)
@@ -86,11 +86,11 @@ def context() -> Iterator[None]:
 
 
 def press(screen: Screen, chord: str) -> None:
-    held, name = keys.parts(chord)
+    held, name = shortcuts.parts(chord)
     io = screen.io
     modifiers = {"Ctrl": imgui.Key.mod_ctrl, "Shift": imgui.Key.mod_shift, "Alt": imgui.Key.mod_alt}
     for down in (True, False):
         for modifier in held:
             io.add_key_event(modifiers[modifier], down)
-        io.add_key_event(keys.imgui_key(name), down)
+        io.add_key_event(shortcuts.imgui_key(name), down)
         screen.frame()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.state.state import State
 from compute.errors import PromptError
-from compute.generate.records import StepRecord
+from compute.generate.steps import StepRecord
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions

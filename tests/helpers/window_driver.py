@@ -7,10 +7,10 @@ import sys
 
 from imgui_bundle import imgui
 
-from atlas_viewer.app.app import Viewer
-from atlas_viewer.cli.entry import main
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.cli.main import main
 from atlas_viewer.state.inspection import Spot
-from atlas_viewer.ui import items
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels.tensors import rows
 
 
@@ -19,7 +19,7 @@ def _spot(spot: Spot | None) -> str | None:
 
 
 def _edges(label: str) -> list[float]:
-    place = items.places.get(label)
+    place = widget_tracking.places.get(label)
     return [place.left, place.top, place.right, place.bottom] if place else []
 
 
@@ -68,7 +68,7 @@ class Reports:
             "map_rows": state.map.layout.window if state.map.layout else 0,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
-            "places": {label: place.middle for label, place in items.places.items()},
+            "places": {label: place.middle for label, place in widget_tracking.places.items()},
             "cursor": _spot(state.inspection.cursor),
             "pins": [_spot(pin.spot) for pin in state.inspection.pins],
             "values": [reading.value for reading in state.inspection.readings.values()],

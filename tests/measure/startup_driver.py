@@ -11,8 +11,8 @@ import sys
 import time
 from typing import Any
 
-import atlas_viewer.app.window as window
-from atlas_viewer.app.app import Viewer
+import atlas_viewer.app.open_window as window
+from atlas_viewer.app.viewer import Viewer
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
 

@@ -11,7 +11,7 @@ import pytest
 from atlas_viewer import __version__
 from atlas_viewer.cli import parser
 from atlas_viewer.cli.parser import parse
-from atlas_viewer.tour.tour import read_tour
+from atlas_viewer.tour.player import read_tour
 from compute.errors import UsageError
 
 from helpers.documents import PAGES, ROOT, anchors, blocks, commands, links, prose

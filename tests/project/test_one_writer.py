@@ -16,7 +16,7 @@ WRITERS = {
 ALLOWED = {
     "atlas_viewer/hub/hub.py": {"open", "unlink", "truncate"},  # a transfer goes on where it was cut off
     "atlas_viewer/hub/fetch.py": {"write_text", "unlink"},  # in the folder of transfers
-    "atlas_viewer/recording/untrusted.py": {"copyfile"},  # to read them, into a temporary folder
+    "atlas_viewer/recording/safe_open.py": {"copyfile"},  # to read them, into a temporary folder
     "atlas_viewer/media/video.py": {"open"},  # the encoder, of a path that it is given
     "atlas_viewer/state/start_marker.py": {"unlink"},  # the lock file of a start, which holds nothing
     "atlas_viewer/cli/streams.py": {"open"},  # the null device

@@ -10,9 +10,9 @@ from helpers.paths import ROOT
 
 # The files that may, and the one library of which each may.
 ALLOWED = {
-    "compute": {"compute/gpu/native.py": "wgpu", "compute/gpu/cffi_startup.py": "cffi"},
+    "compute": {"compute/gpu/wgpu_native.py": "wgpu", "compute/gpu/cffi_startup.py": "cffi"},
     "atlas_viewer": {
-        "atlas_viewer/scene/scene_texture.py": "pygfx",
+        "atlas_viewer/scene/shared_texture.py": "pygfx",
         "atlas_viewer/app/picture_canvas.py": "rendercanvas",
     },
 }

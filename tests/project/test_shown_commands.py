@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueFile
 from compute.models.config import ModelConfig
 

@@ -7,10 +7,9 @@ from types import ModuleType
 from imgui_bundle import ImVec4, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, keys, theme
+from atlas_viewer.ui import shortcuts, theme, widget_tracking
 
 from . import (
-    atlas,
     dialogs,
     distribution,
     inspector,
@@ -27,6 +26,7 @@ from . import (
     sampling,
     session,
     status,
+    strip,
     tensors,
     tokens,
     trace,
@@ -34,7 +34,7 @@ from . import (
 
 # Every panel and its place in the default layout; of those in one place the first is in front.
 _PANELS: tuple[tuple[ModuleType, str], ...] = (
-    (atlas, "centre"),
+    (strip, "centre"),
     (map_panel, "centre"),
     (prompt, "left, top"),
     (sampling, "left, middle"),
@@ -56,8 +56,8 @@ TITLES = tuple(title for title, _ in DOCKED)
 
 def draw_all(state: State) -> None:
     """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
-    items.begin_frame()
-    keys.handle(state)
+    widget_tracking.begin_frame()
+    shortcuts.handle(state)
     menu_bar.draw(state, TITLES)
     interface = state.interface
     dock_space, fresh = layout.dock_space(interface, DOCKED)
@@ -71,7 +71,7 @@ def draw_all(state: State) -> None:
             continue
         # Of panels that appear together, at the start, the last would come to the front of those in its place.
         flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
-        if panel in (atlas, map_panel):
+        if panel in (strip, map_panel):
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
             flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that colour; a floating panel is not.
@@ -89,14 +89,14 @@ def draw_all(state: State) -> None:
         if not kept:
             interface.hidden.add(panel.TITLE)
     interface.shown = drawn
-    looked_at = {atlas.TITLE, map_panel.TITLE} & drawn
+    looked_at = {strip.TITLE, map_panel.TITLE} & drawn
     if len(looked_at) == 1 and not interface.front and not interface.raised:
         interface.view = looked_at.pop()
     if imgui.get_frame_count() == _SETTLED:
         imgui.set_window_focus(interface.view)  # at the start keys are for what is looked at
     if fresh:
         layout.order_tabs(DOCKED)
-        for title in (*layout.front(DOCKED), atlas.TITLE):
+        for title in (*layout.front(DOCKED), strip.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
     if interface.front:
         imgui.set_window_focus(interface.front)

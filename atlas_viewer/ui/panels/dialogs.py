@@ -6,7 +6,7 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer import __version__
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
 from .menu_bar import MENUS
@@ -100,7 +100,7 @@ def _about(state: State) -> None:
         return
     for title, paragraphs in _PAGES.items():
         opened, _ = imgui.begin_tab_item(title)
-        items.note(f"page:{title}")
+        widget_tracking.note(f"page:{title}")
         if opened:
             for paragraph in paragraphs:
                 imgui.spacing()

@@ -10,9 +10,9 @@ from imgui_bundle import ImVec2, ImVec4, imgui, implot
 
 from atlas_viewer.state.distribution import SHARES, Curve, Cut, Distribution, Shape
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
-from .compare import compare_choice
+from .step_compare import compare_choice
 from .widgets import dim, elided, hint, packed, quoted, tooltip
 
 TITLE = "Distribution"
@@ -88,7 +88,7 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
     toggle = imgui.get_frame_height() + imgui.calc_text_size(log).x + 2 * imgui.get_style().item_spacing.x
     compare_choice(state, "plot", imgui.get_content_region_avail().x - toggle)
     imgui.same_line()
-    _, state.logits.log_probability = items.checkbox(log, state.logits.log_probability)
+    _, state.logits.log_probability = widget_tracking.checkbox(log, state.logits.log_probability)
     tooltip("Probabilities on a logarithmic scale")
     if imgui.begin_table("figures", 1 + len(drawn), imgui.TableFlags_.sizing_fixed_fit):
         imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
@@ -181,7 +181,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         _cuts(whole.cuts)
         _pointer(state, whole)
         implot.end_plot()
-        items.note("distribution plot")
+        widget_tracking.note("distribution plot")
     implot.pop_style_var(2)
     implot.pop_style_color(2)
 

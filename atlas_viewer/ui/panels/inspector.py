@@ -6,8 +6,8 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.inspection import Inspection, Pin, label, shown_value
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
-from atlas_viewer.ui.facts import facts
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.inspector_rows import facts
 
 from . import plots
 from .widgets import dim, elided_start, hint, tooltip, wrapped
@@ -75,7 +75,7 @@ def _pins(state: State) -> None:
 
 def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     """One row: remove button, name[index], value, plot. True when it is to go."""
-    removed = items.small_button(f"x##unpin{place}")
+    removed = widget_tracking.small_button(f"x##unpin{place}")
     tooltip("Remove the pin")
     imgui.same_line()
     value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
@@ -84,7 +84,7 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     with theme.numbers():
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
         room = max(free - plot - figures, theme.em(2.7))
-        clicked, _ = items.selectable(
+        clicked, _ = widget_tracking.selectable(
             f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
         )
         tooltip(name)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.interface import Interface
 from atlas_viewer.state.layout_text import DOCK_SPACE
-from atlas_viewer.ui import items, theme
+from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.ui import theme, widget_tracking
 
 # Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
 _LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
@@ -110,7 +110,7 @@ def note_tabs(titles: Iterable[str]) -> None:
         if window and window.dock_node:
             low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
             if high.x > low.x:
-                items.places[f"tab:{title}"] = items.Place(low.x, low.y, high.x, high.y)
+                widget_tracking.places[f"tab:{title}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
 
 
 def remember(interface: Interface) -> None:

@@ -9,15 +9,15 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.candidates import FEWEST, MOST
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 from compute.sampling.options import GenerateOptions
 
 from . import logits_table
-from .compare import compare_choice
+from .step_compare import compare_choice
 from .widgets import dim, elided, hint, quoted, tooltip
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.steps import StepRecord
 
 TITLE = "Logits"
 
@@ -97,7 +97,7 @@ def _controls(state: State) -> None:
     compare = min(theme.em(_COMPARE), room / 3)
     imgui.set_next_item_width(min(theme.em(_TOP), room / 4))
     always = imgui.SliderFlags_.always_clamp
-    _, view.top = items.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
+    _, view.top = widget_tracking.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
     tooltip("How many tokens the table shows, the likeliest first; Ctrl+click types a number")
     imgui.same_line()
     search = imgui.get_content_region_avail().x - compare - imgui.get_style().item_spacing.x
@@ -106,7 +106,7 @@ def _controls(state: State) -> None:
     if view.seeking:
         imgui.set_keyboard_focus_here()
         view.seeking = False
-    _, view.words = items.input_text_with_hint("##find", hint_text, view.words)
+    _, view.words = widget_tracking.input_text_with_hint("##find", hint_text, view.words)
     tooltip("Any token of the vocabulary; spaces before it and case make no difference")
     imgui.same_line()
     compare_choice(state, "table", compare)

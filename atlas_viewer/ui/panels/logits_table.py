@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.candidates import Line, LogitsView, Table
+from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Branch
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text import percent
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import packed, quoted, rested_on, tooltip
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.steps import StepRecord
 
 # Heading, field of `Line`, width in ems (0 takes the rest), and what it means.
 _COLUMNS = (
@@ -94,7 +94,7 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
         if not imgui.table_next_column():
             continue
         with theme.coloured(imgui.Col_.text, theme.now.text_dim):
-            items.table_header(f"{heading}##head")
+            widget_tracking.table_header(f"{heading}##head")
         tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
     specs = imgui.table_get_sort_specs()
     if specs is not None and specs.specs_count:
@@ -142,9 +142,9 @@ def _line(
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     """The rank; what spans the line and is clicked."""
-    flags = imgui.SelectableFlags_.span_all_columns | items.SELECT_AT_ONCE
+    flags = imgui.SelectableFlags_.span_all_columns | widget_tracking.SELECT_AT_ONCE
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
-    items.note(f"token {line.token}")
+    widget_tracking.note(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
     if rested_on():

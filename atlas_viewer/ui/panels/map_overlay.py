@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.inspection import Spot
-from atlas_viewer.state.map_spots import target_of
+from atlas_viewer.state.map_hit_test import target_of
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 from compute.views.map_view import MapView
 
-from .viewing import OUTLINE
+from .view_common import OUTLINE
 from .widgets import packed
 
 _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
@@ -155,7 +155,7 @@ def minimap(maps: MapState, frame: Frame) -> None:
     gap = theme.em(0.5)
     left, top = frame.left + frame.width - wide - gap, frame.top + frame.height - high - gap
     imgui.set_cursor_screen_pos(ImVec2(left, top))
-    items.invisible_button("minimap", ImVec2(wide, high))
+    widget_tracking.invisible_button("minimap", ImVec2(wide, high))
     canvas, scale = imgui.get_window_draw_list(), wide / layout.width
 
     def place(x: float, y: float) -> ImVec2:

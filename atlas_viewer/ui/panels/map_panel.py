@@ -7,23 +7,23 @@ from collections.abc import Callable
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state import looking
+from atlas_viewer.state import navigation
+from atlas_viewer.state.map_hit_test import spot_under, target_of
 from atlas_viewer.state.map_labels import Words, labels_for
-from atlas_viewer.state.map_spots import spot_under, target_of
 from atlas_viewer.state.map_state import MapState
+from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text import quoted
-from atlas_viewer.ui import items, theme
-from atlas_viewer.ui.facts import context_token
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.inspector_rows import context_token
 from compute.errors import UsageError
 
-from . import look, map_overlay
+from . import color_controls, map_overlay
 from .map_overlay import Frame
 from .toolbar import Tool, button_width, toolbar
-from .viewing import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
+from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
 from .widgets import beside, dim, hint, packed, tooltip
 
-TITLE = looking.MAP
+TITLE = navigation.MAP
 
 _HINT = "wheel zooms, drag moves, double click goes to what made a value, G to a place"
 _FIELD = 22.0  # ems
@@ -33,9 +33,9 @@ _BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
 
 def draw(state: State) -> None:
     """How it is coloured, the picture with what is written over it, and a line on the value under the cursor."""
-    toolbar("map tools", [*_tools(state), *look.tools(state, state.palettes, sampled=False)])
+    toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
-    look.bar(state)
+    color_controls.bar(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     corner = imgui.get_cursor_screen_pos()
@@ -47,7 +47,7 @@ def draw(state: State) -> None:
     maps = state.map
     imgui.set_cursor_screen_pos(ImVec2(left, top))
     imgui.set_next_item_allow_overlap()
-    items.invisible_button("map", ImVec2(width, height))
+    widget_tracking.invisible_button("map", ImVec2(width, height))
     maps.size = frame.pixels
     picture = maps.picture(*frame.pixels) if maps.picture and maps.layout else None
     canvas = imgui.get_window_draw_list()
@@ -93,7 +93,7 @@ def _tools(state: State) -> list[Tool]:
 
     def button(label: str, tip: str, act: Callable[[], None]) -> Tool:
         def draw() -> None:
-            if items.button(label):
+            if widget_tracking.button(label):
                 act()
             tooltip(tip)
 
@@ -133,7 +133,7 @@ def _mouse(state: State, frame: Frame) -> None:
     if imgui.is_item_active() and moved:
         maps.camera.drag(io.mouse_delta.x * frame.ratio, io.mouse_delta.y * frame.ratio, *maps.size)
     if not imgui.is_item_hovered() and not imgui.is_item_active():
-        if not inspection.keyed and looking.on_map(state):
+        if not inspection.keyed and navigation.on_map(state):
             inspection.cursor = None
         _side_buttons(maps)
         return
@@ -162,8 +162,8 @@ def _double_click(state: State) -> None:
     focus = state.inspection.focus
     if focus is None:
         state.map.fit()
-    elif looking.makers(state) is not None:
-        looking.go_to_makers(state)
+    elif navigation.makers(state) is not None:
+        navigation.go_to_makers(state)
     else:
         state.map.frame(focus.name)
 
@@ -240,7 +240,7 @@ def _field(state: State, frame: Frame) -> None:
         imgui.set_keyboard_focus_here()
         maps.going_begun = True
     flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
-    entered, typed = items.input_text_with_hint("##place", "h.3.mlp.c_fc.weight[12, 70]", maps.typed, flags)
+    entered, typed = widget_tracking.input_text_with_hint("##place", "h.3.mlp.c_fc.weight[12, 70]", maps.typed, flags)
     if typed != maps.typed:
         maps.typed, maps.refused = typed, ""
     if maps.refused:
@@ -252,7 +252,7 @@ def _field(state: State, frame: Frame) -> None:
         maps.going = False
     elif entered:
         try:
-            looking.go(state, maps.typed)
+            navigation.go(state, maps.typed)
             maps.going = False
         except UsageError as error:
             maps.refused, maps.going_begun = str(error), False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imgui_bundle import imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
 from .widgets import dim
@@ -20,10 +20,10 @@ def draw(state: State, titles: Sequence[str]) -> None:
     if not imgui.begin_main_menu_bar():
         return
     for menu in MENUS:
-        if items.begin_menu(f"{menu}##menu"):
+        if widget_tracking.begin_menu(f"{menu}##menu"):
             for action in ACTIONS:
                 if action.menu == menu:
-                    clicked, _ = items.menu_item(action.title, action.chord, False, action.enabled(state))
+                    clicked, _ = widget_tracking.menu_item(action.title, action.chord, False, action.enabled(state))
                     if clicked:
                         action.run(state)
             if menu == "View":
@@ -36,9 +36,9 @@ def _panels(state: State, titles: Sequence[str]) -> None:
     """How large everything is, and a check for each panel."""
     imgui.separator()
     dim(f"Interface at {100 * theme.zoom():.0f} %")
-    if items.begin_menu("Panels"):
+    if widget_tracking.begin_menu("Panels"):
         for title in titles:
             shown = title not in state.interface.hidden
-            if items.menu_item(f"{title}##panel", "", shown)[0]:
+            if widget_tracking.menu_item(f"{title}##panel", "", shown)[0]:
                 state.interface.toggle(title)
         imgui.end_menu()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import drawable
 
@@ -44,6 +44,6 @@ def draw(state: State) -> None:
     imgui.text_colored(theme.now.error, text + more)
     imgui.pop_text_wrap_pos()
     imgui.same_line(left + room + style.item_spacing.x)
-    if items.button("Dismiss", ImVec2(button, 0)):
+    if widget_tracking.button("Dismiss", ImVec2(button, 0)):
         state.messages.clear()
     imgui.end()

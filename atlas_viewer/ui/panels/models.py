@@ -7,7 +7,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.model_choice import ModelChoice
 from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .modal import modal
 from .widgets import dim, hint, wrapped
@@ -28,7 +28,7 @@ def _models(state: State) -> None:
     imgui.set_next_item_width(-theme.em(_BUTTON))
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
-    entered, choices.path = items.input_text_with_hint(
+    entered, choices.path = widget_tracking.input_text_with_hint(
         "##model path",
         "a .bin file, a .safetensors file, a folder that holds one, or random:gpt2",
         choices.path,
@@ -36,7 +36,7 @@ def _models(state: State) -> None:
     )
     imgui.same_line()
     imgui.begin_disabled(not choices.path.strip())
-    if items.button("Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
+    if widget_tracking.button("Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
         _open(state, choices.path.strip())
     imgui.end_disabled()
     _progress(state)
@@ -70,15 +70,15 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
     wide = ImVec2(-1, 0)
     if choice.here:
         imgui.begin_disabled(shown or bool(state.loading))
-        if items.button(f"{'Open' if not shown else 'Shown'}##{choice.name}", wide):
+        if widget_tracking.button(f"{'Open' if not shown else 'Shown'}##{choice.name}", wide):
             _open(state, choice.name)
         imgui.end_disabled()
         return
     imgui.begin_disabled(bool(choices.busy))
     if choices.offered is not None and choices.offered[0] == choice.name:
-        if items.button(f"{choices.offered[1] / 1e6:,.0f} MB: fetch##{choice.name}", wide):
+        if widget_tracking.button(f"{choices.offered[1] / 1e6:,.0f} MB: fetch##{choice.name}", wide):
             state.requests.append(FetchModel(choice.name))
-    elif items.button(f"Fetch ...##{choice.name}", wide):
+    elif widget_tracking.button(f"Fetch ...##{choice.name}", wide):
         state.requests.append(LookUpModel(choice.name))
     imgui.end_disabled()
 
@@ -96,7 +96,7 @@ def _progress(state: State) -> None:
         dim(choices.busy)
         imgui.progress_bar(share, ImVec2(-theme.em(_BUTTON), 0), text)
         imgui.same_line()
-        if items.button("Stop##fetch", ImVec2(-1, 0)):
+        if widget_tracking.button("Stop##fetch", ImVec2(-1, 0)):
             state.requests.append(StopFetch())
     elif choices.offered is not None:
         name, size, licence = choices.offered

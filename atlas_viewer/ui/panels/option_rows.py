@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, elided, packed, tooltip
 
@@ -78,7 +78,7 @@ def _reset(identity: str, help: str) -> bool:
     """A small button with an arrow that turns back."""
     size, height = theme.em(_RESET), imgui.get_frame_height()
     corner = imgui.get_cursor_screen_pos()
-    pressed = items.invisible_button(identity, ImVec2(size, height))
+    pressed = widget_tracking.invisible_button(identity, ImVec2(size, height))
     colour = packed(theme.now.text if imgui.is_item_hovered() else theme.now.text_dim)
     tooltip(help)
     canvas = imgui.get_window_draw_list()
@@ -98,7 +98,7 @@ def real(state: State, row: Real) -> None:
     shown = f"%.4g  {row.off[1]}" if value == row.off[0] else "%.4g"
     flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
     with line(state, row.label, row.help, row.name):
-        changed, new = items.slider_float(f"##{row.name}", value, *row.slider, shown, flags)
+        changed, new = widget_tracking.slider_float(f"##{row.name}", value, *row.slider, shown, flags)
         tooltip("Ctrl+click types a number")
     if not changed or not math.isfinite(new):
         return
@@ -114,13 +114,15 @@ def whole(state: State, name: str, text: str, help: str, values: Sequence[int], 
     with line(state, text, help, name, default) as width:
         arrow = imgui.get_frame_height()
         imgui.set_next_item_width(width - arrow - 2)
-        changed, value = items.input_int(f"##{name}", getattr(state.options, name), 0)
+        changed, value = widget_tracking.input_int(f"##{name}", getattr(state.options, name), 0)
         if changed:
             change(state, **{name: min(max(value, low), high)})
         imgui.same_line(0, 2)
-        if items.begin_combo(f"##usual {name}", "", imgui.ComboFlags_.no_preview | imgui.ComboFlags_.popup_align_left):
+        if widget_tracking.begin_combo(
+            f"##usual {name}", "", imgui.ComboFlags_.no_preview | imgui.ComboFlags_.popup_align_left
+        ):
             for usual in (number for number in values if low <= number <= high):
-                if items.selectable(f"{usual:,}##{name}", usual == getattr(state.options, name))[0]:
+                if widget_tracking.selectable(f"{usual:,}##{name}", usual == getattr(state.options, name))[0]:
                     change(state, **{name: usual})
             imgui.end_combo()
         tooltip("Usual values")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.actions import Action, matching
 
 from .modal import modal
@@ -26,7 +26,7 @@ def _palette(state: State) -> None:
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
     imgui.set_next_item_width(-1)
-    changed, interface.typed = items.input_text_with_hint("##command", "what to do", interface.typed)
+    changed, interface.typed = widget_tracking.input_text_with_hint("##command", "what to do", interface.typed)
     found = matching(interface.typed)
     if changed or imgui.is_window_appearing():
         interface.marked = 0
@@ -48,7 +48,7 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
     for place, action in enumerate(found):
         marked = place == state.interface.marked
         imgui.begin_disabled(not action.enabled(state))
-        clicked, _ = items.selectable(f"{action.title}##{action.name}", marked)
+        clicked, _ = widget_tracking.selectable(f"{action.title}##{action.name}", marked)
         imgui.end_disabled()
         if marked and (_moved() or changed):
             imgui.set_scroll_here_y()

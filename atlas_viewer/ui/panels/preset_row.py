@@ -8,7 +8,7 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import presets
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .option_rows import label
 from .widgets import dim, tooltip
@@ -23,14 +23,14 @@ def draw(state: State) -> None:
     label("Preset", "Sets temperature, filters and penalty together")
     button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
     imgui.set_next_item_width(-button - imgui.get_style().item_spacing.x)
-    if items.begin_combo("##preset", current or "own values"):
+    if widget_tracking.begin_combo("##preset", current or "own values"):
         for name, preset in presets.every(saved).items():
-            if items.selectable(f"{name}##preset", name == current)[0]:
+            if widget_tracking.selectable(f"{name}##preset", name == current)[0]:
                 _choose(state, name)
             tooltip(presets.summary(preset))
         imgui.end_combo()
     imgui.same_line()
-    if items.button("Edit##preset", ImVec2(button, 0)):
+    if widget_tracking.button("Edit##preset", ImVec2(button, 0)):
         state.preset_name = current if current in saved else ""
         imgui.open_popup(_POPUP)
     tooltip("Save, rename or delete a preset")
@@ -53,7 +53,7 @@ def _edit(state: State, current: str | None) -> None:
     imgui.set_next_item_width(theme.em(16))
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
-    _, state.preset_name = items.input_text_with_hint("##preset name", "name", state.preset_name)
+    _, state.preset_name = widget_tracking.input_text_with_hint("##preset name", "name", state.preset_name)
     entered = imgui.is_item_deactivated_after_edit() and imgui.is_key_pressed(imgui.Key.enter)
     name = state.preset_name.strip()
     reason = presets.cannot_save(name, state.options, saved)
@@ -71,7 +71,7 @@ def _edit(state: State, current: str | None) -> None:
 def _button(name: str, reason: str) -> bool:
     """A button that closes the popup; with a reason against it, it is disabled and tells."""
     imgui.begin_disabled(bool(reason))
-    pressed = bool(items.button(name))
+    pressed = bool(widget_tracking.button(name))
     imgui.end_disabled()
     if reason and imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
         imgui.set_tooltip(reason)

@@ -6,9 +6,9 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.requests import Stop
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
-from . import token_flow
+from . import token_layout
 from .widgets import dim, elided, primary_button, tooltip, wrapped
 
 TITLE = "Prompt"
@@ -25,7 +25,7 @@ def draw(state: State) -> None:
     # Whole lines of text and of tokens, so that none is cut.
     frame = style.frame_padding.y + 2
     field = max((_FIELD * room - frame) // line, 2) * line + frame
-    tokens = max((room - field) // token_flow.pitch(), 1) * token_flow.pitch()
+    tokens = max((room - field) // token_layout.pitch(), 1) * token_layout.pitch()
     asked = _field(state, field)
     _count(state)
     if state.prompt_tokens.error:
@@ -33,7 +33,7 @@ def draw(state: State) -> None:
             wrapped(state.prompt_tokens.error, theme.now.error)
         imgui.end_child()
     else:
-        token_flow.draw(state.prompt_tokens, state.options.context, tokens)
+        token_layout.draw(state.prompt_tokens, state.options.context, tokens)
     _buttons(state, asked)
     _progress(state)
 
@@ -53,7 +53,7 @@ def _field(state: State, height: float) -> bool:
     if editing is not None and editing.get_text() != state.prompt:
         editing.reload_user_buf_and_move_to_end()
     before = editing.get_cursor_pos() if editing is not None else None
-    entered, state.prompt = items.input_text_multiline("##prompt", state.prompt, ImVec2(-1, height), kind)
+    entered, state.prompt = widget_tracking.input_text_multiline("##prompt", state.prompt, ImVec2(-1, height), kind)
     tooltip("Enter generates, Shift+Enter starts a new line.\nUp in the first line, Down in the last: other prompts")
     if editing is not None and imgui.is_item_active():
         if io.key_alt and imgui.is_key_pressed(imgui.Key.enter, False):
@@ -96,7 +96,7 @@ def _count(state: State) -> None:
         imgui.same_line(x + step * (size + 4))
         there = state.history.place(state.interface.prompts, state.prompt)[step]
         imgui.begin_disabled(not there)
-        if items.arrow_button(label, arrow):
+        if widget_tracking.arrow_button(label, arrow):
             _walk(state, step == 0, step == 1)
         imgui.end_disabled()
         tooltip(f"{help} ({there} more)")
@@ -113,7 +113,7 @@ def _buttons(state: State, asked: bool) -> None:
     imgui.end_disabled()
     imgui.same_line()
     imgui.begin_disabled(not state.busy)
-    if items.button("Stop", ImVec2(width, 0)):
+    if widget_tracking.button("Stop", ImVec2(width, 0)):
         state.requests.append(Stop())
     imgui.end_disabled()
 

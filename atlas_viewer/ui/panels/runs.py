@@ -7,7 +7,7 @@ from imgui_bundle import imgui
 from atlas_viewer.state.requests import ShowRun
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, elided, hint, quoted, tooltip
 
@@ -41,7 +41,7 @@ def _row(state: State, run: Run) -> None:
     right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - wide
     room = imgui.get_content_region_avail().x - wide - em
     title = elided(_title(state, run), room)
-    clicked, _ = items.selectable(f"{title}##run{run.number}", shown)
+    clicked, _ = widget_tracking.selectable(f"{title}##run{run.number}", shown)
     if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         state.interface.renaming = run.number
     elif clicked and not shown:
@@ -71,7 +71,7 @@ def _rename(state: State, run: Run) -> None:
         interface.renaming_begun = True
     flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
     with theme.coloured(imgui.Col_.border, theme.now.accent):
-        entered, name = items.input_text("##name", run.name or _title(state, run), flags)
+        entered, name = widget_tracking.input_text("##name", run.name or _title(state, run), flags)
     if entered:
         run.name = name.strip()
     left = imgui.is_item_deactivated() and not first

@@ -7,7 +7,7 @@ import secrets
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from . import preset_row
 from .option_rows import Real, change, label, line, real, whole
@@ -97,7 +97,7 @@ def _top_k(state: State, vocabulary: int) -> None:
     with line(state, "Top-k", "Keeps this many of the likeliest tokens. 0 keeps all.", "top_k"):
         most = min(_TOP_K_SLIDER, vocabulary)
         shown = "%d" if value else "%d  off"
-        changed, new = items.slider_int("##top_k", value, 0, most, shown, imgui.SliderFlags_.logarithmic)
+        changed, new = widget_tracking.slider_int("##top_k", value, 0, most, shown, imgui.SliderFlags_.logarithmic)
         tooltip("Ctrl+click types a number")
     if changed:
         change(state, top_k=min(max(new, 0), vocabulary))
@@ -112,18 +112,20 @@ def _seed(state: State) -> None:
         # imgui's integers are signed, seeds are not: hence a text field that takes digits only. It counts when it is
         # left: each digit of a longer seed would else be a seed.
         imgui.push_item_flag(imgui.ItemFlags_.live_edit_on_input_text, False)
-        changed, text = items.input_text("##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal)
+        changed, text = widget_tracking.input_text(
+            "##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal
+        )
         imgui.pop_item_flag()
         if changed:
             digits = "".join(c for c in text if c.isascii() and c.isdigit())
             change(state, seed=min(int(digits or "0"), _SEED_END - 1))
         imgui.same_line()
-        if items.button("New##seed", ImVec2(button, 0)):
+        if widget_tracking.button("New##seed", ImVec2(button, 0)):
             change(state, seed=secrets.randbelow(_SEED_END))
         tooltip("Draw another seed now")
     again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
     label("", again)
-    changed, unlocked = items.checkbox("New one at each run", not state.interface.seed_locked)
+    changed, unlocked = widget_tracking.checkbox("New one at each run", not state.interface.seed_locked)
     if changed:
         state.interface.seed_locked = not unlocked
     tooltip(again)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.recording_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from atlas_viewer.state.requests import BackToRecording
-from atlas_viewer.state.session_state import LOGITS_TYPES, SPEEDS, PlaybackState
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
-from atlas_viewer.ui.session_actions import play_back, record, record_video, seek
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.recording_actions import play_back, record, record_video, seek
 
 from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip, wrapped
 
@@ -64,17 +64,17 @@ def _recording(state: State) -> None:
     _told(f"{told.steps} steps written{behind}" if told.on else told.note, told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(told.on)
     _label("File")
-    _, told.path = items.input_text("##session file", told.path)
+    _, told.path = widget_tracking.input_text("##session file", told.path)
     tooltip("In the current folder unless a path is given; a file that is there is never replaced")
     _label("Logits")
-    if items.begin_combo("##session logits", _LOGITS[told.logits]):
+    if widget_tracking.begin_combo("##session logits", _LOGITS[told.logits]):
         for name in LOGITS_TYPES:
-            if items.selectable(f"{_LOGITS[name]}##logits {name}", name == told.logits)[0]:
+            if widget_tracking.selectable(f"{_LOGITS[name]}##logits {name}", name == told.logits)[0]:
                 told.logits = name
         imgui.end_combo()
     tooltip("All logits of every step: some 100 kB a step as float16")
     _label("Statistics")
-    _, told.statistics = items.checkbox("of every tensor##session statistics", told.statistics)
+    _, told.statistics = widget_tracking.checkbox("of every tensor##session statistics", told.statistics)
     tooltip("Range, mean and what is not finite, of every tensor at every step")
     imgui.end_disabled()
 
@@ -82,7 +82,7 @@ def _recording(state: State) -> None:
 def _switch(label: str, on: bool) -> bool:
     """A button over the whole width; with a red dot while something is recorded."""
     with theme.coloured(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
-        pressed = bool(items.button(label, ImVec2(-1, 0)))
+        pressed = bool(widget_tracking.button(label, ImVec2(-1, 0)))
     if on:
         low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
         middle = ImVec2(low.x + theme.em(0.8), (low.y + high.y) / 2)
@@ -103,7 +103,7 @@ def _video(state: State) -> None:
     _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(on)
     _label("Video")
-    _, told.path = items.input_text("##video file", told.path)
+    _, told.path = widget_tracking.input_text("##video file", told.path)
     tooltip("Of the window itself: .mp4, .mkv or .webm")
     imgui.end_disabled()
 
@@ -118,39 +118,39 @@ def _timeline(state: State, playback: PlaybackState) -> None:
         hint(playback.notice)
     if playback.left:
         hint("Something else than the recording is on screen.")
-        if items.button("Back to the recording", ImVec2(-1, 0)):
+        if widget_tracking.button("Back to the recording", ImVec2(-1, 0)):
             state.requests.append(BackToRecording())
         return
     imgui.begin_disabled(not playback.count)
     for label, arrow, offset in (("##step back", imgui.Dir.left, -1), ("##step on", imgui.Dir.right, 1)):
-        if items.arrow_button(label, arrow):
+        if widget_tracking.arrow_button(label, arrow):
             seek(offset)(state)
         tooltip("Alt+, and Alt+. go from step to step")
         imgui.same_line()
     label = "Hold recording##playback" if playback.playing else "Play recording##playback"
-    if items.button(label, ImVec2(theme.em(_PLAY), 0)):
+    if widget_tracking.button(label, ImVec2(theme.em(_PLAY), 0)):
         play_back(state)
     tooltip("Shift+Space")
     imgui.same_line()
     imgui.set_next_item_width(-1)
-    if items.begin_combo("##speed", f"{playback.speed:g}x"):
+    if widget_tracking.begin_combo("##speed", f"{playback.speed:g}x"):
         for speed in SPEEDS:
-            if items.selectable(f"{speed:g}x##speed {speed:g}", speed == playback.speed)[0]:
+            if widget_tracking.selectable(f"{speed:g}x##speed {speed:g}", speed == playback.speed)[0]:
                 playback.speed = speed
         imgui.end_combo()
     imgui.set_next_item_width(-1)
     most = max(playback.count, 1)
     text = f"%d of {playback.count} steps"
-    moved, position = items.slider_int("##timeline", playback.position, min(1, playback.count), most, text)
+    moved, position = widget_tracking.slider_int("##timeline", playback.position, min(1, playback.count), most, text)
     if moved:
         playback.playing, playback.seek = False, position
     imgui.end_disabled()
     of = f", run {playback.run} of {playback.runs}" if playback.runs > 1 else ""
     dim(elided(f"{playback.time:.1f} of {playback.length:.1f} s{of}", imgui.get_content_region_avail().x))
-    _, playback.follow = items.checkbox("Follow live##follow", playback.follow)
+    _, playback.follow = widget_tracking.checkbox("Follow live##follow", playback.follow)
     tooltip("Show what another process adds to the file")
     beside(theme.em(9))
-    _, playback.camera = items.checkbox("Camera##camera", playback.camera)
+    _, playback.camera = widget_tracking.checkbox("Camera##camera", playback.camera)
     tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
     if playback.event:
         dim(elided(f"last done: {playback.event}", imgui.get_content_region_avail().x))

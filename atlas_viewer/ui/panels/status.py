@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec4, imgui
 
+from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
-from atlas_viewer.state.text import percent
 from atlas_viewer.ui import theme
 
 from .widgets import dim, quoted, tooltip, wrapped

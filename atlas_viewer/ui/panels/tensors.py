@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.color_mapping import Axis
 from atlas_viewer.state.inspection import Inspection, TensorInfo
-from atlas_viewer.state.look import Axis
-from atlas_viewer.state.looking import on_map, show
+from atlas_viewer.state.navigation import on_map, show
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from . import plots
 from .widgets import hint, packed, tooltip
@@ -67,7 +67,7 @@ def draw(state: State) -> None:
         hint("Every tensor of the model, with its range, its mean and its histogram.")
         return
     imgui.set_next_item_width(-1)
-    _, inspection.search = items.input_text_with_hint("##search", _EXAMPLE, inspection.search)
+    _, inspection.search = widget_tracking.input_text_with_hint("##search", _EXAMPLE, inspection.search)
     lines = rows(inspection.tensors.values(), inspection.search, inspection.closed)
     if not lines:
         hint("No tensor has such a name.")
@@ -131,14 +131,14 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     span_all = imgui.SelectableFlags_.span_all_columns
     if line.info is None:
         sign = "+" if line.group in inspection.closed and not inspection.search else "-"
-        clicked, _ = items.selectable(f"{sign} {line.group}##group", False, span_all)
+        clicked, _ = widget_tracking.selectable(f"{sign} {line.group}##group", False, span_all)
         if clicked:
             inspection.closed ^= {line.group}
         return
     info = line.info
     focus = inspection.focus
     chosen = focus is not None and focus.name == info.name
-    clicked, _ = items.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
+    clicked, _ = widget_tracking.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
     if clicked:
         show(state, info.name)
     missing = info.span is None and not on_map(state)

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.interface import CHIP_COLOURS
+from atlas_viewer.state.options_text import changes_in_words
+from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text import percent
-from atlas_viewer.state.words import changes_in_words
-from atlas_viewer.ui import items, theme
+from atlas_viewer.state.ui_state import CHIP_COLOURS
+from atlas_viewer.ui import theme, widget_tracking
 
-from .chips import ChipFlow
+from .token_chips import ChipFlow
 from .widgets import dim, hint, packed, quoted, tooltip
 
 if TYPE_CHECKING:
-    from compute.generate.records import StepRecord
+    from compute.generate.steps import StepRecord
 
 TITLE = "Generated tokens"
 
@@ -76,9 +76,9 @@ def _buttons(state: State, run: Run) -> None:
     imgui.same_line()
     interface = state.interface
     imgui.set_next_item_width(-1)
-    if items.begin_combo("##chip_colour", interface.chip_colour):
+    if widget_tracking.begin_combo("##chip_colour", interface.chip_colour):
         for name in CHIP_COLOURS:
-            clicked, _ = items.selectable(f"{name}##chip_colour", name == interface.chip_colour)
+            clicked, _ = widget_tracking.selectable(f"{name}##chip_colour", name == interface.chip_colour)
             tooltip(_TIPS[name])
             if clicked:
                 interface.chip_colour = name
@@ -89,14 +89,14 @@ def _buttons(state: State, run: Run) -> None:
 
 def _button(label: str, name: str, tip: str, possible: bool) -> bool:
     imgui.begin_disabled(not possible)
-    clicked = bool(items.small_button(f"{label}##{name}"))
+    clicked = bool(widget_tracking.small_button(f"{label}##{name}"))
     imgui.end_disabled()
     tooltip(tip)
     return clicked
 
 
 def _header(state: State, step: StepRecord) -> None:
-    if items.small_button("use"):
+    if widget_tracking.small_button("use"):
         state.requests.append(Use(step.index))
     tooltip("Copy the text through the chosen token into the prompt")
     imgui.same_line()
@@ -107,7 +107,7 @@ def _header(state: State, step: StepRecord) -> None:
     imgui.same_line(imgui.get_content_region_avail().x + imgui.get_cursor_pos_x() - width)
     if state.chosen is None:
         dim("newest" if state.busy else "last")
-    elif items.small_button(label):
+    elif widget_tracking.small_button(label):
         state.chosen = None
     if state.chosen is not None:
         tooltip("Show the newest token again")
@@ -132,7 +132,9 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
             chip, step = _flow.chips[place], run.steps[place]
             corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
             imgui.set_cursor_screen_pos(corner)
-            if items.invisible_button(f"chip{step.index}", ImVec2(chip.width, height), items.PRESS_AT_ONCE):
+            if widget_tracking.invisible_button(
+                f"chip{step.index}", ImVec2(chip.width, height), widget_tracking.PRESS_AT_ONCE
+            ):
                 state.chosen = step.index
             size = ImVec2(chip.width, height)
             _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)

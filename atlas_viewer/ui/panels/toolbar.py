@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import imgui
 
-from atlas_viewer.ui import items
+from atlas_viewer.ui import widget_tracking
 
 from .widgets import tooltip
 
@@ -38,7 +38,7 @@ def toolbar(name: str, tools: Sequence[Tool]) -> None:
         return
     if count:
         imgui.same_line()
-    if items.button(f"{_MORE}##{name}"):
+    if widget_tracking.button(f"{_MORE}##{name}"):
         imgui.open_popup(name)
     tooltip("More of these")
     if imgui.begin_popup(name):

@@ -8,7 +8,7 @@ from imgui_bundle import imgui
 
 from atlas_viewer.state.requests import SaveTrace
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items, theme
+from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, hint, tooltip
 
@@ -24,7 +24,7 @@ def filtered(lines: Sequence[str], words: str) -> list[str]:
 def draw(state: State) -> None:
     """Switch, filter, copy and save, then the lines."""
     inspection = state.inspection
-    changed, inspection.trace_on = items.checkbox("Trace", inspection.trace_on)
+    changed, inspection.trace_on = widget_tracking.checkbox("Trace", inspection.trace_on)
     if changed and not inspection.trace_on:
         inspection.trace = ()
     if not inspection.trace_on:
@@ -33,18 +33,18 @@ def draw(state: State) -> None:
     lines = filtered(inspection.trace, inspection.trace_filter)
     imgui.same_line()
     imgui.set_next_item_width(theme.em(10.7))
-    _, inspection.trace_filter = items.input_text_with_hint("##filter", "filter", inspection.trace_filter)
+    _, inspection.trace_filter = widget_tracking.input_text_with_hint("##filter", "filter", inspection.trace_filter)
     imgui.same_line()
     imgui.begin_disabled(not lines)
-    if items.button("Copy##trace"):
+    if widget_tracking.button("Copy##trace"):
         imgui.set_clipboard_text("\n".join(lines))
     imgui.same_line()
-    if items.button("Save##trace"):
+    if widget_tracking.button("Save##trace"):
         state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
     imgui.end_disabled()
     imgui.same_line()
     imgui.set_next_item_width(theme.em(10))
-    _, inspection.trace_path = items.input_text("##path", inspection.trace_path)
+    _, inspection.trace_path = widget_tracking.input_text("##path", inspection.trace_path)
     tooltip(inspection.note or "The file that Save writes")
     imgui.same_line()
     dim(inspection.note or f"{len(lines)} of {len(inspection.trace)} lines")

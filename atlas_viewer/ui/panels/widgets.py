@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.text import quoted
-from atlas_viewer.ui import items, theme
+from atlas_viewer.state.quoting import quoted
+from atlas_viewer.ui import theme, widget_tracking
 from compute.io.escape import escaped
 
 __all__ = [
@@ -88,7 +88,7 @@ def primary_button(label: str, size: ImVec2) -> bool:
         theme.coloured(imgui.Col_.button_hovered, theme.now.primary_hover),
         theme.coloured(imgui.Col_.button_active, theme.now.primary_active),
     ):
-        return bool(items.button(label, size))
+        return bool(widget_tracking.button(label, size))
 
 
 def rested_on() -> bool:

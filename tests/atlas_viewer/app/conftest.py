@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.runner.model_runner import Workbench
 from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
 

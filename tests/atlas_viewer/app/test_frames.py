@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.state.state import State
 from compute.forward.engine import Engine
 from compute.generate import generator
 from compute.generate.generator import Generation
-from compute.gpu import native
+from compute.gpu import wgpu_native
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
@@ -45,7 +45,7 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
         monkeypatch.setattr(owner, name, call)
 
     counted(generator, "poll", "poll")
-    counted(native, "poll", "poll")
+    counted(wgpu_native, "poll", "poll")
     counted(Engine, "read_logits", "logits")
     queue = type(shared_device().queue)
     counted(queue, "read_buffer", "buffer")
@@ -71,14 +71,14 @@ def test_no_step_brings_back_more_than_64_kb(
     stories: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, top: int
 ) -> None:
     brought: list[int] = []
-    real = native.Readback.read
+    real = wgpu_native.Readback.read
 
-    def read(readback: native.Readback) -> bytes:
+    def read(readback: wgpu_native.Readback) -> bytes:
         data = real(readback)
         brought.append(len(data))
         return data
 
-    monkeypatch.setattr(native.Readback, "read", read)
+    monkeypatch.setattr(wgpu_native.Readback, "read", read)
     options = GenerateOptions(max_new_tokens=20, context=stories.context, temperature=0.0, top=top)
     Generation(stories, tokenizer, "Once upon a time", options).run()
     assert brought

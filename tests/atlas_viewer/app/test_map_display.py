@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.model_switch import ModelSwitch
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.runner.model_runner import Workbench
 from atlas_viewer.scene.glyphs import digit_pictures
-from atlas_viewer.state import looking
+from atlas_viewer.state import navigation
 from atlas_viewer.state.inspection import Spot
-from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.protocols import WorkbenchLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items
+from atlas_viewer.ui import widget_tracking
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
-from compute.gpu.native import Dispatch
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
@@ -112,9 +112,9 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> 
     state, counts = window.state, window.counts
     window.rest()
     assert counts["open"] == counts["update"] == counts["draw"] == 0
-    looking.open_map(state)
+    navigation.open_map(state)
     image = window.rest()
-    place = items.places["map"]
+    place = widget_tracking.places["map"]
     pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
     assert (pixels == GROUND).all(-1).mean() > 0.1
@@ -156,7 +156,7 @@ def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch
     monkeypatch.setattr(MapPass, "_submit", counted)
     state = window.state
     window.rest()
-    looking.open_map(state)
+    navigation.open_map(state)
     seen: list[tuple[str, float]] = []
     pipelines: set[object] = set()
     while state.map.layout is None:
@@ -186,7 +186,7 @@ def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch
 def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
     state = window.state
     window.rest()
-    looking.open_map(state)
+    navigation.open_map(state)
     while state.map.preparing is None:
         window.frame()
     state.interface.front = "Atlas"
@@ -196,7 +196,7 @@ def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
     assert stopped is not None
     window.rest()
     assert state.map.preparing == stopped
-    looking.open_map(state)
+    navigation.open_map(state)
     window.rest()
     assert state.map.layout is not None
     assert window.counts["open"] == 1
@@ -204,11 +204,11 @@ def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
 
 def test_another_model_under_the_map(window: Window) -> None:
     state = window.state
-    looking.open_map(state)
+    navigation.open_map(state)
     window.rest()
     target = Target("h.3.attn.pattern", (1, 3, 1))
-    looking.visit(state, Target("wte", (20_000, 100)))
-    looking.visit(state, target)
+    navigation.visit(state, Target("wte", (20_000, 100)))
+    navigation.visit(state, target)
     state.inspection.pin(Spot("h.7.mlp.gelu", 5))
     window.rest()
     cell = state.map.cell
@@ -230,17 +230,17 @@ def test_another_model_under_the_map(window: Window) -> None:
         passes = MapPass(window.bench._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
-        place = items.places["map"]
+        place = widget_tracking.places["map"]
         shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
         same = (shown == passes.read()[..., :3]).all(-1)
         assert same.mean() > 0.5  # labels, frames and the minimap are over it
-        looking.visit(state, kept)
+        navigation.visit(state, kept)
         window.rest()
         assert state.inspection.readings
         stand = state.map.visits.stands[1]
         assert (int(stand.x), int(stand.y)) == state.map.cell_of(earlier), "the way back is kept, too"
-        looking.visit(state, kept)
-    looking.fit(state)
+        navigation.visit(state, kept)
+    navigation.fit(state)
     window.switch(SMALL)
     assert state.map.camera.stand.zoom == 1
     assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
@@ -250,7 +250,7 @@ def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, mon
     state = window.state
     window.rest()
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
-    looking.open_map(state)
+    navigation.open_map(state)
     window.rest()
     assert window.counts["open"] == 1
     assert state.map.layout is None
@@ -276,10 +276,10 @@ def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, mon
 
 def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
     state = window.state
-    looking.open_map(state)
+    navigation.open_map(state)
     window.rest()
     target = Target("h.3.mlp.c_fc.weight", (100, 50))
-    looking.visit(state, target)
+    navigation.visit(state, target)
     window.rest()
     assert state.inspection.readings[Spot(target.name, 100 * 192 + 50)].value != 0
     layout, cell = state.map.layout, state.map.cell
@@ -299,7 +299,7 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -
 
 def test_rows_glow_only_while_they_are_written(window: Window) -> None:
     state = window.state
-    looking.open_map(state)
+    navigation.open_map(state)
     window.rest()
     state.interface.glow = False
     state.requests.append(Generate("There was a dog", state.options))

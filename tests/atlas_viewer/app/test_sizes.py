@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from atlas_viewer.app.app import Viewer
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.state.interface import Interface
+from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import Interface
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions

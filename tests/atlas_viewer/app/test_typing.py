@@ -10,7 +10,7 @@ import pytest
 
 from atlas_viewer.app.input_events import Input
 from atlas_viewer.state.requests import Generate
-from atlas_viewer.ui import items, panels
+from atlas_viewer.ui import panels, widget_tracking
 
 from helpers.viewer_loop import Loop
 
@@ -40,7 +40,7 @@ class Person:
             self.send({"event_type": "key_up", "key": key.lower() if len(key) == 1 else key})
 
     def click(self, label: str) -> None:
-        x, y = items.places[label].middle
+        x, y = widget_tracking.places[label].middle
         place = {"x": x, "y": y, "button": 1, "buttons": ()}
         for kind in ("pointer_move", "pointer_down", "pointer_up"):
             self.send({"event_type": kind, **place})
@@ -104,7 +104,7 @@ def test_frames_go_on_until_all_input_is_taken_in(
     person = Person()
     typed = field(person)
     asked: list[None] = []
-    monkeypatch.setattr("atlas_viewer.app.app._AWAKE", 0.0)
+    monkeypatch.setattr("atlas_viewer.app.viewer._AWAKE", 0.0)
     monkeypatch.setattr(person.loop.canvas, "request_draw", lambda: asked.append(None))
     person.press(*TEXT)
     for _ in range(3 * len(TEXT)):

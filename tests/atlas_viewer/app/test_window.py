@@ -70,7 +70,7 @@ def check_rest(window: Window) -> None:
 INTERRUPTED = """
 import os, signal
 import atlas_viewer.ui.panels as panels
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 
 draw_all = panels.draw_all
 

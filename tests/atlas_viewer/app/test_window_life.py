@@ -18,13 +18,13 @@ from helpers.viewer_loop import Loop
 
 LOST = """
 import pygfx
-from atlas_viewer.app.app import Viewer
+from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.state.state import State
-from atlas_viewer.runner.workbench import Workbench
+from atlas_viewer.runner.model_runner import Workbench
 from compute.weights.checkpoint import open_model
 from compute.gpu.device import shared_device
-from compute.gpu.native import Readback, poll
+from compute.gpu.wgpu_native import Readback, poll
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 

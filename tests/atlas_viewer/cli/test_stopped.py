@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from atlas_viewer.app.interrupts import closing
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from atlas_viewer.recording.reader import Session
 from compute.io.held_signals import held_signals
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from helpers.command_line import assert_one_line, run
+from helpers.command_line import assert_one_line
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
@@ -70,7 +70,7 @@ def test_ctrl_c_while_it_starts_is_told_in_a_line() -> None:
         "        if name == 'numpy': os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Interrupt())\n"
         "sys.argv = ['atlas-viewer', 'generate', 'x']\n"
-        "from atlas_viewer.cli.entry import main\n"
+        "from atlas_viewer.cli.main import main\n"
         "assert not {'argparse', 'numpy'} & set(sys.modules), 'it imports too much before it can tell'\n"
         "sys.exit(main())\n"
     )

@@ -13,9 +13,9 @@ import pytest
 from helpers.command_line import Run, assert_one_line, runner
 from helpers.make_hugging_face import state_dict, unpadded, write_folder
 from helpers.make_models import TINY, tiny_checkpoint, tiny_model
+from helpers.make_recordings import make_session
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
-from helpers.session_files import make_session
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 import assets
 import compute.gpu.device
-from atlas_viewer.doctor import doctor, systems
-from atlas_viewer.doctor.doctor import Check, Diagnosis, diagnose
+from atlas_viewer.doctor import report, systems
+from atlas_viewer.doctor.report import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
 
@@ -34,7 +34,7 @@ def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
     assert diagnosis.adapters[0].features["float32-filterable"]
     assert not diagnosis.ok
     assert "DISPLAY" in find(diagnosis, "display").detail
-    text = doctor.report(diagnosis)
+    text = report.report(diagnosis)
     assert diagnosis.adapters[0].name in text
     assert "set DISPLAY" in text
     assert text.endswith("generate, render and atlas can run.")
@@ -42,14 +42,14 @@ def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
 
 def test_a_display_that_nobody_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":9871")
-    check = doctor._display("debian")
+    check = report._display("debian")
     assert not check.ok
     assert check.needed_for == "window"
     assert ":9871" in check.detail
 
 
 def test_json_is_plain_and_has_the_verdict() -> None:
-    record = json.loads(json.dumps(doctor.as_json(diagnose()), allow_nan=False))
+    record = json.loads(json.dumps(report.as_json(diagnose()), allow_nan=False))
     assert record["can_render"] is True
     assert record["ok"] is False
     assert {"name", "ok", "detail", "remedy", "needed_for"} == set(record["checks"][0])
@@ -62,8 +62,8 @@ def test_without_an_adapter_the_software_driver_is_named(monkeypatch: pytest.Mon
     diagnosis = diagnose()
     assert not diagnosis.can_render
     assert diagnosis.install_command == "sudo apt-get install mesa-vulkan-drivers"
-    assert diagnosis.install_command in doctor.report(diagnosis)
-    assert doctor.report(diagnosis).endswith("cannot run yet.")
+    assert diagnosis.install_command in report.report(diagnosis)
+    assert report.report(diagnosis).endswith("cannot run yet.")
 
 
 def test_an_adapter_that_cannot_be_opened_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +90,7 @@ def test_a_module_that_misses_a_library_names_the_package() -> None:
         raise ImportError("libX11.so.6: cannot open shared object file: No such file or directory\nmore")
 
     missing: list[str] = []
-    check = doctor._module("imgui_bundle", "debian", missing, fail)
+    check = report._module("imgui_bundle", "debian", missing, fail)
     assert not check.ok
     assert "\n" not in check.detail
     assert check.remedy == "sudo apt-get install libx11-6"
@@ -99,7 +99,7 @@ def test_a_module_that_misses_a_library_names_the_package() -> None:
 
 def test_a_module_that_is_not_installed_names_pip() -> None:
     missing: list[str] = []
-    check = doctor._module("a_module_that_nobody_has", "debian", missing)
+    check = report._module("a_module_that_nobody_has", "debian", missing)
     assert not check.ok
     assert check.remedy.endswith("-m pip install a-module-that-nobody-has")
     assert missing == []
@@ -114,11 +114,11 @@ def test_embedded_data_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GLFW loads others elsewhere")
 def test_window_libraries_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_loads", lambda library: library not in ("libXi.so.6", "libXcursor.so.1"))
+    monkeypatch.setattr(report, "_loads", lambda library: library not in ("libXi.so.6", "libXcursor.so.1"))
     diagnosis = diagnose()
     check = find(diagnosis, "window libraries")
     assert (check.ok, check.needed_for) == (False, "window")
     assert check.detail == "libXcursor.so.1, libXi.so.6 not found"
     assert diagnosis.install_command == "sudo apt-get install libxcursor1 libxi6"
     assert diagnosis.can_render
-    assert doctor.as_json(diagnosis)["packages"] == ["libxcursor1", "libxi6"]
+    assert report.as_json(diagnosis)["packages"] == ["libxcursor1", "libxi6"]

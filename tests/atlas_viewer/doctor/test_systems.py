@@ -11,8 +11,8 @@ import pytest
 
 import assets
 import compute.gpu.device
-from atlas_viewer.doctor import doctor, systems
-from atlas_viewer.doctor.doctor import Check, Diagnosis, diagnose
+from atlas_viewer.doctor import report, systems
+from atlas_viewer.doctor.report import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
 RELEASES = {
@@ -121,9 +121,9 @@ def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: st
     def fail(library: str) -> None:
         raise OSError(f"{library}: not found")
 
-    monkeypatch.setattr(doctor.ctypes, "CDLL", fail)
+    monkeypatch.setattr(report.ctypes, "CDLL", fail)
     diagnosis = diagnose()
-    text = doctor.report(diagnosis)
+    text = report.report(diagnosis)
     assert problem(diagnosis, "adapter").remedy.startswith(COMMANDS[name])
     assert "pip install --force-reinstall --no-deps atlas-viewer" in problem(diagnosis, "embedded data").remedy
     assert text.endswith("The viewer cannot run yet.")

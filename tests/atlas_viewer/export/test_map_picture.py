@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from atlas_viewer.export.map_picture import write_labels
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.state.map_labels import Label

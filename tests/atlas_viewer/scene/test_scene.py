@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import wgpu
 
-from atlas_viewer.scene.scene import AtlasScene
+from atlas_viewer.scene.strip_scene import AtlasScene
 from atlas_viewer.state.camera import View
 
 NAN, PLUS, MINUS = 254, 253, 252

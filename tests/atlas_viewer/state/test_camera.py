@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_viewer.app.pace import Pace
+from atlas_viewer.app.frame_pacer import Pace
 from atlas_viewer.state.camera import StripCamera, fitted
 
 fractions = st.floats(0, 1)

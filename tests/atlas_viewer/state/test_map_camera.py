@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_camera import CELL_MOST, MapCamera, Stand, Visits
-from atlas_viewer.state.map_places import Target
-from atlas_viewer.state.map_sight import Sight, show, sight_of
 from atlas_viewer.state.map_state import MapState
+from atlas_viewer.state.map_viewport import Sight, show, sight_of
 from compute.views.map_layout import map_layout
 
 from helpers.make_models import TINY

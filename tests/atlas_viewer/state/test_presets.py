@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from atlas_viewer.app.prompt_watch import PromptWatch
+from atlas_viewer.app.prompt_tokenizer import PromptWatch
 from atlas_viewer.state import presets
-from atlas_viewer.state.history import History
+from atlas_viewer.state.prompt_history import History
 from atlas_viewer.state.state import State
 from compute.errors import PromptError
 from compute.sampling.options import GenerateOptions

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from atlas_viewer.state.interface import Interface
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.settings import Keeper, dumps, loads, path
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import Interface
 from atlas_viewer.ui.actions import ACTIONS
 from compute.sampling.options import GenerateOptions
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atlas_viewer.tour.tour import Tour, read_tour
-from atlas_viewer.tour.tour_recorder import TourRecorder
-from atlas_viewer.ui import items
+from atlas_viewer.tour.player import Tour, read_tour
+from atlas_viewer.tour.recorder import TourRecorder
+from atlas_viewer.ui import widget_tracking
 from compute.errors import TourError
 
 from helpers.faults import file_limit
-from helpers.hostile_sessions import JSON
+from helpers.hostile_recordings import JSON
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 from helpers.real_window import ARTIFACTS, TOOLS, display
@@ -97,11 +97,11 @@ class Window:
 
 @pytest.fixture
 def places() -> Iterator[None]:
-    items.places.clear()
-    items.places["a"] = items.Place(10, 20, 30, 40)
-    items.places["b+1"] = items.Place(100, 100, 120, 110)
+    widget_tracking.places.clear()
+    widget_tracking.places["a"] = widget_tracking.Place(10, 20, 30, 40)
+    widget_tracking.places["b+1"] = widget_tracking.Place(100, 100, 120, 110)
     yield
-    items.places.clear()
+    widget_tracking.places.clear()
 
 
 def kinds(window: Window) -> list[str]:
@@ -140,7 +140,7 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
     window = Window()
     tour = window.play({"click": "later"}, {"wait": "done"}, {"picture": "end"})
     assert not window.events
-    items.places["later"] = items.Place(0, 0, 10, 10)
+    widget_tracking.places["later"] = widget_tracking.Place(0, 0, 10, 10)
     for _ in range(30):
         tour.frame()
     assert kinds(window)[-1] == "pointer_up"

@@ -11,7 +11,7 @@ from atlas_viewer.app.input_events import Input, navigate_again
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from atlas_viewer.ui import keys
+from atlas_viewer.ui import shortcuts
 from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
 from atlas_viewer.ui.panels import TITLES
 from atlas_viewer.ui.panels.menu_bar import MENUS
@@ -63,14 +63,14 @@ def test_b_compares_with_the_step_before_and_n_with_none(screen: Screen, state: 
 
 
 def test_no_two_actions_share_a_key_or_a_name() -> None:
-    chords = [keys.parts(action.chord) for action in ACTIONS if action.chord]
+    chords = [shortcuts.parts(action.chord) for action in ACTIONS if action.chord]
     assert len(set(chords)) == len(chords)
     assert len({action.name for action in ACTIONS}) == len(ACTIONS)
     assert len({action.title for action in ACTIONS}) == len(ACTIONS)
     assert {action.menu for action in ACTIONS} <= set(MENUS)
     for action in ACTIONS:
         if action.chord:
-            keys.imgui_key(keys.parts(action.chord)[1])
+            shortcuts.imgui_key(shortcuts.parts(action.chord)[1])
     # What the atlas does with keys that are no actions.
     taken = {(frozenset(), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
     assert not taken & set(chords)
@@ -83,15 +83,15 @@ def test_no_two_actions_share_a_key_or_a_name() -> None:
      ("Ctrl+.", {"Ctrl"}, "."), ("Ctrl+Shift+L", {"Ctrl", "Shift"}, "L")],
 )  # fmt: skip
 def test_chords(chord: str, held: set[str], name: str) -> None:
-    assert keys.parts(chord) == (frozenset(held), name)
+    assert shortcuts.parts(chord) == (frozenset(held), name)
 
 
 @pytest.mark.parametrize("chord", ["", "Strg+A"])
 def test_what_is_no_chord_is_refused(chord: str) -> None:
     with pytest.raises(ValueError, match="no chord"):
-        keys.parts(chord)
+        shortcuts.parts(chord)
     with pytest.raises(ValueError, match="no key"):
-        keys.imgui_key("Any")
+        shortcuts.imgui_key("Any")
 
 
 def test_keys_leave_requests(screen: Screen, state: State) -> None:

@@ -9,15 +9,15 @@ from contextlib import contextmanager
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.interface import Interface
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from atlas_viewer.ui import fonts, items, panels, theme
+from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.ui import fonts, panels, theme, widget_tracking
 from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
-from helpers.fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
+from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
@@ -69,8 +69,8 @@ def corners() -> dict[str, float]:
     return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
 
 
-def tab(title: str) -> items.Place:
-    return items.places[f"tab:{title}"]
+def tab(title: str) -> widget_tracking.Place:
+    return widget_tracking.places[f"tab:{title}"]
 
 
 def choose(screen: Screen, label: str) -> None:
@@ -86,7 +86,7 @@ def choose(screen: Screen, label: str) -> None:
 
 
 def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
-    assert {f"tab:{title}" for title in panels.TITLES} <= set(items.places)
+    assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
     front = layout.front(panels.DOCKED)
     assert [title for title in panels.TITLES if not imgui.internal.find_window_by_name(title).hidden] == front
     assert not screen.state.inspection.list_visible
@@ -101,7 +101,7 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     for title in (tensors.TITLE, inspector.TITLE):
         choose(screen, title)
     assert hidden == {tensors.TITLE, inspector.TITLE}
-    assert f"tab:{inspector.TITLE}" not in items.places
+    assert f"tab:{inspector.TITLE}" not in widget_tracking.places
     assert not screen.shows("Point at a cell")
     assert not screen.state.inspection.list_visible
     choose(screen, tensors.TITLE)
@@ -142,7 +142,7 @@ def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
     layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
     screen.frame(2)
     for titles in places.values():
-        lefts = [tab(title).left for title in titles if f"tab:{title}" in items.places]
+        lefts = [tab(title).left for title in titles if f"tab:{title}" in widget_tracking.places]
         assert lefts == sorted(lefts)
     assert max(map(len, places.values())) > 2
 
@@ -197,7 +197,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
         again = Screen(made(interface), monkeypatch)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
-        assert f"tab:{trace.TITLE}" not in items.places
+        assert f"tab:{trace.TITLE}" not in widget_tracking.places
         choose(again, trace.TITLE)
         assert tab(trace.TITLE).top == tab(logits.TITLE).top
 
@@ -220,7 +220,7 @@ def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPat
     interface = Interface(layout=text)
     with another_context(interface):
         Screen(made(interface), monkeypatch)
-        assert {f"tab:{title}" for title in panels.TITLES} <= set(items.places)
+        assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
 
@@ -260,7 +260,7 @@ def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> Non
         interface.zoom = zoom
         screen.frame(3)
     assert max(widths()) < 0.4 * 1280
-    picture = items.places["picture"]
+    picture = widget_tracking.places["picture"]
     assert picture.right - picture.left > 180
     assert picture.bottom - picture.top > 100
     interface.zoom = 1.0
@@ -310,4 +310,4 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
     state.interface.hidden = set(panels.TITLES)
     screen.frame(2)
-    assert not any(label.startswith("tab:") for label in items.places)
+    assert not any(label.startswith("tab:") for label in widget_tracking.places)

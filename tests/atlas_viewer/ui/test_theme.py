@@ -7,8 +7,8 @@ import itertools
 import pytest
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.interface import THEME_NAMES, Interface
-from atlas_viewer.state.text import quoted
+from atlas_viewer.state.quoting import quoted
+from atlas_viewer.state.ui_state import THEME_NAMES, Interface
 from atlas_viewer.ui import fonts, theme
 from compute.text.tokenizer import Tokenizer
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from atlas_viewer.cli import bench as command
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from atlas_viewer.cli.parser import parse
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state import proof
-from compute.bench import bench, bench_map, bench_torch
-from compute.bench.bench import Budget
+from compute.bench import engine_bench, map_bench, torch_bench
+from compute.bench.engine_bench import Budget
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
 from compute.models.config import ModelConfig, parameter_shapes
@@ -49,13 +49,13 @@ FIELDS = {
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     made = Engine(tiny_model(TINY), context=48)
-    bench.warm_up(made, SHORT)
+    engine_bench.warm_up(made, SHORT)
     return made
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench, "QUICK", SHORT)
+    monkeypatch.setattr(engine_bench, "QUICK", SHORT)
 
 
 def constant_model(logits: dict[int, float]) -> ArrayModel:
@@ -76,7 +76,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     model = tiny_checkpoint(tmp_path_factory.mktemp("bench") / "tiny.bin", TINY)
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(bench, "QUICK", SHORT)
+        patch.setattr(engine_bench, "QUICK", SHORT)
         status = main(["bench", "--quick", "--json", "--model", str(model), "--size", "320x200", "--context", "20"])
     assert (status, err.getvalue()) == (0, "")
     return json.loads(out.getvalue())
@@ -166,13 +166,13 @@ def test_arguments() -> None:
 
 
 def test_sizes_are_clipped_each_once() -> None:
-    assert bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
-    assert bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
+    assert engine_bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
+    assert engine_bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
 
 
 @pytest.mark.parametrize("context", [16, 30])
 def test_the_context_is_in_the_middle(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
-    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    figure = engine_bench.decode_rate(engine, tokenizer, context, SHORT)
     assert figure.first >= 1
     assert figure.last - figure.first == figure.tokens
     assert abs(figure.first + figure.last - 2 * context) <= 1
@@ -180,14 +180,14 @@ def test_the_context_is_in_the_middle(engine: Engine, tokenizer: Tokenizer, cont
 
 @pytest.mark.parametrize("context", [1, 2, 47, 48, 1000])
 def test_a_run_never_leaves_the_window(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
-    figure = bench.decode_rate(engine, tokenizer, context, SHORT)
+    figure = engine_bench.decode_rate(engine, tokenizer, context, SHORT)
     assert figure.value
     assert 1 <= figure.first < figure.last <= 48
 
 
 def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
     engine = Engine(constant_model({tokenizer.end_of_text: 50.0}), context=48)
-    figure = bench.decode_rate(engine, tokenizer, 30, SHORT)
+    figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     assert figure.value
     assert figure.tokens > 1
     assert tokenizer.end_of_text == 50256  # the tokenizer that others use is as it was
@@ -195,16 +195,16 @@ def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
 
 def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
     engine = Engine(constant_model(dict.fromkeys(range(TINY.padded_vocabulary), math.nan)), context=48)
-    assert bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
+    assert engine_bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
 
 
 def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
     hurried = Budget(seconds=1e-9, longest=1e-9, warm_up=0.0)
-    assert bench.prefill_ms(engine, 16, hurried) == bench.Figure(None, tokens=16)
-    figure = bench.decode_rate(engine, tokenizer, 30, hurried)
+    assert engine_bench.prefill_ms(engine, 16, hurried) == engine_bench.Figure(None, tokens=16)
+    figure = engine_bench.decode_rate(engine, tokenizer, 30, hurried)
     assert figure.value
     assert (figure.repeats, figure.prompt_pass) == (1, False)
-    assert bench.decode_rate(engine, tokenizer, 30, Budget(seconds=2.0, warm_up=0.0)).prompt_pass
+    assert engine_bench.decode_rate(engine, tokenizer, 30, Budget(seconds=2.0, warm_up=0.0)).prompt_pass
 
 
 def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Tokenizer) -> None:
@@ -215,11 +215,11 @@ def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Token
         rows.append(engine.registry.rows)
         strip.update()
 
-    figure = bench.decode_rate(engine, tokenizer, 30, Budget(seconds=1.0, warm_up=0.0), paint)
+    figure = engine_bench.decode_rate(engine, tokenizer, 30, Budget(seconds=1.0, warm_up=0.0), paint)
     assert figure.value
     assert len(rows) >= figure.repeats
     assert all(figure.first <= count <= figure.last for count in rows)
-    assert bench.atlas_us(engine, paint, SHORT).value
+    assert engine_bench.atlas_us(engine, paint, SHORT).value
     assert strip.read().any()
 
 
@@ -230,8 +230,8 @@ def test_one_painting_at_a_time(engine: Engine, tokenizer: Tokenizer, monkeypatc
         done = False
 
     painted = []
-    monkeypatch.setattr(bench, "work_done", lambda _: Never())
-    figure = bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
+    monkeypatch.setattr(engine_bench, "work_done", lambda _: Never())
+    figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
     assert figure.value
     assert len(painted) == figure.repeats  # those before the clock starts
 
@@ -254,7 +254,7 @@ def test_broken_torch_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     with pytest.raises(AtlasError, match=r"^--compare torch: torch .*\(libcudart is missing\); pip install [^\n]*$"):
-        bench_torch.compare(TINY, 16, SHORT, software=True)
+        torch_bench.compare(TINY, 16, SHORT, software=True)
 
 
 def test_ratios() -> None:
@@ -262,18 +262,18 @@ def test_ratios() -> None:
         "fp16": {"generate_tokens_per_second": 10.0, "static_tokens_per_second": 20.0},
         "fp32": {"generate_tokens_per_second": 40.0, "static_tokens_per_second": 80.0},
     }
-    assert bench_torch.ratios(40.0, torch) == {
+    assert torch_bench.ratios(40.0, torch) == {
         "fp16": {"generate": 4.0, "static": 2.0}, "fp32": {"generate": 1.0, "static": 0.5}
     }  # fmt: skip
-    assert bench_torch.ratios(None, torch) == {}
+    assert torch_bench.ratios(None, torch) == {}
 
 
 def test_torch_runs_the_same_shapes() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    told = bench_torch.compare(TINY, 256, SHORT, software=True)
+    told = torch_bench.compare(TINY, 256, SHORT, software=True)
     assert (told["device"], told["context"]) == ("cpu", 48)
-    for precision in bench_torch.PRECISIONS:
+    for precision in torch_bench.PRECISIONS:
         for kind in ("generate", "static"):
             assert told[precision][f"{kind}_tokens_per_second"] > 0
             assert told[precision]["counts"][kind]["repeats"] >= 1
@@ -284,7 +284,7 @@ def test_torch_runs_the_same_shapes() -> None:
 
 def test_the_views_of_the_map_are_of_what_they_say() -> None:
     layout = map_layout(registry(STORIES, 256), 256)
-    views = bench_map.map_views(layout, (1280, 720))
+    views = map_bench.map_views(layout, (1280, 720))
     levels = {name: level_of(view.scale, layout.base, LEVELS) for name, view in views.items()}
     assert levels["whole"]
     assert levels == levels | {"blocks": 0, "values": None, "cells": None, "digits": None}
@@ -297,10 +297,10 @@ def test_the_views_of_the_map_are_of_what_they_say() -> None:
 
 
 def test_rows_of_the_map_are_given_back(engine: Engine, tokenizer: Tokenizer) -> None:
-    bench.decode_rate(engine, tokenizer, 30, SHORT)
+    engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     rows = engine.registry.rows
     made = MapPass(engine, digit_pictures(), map_layout(engine.registry, 48))
-    figure = bench_map.row_us(made, SHORT)
+    figure = map_bench.row_us(made, SHORT)
     assert figure.value
     assert engine.registry.rows == rows
     assert made.pyramid.update() == []

@@ -13,7 +13,7 @@ import wgpu
 from compute.errors import DeviceError, UsageError
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.gpu import native
+from compute.gpu import wgpu_native
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest import reference
@@ -105,7 +105,7 @@ def test_step_gives_the_steps_of_a_run(engine: Engine) -> None:
 
 def test_advance_never_blocks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked: list[str] = []
-    real = native.poll
+    real = wgpu_native.poll
 
     def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
         if wait:
@@ -262,7 +262,7 @@ def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
     ended = 0
     for seed in range(40):
         generation = run(engine, "abc", max_new_tokens=30, temperature=30.0, seed=seed, context=context)
-        native.poll(engine.device, wait=True)
+        wgpu_native.poll(engine.device, wait=True)
         if generation.stop_reason == "end_of_text" and len(generation.steps) > 1:
             ended += 1
             last = generation.steps[-1]

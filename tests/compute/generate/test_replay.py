@@ -14,9 +14,9 @@ from compute.views.statistics import StatisticsPass
 from compute.views.statistics_table import STATISTICS, read_table
 from compute.views.strip import StripPass
 
+from helpers.captured_steps import Tapped
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
-from helpers.session_tap import Tapped
 
 CONFIG = ModelConfig(layers=2, heads=2, channels=16, positions=20, vocabulary=21, padded_vocabulary=24)
 

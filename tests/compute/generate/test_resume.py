@@ -10,7 +10,7 @@ import wgpu
 
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.records import StepRecord
+from compute.generate.steps import StepRecord
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 

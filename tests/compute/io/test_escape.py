@@ -10,16 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from atlas_viewer.cli.command import run as run_command
-from atlas_viewer.cli.entry import main
 from atlas_viewer.cli.generate import Stream
+from atlas_viewer.cli.main import main
+from atlas_viewer.cli.run import run as run_command
 from atlas_viewer.cli.streams import complain, note, progress_stream, standard_streams
 from atlas_viewer.ui.panels.widgets import drawable
 from compute.errors import AtlasError
 from compute.io.escape import escaped, one_line
 
 from helpers.command_line import Run, runner
-from helpers.session_files import make_session
+from helpers.make_recordings import make_session
 
 BAD = "a\x1b]0;owned\x07b\rc\x9b2J\u202ed\u2028e\udce9"
 SPELLED = r"a\x1b]0;owned\x07b\rc\x9b2J\u202ed\u2028e\udce9"
@@ -97,7 +97,7 @@ def test_the_text_of_any_exception_is_escaped(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr("atlas_viewer.cli.command._done", fail)
+    monkeypatch.setattr("atlas_viewer.cli.run._done", fail)
     assert run_command(["generate", *debug]) == 1
     told = capsys.readouterr().err
     assert r"a\x1b]0;owned\x07b" in told

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from atlas_viewer.hub.fetch import fetch
 from atlas_viewer.hub.hub import look_up
 from atlas_viewer.recording.reader import Session

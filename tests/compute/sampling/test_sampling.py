@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from atlas_viewer.cli.common import generate_options
 from atlas_viewer.cli.parser import parse
+from atlas_viewer.cli.shared import generate_options
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation

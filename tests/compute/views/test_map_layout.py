@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compute.forward.activations import layer_columns
+from compute.forward.activation_buffers import layer_columns
 from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.views.map_layout import ASPECT, MapLayout, map_layout
 from compute.views.map_placement import Placement

@@ -7,7 +7,7 @@ import pytest
 
 from atlas_viewer.scene.glyphs import digit_pictures
 from compute.forward.engine import Engine
-from compute.gpu.native import ComputeEncoder
+from compute.gpu.wgpu_native import ComputeEncoder
 from compute.selftest.lookups import patterns
 from compute.selftest.map import pictures, views
 from compute.selftest.map_model import Plane

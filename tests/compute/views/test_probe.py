@@ -7,7 +7,7 @@ import pytest
 
 from compute.errors import UsageError
 from compute.forward.engine import Engine
-from compute.gpu.native import poll
+from compute.gpu.wgpu_native import poll
 from compute.models.config import ModelConfig
 from compute.selftest.lookups import probes
 from compute.views.probe import Probe, ProbePass

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from atlas_viewer.cli.entry import main
+from atlas_viewer.cli.main import main
 from compute.forward.engine import Engine
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.selftest import reference

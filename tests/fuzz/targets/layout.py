@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.interface import Interface
 from atlas_viewer.state.settings import Keeper, dumps
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import items
+from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels import layout
 from compute.sampling.options import GenerateOptions
 
@@ -87,7 +87,7 @@ def _frames(interface: Interface) -> None:
     """Some frames, with what of the window depends on the layout."""
     for _ in range(_FRAMES):
         imgui.new_frame()
-        items.begin_frame()
+        widget_tracking.begin_frame()
         identity, fresh = layout.dock_space(interface, _PANELS)
         for title, _ in _PANELS:
             layout.floats(title, identity)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from compute.io.foreign_json import read_foreign_json
+from compute.io.untrusted_json import read_foreign_json
 
 from ..mutation import change_value, fresh_value
 from ..scratch import folder

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
-from atlas_viewer.state.interface import Interface
 from atlas_viewer.state.settings import dumps, loads
+from atlas_viewer.state.ui_state import Interface
 from compute.sampling.options import GenerateOptions
 
 from ..mutation import change_json

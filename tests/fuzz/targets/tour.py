@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from atlas_viewer.tour.tour import Tour, read_tour
-from atlas_viewer.ui import items
+from atlas_viewer.tour.player import Tour, read_tour
+from atlas_viewer.ui import widget_tracking
 from compute.errors import TourError
 
 from ..mutation import change_json, change_lines
@@ -45,8 +45,11 @@ def use(data: bytes) -> None:
     path.write_bytes(data)
     with may_refuse(TourError):
         steps = read_tour(path)
-    items.places.clear()
-    items.places |= {"picture": items.Place(10, 20, 110, 220), "Generate": items.Place(0, 0, 50, 20)}
+    widget_tracking.places.clear()
+    widget_tracking.places |= {
+        "picture": widget_tracking.Place(10, 20, 110, 220),
+        "Generate": widget_tracking.Place(0, 0, 50, 20),
+    }
     tour = Tour(steps, _check_event, _check_size, _check_name, lambda step: True)
     for _ in range(_FRAMES):
         if tour.done:

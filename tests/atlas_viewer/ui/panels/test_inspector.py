@@ -7,16 +7,16 @@ import functools
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.app.watch import Watch
+from atlas_viewer.app.inspection_updater import Watch
+from atlas_viewer.state.color_mapping import Axis, Look, brightness
 from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, Reading, Spot, TensorInfo
-from atlas_viewer.state.look import Axis, Look, brightness
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from atlas_viewer.ui.facts import facts, summary
+from atlas_viewer.ui.inspector_rows import facts, summary
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
-from helpers.fake_observer import ROWS, FakeObserver, fake_statistics, fake_tensors
+from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
 from helpers.screen import Screen, context
 
 __all__ = ["context"]

@@ -10,11 +10,11 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.candidates import LogitsView
 from atlas_viewer.state.distribution import Distribution
+from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Branch
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from atlas_viewer.state.text import percent
-from atlas_viewer.ui import items
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels import distribution, logits, logits_table
 from atlas_viewer.ui.panels.widgets import quoted
 from compute.sampling.options import GenerateOptions
@@ -65,7 +65,7 @@ def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: St
         "top-p sum",
         "text",
     ):
-        assert f"{heading}##head" in items.places, heading
+        assert f"{heading}##head" in widget_tracking.places, heading
     assert state.step is not None
     for candidate in state.step.top[:6]:
         assert str(candidate.token) in screen.texts
@@ -111,7 +111,7 @@ def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen:
     screen.frame()
     state.run.steps = [*state.run.steps, fake_step(5)]
     screen.frame()
-    assert "token 4003" not in items.places
+    assert "token 4003" not in widget_tracking.places
     screen.io.add_mouse_button_event(0, False)
     screen.frame()
     assert list(state.requests) == [Branch(4, 4003)]
@@ -120,12 +120,12 @@ def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen:
 def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
     state.distribution = whole(3)  # of another step
     screen.frame()
-    assert "token 4001" in items.places
+    assert "token 4001" in widget_tracking.places
     state.distribution = found = whole(4)
     screen.frame(2)
     first, second = (int(token) for token in found.order[:2])
-    assert f"token {first}" in items.places
-    assert "token 4001" not in items.places
+    assert f"token {first}" in widget_tracking.places
+    assert "token 4001" not in widget_tracking.places
     assert screen.shows(f"{100 * found.drawn[first]:.3f} %")
     screen.click(f"token {second}")
     assert list(state.requests) == [Branch(4, second)]
@@ -157,7 +157,7 @@ def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
     assert (state.logits.column, state.logits.descending) == ("token", False)
     screen.frame()
     numbers = sorted(int(token) for token in state.distribution.order[:50])
-    tops = [items.places[f"token {number}"].top for number in numbers[:4]]
+    tops = [widget_tracking.places[f"token {number}"].top for number in numbers[:4]]
     assert tops == sorted(tops)
     screen.click("draw prob.##head")
     assert (state.logits.column, state.logits.descending) == ("probability", True)
@@ -173,7 +173,7 @@ def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, s
     assert state.logits.words == "dog"
     assert screen.shows('" dog"')
     assert screen.shows(percent(float(found.model[12])))
-    assert "token 50256" in items.places
+    assert "token 50256" in widget_tracking.places
     screen.click("token 12")
     assert list(state.requests) == [Branch(4, 12)]
     state.find_tokens, state.logits.words = (lambda words: []), "nowhere"
@@ -185,17 +185,17 @@ def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: Sta
     state.distribution, state.comparison = whole(4), whole(3)
     screen.click("##compare table")
     screen.frame(2)
-    label = next(label for label in items.places if label.endswith("##against1"))
+    label = next(label for label in widget_tracking.places if label.endswith("##against1"))
     screen.click(label)
     assert (state.compared, state.comparison) == (1, None)  # the one of another step is not taken for it
     state.comparison = whole(1)
     screen.frame(3)
-    assert "change##head" in items.places
-    assert "climb##head" in items.places
+    assert "change##head" in widget_tracking.places
+    assert "climb##head" in widget_tracking.places
     state.run.steps = state.run.steps[:1]  # type: ignore[union-attr]
     screen.frame(2)
     assert state.against is None
-    assert "change##head" not in items.places
+    assert "change##head" not in widget_tracking.places
 
 
 def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
@@ -214,7 +214,7 @@ def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
 def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state: State) -> None:
     open_distribution(screen)
     assert screen.shows("fetched when the run rests")
-    assert "distribution plot" not in items.places
+    assert "distribution plot" not in widget_tracking.places
     state.distribution = found = whole(4)
     screen.frame(2)
     shape = found.model_shape
@@ -230,7 +230,7 @@ def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state
     screen.click("log")
     assert not state.logits.log_probability
     screen.frame(2)
-    assert "distribution plot" in items.places
+    assert "distribution plot" in widget_tracking.places
 
 
 def test_another_step_has_a_column_and_a_divergence(screen: Screen, state: State) -> None:

@@ -7,20 +7,20 @@ import math
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state import looking
+from atlas_viewer.state import navigation
 from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
-from atlas_viewer.state.map_places import Target
+from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from atlas_viewer.state.text import quoted
-from atlas_viewer.ui import items, theme
-from atlas_viewer.ui.facts import context_token, facts
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.inspector_rows import context_token, facts
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
 
 from helpers.fake_generation import fake_step
-from helpers.fake_observer import FakeObserver
+from helpers.fake_tensor_reader import FakeObserver
 from helpers.map_registry import STORIES, registry
 from helpers.screen import Screen, context, press
 
@@ -63,7 +63,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 def place_of(screen: Screen, target: Target) -> ImVec2:
     """Where on the screen a value is."""
-    maps, picture = screen.state.map, items.places["map"]
+    maps, picture = screen.state.map, widget_tracking.places["map"]
     cell = maps.cell_of(target)
     assert cell is not None
     x, y = maps.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
@@ -169,7 +169,7 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
 def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> None:
     maps = state.map
     screen.point(ImVec2(5, 5))
-    picture = items.places["map"]
+    picture = widget_tracking.places["map"]
     label = next(label for label in maps.labels[1] if label.of == "h.4")
     screen.point(ImVec2(picture.left + label.x + 4, picture.top + label.y + 4))
     for down in (True, False):
@@ -212,13 +212,13 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
 
 
 def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> None:
-    looking.go(state, " h.5 ")
+    navigation.go(state, " h.5 ")
     region = next(region for region in state.map.layout.regions if region.title == "h.5")  # type: ignore[union-attr]
     assert state.map.camera.stand.x == pytest.approx(region.x + region.width / 2)
 
 
 def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
-    looking.show(state, "h.6.attn.c_attn.weight")
+    navigation.show(state, "h.6.attn.c_attn.weight")
     box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
     assert state.map.camera.stand.x == pytest.approx(box.x + box.width / 2)
     assert state.camera.zoom == 1
@@ -266,21 +266,25 @@ def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
     state.map.layout, state.map.problem = None, "a map of 3e10 values is too large"
     screen.frame(2)
     assert screen.shows("too large")
-    looking.go(state, "wte[3, 3]")
+    navigation.go(state, "wte[3, 3]")
     assert state.map.wanted == Target("wte", (3, 3))
 
 
 def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:
-    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
-    assert "...##map tools" not in items.places
-    tools = {label: place.top for label, place in items.places.items() if label in ("<##map back", "auto", "Fit##map")}
+    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.places)
+    assert "...##map tools" not in widget_tracking.places
+    tools = {
+        label: place.top
+        for label, place in widget_tracking.places.items()
+        if label in ("<##map back", "auto", "Fit##map")
+    }
     state.interface.zoom = 2.0
     screen.frame(4)
-    assert "auto" not in items.places
-    assert "Fit##map" in items.places
+    assert "auto" not in widget_tracking.places
+    assert "Fit##map" in widget_tracking.places
     screen.click("...##map tools")
     screen.frame(2)
-    assert {"##palette", "Go to##map", "auto"} <= set(items.places)
+    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.places)
     assert state.inspection.look.high is None
     screen.click("auto")
     assert state.inspection.look.high is not None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Generate, Stop, Use
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
-from atlas_viewer.state.text import percent
 from atlas_viewer.ui import panels
 from atlas_viewer.ui.panels.output import flow
 from atlas_viewer.ui.panels.widgets import elided, quoted
-from compute.generate.records import Candidate, StepRecord
+from compute.generate.steps import Candidate, StepRecord
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step

@@ -11,7 +11,7 @@ from atlas_viewer.state.requests import Generate
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, PromptTokens, State
 from atlas_viewer.ui import theme
-from atlas_viewer.ui.panels.token_flow import colour, flow, marked
+from atlas_viewer.ui.panels.token_layout import colour, flow, marked
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 

@@ -12,7 +12,7 @@ from atlas_viewer.ui.panels.tensors import rows
 from atlas_viewer.ui.panels.trace import filtered
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_observer import fake_statistics, fake_tensors
+from helpers.fake_tensor_reader import fake_statistics, fake_tensors
 from helpers.screen import Screen, context
 
 __all__ = ["context"]

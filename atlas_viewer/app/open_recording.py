@@ -1,0 +1,105 @@
+"""The window on a recorded session: at once as it was recorded, with its model's tensors once that is loaded."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import wgpu
+from rendercanvas.base import BaseRenderCanvas
+
+from atlas_viewer.recording.playback import widest
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.scene.scene_library import check_device
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError
+from compute.gpu.device import is_software, shared_device
+from compute.gpu.loading import Loading
+from compute.text.tokenizer import load_tokenizer
+from compute.weights.checkpoint import WeightSource
+from compute.weights.fingerprint import weights_sha256
+
+from .canvas import open_window, share_clipboard
+from .open_window import WINDOW_SIZE
+from .viewer import Viewer
+
+_NAP_S = 0.01  # between two looks whether the weights have been read
+
+
+def opened(
+    player: Player, source: WeightSource, *, weights: str, adapter: str | None, program: str
+) -> Loading[WorkbenchLike]:
+    """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
+    session, told = player.session, player.told
+    try:
+        with ThreadPoolExecutor(1, "weights hash") as pool:
+            hashing = pool.submit(weights_sha256, source)
+            while not hashing.done():
+                yield "are these the recorded weights?", 0.0
+                time.sleep(_NAP_S)
+        found = hashing.result()
+        if found != session.head.weights_sha256:
+            told.notice = (
+                f"{source.name} here has other weights than the recorded model, so there is no atlas;"
+                " everything recorded is shown"
+            )
+            return player.bench
+        context = max(widest(session.steps(run)) for run in session.runs())
+        bench: Workbench = yield from Workbench.opening(
+            source, load_tokenizer(), context=context, weights=weights, adapter=adapter, program=program
+        )
+    except AtlasError as error:
+        told.notice = f"the model cannot be loaded, so there is no atlas: {error}"
+        return player.bench
+    told.notice = ""
+    return bench
+
+
+def replay_window(
+    session: Session,
+    number: int | None,
+    source: WeightSource | None,
+    notice: str,
+    *,
+    weights: str,
+    adapter: str | None,
+    program: str,
+    follow: bool = False,
+) -> None:
+    """Open the window on run `number` of the session, the last by default; returns when it is closed.
+
+    source: of the recorded model, None when it is not there, with `notice` on why; it is closed. Raises `AtlasError`s.
+    """
+    device = shared_device(adapter)
+    check_device(device)
+    canvas, run_loop = open_window(
+        f"Tensor Atlas - {session.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
+    )
+    state = State(session.run(number).prompt, session.run(number).options)
+    viewer, player = open_player(canvas, device, state, session, number)
+    player.told.notice, player.told.follow = notice, follow
+    if source is not None:
+        player.told.notice = "Its model is being loaded: the atlas comes then."
+        viewer.load(opened(player, source, weights=weights, adapter=adapter, program=program), source.name)
+    share_clipboard()
+    try:
+        run_loop(viewer.sessions.close)
+    finally:
+        if source is not None:
+            source.close()
+    if viewer.failure is not None:
+        raise viewer.failure
+
+
+def open_player(
+    canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, session: Session, number: int | None
+) -> tuple[Viewer, Player]:
+    """A viewer on a canvas that plays the session, without its model."""
+    player = Player(session, state, number)
+    viewer = Viewer(canvas, device, state, None)
+    state.interface.front = "Session"
+    viewer.play_back(player)
+    return viewer, player

@@ -1,0 +1,107 @@
+"""The window of the program: opened, run until it is closed, and what it leaves behind."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.scene.scene_library import check_device
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.state import State
+from atlas_viewer.tour.player import read_tour
+from atlas_viewer.tour.recorder import TourRecorder
+from compute.errors import AtlasError, OutputError
+from compute.gpu.device import is_software, shared_device
+from compute.gpu.loading import Loading
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
+from compute.weights.checkpoint import WeightSource, open_model
+
+from .canvas import call_later, open_window, share_clipboard
+from .model_switch import ModelSwitch
+from .viewer import Viewer
+
+WINDOW_SIZE = (1280, 720)
+
+
+def view(
+    source: WeightSource,
+    prompt: str,
+    options: GenerateOptions,
+    adapter: str | None,
+    weights: str,
+    program: str = "auto",
+    tour: Path | None = None,
+    pictures: Path = Path("."),
+    record: Path | None = None,
+) -> None:
+    """Open the window, run the prompt at once, return when the window is closed.
+
+    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
+    what the user does, as a tour.
+    Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
+    """
+    tokenizer = load_tokenizer()
+    tokenizer.check_fits(source.config.vocabulary)
+    options.checked(source.config.positions, source.config.vocabulary)
+    tokenizer.encode(prompt)
+    steps = read_tour(tour) if tour is not None else None
+    device = shared_device(adapter)
+    check_device(device)
+    canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
+    state = State(prompt, options, loading=f"loading {source.name}")
+
+    # A tour begins with the usual settings, whoever plays it.
+    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
+
+    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
+        tokenizer.check_fits(source.config.vocabulary)
+        context = min(state.options.context, source.config.positions)
+        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+
+    failed, viewer = False, None
+    try:
+        viewer = Viewer(canvas, device, state, opening(source))
+        viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
+        viewer.keeper = keeper
+        share_clipboard()
+        if steps is not None:
+            viewer.play(steps, pictures)
+        if record is not None:
+            viewer.recorder = TourRecorder(record, state.messages.append)
+        run_loop(partial(_rescue, viewer))
+        if viewer.failure is not None:
+            _print_text(state)
+            raise viewer.failure
+    except Exception as error:
+        failed = not isinstance(error, AtlasError)
+        raise
+    finally:
+        if keeper is not None:
+            keeper.close(failed=failed)
+        source.close()
+        if viewer is not None and viewer.controller is not None:
+            viewer.controller.bench.close()
+        if viewer is not None and viewer.recorder is not None:
+            viewer.recorder.close()
+    if viewer.recorder is not None and viewer.recorder.trouble:
+        raise OutputError(viewer.recorder.trouble)
+
+
+def _rescue(viewer: Viewer) -> None:
+    """The window is gone in the middle of something: print what was written, and finish every file."""
+    _print_text(viewer.state)
+    viewer.sessions.close()
+    if viewer.keeper is not None:
+        viewer.keeper.close()
+    if viewer.recorder is not None:
+        viewer.recorder.close()
+
+
+def _print_text(state: State) -> None:
+    """Print the text of the run that is shown: it must not be lost with the window."""
+    if state.run is not None:
+        print(state.run.prompt + state.run.continuation, flush=True)

@@ -1,0 +1,273 @@
+"""Does what panels and keys ask for: runs, pauses, branches. Never waits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.requests import (
+    Branch,
+    Continue,
+    Generate,
+    Pause,
+    Request,
+    ResumeWith,
+    SaveTrace,
+    ShowRun,
+    Stop,
+    Undo,
+    Use,
+)
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError
+from compute.gpu.loading import Loading
+from compute.io.output_files import write_output
+from compute.sampling.options import GenerateOptions
+
+from .prompt_tokenizer import PromptWatch
+from .step_replayer import StepView
+
+if TYPE_CHECKING:
+    from compute.generate.steps import StepRecord
+
+# Seconds that options must rest before a run in progress takes them up: a slider is dragged through many values.
+_OPTIONS_REST = 0.15
+
+
+class Controller:
+    """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepView`."""
+
+    def __init__(self, bench: WorkbenchLike, state: State) -> None:
+        self.bench, self.state = bench, state
+        self.generation: GenerationLike | None = None
+        self._view = StepView(bench, state)
+        self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
+        self._applied = state.options
+        self._changed_at: float | None = None
+        self._latest = state.options  # and what they were then
+        self._prompt = PromptWatch(bench, state)
+        state.model = bench.model
+        state.token_text, state.find_tokens = bench.token_text, bench.find_tokens
+
+    # -- runs
+
+    @property
+    def settled(self) -> bool:
+        """True when the engine's tensors are of one whole pass."""
+        return self._view.settled and (self.generation is None or self.generation.settled)
+
+    @property
+    def pending(self) -> bool:
+        """True while something is to be done or on its way, so that frames go on."""
+        return self.state.busy or self._widening is not None or self._view.pending or self._prompt.pending
+
+    def adopt(self, generation: GenerationLike, prompt: str) -> None:
+        """Show `generation`, which may be at its end already, as a new run."""
+        texts = {token: self.bench.token_text(token) for token in set(generation.prompt_tokens)}
+        tokens = [(token, texts[token]) for token in generation.prompt_tokens]
+        run = Run(prompt, generation.options, tokens, changes={0: generation.options})
+        self._show(self.state.runs.add(run))
+        self._start(generation)
+        self._report()
+
+    def do(self, request: Request) -> None:
+        """Do what is asked. Raises `AtlasError`s."""
+        run = self.state.run
+        match request:
+            case Generate(_, options) | ResumeWith(options) if not self.bench.fits(options):
+                self._widen(options, request)
+            case ResumeWith(options) if run is not None:
+                self._resume(run, options)
+            case Generate(prompt, options):
+                self._halt("paused")
+                self.adopt(self.bench.start(prompt, options), prompt)
+                self.state.interface.remember(prompt)
+            case Pause():
+                self._halt("paused")
+            case Stop():
+                self._halt("stopped")
+            case Continue(tokens) if run is not None:
+                self._continue(run, tokens)
+            case Undo() if run is not None and run.steps:
+                self._halt("paused")
+                self._set_steps(run, run.steps[:-1])
+                self._rest(run)
+            case Branch(index, token) if run is not None:
+                self._branch(run, index, token)
+            case ShowRun(number) if number in self.state.runs.all:
+                self._halt("paused")
+                self._show(self.state.runs.all[number])
+            case Use(index) if run is not None:
+                text = [number for number, _ in run.prompt_tokens]
+                text += [step.token for step in run.steps[: index + 1]]
+                self.state.prompt = self.bench.text_of(text)
+            case SaveTrace(path, lines):
+                self._save(path, lines)
+            case _:
+                pass  # nothing to do it to
+
+    def _widen(self, options: GenerateOptions, request: Request) -> None:
+        """Make room for a longer window, step by step, then do what is asked."""
+        self._halt("paused")
+        options.checked(self.bench.model.positions, self.bench.model.vocabulary)
+        self._view.forget()
+        self._widening = (self.bench.widen(options.context), request)
+        self.state.loading = f"making room for a window of {options.context} tokens"
+
+    def _widen_on(self, widening: Loading[None], request: Request) -> None:
+        try:
+            self.state.loading_step, self.state.loaded = next(widening)
+        except StopIteration:
+            self._stop_widening()
+            self.do(request)
+        except AtlasError:
+            self._stop_widening()
+            raise
+
+    def _stop_widening(self) -> None:
+        self._widening = None
+        self.state.loading, self.state.loaded = "", 0.0
+
+    def fail(self, error: AtlasError) -> None:
+        """Tell what went wrong; the run in progress rests where it is."""
+        self.state.messages.append(str(error))
+        self._view.leave()
+        self._halt("stopped")
+
+    def _halt(self, reason: str) -> None:
+        """Leave the generation in progress; its run can go on later."""
+        if self.generation is None:
+            return
+        running = not self.generation.done
+        self.generation.stop()
+        self._report()
+        if running and self.state.run is not None:
+            self.state.run.stop_reason = reason
+            self._view.holds(None)  # passes of tokens that nobody has seen may be under way
+        self.generation = None
+
+    def _show(self, run: Run) -> None:
+        state = self.state
+        state.run, state.chosen, state.compared = run, None, None
+        state.distribution = state.comparison = None
+        state.messages.clear()
+        state.inspection.forget()
+        self._view.forget()
+
+    def _start(self, generation: GenerationLike) -> None:
+        self.generation = generation
+        self._view.leave()
+        self._applied, self._changed_at = self.state.options, None
+        self.state.distribution = self.state.comparison = None
+
+    def _continue(self, run: Run, tokens: int) -> None:
+        """Go on behind the steps there are."""
+        if self.state.busy:
+            return
+        written = len(run.steps)
+        asked = self.state.options.max_new_tokens
+        goal = written + tokens if tokens else (asked if asked > written else written + asked)
+        self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
+
+    def _resume(self, run: Run, options: GenerateOptions) -> None:
+        if not self.bench.fits(options):
+            self._widen(options, ResumeWith(options))
+            return
+        generation = self.bench.start(run.prompt, options, run.steps)
+        if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
+            run.changes[len(run.steps)] = options
+        run.options, run.done, run.stop_reason = options, False, None
+        self.state.chosen = None
+        self._start(generation)
+        self._report()
+
+    @staticmethod
+    def _sampling(options: GenerateOptions) -> GenerateOptions:
+        """Only what changes the draws."""
+        return dataclasses.replace(options, max_new_tokens=1, top=0)
+
+    def _branch(self, run: Run, index: int, token: int) -> None:
+        step = run.steps[index]
+        if token == step.token:
+            return
+        self._halt("paused")
+        child = self.state.runs.branch(run, index)
+        self._set_steps(child, [*run.steps[:index], self._by_hand(step, token)])
+        self._show(child)
+        goal = max(run.options.max_new_tokens, index + 2)
+        self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=goal))
+
+    def _by_hand(self, step: StepRecord, token: int) -> StepRecord:
+        """The record of `step` with another token in its place, as far as that is known."""
+        known = next((candidate for candidate in step.top if candidate.token == token), None)
+        nothing = float("nan")
+        return dataclasses.replace(
+            step,
+            token=token,
+            text=self.bench.token_text(token),
+            logit=known.logit if known else nothing,
+            probability=known.probability if known else nothing,
+            model_probability=known.model_probability if known else nothing,
+            rank=step.top.index(known) + 1 if known else 0,
+        )
+
+    def _set_steps(self, run: Run, steps: Sequence[StepRecord]) -> None:
+        run.steps = list(steps)
+        run.fork = min(run.fork, len(run.steps))
+        run.continuation = self.bench.text_of([step.token for step in run.steps])
+
+    def _rest(self, run: Run) -> None:
+        run.done, run.stop_reason, run.progress = True, "paused", 0.0
+        self.state.chosen = self.state.distribution = None
+        self._view.holds(None)
+
+    def _save(self, path: str, lines: Sequence[str]) -> None:
+        write_output(path, "".join(f"{line}\n" for line in lines).encode())
+        self.state.inspection.note = f"saved {path}"
+
+    # -- frames
+
+    def advance(self, now: float, budget_s: float) -> bool:
+        """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
+        self._prompt.follow(now)
+        if self._widening is not None:
+            self._widen_on(*self._widening)
+            return False
+        if self.generation is not None and not self.generation.done:
+            self._take_up_options(now)
+        if self.generation is not None and not self.generation.done:
+            news = self.generation.advance(budget_s)
+            self._report()
+            return news
+        return self._view.advance(budget_s)
+
+    def _take_up_options(self, now: float) -> None:
+        """Other options than the run began with are those of its next token, once they rest."""
+        state, run = self.state, self.state.run
+        if state.options == self._applied or run is None:
+            self._changed_at = None
+            return
+        if self._changed_at is None or state.options != self._latest:
+            self._changed_at, self._latest = now, state.options
+        if now - self._changed_at < _OPTIONS_REST:
+            return
+        goal = run.options.max_new_tokens
+        if state.options.max_new_tokens != self._applied.max_new_tokens:
+            goal = max(state.options.max_new_tokens, len(run.steps) + 1)
+        self._halt("paused")
+        self._resume(run, dataclasses.replace(state.options, max_new_tokens=goal))
+
+    def _report(self) -> None:
+        run, generation = self.state.run, self.generation
+        if run is None or generation is None:
+            return
+        if len(generation.steps) != len(run.steps):
+            run.continuation = generation.continuation
+            run.steps = list(generation.steps)
+        if generation.done and not run.done and generation.stop_reason != "stopped" and run.steps:
+            self._view.holds(len(run.steps) - 1)
+        run.done, run.stop_reason = generation.done, generation.stop_reason
+        run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress

@@ -1,0 +1,350 @@
+"""A frame loop that ties the controller to the atlas, the map and the panels."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import wgpu
+from imgui_bundle import ImVec2, imgui
+from rendercanvas.base import BaseRenderCanvas
+
+from atlas_viewer.recording.player import Player
+from atlas_viewer.scene.map_display import MapDisplay
+from atlas_viewer.scene.strip_display import StripDisplay
+from atlas_viewer.state.inspection import Inspection
+from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
+from atlas_viewer.state.runs import Runs
+from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.state import State
+from atlas_viewer.tour.player import Tour
+from atlas_viewer.tour.recorder import TourRecorder
+from atlas_viewer.ui import fonts, panels, theme
+from compute.errors import AtlasError
+from compute.gpu.device import device_error, is_software
+from compute.gpu.loading import Loading
+
+from .canvas import clear, draw_with, imgui_on, release, target_format
+from .frame_pacer import Pace
+from .input_events import EVENTS, Input, navigate_again
+from .inspection_updater import Watch
+from .model_switch import ModelSwitch
+from .recording_controls import SessionWindow
+from .run_controller import Controller
+from .screenshot import FramePicture, Pictures
+
+# imgui settles the places and sizes of docked panels over a few frames.
+_SETTLE = 3
+# The load begins when so many frames have been drawn: the first is on screen when the second begins.
+_LOADING_FRAMES = 2
+# Seconds of a frame that loading may take. A frame costs as much as several steps: with one step each, drawing them was
+# two thirds of the time that a model took to load.
+_LOADING_TIME = 0.05
+# Drawn on after the frame that shows an event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
+_AWAKE = 0.4
+
+
+class Viewer:
+    """Draws the state on a canvas and does what its panels request.
+
+    The model is loaded in the steps of `load`, a few a frame, after a first frame that says so; then the prompt is run
+    at once. Without `load` whoever made the viewer calls `show`.
+    """
+
+    def __init__(
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
+    ) -> None:
+        """The canvas's draw function becomes `frame`."""
+        self.canvas, self.state = canvas, state
+        self.failure: BaseException | None = None
+        self.controller: Controller | None = None
+        self.keeper: Keeper | None = None  # of the settings, in a window
+        self._device, self._load = device, load
+        self._gui = imgui_on(canvas, device)
+        theme.apply()
+        fonts.load()
+        imgui.load_ini_settings_from_memory(state.interface.layout)
+        io = imgui.get_io()
+        io.config_flags |= imgui.ConfigFlags_.docking_enable
+        io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
+        draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
+        self._pace = Pace(is_software(device.adapter))
+        self.watch: Watch | None = None
+        self._strip = StripDisplay(state, device, self._gui.backend)
+        self._map = MapDisplay(state, self._gui.backend)
+        self._untold = False  # there is a pass that the watch has not been told to show
+        self._told_at = 0.0
+        self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self.sessions = SessionWindow(state, self._frame_picture)
+        self.player: Player | None = None  # of a recorded session
+        self.tour: Tour | None = None
+        self.recorder: TourRecorder | None = None
+        self.switch: ModelSwitch | None = None
+        self._frames = 0
+        self._last_frame = self._awake_until = time.perf_counter()
+        self._input = Input()
+        self._asked = 0  # requests that waited when the panels were last drawn; a new one is done before more input
+        self._touched = False  # by an event that no frame has shown yet
+        canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
+        canvas.add_event_handler(self._on_close, "close")
+        canvas.request_draw(self.frame)
+
+    def load(self, load: Loading[WorkbenchLike], name: str) -> None:
+        """Take the steps of `load` from now on, a few a frame, and work with what comes of them."""
+        self._load, self.state.loading = load, f"loading {name}"
+
+    def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
+        """Make `generation`, which may be at its end already, the run that is shown and advanced."""
+        self._open(bench).adopt(generation, prompt)
+        self._follow_engine()
+        if generation.done:
+            self._passed()
+
+    def _open(self, bench: WorkbenchLike) -> Controller:
+        if self.controller is None or self.controller.bench is not bench:
+            self.controller = Controller(bench, self.state)
+        return self.controller
+
+    def _follow_engine(self) -> None:
+        """A run with a longer window may have made a new engine: look at its tensors from now on."""
+        assert self.controller is not None
+        bench = self.controller.bench
+        self.state.model = bench.model
+        if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
+            self.watch = Watch(bench.observer, self.state)
+        self._strip.follow(bench.atlas)
+
+    def _settle(self) -> None:
+        """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
+        imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
+        for _ in range(_SETTLE):
+            theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+            imgui.new_frame()
+            self._panels()
+            imgui.render()
+
+    def _panels(self) -> None:
+        panels.draw_all(self.state)
+        navigate_again()
+
+    # -- one frame
+
+    def frame(self) -> None:
+        """Draw one frame. A failure that is not the user's closes the window and is kept in `failure`."""
+        try:
+            self._frame()
+        except Exception as error:
+            self.failure = device_error(error) or error
+            self.canvas.close()
+
+    def _frame(self) -> None:
+        now = time.perf_counter()
+        interval, self._last_frame = now - self._last_frame, now
+        imgui.set_current_context(self._gui.imgui_context)
+        imgui.get_io().delta_time = min(max(interval, 1e-4), 0.1)
+        self._pace.frame(interval, self.state.busy)
+        self.state.frame_ms = 1e3 * self._pace.frame_s
+        self.state.fps = 1 / self._pace.frame_s if self._pace.frame_s else 0.0
+        if not self._frames:
+            self._settle()
+        self._frames += 1
+        if self._load is not None and self._frames > _LOADING_FRAMES:
+            self._load_on(self._load)
+        if self.switch is not None:
+            self._change_model(self.switch)
+        if self.controller is not None:
+            self._answer(self.controller)
+            self._play_back(self.controller, now)
+            self._advance(self.controller, now)
+        theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+        if self._touched:
+            # From now on, not from the event on: this frame may be late, and what its panels change the next one shows.
+            self._touched, self._awake_until = False, now + _AWAKE
+        awake = self._wants_frames(now)
+        if not awake:
+            self.state.fps = self.state.frame_ms = 0.0
+        clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
+        self._asked = len(self.state.requests)
+        self._input.give()
+        self._gui.render()
+        if self.keeper is not None:
+            self.keeper.frame(now, imgui.is_any_mouse_down())
+        self.sessions.frame(now)
+        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
+        if self.recorder is not None:
+            self.recorder.frame()
+        if self.tour is not None:
+            self._play(self.tour)
+        if self.state.interface.quitting:
+            self.canvas.close()
+        elif awake or self.state.requests or self._input.waiting:
+            self.canvas.request_draw()
+
+    def _wants_frames(self, now: float) -> bool:
+        """True while frames have to go on without an event."""
+        busy = self._load is not None or self.controller is None or self.controller.pending
+        busy = busy or bool(self.state.requests) or self._input.holding
+        busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
+        busy = busy or (self.player is not None and self.player.pending)
+        busy = busy or (self.switch is not None and self.switch.pending)
+        return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
+
+    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+        """Take the next steps of loading the model."""
+        until = time.perf_counter() + _LOADING_TIME
+        try:
+            while True:
+                self.state.loading_step, self.state.loaded = next(load)
+                if time.perf_counter() >= until:
+                    return
+        except StopIteration as end:
+            self.state.loading, self.state.loaded, self._load = "", 0.0, None
+            self._open(end.value)
+            if self.player is None:
+                self.state.requests.append(Generate(self.state.prompt, self.state.options))
+
+    def _change_model(self, switch: ModelSwitch) -> None:
+        """Show a new model when it is there: what belongs to the one before is forgotten."""
+        bench = switch.frame()
+        if bench is None or self.controller is None:
+            return
+        self.controller.do(Pause())
+        self.sessions.end_recording()  # a session is of one model
+        self.controller.bench.close()
+        state, look = self.state, self.state.inspection.look
+        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(look=look)
+        state.options = dataclasses.replace(state.options, context=min(state.options.context, bench.model.positions))
+        self.controller = self.watch = None
+        self._open(bench)
+        state.generate()
+
+    def _advance(self, controller: Controller, now: float) -> None:
+        try:
+            news = controller.advance(now, self._pace.budget)
+        except AtlasError as error:
+            controller.fail(error)
+            return
+        self._follow_engine()
+        if news:
+            self._passed()
+        if self.watch is not None and self.watch.look_changed():
+            self._strip.look_changed()
+        resting = not self.state.busy
+        self._show_pass(controller, now, resting)
+        self._map.frame(controller.bench, now, 0.0 if resting else self._pace.atlas_interval, controller.settled)
+        if self.watch is not None:
+            self.watch.frame(now, controller.settled, resting)
+
+    def _passed(self) -> None:
+        """There is a new pass."""
+        self._untold = True
+        self._strip.passed()
+        self._map.passed()
+        if self.watch is not None:
+            self.watch.passed()
+
+    def _show_pass(self, controller: Controller, now: float, resting: bool) -> None:
+        # The last pass is always shown, those before it as often as the adapter can afford.
+        due = now - self._told_at >= self._pace.atlas_interval or resting
+        if not (self._strip.pending or self._untold) or not due or not controller.settled:
+            return
+        self._strip.paint(controller.bench)
+        if self.watch is not None:
+            if self._untold:
+                self.watch.passed()
+            self.watch.painted()
+        self._untold, self._told_at = False, now
+
+    @property
+    def _drawing(self) -> bool:
+        """True while there is something that the atlas, the map or the inspector has yet to show."""
+        return self._strip.pending or self._untold or self._map.pending
+
+    # -- requests
+
+    def _answer(self, controller: Controller) -> None:
+        while self.state.requests:
+            request = self.state.requests.popleft()
+            if self.switch is not None and self.switch.do(request):
+                continue
+            if isinstance(request, Screenshot):
+                self._pictures.want(request.path)
+                continue
+            try:
+                self._do(controller, request)
+            except AtlasError as error:
+                controller.fail(error)
+
+    def _do(self, controller: Controller, request: Request) -> None:
+        if isinstance(request, BackToRecording) and self.player is not None:
+            controller.do(ShowRun(self.player.run.number))
+            self.player.back()
+        elif not self.sessions.do(controller.bench, request):
+            controller.do(request)
+
+    # -- recordings
+
+    def _frame_picture(self) -> FramePicture:
+        back = theme.now.back
+        return FramePicture(self._gui, self._device, target_format(self.canvas, self._device), (back.x, back.y, back.z))
+
+    def play_back(self, player: Player) -> None:
+        """Show a session, without its model until that has been loaded."""
+        self.player = player
+        self._open(player.bench)
+        self._follow_engine()
+        player.show()
+
+    def _play_back(self, controller: Controller, now: float) -> None:
+        if self.player is not None:
+            try:
+                self.player.frame(now)
+            except AtlasError as error:
+                controller.fail(error)
+
+    # -- tours
+
+    def play(self, steps: list[dict[str, Any]], folder: Path) -> None:
+        """Play a tour from the next frame on, with its pictures in `folder`, and close the window at its end."""
+        self.state.live = False
+        self.tour = Tour(
+            steps,
+            send=self.canvas.submit_event,
+            resize=lambda width, height: self.canvas.set_logical_size(width, height),
+            picture=lambda name: self._pictures.want(str(folder / f"{name}.png")),
+            reached=self._reached,
+        )
+
+    def _play(self, tour: Tour) -> None:
+        tour.frame()
+        if tour.done and not self._pictures.pending:
+            self.canvas.close()
+
+    def _reached(self, step: dict[str, Any]) -> bool:
+        """Whether what a `wait` of a tour names has come true."""
+        run, controller = self.state.run, self.controller
+        if run is None or controller is None or self.state.requests:
+            return False
+        if step["wait"] == "writing":
+            return len(run.steps) >= int(step.get("steps", 1))
+        looking = self.watch is not None and self.watch.pending
+        waiting = controller.pending or looking or self._drawing or self._pictures.pending
+        return run.done and not waiting
+
+    def _on_close(self, _event: dict[str, Any]) -> None:
+        """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        self.watch = None
+        self._strip.close()
+        self._map.close()
+        self.sessions.close()
+        release(self._gui)
+
+    def _on_event(self, event: dict[str, Any]) -> None:
+        if self.recorder is not None:
+            self.recorder.event(event)
+        self._input.note(event)
+        self._touched = True
+        self.canvas.request_draw()

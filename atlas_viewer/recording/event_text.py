@@ -1,0 +1,53 @@
+"""What a session's events say in words: what was done last, and how runs were called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from compute.io.escape import one_line
+
+if TYPE_CHECKING:
+    from .records import Mark
+
+_LONGEST = 200  # characters
+NAME = "name"  # the event of a run that gets another name: its number in `run`, the name in `value`
+
+
+def names(events: Sequence[Mark]) -> dict[int, str]:
+    """The last name of each run that was given one, on one line, by the run's number in the file."""
+    found: dict[int, str] = {}
+    for mark in events:
+        run, name = mark.data.get("run"), mark.data.get("value")
+        if mark.name == NAME and type(run) is int and isinstance(name, str):
+            found[run] = name
+    return {run: one_line(name[:_LONGEST]) for run, name in found.items() if name}
+
+
+def last_done(events: Sequence[Mark], until: float) -> str:
+    """What was done last up to a time of the session; empty when nothing was."""
+    done = [mark for mark in events if mark.time <= until]
+    latest: dict[str, Mark] = {}
+    before: list[Mark | None] = []  # of each, the one of the same name before it
+    for mark in done:
+        before.append(latest.get(mark.name))
+        latest[mark.name] = mark
+    for mark, earlier in zip(reversed(done), reversed(before), strict=True):
+        told = _plain(mark.data) if not isinstance(mark.data.get("value"), dict) else _changes(mark, earlier)
+        if told is not None:
+            return f"{mark.name} {one_line(told[:_LONGEST])}".rstrip()
+    return ""
+
+
+def _plain(data: Any) -> str:
+    return ", ".join(f"{value}" for value in data.values() if not isinstance(value, dict | list))
+
+
+def _changes(mark: Mark, before: Mark | None) -> str | None:
+    """What of several values is another one; None where it was only noted for the first time, or nothing is."""
+    known = before.data.get("value") if before is not None else None
+    if not isinstance(known, dict):
+        return None
+    values = mark.data["value"].items()
+    changed = [f"{name} {value}" for name, value in values if known.get(name) != value]
+    return ", ".join(changed).replace("_", "-") or None

@@ -1,0 +1,269 @@
+"""Records what happens in the window: runs and their branches, what is done in the interface, where cameras look."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
+from atlas_viewer.state.state import State
+from compute.errors import AtlasError, OutputError, SessionError, TakenError
+from compute.io.escape import one_line
+from compute.io.output_files import free_name
+from compute.sampling.options import GenerateOptions
+
+from .event_text import NAME
+from .recorder import CanRecord, Recorder
+from .ui_recorder import Notes, plain
+
+if TYPE_CHECKING:
+    from compute.generate.steps import MeasuredLike, StepRecord
+    from compute.sampling.sampler import Draw
+
+
+@dataclasses.dataclass
+class _Written:
+    """A run of the window as far as it is in the file."""
+
+    run: int  # its number in the window
+    id: int  # and in the file
+    before: int  # steps of the window's run that are not steps of the file's
+    text: list[int]  # all its tokens, the prompt's first
+    ended: bool = False
+
+
+class LiveRecording:
+    """Recording on and off; never waits for a disk. Tells how it goes in `state.session.recording`."""
+
+    def __init__(self, state: State) -> None:
+        self._state, self._told = state, state.session.recording
+        self.logits = self.statistics = False
+        self._bench: WorkbenchLike | None = None
+        self._recorder: Recorder | None = None
+        self._waits_for: threading.Thread | None = None  # for the weights' hash, or for the file to be closed
+        self._sha256: tuple[WorkbenchLike, str] | None = None
+        self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
+        self._written: _Written | None = None  # the run that was written to last
+        self._known: dict[int, _Written] = {}  # by the run's number in the window
+        self._named: dict[int, str] = {}  # names that are in the file
+        self._notes: Notes | None = None
+        self._offered = ""  # the name that this chose
+        if state.live:
+            self._offer("session")
+
+    def _offer(self, stem: str) -> None:
+        self._told.path = self._offered = free_name(stem, ".atlas")
+
+    @property
+    def pending(self) -> bool:
+        """True while frames have to go on for it."""
+        return self._waits_for is not None
+
+    # -- on and off
+
+    def start(self, bench: WorkbenchLike, request: Record) -> None:
+        """Begin a new session. Raises `OutputError` when it clearly cannot be written."""
+        told = self._told
+        if told.stage:
+            return
+        if not request.path.strip():
+            raise OutputError("recording: the file has no name; type one")
+        if os.path.lexists(request.path) and request.path != self._offered:
+            shown = one_line(request.path)
+            self._offer(Path(request.path).stem.rstrip("0123456789-") or "session")
+            raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
+        told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
+        told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
+        self._bench = bench
+        if self._sha256 is not None and self._sha256[0] is bench:
+            self._open()
+            return
+        self._waits_for = threading.Thread(target=self._hash, args=(bench,), name="weights hash", daemon=True)
+        self._waits_for.start()
+
+    def _hash(self, bench: WorkbenchLike) -> None:
+        try:
+            self._sha256 = (bench, bench.weights_sha256())
+        except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file has gone
+            self._told.trouble = f"the weights cannot be read again ({error})"
+
+    def _open(self) -> None:
+        """Make the file, and have the run in progress hand over its steps from the next one on."""
+        told, bench = self._told, self._bench
+        if bench is None or self._sha256 is None or self._sha256[0] is not bench:
+            self._failed(told.trouble)
+            return
+        try:
+            self._recorder = self._opened(bench, self._sha256[1])
+        except AtlasError as error:
+            self._failed(str(error))
+            return
+        told.stage = "recording"
+        self.logits, self.statistics = told.logits != "none", told.statistics
+        self._notes = Notes(self._state, self._recorder)
+        self._written, self._known, self._named = None, {}, {}
+        self._order(self)
+
+    def _opened(self, bench: WorkbenchLike, sha256: str) -> Recorder:
+        """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
+        if not isinstance(bench, CanRecord):
+            raise SessionError("runs of this model cannot be recorded: its file is not here")
+        while True:
+            try:
+                return bench.open_recording(Path(self._told.path), sha256)
+            except TakenError:
+                if self._told.path != self._offered:
+                    raise
+                self._offer(Path(self._offered).stem.rstrip("0123456789-") or "session")
+
+    def _failed(self, reason: str) -> None:
+        told = self._told
+        told.stage, told.trouble = "", reason
+        self._state.messages.append(reason)
+
+    def _order(self, order: LiveRecording | None) -> None:
+        """From now on, or no longer: a run in progress goes on from where it is."""
+        assert self._bench is not None
+        self._bench.order_steps(order)
+        run = self._state.run
+        if run is not None and not run.done:
+            self._state.requests += [Pause(), ResumeWith(run.options)]
+
+    def stop(self) -> None:
+        """End the session; what waits is written meanwhile."""
+        if self._told.stage == "preparing":
+            self._told.stage, self._bench = "", None
+        if self._recorder is None or self._told.stage != "recording":
+            return
+        self._note_end()
+        self._told.stage = "finishing"
+        self._order(None)
+        self._waits_for = threading.Thread(target=self._recorder.close, name="session end", daemon=True)
+        self._waits_for.start()
+
+    def _note_end(self, *, window: bool = False) -> None:
+        """What there is to be told before the file is closed; window: that goes, too."""
+        self._end_run(stopped=window)
+        self._note_names()
+        if self._notes is not None:
+            self._notes.end()
+
+    def close(self) -> None:
+        """The window has closed: write what waits. Blocks."""
+        if self._recorder is not None:
+            if self._told.stage == "recording":
+                self._note_end(window=True)
+                self._recorder.close()
+            elif self._waits_for is not None:
+                self._waits_for.join()
+            self._finished(self._recorder)
+
+    def _finished(self, recorder: Recorder) -> None:
+        told = self._told
+        self._follow(recorder)
+        told.note = f"{recorder.steps_written} steps in {one_line(told.path)}"
+        told.stage, told.waiting = "", 0
+        if self._state.live:
+            self._offer("session")
+        self._recorder = self._bench = self._notes = None
+
+    # -- steps; `order_steps` has them come here
+
+    def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
+        """A generation begins behind `steps`."""
+        self._begun = (len(prompt_tokens), [*prompt_tokens, *(step.token for step in steps)], options)
+
+    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike) -> None:
+        """A step of it, for the run that is shown."""
+        recorder = self._recorder
+        if recorder is None:
+            return
+        if self._begun is not None:
+            self._begin(recorder, *self._begun)
+            self._begun = None
+        written = self._written
+        if written is not None:
+            written.text.append(record.token)
+            recorder.step(dataclasses.replace(record, index=record.index - written.before), draw, measured)
+
+    def _begin(self, recorder: Recorder, prompt: int, text: list[int], options: GenerateOptions) -> None:
+        """Go on with the file's run, when this goes on with the window's; otherwise begin another one there."""
+        run, last = self._state.run, self._written
+        if run is None:
+            return
+        if last is not None and last.run == run.number and last.text == text:
+            recorder.change_options(options)
+            last.ended = False
+            return
+        self._end_run()
+        before = len(text) - prompt
+        origin = self._known.get(run.number) or self._known.get(run.parent or 0)
+        beside = before - origin.before if origin is not None else before
+        if origin is None or beside < 0:
+            parent, fork = None, before or None
+        else:
+            parent, fork = origin.id, beside
+        number = recorder.begin_run(
+            run.prompt, text, options,
+            logits=self._told.logits, statistics=self._told.statistics, parent=parent, fork_step=fork,
+        )  # fmt: skip
+        self._written = self._known[run.number] = _Written(run.number, number, before, text)
+
+    def _end_run(self, *, stopped: bool = False) -> None:
+        """Tell why the run that was written to last has ended, if it has; stopped: it ends now."""
+        written = self._written
+        run = self._state.runs.all.get(written.run) if written is not None else None
+        if written is None or run is None or self._recorder is None or written.ended:
+            return
+        if run.done or stopped:
+            self._recorder.end_run((run.stop_reason if run.done else None) or "stopped")
+            written.ended = True
+
+    def _note_names(self) -> None:
+        """Tell the names that runs of the file have got since."""
+        for number, written in self._known.items():
+            run = self._state.runs.all.get(number)
+            if run is not None and self._recorder is not None and run.name != self._named.get(written.id, ""):
+                self._named[written.id] = run.name
+                self._recorder.event(NAME, {"run": written.id, "value": run.name})
+
+    # -- frames
+
+    def frame(self, now: float) -> None:
+        """A frame has been drawn: note what is new on screen, and how the recording goes."""
+        if self._waits_for is not None and not self._waits_for.is_alive():
+            self._waits_for = None
+            if self._told.stage == "preparing":
+                self._open()
+            elif self._recorder is not None:
+                self._finished(self._recorder)
+        recorder = self._recorder
+        if recorder is None or self._told.stage != "recording":
+            return
+        self._end_run()
+        self._note_names()
+        if self._notes is not None:
+            self._notes.frame(now)
+        self._follow(recorder)
+        if recorder.ended:
+            self.stop()
+
+    def _follow(self, recorder: Recorder) -> None:
+        told = self._told
+        told.steps, told.waiting = recorder.steps_written, recorder.waiting
+        trouble = recorder.trouble or ""
+        if trouble and not told.trouble:
+            self._state.messages.append(trouble)
+        told.trouble = trouble
+
+    def asked(self, request: Request) -> None:
+        """Something is asked for, with a key or the mouse."""
+        if self._recorder is None or isinstance(request, Pause | ResumeWith):
+            return
+        data = {name: plain(value) for name, value in vars(request).items()}
+        self._recorder.event(type(request).__name__, data)

@@ -1,0 +1,123 @@
+"""What a session tells, as plain values."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compute.forward.engine import Engine
+from compute.generate.steps import StepRecord
+from compute.io.escape import one_line
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.weights.fingerprint import shaders_sha256, versions
+
+LOGITS = {"none": None, "f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the recorded numbers depend on. `created` is UTC; hashes in hex, see compute/weights/fingerprint.py."""
+
+    created: str
+    program: str
+    model: str
+    weights_sha256: str
+    config: ModelConfig
+    end_of_text: int
+    weights: str  # precision on the GPU
+    kernels: str  # the program of the forward pass
+    adapter: str
+    driver: str
+    shaders_sha256: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RecordedTensor:
+    """A tensor of the registry. `rows` is None for what has a row for each context token."""
+
+    name: str
+    family: str
+    rows: int | None
+    columns: int
+
+    @property
+    def is_weight(self) -> bool:
+        """Weights do not change: their statistics are recorded once."""
+        return self.family == "weight"
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """One run. A branch has the number of its parent, and the step of the parent that its first step stands beside."""
+
+    id: int
+    parent: int | None
+    fork_step: int | None
+    started: float  # seconds since the session began
+    prompt: str
+    prompt_tokens: tuple[int, ...]
+    options: GenerateOptions
+    logits: str  # "none", "f16" or "f32"
+    statistics: bool
+    stop_reason: str | None
+
+
+@dataclass(frozen=True)
+class DrawInfo:
+    """What a draw leaves besides the record of its step, see compute/sampling/sampler.py."""
+
+    highest: float
+    log_total: float
+    scaled_log_total: float
+    kept: int
+    nonfinite: int
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """One step as recorded. `time` is in seconds since the session began."""
+
+    record: StepRecord
+    time: float
+    options: GenerateOptions
+    draw: DrawInfo
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event of the interface (`name` is its kind) or a camera (`name` is its view) at a time of the session."""
+
+    time: float
+    run: int | None
+    step: int | None
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int) -> Head:
+    """The head of a session that is recorded from `engine`; the hash is that of compute/weights/fingerprint.py."""
+    return Head(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        program=program,
+        model=one_line(engine.model_name),
+        weights_sha256=weights_sha256,
+        config=engine.config,
+        end_of_text=end_of_text,
+        weights=engine.dtype,
+        kernels=engine.path,
+        adapter=one_line(engine.adapter_name),
+        driver=one_line(str(engine.device.adapter.info["description"])),
+        shaders_sha256=shaders_sha256(),
+        versions=versions(),
+    )
+
+
+def tensors_of(engine: Engine) -> list[RecordedTensor]:
+    """What of the registry is recorded, in the order in which the model runs: tensors that are kept in memory."""
+    return [RecordedTensor(t.name, t.family, t.rows, t.columns) for t in engine.registry if t.kept]

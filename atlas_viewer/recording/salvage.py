@@ -1,0 +1,200 @@
+"""Reading a session of which not everything can be read: what is damaged is left out or guessed, and reported."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compute.errors import SessionError
+from compute.generate.steps import Candidate
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
+
+from . import columns, validate
+from .columns import Table
+from .reader import MEASURED, Session
+from .records import Mark, RecordedStep, RecordedTensor, RunInfo
+from .safe_open import Database
+from .schema import SCHEMA, Schema
+from .validate import Unsound
+
+# What is said of rows of a table that have a value in the place of a damaged one.
+_MENDED = {
+    "session": "a part of the head",
+    "runs": "a part of what is known of {} runs",
+    "steps": "figures of {} steps",
+    "candidates": "figures of {} candidates",
+}
+
+
+class DamagedSession(Session):
+    """A session as far as it can be read. Guards and checks are those of `Session`: nothing of the file is trusted.
+
+    lost: what could not be read, in words.
+    """
+
+    def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
+        """Raises `SessionError` when not even the head and the list of tensors can be read."""
+        self.lost: list[str] = []
+        self.guessed: GenerateOptions | None = None  # in the place of options that are damaged
+        # Rows with a value that stands in for a damaged one, by table: a row may be read more than once.
+        self._mended: defaultdict[str, set[str]] = defaultdict(set)
+        self._other_texts: set[int] = set()
+        self._without_candidates: set[tuple[int, int]] = set()
+        super().__init__(path, schema)
+
+    def _open(self, path: Path, schema: Schema) -> Database:
+        return Database(path, schema, damaged=True)
+
+    def runs(self) -> list[RunInfo]:
+        """Every run that can be read."""
+        found: list[RunInfo] = []
+        for number in self._run_numbers():
+            try:
+                found += map(self._run, self._rows(self._tables.runs, "WHERE id = ?", (number,)))
+            except (SessionError, Unsound):
+                self.lost.append(f"run {validate.shown(number)}")
+        return found
+
+    def _run_numbers(self) -> list[int]:
+        """From both ends of the list to where it is damaged."""
+        found: set[int] = set()
+        for order in ("ASC", "DESC"):
+            try:
+                for (number,) in self._database.each_row(f"SELECT id FROM runs ORDER BY id {order}"):
+                    found.add(number)
+                return sorted(found)
+            except SessionError:
+                continue
+        self.lost.append("a part of the list of runs")
+        return sorted(found)
+
+    def weight_statistics(self) -> dict[str, np.ndarray]:
+        """Those that can be read."""
+        found: dict[str, np.ndarray] = {}
+        bad = 0
+        for row in self._whole_rows(columns.WEIGHTS.query(MEASURED), "statistics of weights"):
+            try:
+                name, record = self._weight(columns.WEIGHTS.checked(row))
+                found[name] = record
+            except Unsound:
+                bad += 1
+        if bad:
+            self.lost.append(f"statistics of {bad} weights")
+        return found
+
+    def _marks(self, table: Table) -> list[Mark]:
+        """Those that can be read."""
+        found: list[Mark] = []
+        bad = 0
+        for row in self._whole_rows(table.query("ORDER BY id"), table.name):
+            try:
+                found.append(Mark(*table.checked(row)[1:]))
+            except Unsound:
+                bad += 1
+        if bad:
+            self.lost.append(f"{bad} of {bad + len(found)} {table.name}")
+        return found
+
+    def _whole_rows(self, query: str, what: str) -> list[Sequence[object]]:
+        """Rows up to where the file itself is damaged."""
+        found: list[Sequence[object]] = []
+        try:
+            for row in self._database.each_row(query):
+                found.append(row)
+        except SessionError:
+            self.lost.append(f"{what}, all but {len(found)}" if found else what)
+        return found
+
+    def step_count(self) -> int:
+        """How many steps are in the file, whether they can be read or not; 0 when that cannot be told."""
+        try:
+            row = self._database.row("SELECT count(*) FROM steps")
+        except SessionError:
+            return 0
+        return int(row[0]) if row else 0
+
+    def readable_steps(self, run: RunInfo) -> Iterator[RecordedStep]:
+        """The steps of a run up to the first that is damaged."""
+        first, many = 0, 1 << 16
+        while True:
+            try:
+                steps = self.steps(run, first, first + many)
+            except SessionError:
+                if many == 1:
+                    self.lost.append(f"run {run.id} from step {first + 1} on")
+                    return
+                many //= 2  # the damage is somewhere among so many
+                continue
+            yield from steps
+            first += len(steps)
+            if len(steps) < many:
+                self._without_candidates.discard((run.id, first))  # of no step
+                return
+
+    def token_bytes(self, token: int) -> bytes:
+        """The bytes of a token; where they are damaged, those of GPT-2, or U+FFFD for another vocabulary."""
+        if token not in self._texts:
+            try:
+                ((_, self._texts[token]),) = self._rows(columns.TOKENS, "WHERE id = ?", (token,))
+            except (SessionError, ValueError):  # `Unsound`, or no row
+                self._other_texts.add(token)
+                self._texts[token] = self._usual_text(token)
+        return self._texts[token]
+
+    def _usual_text(self, token: int) -> bytes:
+        tokenizer = load_tokenizer()
+        known = self.head.config.vocabulary == tokenizer.vocabulary
+        return tokenizer.token_bytes(token) if known else "\ufffd".encode()
+
+    def told(self) -> list[str]:
+        """What was lost, and what is guessed in its place."""
+        guesses = []
+        for table, what in _MENDED.items():
+            if self._mended[table]:
+                guesses.append(what.format(len(self._mended[table])))
+        if self._without_candidates:
+            guesses.append(f"candidates of {len(self._without_candidates)} steps")
+        if self._other_texts:
+            guesses.append(f"texts of {len(self._other_texts)} tokens; they are GPT-2's now, or U+FFFD")
+        if self.guessed is not None:
+            guesses.append("options of some steps; they are the usual ones now")
+        return self.lost + guesses
+
+    # -- reading
+
+    def _checked(self, table: Table, row: Sequence[object]) -> list[Any]:
+        found, damaged = table.mended(row)
+        if damaged:
+            self._mended[table.name].add(table.place(row))
+        return found
+
+    def _tensors(self) -> list[RecordedTensor]:
+        try:
+            return super()._tensors()
+        except (SessionError, Unsound):
+            self.lost.append("the list of tensors, and with it their statistics")
+            return []
+
+    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
+        try:
+            return super()._options_of(number, window)
+        except (SessionError, Unsound):
+            if self.guessed is None:
+                config = self.head.config
+                self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
+            self._options.setdefault(number, self.guessed)  # a row that cannot be read is read once
+            return self.guessed
+
+    def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
+        try:
+            return super()._candidates(run, first, last)
+        except (SessionError, Unsound):
+            if last - first > 1:
+                raise
+            self._without_candidates.add((run.id, first))
+            return {}

@@ -1,0 +1,228 @@
+"""The model on the GPU with its atlas: what the window and the offline picture both work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import wgpu
+
+from atlas_viewer import __version__
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.records import head_of, tensors_of
+from atlas_viewer.state import proof
+from atlas_viewer.state.protocols import ObserverLike, StepOrder
+from atlas_viewer.state.state import ModelSummary
+from compute.forward.engine import Engine
+from compute.generate.generator import Generation
+from compute.generate.replay import KnownText, Replay
+from compute.generate.step_capture import StepTap
+from compute.generate.steps import StepRecord
+from compute.gpu.loading import Loading, finished, paced
+from compute.models.registry import Registry
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.views.logits_readback import LogitsReadback
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass
+from compute.views.strip import StripPass
+from compute.weights.checkpoint import WeightSource
+from compute.weights.fingerprint import weights_sha256
+
+from .tensor_reader import Observer
+
+# Room for a longer window than the first run asks for, so that most changes of it need no second upload.
+_USUAL_CONTEXT = 256
+
+
+class Workbench:
+    """Engine, atlas and tokenizer. A window longer than the engine has room for makes a new engine."""
+
+    def __init__(
+        self,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        weights: str = "native",
+        program: str = "auto",
+        adapter: str | None = None,
+    ) -> None:
+        """Upload the model; blocks. `context`, in tokens, is the longest window that is sure to need no new upload."""
+        finished(self._open(source, tokenizer, context, weights, program, adapter))
+
+    @classmethod
+    def opening(
+        cls,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        weights: str = "native",
+        program: str = "auto",
+        adapter: str | None = None,
+    ) -> Loading[Workbench]:
+        """The same in steps: between them a window can draw."""
+        bench = cls.__new__(cls)
+        yield from bench._open(source, tokenizer, context, weights, program, adapter)
+        return bench
+
+    def _open(
+        self,
+        source: WeightSource,
+        tokenizer: Tokenizer,
+        context: int,
+        weights: str,
+        program: str,
+        adapter: str | None,
+    ) -> Loading[None]:
+        self._source, self.tokenizer = source, tokenizer
+        self._weights, self._adapter, self._program = weights, adapter, program
+        self._order: StepOrder | None = None
+        yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
+
+    def close(self) -> None:
+        """Give up the model's file; no new engine can be made after it."""
+        self._source.close()
+
+    def fits(self, options: GenerateOptions) -> bool:
+        """True when the engine has room for the window of these options."""
+        return options.context <= self.room
+
+    @property
+    def room(self) -> int:
+        """The longest window, in tokens, for which the engine has room."""
+        return self._engine.context
+
+    def widen(self, context: int) -> Loading[None]:
+        """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
+        engine = yield from Engine.opening(
+            self._source, context=context, weights=self._weights, adapter=self._adapter, program=self._program
+        )
+        self._engine, self._strip = engine, StripPass(engine)
+        self._observer = Observer(engine, self._strip)
+        self._logits = LogitsReadback(engine)
+
+    @property
+    def model(self) -> ModelSummary:
+        """What is known of the model and the adapter."""
+        engine, config = self._engine, self._engine.config
+        proved = proof.known(engine.device.adapter)
+        return ModelSummary(
+            name=engine.model_name,
+            layers=config.layers,
+            heads=config.heads,
+            channels=config.channels,
+            positions=config.positions,
+            vocabulary=config.vocabulary,
+            parameters=config.parameters,
+            weights=engine.dtype,
+            adapter=engine.adapter_name,
+            gpu_bytes=engine.gpu_bytes,
+            program=f"{engine.path}, weights in {engine.layout}s",
+            proved=proved.text if proved else proof.NOT_PROVED,
+            proof_failed=proved is not None and not proved.ok,
+        )
+
+    @property
+    def atlas(self) -> wgpu.GPUTexture:
+        """The strip atlas; another one after `start` has made a new engine."""
+        return self._strip.texture
+
+    @property
+    def spans_left_out(self) -> Sequence[str]:
+        """Names of the tensors for which the strip had no cells when it was painted last."""
+        return self._strip.layout.left_out
+
+    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
+        """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
+        options.checked(self._engine.config.positions, self._engine.config.vocabulary)
+        if not self.fits(options):
+            self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
+            finished(self.widen(options.context))
+        order, tap = self._order, None
+        if order is not None:
+            measure = self._observer.statistics_pass() if order.statistics else None
+            tap = StepTap(self._engine, order.step, logits=order.logits, statistics=measure)
+        generation = Generation(
+            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, tap=tap
+        )
+        if order is not None:
+            order.begun(generation.prompt_tokens, steps, options)
+        return generation
+
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> Replay:
+        """Passes of steps that are known, to look at; nothing is drawn."""
+        text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
+        return Replay(self._engine, text, self.tokenizer.end_of_text)
+
+    def ask_logits(self) -> bool:
+        """Fetch all logits of the pass that was submitted last. Does not wait."""
+        self._logits.ask()
+        return True
+
+    def take_logits(self) -> np.ndarray | None:
+        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+        return self._logits.poll()
+
+    def paint(self) -> bool:
+        """Write the atlas from the pass that was submitted last. Does not wait.
+
+        True when weights are left to be read, so that another call has to finish the picture.
+        """
+        self._strip.update()
+        return self._strip.pending
+
+    def weights_sha256(self) -> str:
+        """See compute/weights/fingerprint.py; a second a gigabyte. Raises `ValueError` when the source is closed."""
+        return weights_sha256(self._source)
+
+    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
+        """A recorder into a new session file at `path`. Raises `OutputError` when it cannot be made."""
+        program = f"atlas-viewer {__version__}"
+        head = head_of(self._engine, weights_sha256, program, self.tokenizer.end_of_text)
+        return Recorder(path, head, tensors_of(self._engine), self.tokenizer.token_bytes)
+
+    def order_steps(self, order: StepOrder | None) -> None:
+        """Generations that `start` makes from now on hand everything of their steps to `order`."""
+        self._order = order
+
+    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
+        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
+        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, window))
+
+    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
+        """The same in steps: between them a window can draw."""
+        engine = self._engine
+        layout = map_layout(engine.registry, window)
+        yield "layout", 1.0
+        return (yield from paced(engine.device, MapPass.opening(engine, glyphs, layout)))
+
+    @property
+    def registry(self) -> Registry:
+        """The tensors; others after `start` has made a new engine."""
+        return self._engine.registry
+
+    @property
+    def observer(self) -> ObserverLike | None:
+        """Single values and statistics of the same engine."""
+        return self._observer
+
+    def text_of(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`."""
+        return self.tokenizer.decode(tokens)
+
+    def token_text(self, token: int) -> str:
+        """How one token is shown: bytes that are only part of a character as hex."""
+        return self.tokenizer.token_label(token)
+
+    def tokens_of(self, text: str) -> Sequence[int]:
+        """The tokens of a prompt. Raises `PromptError`."""
+        return self.tokenizer.encode(text)
+
+    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+        """The token of this number, then those whose text is `words`, begins with it, has it inside; at most 200."""
+        return self.tokenizer.find(words)

@@ -1,0 +1,98 @@
+"""Which values are under the cursor on the map, and where on it a value is: plain arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from compute.views.map_layout import MapLayout
+from compute.views.map_placement import Placement
+from compute.views.map_pyramid import LEVELS
+from compute.views.map_view import MapView, axis, level_of
+
+from .inspection import Inspection, Spot, TensorInfo
+from .map_addresses import Target
+
+
+def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> Spot | None:
+    """What the pixel (px, py) of `view` shows; None where there is no value.
+
+    That is the extreme of all values in the pixel, when they are one run of indices, otherwise the single value in its
+    middle, or the one nearest to that.
+    """
+    level = level_of(view.scale, layout.base, LEVELS)
+    block = 1 if level is None else layout.base << level
+    left, right = (int(edge) * block for edge in axis(view.x, view.scale, 1, layout.width, block, px)[0, :2])
+    top, bottom = (int(edge) * block for edge in axis(view.y, view.scale, 1, layout.height, block, py)[0, :2])
+    if right <= left or bottom <= top:
+        return None
+    x, y = (int(place) for place in view.cell_at(px + 0.5, py + 0.5))
+    x, y = min(max(x, left), right - 1), min(max(y, top), bottom - 1)
+    place = _placement(layout, x, y, left, top, right, bottom)
+    if place is None:
+        return None
+    x, y = min(max(x, place.x), place.x + place.width - 1), min(max(y, place.y), place.y + place.height - 1)
+    found = place.value_at(x, y)
+    info = inspection.tensors.get(place.name)
+    if found is None or info is None:
+        return None
+    row, column = found
+    spot = Spot(place.name, _index(info, row, column, layout.window))
+    if not inspection.exists(spot):
+        return None
+    first, count = _run(info, place, layout.window, found, (x, y), (left, top, right, bottom))
+    ranged = Spot(place.name, _index(info, row, first, layout.window), count)
+    return ranged if count > 1 and inspection.exists(ranged) else spot
+
+
+def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: int, bottom: int) -> Placement | None:
+    """The tensor at cell (x, y), otherwise the one that reaches into the pixel."""
+    reaching = None
+    for place in layout.placements.values():
+        if left < place.x + place.width and place.x < right and top < place.y + place.height and place.y < bottom:
+            if place.value_at(x, y) is not None:
+                return place
+            reaching = reaching or place
+    return reaching
+
+
+def _run(
+    info: TensorInfo,
+    place: Placement,
+    window: int,
+    found: tuple[int, int],
+    cell: tuple[int, int],
+    pixel: tuple[int, int, int, int],
+) -> tuple[int, int]:
+    """First column and number of columns, in the row of `found`, of the values in a pixel: one when it has more rows
+    of this tensor than that."""
+    (row, column), (x, y), (left, top, right, bottom) = found, cell, pixel
+    rows = info.shape[-2] if len(info.shape) > 1 else 1
+    start = row - row % window if info.window else 0
+    above, below = row - (y - top), row + (bottom - 1 - y)
+    band = column // place.band_columns * place.band_columns
+    if max(above, start) < row or min(below, start + rows - 1) > row or (place.over > 1 and bottom - top > 1):
+        return column, 1
+    end = min(band + place.band_columns, info.shape[-1])
+    first, last = max(column - (x - left), band), min(column + (right - x), end)
+    return first, last - first
+
+
+def _index(info: TensorInfo, row: int, column: int, window: int) -> int:
+    """The flat index of a value by its row and column on a map with `window` rows."""
+    if info.window:
+        return info.index((*divmod(row, window), column))
+    return column if len(info.shape) == 1 else info.index((row, column))
+
+
+def target_of(spot: Spot, tensors: Mapping[str, TensorInfo]) -> Target | None:
+    """The value of a spot, of several its first, as a place of the map; None when there is no such tensor."""
+    info = tensors.get(spot.name)
+    return None if info is None else Target(spot.name, info.place(spot.index))
+
+
+def spot_of(target: Target, tensors: Mapping[str, TensorInfo]) -> Spot | None:
+    """The value of a place, of a tensor its first; None when there is no such tensor."""
+    info = tensors.get(target.name)
+    if info is None:
+        return None
+    return Spot(target.name, info.index(target.index or (0,) * len(info.shape)))

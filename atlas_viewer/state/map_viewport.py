@@ -1,0 +1,81 @@
+"""What is seen of the map, told by a value rather than by a cell, so that it holds in another layout and picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from compute.models.registry import Registry
+from compute.views.map_layout import MapLayout
+from compute.views.map_placement import Placement
+
+from .map_addresses import Target, row_and_column
+from .map_camera import MapCamera
+
+
+@dataclass(frozen=True)
+class Sight:
+    """The value nearest to the middle of the picture, where the middle is beside it, and how much is seen.
+
+    Cells move when the map gets room for more rows; values do not. `target` has an index.
+    """
+
+    target: Target
+    x: float  # of the middle, in cells from the corner of the value's cell
+    y: float
+    width: float  # of what is seen, in cells; more than the whole map at the smallest zoom
+    height: float
+
+
+def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> Sight:
+    """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
+    x, y, scale = camera.stand.x, camera.stand.y, camera.view(wide, high).scale
+    place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
+    row, column = place.value_near(int(x), int(y))
+    corner = place.cell_of(row, column)
+    target = Target(place.name, _index(registry, place, row, column, layout.window))
+    return Sight(target, x - corner[0], y - corner[1], wide * scale, high * scale)
+
+
+def show(camera: MapCamera, sight: Sight, layout: MapLayout, wide: int, high: int) -> bool:
+    """Have `camera` show all of `sight` in a picture of wide x high pixels; False when the map has no such tensor.
+
+    A value that this map has no row or column for is taken for the last one.
+    """
+    place = layout.placements.get(sight.target.name)
+    if place is None:
+        return False
+    row, column = row_and_column(_within(sight.target, layout.window), layout.window)
+    x, y = place.cell_of(min(row, place.rows - 1), min(column, place.columns - 1))
+    camera.cover(x + sight.x, y + sight.y, sight.width, sight.height, wide, high)
+    return True
+
+
+def of_last_layer(sight: Sight, layout: MapLayout) -> Sight:
+    """The same sight for another model's map: of a layer that it has not, that of its last one."""
+    name = sight.target.name
+    if name in layout.placements or not name.startswith("h."):
+        return sight
+    end = "." + name.split(".", 2)[2]
+    namesake = next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
+    return replace(sight, target=Target(namesake, sight.target.index))
+
+
+def _within(target: Target, window: int) -> Target:
+    """Of a pattern, a query that the map has: a later one would be another head's."""
+    if target.index is None or len(target.index) != 3:
+        return target
+    head, query, key = target.index
+    return Target(target.name, (head, min(query, window - 1), key))
+
+
+def _index(registry: Registry, place: Placement, row: int, column: int, window: int) -> tuple[int, ...]:
+    tensor = registry[place.name]
+    if tensor.heads:
+        return (*divmod(row, window), column)
+    return (column,) if tensor.vector else (row, column)
+
+
+def _distance(place: Placement, x: float, y: float) -> float:
+    dx = max(place.x - x, 0.0, x - place.x - place.width)
+    dy = max(place.y - y, 0.0, y - place.y - place.height)
+    return dx * dx + dy * dy

@@ -1,0 +1,187 @@
+"""A scripted tour: interface events from a file, played back frame by frame, with pictures on the way; and recording.
+
+One JSON object a line. Places are labels of widgets (see `items`); `+x,y` behind a label moves away from its middle.
+
+    {"wait": "done"}           until the run rests and everything about it has arrived; "writing": until it writes,
+                               with "steps" until so many tokens are there
+    {"frames": 3}              so many frames
+    {"point": "picture"}       the mouse there
+    {"click": "Generate"}      "button": 2 is the right one, "twice": true a double click
+    {"drag": "picture", "by": [40, 10]}
+    {"wheel": 5, "at": "picture"}     notches; positive zooms in
+    {"type": "The dog"}        characters
+    {"key": "Ctrl+P"}          a chord
+    {"resize": [900, 600]}     the window, in logical pixels
+    {"picture": "prompt"}      writes prompt.png into the tour's folder
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from atlas_viewer.ui import widget_tracking
+from compute.errors import TourError
+from compute.io.escape import one_line
+from compute.io.untrusted_json import read_foreign_json
+
+from .steps import checked, shortened
+
+Event = dict[str, Any]
+
+# Frames between a step and its first event, in which the panels take their places.
+_SETTLE = 1
+_MOST_FRAMES = 1500  # that a tour waits for something before it gives up
+_OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
+_KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
+_MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
+
+
+def read_tour(path: Path) -> list[dict[str, Any]]:
+    """The steps of a tour file. Raises `TourError`: which file and line, and what is wrong with it."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise TourError(f"{one_line(path)}: cannot be read ({reason}); give a tour file") from None
+    steps = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        where = f"{one_line(path)}: line {number}"
+        try:
+            step = read_foreign_json(line)
+        except ValueError as error:
+            raise TourError(f"{where}: is no JSON ({error}); mend it") from None
+        try:
+            steps.append(checked(step) | {"line": number})
+        except ValueError as error:
+            raise TourError(f"{where}: {error}; mend it") from None
+    return steps
+
+
+class Tour:
+    """Plays steps: call `frame` after every frame; it sends events by `send`."""
+
+    def __init__(
+        self,
+        steps: Iterable[dict[str, Any]],
+        send: Callable[[Event], None],
+        resize: Callable[[float, float], None],
+        picture: Callable[[str], None],
+        reached: Callable[[dict[str, Any]], bool],
+    ) -> None:
+        """send: gives the window an event; resize: sets its size; picture: asks for a picture of that name; reached:
+        whether what a `wait` step names has come true."""
+        self._steps = deque(steps)
+        self._send, self._resize, self._picture, self._reached = send, resize, picture, reached
+        self._queue: deque[tuple[int, Event]] = deque()  # frames to let pass before, event
+        self._pause = self._waited = 0
+        self._pointer = (0.0, 0.0)
+
+    @property
+    def done(self) -> bool:
+        """True when the last step has been played."""
+        return not self._steps and not self._queue and not self._pause
+
+    def frame(self) -> None:
+        """A frame has been drawn. Raises `TourError` when a step cannot be played."""
+        if self._pause:
+            self._pause -= 1
+            return
+        if self._queue:
+            self._pause, event = self._queue.popleft()
+            self._send(event)
+            return
+        if not self._steps:
+            return
+        step = self._steps[0]
+        if not self._ready(step):
+            self._waited += 1
+            if self._waited > _MOST_FRAMES:
+                raise TourError(f"tour line {step.get('line', '?')}: waited in vain for {shortened(json.dumps(step))}")
+            return
+        self._steps.popleft()
+        self._waited, self._pause = 0, _SETTLE
+        self._play(step)
+
+    def _ready(self, step: dict[str, Any]) -> bool:
+        if "wait" in step:
+            return self._reached(step)
+        label = step.get("point") or step.get("click") or step.get("drag") or step.get("at")
+        return label is None or self._place(str(label)) is not None
+
+    def _place(self, label: str) -> tuple[float, float] | None:
+        place = widget_tracking.places.get(label)
+        if place is not None:
+            return place.middle
+        match = _OFFSET.match(label)
+        place = widget_tracking.places.get(match["label"]) if match else None
+        if place is None or match is None or match["x"] is None:
+            return None
+        x, y = place.middle
+        return x + int(match["x"]), y + int(match["y"])
+
+    def _play(self, step: dict[str, Any]) -> None:
+        if "frames" in step:
+            self._pause = int(step["frames"])
+        elif "point" in step:
+            self._move(step["point"])
+        elif "click" in step:
+            self._move(step["click"])
+            for _ in range(2 if step.get("twice") else 1):
+                self._press(int(step.get("button", 1)), True, 1)
+                self._press(int(step.get("button", 1)), False, 1)
+        elif "drag" in step:
+            self._move(step["drag"])
+            self._press(1, True, 2)
+            x, y = self._pointer
+            for part in (0.5, 1.0):
+                self._move_to(x + part * step["by"][0], y + part * step["by"][1])
+            self._press(1, False, 1)
+        elif "wheel" in step:
+            self._move(step["at"])
+            self._queue.append((1, self._pointer_event("wheel") | {"dx": 0.0, "dy": -100.0 * step["wheel"]}))
+        elif "type" in step:
+            for character in step["type"]:
+                self._queue.append((0, {"event_type": "char", "data": character}))
+        elif "key" in step:
+            self._chord(step["key"])
+        elif "resize" in step:
+            self._resize(*step["resize"])
+        elif "picture" in step:
+            self._picture(str(step["picture"]))
+
+    def _move(self, label: str) -> None:
+        place = self._place(label)
+        assert place is not None  # `_ready` has seen it
+        self._move_to(*place)
+
+    def _move_to(self, x: float, y: float) -> None:
+        self._pointer = (x, y)
+        self._queue.append((1, self._pointer_event("pointer_move")))
+
+    def _press(self, button: int, down: bool, frames: int) -> None:
+        kind = "pointer_down" if down else "pointer_up"
+        self._queue.append((frames, self._pointer_event(kind) | {"button": button}))
+
+    def _pointer_event(self, kind: str) -> Event:
+        x, y = self._pointer
+        return {"event_type": kind, "x": x, "y": y, "button": 0, "buttons": (), "modifiers": (), "ntouches": 0,
+                "touches": {}}  # fmt: skip
+
+    def _chord(self, chord: str) -> None:
+        from atlas_viewer.ui.shortcuts import parts
+
+        held, name = parts(chord)
+        key = _KEY_NAMES.get(name, name.lower() if len(name) == 1 else name)
+        names = [*(_MODIFIER_NAMES[modifier] for modifier in sorted(held)), key]
+        for name in names:
+            self._queue.append((0, {"event_type": "key_down", "key": name, "modifiers": ()}))
+        self._queue.append((1, {"event_type": "key_up", "key": key, "modifiers": ()}))
+        for name in reversed(names[:-1]):
+            self._queue.append((1, {"event_type": "key_up", "key": name, "modifiers": ()}))

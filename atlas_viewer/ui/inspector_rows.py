@@ -1,0 +1,123 @@
+"""What the inspector tells about one value, as pairs of words: a function of the state."""
+
+from __future__ import annotations
+
+from atlas_viewer.state.color_mapping import brightness
+from atlas_viewer.state.inspection import Inspection, Spot, TensorInfo, label, shown_value
+from atlas_viewer.state.navigation import on_map
+from atlas_viewer.state.quoting import quoted
+from atlas_viewer.state.state import State
+from compute.views.strip_layout import Span
+
+_VOCABULARY_ROWS = ("wte", "logits")
+_TOKENS_LISTED = 3
+
+
+def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
+    """(what, how much) about the value at `spot`; the value is three dots until it has arrived."""
+    inspection = state.inspection
+    info = inspection.tensors.get(spot.name)
+    if info is None or not inspection.exists(spot):
+        return [("Value", "not in the latest pass"), ("Tensor", spot.name)]
+    value, ranged = inspection.value(spot), spot.count > 1
+    cell = None if on_map(state) else inspection.cell_of(spot)
+    known = value is not None or not ranged
+    first, last = spot.index, spot.index + spot.count - 1
+    spot = inspection.single(spot)
+    lines = [
+        ("Value", shown_value(value)),
+        ("Tensor", info.name),
+        ("Shape", " x ".join(map(str, info.shape))),
+        ("Index", str(list(info.place(spot.index))) if known else "..."),
+    ]
+    if cell is not None and info.span is not None:
+        lines += _cell(info.span, cell, "extreme of" if ranged else "")
+    elif ranged:
+        lines.append(("Shows", f"extreme of values {first} to {last}"))
+    if value is not None:
+        lines.append(("Sign", _sign(inspection, info, value)))
+    if info.per_token:
+        lines += _context(state, info.place(spot.index)[1 if info.window else 0])
+    if info.name in _VOCABULARY_ROWS:
+        lines.append(("Vocabulary", _vocabulary(state, info, spot, cell)))
+    return lines
+
+
+def summary(state: State, spot: Spot) -> str:
+    """The name, index and value in a line."""
+    inspection = state.inspection
+    single = inspection.single(spot)
+    return f"{label(inspection.tensors.get(spot.name), single)} = {shown_value(inspection.value(spot))}"
+
+
+def context_start(state: State) -> int:
+    """Index in the text of the first context token of the latest pass."""
+    inspection = state.inspection
+    positions = state.model.positions if state.model else 0
+    if inspection.first_position + inspection.rows < positions or state.run is None or not state.run.steps:
+        return inspection.first_position
+    return state.run.steps[-1].context_start
+
+
+def context_token(state: State, row: int) -> tuple[int, str] | None:
+    """Number and text of the context token in `row`; None when it is not known yet."""
+    run = state.run
+    if run is None:
+        return None
+    place = context_start(state) + row
+    if place < len(run.prompt_tokens):
+        return run.prompt_tokens[place]
+    place -= len(run.prompt_tokens)
+    return (run.steps[place].token, run.steps[place].text) if place < len(run.steps) else None
+
+
+def _cell(span: Span, cell: int, how: str) -> list[tuple[str, str]]:
+    first, last = span.source_range(cell - span.first)
+    source = f"value {first}" if first == last else f"{how} values {first} to {last}".lstrip()
+    return [("Cell", f"{cell - span.first} of {span.cells}"), ("Shows", source)]
+
+
+def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "infinite, " + ("positive" if value > 0 else "negative")
+    sign = "zero" if value == 0 else "positive" if value > 0 else "negative"
+    high = largest(inspection, info.name)
+    if high is None:
+        return sign
+    return f"{sign}, brightness {brightness(value, inspection.look.low, high):.2f}"
+
+
+def largest(inspection: Inspection, name: str) -> float | None:
+    """Magnitude that is brightest for this tensor; None when it is not known."""
+    look, statistics = inspection.look, inspection.statistics
+    if look.high is not None:
+        return look.high
+    if look.span_scale == "all":
+        return max((known.absmax for known in statistics.values()), default=None)
+    return statistics[name].absmax if name in statistics else None
+
+
+def _context(state: State, row: int) -> list[tuple[str, str]]:
+    place = f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
+    token = context_token(state, row)
+    return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
+
+
+def _vocabulary(state: State, info: TensorInfo, spot: Spot, cell: int | None) -> str:
+    if info.name == "wte":
+        tokens = range(info.place(spot.index)[0], info.place(spot.index)[0] + 1)
+    elif cell is not None and info.span is not None:
+        first, last = info.span.source_range(cell - info.span.first)
+        tokens = range(first, last + 1)
+    else:
+        tokens = range(spot.index, spot.index + 1)
+    shown = ", ".join(_token(state, token) for token in tokens[:_TOKENS_LISTED])
+    return shown + (f" ... {_token(state, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
+
+
+def _token(state: State, token: int) -> str:
+    if state.model is not None and token >= state.model.vocabulary:
+        return f"{token} (padding)"
+    return f"{token} {quoted(state.token_text(token))}" if state.token_text else str(token)

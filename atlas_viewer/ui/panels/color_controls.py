@@ -1,0 +1,168 @@
+"""How the atlas is coloured: palette, and the range with a colour bar. Part of the atlas panel."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.color_mapping import SAMPLINGS, SCALES, Axis
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.inspector_rows import largest
+
+from . import plots
+from .toolbar import Tool
+from .widgets import packed, tooltip
+
+# In ems: the colour bar's height, and the room for a number at each end.
+_HEIGHT, _NUMBERS = 1.5, 4.9
+_PALETTE, _CHOICE = 7.2, 4.6  # ems
+_STRIPES = 64
+_AUTO = "auto"
+_SAMPLING_TIPS = (
+    "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
+    "point: it shows the first of them"
+)
+_OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoint at one to see its numbers."
+_SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
+
+
+def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> list[Tool]:
+    """Palette, range, and whether that is automatic; sampled: there is a choice of what cells show."""
+
+    def picks(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
+        return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
+
+    colours = "Colours; all but demo can be told apart by colour-blind people"
+    found = [
+        picks("palette", palettes, _PALETTE, colours),
+        picks("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
+        picks("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
+    ]
+    box = imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size(_AUTO).x
+    return [*(found if sampled else found[:2]), Tool(box, lambda: _automatic(state))]
+
+
+def _automatic(state: State) -> None:
+    look = state.inspection.look
+    changed, automatic = widget_tracking.checkbox(_AUTO, look.high is None)
+    tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
+    if changed:
+        high = None if automatic else (_known_largest(state) or 1.0)
+        state.inspection.look = dataclasses.replace(look, low=0.0, high=high)
+
+
+def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: str) -> None:
+    look = state.inspection.look
+    current = str(getattr(look, field))
+    imgui.set_next_item_width(theme.em(width))
+    if widget_tracking.begin_combo(f"##{field}", current):
+        for name in names:
+            clicked, _ = widget_tracking.selectable(f"{name}##{field}", name == current)
+            if clicked:
+                state.inspection.look = dataclasses.replace(look, **{field: name})  # type: ignore[arg-type]
+        imgui.end_combo()
+    else:
+        tooltip(tip)
+
+
+def _known_largest(state: State) -> float | None:
+    """The brightest magnitude: of the tensor in focus, or of all."""
+    inspection = state.inspection
+    focus = inspection.focus
+    if focus is not None and focus.name in inspection.statistics and inspection.look.span_scale == "tensor":
+        return largest(inspection, focus.name)
+    if inspection.look.high is not None:
+        return inspection.look.high
+    return max((known.absmax for known in inspection.statistics.values()), default=None)
+
+
+def bar(state: State) -> None:
+    """The colour bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed.
+
+    Where each tensor has its own range and none is pointed at, there are no such numbers.
+    """
+    inspection = state.inspection
+    width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
+    corner = imgui.get_cursor_screen_pos()
+    if len(state.edges) < 2 or state.ramp is None:
+        imgui.dummy(ImVec2(width, height))
+        return
+    axis = Axis(state.edges)
+    focus = inspection.focus
+    name = focus.name if focus and focus.name in inspection.statistics else None
+    own = name is None and inspection.look.high is None and inspection.look.span_scale == "tensor"
+    high = None if own else _known_largest(state)
+    numbers = min(theme.em(_NUMBERS), width / 4)
+    left, right = corner.x + numbers, corner.x + width - numbers
+    imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
+    widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), height))
+    if inspection.look.high is not None and imgui.is_item_active():
+        _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
+    if own:
+        tooltip(_OWN_RANGES)
+        _stripes(state, lambda x: 2 * x - 1, left, right, corner.y, 1.0)
+    else:
+        tooltip(
+            (f"Histogram of {name}" if name else "Histogram of every tensor")
+            + f"\nvalue {axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0)):.3g}"
+        )
+        _stripes(state, axis.value_at, left, right, corner.y, high or 1.0)
+        counts = inspection.statistics[name].histogram if name else _sum(state)
+        plots.histogram(counts, ImVec2(left, corner.y), right - left, height, ImVec4(1, 1, 1, 1), 0.55)
+    if inspection.look.high is not None:
+        for value in (inspection.look.low, inspection.look.high):
+            _handle(left + (right - left) * axis.x_at(value), corner.y)
+    with theme.numbers():
+        canvas, dim = imgui.get_window_draw_list(), packed(theme.now.text_dim)
+        text = "max" if own else f"{high:.3g}" if high is not None else "-"
+        y = corner.y + (height - imgui.get_text_line_height()) / 2
+        low_text = text if text == "-" else f"-{text}"
+        canvas.add_text(ImVec2(left - theme.em(0.5) - imgui.calc_text_size(low_text).x, y), dim, low_text)
+        canvas.add_text(ImVec2(right + theme.em(0.5), y), dim, text)
+    imgui.set_cursor_screen_pos(corner)
+    imgui.dummy(ImVec2(max(width, 1.0), height))
+
+
+def _sum(state: State) -> tuple[int, ...]:
+    """The histogram of all tensors together, each with the same weight."""
+    columns = [known.histogram for known in state.inspection.statistics.values() if known.count]
+    return tuple(sum(column) for column in zip(*columns, strict=True))
+
+
+def _stripes(
+    state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
+) -> None:
+    """The colours of the values that are at 0 to 1 of the bar."""
+    assert state.ramp is not None
+    canvas = imgui.get_window_draw_list()
+    width, low = (right - left) / _STRIPES, state.inspection.look.low
+    for stripe in range(_STRIPES):
+        value = value_at((stripe + 0.5) / _STRIPES)
+        share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
+        red, green, blue = state.ramp(share if value >= 0 else -share)
+        start = ImVec2(left + stripe * width, top)
+        colour = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
+        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), colour)
+
+
+def _handle(x: float, top: float) -> None:
+    canvas = imgui.get_window_draw_list()
+    half = theme.em(0.14)
+    start, end = ImVec2(x - half, top - half), ImVec2(x + half, top + theme.em(_HEIGHT) + half)
+    canvas.add_rect_filled(start, end, packed(theme.now.text), half)
+    canvas.add_rect(start, end, packed(theme.now.back_deep), half)
+
+
+def _drag(state: State, axis: Axis, x: float) -> None:
+    """Move the handle that is nearer to the mouse; the negative side mirrors the positive one."""
+    look = state.inspection.look
+    assert look.high is not None
+    value = abs(axis.value_at(min(max(x, 0.0), 1.0)))
+    at = axis.x_at(value)
+    if abs(at - axis.x_at(look.high)) <= abs(at - axis.x_at(look.low)):
+        state.inspection.look = dataclasses.replace(look, high=max(value, look.low * 1.001, 1e-9))
+    else:
+        state.inspection.look = dataclasses.replace(look, low=min(value, look.high * 0.999))

@@ -1,0 +1,156 @@
+"""The atlas: the picture of every tensor of the latest pass, zoomed and moved with mouse and keys."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
+from atlas_viewer.state.inspection import Inspection, runs
+from atlas_viewer.state.navigation import ATLAS, on_map
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme, widget_tracking
+
+from . import color_controls
+from .toolbar import toolbar
+from .view_common import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
+from .widgets import beside, dim, elided, hint, packed, tooltip
+
+TITLE = ATLAS
+
+_EMPTY = "Every weight and activation of the latest pass appears here."
+_HINT = "wheel zooms, drag pans, F fits, right click pins"
+
+
+def draw(state: State) -> None:
+    """How it is coloured, the picture as large as it fits, and a line on the cell under the cursor."""
+    toolbar("atlas tools", color_controls.tools(state, state.palettes))
+    _bar(state)
+    color_controls.bar(state)
+    space = imgui.get_content_region_avail()
+    line = imgui.get_text_line_height_with_spacing()
+    width, height = fitted(int(space.x), int(space.y - line))
+    if height < theme.em(1):
+        return  # a panel with no room for a picture
+    corner = imgui.get_cursor_screen_pos()
+    # Whole pixels, so that each pixel of the picture falls on one of the screen.
+    left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
+    start, end = ImVec2(left, top), ImVec2(left + width, top + height)
+    canvas = imgui.get_window_draw_list()
+    imgui.set_cursor_screen_pos(start)
+    widget_tracking.invisible_button("picture", ImVec2(width, height))
+    _mouse(state, left, top, width, height)
+    _keys(state)
+    copy_value(state)
+    scale = imgui.get_io().display_framebuffer_scale
+    picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
+    if picture is None:
+        canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
+        imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
+        if state.loading:
+            loading(state, width)
+        else:
+            playback = state.session.playback
+            hint(playback.notice if playback and playback.notice else _EMPTY)
+        return
+    canvas.add_image(picture, start, end)
+    _marks(state, start, width, height)
+    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+    value_line(state, _HINT)
+
+
+def _bar(state: State) -> None:
+    """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
+    left_out = state.spans_left_out
+    if alarm(state):
+        return
+    if left_out:
+        beside(theme.em(ALARM))
+        imgui.align_text_to_frame_padding()
+        text = f"{len(left_out)} tensors did not fit"
+        imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
+        tooltip("No cells were left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
+        return
+    with theme.numbers():
+        text = f"{state.camera.zoom:.2f}x"
+        width = imgui.calc_text_size(text).x
+        if not beside(width):
+            return  # what little room there is belongs to the picture
+        imgui.align_text_to_frame_padding()
+        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
+        dim(text)
+    view = state.camera.view
+    tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
+
+
+def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
+    """Wheel, drag, double click, hover and right click on the item before this call."""
+    io, camera, inspection = imgui.get_io(), state.camera, state.inspection
+    moved = bool(io.mouse_delta.x or io.mouse_delta.y)
+    if imgui.is_item_hovered():
+        u, v = (io.mouse_pos.x - left) / width, (io.mouse_pos.y - top) / height
+        if io.mouse_wheel:
+            camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, u, v)
+        if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
+            camera.reset()
+        x, y = camera.cell_at(u, v)
+        cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
+        spot = inspection.spot_at(cell)
+        inspection.hover(spot, moved)
+        if moved:
+            state.interface.view = ATLAS
+        if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+            imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
+            inspection.pin(spot)
+    elif not inspection.keyed and not on_map(state):
+        inspection.cursor = None
+    if imgui.is_item_active() and moved:
+        camera.drag(io.mouse_delta.x / width, io.mouse_delta.y / height)
+
+
+def _keys(state: State) -> None:
+    """The arrows move the cell that is inspected, otherwise the picture. Other keys are actions."""
+    move, camera, inspection = arrow(), state.camera, state.inspection
+    if move is None:
+        return
+    if inspection.step(*move):
+        _follow(camera, inspection)
+    else:
+        camera.drag(-PAN * move[0], -PAN * move[1])
+
+
+def _follow(camera: StripCamera, inspection: Inspection) -> None:
+    """Bring the cell in focus into sight."""
+    cell = inspection.cell_of(inspection.focus) if inspection.focus else None
+    if cell is None:
+        return
+    y, x = divmod(cell, CELLS_WIDE)
+    view = camera.view
+    if not (view.x <= x < view.x + view.width and view.y <= y < view.y + view.height):
+        camera.look_at(camera.zoom, x + 0.5, y + 0.5)
+
+
+def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
+    """Frames around the pinned cells and the one under the cursor."""
+    inspection, view = state.inspection, state.camera.view
+    canvas = imgui.get_window_draw_list()
+    marked = [(pin.spot, theme.PIN_ON_PICTURE) for pin in inspection.pins]
+    if inspection.cursor is not None:
+        marked.append((inspection.cursor, theme.ON_PICTURE))
+    canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
+    pixels = width / view.width
+    focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
+    for x, y, columns, rows in runs(focus.span) if focus and focus.span else ():
+        corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
+        end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
+        canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))
+    for spot, colour in marked:
+        cell = inspection.cell_of(spot)
+        if cell is None:
+            continue
+        y, x = divmod(cell, CELLS_WIDE)
+        middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
+        half = max(pixels, theme.em(OUTLINE)) / 2 + 1
+        canvas.add_rect(
+            ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(colour), 0.0
+        )
+    canvas.pop_clip_rect()

@@ -1,0 +1,69 @@
+"""Where the chips of a run's tokens lie: wrapped like words, each measured once."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compute.generate.steps import StepRecord
+
+
+_FRAMES = 2  # imgui knows the height of new content in the frame after
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A chip's left edge and width in pixels, and its line, from 0."""
+
+    x: float
+    line: int
+    width: float
+
+
+@dataclass
+class ChipFlow:
+    """Chips for the steps of one run in a panel of one width."""
+
+    width: float = 0.0
+    chips: list[Chip] = field(default_factory=list)
+    following: int = 0  # frames in which the panel is still to be scrolled to its end
+    _key: object = None
+    _texts: list[int] = field(default_factory=list)  # tokens that were measured
+
+    def lay_out(self, steps: Sequence[StepRecord], key: object, width: float, gap: float, measure: Measure) -> None:
+        """Lay out `steps`; chips of tokens that are known already keep their places. `key` tells fonts apart."""
+        known = (key, round(width))
+        same = 0
+        if known == self._key:
+            limit = min(len(steps), len(self._texts))
+            # Steps only come and go at the end, or another run is shown.
+            while same < limit and self._texts[same] == steps[same].token:
+                same += 1
+        self._key, self.width = known, width
+        if same < len(steps) or len(steps) < len(self.chips):
+            self.following = _FRAMES
+        del self.chips[same:], self._texts[same:]
+        for step in steps[same:]:
+            wide = measure(step)
+            last = self.chips[-1] if self.chips else None
+            x, line = (last.x + last.width + gap, last.line) if last else (0.0, 0)
+            if x > 0 and x + wide > width:
+                x, line = 0.0, line + 1
+            self.chips.append(Chip(x, line, wide))
+            self._texts.append(step.token)
+
+    @property
+    def lines(self) -> int:
+        """Number of lines."""
+        return self.chips[-1].line + 1 if self.chips else 0
+
+    def between(self, first: int, last: int) -> range:
+        """Places of the chips on the lines `first` to `last`."""
+        start = bisect.bisect_left(self.chips, first, key=lambda chip: chip.line)
+        return range(start, bisect.bisect_right(self.chips, last, key=lambda chip: chip.line))
+
+
+Measure = Callable[["StepRecord"], float]

@@ -1,0 +1,153 @@
+"""The tokens of the prompt as flowing text, each on a ground of its own colour."""
+
+from __future__ import annotations
+
+import functools
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from imgui_bundle import ImVec2, ImVec4, imgui
+
+from atlas_viewer.state.state import PromptTokens
+from atlas_viewer.ui import theme, widget_tracking
+
+from .widgets import elided, packed, quoted
+
+_PAD = 0.15  # left and right of a token's text, in ems
+_GAP = 1.0  # between tokens, in pixels
+_GOLDEN = 0.6180339887  # of a turn of hue from one number to the next: neighbours in number differ
+_UNSEEN = 0.3  # opacity of what the window does not reach
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Where tokens are: `ends[i]` is the right edge of token i if all were in one line, in pixels; line k begins with
+    token `starts[k]`."""
+
+    ends: list[float]
+    starts: list[int]
+
+    def span(self, index: int) -> tuple[float, float]:
+        """Left and right edge of a token in its line."""
+        before = self.ends[index - 1] if index else 0.0
+        first = self.starts[bisect_right(self.starts, index) - 1]
+        begin = self.ends[first - 1] if first else 0.0
+        return before - begin, self.ends[index] - begin - _GAP
+
+    def line(self, number: int) -> range:
+        """The tokens of a line."""
+        following = self.starts[number + 1] if number + 1 < len(self.starts) else len(self.ends)
+        return range(self.starts[number], following)
+
+    def at(self, x: float, line: int) -> int | None:
+        """The token at `x` pixels of a line, if any."""
+        if not 0 <= line < len(self.starts) or x < 0:
+            return None
+        first = self.starts[line]
+        index = bisect_left(self.ends, (self.ends[first - 1] if first else 0.0) + x, first)
+        return index if index in self.line(line) else None
+
+
+def marked(text: str) -> str:
+    """A token as one line: a pilcrow for each line end, what cannot be seen spelled out."""
+    parts = (quoted(part)[1:-1] for part in text.split("\n"))
+    return "¶".join(part.replace('\\"', '"').replace("\\\\", "\\") for part in parts)
+
+
+@functools.lru_cache(maxsize=2)
+def flow(tokens: PromptTokens, width: float, font_size: float) -> Flow:
+    """Break the tokens into lines of `width` pixels, in the current font; a line end in a token ends the line.
+
+    font_size: of the current font; it only tells apart what was measured with different ones.
+    """
+    pad = 2 * _PAD * font_size + _GAP
+    texts = dict(tokens.tokens)
+    widths = {number: min(imgui.calc_text_size(marked(text)).x + pad, width) for number, text in texts.items()}
+    ending = [number for number, text in texts.items() if "\n" in text]
+    # With NumPy: a prompt may have a million tokens, and as many lines.
+    known = np.array(sorted(widths), np.int64)
+    numbers = np.fromiter((number for number, _ in tokens.tokens), np.int64, len(tokens.tokens))
+    ends = np.cumsum(np.array([widths[number] for number in known.tolist()])[np.searchsorted(known, numbers)])
+    breaks = np.flatnonzero(np.isin(numbers, ending)) + 1
+    return Flow(ends.tolist(), _starts(ends, breaks, width + 1e-3))
+
+
+def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
+    """The first token of each line. ends: see `Flow`; breaks: tokens that begin a line in any case."""
+    firsts = np.concatenate(([0], breaks[breaks < len(ends)]))
+    lasts = np.append(firsts[1:], len(ends))
+    edges = np.concatenate(([0.0], ends))
+    more: list[int] = []
+    long = edges[lasts] - edges[firsts] > width
+    for first, last in zip(firsts[long].tolist(), lasts[long].tolist(), strict=True):
+        at = first
+        while (at := max(int(np.searchsorted(ends, edges[at] + width, "right")), at + 1)) < last:
+            more.append(at)
+    starts: list[int] = np.sort(np.concatenate((firsts, np.array(more, firsts.dtype)))).tolist()
+    return starts
+
+
+@functools.cache
+def colour(number: int, light: bool) -> ImVec4:
+    """The ground of a token, always the same for its number; text of the theme is legible on it."""
+    saturation, value = (0.24, 0.94) if light else (0.58, 0.40)
+    return ImVec4(*imgui.color_convert_hsv_to_rgb(number * _GOLDEN % 1.0, saturation, value), 1.0)
+
+
+def pitch() -> float:
+    """Height of a line of tokens, in pixels."""
+    return float(imgui.get_font_size()) + 2.0
+
+
+def draw(tokens: PromptTokens, window: int, height: float) -> None:
+    """A field of `height` pixels that scrolls. Tokens before the last `window` ones are faint: no pass sees them."""
+    with theme.numbers():
+        if imgui.begin_child("prompt tokens", ImVec2(0, height)):
+            _field(tokens, len(tokens.tokens) - window)
+        imgui.end_child()
+
+
+def _field(tokens: PromptTokens, first_seen: int) -> None:
+    # The scroll bar's place stays free, so that lines do not break anew when it comes.
+    width = imgui.get_window_size().x - imgui.get_style().scrollbar_size
+    shown = flow(tokens, max(width, theme.em(1)), imgui.get_font_size())
+    if not tokens.tokens:
+        return
+    high = pitch()
+    at_end = imgui.get_scroll_y() >= imgui.get_scroll_max_y() - 1
+    origin = imgui.get_cursor_screen_pos()
+    top = imgui.get_scroll_y()
+    imgui.dummy(ImVec2(width, len(shown.starts) * high))
+    if at_end:
+        imgui.set_scroll_here_y(1.0)  # follows what is being written
+    lines = range(int(top // high), min(int((top + imgui.get_window_size().y) // high) + 1, len(shown.starts)))
+    for line in lines:
+        for index in shown.line(line):
+            left, right = shown.span(index)
+            corner = ImVec2(origin.x + left, origin.y + line * high)
+            end = ImVec2(origin.x + right, corner.y + high - 1)
+            _paint(tokens.tokens[index], corner, end, 1.0 if index >= first_seen else _UNSEEN)
+            widget_tracking.places[f"token{index}"] = widget_tracking.Place(corner.x, corner.y, end.x, end.y)
+    if imgui.is_window_hovered():
+        mouse = imgui.get_mouse_pos()
+        pointed = shown.at(mouse.x - origin.x, int((mouse.y - origin.y) // high))
+        if pointed is not None:
+            _tip(tokens.tokens[pointed], pointed, pointed >= first_seen)
+
+
+def _paint(token: tuple[int, str], corner: ImVec2, end: ImVec2, alpha: float) -> None:
+    number, text = token
+    canvas = imgui.get_window_draw_list()
+    back = theme.now.back
+    canvas.add_rect_filled(corner, end, packed(colour(number, back.x + back.y + back.z > 1.5), alpha), 2.0)
+    pad = _PAD * imgui.get_font_size()
+    fitting = elided(marked(text), end.x - corner.x - 2 * pad + 1)
+    canvas.add_text(ImVec2(corner.x + pad, corner.y), packed(theme.now.text, max(alpha, 0.65)), fitting)
+
+
+def _tip(token: tuple[int, str], index: int, seen: bool) -> None:
+    number, text = token
+    imgui.set_tooltip(
+        f"{quoted(text)}\ntoken {number}, place {index + 1}" + ("" if seen else "\noutside of the window")
+    )

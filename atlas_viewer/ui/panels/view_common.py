@@ -1,0 +1,91 @@
+"""What the panels of the atlas and of the map have in common: the line on a value, the alarm, what is being loaded."""
+
+from __future__ import annotations
+
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.inspection import shown_value
+from atlas_viewer.state.navigation import show
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.inspector_rows import summary
+
+from .widgets import beside, elided, hint, tooltip
+
+# imgui counts wheel notches, cameras count units of a hundredth.
+UNITS_PER_NOTCH = 100.0
+PAN = 0.1  # of the picture, with one press of an arrow key
+ALARM = 12.0  # ems that the text of an alarm has at least
+OUTLINE = 0.34  # ems that a marked cell has at least
+
+_ARROWS = (
+    (imgui.Key.left_arrow, -1, 0),
+    (imgui.Key.right_arrow, 1, 0),
+    (imgui.Key.up_arrow, 0, -1),
+    (imgui.Key.down_arrow, 0, 1),
+)
+
+
+def loading(state: State, width: float) -> None:
+    """What is being loaded, with a bar for the part that is done."""
+    progress(f"{state.loading} ...", state.loading_step, state.loaded, width)
+
+
+def progress(text: str, step: str, done: float, width: float) -> None:
+    """What is being made, and a bar for how much of a step of it is done, 0 to 1; width: there is, in pixels."""
+    em = imgui.get_font_size()
+    if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
+        hint(text)
+        if step:
+            imgui.progress_bar(done, ImVec2(-1, 0), f"{step} {100 * done:.0f} %")
+    imgui.end_child()
+
+
+def alarm(state: State) -> bool:
+    """The first tensor with a value that is not finite, with a button that goes there; False when there is none."""
+    inspection = state.inspection
+    name = inspection.bad
+    if name is None:
+        return False
+    beside(theme.em(ALARM))
+    if widget_tracking.button("Go##alarm"):
+        known = inspection.statistics.get(name)
+        show(state, name, known.first_nonfinite or 0 if known is not None else 0)
+    tooltip(f"Show {name}")
+    imgui.same_line()
+    imgui.align_text_to_frame_padding()
+    text = f"NaN or infinity first in {name}"
+    imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
+    tooltip(text)
+    return True
+
+
+def value_line(state: State, otherwise: str) -> None:
+    """One line: the value under the cursor, or what the mouse does."""
+    focus = state.inspection.focus
+    text = otherwise if focus is None else summary(state, focus)
+    with theme.numbers():
+        shown = elided(text, imgui.get_content_region_avail().x)
+        imgui.text_colored(theme.now.text_dim if focus is None else theme.now.text, shown)
+
+
+def copy_value(state: State) -> None:
+    """Ctrl+C copies the value that is inspected, unless it is pressed in a text field."""
+    io, inspection = imgui.get_io(), state.inspection
+    focus = inspection.focus
+    pressed = io.key_ctrl and not io.key_alt and imgui.is_key_pressed(imgui.Key.c, False)
+    if pressed and not io.want_text_input and focus is not None:
+        imgui.set_clipboard_text(shown_value(inspection.value(focus)))
+
+
+def arrow() -> tuple[int, int] | None:
+    """(columns, rows) that an arrow key goes, unless it is typed into a field or goes from widget to widget."""
+    io = imgui.get_io()
+    if io.want_text_input or io.key_alt or io.key_ctrl:
+        return None
+    if not imgui.is_window_focused():
+        return None
+    for key, columns, rows in _ARROWS:
+        if imgui.is_key_pressed(key):
+            return columns, rows
+    return None

@@ -1,0 +1,296 @@
+"""Speed of an engine on its adapter: prefill, decode, GPU and host time of a token, and what the atlas costs.
+
+Every figure is a median over repeats after a warm-up, and says how many repeats of how many tokens it is made of.
+Figures are None where one repeat alone would take too long, or where the adapter cannot measure.
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from compute.forward.engine import Engine
+from compute.forward.pass_plan import Pass
+from compute.generate.generator import Generation
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer, poll, work_done
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+from compute.views.statistics import StatisticsPass
+
+PREFILL_SIZES = (16, 64, 256, 1024)
+DECODE_CONTEXTS = (16, 256, 1000)
+MAIN_SIZE = 256  # the prefill and the context that the headline figures are of
+FRAME_S = 1 / 60
+
+_REPEATS = 5
+_LEAST_REPEATS = 3  # that the tokens of a run are chosen for
+_TOKENS = 256  # timed in one run, when there is time and room for so many
+_LEAST_TOKENS = 4
+_TEMPERATURE = 0.8
+_BATCH = 16  # tokens of one submit, where single ones would be too short to measure
+_BATCH_S = 0.2  # seconds that such a submit may take
+_NEVER = 0xFFFFFFFF  # the id of no token
+_NAP_S = 0.0001
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits in seconds: of a measurement with all its repeats, of one repeat's prompt pass, of the warm-up."""
+
+    seconds: float = 5.0
+    longest: float = 60.0
+    warm_up: float = 0.7
+
+
+QUICK = Budget(seconds=1.0, longest=8.0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A median; `repeats` of `tokens` each went into it. Decode: contexts from `first` to `last`, in tokens.
+
+    `prompt_pass` is False where the prompt was too long to be computed in the time: the cache then held other rows,
+    on whose values the time of a token does not depend.
+    """
+
+    value: float | None
+    repeats: int = 0
+    tokens: int = 0
+    first: int = 0
+    last: int = 0
+    prompt_pass: bool = True
+
+    @property
+    def counts(self) -> dict[str, int | bool]:
+        """What the value was made from, as plain JSON values."""
+        numbers = ("repeats", "tokens", "first", "last", "prompt_pass") if self.last else ("repeats", "tokens")
+        return {name: getattr(self, name) for name in numbers}
+
+
+def endless(tokenizer: Tokenizer) -> Tokenizer:
+    """`tokenizer` without an end of text: random weights draw it at any time; here it is a token like others."""
+    made = copy.copy(tokenizer)
+    made.end_of_text = _NEVER
+    return made
+
+
+def sizes(wanted: Sequence[int], limit: int) -> list[int]:
+    """`wanted` clipped to `limit`, each once."""
+    return sorted({min(size, limit) for size in wanted})
+
+
+def warm_up(engine: Engine, budget: Budget) -> None:
+    """Decode until `budget.warm_up` seconds have passed: GPUs raise their clocks slowly. Blocks.
+
+    Also sets the sampling options of the passes that are measured one by one.
+    """
+    engine.sampler.set_options(GenerateOptions(temperature=_TEMPERATURE, context=engine.context, top=0), _NEVER)
+    start = time.perf_counter()
+    while time.perf_counter() - start < budget.warm_up:
+        state, work, _ = _tokens_at(engine, min(_BATCH, engine.context))
+        _submit(engine, state, work)
+        poll(engine.device, wait=True)
+
+
+def prefill_ms(engine: Engine, tokens: int, budget: Budget) -> Figure:
+    """Milliseconds from the first submit of a pass over `tokens` rows until its token is drawn. Blocks."""
+    plan = engine.plan(tokens, tokens, 0, 0, top=0)
+    if _seconds(plan) > budget.longest:
+        return Figure(None, tokens=tokens)
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+        start = time.perf_counter()
+        for segment in plan.segments:
+            _submit(engine, segment.state, segment.dispatches)
+        poll(engine.device, wait=True)
+        times.append(time.perf_counter() - start)
+    kept = times[1:] or times  # the first repeat may have to bring pipelines and clocks up
+    return Figure(1e3 * statistics.median(kept), len(kept), tokens)
+
+
+def gpu_us(engine: Engine, context: int) -> Figure:
+    """GPU time of one token around `context` in microseconds, draw included, by timestamp queries; None without."""
+    state, work, count = _tokens_at(engine, context)
+    if "timestamp-query" not in engine.device.features:
+        return Figure(None, tokens=count)
+    timer = Timer(engine.device)
+    times = []
+    for _ in range(_REPEATS + 1):
+        if state is not None:
+            engine.write_state(state)
+        encoder = ComputeEncoder(engine.device)
+        encoder.run(work, timer)
+        encoder.resolve(timer)
+        encoder.submit()
+        times.append(timer.seconds())
+    return Figure(1e6 * statistics.median(times[1:]) / count, _REPEATS, count)
+
+
+def host_us(engine: Engine, context: int) -> Figure:
+    """Time in microseconds that the host takes to encode and submit one token. The GPU is idle at the start."""
+    state, work, count = _tokens_at(engine, context)
+    times = []
+    for _ in range(_REPEATS + 1):
+        poll(engine.device, wait=True)
+        start = time.perf_counter()
+        _submit(engine, state, work)
+        times.append(time.perf_counter() - start)
+    poll(engine.device, wait=True)
+    return Figure(1e6 * statistics.median(times[1:]) / count, _REPEATS, count)
+
+
+def decode_rate(
+    engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], object] | None = None
+) -> Figure:
+    """Tokens a second of whole generations around `context`, sampling included. Blocks.
+
+    Timed from after the first token to the end. paint: writes the atlas; called once a frame of 1/60 s when there is
+    something new, never while the painting before is still in flight, as a window would.
+    """
+    count, first = _span(engine, context, budget)
+    prompt_pass = _seconds(engine.plan(first, engine.context, 0, 0, top=0)) <= budget.seconds
+    kind = Generation if prompt_pass else _Unread
+    options = GenerateOptions(max_new_tokens=count + 1, context=engine.context, temperature=_TEMPERATURE, top=0)
+    rates: list[float] = []
+    timed = 0.0
+    while not rates or ((len(rates) < _REPEATS or len(rates) * count < _TOKENS) and timed < budget.seconds):
+        generation = kind(engine, endless(tokenizer), " the" * first, options)
+        generation.step()
+        if paint is not None:
+            paint()  # the first one of all also fetches the weights
+            poll(engine.device, wait=True)
+        start = time.perf_counter()
+        if paint is None:
+            generation.run()
+        else:
+            _run_painting(generation, paint)
+        elapsed = time.perf_counter() - start
+        if len(generation.steps) != count + 1:  # no logit was finite
+            return Figure(None, 0, count, first, first + count, prompt_pass)
+        rates.append(count / elapsed)
+        timed += elapsed
+    return Figure(statistics.median(rates), len(rates), count, first, first + count, prompt_pass)
+
+
+def atlas_us(engine: Engine, paint: Callable[[], object], budget: Budget) -> Figure:
+    """Microseconds that writing the atlas takes when one row is new: encoding and GPU together. Blocks.
+
+    The engine must have run a generation.
+    """
+    paint()
+    poll(engine.device, wait=True)
+    times: list[float] = []
+    count, began = 1, time.perf_counter()
+    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+        start = time.perf_counter()
+        for _ in range(count):
+            paint()
+        poll(engine.device, wait=True)
+        times.append((time.perf_counter() - start) / count)
+        count = max(1, min(_BATCH, int(_BATCH_S / times[-1])))
+    kept = times[1:] or times
+    return Figure(1e6 * statistics.median(kept), len(kept), count)
+
+
+def statistics_us(engine: Engine, budget: Budget) -> Figure:
+    """Microseconds that statistics of every tensor take when one row is new: encoding and GPU together. Blocks.
+
+    The engine must have run a generation and keep activations; its rows are given back as they were.
+    """
+    statistics_pass = StatisticsPass(engine)
+    registry = engine.registry
+    known = registry.rows
+    count = min(_BATCH, engine.context - 1)
+    base = min(known, engine.context - count)
+    times: list[float] = []
+    began = time.perf_counter()
+    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+        registry.rows = base
+        statistics_pass.read()
+        start = time.perf_counter()
+        for row in range(base + 1, base + count + 1):
+            registry.rows = row
+            statistics_pass.update()
+        poll(engine.device, wait=True)
+        times.append((time.perf_counter() - start) / count)
+        statistics_pass.read()
+    registry.rows = known
+    kept = times[1:] or times
+    return Figure(1e6 * statistics.median(kept), len(kept), count)
+
+
+def peak_host_mb() -> float | None:
+    """The most memory this process has had resident so far, in MB (1e6 bytes); None where that is not known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+class _Unread(Generation):
+    """Takes what the cache holds for its prompt's rows: the prompt costs one row, and only the speed has meaning."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, prompt: str, options: GenerateOptions) -> None:
+        super().__init__(engine, tokenizer, prompt, options)
+        self._valid_rows = len(self.prompt_tokens) - 1
+
+
+def _span(engine: Engine, context: int, budget: Budget) -> tuple[int, int]:
+    """Tokens to time in one run, and tokens of its prompt: `context` is in the middle as far as there is room."""
+    limit = engine.context
+    context = min(context, limit)
+    per_token = _seconds(_next_token(engine, context))
+    affordable = int(budget.seconds / _LEAST_REPEATS / per_token)
+    # Beyond the window every token would be a pass over all of it. At the very end of it the middle has to give way.
+    room = max(2 * min(context - 1, limit - context), context // 8)
+    count = max(min(_LEAST_TOKENS, limit - 1), min(_TOKENS, affordable, room), 1)
+    return count, max(1, min(context - count // 2, limit - count))
+
+
+def _next_token(engine: Engine, context: int) -> Pass:
+    """The pass of one more token, as its `context`th, behind whatever the cache holds."""
+    return engine.plan(context, engine.context, 0, context - 1, top=0)
+
+
+def _tokens_at(engine: Engine, context: int) -> tuple[bytes | None, list[Dispatch], int]:
+    """State, dispatches and number of so many tokens around `context` that they take a while."""
+    limit = engine.context
+    wanted = max(1, min(_BATCH, limit, int(_BATCH_S / _seconds(_next_token(engine, min(context, limit))))))
+    first = max(1, min(context - wanted // 2, limit - wanted + 1))
+    (segment,) = _next_token(engine, first).segments
+    # The draw moves the state on, so the same dispatches again are the next token.
+    return segment.state, [*segment.dispatches] * wanted, wanted
+
+
+def _seconds(plan: Pass) -> float:
+    """Predicted seconds of a pass."""
+    return sum(segment.seconds for segment in plan.segments)
+
+
+def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch]) -> None:
+    if state is not None:
+        engine.write_state(state)
+    encoder = ComputeEncoder(engine.device)
+    encoder.run(work)
+    encoder.submit()
+
+
+def _run_painting(generation: Generation, paint: Callable[[], object]) -> None:
+    device = generation.engine.device
+    painted, stale, fence = time.perf_counter(), False, work_done(device)
+    while not generation.done:
+        news = generation.advance(FRAME_S)
+        stale |= news
+        if stale and fence.done and time.perf_counter() - painted >= FRAME_S:
+            painted, stale = time.perf_counter(), False
+            paint()
+            fence = work_done(device)
+        elif not news:
+            time.sleep(_NAP_S)

@@ -1,0 +1,38 @@
+"""A forward pass as it is submitted: segments of dispatches, and the state that each of them runs with."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compute.gpu.wgpu_native import Dispatch
+
+STATE_WORDS = 12  # of wgsl/common/state.wgsl
+POSITION_BYTES = 28  # of the state: all but what the draws leave there
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Part of a pass that runs with one state. `state` is None where the draw before has left the right one."""
+
+    state: bytes | None
+    dispatches: Sequence[Dispatch]
+    cost: float  # of all dispatches
+    seconds: float  # predicted GPU time
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One forward pass and the draw after it."""
+
+    segments: tuple[Segment, ...]
+    window_start: int  # index in the text of the first context token
+    rows: int
+    first_position: int
+    cached: bool  # continues the pass before: only the newest row is computed
+
+
+def state_of(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
+    """The words of wgsl/common/state.wgsl."""
+    return struct.pack(f"<{STATE_WORDS}I", window_start, first, rows, last_row, position, total, step, *[0] * 5)

@@ -1,0 +1,93 @@
+"""A tap on a generation: fetches the logits and the statistics of every pass together with its token."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.forward.engine import Engine
+from compute.gpu.wgpu_native import ComputeEncoder
+from compute.models.registry import Tensor
+from compute.sampling.sampler import Draw
+from compute.views.statistics import StatisticsPass
+from compute.views.statistics_table import StatisticsTable
+
+from .steps import StepRecord
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was taken of one pass, still as the GPU gave it: reading it is left to whoever has the time."""
+
+    tap: StepTap
+    rows: int
+    data: memoryview
+    with_weights: bool  # the weights were measured by then
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """float32 [vocabulary], None when the tap takes none."""
+        if not self.tap.logits_bytes:
+            return None
+        return np.frombuffer(self.data, np.float32, self.tap.engine.config.vocabulary)
+
+    @property
+    def statistics(self) -> np.ndarray | None:
+        """STATISTICS [live tensors], None when the tap takes none."""
+        return self._read(self.tap.live)
+
+    @property
+    def weight_statistics(self) -> np.ndarray | None:
+        """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
+        return self._read(self.tap.weights) if self.with_weights else None
+
+    def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
+        return table.read(self.rows, self.data[self.tap.logits_bytes :]) if table else None
+
+
+class StepTap:
+    """Hands on what it took of each step: `on_step(record, draw, measured)`, called where the token is collected."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        on_step: Callable[[StepRecord, Draw, Measured], None],
+        *,
+        logits: bool,
+        statistics: StatisticsPass | None,
+    ) -> None:
+        """logits: take them; statistics: what measures the engine's tensors, None to leave them out.
+
+        A pass that others use too is welcome: it measures the weights, which takes longest, only once.
+        """
+        self.engine = engine
+        self._on_step = on_step
+        self.measure = statistics
+        self._with_weights: deque[bool] = deque()  # of the passes in flight
+        kept = [tensor for tensor in engine.registry if tensor.kept]
+        self.live = self._table([tensor for tensor in kept if tensor.family != "weight"])
+        self.weights = self._table([tensor for tensor in kept if tensor.family == "weight"])
+        self._logits = engine.registry["logits"].storage.pieces[0].resource
+        self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
+        self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes a pass
+
+    def _table(self, tensors: list[Tensor]) -> StatisticsTable | None:
+        return StatisticsTable(tensors, self.measure.slots) if self.measure is not None else None
+
+    def encode(self, encoder: ComputeEncoder, target: wgpu.GPUBuffer, offset: int) -> None:
+        """Append what measures the latest pass and copies it to `target`; `encoder` is to be submitted at once."""
+        if self.logits_bytes:
+            encoder.copy(self._logits, 0, target, offset, self.logits_bytes)
+        if self.measure is not None:
+            encoder.run(self.measure.work())
+            self._with_weights.append(self.measure.weights_measured)
+            encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
+
+    def take(self, record: StepRecord, draw: Draw, data: memoryview) -> None:
+        """The token of a pass has arrived, and with it `data`."""
+        with_weights = self._with_weights.popleft() if self.measure is not None else False
+        self._on_step(record, draw, Measured(self, record.context_length, data, with_weights))

@@ -1,0 +1,104 @@
+"""What is told of every generated token."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from compute.sampling.sampler import Draw
+
+
+class MeasuredLike(Protocol):
+    """What is recorded of a pass besides its draw; `Measured` is one. Read by the writer."""
+
+    @property
+    def data(self) -> bytes | memoryview:
+        """What it holds on to."""
+
+    @property
+    def logits(self) -> np.ndarray | None:
+        """float32 [vocabulary]."""
+
+    @property
+    def statistics(self) -> np.ndarray | None:
+        """STATISTICS [live tensors]."""
+
+    @property
+    def weight_statistics(self) -> np.ndarray | None:
+        """STATISTICS [weights]."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One token that might have been next. Logit in the model's units, probabilities from 0 to 1."""
+
+    token: int
+    text: str
+    logit: float
+    scaled_delta: float
+    probability: float
+    model_probability: float
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One generated token and how it came about; `rank` counts from 1.
+
+    `nonfinite_logits` counts the NaN and infinities among the logits of the pass, as the GPU found them by their bits;
+    the padding of the vocabulary is left out.
+    `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
+    """
+
+    index: int
+    context_start: int
+    context_length: int
+    token: int
+    text: str
+    logit: float
+    probability: float
+    model_probability: float
+    rank: int
+    forward_ms: float
+    top: tuple[Candidate, ...]
+    entropy: float = math.nan  # of the model's own distribution, in nats
+    nonfinite_logits: int = 0
+
+
+def step_record(
+    draw: Draw,
+    context_start: int,
+    context_length: int,
+    temperature: float,
+    text: Callable[[int], str],
+    forward_ms: float,
+) -> StepRecord:
+    """The record of a draw: `text` gives that of a token, probabilities are as the draw used them."""
+    return StepRecord(
+        index=draw.step,
+        context_start=context_start,
+        context_length=context_length,
+        token=draw.token,
+        text=text(draw.token),
+        logit=draw.logit,
+        probability=draw.probability(draw.token, draw.logit, temperature),
+        model_probability=draw.model_probability(draw.logit),
+        rank=draw.rank,
+        forward_ms=forward_ms,
+        top=tuple(
+            Candidate(
+                token=token,
+                text=text(token),
+                logit=logit,
+                scaled_delta=draw.scaled_delta(logit, temperature),
+                probability=draw.probability(token, logit, temperature),
+                model_probability=draw.model_probability(logit),
+            )
+            for token, logit in draw.candidates
+        ),
+        entropy=draw.entropy,
+        nonfinite_logits=draw.nonfinite,
+    )

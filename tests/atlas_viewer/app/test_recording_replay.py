@@ -1,0 +1,324 @@
+"""The window plays a session: with its model, without it, with another one, and while it is still written."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.open_recording import open_player, opened
+from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.render import MapStart
+from atlas_viewer.recording.cameras import recorded_camera, recorded_sight, sight_data
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.recording.player import Player
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.records import Mark
+from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.state.map_addresses import Target
+from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
+from atlas_viewer.state.state import State
+from atlas_viewer.ui.panels import TITLES
+from compute.gpu.device import shared_device
+from compute.models.config import parameter_shapes
+from compute.sampling.options import GenerateOptions
+from compute.views.statistics_table import STATISTICS
+from compute.weights.checkpoint import ArrayModel, open_model
+
+from helpers.make_recordings import HEAD, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
+from helpers.make_recordings import OPTIONS as MADE_UP
+from helpers.patience import wait_until
+from helpers.recording_loop import OPTIONS, Loop
+
+__all__ = ["bench"]
+
+SIGHT = Sight(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Path:
+    """A run of the real model with cameras that move at its third step; the map is in front at its fifth."""
+    path = tmp_path_factory.mktemp("recording") / "r.atlas"
+    recorder = bench.open_recording(path, bench.weights_sha256())
+
+    class Order:
+        logits = statistics = True
+
+        def begun(self, prompt_tokens: list[int], *_: object) -> None:
+            recorder.begin_run("Once upon a time", prompt_tokens, OPTIONS)
+            recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
+            recorder.event("view", {"value": "strip"})
+
+        def step(self, record: object, *more: object) -> None:
+            if record.index == 3:  # type: ignore[attr-defined]
+                recorder.camera("strip", {"zoom": 4.0, "x": 200.0, "y": 90.0})
+                recorder.camera("map", sight_data(SIGHT))
+                recorder.event("chosen", {"value": 2})
+            if record.index == 4:  # type: ignore[attr-defined]
+                recorder.event("view", {"value": "map"})
+            recorder.step(record, *more)  # type: ignore[arg-type]
+
+    bench.order_steps(Order())  # type: ignore[arg-type]
+    bench.start("Once upon a time", OPTIONS).run()
+    bench.order_steps(None)
+    recorder.end_run("length")
+    recorder.close()
+    return path
+
+
+class Replay(Loop):
+    def __init__(self, path: Path) -> None:
+        self.session = Session(path)
+        state = State("", GenerateOptions())
+        viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.session, None)
+        super().__init__(viewer)
+        self.told = self.player.told
+        self.draw(lambda: self.told.position)
+
+    def close(self) -> None:
+        self.viewer.canvas.close()
+        self.session.close()
+
+
+@pytest.fixture
+def replay(recording: Path) -> Iterator[Replay]:
+    made = Replay(recording)
+    yield made
+    made.close()
+
+
+def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
+    state, told = replay.state, replay.told
+    replay.draw(lambda: state.distribution is not None and state.inspection.statistics)
+    assert state.model is not None
+    assert (state.model.name, told.count, told.position) == ("stories", 6, 6)
+    assert state.run is not None
+    logits = replay.session.logits(replay.session.run(), 5)
+    assert state.distribution is not None
+    assert logits is not None
+    np.testing.assert_array_equal(state.distribution.logits, logits.astype(np.float32))
+    assert state.inspection.statistics["h.0.ln_1"].count > 0
+    assert state.inspection.statistics["wte"].finite > 0
+    assert state.picture is not None
+    assert state.picture(64, 36) is None  # no atlas is made up
+    state.interface.front = "Map"
+    replay.draw(lambda: "model is not here" in state.map.problem)
+    replay.ask(Continue(2))
+    assert "model is not here" in state.messages[-1]
+    assert not told.left
+
+
+def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None:
+    state, told = replay.state, replay.told
+    whole = state.run.continuation if state.run else ""
+    told.seek = 2
+    replay.draw(lambda: state.distribution is not None and state.distribution.step == 1)
+    assert state.run is not None
+    assert len(state.run.steps) == 2
+    assert whole.startswith(state.run.continuation)
+    assert (state.camera.zoom, told.event) == (1.0, "view strip")
+    replay.draw(lambda: "Atlas" in state.interface.shown and state.interface.view == "Atlas")
+    told.playing, told.speed = True, 16.0
+    replay.draw(lambda: not told.playing)
+    assert (told.position, state.run.continuation, told.event) == (6, whole, "view map")
+    assert (state.camera.zoom, state.camera.center) == (4.0, (200.0, 90.0))
+    replay.draw(lambda: "Map" in state.interface.shown)
+    state.camera.wheel(-200, 0.5, 0.5)  # by hand: then it stays there
+    told.seek = 1
+    replay.draw(lambda: told.position == 1)
+    assert not told.camera
+    assert 2 < state.camera.zoom < 4
+
+
+def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
+    state, told, viewer = replay.state, replay.told, replay.viewer
+    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
+    viewer.load(loading, "stories")
+    while viewer.controller is None or not isinstance(viewer.controller.bench, Workbench):
+        assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
+        viewer.canvas.draw()
+    assert told.notice == ""
+    told.seek = 3
+    replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
+    assert state.distribution is not None
+    recorded = replay.session.logits(replay.session.run(), 2)
+    assert recorded is not None
+    np.testing.assert_array_equal(state.distribution.logits.astype(np.float16), recorded)
+    assert state.picture is not None
+    replay.draw(lambda: state.picture is not None and state.picture(64, 36) is not None)
+    replay.ask(Continue(2))
+    replay.draw(lambda: told.left and not state.busy)
+    assert state.run is not None
+    assert len(state.run.steps) == 5
+    replay.ask(BackToRecording())
+    replay.draw(lambda: not told.left and told.position == 6)
+    assert [step.token for step in state.run.steps] == [
+        s.record.token for s in replay.session.steps(replay.session.run())
+    ]
+
+
+def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
+    state, told, viewer = replay.state, replay.told, replay.viewer
+    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    viewer.load(loading, "stories")
+    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    replay.draw(lambda: state.map.layout is not None and state.map.sight().target == SIGHT.target)
+    assert "Map" in state.interface.shown
+    assert state.map.picture is not None
+    replay.draw(lambda: state.map.picture is not None and state.map.picture(64, 36) is not None)
+    for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
+        told.seek = position
+        replay.draw(lambda title=title: title in state.interface.shown)
+        assert told.camera
+        assert state.map.sight().target == SIGHT.target, "it stays where it was put"
+    state.map.zoom_by(-500)  # by hand
+    mine = state.map.camera.stand
+    state.interface.front = "Atlas"
+    for position in (2, 5, 6):
+        told.seek = position
+        replay.draw(lambda position=position: told.position == position)
+        replay.draw(lambda: not told.camera)
+        assert state.map.camera.stand == mine
+    replay.draw(lambda: "Atlas" in state.interface.shown)
+
+
+def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> None:
+    source = open_model("stories")
+    arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
+    arrays["h.3.mlp.c_fc.weight"] *= 2
+    other = ArrayModel("other", source.config, arrays)
+    replay.viewer.load(opened(replay.player, other, weights="native", adapter=None, program="auto"), "other")
+    replay.draw(lambda: "other weights" in replay.told.notice)
+    replay.draw(lambda: not replay.state.loading)
+    assert replay.viewer.controller is not None
+    assert replay.viewer.controller.bench is replay.player.bench
+    assert replay.state.run is not None
+    assert len(replay.state.run.steps) == 6
+
+
+def test_a_file_that_is_still_written_is_followed(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, MADE_UP)
+    for index in range(2):
+        recorder.step(step(index), draw(index), Measured(index))
+    _written(recorder, 2)
+    replay = Replay(tmp_path / "a.atlas")
+    told = replay.told
+    assert told.count == 2
+    told.follow = True
+    for index in range(2, 5):
+        recorder.step(step(index), draw(index), Measured(index))
+    replay.draw(lambda: told.position == 5)
+    recorder.begin_run("another", [*PROMPT_TOKENS, 3], MADE_UP, parent=1, fork_step=0)
+    recorder.step(step(0), draw(0), Measured(0))
+    replay.draw(lambda: told.run == 2 and told.position == 1)
+    assert replay.state.run is not None
+    assert (replay.state.run.parent, told.runs) == (1, 2)
+    told.follow = False
+    replay.ask(ShowRun(1))
+    replay.draw(lambda: told.run == 1 and told.position == 5)
+    recorder.close()
+    replay.close()
+
+
+def _written(recorder: Recorder, steps: int) -> None:
+    wait_until(lambda: recorder.steps_written >= steps, f"{steps} steps are written")
+
+
+def test_a_session_without_logits_shows_its_candidates(tmp_path: Path) -> None:
+    replay = Replay(make_session(tmp_path / "a.atlas", 5, logits="none"))
+    state = replay.state
+    for position in (2, 4, 1):
+        replay.told.seek = position
+        replay.draw(lambda at=position: state.run is not None and len(state.run.steps) == at)
+        replay.draw(lambda: replay.viewer.controller is not None and not replay.viewer.controller.pending)
+        assert state.distribution is None
+        assert state.step is not None
+        assert len(state.step.top) == 3
+    assert isinstance(replay.player, Player)
+    replay.close()
+
+
+ODD = "\x1b]0;a\x07\x00b\u202e##%s\n" + 300 * "w"
+ODD_EVENTS = (
+    ("name", {"run": 1, "value": ODD}),
+    ("name", {"run": True, "value": 3}),
+    ("name", {"value": [1]}),
+    ("view", {"value": {"a": [ODD]}}),
+    ("view", {"value": 10**300}),
+    ("options", {"value": {"top": 1e300}}),
+    ("options", {"value": {"top": ODD, ODD: [[]]}}),
+    (ODD.split("\x1b")[0] or "odd", {ODD: ODD}),
+)
+FAR = {"x": 1e300, "y": -1e300, "width": 1e9, "height": 1e-300, "zoom": 10**300}
+ODD_CAMERAS = (
+    ("strip", FAR),
+    ("strip", {"zoom": 1e5, "x": 9e5, "y": -9e5}),
+    ("strip", {"zoom": -1, "x": "1", "y": None}),
+    ("map", {"tensor": ODD, "index": [10**300], **FAR}),
+    ("map", {"tensor": "\x1b[2J\0", "index": [3, 4], "x": 1, "y": 1, "width": 8, "height": 8}),
+    ("map", {"tensor": "wte", "index": [999_999_999, 0], "x": 9e5, "y": -9e5, "width": 9e8, "height": 1e-2}),
+    ("map", {"tensor": "wte", "index": [1, 2, 3], "x": 1, "y": 1, "width": 8, "height": 8}),
+    ("map", {"tensor": "wte", "index": [1], "x": 1, "y": 1, "width": 2e-3, "height": 9e8}),
+    ("nowhere", {}),
+)
+
+
+def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=5)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE runs SET prompt = ?, started = 1e12", (ODD,))
+    connection.execute("UPDATE tokens SET bytes = ? WHERE id % 2 = 0", (ODD.encode(),))
+    connection.execute("UPDATE steps SET time = 1e12 WHERE step % 2 = 0")
+    connection.execute("UPDATE steps SET context_start = 2147483648, context_length = 1 WHERE step = 1")
+    connection.execute("UPDATE steps SET logit = 9e999, probability = NULL, rank = 384, kept = 0 WHERE step = 2")
+    connection.execute("UPDATE steps SET forward_ms = -9e999, entropy = -1e300, nonfinite = 384 WHERE step = 3")
+    connection.execute("UPDATE candidates SET logit = NULL, scaled_delta = -9e999 WHERE step = 3")
+    connection.execute("UPDATE tensors SET rows = 4294967295, columns = 4294967295")
+    odd = bytes.fromhex("007c00fc007e00fe") + bytes(2 * HEAD.config.vocabulary - 8)  # float16 infinities and NaN
+    connection.execute("UPDATE logits SET data = ? WHERE step = 4", (odd,))
+    connection.execute("UPDATE statistics SET data = ? WHERE step = 4", (b"\xff" * STATISTICS.itemsize * 2,))
+    for table, marks in (("events", ODD_EVENTS), ("cameras", ODD_CAMERAS)):
+        for place, (name, data) in enumerate(marks):
+            row = (place / 10, 1, 1, name, json.dumps(data))
+            connection.execute(f"INSERT INTO {table} VALUES (NULL, ?, ?, ?, ?, ?)", row)
+    connection.commit()
+    connection.close()
+    replay = Replay(path)
+    replay.told.notice = ODD
+    replay.state.messages.append(ODD + "\ud800")
+    for position in range(1, 6):
+        replay.told.seek = position
+        replay.draw(lambda at=position: replay.told.position == at)
+    for title in TITLES:
+        replay.state.interface.front = title
+        for _ in range(2):
+            replay.viewer.canvas.draw()
+            assert replay.viewer.failure is None
+    replay.told.playing, replay.told.speed = True, 16.0
+    replay.draw(lambda: not replay.told.playing)
+    replay.close()
+
+
+def test_cameras_that_no_window_had_give_pictures(bench: Workbench, recording: Path) -> None:
+    with Session(recording) as session:
+        run = RecordedRun(session, session.run())
+    start = run.all_steps[0].time
+    marks = [Mark(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
+    camera, sight = recorded_camera(marks), recorded_sight(marks)
+    for maps in (None, MapLook(sight, MapStart(1.0, None, None))):
+        pictures = RunPictures(bench, run, (64, 36), camera, panels=False, maps=maps)
+        for place in range(len(marks)):
+            image = pictures._draw(camera(start + place), sight(start + place) if maps else None)
+            assert image.shape == (36, 64, 4)
+        assert pictures.frame(0).shape == (36, 64, 4)
+        pictures.close()

@@ -1,0 +1,377 @@
+"""A session as pictures, video, text and arrays: re-rendered from its tokens, every number where it belongs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.viewer import Viewer
+from atlas_viewer.cli.main import main
+from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.map_picture import MapPicture
+from atlas_viewer.export.render import MapStart, strip_pixels
+from atlas_viewer.media.video import write_video
+from atlas_viewer.recording.cameras import fixed_camera, recorded_camera, sight_data
+from atlas_viewer.recording.playback import RecordedRun
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.records import Mark
+from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.state import navigation
+from atlas_viewer.state.camera import StripCamera
+from atlas_viewer.state.map_addresses import Target, box_of
+from atlas_viewer.state.map_camera import MapCamera
+from atlas_viewer.state.map_viewport import Sight, sight_of
+from atlas_viewer.state.state import State
+from atlas_viewer.ui import widget_tracking
+from compute.gpu.device import shared_device
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import load_tokenizer
+from compute.views.map_layout import map_layout
+from compute.weights.checkpoint import open_model
+
+from helpers.make_recordings import PROMPT_TOKENS, Measured, make_session, step
+
+STEPS = 4
+# A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
+VIDEO_STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", STEPS))
+GREEDY = GenerateOptions(context=32, temperature=0.0)
+# A story that goes on for 300 tokens.
+LONG = GenerateOptions(context=VIDEO_STEPS + 28, temperature=1.0, seed=5)
+PROMPT = "Once upon a time, there was a"
+SIZE = (640, 360)
+
+
+def count_frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
+    """Every frame as uint8 [height, width, 3], and when it is shown."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(container.streams.video[0]))
+        images = [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames[:8]]
+        return images, [float(frame.time) for frame in frames]
+
+
+def record(path: Path, steps: int, options: GenerateOptions) -> Path:
+    sampling = ["--temperature", options.temperature, "--seed", options.seed, "--context", options.context]
+    assert main(["session", "record", PROMPT, "-n", str(steps), *map(str, sampling), "--out", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record(tmp_path_factory.mktemp("recorded") / "a.atlas", STEPS, GREEDY)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Workbench:
+    return Workbench(open_model("stories"), load_tokenizer(), context=32)
+
+
+@pytest.fixture
+def run(recorded: Path) -> Iterator[RecordedRun]:
+    with Session(recorded) as session:
+        yield RecordedRun(session, session.run())
+
+
+def window_picture(bench: Workbench, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
+    """What the atlas shows when a run has drawn `steps` tokens."""
+    options = dataclasses.replace(options, max_new_tokens=steps, context=32)
+    generation = bench.start(PROMPT, options)
+    generation.run()
+    while bench.paint():
+        pass
+    return strip_pixels(bench, StripCamera(), SIZE)
+
+
+def test_a_frame_is_what_the_window_shows_at_that_step(bench: Workbench, run: RecordedRun) -> None:
+    wanted = {steps: window_picture(bench, steps) for steps in (1, 3)}
+    pictures = RunPictures(bench, run, SIZE, fixed_camera(1.0, None), panels=False)
+    for steps, picture in wanted.items():
+        np.testing.assert_array_equal(pictures.frame(steps - 1), picture)
+    assert (wanted[1] != wanted[3]).any()
+
+
+def test_the_camera_is_where_it_was(bench: Workbench, run: RecordedRun) -> None:
+    times = [known.time for known in run.all_steps]
+    marks = [
+        Mark((times[0] + times[1]) / 2, 1, 1, "strip", {"zoom": 8, "x": 200, "y": 100}),
+        Mark(0.0, 1, 0, "map", {"zoom": "far"}),
+        Mark(0.0, 1, 0, "strip", {"zoom": None}),
+    ]
+    camera = recorded_camera(marks)
+    assert camera(times[0]).zoom == 1.0
+    assert (camera(times[1]).zoom, camera(times[1]).center) == (8.0, (200.0, 100.0))
+    pictures = RunPictures(bench, run, SIZE, camera, panels=False)
+    frames = list(pictures.frames(2, 4))
+    assert len(frames) == 8
+    same = [bool((frames[number] == frames[number + 1]).all()) for number in range(3)]
+    assert same == [True, False, True], "the camera moves half way to the next step"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
+def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None:
+    size, fps = (320, 180), 25
+    ramp = np.linspace(0, 255, 320, dtype=np.uint8)
+    frames = []
+    for number in range(10):
+        image = np.zeros((180, 320, 4), np.uint8)
+        image[..., 0], image[..., 1], image[..., 2] = ramp, 25 * number, ramp[::-1]
+        frames.append(image)
+    path = tmp_path / "a"  # the suffix is told apart, as for a file that is renamed at the end
+    assert write_video(path, suffix, frames, size, fps) == 10
+    images, times = count_frames(path)
+    assert times == pytest.approx([number / fps for number in range(10)], abs=1e-3)
+    for image, frame in zip(images, frames, strict=False):
+        assert np.abs(image.astype(int) - frame[..., :3]).mean() < 3
+
+
+def test_pictures_and_video_of_a_session(tmp_path: Path, bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+    recorded = record(tmp_path / "a.atlas", VIDEO_STEPS, LONG)
+    capsys.readouterr()
+    video, folder = tmp_path / "a.mp4", tmp_path / "pictures" / "a"
+    wanted = ["--video", video, "--png", folder, "--size", "640x360", "--step-frames", 3, "--fps", 20]
+    assert main(["session", "export", str(recorded), *map(str, wanted)]) == 0
+    assert capsys.readouterr().err == "", "progress is for terminals"
+    images, times = count_frames(video)
+    assert times == pytest.approx([number / 20 for number in range(3 * VIDEO_STEPS)])
+    pictures = sorted(folder.iterdir())
+    assert [path.name for path in pictures] == [f"step-{number + 1:06}.png" for number in range(VIDEO_STEPS)]
+    for number in (0, 1):
+        with av.open(str(pictures[number])) as container:
+            (exact,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        # Half the colours' resolution: cells of a pixel lose some of theirs, brightness keeps what it is.
+        shown = images[3 * number].astype(int)
+        weights = np.array([0.2126, 0.7152, 0.0722])
+        assert np.abs(shown @ weights - exact @ weights).mean() < 6
+        assert np.corrcoef((shown @ weights).ravel(), (exact @ weights).ravel())[0, 1] > 0.97
+        np.testing.assert_array_equal(exact, window_picture(bench, number + 1, LONG)[..., :3])
+
+
+def test_pictures_that_were_not_finished_are_not_there(
+    tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "step-000001.png").write_text("old")
+    frame = RunPictures.frame
+
+    def stopped(pictures: RunPictures, step: int, part: float = 0.0) -> np.ndarray:
+        if step == 2:
+            raise KeyboardInterrupt
+        return frame(pictures, step, part)
+
+    monkeypatch.setattr(RunPictures, "frame", stopped)
+    for target in (folder, tmp_path / "new"):
+        assert export(recorded, "--png", target, "--size", "64x36") == 130
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["p", "step-000001.png"]
+    assert (folder / "step-000001.png").read_text() == "old"
+
+
+def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Path) -> None:
+    pictures, one = tmp_path / "pictures", tmp_path / "one.png"
+    look = ["--view", "map", "--size", "320x180", "--zoom", "2"]
+    assert main(["session", "export", str(recorded), "--png", str(pictures), *look]) == 0
+    made = sorted(pictures.iterdir())
+    assert len(made) == STEPS
+    assert len({path.read_bytes() for path in made}) > 1
+    # The last one is what `render` gives, whose map has rows for just that context.
+    arguments = ["-n", str(STEPS), "--context", "32", "--temperature", "0", "--out", str(one)]
+    assert main(["render", PROMPT, *arguments, *look]) == 0
+    assert made[-1].read_bytes() == one.read_bytes()
+
+
+TARGETS = (Target("h.2.mlp.c_fc.weight", (100, 50)), Target("h.5.attn.pattern", (2, 1, 1)))
+
+
+def with_map_cameras(recorded: Path, path: Path, sights: Sequence[Sight]) -> Path:
+    """A copy of the session in which the map was looked at like this from its first, second, ... step on."""
+    shutil.copy(recorded, path)
+    connection = sqlite3.connect(path)
+    times = connection.execute("SELECT time FROM steps ORDER BY step").fetchall()
+    for (time,), sight in zip(times, sights, strict=False):
+        row = (time, json.dumps(sight_data(sight)))
+        connection.execute("INSERT INTO cameras VALUES (NULL, ?, 1, 0, 'map', ?)", row)
+    connection.commit()
+    connection.close()
+    return path
+
+
+def picture_of(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        (image,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
+        return image
+
+
+def test_the_map_is_seen_from_where_it_was(recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path) -> None:
+    size, zoom = (320, 180), 90.0
+    window = max(known.record.context_length for known in run.all_steps)
+    layout = map_layout(bench.registry, window)
+    cells = [box_of(target, layout) for target in TARGETS]
+    camera, sights = MapCamera(layout.width, layout.height), []
+    for x, y, *_ in cells:
+        camera.look_at(zoom, x + 0.5, y + 0.5, *size)
+        sights.append(sight_of(camera, bench.registry, layout, *size))
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", sights)
+    look = ["--view", "map", "--size", "320x180", "--png"]
+    assert main(["session", "export", str(path), *look, str(tmp_path / "follow")]) == 0
+    made = [picture_of(picture) for picture in sorted((tmp_path / "follow").iterdir())]
+    replay = bench.replay(run.prompt_texts, [known.record for known in run.all_steps], run.options)
+    for number, (x, y, *_) in enumerate(cells):
+        replay.go(number)
+        run.show(number + 1)
+        there = MapPicture(bench, size, window, zoom, (x + 0.5, y + 0.5))
+        np.testing.assert_array_equal(made[number], there.pixels(run)[..., :3])
+    assert (made[0] != made[1]).mean() > 0.3
+    assert (made[1] != made[-1]).mean() < 0.3, "it stays where it was put last"
+    assert main(["session", "export", str(path), *look, str(tmp_path / "fixed"), "--camera", "fixed"]) == 0
+    whole = [picture_of(picture) for picture in sorted((tmp_path / "fixed").iterdir())]
+    assert (whole[0] != whole[1]).mean() < 0.1
+    assert (whole[0] != made[0]).mean() > 0.3
+
+
+def window_with_map(bench: Workbench, steps: int, target: Target, size: tuple[int, int]) -> tuple[np.ndarray, Sight]:
+    """The window when a run has drawn `steps` tokens and the map has gone to `target`; and what that shows."""
+    options = GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0)
+    generation = bench.start(PROMPT, options)
+    generation.run()
+    canvas = open_picture(size)
+    viewer = Viewer(canvas, shared_device(), State(PROMPT, options), None)
+    viewer.show(bench, generation, PROMPT)
+    navigation.open_map(viewer.state)
+    maps = viewer.state.map
+    for number in range(200):
+        image = np.asarray(canvas.draw())
+        if maps.layout is not None and number > 8:
+            break
+    maps.go(target)
+    for _ in range(4):
+        image = np.asarray(canvas.draw()).copy()
+    sight = maps.sight()
+    canvas.close()
+    return image, sight
+
+
+def test_the_map_among_panels_is_what_the_window_shows(
+    recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path
+) -> None:
+    size = (960, 540)
+    shown = [window_with_map(bench, number, target, size) for number, target in enumerate(TARGETS, start=1)]
+    place = widget_tracking.places["map"]
+    part = (slice(round(place.top), round(place.bottom)), slice(round(place.left), round(place.right)), slice(3))
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", [sight for _, sight in shown])
+    look = ["--view", "map", "--panels", "--size", "960x540", "--png", str(tmp_path / "p")]
+    assert main(["session", "export", str(path), *look]) == 0
+    made = [picture_of(picture) for picture in sorted((tmp_path / "p").iterdir())]
+    assert made[0].shape == (540, 960, 3)
+    for (image, _), picture in zip(shown, made, strict=False):
+        assert len(np.unique(image[part].reshape(-1, 3), axis=0)) > 50
+        np.testing.assert_array_equal(picture[part], image[part])
+    assert (made[0][part] != made[1][part]).mean() > 0.3
+    # Text and chips go on beside it.
+    assert (made[1][:, round(place.right) + 10 :] != made[2][:, round(place.right) + 10 :]).any()
+
+
+def test_a_frame_does_not_depend_on_those_before(bench: Workbench, run: RecordedRun) -> None:
+    sights = {run.all_steps[1].time: Sight(TARGETS[0], 0.5, 0.5, 80, 45)}
+    look = MapLook(lambda time: sights.get(time), MapStart(1.0, None, None))
+    pictures = RunPictures(bench, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=look)
+    first, second = pictures.frame(0), pictures.frame(1)
+    np.testing.assert_array_equal(pictures.frame(0), first)
+    np.testing.assert_array_equal(pictures.frame(1), second)
+    pictures.close()
+    assert (first != second).mean() > 0.04
+
+
+def test_the_window_is_rendered_as_it_was(bench: Workbench, run: RecordedRun) -> None:
+    size = (1280, 720)
+    pictures = RunPictures(bench, run, size, fixed_camera(1.0, None), panels=True)
+    first, third = pictures.frame(0), pictures.frame(2)
+    again = pictures.frame(0)
+    pictures.close()
+    assert first.shape == (720, 1280, 4)
+    assert (first != third).any()
+    # Also what arrives late, such as histograms: nothing depends on when a frame is drawn.
+    np.testing.assert_array_equal(first, again)
+
+
+def export(path: Path, *arguments: object) -> int:
+    return main(["session", "export", str(path), *map(str, arguments)])
+
+
+def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=5, logits="f32")
+    assert export(path, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["head"]["model"], told["runs"][0]["prompt_tokens"]) == ("made up", PROMPT_TOKENS)
+    assert [known["token"] for known in told["runs"][0]["steps"]] == [step(index).token for index in range(5)]
+    assert told["runs"][0]["steps"][2]["top"][1]["logit"] == step(2).top[1].logit
+    assert [camera["data"]["zoom"] for camera in told["cameras"]] == [1.0, 4.0]
+    assert export(path, "--csv") == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(int(row["run"]), int(row["step"]), int(row["token"])) for row in rows] == [
+        (1, index, step(index).token) for index in range(5)
+    ]
+    assert float(rows[3]["logit"]) == step(3).logit
+    assert export(path, "--npz", tmp_path / "a.npz", "--json", tmp_path / "a.json") == 0
+    assert json.loads((tmp_path / "a.json").read_text()) == told
+    with np.load(tmp_path / "a.npz") as arrays:
+        assert arrays["tokens"].tolist() == [step(index).token for index in range(5)]
+        np.testing.assert_array_equal(arrays["logits"], [Measured(index).logits for index in range(5)])
+        assert arrays["statistics"].tobytes() == b"".join(Measured(index).statistics.tobytes() for index in range(5))
+        assert arrays["statistics_tensors"].tolist() == ["h.0.resid_pre", "logits"]
+        assert arrays["top_logits"][4, 2] == step(4).top[2].logit
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        ((), 2, "say what to write"),
+        (("--video", "a.gif"), 2, "must end in one of .mp4, .mkv, .webm"),
+        (("--video", "a.mp4", "--size", "641x360"), 2, "even width"),
+        (("--video", "a.mp4", "--fps", "0"), 2, "--fps 0"),
+        (("--video", "a.mp4", "--step-frames", "0"), 2, "--step-frames 0"),
+        (("--png", "p", "--zoom", "nan"), 2, "--zoom, --center"),
+        (("--png", "p", "--view", "map", "--center", "inf,0"), 2, "--zoom, --center"),
+        (("--video", "no/where/a.mp4"), 1, "there is no folder"),
+        (("--png", "/dev/null"), 1, "is no folder"),
+        (("--png", "p"), 1, "give its file with --model"),
+        (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
+        (("--npz", "a.png"), 2, "ends in .npz"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...],
+    status: int, told: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert export(make_session(tmp_path / "a.atlas", steps=2), *arguments) == status
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert told in captured.err
+
+
+def test_a_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    assert main(["--model", "stories", "session", "export", str(path), "--png", str(tmp_path / "p")]) == 1
+    assert "was recorded with made up (1 layers" in capsys.readouterr().err
+
+
+def test_the_model_is_never_a_path_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE session SET model = '/etc/passwd'")
+    connection.commit()
+    connection.close()
+    assert main(["session", "verify", str(path)]) == 1
+    assert "give its file with --model" in capsys.readouterr().err

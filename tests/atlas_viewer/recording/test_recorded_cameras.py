@@ -1,0 +1,296 @@
+"""The cameras of a recorded window and the view in front: noted, read again with distrust, and followed."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from atlas_viewer.recording.camera_follow import Following
+from atlas_viewer.recording.cameras import recorded_camera, recorded_looks, recorded_sight, sight_data
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.records import Mark
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.recording.ui_recorder import Notes
+from atlas_viewer.state.map_addresses import Target
+from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.navigation import ATLAS, MAP
+from atlas_viewer.state.recording_state import PlaybackState
+from atlas_viewer.state.state import State
+from compute.errors import SessionError
+from compute.sampling.options import GenerateOptions
+from compute.views.map_layout import map_layout
+
+from helpers.make_models import TINY
+from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw, make_session, step, token_bytes
+from helpers.map_registry import STORIES, registry
+
+SIZE = (900, 500)
+SIGHT = Sight(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
+TENSORS_OF = registry(STORIES, 256)
+
+
+def state_with_map(window: int = 64) -> State:
+    state = State("Once", GenerateOptions())
+    state.map.size = SIZE
+    state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, window))
+    return state
+
+
+def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+    state = State("Once", GenerateOptions())
+    notes = Notes(state, recorder)
+    notes.frame(1.0)  # no map so far
+    state.map = state_with_map().map
+    state.interface.view = MAP
+    state.map.show(SIGHT)
+    notes.frame(1.2)
+    recorder.step(step(0), draw(0))
+    state.map.fit()
+    notes.frame(1.25)  # too soon
+    state.map.go(Target("wte"))
+    framed = state.map.sight()
+    state.interface.view = ATLAS
+    notes.end()
+    recorder.close()
+    with Session(tmp_path / "a.atlas") as session:
+        cameras, events = session.cameras(), session.events()
+    assert [mark.name for mark in cameras] == ["strip", "map", "map"]
+    assert [mark.step for mark in cameras] == [0, 0, 1]
+    assert [mark.data["value"] for mark in events if mark.name == "view"] == ["strip", "map", "strip"]
+    looks = recorded_looks(cameras, events)
+    assert looks.map(cameras[0].time - 1e-9) is None
+    for mark, sight in ((cameras[1], SIGHT), (cameras[2], framed)):
+        found = looks.map(mark.time)
+        assert found is not None
+        assert found.target == sight.target
+        assert (found.x, found.y, found.width) == pytest.approx((sight.x, sight.y, sight.width))
+    assert looks.view(cameras[1].time + 1) == "strip"
+    assert looks.strip(0.0).zoom == 1.0
+
+
+def test_another_layout_and_another_size_are_noted(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
+    state = state_with_map()
+    notes = Notes(state, recorder)
+    state.map.show(SIGHT)
+    for time in (1.0, 2.0):
+        notes.frame(time)
+    state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
+    notes.frame(3.0)
+    state.map.size = (450, 500)
+    notes.frame(4.0)
+    recorder.close()
+    with Session(tmp_path / "a.atlas") as session:
+        data = [mark.data for mark in session.cameras() if mark.name == "map"]
+    assert [one["index"] for one in data] == [[1, 4, 3]] * 3, "the value is the same in every layout"
+    assert data[1]["width"] == pytest.approx(data[0]["width"])
+
+
+DATA = sight_data(SIGHT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x": math.nan}, {"y": math.inf}, {"x": -1e300}, {"x": "3"}, {"x": None}, {"width": 0}, {"height": -5},
+        {"width": 5e-324}, {"width": math.inf}, {"height": 1e300}, {"height": math.nan}, {"tensor": 7},
+        {"tensor": None}, {"tensor": ["wte"]}, {"index": []}, {"index": [1, 2, 3, 4]}, {"index": [-1, 0, 0]},
+        {"index": [1.5, 0, 0]}, {"index": [True, 0, 0]}, {"index": [10**400, 0, 0]}, {"index": "120"},
+        {"index": {"0": 1}}, {"index": None}, {"x": 10**400}, {"y": [1]},
+    ],
+)  # fmt: skip
+def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, object]) -> None:
+    sound = Mark(1.0, 1, 0, "map", DATA)
+    bad = Mark(2.0, 1, 0, "map", {**DATA, **change})
+    assert recorded_sight([bad])(3.0) is None
+    assert recorded_sight([sound, bad])(3.0) == SIGHT
+    # In a file, too, unless it is no number of JSON at all.
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    connection = sqlite3.connect(path)
+    text = json.dumps({**DATA, **change})
+    connection.execute("INSERT INTO cameras VALUES (NULL, 2.0, 1, 1, 'map', ?)", (text,))
+    connection.commit()
+    connection.close()
+    (value,) = change.values()
+    numbers = value if isinstance(value, list) else [value]
+    with Session(path) as session:
+        if any(isinstance(part, int | float) and not abs(part) <= sys.float_info.max for part in numbers):
+            with pytest.raises(SessionError, match="cameras, id 3, json: is no JSON that can be used"):
+                session.cameras()
+        else:
+            assert len(session.cameras()) == 3
+            assert recorded_sight(session.cameras())(3.0) is None
+
+
+@pytest.mark.parametrize("missing", sorted(DATA))
+def test_a_place_without_a_part_is_left_out(missing: str) -> None:
+    data = {name: value for name, value in DATA.items() if name != missing}
+    assert recorded_sight([Mark(1.0, 1, 0, "map", data)])(3.0) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"x": 9e5, "y": -9e5}, {"width": 1e-3, "height": 1e-3}, {"width": 9e8}, {"index": [10**8, 10**8, 10**8]}],
+)
+def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) -> None:
+    sight = recorded_sight([Mark(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
+    assert sight is not None
+    maps = state_with_map().map
+    maps.show(sight)
+    stand = maps.camera.stand
+    assert maps.layout is not None
+    assert 0 <= stand.x <= maps.layout.width
+    assert 0 <= stand.y <= maps.layout.height
+    assert 1 <= stand.zoom <= maps.camera.zoom_most(*SIZE)
+
+
+def test_times_and_views_that_cannot_be_are_left_out() -> None:
+    marks = [Mark(math.nan, 1, 0, "strip", {"zoom": 8, "x": 1, "y": 1}), Mark(1.0, 1, 0, "strip", {"zoom": 4, "x": 1})]
+    assert recorded_camera(marks)(5.0).zoom == 1.0
+    assert recorded_camera(marks, 2.0, (100, 90))(5.0).zoom == 2.0
+    events = [Mark(float(at), 1, 0, "view", {"value": value}) for at, value in enumerate(["map", "Map", 3, ["map"]])]
+    assert recorded_looks([], events).view(9.0) == "map"
+
+
+def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
+    path = make_session(tmp_path / "a.atlas", steps=2)
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO cameras VALUES (NULL, 2.0, 1, 1, 'map', ?)", (json.dumps(DATA),))
+    connection.execute("UPDATE logits SET data = x'00' WHERE step = 1")
+    connection.commit()
+    connection.close()
+    recover(path, tmp_path / "b.atlas")
+    with Session(tmp_path / "b.atlas") as session:
+        assert recorded_sight(session.cameras())(3.0) == SIGHT
+
+
+# -- following
+
+MARKS = [
+    Mark(1.0, 1, 0, "strip", {"zoom": 4.0, "x": 200.0, "y": 90.0}),
+    Mark(2.0, 1, 1, "map", DATA),
+    Mark(3.0, 1, 2, "map", {**DATA, "tensor": "wte", "index": [900, 7]}),
+]
+EVENTS = [Mark(1.0, 1, 0, "view", {"value": "strip"}), Mark(2.0, 1, 1, "view", {"value": "map"})]
+
+
+class Window:
+    """What the panels would do: the tab that is asked for is in front two frames later."""
+
+    def __init__(self, marks: list[Mark], events: list[Mark]) -> None:
+        self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
+        self.state.interface.shown = {ATLAS, "Session"}
+        self.following = Following(self.state, self.told)
+        self.following.take(marks, events)
+        self.selected = ""
+
+    def frame(self, time: float, count: int = 1) -> None:
+        interface = self.state.interface
+        for _ in range(count):
+            self.following.frame(time)
+            if self.selected:
+                interface.shown = {self.selected, "Session"}
+            self.selected, interface.raised = interface.raised, ""
+
+    @property
+    def target(self) -> Target:
+        return self.state.map.sight().target
+
+
+def test_the_map_is_followed_and_brought_to_the_front() -> None:
+    window = Window(MARKS, EVENTS)
+    interface = window.state.interface
+    stand = window.state.map.camera.stand
+    window.frame(1.5, 5)
+    assert (window.state.camera.zoom, window.state.map.camera.stand) == (4.0, stand)
+    assert ATLAS in interface.shown
+    window.frame(2.5, 5)
+    assert (window.target, interface.view) == (SIGHT.target, MAP)
+    assert MAP in interface.shown
+    window.frame(3.5)
+    assert window.target == Target("wte", (900, 7))
+    window.frame(1.5, 5)
+    assert (interface.shown, interface.view) == ({ATLAS, "Session"}, ATLAS)
+    assert window.told.camera
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_scrubbing_to_and_fro_is_not_the_user(frames: int) -> None:
+    window = Window(MARKS, EVENTS)
+    for time in (2.5, 1.5, 2.5, 1.5, 3.5, 1.5):
+        window.frame(time, frames)
+    window.frame(1.5, 5)
+    assert window.told.camera
+    assert ATLAS in window.state.interface.shown
+
+
+def test_another_layout_is_not_the_user() -> None:
+    window = Window(MARKS, EVENTS)
+    window.frame(2.5)
+    window.state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
+    window.frame(2.5)
+    assert window.told.camera
+    assert window.target == SIGHT.target
+    other = registry(TINY, 9)  # and a model that has no such tensor stays where it is
+    window.state.map.lay_out(other, map_layout(other, 9))
+    stand = window.state.map.camera.stand
+    window.frame(2.5)
+    assert window.state.map.camera.stand == stand
+    assert window.told.camera
+
+
+def by_wheel(state: State) -> None:
+    state.map.zoom_by(-200)
+
+
+def by_hand(state: State) -> None:
+    state.camera.look_at(2.0, 300, 100)
+
+
+def by_tab(state: State) -> None:
+    state.interface.shown = {ATLAS, "Session"}
+
+
+@pytest.mark.parametrize("take", [by_wheel, by_hand, by_tab])
+def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
+    window = Window(MARKS, EVENTS)
+    window.frame(2.5, 6)
+    take(window.state)
+    before = window.state.map.camera.stand, window.state.camera.view, set(window.state.interface.shown)
+    for time in (2.5, 3.5, 1.5):
+        window.frame(time)
+        assert (window.state.map.camera.stand, window.state.camera.view, window.state.interface.shown) == before
+    assert not window.told.camera
+    window.told.camera = True  # and gives it back
+    window.frame(3.5, 6)
+    assert window.target == Target("wte", (900, 7))
+    assert MAP in window.state.interface.shown
+    assert window.told.camera
+
+
+def test_an_older_recording_leaves_the_map_to_the_user() -> None:
+    window = Window(MARKS[:1], [])
+    window.state.interface.shown = {MAP}
+    window.frame(1.5)
+    window.state.map.zoom_by(500)
+    stand = window.state.map.camera.stand
+    window.frame(2.5)
+    assert (window.state.map.camera.stand, window.state.interface.shown) == (stand, {MAP})
+    assert window.told.camera, "the strip is followed still"
+    assert window.state.camera.zoom == 4.0
+
+
+def test_a_recording_without_a_camera_is_not_followed() -> None:
+    window = Window([], EVENTS)
+    window.frame(2.5)
+    assert not window.told.camera
+    assert ATLAS in window.state.interface.shown

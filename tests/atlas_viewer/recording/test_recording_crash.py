@@ -1,0 +1,186 @@
+"""What is left when the program is killed, the disk is full, or the file goes; ATLAS_KILLS=200 kills more often,
+ATLAS_RACES=40 has more recordings begin at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from compute.errors import OutputError
+
+from helpers.make_recordings import (
+    HEAD,
+    OPTIONS,
+    PROMPT_TOKENS,
+    TENSORS,
+    Measured,
+    draw,
+    make_session,
+    step,
+    token_bytes,
+)
+from helpers.paths import SEARCH_PATH
+from helpers.patience import PATIENCE_S
+
+KILLS = int(os.environ.get("ATLAS_KILLS", "12"))
+RACES = int(os.environ.get("ATLAS_RACES", "6"))
+WRITER = """
+import sys
+from pathlib import Path
+from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, step, token_bytes
+from atlas_viewer.recording.recorder import Recorder
+recorder = Recorder(Path(sys.argv[1]), HEAD, TENSORS, token_bytes)
+recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+for index in range(2000):
+    recorder.step(step(index), draw(index), Measured(index))
+recorder.close()
+print(recorder.steps_written)
+print(recorder.trouble)
+"""
+
+
+def python(*arguments: object, limit: int | None = None) -> list[str]:
+    """Lines that a Python of its own prints; limit: bytes that its files may have."""
+
+    def restrict() -> None:
+        if limit is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)], env=os.environ | {"PYTHONPATH": SEARCH_PATH}, preexec_fn=restrict,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def intact_steps(path: Path) -> int:
+    """How many steps are in the file, which must be sound and hold the first steps of the run."""
+    with Session(path) as session:
+        runs = session.runs()
+        steps = [known.record for run in runs for known in session.steps(run)]
+        assert steps == [step(index) for index in range(len(steps))]
+        for index in range(len(steps)):
+            assert session.statistics(runs[0], index).tobytes() == Measured(index).statistics.tobytes()
+    connection = sqlite3.connect(path)
+    assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+    return len(steps)
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    (line,) = python("-m", "helpers.recording_killer", tmp_path, KILLS, 7)
+    acknowledged = json.loads(line)
+    assert len(acknowledged) == KILLS
+    assert sum(acknowledged) > KILLS, "nothing was recorded: the kills prove nothing"
+    for number, count in enumerate(acknowledged):
+        path = tmp_path / f"{number}.atlas"
+        if not path.exists():
+            assert count == 0
+            continue
+        assert intact_steps(path) >= count
+
+
+def test_of_two_recordings_at_once_one_is_made_and_none_is_lost(tmp_path: Path) -> None:
+    (line,) = python("-m", "helpers.recording_racers", tmp_path, RACES)
+    rounds = json.loads(line)
+    assert len(rounds) == RACES
+    for number, outcomes in enumerate(rounds):
+        path = tmp_path / f"{number}.atlas"
+        winner = outcomes.index("made")
+        refusal = outcomes[1 - winner]
+        assert refusal.startswith(f"TakenError: {path}: is there already")
+        assert "\n" not in refusal
+        with Session(path) as session:
+            assert session.run().prompt == ("one", "two")[winner]
+            assert session.count(session.run()) == 1
+    assert sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{number}.atlas" for number in range(RACES))
+
+
+def full_disk(path: Path, lines: list[str]) -> None:
+    written, trouble = int(lines[-2]), lines[-1]
+    assert 0 < written < 2000
+    assert str(path) in trouble
+    assert f"nothing is recorded from step {written + 1} of run 1 on" in trouble
+    assert "\n" not in trouble
+    assert intact_steps(path) == written
+
+
+def test_a_full_disk_ends_the_recording_not_the_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.atlas"
+    full_disk(path, python("-c", WRITER, path, limit=300_000))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small file system")
+def test_a_full_file_system_ends_the_recording_not_the_run(tmp_path: Path) -> None:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        lines = python("-c", WRITER, tmp_path / "a.atlas")
+        assert "the disk is full" in lines[-1]
+        full_disk(tmp_path / "a.atlas", lines)
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
+
+
+def test_a_file_that_goes_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.atlas"
+    written = threading.Event()
+    recorder = Recorder(path, HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+    recorder.step(step(0), draw(0))
+    assert written.wait(PATIENCE_S)
+    path.unlink()
+    recorder.step(step(1), draw(1))
+    recorder.step(step(2), draw(2))
+    recorder.close()
+    assert str(recorder.trouble).endswith(
+        "nothing is recorded from step 2 of run 1 on: the file was removed or replaced;"
+        " what was recorded before went with it, start a new recording"
+    )
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0o555)
+    if os.getuid() == 0:
+        folder = Path("/proc")  # where not even root makes a file
+    with pytest.raises(OutputError, match="cannot be written"):
+        Recorder(folder / "a.atlas", HEAD, TENSORS, token_bytes)
+
+
+def test_a_log_beside_a_file_is_read_where_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Path] = []
+    for seed in range(1, 9):  # where a kill strikes before the first step, no log is left
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        python("-m", "helpers.recording_killer", folder, 3, seed)
+        left = [path for path in folder.glob("*.atlas") if Path(f"{path}-wal").exists()]
+        if left:
+            break
+    assert left
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for path in left:
+        with Session(path) as session:
+            assert session.path == path
+            found = sum(session.count(run) for run in session.runs())
+        assert found == intact_steps(path)
+
+
+def test_a_killed_recording_has_no_reason_to_stop(tmp_path: Path) -> None:
+    with Session(make_session(tmp_path / "a.atlas", reason=None)) as session:
+        assert session.run().stop_reason is None

@@ -1,0 +1,305 @@
+"""Files that anybody may have written: one clear line each, never a crash; ATLAS_MUTATIONS=10000 tries more."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recover import recover
+from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
+from compute.errors import AtlasError, SessionError
+
+from helpers.damaged_recordings import assert_told, damage, use
+from helpers.make_recordings import (
+    HEAD,
+    OPTIONS,
+    PROMPT_TOKENS,
+    TENSORS,
+    Measured,
+    draw,
+    make_session,
+    step,
+    token_bytes,
+)
+from helpers.patience import wait_until
+from helpers.processor_limit import Limit
+
+MUTATIONS = int(os.environ.get("ATLAS_MUTATIONS", "150"))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = make_session(tmp_path_factory.mktemp("sound") / "a.atlas", steps=6)
+    place = '{"tensor": "wte", "index": [7, 1], "x": 0.5, "y": 0.5, "width": 80.0, "height": 45.0}'
+    return damage(
+        path,
+        *[f"INSERT INTO cameras VALUES (NULL, {time}, 1, 1, 'map', '{place}')" for time in range(40)],
+        *[f"INSERT INTO events VALUES (NULL, {time}, 1, 1, 'view', '{{\"value\": \"map\"}}')" for time in range(40)],
+    )
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """`data` with a few bytes, a block or its end changed."""
+    changed = bytearray(data)
+    kind = chance.randrange(6)
+    if kind == 0:
+        return bytes(changed[: chance.randrange(len(changed))])
+    if kind == 1:  # the first page is where the schema lies
+        for _ in range(chance.randint(1, 4)):
+            changed[chance.randrange(min(4096, len(changed)))] = chance.randrange(256)
+    elif kind == 2:
+        for _ in range(chance.randint(1, 40)):
+            changed[chance.randrange(len(changed))] = chance.randrange(256)
+    elif kind == 3:  # a page takes another's place
+        page = chance.randrange(len(changed) // 4096) * 4096
+        other = chance.randrange(len(changed) // 4096) * 4096
+        changed[page : page + 4096] = changed[other : other + 4096]
+    elif kind == 4:  # numbers of the b-trees' heads
+        page = chance.randrange(len(changed) // 4096) * 4096
+        at = page + chance.randrange(12)
+        changed[at] = chance.choice([0, 1, 2, 5, 10, 13, 127, 255])
+    else:
+        at = chance.randrange(len(changed))
+        changed[at : at + chance.randint(1, 200)] = chance.randbytes(chance.randint(0, 200))
+    return bytes(changed)
+
+
+def test_mutated_files_are_read_or_told_in_time(tmp_path: Path, sound: Path) -> None:
+    data = sound.read_bytes()
+    refused = 0
+    limit = Limit(lambda: use(sound))
+    for seed in range(MUTATIONS):
+        path = tmp_path / f"{seed}.atlas"
+        path.write_bytes(mutated(data, random.Random(seed)))
+        with limit.kept():
+            try:
+                use(path)
+            except AtlasError as error:
+                assert_told(path, error)
+                refused += 1
+        path.unlink()
+    print(f"{MUTATIONS} files, {refused} refused, the slowest cost {limit.slowest:.2f} s")
+    limit.check()
+    assert refused > MUTATIONS / 4
+
+
+def test_mutated_logs_are_read_or_told_in_time(tmp_path: Path) -> None:
+    source = tmp_path / "source.atlas"
+    recorder = Recorder(source, HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
+    for index in range(6):
+        recorder.step(step(index), draw(index), Measured(index))
+    wait_until(lambda: recorder.steps_written >= 6, "6 steps are written")
+    data, log = source.read_bytes(), Path(f"{source}-wal").read_bytes()
+    recorder.close()
+    read = 0
+    limit = Limit(lambda: use(source))
+    for seed in range(MUTATIONS // 3):
+        path = tmp_path / f"{seed}.atlas"
+        path.write_bytes(data)
+        Path(f"{path}-wal").write_bytes(log if seed == 0 else mutated(log, random.Random(seed)))
+        with limit.kept():
+            try:
+                use(path)
+                read += 1
+            except AtlasError as error:
+                assert_told(path, error)
+    limit.check()
+    assert read > 0
+
+
+def test_mutated_files_are_recovered_or_told_in_time(tmp_path: Path, sound: Path) -> None:
+    data = sound.read_bytes()
+    recovered = told = circular = 0
+    limit = Limit(
+        lambda: (recover(sound, tmp_path / "b.atlas"), use(tmp_path / "b.atlas"), (tmp_path / "b.atlas").unlink())
+    )
+    for seed in range(MUTATIONS):
+        path, target = tmp_path / "a.atlas", tmp_path / "b.atlas"
+        path.write_bytes(mutated(data, random.Random(seed)))
+        with limit.kept():
+            try:
+                found = recover(path, target)
+            except AtlasError as error:
+                assert_told(path, error)
+                circular += "session recover" in str(error)
+                told += 1
+            else:
+                recovered += 1
+                assert found.steps or not found.lost
+                use(target)
+                target.unlink()
+        assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
+    print(f"{MUTATIONS} files, {recovered} recovered, {told} told, the slowest cost {limit.slowest:.2f} s")
+    limit.check()
+    assert recovered > MUTATIONS / 2
+    assert told > 0
+    assert not circular, "`session recover` is no advice for who has just asked for it"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW spy AS SELECT * FROM steps",
+        "CREATE TRIGGER spy AFTER INSERT ON steps BEGIN DELETE FROM steps; END",
+        "CREATE TABLE more (id INTEGER)",
+        "CREATE INDEX more ON steps (token)",
+        "DROP TABLE cameras",
+        "ALTER TABLE steps RENAME COLUMN rank TO place",
+    ],
+)
+def test_other_tables_are_refused(tmp_path: Path, statement: str) -> None:
+    path = damage(make_session(tmp_path / "a.atlas"), statement)
+    with pytest.raises(SessionError, match="has other tables than a session"):
+        Session(path)
+
+
+def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "a.atlas"
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT * FROM n"
+    connection = sqlite3.connect(path)
+    create(connection)
+    connection.execute("DROP TABLE session")
+    connection.execute(f"CREATE VIEW session AS {endless}")
+    connection.close()
+    with pytest.raises(SessionError, match="has other tables"):  # it would be an error of another kind
+        Session(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE session SET layers = 99999999999",
+        "UPDATE session SET vocabulary = 1",
+        "UPDATE session SET model = 'a' || char(27) || '[2J'",
+        "UPDATE session SET versions = '[[[['",
+        f"UPDATE session SET versions = '{'[' * 100000}'",
+        "DELETE FROM session",
+        "UPDATE tensors SET family = 'none'",
+        "UPDATE tensors SET columns = -1",
+        "UPDATE runs SET prompt_tokens = x'00'",
+        "UPDATE runs SET prompt_tokens = x'ffffffff'",
+        "UPDATE runs SET logits = 'pickle'",
+        'UPDATE options SET json = \'{"temperature": "hot"}\'',
+        "UPDATE options SET json = replace(json, '\"top\": 3', '\"top\": 1e9')",
+        "UPDATE options SET json = replace(json, '0.7', 'NaN')",
+        "UPDATE steps SET token = 70000 WHERE step = 2",
+        "UPDATE steps SET options = 9 WHERE step = 2",
+        "UPDATE steps SET context_length = 4000000 WHERE step = 2",
+        "DELETE FROM steps WHERE step = 2",
+        "DELETE FROM tokens",
+        "UPDATE candidates SET token = -3 WHERE step = 1",
+        "UPDATE logits SET data = zeroblob(3) WHERE step = 1",
+        "UPDATE logits SET data = zeroblob(60000000) WHERE step = 1",
+        "UPDATE statistics SET data = x'' WHERE step = 1",
+        "UPDATE events SET json = 'import os'",
+        "UPDATE cameras SET json = '3'",
+    ],
+)
+def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> None:
+    path = damage(make_session(tmp_path / "a.atlas"), statement)
+    with pytest.raises(SessionError, match="is damaged") as caught:
+        use(path)
+    assert_told(path, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "is no session"),
+        (lambda path: path.write_bytes(b"once upon a time" * 100), "is no session"),
+        (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(200)), "of another program"),
+        (lambda path: damage(path, "CREATE TABLE a (b)"), "of another program"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: os.mkfifo(path), "no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+        (lambda path: None, "there is no such file"),
+    ],
+)
+def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
+    path = tmp_path / "a.atlas"
+    make(path)
+    with pytest.raises(SessionError, match=reason) as caught:
+        Session(path)
+    assert_told(path, caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_pipe_beside_a_session_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+    path = make_session(tmp_path / "a.atlas")
+    os.mkfifo(f"{path}{suffix}")
+    with pytest.raises(SessionError, match=f"a.atlas{suffix}: is no regular file"):
+        Session(path)
+
+
+def test_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = damage(make_session(tmp_path / "a.atlas"), f"PRAGMA user_version = {SCHEMA.version + 1}")
+    with pytest.raises(SessionError, match=f"newer program .version {SCHEMA.version + 1}.*update"):
+        Session(path)
+
+
+def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_session(tmp_path / "a.atlas")
+    before = path.read_bytes()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def copies() -> list[Path]:
+        return list(tmp_path.glob(".atlas-viewer-*"))
+
+    # The next version as it might be: a camera tells its field of view.
+    tables = [s.replace("view TEXT NOT NULL", "view TEXT NOT NULL, lens REAL") for s in SCHEMA.tables]
+    old = next(s for s in SCHEMA.tables if s.startswith("CREATE TABLE cameras"))
+    new = next(s for s in tables if s.startswith("CREATE TABLE cameras"))
+    steps = (
+        "ALTER TABLE cameras RENAME TO cameras_before",
+        new,
+        "INSERT INTO cameras (id, time, run, step, view, json) SELECT id, time, run, step, view, json"
+        " FROM cameras_before",
+        "DROP TABLE cameras_before",
+    )
+    newer = Schema(SCHEMA.version + 1, tables, {SCHEMA.version: (SCHEMA.tables, steps)})
+    with Session(path, newer) as session:
+        assert [known.record for known in session.steps(session.run())] == [step(index) for index in range(12)]
+        assert len(session.cameras()) == 2
+        assert len(copies()) == 1
+    assert not copies()
+    assert path.read_bytes() == before
+    with pytest.raises(SessionError, match="cannot be migrated"):
+        Session(path, replace(newer, older={SCHEMA.version: (SCHEMA.tables, ("DROP TABLE nothing",))}))
+    with pytest.raises(SessionError, match=f"other tables than a session of version {SCHEMA.version}"):
+        Session(path, replace(newer, older={SCHEMA.version: ((old,), steps)}))
+    assert path.read_bytes() == before
+
+
+def test_what_is_sound_is_recovered(tmp_path: Path) -> None:
+    path = damage(
+        make_session(tmp_path / "a.atlas"),
+        "UPDATE steps SET token = -1 WHERE step = 7",
+        "UPDATE logits SET data = x'00' WHERE step = 3",
+        "UPDATE cameras SET json = 'x'",
+    )
+    target = tmp_path / "b.atlas"
+    found = recover(path, target)
+    assert (found.runs, found.steps) == (1, 7)
+    assert set(found.lost) == {"run 1 from step 8 on", "logits or statistics of 1 steps of run 1", "2 of 2 cameras"}
+    with Session(target) as session:
+        run = session.run()
+        assert run.stop_reason is None, "the run did not end where its steps do"
+        assert [known.record for known in session.steps(run)] == [step(index) for index in range(7)]
+        assert session.logits(run, 3) is None
+        assert session.logits(run, 4) is not None
+        assert len(session.events()) == 1
+
+
+def test_the_mark_is_where_tools_look_for_it(sound: Path) -> None:
+    assert struct.unpack(">I", sound.read_bytes()[68:72]) == (APPLICATION_ID,)
+    assert APPLICATION_ID.to_bytes(4, "big") == b"ATLS"

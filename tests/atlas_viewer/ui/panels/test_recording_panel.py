@@ -1,0 +1,186 @@
+"""The Session panel on a screen without a GPU: recording, the video, and the timeline."""
+
+from __future__ import annotations
+
+import pytest
+from imgui_bundle import imgui
+
+from atlas_viewer.state.recording_state import PlaybackState
+from atlas_viewer.state.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from compute.sampling.options import GenerateOptions
+
+from helpers.fake_generation import fake_step
+from helpers.screen import Screen, context
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
+
+
+@pytest.fixture
+def state() -> State:
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
+    run.done, run.stop_reason = True, "paused"
+    made = State("Once upon a", options, model=MODEL, run=run)
+    made.runs.add(run)
+    made.interface.front = "Session"
+    return made
+
+
+@pytest.fixture
+def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    return Screen(state, monkeypatch)
+
+
+def played(state: State) -> PlaybackState:
+    playback = PlaybackState("a.atlas", "fake", run=1, runs=2, count=8, position=8, time=3.5, length=3.5)
+    state.session.playback = playback
+    return playback
+
+
+def test_a_button_and_a_key_record_with_the_options_that_are_set(screen: Screen, state: State) -> None:
+    screen.click("##session logits")
+    screen.frame(3)
+    screen.click("as float32##logits f32")
+    screen.click("of every tensor##session statistics")
+    screen.click("Record##session")
+    assert list(state.requests) == [Record("session.atlas", "f32", statistics=False)]
+    state.requests.clear()
+    screen.press(imgui.Key.r, ctrl=True)
+    assert list(state.requests) == [Record("session.atlas", "f32", statistics=False)]
+
+
+def test_a_recording_tells_how_it_goes_and_can_be_ended(screen: Screen, state: State) -> None:
+    told = state.session.recording
+    told.stage, told.steps, told.waiting = "recording", 42, 9
+    screen.frame(2)
+    assert screen.shows("42 steps written, 9 waiting")
+    screen.click("##session logits")  # cannot be changed on the way
+    assert "as float32##logits f32" not in screen.places
+    screen.click("Stop recording##session")
+    assert list(state.requests) == [EndRecording()]
+    told.trouble = "a.atlas: nothing is recorded any more: the disk is full"
+    screen.frame(2)
+    assert screen.shows("the disk is full")
+    told.stage = "finishing"
+    state.requests.clear()
+    screen.frame(2)
+    screen.click("Stop recording##session")
+    assert not state.requests
+
+
+def test_the_file_is_named_before_it_is_made(screen: Screen, state: State) -> None:
+    screen.click("##session file")
+    screen.press(imgui.Key.a, ctrl=True)
+    screen.io.add_input_characters_utf8("mine.atlas")
+    screen.frame(3)
+    screen.click("Record##session")
+    assert list(state.requests) == [Record("mine.atlas")]
+
+
+def test_a_video_tells_what_it_left_out(screen: Screen, state: State) -> None:
+    screen.click("Record the window##video")
+    assert list(state.requests) == [RecordVideo("window.mp4")]
+    state.requests.clear()
+    told = state.session.video
+    told.stage, told.frames, told.dropped = "recording", 120, 7
+    screen.frame(2)
+    assert screen.shows("120 frames, 7 left out")
+    screen.click("Stop the video##video")
+    assert list(state.requests) == [EndVideo()]
+
+
+def test_nothing_is_recorded_without_a_model(screen: Screen, state: State) -> None:
+    state.model = None
+    screen.frame(2)
+    screen.click("Record##session")
+    screen.press(imgui.Key.r, ctrl=True)
+    assert not state.requests
+
+
+def test_the_timeline_plays_steps_and_scrubs(screen: Screen, state: State) -> None:
+    playback = played(state)
+    screen.frame(3)
+    assert screen.shows("3.5 of 3.5 s, run 1 of 2")
+    screen.click("Play recording##playback")
+    assert (playback.playing, playback.seek) == (True, 1)  # from the beginning, as it was at the end
+    screen.frame()
+    screen.click("Hold recording##playback")
+    assert not playback.playing
+    playback.position = 5
+    screen.click("##step back")
+    assert playback.seek == 4
+    screen.click("##step on")
+    assert playback.seek == 6
+    screen.click("##timeline")
+    assert playback.seek in (4, 5)
+    screen.click("##speed")
+    screen.frame(3)
+    screen.click("4x##speed 4")
+    assert playback.speed == 4
+    screen.click("Follow live##follow")
+    screen.click("Camera##camera")
+    assert (playback.follow, playback.camera) == (True, False)
+
+
+def test_keys_play_and_step(screen: Screen, state: State) -> None:
+    playback = played(state)
+    playback.position = 5
+    imgui.set_window_focus(None)
+    chords = ((imgui.Key.mod_alt, imgui.Key.comma), (imgui.Key.mod_shift, imgui.Key.space))
+    for modifier, key in chords:
+        screen.io.add_key_event(modifier, True)
+        screen.press(key)
+        screen.io.add_key_event(modifier, False)
+        screen.frame()
+    assert (playback.playing, playback.seek) == (True, 4)
+
+
+def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: State) -> None:
+    playback = played(state)
+    playback.left, playback.notice = True, "its model is not here"
+    screen.frame(3)
+    assert screen.shows("its model is not here")
+    assert "##timeline" not in screen.places
+    screen.click("Back to the recording")
+    assert list(state.requests) == [BackToRecording()]
+
+
+def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen, state: State) -> None:
+    playback = played(state)
+    screen.frame(3)
+    place = screen.places["##timeline"]
+    screen.point(place)
+    screen.io.add_mouse_button_event(0, True)
+    screen.frame(2)
+    for title, other in (("Map", "Atlas"), ("Atlas", "Map"), ("Map", "Atlas")):
+        state.interface.raised = title
+        screen.frame(3)
+        assert title in state.interface.shown
+        assert other not in state.interface.shown
+        assert state.interface.view == title
+        playback.seek = None
+        place.x += 9
+        screen.point(place)
+        assert playback.seek is not None, "the slider is still held"
+    screen.io.add_mouse_button_event(0, False)
+    screen.frame()
+
+
+def test_a_view_comes_to_the_front_from_behind_the_focused_one(screen: Screen, state: State) -> None:
+    for title in ("Map", "Atlas", "Map"):
+        state.interface.raised = title
+        screen.frame(3)
+        assert title in state.interface.shown
+        screen.io.add_mouse_pos_event(640, 300)
+        for down in (True, False):  # a click into it
+            screen.io.add_mouse_button_event(0, down)
+            screen.frame()
+    state.interface.hidden.add("Atlas")
+    screen.frame(2)
+    state.interface.raised = "Atlas"
+    screen.frame(3)
+    assert "Atlas" in state.interface.shown, "one that was closed is opened"

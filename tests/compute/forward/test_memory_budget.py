@@ -1,0 +1,127 @@
+"""Memory: the estimate is what an engine takes, and what does not fit is refused with what would."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+import wgpu
+
+from atlas_viewer.scene.glyphs import digit_pictures
+from compute.errors import MemoryBudgetError
+from compute.forward import memory_budget
+from compute.forward.engine import Engine
+from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.views.map_layout import map_layout
+from compute.views.map_pass import MapPass, map_bytes
+from compute.weights.random_model import RandomModel
+
+CONFIG = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=500, padded_vocabulary=512)
+GB = 10**9
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("dtype", ["f32", "bf16"])
+@pytest.mark.parametrize("layout", ["texture", "buffer"])
+def test_the_estimate_is_what_an_engine_takes(device: wgpu.GPUDevice, layout: str, dtype: str, trace: bool) -> None:
+    engine = Engine(RandomModel(CONFIG), context=64, layout=layout, weights=dtype, trace=trace, program="rows")
+    estimate = memory_budget.needed_bytes(CONFIG, dtype=dtype, context=64, trace=trace) - memory_budget._OTHERS
+    assert engine.gpu_bytes == pytest.approx(estimate, rel=0.02)
+
+
+def test_what_fits_is_let_through() -> None:
+    config = GPT2_SIZES["gpt2"]
+    needed = memory_budget.needed_bytes(config, dtype="f32", context=256, trace=True)
+    for available in (needed, None):
+        memory_budget.check_budget("m", config, dtype="f32", context=256, trace=True, available=available)
+
+
+@pytest.mark.parametrize(
+    ("available", "says"),
+    [
+        (10 * GB, ["12.62 GB", "10.00 GB", "--weights f16 (9.51 GB)", "--weights bf16", "--context 512"]),
+        (8 * GB, ["8.00 GB", "--context 256"]),
+        (2 * GB, ["2.00 GB", "a smaller model"]),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_what_would(available: int, says: list[str]) -> None:
+    with pytest.raises(MemoryBudgetError) as error:
+        memory_budget.check_budget(
+            "gpt2-xl", GPT2_SIZES["gpt2-xl"], dtype="f32", context=1024, trace=True, available=available
+        )
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(part in message for part in ["gpt2-xl", "f32", "1024", *says])
+
+
+def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("compute.forward.engine.available_bytes", lambda adapter: 1 << 20)
+
+    class Untouchable(RandomModel):
+        def tensor(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+            raise AssertionError("a tensor was read")
+
+    with pytest.raises(MemoryBudgetError):
+        Engine(Untouchable(CONFIG), context=64)
+
+
+@pytest.mark.parametrize("window", [16, 64])
+def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+    taken = []
+    for kind in ("buffer", "texture"):
+        create = getattr(type(stories.device), f"create_{kind}")
+
+        def counted(self: wgpu.GPUDevice, *, create: Any = create, **named: Any) -> Any:
+            made = create(self, **named)
+            words = {"r16uint": 2, "r32uint": 4, "r8unorm": 1}
+            size = named["size"]
+            taken.append(size if isinstance(size, int) else size[0] * size[1] * words[named["format"]])
+            return made
+
+        monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
+    layout = map_layout(stories.registry, window)
+    made = MapPass(stories, digit_pictures(), layout)
+    assert made.nbytes == map_bytes(stories, layout)
+    assert sum(taken) == pytest.approx(made.nbytes, rel=0.02)
+
+
+def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = map_layout(stories.registry, 64)
+    needed = map_bytes(stories, layout)
+    monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
+    assert MapPass(stories, digit_pictures(), layout).nbytes == needed
+    monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
+    monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing is to be made
+    with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, there are 0\.0\d GB: use [^\n]*$"):
+        MapPass(stories, digit_pictures(), layout)
+
+
+def test_a_gpu_has_left_what_the_engine_does_not_take(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_budget, "available_bytes", lambda _: 10 * GB)
+    monkeypatch.setattr(memory_budget, "is_software", lambda _: False)
+    assert memory_budget.free_bytes(device.adapter, 4 * GB) == 6 * GB - memory_budget._OTHERS
+    assert memory_budget.free_bytes(device.adapter, 11 * GB) == 0
+    monkeypatch.setattr(memory_budget, "is_software", lambda _: True)
+    assert memory_budget.free_bytes(device.adapter, 4 * GB) == 10 * GB
+    monkeypatch.setattr(memory_budget, "available_bytes", lambda _: None)
+    assert memory_budget.free_bytes(device.adapter, 4 * GB) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the Linux kernel")
+def test_a_software_adapter_has_the_memory_of_the_host(device: wgpu.GPUDevice) -> None:
+    if device.adapter.info["adapter_type"] != "CPU":
+        pytest.skip("the adapter is a GPU")
+    available = memory_budget.available_bytes(device.adapter)
+    assert available is not None
+    assert 10**8 < available < 10**14
+
+
+def test_the_vulkan_library_tells_the_memory_of_the_adapter(device: wgpu.GPUDevice) -> None:
+    info = device.adapter.info
+    if info["backend_type"] != "Vulkan":
+        pytest.skip("the adapter is no Vulkan one")
+    size = memory_budget.device_memory(int(info["vendor_id"]), int(info["device_id"]))
+    assert size is not None
+    assert 10**8 < size < 10**14
+    assert memory_budget.device_memory(1, 2) is None

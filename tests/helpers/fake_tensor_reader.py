@@ -1,0 +1,106 @@
+"""Tensors, values and statistics without a GPU: a small model's, with values that tell where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from atlas_viewer.state.color_mapping import Look
+from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from compute.views.strip_layout import Span, StripLayout
+
+ROWS, CHANNELS, VOCABULARY, PADDED = 12, 192, 50257, 50304
+EDGES = (-1e3, -10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 1e3)
+
+
+def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
+    """Tensors in run order, and where they lie in the atlas."""
+    known = [
+        ("wte", "weight", (PADDED, CHANNELS), False, None),
+        ("embed.tokens", "embedding", (ROWS, CHANNELS), True, (0, 2304)),
+        ("h.0.ln_1.weight", "weight", (CHANNELS,), False, (2368, 192)),
+        ("h.0.attn.c_attn.weight", "weight", (576, CHANNELS), False, (2624, 512)),
+        ("h.1.mlp.gelu", "activation", (ROWS, 4 * CHANNELS), True, (3200, 1024)),
+        ("logits", "logits", (PADDED,), False, (4288, 4096)),
+    ]
+    tensors = {}
+    for name, family, shape, per_token, cells in known:
+        count = shape[0] if len(shape) == 1 else shape[0] * shape[1]
+        span = Span(name, family, cells[0], cells[1], count) if cells else None
+        tensors[name] = TensorInfo(name, family, shape, f"What {name} is.", per_token, span)
+    return tensors, StripLayout(tuple(info.span for info in tensors.values() if info.span), ())
+
+
+def fake_statistics(bad: str | None = None) -> dict[str, Any]:
+    """Of every tensor; `bad` has a NaN at index 7."""
+    tensors, _ = fake_tensors()
+    return {
+        name: SimpleNamespace(
+            name=name, shape=info.shape, count=info.count, finite=info.count - (name == bad), nan=int(name == bad),
+            pos_inf=0, neg_inf=0, zero=0, min=-1.25 - place, max=2.5 + place, mean=0.125, absmax=2.5 + place,
+            first_nonfinite=7 if name == bad else None, samples=(0.0,) * 6, histogram=(0, 1, 5, 9, 9, 5, 1, 0),
+        )
+        for place, (name, info) in enumerate(tensors.items())
+    }  # fmt: skip
+
+
+class FakeObserver:
+    """Everything that is asked for has arrived at the poll after the next."""
+
+    edges: Sequence[float] = EDGES
+    palettes = ("demo", "blue-orange")
+    rows, first_position = ROWS, 0
+
+    def __init__(self, bad: str | None = None) -> None:
+        self._tensors, self.layout = fake_tensors()
+        self.statistics: dict[str, Any] = {}
+        self.readings: dict[Spot, Reading] = {}
+        self.first_bad = bad
+        self.looks: list[Look] = []
+        self.asked: list[tuple[Spot, ...]] = []
+        self.measured = self.step = self.traced = 0
+        self._wait: dict[str, int] = {}
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._wait)
+
+    def tensors(self) -> dict[str, TensorInfo]:
+        return self._tensors
+
+    def set_look(self, look: Look) -> None:
+        self.looks.append(look)
+
+    def ramp(self, palette: str, share: float) -> tuple[float, float, float]:
+        return (max(share, 0.0), 0.0, max(-share, 0.0))
+
+    def ask_values(self, spots: Sequence[Spot]) -> None:
+        self.asked.append(tuple(spots))
+        self.step += 1
+        self._wait["values"] = 2
+
+    def ask_statistics(self) -> None:
+        self.measured += 1
+        self._wait["statistics"] = 2
+
+    def poll(self) -> tuple[bool, bool]:
+        arrived = [self._arrived(kind) for kind in ("values", "statistics")]
+        if arrived[0]:
+            self.readings = {spot: Reading(spot.index + self.step / 8, spot.index) for spot in self.asked[-1]}
+        if arrived[1]:
+            self.statistics = fake_statistics(self.first_bad)
+        return arrived[0], arrived[1]
+
+    def _arrived(self, kind: str) -> bool:
+        if kind not in self._wait:
+            return False
+        self._wait[kind] -= 1
+        if self._wait[kind]:
+            return False
+        del self._wait[kind]
+        return True
+
+    def trace(self) -> Sequence[str]:
+        self.traced += 1
+        return [f"{name} cells" for name in self._tensors]

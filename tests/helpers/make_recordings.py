@@ -1,0 +1,95 @@
+"""Sessions without a model: a head, tensors and steps that are a function of their number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.records import Head, RecordedTensor
+from compute.generate.steps import Candidate, StepRecord
+from compute.models.config import ModelConfig
+from compute.sampling.options import GenerateOptions
+from compute.sampling.sampler import Draw
+from compute.views.statistics_table import STATISTICS
+
+CONFIG = ModelConfig(layers=1, heads=2, channels=8, positions=64, vocabulary=300, padded_vocabulary=384)
+HEAD = Head(
+    "2026-11-24T12:00:00+00:00", "atlas-viewer 9.9", "made up", "ab" * 32, CONFIG, 299, "f32", "rows", "no adapter",
+    "no driver", "cd" * 32, {"python": "3.11.7", "wgpu": "0.32.0"},
+)  # fmt: skip
+TENSORS = [
+    RecordedTensor("wte", "weight", 384, 8),
+    RecordedTensor("h.0.resid_pre", "activation", None, 8),
+    RecordedTensor("logits", "logits", 1, 384),
+]
+OPTIONS = GenerateOptions(max_new_tokens=40, context=32, temperature=0.7, top=3)
+PROMPT_TOKENS = [5, 6, 7]
+
+
+def token_bytes(token: int) -> bytes:
+    """Not always whole characters."""
+    return b"\xc3" if token % 7 == 0 else f" t{token}".encode()
+
+
+def step(index: int) -> StepRecord:
+    """Figures that are different for every index."""
+    tokens = [(index * 31 + 17 * place) % 299 for place in range(3)]
+    top = tuple(
+        Candidate(
+            token, token_bytes(token).decode(errors="replace"), 9.1 - place - 1e-3 * index, -place / 0.7,
+            0.5 / (place + 1), 0.4 / (place + 1),
+        )
+        for place, token in enumerate(tokens)
+    )  # fmt: skip
+    best = top[0]
+    return StepRecord(
+        index, max(0, 3 + index - 32), min(3 + index, 32), best.token, best.text, best.logit, best.probability,
+        best.model_probability, 1, 12.5 + index, top,
+        2.0 + 0.25 * index,
+    )  # fmt: skip
+
+
+def draw(index: int) -> Draw:
+    """Goes with `step(index)`."""
+    record = step(index)
+    return Draw(
+        index, record.token, record.logit, record.logit, 11.0 + index, 0.5, 1, 0,
+        tuple((c.token, c.logit) for c in record.top), 299, record.logit, {}, frozenset(), record.entropy,
+    )  # fmt: skip
+
+
+class Measured:
+    """What a tap would have taken of pass `index`."""
+
+    def __init__(self, index: int) -> None:
+        generator = np.random.default_rng(index)
+        self.logits = generator.standard_normal(CONFIG.vocabulary, np.float32)
+        self.statistics = _table(generator, 2)
+        self.weight_statistics = _table(generator, 1)
+        self.data = self.logits.tobytes()
+
+
+def _table(generator: np.random.Generator, count: int) -> np.ndarray:
+    table = np.zeros(count, STATISTICS)
+    table["count"] = table["finite"] = 64
+    table["first_nonfinite"] = -1
+    table["max"] = generator.random(count)
+    return table
+
+
+def make_session(path: Path, steps: int = 12, *, logits: str = "f16", reason: str | None = "length") -> Path:
+    """Record one run of `steps` steps, with an event and two cameras."""
+    recorder = Recorder(path, HEAD, TENSORS, token_bytes)
+    recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS, logits=logits)
+    recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
+    for index in range(steps):
+        recorder.step(step(index), draw(index), Measured(index))
+    recorder.event("chose", {"step": 3})
+    recorder.camera("strip", {"zoom": 4.0, "x": 100.0, "y": 90.5})
+    if reason is not None:
+        recorder.end_run(reason)
+    recorder.close()
+    assert recorder.trouble is None
+    return path
