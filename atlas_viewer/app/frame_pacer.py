@@ -9,7 +9,7 @@ _GAIN = 0.08
 _REST = 0.5
 
 
-class Pace:
+class FramePacer:
     """Steers the generation's share, in seconds a frame, by how long the last frames took.
 
     Whether the GPU's work shows up in the time to draw, to present or to submit differs from driver to driver; the

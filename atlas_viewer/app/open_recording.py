@@ -11,9 +11,9 @@ from rendercanvas.base import BaseRenderCanvas
 from atlas_viewer.recording.playback import widest
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Session
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.device import is_software, shared_device
@@ -31,7 +31,7 @@ _NAP_S = 0.01  # between two looks whether the weights have been read
 
 def opened(
     player: Player, source: WeightSource, *, weights: str, adapter: str | None, program: str
-) -> Loading[WorkbenchLike]:
+) -> Loading[RunnerLike]:
     """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
     session, told = player.session, player.told
     try:
@@ -46,16 +46,16 @@ def opened(
                 f"{source.name} here has other weights than the recorded model, so there is no atlas;"
                 " everything recorded is shown"
             )
-            return player.bench
+            return player.runner
         context = max(widest(session.steps(run)) for run in session.runs())
-        bench: Workbench = yield from Workbench.opening(
+        runner: ModelRunner = yield from ModelRunner.opening(
             source, load_tokenizer(), context=context, weights=weights, adapter=adapter, program=program
         )
     except AtlasError as error:
         told.notice = f"the model cannot be loaded, so there is no atlas: {error}"
-        return player.bench
+        return player.runner
     told.notice = ""
-    return bench
+    return runner
 
 
 def replay_window(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
-from atlas_viewer.state.protocols import WorkbenchLike
-from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import read_tour
 from atlas_viewer.tour.recorder import TourRecorder
@@ -55,12 +55,16 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     # A tour begins with the usual settings, whoever plays it.
-    keeper = None if steps is not None else Keeper(state, lambda seconds: call_later(seconds, canvas.request_draw))
+    keeper = (
+        None if steps is not None else SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
+    )
 
-    def opening(source: WeightSource) -> Loading[WorkbenchLike]:
+    def opening(source: WeightSource) -> Loading[RunnerLike]:
         tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
-        return Workbench.opening(source, tokenizer, context=context, weights=weights, adapter=adapter, program=program)
+        return ModelRunner.opening(
+            source, tokenizer, context=context, weights=weights, adapter=adapter, program=program
+        )
 
     failed, viewer = False, None
     try:
@@ -84,7 +88,7 @@ def view(
             keeper.close(failed=failed)
         source.close()
         if viewer is not None and viewer.controller is not None:
-            viewer.controller.bench.close()
+            viewer.controller.runner.close()
         if viewer is not None and viewer.recorder is not None:
             viewer.recorder.close()
     if viewer.recorder is not None and viewer.recorder.trouble:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.state import PromptTokens, State
 from compute.errors import AtlasError
 
@@ -14,11 +14,11 @@ _LONG = 20_000
 _REST = 0.2
 
 
-class PromptWatch:
+class PromptTokenizer:
     """Makes `state.prompt_tokens` of `state.prompt`."""
 
-    def __init__(self, bench: WorkbenchLike, state: State) -> None:
-        self._bench, self._state = bench, state
+    def __init__(self, runner: RunnerLike, state: State) -> None:
+        self._bench, self._state = runner, state
         self._known: str | None = None
         self._seen: str | None = None
         self._seen_at = 0.0

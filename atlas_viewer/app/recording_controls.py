@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable
 
 from atlas_viewer.recording.live_recording import LiveRecording
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import EndRecording, EndVideo, Record, RecordVideo, Request
 from atlas_viewer.state.state import State
 
-from .screenshot import FramePicture
+from .screenshot import FrameReadback
 from .window_video import WindowVideo
 
 
-class SessionWindow:
+class RecordingControls:
     """Turns both on and off as is asked, and has them follow every frame."""
 
-    def __init__(self, state: State, picture: Callable[[], FramePicture]) -> None:
+    def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: of the frame that has been drawn."""
         self._recording, self._video = LiveRecording(state), WindowVideo(state, picture)
 
@@ -26,11 +26,11 @@ class SessionWindow:
         """True while frames have to go on."""
         return self._recording.pending or self._video.pending
 
-    def do(self, bench: WorkbenchLike, request: Request) -> bool:
+    def do(self, runner: RunnerLike, request: Request) -> bool:
         """Do what is asked if it is about recordings, and note it otherwise. Raises `AtlasError`s."""
         match request:
             case Record():
-                self._recording.start(bench, request)
+                self._recording.start(runner, request)
             case EndRecording():
                 self._recording.stop()
             case RecordVideo(path):

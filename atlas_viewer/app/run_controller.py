@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.protocols import GenerationLike, RunnerLike
 from atlas_viewer.state.requests import (
     Branch,
     Continue,
@@ -27,8 +27,8 @@ from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
 
-from .prompt_tokenizer import PromptWatch
-from .step_replayer import StepView
+from .prompt_tokenizer import PromptTokenizer
+from .step_replayer import StepReplayer
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
@@ -37,27 +37,27 @@ if TYPE_CHECKING:
 _OPTIONS_REST = 0.15
 
 
-class Controller:
-    """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepView`."""
+class RunController:
+    """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepReplayer`."""
 
-    def __init__(self, bench: WorkbenchLike, state: State) -> None:
-        self.bench, self.state = bench, state
+    def __init__(self, runner: RunnerLike, state: State) -> None:
+        self.runner, self.state = runner, state
         self.generation: GenerationLike | None = None
-        self._view = StepView(bench, state)
+        self._view = StepReplayer(runner, state)
         self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
-        self._prompt = PromptWatch(bench, state)
-        state.model = bench.model
-        state.token_text, state.find_tokens = bench.token_text, bench.find_tokens
+        self._prompt = PromptTokenizer(runner, state)
+        state.model = runner.model
+        state.token_text, state.find_tokens = runner.token_text, runner.find_tokens
 
     # -- runs
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True when the engine's tensors are of one whole pass."""
-        return self._view.settled and (self.generation is None or self.generation.settled)
+        return self._view.pass_complete and (self.generation is None or self.generation.pass_complete)
 
     @property
     def pending(self) -> bool:
@@ -66,7 +66,7 @@ class Controller:
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
-        texts = {token: self.bench.token_text(token) for token in set(generation.prompt_tokens)}
+        texts = {token: self.runner.token_text(token) for token in set(generation.prompt_tokens)}
         tokens = [(token, texts[token]) for token in generation.prompt_tokens]
         run = Run(prompt, generation.options, tokens, changes={0: generation.options})
         self._show(self.state.runs.add(run))
@@ -77,13 +77,13 @@ class Controller:
         """Do what is asked. Raises `AtlasError`s."""
         run = self.state.run
         match request:
-            case Generate(_, options) | ResumeWith(options) if not self.bench.fits(options):
+            case Generate(_, options) | ResumeWith(options) if not self.runner.fits(options):
                 self._widen(options, request)
             case ResumeWith(options) if run is not None:
                 self._resume(run, options)
             case Generate(prompt, options):
                 self._halt("paused")
-                self.adopt(self.bench.start(prompt, options), prompt)
+                self.adopt(self.runner.start(prompt, options), prompt)
                 self.state.interface.remember(prompt)
             case Pause():
                 self._halt("paused")
@@ -103,7 +103,7 @@ class Controller:
             case Use(index) if run is not None:
                 text = [number for number, _ in run.prompt_tokens]
                 text += [step.token for step in run.steps[: index + 1]]
-                self.state.prompt = self.bench.text_of(text)
+                self.state.prompt = self.runner.text_of(text)
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case _:
@@ -112,9 +112,9 @@ class Controller:
     def _widen(self, options: GenerateOptions, request: Request) -> None:
         """Make room for a longer window, step by step, then do what is asked."""
         self._halt("paused")
-        options.checked(self.bench.model.positions, self.bench.model.vocabulary)
+        options.checked(self.runner.model.positions, self.runner.model.vocabulary)
         self._view.forget()
-        self._widening = (self.bench.widen(options.context), request)
+        self._widening = (self.runner.grow_context(options.context), request)
         self.state.loading = f"making room for a window of {options.context} tokens"
 
     def _widen_on(self, widening: Loading[None], request: Request) -> None:
@@ -173,10 +173,10 @@ class Controller:
         self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _resume(self, run: Run, options: GenerateOptions) -> None:
-        if not self.bench.fits(options):
+        if not self.runner.fits(options):
             self._widen(options, ResumeWith(options))
             return
-        generation = self.bench.start(run.prompt, options, run.steps)
+        generation = self.runner.start(run.prompt, options, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
         run.options, run.done, run.stop_reason = options, False, None
@@ -207,7 +207,7 @@ class Controller:
         return dataclasses.replace(
             step,
             token=token,
-            text=self.bench.token_text(token),
+            text=self.runner.token_text(token),
             logit=known.logit if known else nothing,
             probability=known.probability if known else nothing,
             model_probability=known.model_probability if known else nothing,
@@ -217,7 +217,7 @@ class Controller:
     def _set_steps(self, run: Run, steps: Sequence[StepRecord]) -> None:
         run.steps = list(steps)
         run.fork = min(run.fork, len(run.steps))
-        run.continuation = self.bench.text_of([step.token for step in run.steps])
+        run.continuation = self.runner.text_of([step.token for step in run.steps])
 
     def _rest(self, run: Run) -> None:
         run.done, run.stop_reason, run.progress = True, "paused", 0.0

@@ -18,7 +18,7 @@ from compute.io.output_files import write_output
 _ROW = 256  # bytes: rows of a copy begin at multiples of this
 
 
-class FramePicture:
+class FrameReadback:
     """The window's content of the frame in which it is made; `take` has it a few frames later."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Pictures:
     def __init__(self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str) -> None:
         self._gui, self._device, self._target = gui, device, target
         self._wanted: list[str] = []
-        self._on_their_way: list[tuple[str, FramePicture]] = []
+        self._on_their_way: list[tuple[str, FrameReadback]] = []
 
     @property
     def pending(self) -> bool:
@@ -94,7 +94,7 @@ class Pictures:
     def frame(self, back: tuple[float, float, float], say: Callable[[str], None]) -> None:
         """A frame has been drawn: begin what is wanted, save what has arrived. `say` is told of failures."""
         for path in self._wanted:
-            self._on_their_way.append((path, FramePicture(self._gui, self._device, self._target, back)))
+            self._on_their_way.append((path, FrameReadback(self._gui, self._device, self._target, back)))
         self._wanted.clear()
         waiting = []
         for path, picture in self._on_their_way:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from atlas_viewer.state.distribution import Distribution
-from atlas_viewer.state.protocols import ReplayLike, WorkbenchLike
+from atlas_viewer.state.protocols import ReplayLike, RunnerLike
 from atlas_viewer.state.state import State
 
 
-class StepView:
+class StepReplayer:
     """Brings the engine to the step that is looked at, and `state.distribution` and `state.comparison` with it."""
 
-    def __init__(self, bench: WorkbenchLike, state: State) -> None:
-        self._bench, self._state = bench, state
+    def __init__(self, runner: RunnerLike, state: State) -> None:
+        self._bench, self._state = runner, state
         self._replay: ReplayLike | None = None
         self._replayed = state.options  # what the replay's passes are made with
         self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
@@ -19,9 +19,9 @@ class StepView:
         self._unknown: set[int] = set()  # steps of the run that is shown whose logits nobody has
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True unless a pass is partly made."""
-        return self._replay is None or self._replay.settled
+        return self._replay is None or self._replay.pass_complete
 
     @property
     def pending(self) -> bool:

@@ -15,10 +15,10 @@ from atlas_viewer.recording.player import Player
 from atlas_viewer.scene.map_display import MapDisplay
 from atlas_viewer.scene.strip_display import StripDisplay
 from atlas_viewer.state.inspection import Inspection
-from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.protocols import GenerationLike, RunnerLike
 from atlas_viewer.state.requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
 from atlas_viewer.state.runs import Runs
-from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import Tour
 from atlas_viewer.tour.recorder import TourRecorder
@@ -28,13 +28,13 @@ from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
 
 from .canvas import clear, draw_with, imgui_on, release, target_format
-from .frame_pacer import Pace
+from .frame_pacer import FramePacer
 from .input_events import EVENTS, Input, navigate_again
-from .inspection_updater import Watch
+from .inspection_updater import InspectionUpdater
 from .model_switch import ModelSwitch
-from .recording_controls import SessionWindow
-from .run_controller import Controller
-from .screenshot import FramePicture, Pictures
+from .recording_controls import RecordingControls
+from .run_controller import RunController
+from .screenshot import FrameReadback, Pictures
 
 # imgui settles the places and sizes of docked panels over a few frames.
 _SETTLE = 3
@@ -55,13 +55,13 @@ class Viewer:
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[WorkbenchLike] | None
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[RunnerLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
-        self.controller: Controller | None = None
-        self.keeper: Keeper | None = None  # of the settings, in a window
+        self.controller: RunController | None = None
+        self.keeper: SettingsStore | None = None  # of the settings, in a window
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
@@ -71,14 +71,14 @@ class Viewer:
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
-        self._pace = Pace(is_software(device.adapter))
-        self.watch: Watch | None = None
+        self._pace = FramePacer(is_software(device.adapter))
+        self.watch: InspectionUpdater | None = None
         self._strip = StripDisplay(state, device, self._gui.backend)
         self._map = MapDisplay(state, self._gui.backend)
         self._untold = False  # there is a pass that the watch has not been told to show
         self._told_at = 0.0
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
-        self.sessions = SessionWindow(state, self._frame_picture)
+        self.sessions = RecordingControls(state, self._frame_picture)
         self.player: Player | None = None  # of a recorded session
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
@@ -92,30 +92,32 @@ class Viewer:
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
-    def load(self, load: Loading[WorkbenchLike], name: str) -> None:
+    def load(self, load: Loading[RunnerLike], name: str) -> None:
         """Take the steps of `load` from now on, a few a frame, and work with what comes of them."""
         self._load, self.state.loading = load, f"loading {name}"
 
-    def show(self, bench: WorkbenchLike, generation: GenerationLike, prompt: str) -> None:
+    def show(self, runner: RunnerLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
-        self._open(bench).adopt(generation, prompt)
+        self._open(runner).adopt(generation, prompt)
         self._follow_engine()
         if generation.done:
             self._passed()
 
-    def _open(self, bench: WorkbenchLike) -> Controller:
-        if self.controller is None or self.controller.bench is not bench:
-            self.controller = Controller(bench, self.state)
+    def _open(self, runner: RunnerLike) -> RunController:
+        if self.controller is None or self.controller.runner is not runner:
+            self.controller = RunController(runner, self.state)
         return self.controller
 
     def _follow_engine(self) -> None:
         """A run with a longer window may have made a new engine: look at its tensors from now on."""
         assert self.controller is not None
-        bench = self.controller.bench
-        self.state.model = bench.model
-        if bench.observer is not None and (self.watch is None or self.watch.observer is not bench.observer):
-            self.watch = Watch(bench.observer, self.state)
-        self._strip.follow(bench.atlas)
+        runner = self.controller.runner
+        self.state.model = runner.model
+        if runner.tensor_reader is not None and (
+            self.watch is None or self.watch.tensor_reader is not runner.tensor_reader
+        ):
+            self.watch = InspectionUpdater(runner.tensor_reader, self.state)
+        self._strip.follow(runner.atlas)
 
     def _settle(self) -> None:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
@@ -192,7 +194,7 @@ class Viewer:
         busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
 
-    def _load_on(self, load: Loading[WorkbenchLike]) -> None:
+    def _load_on(self, load: Loading[RunnerLike]) -> None:
         """Take the next steps of loading the model."""
         until = time.perf_counter() + _LOADING_TIME
         try:
@@ -208,20 +210,20 @@ class Viewer:
 
     def _change_model(self, switch: ModelSwitch) -> None:
         """Show a new model when it is there: what belongs to the one before is forgotten."""
-        bench = switch.frame()
-        if bench is None or self.controller is None:
+        runner = switch.frame()
+        if runner is None or self.controller is None:
             return
         self.controller.do(Pause())
         self.sessions.end_recording()  # a session is of one model
-        self.controller.bench.close()
+        self.controller.runner.close()
         state, look = self.state, self.state.inspection.look
         state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(look=look)
-        state.options = dataclasses.replace(state.options, context=min(state.options.context, bench.model.positions))
+        state.options = dataclasses.replace(state.options, context=min(state.options.context, runner.model.positions))
         self.controller = self.watch = None
-        self._open(bench)
+        self._open(runner)
         state.generate()
 
-    def _advance(self, controller: Controller, now: float) -> None:
+    def _advance(self, controller: RunController, now: float) -> None:
         try:
             news = controller.advance(now, self._pace.budget)
         except AtlasError as error:
@@ -234,9 +236,9 @@ class Viewer:
             self._strip.look_changed()
         resting = not self.state.busy
         self._show_pass(controller, now, resting)
-        self._map.frame(controller.bench, now, 0.0 if resting else self._pace.atlas_interval, controller.settled)
+        self._map.frame(controller.runner, now, 0.0 if resting else self._pace.atlas_interval, controller.pass_complete)
         if self.watch is not None:
-            self.watch.frame(now, controller.settled, resting)
+            self.watch.frame(now, controller.pass_complete, resting)
 
     def _passed(self) -> None:
         """There is a new pass."""
@@ -246,12 +248,12 @@ class Viewer:
         if self.watch is not None:
             self.watch.passed()
 
-    def _show_pass(self, controller: Controller, now: float, resting: bool) -> None:
+    def _show_pass(self, controller: RunController, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
         due = now - self._told_at >= self._pace.atlas_interval or resting
-        if not (self._strip.pending or self._untold) or not due or not controller.settled:
+        if not (self._strip.pending or self._untold) or not due or not controller.pass_complete:
             return
-        self._strip.paint(controller.bench)
+        self._strip.paint(controller.runner)
         if self.watch is not None:
             if self._untold:
                 self.watch.passed()
@@ -265,7 +267,7 @@ class Viewer:
 
     # -- requests
 
-    def _answer(self, controller: Controller) -> None:
+    def _answer(self, controller: RunController) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
             if self.switch is not None and self.switch.do(request):
@@ -278,27 +280,29 @@ class Viewer:
             except AtlasError as error:
                 controller.fail(error)
 
-    def _do(self, controller: Controller, request: Request) -> None:
+    def _do(self, controller: RunController, request: Request) -> None:
         if isinstance(request, BackToRecording) and self.player is not None:
             controller.do(ShowRun(self.player.run.number))
             self.player.back()
-        elif not self.sessions.do(controller.bench, request):
+        elif not self.sessions.do(controller.runner, request):
             controller.do(request)
 
     # -- recordings
 
-    def _frame_picture(self) -> FramePicture:
+    def _frame_picture(self) -> FrameReadback:
         back = theme.now.back
-        return FramePicture(self._gui, self._device, target_format(self.canvas, self._device), (back.x, back.y, back.z))
+        return FrameReadback(
+            self._gui, self._device, target_format(self.canvas, self._device), (back.x, back.y, back.z)
+        )
 
     def play_back(self, player: Player) -> None:
         """Show a session, without its model until that has been loaded."""
         self.player = player
-        self._open(player.bench)
+        self._open(player.runner)
         self._follow_engine()
         player.show()
 
-    def _play_back(self, controller: Controller, now: float) -> None:
+    def _play_back(self, controller: RunController, now: float) -> None:
         if self.player is not None:
             try:
                 self.player.frame(now)

@@ -17,7 +17,7 @@ from compute.errors import AtlasError, OutputError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name, new_path
 
-from .screenshot import FramePicture
+from .screenshot import FrameReadback
 
 FPS = 30  # at most: a frame lasts until the window is drawn again
 _TICKS = 100  # of a frame
@@ -28,10 +28,10 @@ _WAITING = 4  # that the encoder may be behind
 class WindowVideo:
     """On and off; `frame` costs a copy of the picture, the rest is the thread's. Tells in `state.session.video`."""
 
-    def __init__(self, state: State, picture: Callable[[], FramePicture]) -> None:
+    def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: of the frame that has been drawn."""
         self._state, self._told, self._picture = state, state.session.video, picture
-        self._pictures: list[tuple[float, FramePicture]] = []  # when they were drawn
+        self._pictures: list[tuple[float, FrameReadback]] = []  # when they were drawn
         self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._began = self._last = 0.0

@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from compute.io.output_files import write_output
-from compute.views.palettes import StripLook
+from compute.views.palettes import ColorMapping
 from compute.views.strip import StripPass
 
 from .output_paths import check_target, generation_files
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_target(arguments.out, generation_files(arguments), ".npz")
     generation = open_generation(arguments)
     generation.run()
-    strip = StripPass(generation.engine, StripLook(sampling=arguments.sampling))
+    strip = StripPass(generation.engine, ColorMapping(sampling=arguments.sampling))
     strip.update()
     buffer = io.BytesIO()
     spans = json.dumps([span.as_json() for span in strip.layout.spans])

@@ -12,7 +12,7 @@ from typing import Any
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import proof
 from atlas_viewer.state.state import State
 from compute.bench import engine_bench, torch_bench
@@ -128,7 +128,7 @@ def _traced(
     weights, adapter = weights_spec(arguments), adapter_spec(arguments)
     program = program_spec(arguments)
     endless = engine_bench.endless(tokenizer)  # a run is as long as it was asked to be
-    workbench = Workbench(source, endless, context=context, weights=weights, adapter=adapter, program=program)
+    workbench = ModelRunner(source, endless, context=context, weights=weights, adapter=adapter, program=program)
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
     engine_bench.warm_up(engine, budget)
@@ -159,7 +159,7 @@ def _traced(
     }
 
 
-def frame_ms(workbench: Workbench, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
+def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
     """Milliseconds of a frame in which the view moves: scene and panels at `size`, until the GPU is done. Blocks.
 
     Drawn offscreen by the window's own code; bringing the picture to the host is left out.

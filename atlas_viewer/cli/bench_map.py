@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state.navigation import open_map
 from atlas_viewer.state.requests import Generate
@@ -41,7 +41,7 @@ class Live:
 
 
 def measure(
-    workbench: Workbench, engine: Engine, prompt: str, size: tuple[int, int], budget: Budget
+    workbench: ModelRunner, engine: Engine, prompt: str, size: tuple[int, int], budget: Budget
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The figures of the map and the counts they were made from, as plain JSON values.
 
@@ -73,7 +73,7 @@ def measure(
     return told, counts | {"live": {"frames": live.frames, "tokens": live.tokens}}
 
 
-def fly(workbench: Workbench, prompt: str, size: tuple[int, int], budget: Budget) -> Live:
+def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budget) -> Live:
     """Frames of the window's own code offscreen, with the map in front and a run that writes. Blocks.
 
     Each frame advances the run by a slice and draws the map from another place. The frames follow each other without

@@ -75,12 +75,12 @@ def _put(target: str, text: str) -> None:
 
 
 def _pictures(arguments: argparse.Namespace, session: Session) -> None:
-    from atlas_viewer.export.frames import MapLook, RunPictures
+    from atlas_viewer.export.frames import MapTrack, RunPictures
     from atlas_viewer.export.render import MapStart
     from atlas_viewer.media.png import png
     from atlas_viewer.media.video import write_video
     from atlas_viewer.recording.cameras import recorded_camera, recorded_sight
-    from atlas_viewer.runner.model_runner import Workbench
+    from atlas_viewer.runner.model_runner import ModelRunner
 
     run = RecordedRun(session, session.run(arguments.run))
     count = len(run.all_steps)
@@ -94,11 +94,11 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
     marks = session.cameras() if arguments.camera == "follow" else []
     camera = recorded_camera(marks, arguments.zoom, arguments.center)
     start = MapStart(arguments.zoom, arguments.center, None)
-    maps = MapLook(recorded_sight(marks), start) if arguments.view == "map" else None
+    maps = MapTrack(recorded_sight(marks), start) if arguments.view == "map" else None
     source = recorded_source(arguments, session.head)
     try:
         check_shape(session, source.name, source.config)
-        bench = Workbench(
+        runner = ModelRunner(
             source,
             load_tokenizer(),
             context=widest(run.all_steps),
@@ -106,7 +106,7 @@ def _pictures(arguments: argparse.Namespace, session: Session) -> None:
             program=program_spec(arguments),
             adapter=adapter_spec(arguments),
         )
-        pictures = RunPictures(bench, run, arguments.size, camera, panels=arguments.panels, maps=maps)
+        pictures = RunPictures(runner, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
             images = _told(pictures.frames(count, 1), count, "picture")
             with output_folder(arguments.png) as folder:

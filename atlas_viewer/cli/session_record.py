@@ -11,7 +11,7 @@ from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.step_capture import StepTap
+from compute.generate.step_capture import StepCapturer
 from compute.text.tokenizer import load_tokenizer
 from compute.views.statistics import StatisticsPass
 from compute.weights.checkpoint import open_model
@@ -35,11 +35,11 @@ def record(arguments: argparse.Namespace) -> int:
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
 
-    def tap(engine: Engine) -> StepTap:
+    def tap(engine: Engine) -> StepCapturer:
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
             measure.read()  # of the weights, which never change: before the run, not beside it
-        return StepTap(
+        return StepCapturer(
             engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
         )
 

@@ -12,7 +12,7 @@ from dataclasses import fields
 from compute.errors import PromptError, UsageError
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.step_capture import StepTap
+from compute.generate.step_capture import StepCapturer
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
@@ -82,7 +82,7 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
 def open_generation(
     arguments: argparse.Namespace,
     source: WeightSource | None = None,
-    tap: Callable[[Engine], StepTap] | None = None,
+    tap: Callable[[Engine], StepCapturer] | None = None,
     *,
     measured: bool = True,
 ) -> Generation:

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from atlas_viewer.recording.cameras import CameraAt, SightAt
+from atlas_viewer.recording.cameras import CameraAt, ViewportAt
 from atlas_viewer.recording.playback import RecordedRun
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.camera import StripCamera, View
-from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.map_viewport import MapViewport
 
 from .map_picture import MapPicture
 from .render import MapStart, Picture, WindowPicture
 
 
 @dataclass(frozen=True)
-class MapLook:
+class MapTrack:
     """The map instead of the strip: what was seen of it at a time of the session, and otherwise from where."""
 
-    at: SightAt
+    at: ViewportAt
     start: MapStart
 
 
@@ -30,24 +30,24 @@ class RunPictures:
 
     def __init__(
         self,
-        bench: Workbench,
+        runner: ModelRunner,
         run: RecordedRun,
         size: tuple[int, int],
         camera: CameraAt,
         *,
         panels: bool,
-        maps: MapLook | None = None,
+        maps: MapTrack | None = None,
     ) -> None:
         """panels: the whole window, otherwise strip or map alone; maps: with the map in front."""
-        self.bench, self.run = bench, run
+        self.runner, self.run = runner, run
         self._records = [step.record for step in run.all_steps]
-        self._replay = bench.replay(run.prompt_texts, self._records, run.options)
+        self._replay = runner.replay(run.prompt_texts, self._records, run.options)
         self._camera = camera
-        self._sight: SightAt = maps.at if maps is not None else lambda _: None
-        self._picture = _picture(bench, run, size, panels, maps)
+        self._sight: ViewportAt = maps.at if maps is not None else lambda _: None
+        self._picture = _picture(runner, run, size, panels, maps)
         self._at: int | None = None
         # What was drawn last, and of what.
-        self._last: tuple[tuple[int, View | None, Sight | None], np.ndarray] | None = None
+        self._last: tuple[tuple[int, View | None, MapViewport | None], np.ndarray] | None = None
         self._strip_seen = maps is None
 
     def frame(self, step: int, part: float = 0.0) -> np.ndarray:
@@ -55,9 +55,9 @@ class RunPictures:
         steps = self.run.all_steps
         if self._at != step:
             if self._replay.text.options != steps[step].options:
-                self._replay = self.bench.replay(self.run.prompt_texts, self._records, steps[step].options)
+                self._replay = self.runner.replay(self.run.prompt_texts, self._records, steps[step].options)
             self._replay.go(step)
-            while self.bench.paint():
+            while self.runner.paint():
                 pass
             self._at = step
             self.run.show(step + 1)
@@ -70,7 +70,7 @@ class RunPictures:
             self._last = key, self._draw(camera, sight)
         return self._last[1]
 
-    def _draw(self, camera: StripCamera, sight: Sight | None) -> np.ndarray:
+    def _draw(self, camera: StripCamera, sight: MapViewport | None) -> np.ndarray:
         match self._picture:
             case Picture():
                 return self._picture.pixels(camera)
@@ -92,11 +92,11 @@ class RunPictures:
 
 
 def _picture(
-    bench: Workbench, run: RecordedRun, size: tuple[int, int], panels: bool, maps: MapLook | None
+    runner: ModelRunner, run: RecordedRun, size: tuple[int, int], panels: bool, maps: MapTrack | None
 ) -> Picture | MapPicture | WindowPicture:
     if panels:
-        return WindowPicture(bench, size, start=maps.start if maps is not None else None)
+        return WindowPicture(runner, size, start=maps.start if maps is not None else None)
     if maps is None:
-        return Picture(bench, size)
+        return Picture(runner, size)
     window = max(step.record.context_length for step in run.all_steps)
-    return MapPicture(bench, size, window, maps.start.zoom, maps.start.center)
+    return MapPicture(runner, size, window, maps.start.zoom, maps.start.center)

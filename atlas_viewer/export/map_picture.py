@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from atlas_viewer.media.png import PngWriter
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures, letter, put
 from atlas_viewer.state.map_addresses import Target, box_of
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import Label, Words, labels_for
-from atlas_viewer.state.map_viewport import Sight, show
+from atlas_viewer.state.map_viewport import MapViewport, show
 from atlas_viewer.state.protocols import GenerationLike
 from atlas_viewer.state.quoting import quoted
 from compute.generate.generator import Generation
@@ -25,7 +25,7 @@ _PLATE = 0.15  # what a plate leaves of the picture under it
 
 
 def write_map(
-    bench: Workbench,
+    runner: ModelRunner,
     generation: Generation,
     out: Path,
     size: tuple[int, int],
@@ -40,8 +40,8 @@ def write_map(
     as it fits if `zoom` is 1. Raises `OutputError`.
     """
     wide, high = size
-    registry = bench.registry
-    maps = bench.open_map(digit_pictures(), max(1, registry.rows))
+    registry = runner.registry
+    maps = runner.open_map(digit_pictures(), max(1, registry.rows))
     maps.update()
     camera = MapCamera(maps.layout.width, maps.layout.height)
     if place is not None:
@@ -53,7 +53,7 @@ def write_map(
     else:
         camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), wide, high)
     view = camera.view(wide, high)
-    labels = labels_for(registry, maps.layout, view, wide, high, words_of(bench, generation))
+    labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
     with output_file(out) as file, PngWriter(file, wide, high) as writer:
         most = max(1, _STRIP // wide)
         for top in range(0, high, most):
@@ -68,16 +68,16 @@ class MapPicture:
     """The map alone, painted again and again while passes come and go."""
 
     def __init__(
-        self, bench: Workbench, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
+        self, runner: ModelRunner, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
     ) -> None:
         """size: (width, height) in pixels; window: the longest context of the passes; zoom, center: as `write_map`."""
-        self._bench, self._size = bench, size
-        self._maps = bench.open_map(digit_pictures(), window)
+        self._bench, self._size = runner, size
+        self._maps = runner.open_map(digit_pictures(), window)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
         camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), *size)
         self._start = camera.stand
 
-    def pixels(self, generation: GenerationLike, sight: Sight | None = None) -> np.ndarray:
+    def pixels(self, generation: GenerationLike, sight: MapViewport | None = None) -> np.ndarray:
         """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks.
 
         sight: what is seen, instead of zoom and center.
@@ -97,15 +97,15 @@ class MapPicture:
         return image
 
 
-def words_of(bench: Workbench, generation: GenerationLike) -> Words:
+def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
     """Texts of the tokens of `generation`'s last pass, in quotes."""
     start = generation.steps[-1].context_start if generation.steps else 0
     tokens = [*generation.prompt_tokens, *(step.token for step in generation.steps)][start:]
 
     def context(row: int) -> str | None:
-        return quoted(bench.token_text(tokens[row])) if row < len(tokens) else None
+        return quoted(runner.token_text(tokens[row])) if row < len(tokens) else None
 
-    return Words(context, lambda token: quoted(bench.token_text(token)))
+    return Words(context, lambda token: quoted(runner.token_text(token)))
 
 
 def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:

@@ -12,16 +12,16 @@ import numpy as np
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.media.png import png
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import atlas_scene
 from atlas_viewer.state.camera import StripCamera, fitted
 from atlas_viewer.state.map_addresses import parse_place
-from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import go, open_map
-from atlas_viewer.state.protocols import GenerationLike, WorkbenchLike
+from atlas_viewer.state.protocols import GenerationLike, RunnerLike
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from compute.errors import UsageError
 from compute.generate.generator import Generation
 from compute.gpu.device import shared_device
@@ -94,27 +94,27 @@ def render(
     which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:
-        bench = Workbench(
+        runner = ModelRunner(
             source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter, program=program
         )
-        generation = bench.start(prompt, options)
+        generation = runner.start(prompt, options)
         generation.run()
         if view == "map" and not panels:
-            shapes = {tensor.name: bench.registry.shape(tensor) for tensor in bench.registry}
+            shapes = {tensor.name: runner.registry.shape(tensor) for tensor in runner.registry}
             with _telling_place():
                 target = None if place is None else parse_place(place, shapes)
-            write_map(bench, generation, out, size, zoom=zoom, center=center, place=target)
+            write_map(runner, generation, out, size, zoom=zoom, center=center, place=target)
             return generation
-        while bench.paint():
+        while runner.paint():
             pass
         camera = StripCamera()
         start = MapStart(zoom, center, place) if view == "map" else None
         if start is None:
             camera.look_at(zoom, *(center or camera.center))
         if panels:
-            image = window_pixels(bench, generation, prompt, camera, size, theme, start)
+            image = window_pixels(runner, generation, prompt, camera, size, theme, start)
         else:
-            image = strip_pixels(bench, camera, size)
+            image = strip_pixels(runner, camera, size)
     finally:
         source.close()
     write_output(out, png(image))
@@ -124,10 +124,10 @@ def render(
 class Picture:
     """The atlas alone, drawn again and again at one size."""
 
-    def __init__(self, bench: WorkbenchLike, size: tuple[int, int]) -> None:
+    def __init__(self, runner: RunnerLike, size: tuple[int, int]) -> None:
         """size: (width, height) in pixels."""
         self._size, self._fitted = size, fitted(*size)
-        self._scene = atlas_scene(bench.atlas, shared_device())
+        self._scene = atlas_scene(runner.atlas, shared_device())
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
         """The atlas as it was painted last, uint8 [height, width, 4]."""
@@ -140,31 +140,31 @@ class Picture:
         return image
 
 
-def strip_pixels(bench: WorkbenchLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
+def strip_pixels(runner: RunnerLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
     """The atlas alone, uint8 [height, width, 4]."""
-    return Picture(bench, size).pixels(camera)
+    return Picture(runner, size).pixels(camera)
 
 
 class WindowPicture:
     """The whole window, drawn again and again at one size; close it when done."""
 
     def __init__(
-        self, bench: WorkbenchLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
+        self, runner: RunnerLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
     ) -> None:
         """size: (width, height) in pixels; theme: of the panels; start: with the map in front, showing that."""
-        self._bench, self._theme, self._start = bench, theme, start
+        self._bench, self._theme, self._start = runner, theme, start
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
 
     def pixels(
-        self, generation: GenerationLike, prompt: str, camera: StripCamera, sight: Sight | None = None
+        self, generation: GenerationLike, prompt: str, camera: StripCamera, sight: MapViewport | None = None
     ) -> np.ndarray:
         """The window as it looks after `generation`, which is done, uint8 [height, width, 4].
 
         sight: what the map shows instead of what it starts with.
         """
         if self._viewer is None:
-            interface = Interface(theme=self._theme)
+            interface = UiState(theme=self._theme)
             state = State(prompt, generation.options, camera=camera, live=False, interface=interface)
             self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
@@ -196,7 +196,7 @@ class WindowPicture:
 
 
 def window_pixels(
-    bench: WorkbenchLike,
+    runner: RunnerLike,
     generation: GenerationLike,
     prompt: str,
     camera: StripCamera,
@@ -205,7 +205,7 @@ def window_pixels(
     start: MapStart | None = None,
 ) -> np.ndarray:
     """The window as it looks after `generation`, uint8 [height, width, 4]; start: with the map in front."""
-    picture = WindowPicture(bench, size, theme, start)
+    picture = WindowPicture(runner, size, theme, start)
     image = picture.pixels(generation, prompt, camera)
     picture.close()
     return image

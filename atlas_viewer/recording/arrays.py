@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .reader import Session
-from .records import Mark, RecordedStep, RunInfo
+from .records import RecordedStep, RunInfo, UiEvent
 
 _COLUMNS = (
     "run", "step", "time", "token", "text", "logit", "probability", "model_probability", "rank", "entropy",
@@ -111,5 +111,5 @@ def _step(step: RecordedStep) -> dict[str, Any]:
     return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
 
 
-def _mark(mark: Mark, name: str) -> dict[str, Any]:
+def _mark(mark: UiEvent, name: str) -> dict[str, Any]:
     return {"time": mark.time, "run": mark.run, "step": mark.step, name: mark.name, "data": dict(mark.data)}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from atlas_viewer.state.map_camera import Stand
+from atlas_viewer.state.map_camera import CameraPose
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.state import State
 from compute.views.map_layout import MapLayout
 
 from .cameras import TITLES, recorded_looks
-from .records import Mark
+from .records import UiEvent
 
 _MOVED = 1e-6  # of zoom and centre
 # A tab that is asked for is in front so many frames later, and one that was asked for before it until then.
@@ -24,12 +24,12 @@ class Following:
         self._state, self._told = state, told
         self._looks = recorded_looks((), ())
         self._strip: tuple[float, ...] | None = None  # where the cameras were put last
-        self._map: tuple[MapLayout, Stand] | None = None
+        self._map: tuple[MapLayout, CameraPose] | None = None
         self._view: str | None = None  # what was brought to the front last
         self._came = False  # and whether it has come there
         self._frames = 0  # since it was asked for
 
-    def take(self, cameras: Sequence[Mark], events: Sequence[Mark]) -> None:
+    def take(self, cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> None:
         """What is recorded by now. Without a camera there is nothing to follow."""
         self._looks = recorded_looks(cameras, events)
         self._told.camera &= bool(cameras)
@@ -81,12 +81,12 @@ class Following:
         camera = self._state.camera
         return (camera.zoom, *camera.center)
 
-    def _map_place(self) -> tuple[MapLayout, Stand] | None:
+    def _map_place(self) -> tuple[MapLayout, CameraPose] | None:
         maps = self._state.map
         return None if maps.layout is None else (maps.layout, maps.camera.stand)
 
 
-def _numbers(place: tuple[MapLayout, Stand]) -> tuple[float, ...]:
+def _numbers(place: tuple[MapLayout, CameraPose]) -> tuple[float, ...]:
     stand = place[1]
     return stand.zoom, stand.x, stand.y
 

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
 from atlas_viewer.state.map_addresses import Target
-from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.map_viewport import MapViewport
 
-from .records import Mark
+from .records import UiEvent
 
 T = TypeVar("T")
 STRIP, MAP = "strip", "map"  # the views, as the file names them
@@ -26,21 +26,21 @@ _SMALLEST = 1e-3  # cells that are seen
 
 # At a time of the session, in seconds.
 CameraAt = Callable[[float], StripCamera]
-SightAt = Callable[[float], Sight | None]
+ViewportAt = Callable[[float], MapViewport | None]
 
 
 @dataclass(frozen=True)
-class Looks:
+class CameraTrack:
     """What was looked at, by the time of the session in seconds; None before anything is known."""
 
     strip: CameraAt
-    map: SightAt
+    map: ViewportAt
     view: Callable[[float], str | None]  # STRIP or MAP
 
 
-def recorded_looks(cameras: Sequence[Mark], events: Sequence[Mark]) -> Looks:
+def recorded_looks(cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> CameraTrack:
     """As it was recorded. What makes no sense is left out."""
-    return Looks(
+    return CameraTrack(
         recorded_camera(cameras),
         recorded_sight(cameras),
         _latest((mark.time, _view(mark.data.get("value"))) for mark in events if mark.name == VIEW),
@@ -54,7 +54,7 @@ def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
     return lambda _: camera
 
 
-def recorded_camera(marks: Sequence[Mark], zoom: float = 1.0, center: tuple[float, float] | None = None) -> CameraAt:
+def recorded_camera(marks: Sequence[UiEvent], zoom: float = 1.0, center: tuple[float, float] | None = None) -> CameraAt:
     """The strip's camera as it was recorded: it stays where it was put last. What makes no sense is left out.
 
     zoom, center: of the time before anything is known, as `fixed_camera` has them.
@@ -64,7 +64,7 @@ def recorded_camera(marks: Sequence[Mark], zoom: float = 1.0, center: tuple[floa
     return lambda time: latest(time) or start(time)
 
 
-def recorded_sight(marks: Sequence[Mark]) -> SightAt:
+def recorded_sight(marks: Sequence[UiEvent]) -> ViewportAt:
     """What was seen of the map, as it was recorded; None before that is known. What makes no sense is left out."""
     return _latest((mark.time, _sight(mark.data)) for mark in marks if mark.name == MAP)
 
@@ -74,7 +74,7 @@ def camera_data(camera: StripCamera) -> dict[str, Any]:
     return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
 
 
-def sight_data(sight: Sight) -> dict[str, Any]:
+def sight_data(sight: MapViewport) -> dict[str, Any]:
     """What is recorded of the map's camera."""
     return {
         "tensor": sight.target.name,
@@ -108,7 +108,7 @@ def _camera(data: Mapping[str, Any]) -> StripCamera | None:
     return camera
 
 
-def _sight(data: Mapping[str, Any]) -> Sight | None:
+def _sight(data: Mapping[str, Any]) -> MapViewport | None:
     name, index = data.get("tensor"), data.get("index")
     x, y = (_number(data.get(name), _MOST) for name in ("x", "y"))
     width, height = (_number(data.get(name), _LARGEST) for name in ("width", "height"))
@@ -118,7 +118,7 @@ def _sight(data: Mapping[str, Any]) -> Sight | None:
         return None
     if x is None or y is None or width is None or height is None or min(width, height) < _SMALLEST:
         return None
-    return Sight(Target(name, tuple(index)), x, y, width, height)
+    return MapViewport(Target(name, tuple(index)), x, y, width, height)
 
 
 def _view(value: object) -> str | None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from compute.io.escape import one_line
 
 if TYPE_CHECKING:
-    from .records import Mark
+    from .records import UiEvent
 
 _LONGEST = 200  # characters
 NAME = "name"  # the event of a run that gets another name: its number in `run`, the name in `value`
 
 
-def names(events: Sequence[Mark]) -> dict[int, str]:
+def names(events: Sequence[UiEvent]) -> dict[int, str]:
     """The last name of each run that was given one, on one line, by the run's number in the file."""
     found: dict[int, str] = {}
     for mark in events:
@@ -24,11 +24,11 @@ def names(events: Sequence[Mark]) -> dict[int, str]:
     return {run: one_line(name[:_LONGEST]) for run, name in found.items() if name}
 
 
-def last_done(events: Sequence[Mark], until: float) -> str:
+def last_done(events: Sequence[UiEvent], until: float) -> str:
     """What was done last up to a time of the session; empty when nothing was."""
     done = [mark for mark in events if mark.time <= until]
-    latest: dict[str, Mark] = {}
-    before: list[Mark | None] = []  # of each, the one of the same name before it
+    latest: dict[str, UiEvent] = {}
+    before: list[UiEvent | None] = []  # of each, the one of the same name before it
     for mark in done:
         before.append(latest.get(mark.name))
         latest[mark.name] = mark
@@ -43,7 +43,7 @@ def _plain(data: Any) -> str:
     return ", ".join(f"{value}" for value in data.values() if not isinstance(value, dict | list))
 
 
-def _changes(mark: Mark, before: Mark | None) -> str | None:
+def _changes(mark: UiEvent, before: UiEvent | None) -> str | None:
     """What of several values is another one; None where it was only noted for the first time, or nothing is."""
     known = before.data.get("value") if before is not None else None
     if not isinstance(known, dict):

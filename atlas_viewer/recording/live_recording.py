@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, OutputError, SessionError, TakenError
@@ -22,8 +22,8 @@ from .recorder import CanRecord, Recorder
 from .ui_recorder import Notes, plain
 
 if TYPE_CHECKING:
-    from compute.generate.steps import MeasuredLike, StepRecord
-    from compute.sampling.sampler import Draw
+    from compute.generate.steps import StepCaptureLike, StepRecord
+    from compute.sampling.sampler import SampleResult
 
 
 @dataclasses.dataclass
@@ -43,10 +43,10 @@ class LiveRecording:
     def __init__(self, state: State) -> None:
         self._state, self._told = state, state.session.recording
         self.logits = self.statistics = False
-        self._bench: WorkbenchLike | None = None
+        self._bench: RunnerLike | None = None
         self._recorder: Recorder | None = None
         self._waits_for: threading.Thread | None = None  # for the weights' hash, or for the file to be closed
-        self._sha256: tuple[WorkbenchLike, str] | None = None
+        self._sha256: tuple[RunnerLike, str] | None = None
         self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
         self._written: _Written | None = None  # the run that was written to last
         self._known: dict[int, _Written] = {}  # by the run's number in the window
@@ -66,7 +66,7 @@ class LiveRecording:
 
     # -- on and off
 
-    def start(self, bench: WorkbenchLike, request: Record) -> None:
+    def start(self, runner: RunnerLike, request: Record) -> None:
         """Begin a new session. Raises `OutputError` when it clearly cannot be written."""
         told = self._told
         if told.stage:
@@ -79,27 +79,27 @@ class LiveRecording:
             raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
         told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
         told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
-        self._bench = bench
-        if self._sha256 is not None and self._sha256[0] is bench:
+        self._bench = runner
+        if self._sha256 is not None and self._sha256[0] is runner:
             self._open()
             return
-        self._waits_for = threading.Thread(target=self._hash, args=(bench,), name="weights hash", daemon=True)
+        self._waits_for = threading.Thread(target=self._hash, args=(runner,), name="weights hash", daemon=True)
         self._waits_for.start()
 
-    def _hash(self, bench: WorkbenchLike) -> None:
+    def _hash(self, runner: RunnerLike) -> None:
         try:
-            self._sha256 = (bench, bench.weights_sha256())
+            self._sha256 = (runner, runner.weights_sha256())
         except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file has gone
             self._told.trouble = f"the weights cannot be read again ({error})"
 
     def _open(self) -> None:
         """Make the file, and have the run in progress hand over its steps from the next one on."""
-        told, bench = self._told, self._bench
-        if bench is None or self._sha256 is None or self._sha256[0] is not bench:
+        told, runner = self._told, self._bench
+        if runner is None or self._sha256 is None or self._sha256[0] is not runner:
             self._failed(told.trouble)
             return
         try:
-            self._recorder = self._opened(bench, self._sha256[1])
+            self._recorder = self._opened(runner, self._sha256[1])
         except AtlasError as error:
             self._failed(str(error))
             return
@@ -109,13 +109,13 @@ class LiveRecording:
         self._written, self._known, self._named = None, {}, {}
         self._order(self)
 
-    def _opened(self, bench: WorkbenchLike, sha256: str) -> Recorder:
+    def _opened(self, runner: RunnerLike, sha256: str) -> Recorder:
         """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
-        if not isinstance(bench, CanRecord):
+        if not isinstance(runner, CanRecord):
             raise SessionError("runs of this model cannot be recorded: its file is not here")
         while True:
             try:
-                return bench.open_recording(Path(self._told.path), sha256)
+                return runner.open_recording(Path(self._told.path), sha256)
             except TakenError:
                 if self._told.path != self._offered:
                     raise
@@ -178,7 +178,7 @@ class LiveRecording:
         """A generation begins behind `steps`."""
         self._begun = (len(prompt_tokens), [*prompt_tokens, *(step.token for step in steps)], options)
 
-    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike) -> None:
+    def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
         """A step of it, for the run that is shown."""
         recorder = self._recorder
         if recorder is None:

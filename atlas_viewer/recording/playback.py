@@ -23,7 +23,7 @@ class RecordedRun:
         self.all_steps: list[RecordedStep] = session.steps(run)
         self.prompt_tokens = list(run.prompt_tokens)
         self.options: GenerateOptions = run.options
-        self.done = self.settled = True
+        self.done = self.pass_complete = True
         self.progress = 1.0
         self.steps: list[StepRecord] = []  # those that are shown
         self._end_of_text = session.head.end_of_text

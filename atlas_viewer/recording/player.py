@@ -14,8 +14,8 @@ from .camera_follow import Following
 from .event_text import last_done, names
 from .playback import RecordedRun, steps_before
 from .reader import Session
-from .recorded_model import RecordedBench
-from .records import Mark, RunInfo
+from .recorded_model import RecordedModel
+from .records import RunInfo, UiEvent
 
 # Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0
@@ -28,14 +28,14 @@ class Player:
     def __init__(self, session: Session, state: State, number: int | None = None) -> None:
         """number: the run to begin with, the last one by default. Raises `SessionError`."""
         self.session, self._state = session, state
-        self.bench = RecordedBench(session)
+        self.runner = RecordedModel(session)
         self.told = PlaybackState(session.shown, session.head.model)
         state.session.playback = self.told
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # of runs of the file, in the window
         # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
         self._forks: dict[int, tuple[int, str]] = {}
-        self._events: Sequence[Mark] = ()
+        self._events: Sequence[UiEvent] = ()
         self._following = Following(state, self.told)
         self._take_runs()
         self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
@@ -67,7 +67,7 @@ class Player:
         for info in new:
             recorded = RecordedRun(self.session, info)
             before = steps_before(infos, info)
-            earlier = self.bench.text_of(info.prompt_tokens[len(info.prompt_tokens) - before :]) if before else ""
+            earlier = self.runner.text_of(info.prompt_tokens[len(info.prompt_tokens) - before :]) if before else ""
             run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
             run.stop_reason = "paused"
             if info.parent in self._numbers:
@@ -107,7 +107,7 @@ class Player:
         at, steps = (info.fork_step or 0) - 1, parent.all_steps
         if not 0 <= at < len(steps) or not info.prompt_tokens or steps[at].record.token == info.prompt_tokens[-1]:
             return ""
-        return self.bench.token_text(info.prompt_tokens[-1])
+        return self.runner.token_text(info.prompt_tokens[-1])
 
     def _set(self, run: Run, recorded: RecordedRun, count: int) -> None:
         recorded.show(count)
@@ -153,9 +153,9 @@ class Player:
     def _choose(self, run: Run) -> None:
         """Another run of the file is on screen."""
         self.run = run
-        self.bench.run = self._recorded[run.number].info
+        self.runner.run = self._recorded[run.number].info
         self._shown = run.steps
-        self.told.run, self.told.playing = self.bench.run.id, False
+        self.told.run, self.told.playing = self.runner.run.id, False
         self.told.seek = len(run.steps)
 
     def _follow(self) -> None:

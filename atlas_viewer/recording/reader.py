@@ -16,7 +16,7 @@ from compute.views.statistics_table import STATISTICS
 
 from . import columns, validate
 from .columns import RunTables, Table
-from .records import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
 from .schema import SCHEMA, Schema
 from .validate import Unsound
@@ -107,11 +107,11 @@ class Session:
         """STATISTICS, one record, of every weight by name, as far as recorded."""
         return self._read(lambda: dict(map(self._weight, self._rows(columns.WEIGHTS, MEASURED))))
 
-    def events(self) -> list[Mark]:
+    def events(self) -> list[UiEvent]:
         """Events of the interface, in order."""
         return self._marks(columns.EVENTS)
 
-    def cameras(self) -> list[Mark]:
+    def cameras(self) -> list[UiEvent]:
         """Where the cameras were, in order."""
         return self._marks(columns.CAMERAS)
 
@@ -245,5 +245,5 @@ class Session:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
             raise SessionError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
 
-    def _marks(self, table: Table) -> list[Mark]:
-        return self._read(lambda: [Mark(*row[1:]) for row in self._rows(table, "ORDER BY id")])
+    def _marks(self, table: Table) -> list[UiEvent]:
+        return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from atlas_viewer.state.color_mapping import Look
-from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.color_mapping import ColorMapping
+from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.protocols import GenerationLike, StepOrder
 from atlas_viewer.state.state import Colour, ModelSummary
 from compute.errors import SessionError, TokenizerError
@@ -32,7 +32,7 @@ from .records import RunInfo
 class RecordedReplay:
     """Is at once where it is asked to be: there is nothing to compute."""
 
-    settled = True
+    pass_complete = True
 
     def __init__(self, arrived: Callable[[int], None]) -> None:
         self.at: int | None = None
@@ -52,8 +52,8 @@ class RecordedReplay:
         return True
 
 
-class RecordedBench:
-    """A `protocols.WorkbenchLike` of a file. `run` is the one that steps are of."""
+class RecordedModel:
+    """A `protocols.RunnerLike` of a file. `run` is the one that steps are of."""
 
     atlas = None
     room = 0
@@ -62,7 +62,7 @@ class RecordedBench:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.run: RunInfo | None = None
-        self.observer = RecordedObserver(session)
+        self.tensor_reader = RecordedTensorReader(session)
         self._step = 0
         self.registry = Registry(session.head.config)  # of no tensors
         head = session.head
@@ -93,7 +93,7 @@ class RecordedBench:
         """Nothing takes room."""
         return True
 
-    def widen(self, context: int) -> Loading[None]:
+    def grow_context(self, context: int) -> Loading[None]:
         """Raises `SessionError`."""
         raise self._no_model()
 
@@ -105,7 +105,7 @@ class RecordedBench:
 
     def _look(self, step: int) -> None:
         self._step = step
-        self.observer.look(self.run, step)
+        self.tensor_reader.look(self.run, step)
 
     def ask_logits(self) -> bool:
         """True when those of the step were recorded."""
@@ -172,8 +172,8 @@ class RecordedBench:
         """Nothing: there will be no steps."""
 
 
-class RecordedObserver:
-    """A `protocols.ObserverLike` of the recorded statistics; single values were not recorded."""
+class RecordedTensorReader:
+    """A `protocols.TensorReaderLike` of the recorded statistics; single values were not recorded."""
 
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
     palettes: tuple[str, ...] = tuple(PALETTES)
@@ -196,7 +196,7 @@ class RecordedObserver:
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
 
     @property
-    def readings(self) -> dict[Spot, Reading]:
+    def readings(self) -> dict[TensorIndex, ProbedValue]:
         """None."""
         return {}
 
@@ -219,7 +219,7 @@ class RecordedObserver:
         return {
             tensor.name: TensorInfo(
                 tensor.name,
-                tensor.family,
+                tensor.kind,
                 (self.rows if tensor.rows is None else tensor.rows, tensor.columns),
                 "As recorded: its statistics, not its values.",
                 tensor.rows is None,
@@ -227,7 +227,7 @@ class RecordedObserver:
             for tensor in self._session.tensors
         }
 
-    def set_look(self, look: Look) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         """Nothing: there is no atlas."""
 
     def ramp(self, palette: str, share: float) -> Colour:
@@ -235,7 +235,7 @@ class RecordedObserver:
         bright = max(LEAST_BRIGHTNESS, min(abs(share), 1.0) ** 0.5)
         return PALETTES[palette].at(bright if share >= 0 else -bright)
 
-    def ask_values(self, spots: Sequence[Spot]) -> None:
+    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
         """Nothing: no values were recorded."""
 
     def ask_statistics(self) -> None:

@@ -14,12 +14,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from compute.errors import OutputError
-from compute.generate.steps import MeasuredLike, StepRecord
+from compute.generate.steps import StepCaptureLike, StepRecord
 from compute.io.escape import one_line
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 
-from .records import LOGITS, DrawInfo, Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .store import Store, create_session
 
 # Above the first, logits and statistics of new steps are left out; above the second, recording ends: a session with
@@ -125,8 +125,8 @@ class Recorder:
         self._put(_Item(lambda store: store.add_run(run)))
         return run.id
 
-    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike | None = None) -> None:
-        """A step of the run; signature as `compute.generate.step_capture.StepTap` calls it."""
+    def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike | None = None) -> None:
+        """A step of the run; signature as `compute.generate.step_capture.StepCapturer` calls it."""
         run = self._run
         if run is None:
             raise RuntimeError("a step before its run")
@@ -170,9 +170,9 @@ class Recorder:
     def _now(self) -> float:
         return time.monotonic() - self._began
 
-    def _mark(self, name: str, data: Mapping[str, Any]) -> Mark:
+    def _mark(self, name: str, data: Mapping[str, Any]) -> UiEvent:
         run = self._run
-        return Mark(self._now(), run.id if run else None, self._step if run else None, name, dict(data))
+        return UiEvent(self._now(), run.id if run else None, self._step if run else None, name, dict(data))
 
     def _put(self, item: _Item) -> None:
         if self._failure is not None:
@@ -235,7 +235,7 @@ class Recorder:
                 if self._on_step is not None:
                     self._on_step(*item.step)
 
-    def _add_step(self, store: Store, run: RunInfo, step: RecordedStep, measured: MeasuredLike | None) -> None:
+    def _add_step(self, store: Store, run: RunInfo, step: RecordedStep, measured: StepCaptureLike | None) -> None:
         logits = statistics = None
         dtype = LOGITS[run.logits]
         if measured is not None:
@@ -248,7 +248,7 @@ class Recorder:
                 self._add_weights(store, measured)
         store.add_step(run.id, step, logits, statistics)
 
-    def _add_weights(self, store: Store, measured: MeasuredLike) -> None:
+    def _add_weights(self, store: Store, measured: StepCaptureLike) -> None:
         if self._measured_weights:
             return
         table = measured.weight_statistics
@@ -258,7 +258,7 @@ class Recorder:
             self._measured_weights = True
 
 
-def draw_info(draw: Draw) -> DrawInfo:
+def draw_info(draw: SampleResult) -> DrawInfo:
     """What is recorded of a draw."""
     return DrawInfo(draw.highest, draw.log_total, draw.scaled_log_total, draw.kept, draw.nonfinite)
 

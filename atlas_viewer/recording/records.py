@@ -42,14 +42,14 @@ class RecordedTensor:
     """A tensor of the registry. `rows` is None for what has a row for each context token."""
 
     name: str
-    family: str
+    kind: str
     rows: int | None
     columns: int
 
     @property
     def is_weight(self) -> bool:
         """Weights do not change: their statistics are recorded once."""
-        return self.family == "weight"
+        return self.kind == "weight"
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class RecordedStep:
 
 
 @dataclass(frozen=True)
-class Mark:
+class UiEvent:
     """An event of the interface (`name` is its kind) or a camera (`name` is its view) at a time of the session."""
 
     time: float
@@ -120,4 +120,4 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
 
 def tensors_of(engine: Engine) -> list[RecordedTensor]:
     """What of the registry is recorded, in the order in which the model runs: tensors that are kept in memory."""
-    return [RecordedTensor(t.name, t.family, t.rows, t.columns) for t in engine.registry if t.kept]
+    return [RecordedTensor(t.name, t.kind, t.rows, t.columns) for t in engine.registry if t.kept]

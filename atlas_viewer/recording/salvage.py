@@ -17,7 +17,7 @@ from compute.text.tokenizer import load_tokenizer
 from . import columns, validate
 from .columns import Table
 from .reader import MEASURED, Session
-from .records import Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
 from .schema import SCHEMA, Schema
 from .validate import Unsound
@@ -87,13 +87,13 @@ class DamagedSession(Session):
             self.lost.append(f"statistics of {bad} weights")
         return found
 
-    def _marks(self, table: Table) -> list[Mark]:
+    def _marks(self, table: Table) -> list[UiEvent]:
         """Those that can be read."""
-        found: list[Mark] = []
+        found: list[UiEvent] = []
         bad = 0
         for row in self._whole_rows(table.query("ORDER BY id"), table.name):
             try:
-                found.append(Mark(*table.checked(row)[1:]))
+                found.append(UiEvent(*table.checked(row)[1:]))
             except Unsound:
                 bad += 1
         if bad:

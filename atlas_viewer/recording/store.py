@@ -17,7 +17,7 @@ from compute.io.escape import one_line
 from compute.io.output_files import new_path
 from compute.sampling.options import GenerateOptions
 
-from .records import Head, Mark, RecordedStep, RecordedTensor, RunInfo
+from .records import Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
 
@@ -125,15 +125,15 @@ class Store:
             "UPDATE tensors SET statistics = ? WHERE name = ?", [(data, name) for name, data in records]
         )
 
-    def add_event(self, mark: Mark) -> None:
+    def add_event(self, mark: UiEvent) -> None:
         """An event of the interface."""
         self._add_mark("events", mark)
 
-    def add_camera(self, mark: Mark) -> None:
+    def add_camera(self, mark: UiEvent) -> None:
         """A camera that has moved."""
         self._add_mark("cameras", mark)
 
-    def _add_mark(self, table: str, mark: Mark) -> None:
+    def _add_mark(self, table: str, mark: UiEvent) -> None:
         values = (mark.time, mark.run, mark.step, mark.name, _json(mark.data))
         self._connection.execute(f"INSERT INTO {table} VALUES (NULL,?,?,?,?,?)", values)
 
@@ -205,7 +205,7 @@ def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> N
         )  # fmt: skip
         connection.executemany(
             "INSERT INTO tensors VALUES (?,?,?,?,?,NULL)",
-            [(number, t.name, t.family, t.rows, t.columns) for number, t in enumerate(tensors)],
+            [(number, t.name, t.kind, t.rows, t.columns) for number, t in enumerate(tensors)],
         )
         connection.execute("COMMIT")
         # Here and not later: switching writes to a file that nobody knows yet.

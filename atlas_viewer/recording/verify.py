@@ -66,7 +66,7 @@ def verify_run(
     """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
     steps = session.steps(run)
     known, before = [step.record for step in steps], steps_before(session.runs(), run)
-    engine.hold((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
+    engine.mark_cached((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     for step in steps:

@@ -12,12 +12,12 @@ from atlas_viewer import __version__
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from atlas_viewer.state import proof
-from atlas_viewer.state.protocols import ObserverLike, StepOrder
+from atlas_viewer.state.protocols import StepOrder, TensorReaderLike
 from atlas_viewer.state.state import ModelSummary
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText, Replay
-from compute.generate.step_capture import StepTap
+from compute.generate.step_capture import StepCapturer
 from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading, finished, paced
 from compute.models.registry import Registry
@@ -30,13 +30,13 @@ from compute.views.strip import StripPass
 from compute.weights.checkpoint import WeightSource
 from compute.weights.fingerprint import weights_sha256
 
-from .tensor_reader import Observer
+from .tensor_reader import TensorReader
 
 # Room for a longer window than the first run asks for, so that most changes of it need no second upload.
 _USUAL_CONTEXT = 256
 
 
-class Workbench:
+class ModelRunner:
     """Engine, atlas and tokenizer. A window longer than the engine has room for makes a new engine."""
 
     def __init__(
@@ -62,11 +62,11 @@ class Workbench:
         weights: str = "native",
         program: str = "auto",
         adapter: str | None = None,
-    ) -> Loading[Workbench]:
+    ) -> Loading[ModelRunner]:
         """The same in steps: between them a window can draw."""
-        bench = cls.__new__(cls)
-        yield from bench._open(source, tokenizer, context, weights, program, adapter)
-        return bench
+        runner = cls.__new__(cls)
+        yield from runner._open(source, tokenizer, context, weights, program, adapter)
+        return runner
 
     def _open(
         self,
@@ -80,7 +80,7 @@ class Workbench:
         self._source, self.tokenizer = source, tokenizer
         self._weights, self._adapter, self._program = weights, adapter, program
         self._order: StepOrder | None = None
-        yield from self.widen(max(context, min(_USUAL_CONTEXT, source.config.positions)))
+        yield from self.grow_context(max(context, min(_USUAL_CONTEXT, source.config.positions)))
 
     def close(self) -> None:
         """Give up the model's file; no new engine can be made after it."""
@@ -95,13 +95,13 @@ class Workbench:
         """The longest window, in tokens, for which the engine has room."""
         return self._engine.context
 
-    def widen(self, context: int) -> Loading[None]:
+    def grow_context(self, context: int) -> Loading[None]:
         """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
         engine = yield from Engine.opening(
             self._source, context=context, weights=self._weights, adapter=self._adapter, program=self._program
         )
         self._engine, self._strip = engine, StripPass(engine)
-        self._observer = Observer(engine, self._strip)
+        self._observer = TensorReader(engine, self._strip)
         self._logits = LogitsReadback(engine)
 
     @property
@@ -140,11 +140,11 @@ class Workbench:
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         if not self.fits(options):
             self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
-            finished(self.widen(options.context))
+            finished(self.grow_context(options.context))
         order, tap = self._order, None
         if order is not None:
             measure = self._observer.statistics_pass() if order.statistics else None
-            tap = StepTap(self._engine, order.step, logits=order.logits, statistics=measure)
+            tap = StepCapturer(self._engine, order.step, logits=order.logits, statistics=measure)
         generation = Generation(
             self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, tap=tap
         )
@@ -207,7 +207,7 @@ class Workbench:
         return self._engine.registry
 
     @property
-    def observer(self) -> ObserverLike | None:
+    def tensor_reader(self) -> TensorReaderLike | None:
         """Single values and statistics of the same engine."""
         return self._observer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from atlas_viewer.state.color_mapping import Look
-from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.color_mapping import ColorMapping
+from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.state import Colour
 from compute.forward.engine import Engine
 from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
@@ -17,7 +17,7 @@ from compute.views.strip_layout import StripLayout
 from compute.views.trace import lines, records
 
 
-class Observer:
+class TensorReader:
     """What the inspector, the tensor list and the trace panel are filled from."""
 
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
@@ -27,7 +27,7 @@ class Observer:
         self._engine, self._strip = engine, strip
         self._probes = ProbePass(engine)
         self._statistics: StatisticsPass | None = None  # made when it is first wanted
-        self.set_look(Look())
+        self.set_look(ColorMapping())
 
     @property
     def layout(self) -> StripLayout:
@@ -55,10 +55,10 @@ class Observer:
         return self._statistics.first_bad() if self._statistics else None
 
     @property
-    def readings(self) -> dict[Spot, Reading]:
+    def readings(self) -> dict[TensorIndex, ProbedValue]:
         """What the watched spots were found to be, as far as it has arrived."""
         return {
-            Spot(probe.name, probe.first, probe.count): Reading(known.value, known.index)
+            TensorIndex(probe.name, probe.first, probe.count): ProbedValue(known.value, known.index)
             for probe, known in self._probes.values.items()
         }
 
@@ -75,7 +75,7 @@ class Observer:
         return {
             t.name: TensorInfo(
                 t.name,
-                t.family,
+                t.kind,
                 registry.shape(t),
                 t.sentence,
                 t.rows is None,
@@ -85,7 +85,7 @@ class Observer:
             for t in registry
         }
 
-    def set_look(self, look: Look) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         """The atlas is painted so from the next time on."""
         self._strip.set_look(look)
 
@@ -94,7 +94,7 @@ class Observer:
         bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
         return PALETTES[palette].at(math.copysign(bright, share))
 
-    def ask_values(self, spots: Sequence[Spot]) -> None:
+    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
         """Fetch these values of the latest pass."""
         self._probes.watch([Probe(spot.name, spot.index, spot.count) for spot in spots])
         self._probes.update()

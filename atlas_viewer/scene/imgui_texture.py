@@ -7,7 +7,7 @@ from typing import Any
 import wgpu
 
 
-class GuiImage:
+class ImguiTexture:
     """Registers a texture with imgui's backend, and another one in its place."""
 
     def __init__(self, backend: Any) -> None:

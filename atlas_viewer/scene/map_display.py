@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from atlas_viewer.state.color_mapping import Look
+from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.map_state import GLOW
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
@@ -14,7 +14,7 @@ from compute.models.registry import Registry
 from compute.views.map_pass import MapPass
 
 from .glyphs import digit_pictures
-from .imgui_texture import GuiImage
+from .imgui_texture import ImguiTexture
 
 _ROWS_LEAST = 32
 
@@ -24,12 +24,12 @@ class MapDisplay:
 
     def __init__(self, state: State, backend: Any) -> None:
         """backend: of the imgui renderer. The state's map takes its pictures from here."""
-        self._state, self._image = state, GuiImage(backend)
+        self._state, self._image = state, ImguiTexture(backend)
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
         self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
         self._registry: Registry | None = None
-        self._look: Look | None = None
+        self._look: ColorMapping | None = None
         self._shown: tuple[Any, ...] | None = None
         self._stale = False
         self._updates = 0
@@ -59,26 +59,26 @@ class MapDisplay:
         """There is a new pass."""
         self._stale = True
 
-    def frame(self, bench: WorkbenchLike, now: float, interval: float, settled: bool) -> None:
+    def frame(self, runner: RunnerLike, now: float, interval: float, pass_complete: bool) -> None:
         """Take the next step of making the map, or the latest pass in: as often as every `interval` seconds, when it is
-        of one piece (`settled`).
+        of one piece (`pass_complete`).
 
         now: in seconds.
         """
         state = self._state.map
-        if self._registry is not bench.registry:
+        if self._registry is not runner.registry:
             self._drop()  # of an engine that is no longer there
-            self._registry, state.problem = bench.registry, ""
+            self._registry, state.problem = runner.registry, ""
         state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
         if not self.seen:
             return
-        self._make(bench)
-        if not settled or self._maps is None or not self._stale or now - self._updated_at < interval:
+        self._make(runner)
+        if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:
             return
         self._maps.update()
         self._stale = False
         self._updates += 1
-        rows = bench.registry.rows
+        rows = runner.registry.rows
         # Once the window is full every row is another one: the newest is the last.
         first = min(self._rows, rows - 1) if rows >= self._rows else 0
         state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
@@ -106,10 +106,10 @@ class MapDisplay:
         self._drop()
         self._registry = self._state.map.picture = None
 
-    def _make(self, bench: WorkbenchLike) -> None:
+    def _make(self, runner: RunnerLike) -> None:
         """The next step to a map with enough rows, unless there is one."""
-        wanted = self._window(bench)
-        enough = min(bench.registry.rows, bench.room)
+        wanted = self._window(runner)
+        enough = min(runner.registry.rows, runner.room)
         if self._maps is not None and self._maps.layout.window >= enough:
             return
         run = self._state.run.number if self._state.run else 0
@@ -120,27 +120,27 @@ class MapDisplay:
             if self._opening is None or self._opening[1] < wanted:
                 self._drop()
                 state.problem = ""
-                self._opening = bench.opening_map(digit_pictures(), wanted), wanted
+                self._opening = runner.opening_map(digit_pictures(), wanted), wanted
             state.preparing = next(self._opening[0])
         except StopIteration as end:
             self._opening, state.preparing = None, None
             maps: MapPass = end.value
             self._maps = maps
-            state.lay_out(bench.registry, maps.layout)
+            state.lay_out(runner.registry, maps.layout)
         except AtlasError as error:
             self._drop()
             self._refused = (wanted, run)
             state.problem = str(error)
 
-    def _window(self, bench: WorkbenchLike) -> int:
+    def _window(self, runner: RunnerLike) -> int:
         """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
-        run, rows = self._state.run, bench.registry.rows
+        run, rows = self._state.run, runner.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
         window = _ROWS_LEAST
         while window < rows:
             window *= 2
-        return max(1, min(window, bench.room))
+        return max(1, min(window, runner.room))
 
     def _drop(self) -> None:
         self._maps = self._opening = self._refused = self._look = self._shown = None

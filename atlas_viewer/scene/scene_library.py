@@ -15,7 +15,7 @@ from compute.errors import DeviceError
 from compute.gpu.device import adapter_name
 
 if TYPE_CHECKING:
-    from .strip_scene import AtlasScene
+    from .strip_scene import StripScene
 
 _NEEDED = "float32-filterable"
 
@@ -27,14 +27,14 @@ def check_device(device: wgpu.GPUDevice) -> None:
         raise DeviceError(f"{name}: has no {_NEEDED}, which the window needs; choose another one with --adapter")
 
 
-def atlas_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> AtlasScene:
-    """An `AtlasScene` of these; `device` is the default device. Raises `DeviceError` when pygfx cannot draw on it."""
+def atlas_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
+    """An `StripScene` of these; `device` is the default device. Raises `DeviceError` when pygfx cannot draw on it."""
     if "pygfx" not in sys.modules:
         check_device(device)
         _import()
-    from .strip_scene import AtlasScene
+    from .strip_scene import StripScene
 
-    return AtlasScene(atlas, device)
+    return StripScene(atlas, device)
 
 
 def _import() -> None:

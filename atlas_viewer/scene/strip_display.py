@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import wgpu
 
 from atlas_viewer.state.camera import View
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.state import State
 
-from .imgui_texture import GuiImage
+from .imgui_texture import ImguiTexture
 from .scene_library import atlas_scene
 
 if TYPE_CHECKING:
-    from .strip_scene import AtlasScene
+    from .strip_scene import StripScene
 
 
 class StripDisplay:
@@ -22,9 +22,9 @@ class StripDisplay:
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: that pygfx uses; backend: of the imgui renderer. The state takes its pictures from here."""
-        self._state, self._device, self._image = state, device, GuiImage(backend)
+        self._state, self._device, self._image = state, device, ImguiTexture(backend)
         self._atlas: wgpu.GPUTexture | None = None
-        self._scene: AtlasScene | None = None  # of it, made when it is seen for the first time
+        self._scene: StripScene | None = None  # of it, made when it is seen for the first time
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
         state.picture = self.picture
@@ -47,11 +47,11 @@ class StripDisplay:
         """What was painted is to have other colours."""
         self._stale |= self._painted
 
-    def paint(self, bench: WorkbenchLike) -> None:
+    def paint(self, runner: RunnerLike) -> None:
         """Paint the latest pass, if that is pending. Only when it is of one piece."""
         if self.pending:
-            self._stale = bench.paint()
-            self._state.spans_left_out = bench.spans_left_out
+            self._stale = runner.paint()
+            self._state.spans_left_out = runner.spans_left_out
             self._painted, self._shown = True, None
 
     def picture(self, width: int, height: int) -> Any:

@@ -14,7 +14,7 @@ from .shared_texture import adopt
 _ROOM = 512  # pixels: sides of the target are multiples of this
 
 
-class AtlasScene:
+class StripScene:
     """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a colour; large cells that are
     not finite get a pattern.
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from compute.views.palettes import SAMPLINGS
-from compute.views.palettes import StripLook as Look
+from compute.views.palettes import ColorMapping as ColorMapping
 
-__all__ = ["SAMPLINGS", "SCALES", "Axis", "Look", "brightness"]
+__all__ = ["SAMPLINGS", "SCALES", "Axis", "ColorMapping", "brightness"]
 
 SCALES = ("tensor", "all")
 

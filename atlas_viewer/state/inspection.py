@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from compute.views.strip_layout import HEIGHT, WIDTH, Span, StripLayout
 
 from .camera import StripCamera
-from .color_mapping import Look
+from .color_mapping import ColorMapping
 
 if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
@@ -21,7 +21,7 @@ _HISTORY = 4096  # values kept of a pin
 
 
 @dataclass(frozen=True)
-class Spot:
+class TensorIndex:
     """One value: a tensor and the flat index in it; stays the same value when the context grows by a row.
 
     With a `count` above 1 it is the extreme one of so many values from `index` on, as a pooling cell shows it.
@@ -33,7 +33,7 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ProbedValue:
     """What a spot was found to be: the value, and its flat index in the tensor."""
 
     value: float
@@ -48,7 +48,7 @@ class TensorInfo:
     """
 
     name: str
-    family: str
+    kind: str
     shape: tuple[int, ...]
     sentence: str
     per_token: bool  # a row for each context token
@@ -79,7 +79,7 @@ class TensorInfo:
 class Pin:
     """A pinned value and what it was, as (step, value), in the passes since it was pinned."""
 
-    spot: Spot
+    spot: TensorIndex
     history: list[tuple[int, float]] = field(default_factory=list)
 
     def follow(self, step: int, value: float) -> bool:
@@ -104,14 +104,14 @@ class Inspection:
     layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
     rows: int = 0  # context tokens of the latest pass
     first_position: int = 0
-    readings: dict[Spot, Reading] = field(default_factory=dict)
+    readings: dict[TensorIndex, ProbedValue] = field(default_factory=dict)
     statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
     bad: str | None = None  # first tensor of the pass with a value that is not finite
-    cursor: Spot | None = None
+    cursor: TensorIndex | None = None
     keyed: bool = False  # arrow keys have moved the cursor off the mouse
     pins: list[Pin] = field(default_factory=list)
     selected: int | None = None  # of the pins
-    look: Look = field(default_factory=Look)
+    look: ColorMapping = field(default_factory=ColorMapping)
     search: str = ""
     closed: set[str] = field(default_factory=set)  # groups of the tensor list
     marked: str | None = None  # tensor that the list has scrolled to
@@ -123,19 +123,19 @@ class Inspection:
     note: str = ""  # what became of the last save
 
     @property
-    def focus(self) -> Spot | None:
+    def focus(self) -> TensorIndex | None:
         """What the inspector tells about: the cursor's cell, otherwise the selected pin."""
         if self.cursor is not None:
             return self.cursor
         return None if self.selected is None else self.pins[self.selected].spot
 
     @property
-    def watched(self) -> tuple[Spot, ...]:
+    def watched(self) -> tuple[TensorIndex, ...]:
         """The values that are to be fetched, each once, of tensors and rows that there are."""
         spots = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.spot for pin in self.pins)])
         return tuple(spot for spot in spots if spot.name in self.tensors and self.exists(spot))
 
-    def exists(self, spot: Spot) -> bool:
+    def exists(self, spot: TensorIndex) -> bool:
         """True when the latest pass has this value."""
         info = self.tensors.get(spot.name)
         if info is None or spot.index < 0:
@@ -143,37 +143,37 @@ class Inspection:
         last = info.place(spot.index + spot.count - 1)
         return all(place < size for place, size in zip(last, info.shape, strict=True))
 
-    def value(self, spot: Spot) -> float | None:
+    def value(self, spot: TensorIndex) -> float | None:
         """What has arrived of it."""
         reading = self.readings.get(spot)
         return None if reading is None else reading.value
 
-    def single(self, spot: Spot) -> Spot:
+    def single(self, spot: TensorIndex) -> TensorIndex:
         """The one value that a spot of several was found to be; until that is known, the first of them."""
         reading = self.readings.get(spot)
-        return Spot(spot.name, spot.index if reading is None else reading.index)
+        return TensorIndex(spot.name, spot.index if reading is None else reading.index)
 
-    def spot_at(self, cell: int) -> Spot | None:
+    def spot_at(self, cell: int) -> TensorIndex | None:
         """What cell number `cell` of the atlas shows; None where it is empty."""
         span = self.layout.span_at(cell)
         if span is None:
             return None
         first, last = span.source_range(cell - span.first)
-        return Spot(span.name, first, last - first + 1 if self.look.sampling == "pool" else 1)
+        return TensorIndex(span.name, first, last - first + 1 if self.look.sampling == "pool" else 1)
 
-    def cell_of(self, spot: Spot) -> int | None:
+    def cell_of(self, spot: TensorIndex) -> int | None:
         """The atlas' cell that stands for this value; None when the strip has none."""
         info = self.tensors.get(spot.name)
         if info is None or info.span is None or not self.exists(spot):
             return None
         return info.span.first + info.span.cell_of(spot.index)
 
-    def hover(self, spot: Spot | None, moved: bool) -> None:
+    def hover(self, spot: TensorIndex | None, moved: bool) -> None:
         """The mouse is over this; while it rests, the arrow keys' cell stays."""
         if moved or not self.keyed:
             self.cursor, self.keyed = spot, False
 
-    def moved(self, spot: Spot, columns: int, rows: int, *, strip: bool = True) -> Spot:
+    def moved(self, spot: TensorIndex, columns: int, rows: int, *, strip: bool = True) -> TensorIndex:
         """The value so many cells to the right and below, or `spot` itself where there is none.
 
         strip: cells are those of the strip, as far as it shows the tensor, otherwise its own columns and rows.
@@ -191,7 +191,7 @@ class Inspection:
         if len(place) > 1:
             place[-2] += rows
         inside = all(0 <= at < size for at, size in zip(place, info.shape, strict=True))
-        return Spot(spot.name, info.index(place)) if inside else spot
+        return TensorIndex(spot.name, info.index(place)) if inside else spot
 
     def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
         """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
@@ -199,14 +199,14 @@ class Inspection:
             pin = self.pins[self.selected]
             spot = self.moved(pin.spot, columns, rows, strip=strip)
             if spot != pin.spot:
-                spot = Spot(spot.name, spot.index)
+                spot = TensorIndex(spot.name, spot.index)
                 self.pins[self.selected] = Pin(spot)
             self.cursor, self.keyed = spot, True
         elif self.cursor is not None:
             self.cursor, self.keyed = self.moved(self.cursor, columns, rows, strip=strip), True
         return self.focus is not None
 
-    def pin(self, spot: Spot) -> None:
+    def pin(self, spot: TensorIndex) -> None:
         """Pin the single value and select it; one pinned before is selected, the oldest pin makes room if need be."""
         spots, spot = [pin.spot for pin in self.pins], self.single(spot)
         if spot not in spots:
@@ -225,7 +225,7 @@ class Inspection:
 
     def point_at(self, name: str, index: int) -> None:
         """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
-        self.cursor, self.keyed, self.selected, self.marked = Spot(name, index), True, None, name
+        self.cursor, self.keyed, self.selected, self.marked = TensorIndex(name, index), True, None, name
 
     def forget(self) -> None:
         """A new run begins: what was read belongs to the one before."""
@@ -255,7 +255,7 @@ def frame_span(camera: StripCamera, span: Span) -> None:
         camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
 
 
-def label(info: TensorInfo | None, spot: Spot) -> str:
+def label(info: TensorInfo | None, spot: TensorIndex) -> str:
     """`name[row, column]` of a single value."""
     place = info.place(spot.index) if info else (spot.index,)
     return f"{spot.name}[{', '.join(map(str, place))}]"

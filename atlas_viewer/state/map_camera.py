@@ -14,7 +14,7 @@ _REMEMBERED = 100
 
 
 @dataclass(frozen=True)
-class Stand:
+class CameraPose:
     """Where the camera stands: the zoom (1 shows everything) and the cell in the middle."""
 
     zoom: float
@@ -28,7 +28,7 @@ class MapCamera:
     def __init__(self, width: int, height: int) -> None:
         """width, height: of the plane, in cells. Shows all of it."""
         self.width, self.height = width, height
-        self.stand = Stand(1.0, width / 2, height / 2)
+        self.stand = CameraPose(1.0, width / 2, height / 2)
 
     def view(self, wide: int, high: int) -> MapView:
         """What a picture of wide x high pixels shows."""
@@ -43,7 +43,7 @@ class MapCamera:
         """Show `zoom` with cell (x, y) in the middle, both moved to the nearest that is allowed."""
         zoom = min(max(zoom, 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
-        self.stand = Stand(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
+        self.stand = CameraPose(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
 
     def wheel(self, units: float, px: float, py: float, wide: int, high: int) -> None:
         """Zoom by `units` of the wheel (positive zooms in); the cell under (px, py) stays if the edges let it."""
@@ -69,7 +69,7 @@ class MapCamera:
 
     def reset(self) -> None:
         """Show everything."""
-        self.stand = Stand(1.0, self.width / 2, self.height / 2)
+        self.stand = CameraPose(1.0, self.width / 2, self.height / 2)
 
     def _whole(self, wide: int, high: int) -> float:
         """Cells a pixel is wide when everything is seen."""
@@ -84,13 +84,13 @@ def _inside(middle: float, seen: float, size: int) -> float:
 
 
 @dataclass
-class Visits:
+class ViewHistory:
     """The places where the camera stood, for going back and forward."""
 
-    stands: list[Stand] = field(default_factory=list)
+    stands: list[CameraPose] = field(default_factory=list)
     at: int = -1  # of them, the one where the camera is
 
-    def visit(self, stand: Stand) -> None:
+    def visit(self, stand: CameraPose) -> None:
         """The camera has come here; what lay forward is forgotten."""
         if self.at >= 0 and self.stands[self.at] == stand:
             return
@@ -99,15 +99,15 @@ class Visits:
         del self.stands[:-_REMEMBERED]
         self.at = len(self.stands) - 1
 
-    def back(self) -> Stand | None:
+    def back(self) -> CameraPose | None:
         """The stand before; None at the first."""
         return self._go(-1)
 
-    def forward(self) -> Stand | None:
+    def forward(self) -> CameraPose | None:
         """The stand after; None at the last."""
         return self._go(1)
 
-    def _go(self, by: int) -> Stand | None:
+    def _go(self, by: int) -> CameraPose | None:
         if not 0 <= self.at + by < len(self.stands):
             return None
         self.at += by

@@ -9,11 +9,11 @@ from compute.views.map_placement import Placement
 from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
 
-from .inspection import Inspection, Spot, TensorInfo
+from .inspection import Inspection, TensorIndex, TensorInfo
 from .map_addresses import Target
 
 
-def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> Spot | None:
+def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> TensorIndex | None:
     """What the pixel (px, py) of `view` shows; None where there is no value.
 
     That is the extreme of all values in the pixel, when they are one run of indices, otherwise the single value in its
@@ -36,11 +36,11 @@ def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     if found is None or info is None:
         return None
     row, column = found
-    spot = Spot(place.name, _index(info, row, column, layout.window))
+    spot = TensorIndex(place.name, _index(info, row, column, layout.window))
     if not inspection.exists(spot):
         return None
     first, count = _run(info, place, layout.window, found, (x, y), (left, top, right, bottom))
-    ranged = Spot(place.name, _index(info, row, first, layout.window), count)
+    ranged = TensorIndex(place.name, _index(info, row, first, layout.window), count)
     return ranged if count > 1 and inspection.exists(ranged) else spot
 
 
@@ -84,15 +84,15 @@ def _index(info: TensorInfo, row: int, column: int, window: int) -> int:
     return column if len(info.shape) == 1 else info.index((row, column))
 
 
-def target_of(spot: Spot, tensors: Mapping[str, TensorInfo]) -> Target | None:
+def target_of(spot: TensorIndex, tensors: Mapping[str, TensorInfo]) -> Target | None:
     """The value of a spot, of several its first, as a place of the map; None when there is no such tensor."""
     info = tensors.get(spot.name)
     return None if info is None else Target(spot.name, info.place(spot.index))
 
 
-def spot_of(target: Target, tensors: Mapping[str, TensorInfo]) -> Spot | None:
+def spot_of(target: Target, tensors: Mapping[str, TensorInfo]) -> TensorIndex | None:
     """The value of a place, of a tensor its first; None when there is no such tensor."""
     info = tensors.get(target.name)
     if info is None:
         return None
-    return Spot(target.name, info.index(target.index or (0,) * len(info.shape)))
+    return TensorIndex(target.name, info.index(target.index or (0,) * len(info.shape)))

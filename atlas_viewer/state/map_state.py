@@ -15,9 +15,9 @@ from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
 from .map_addresses import Target, box_of, row_and_column, row_boxes
-from .map_camera import MapCamera, Stand, Visits
+from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import Label
-from .map_viewport import Sight, of_last_layer, show, sight_of
+from .map_viewport import MapViewport, of_last_layer, show, sight_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -30,7 +30,7 @@ class MapState:
     registry: Registry | None = None
     layout: MapLayout | None = None
     camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
-    visits: Visits = field(default_factory=Visits)
+    visits: ViewHistory = field(default_factory=ViewHistory)
     size: tuple[int, int] = (16, 9)  # of the picture that was drawn last
     # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
     picture: Callable[[int, int], Any] | None = None
@@ -133,7 +133,7 @@ class MapState:
         """To the place that `back` came from."""
         self._stand(self.visits.forward())
 
-    def _stand(self, stand: Stand | None) -> None:
+    def _stand(self, stand: CameraPose | None) -> None:
         if stand is not None:
             self.camera.look_at(stand.zoom, stand.x, stand.y, *self.size)
 
@@ -146,13 +146,13 @@ class MapState:
 
     # -- what is seen, whatever the layout
 
-    def sight(self) -> Sight:
+    def sight(self) -> MapViewport:
         """What is seen. Raises `RuntimeError` while there is no map."""
         if self.registry is None or self.layout is None:
             raise RuntimeError("a sight without a map")
         return sight_of(self.camera, self.registry, self.layout, *self.size)
 
-    def show(self, sight: Sight) -> None:
+    def show(self, sight: MapViewport) -> None:
         """See that, if there is a map with such a tensor."""
         if self.layout is not None:
             show(self.camera, sight, self.layout, *self.size)
@@ -169,7 +169,7 @@ class MapState:
             stands = [self._moved(stand, before[0], before[1], layout) for stand in stands]
             self.camera.stand, self.visits.stands = stands[0], stands[1:]
 
-    def _moved(self, stand: Stand, registry: Registry, before: MapLayout, after: MapLayout) -> Stand:
+    def _moved(self, stand: CameraPose, registry: Registry, before: MapLayout, after: MapLayout) -> CameraPose:
         """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
         old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
         old.stand = stand

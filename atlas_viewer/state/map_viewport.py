@@ -13,7 +13,7 @@ from .map_camera import MapCamera
 
 
 @dataclass(frozen=True)
-class Sight:
+class MapViewport:
     """The value nearest to the middle of the picture, where the middle is beside it, and how much is seen.
 
     Cells move when the map gets room for more rows; values do not. `target` has an index.
@@ -26,17 +26,17 @@ class Sight:
     height: float
 
 
-def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> Sight:
+def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
     """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
     x, y, scale = camera.stand.x, camera.stand.y, camera.view(wide, high).scale
     place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
     row, column = place.value_near(int(x), int(y))
     corner = place.cell_of(row, column)
     target = Target(place.name, _index(registry, place, row, column, layout.window))
-    return Sight(target, x - corner[0], y - corner[1], wide * scale, high * scale)
+    return MapViewport(target, x - corner[0], y - corner[1], wide * scale, high * scale)
 
 
-def show(camera: MapCamera, sight: Sight, layout: MapLayout, wide: int, high: int) -> bool:
+def show(camera: MapCamera, sight: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
     """Have `camera` show all of `sight` in a picture of wide x high pixels; False when the map has no such tensor.
 
     A value that this map has no row or column for is taken for the last one.
@@ -50,7 +50,7 @@ def show(camera: MapCamera, sight: Sight, layout: MapLayout, wide: int, high: in
     return True
 
 
-def of_last_layer(sight: Sight, layout: MapLayout) -> Sight:
+def of_last_layer(sight: MapViewport, layout: MapLayout) -> MapViewport:
     """The same sight for another model's map: of a layer that it has not, that of its last one."""
     name = sight.target.name
     if name in layout.placements or not name.startswith("h."):

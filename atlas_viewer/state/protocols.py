@@ -14,18 +14,18 @@ from compute.sampling.options import GenerateOptions
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
-from .color_mapping import Look
-from .inspection import Reading, Spot, TensorInfo
+from .color_mapping import ColorMapping
+from .inspection import ProbedValue, TensorIndex, TensorInfo
 from .state import Colour, ModelSummary
 
 if TYPE_CHECKING:
-    from compute.generate.steps import MeasuredLike, StepRecord
-    from compute.sampling.sampler import Draw
+    from compute.generate.steps import StepCaptureLike, StepRecord
+    from compute.sampling.sampler import SampleResult
     from compute.views.statistics import TensorStatistics
 
 
-class ObserverLike(Protocol):
-    """What the viewer needs to look into tensors; `observer.Observer` is one."""
+class TensorReaderLike(Protocol):
+    """What the viewer needs to look into tensors; `tensor_reader.TensorReader` is one."""
 
     edges: Sequence[float]
     palettes: tuple[str, ...]
@@ -51,7 +51,7 @@ class ObserverLike(Protocol):
         """The first tensor that is not finite."""
 
     @property
-    def readings(self) -> dict[Spot, Reading]:
+    def readings(self) -> dict[TensorIndex, ProbedValue]:
         """What watched spots were found to be."""
 
     @property
@@ -61,13 +61,13 @@ class ObserverLike(Protocol):
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor."""
 
-    def set_look(self, look: Look) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         """How the atlas is painted."""
 
     def ramp(self, palette: str, share: float) -> Colour:
         """Colour of the palette at -1 to 1."""
 
-    def ask_values(self, spots: Sequence[Spot]) -> None:
+    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
         """Fetch values."""
 
     def ask_statistics(self) -> None:
@@ -108,7 +108,7 @@ class GenerationLike(Protocol):
         """How much of the pass in flight is done, 0 to 1."""
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True when the tensors are of one whole pass, so that the atlas may be painted from them."""
 
     def advance(self, budget_s: float) -> bool:
@@ -124,7 +124,7 @@ class ReplayLike(Protocol):
     at: int | None
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True when the tensors are of one whole pass."""
 
     def seek(self, step: int) -> None:
@@ -143,12 +143,12 @@ class StepOrder(Protocol):
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
         """A generation begins behind `steps`."""
 
-    def step(self, record: StepRecord, draw: Draw, measured: MeasuredLike) -> None:
+    def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
         """A step of it."""
 
 
-class WorkbenchLike(Protocol):
-    """What the viewer needs of the model; `workbench.Workbench` is one."""
+class RunnerLike(Protocol):
+    """What the viewer needs of the model; `workbench.ModelRunner` is one."""
 
     @property
     def model(self) -> ModelSummary:
@@ -171,7 +171,7 @@ class WorkbenchLike(Protocol):
     def fits(self, options: GenerateOptions) -> bool:
         """True when `start` with these options needs no new engine."""
 
-    def widen(self, context: int) -> Loading[None]:
+    def grow_context(self, context: int) -> Loading[None]:
         """Make room for a window of `context` tokens."""
 
     def replay(
@@ -206,7 +206,7 @@ class WorkbenchLike(Protocol):
         """A map with `window` rows for activations, in steps."""
 
     @property
-    def observer(self) -> ObserverLike | None:
+    def tensor_reader(self) -> TensorReaderLike | None:
         """Single values and statistics; another one after `start` has made a new engine."""
 
     def text_of(self, tokens: Sequence[int]) -> str:

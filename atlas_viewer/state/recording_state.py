@@ -62,7 +62,7 @@ class PlaybackState:
 
 
 @dataclass
-class SessionState:
+class RecordingStates:
     """All of it."""
 
     recording: RecordingState = field(default_factory=RecordingState)

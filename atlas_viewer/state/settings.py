@@ -1,4 +1,4 @@
-"""What is remembered between runs of the program: `Interface` as a JSON file in the user's configuration folder."""
+"""What is remembered between runs of the program: `UiState` as a JSON file in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from . import layout_text
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
-from .ui_state import CHIP_COLOURS, THEME_NAMES, ZOOMS, Interface
+from .ui_state import CHIP_COLOURS, THEME_NAMES, ZOOMS, UiState
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written
@@ -39,7 +39,7 @@ def path() -> Path:
     return Path(folder) / "interface.json"
 
 
-def dumps(interface: Interface) -> str:
+def dumps(interface: UiState) -> str:
     """`interface` as JSON text, without what is only of the moment."""
     values: dict[str, Any] = {"version": VERSION}
     values |= {name: getattr(interface, name) for name in _CHECKS}
@@ -56,7 +56,7 @@ def dumps(interface: Interface) -> str:
     return json.dumps(values, indent=1) + "\n"
 
 
-def loads(text: str) -> Interface:
+def loads(text: str) -> UiState:
     """The interface that `dumps` wrote. Raises `ValueError` that says what is wrong with the text."""
     try:
         values = read_foreign_json(text)
@@ -69,7 +69,7 @@ def loads(text: str) -> Interface:
         raise ValueError(f"has version {version}, this program reads {VERSION}")
     if version != VERSION:
         raise ValueError("says no version that is known")
-    interface = Interface()
+    interface = UiState()
     for name, check in _CHECKS.items():
         if name in values:
             try:
@@ -147,7 +147,7 @@ def _options(values: Any) -> GenerateOptions:
         raise ValueError from None
 
 
-# What is remembered, and how a value that was read is checked: it returns the value for `Interface` or raises.
+# What is remembered, and how a value that was read is checked: it returns the value for `UiState` or raises.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "zoom": _zoom,
     "theme": _of(*THEME_NAMES),
@@ -163,7 +163,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-class Keeper:
+class SettingsStore:
     """Puts the remembered interface into a state, and saves it a moment after it has changed."""
 
     def __init__(self, state: State, call_later: Callable[[float], None], file: Path | None = None) -> None:

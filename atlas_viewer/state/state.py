@@ -18,10 +18,10 @@ from .inspection import Inspection
 from .map_state import MapState
 from .model_choice import ModelChoices
 from .prompt_history import History
-from .recording_state import SessionState
+from .recording_state import RecordingStates
 from .requests import Generate, Request
 from .runs import Run, Runs
-from .ui_state import Interface
+from .ui_state import UiState
 
 if TYPE_CHECKING:
     from compute.generate.steps import Candidate, StepRecord
@@ -75,7 +75,7 @@ class State:
     loaded: float = 0.0  # and how much of that, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
-    interface: Interface = field(default_factory=Interface)
+    interface: UiState = field(default_factory=UiState)
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
@@ -94,7 +94,7 @@ class State:
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
-    session: SessionState = field(default_factory=SessionState)
+    session: RecordingStates = field(default_factory=RecordingStates)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1

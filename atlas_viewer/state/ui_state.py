@@ -15,7 +15,7 @@ _AUTOMATIC = ((1300.0, 1.0), (1800.0, 1.5), (float("inf"), 2.0))
 
 
 @dataclass
-class Interface:
+class UiState:
     """Remembered between runs of the program (see `settings`), but for what is open at the moment."""
 
     zoom: float = 0.0  # 0 follows the size of the window

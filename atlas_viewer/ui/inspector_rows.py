@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atlas_viewer.state.color_mapping import brightness
-from atlas_viewer.state.inspection import Inspection, Spot, TensorInfo, label, shown_value
+from atlas_viewer.state.inspection import Inspection, TensorIndex, TensorInfo, label, shown_value
 from atlas_viewer.state.navigation import on_map
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
@@ -13,7 +13,7 @@ _VOCABULARY_ROWS = ("wte", "logits")
 _TOKENS_LISTED = 3
 
 
-def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
+def facts(state: State, spot: TensorIndex) -> list[tuple[str, str]]:
     """(what, how much) about the value at `spot`; the value is three dots until it has arrived."""
     inspection = state.inspection
     info = inspection.tensors.get(spot.name)
@@ -43,7 +43,7 @@ def facts(state: State, spot: Spot) -> list[tuple[str, str]]:
     return lines
 
 
-def summary(state: State, spot: Spot) -> str:
+def summary(state: State, spot: TensorIndex) -> str:
     """The name, index and value in a line."""
     inspection = state.inspection
     single = inspection.single(spot)
@@ -105,7 +105,7 @@ def _context(state: State, row: int) -> list[tuple[str, str]]:
     return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
 
 
-def _vocabulary(state: State, info: TensorInfo, spot: Spot, cell: int | None) -> str:
+def _vocabulary(state: State, info: TensorInfo, spot: TensorIndex, cell: int | None) -> str:
     if info.name == "wte":
         tokens = range(info.place(spot.index)[0], info.place(spot.index)[0] + 1)
     elif cell is not None and info.span is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 
 from . import fonts
 
@@ -93,7 +93,7 @@ ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
 now = THEMES["dark"]  # the colours in force; `apply` changes them
 
 
-def follow(interface: Interface, height: float) -> None:
+def follow(interface: UiState, height: float) -> None:
     """Apply theme and zoom of `interface` to the current imgui context when they have changed.
 
     height: of the window, in logical pixels. Call it before a frame begins.

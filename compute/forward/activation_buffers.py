@@ -11,7 +11,7 @@ import wgpu
 
 from compute.errors import MemoryBudgetError
 from compute.models.config import ModelConfig
-from compute.models.registry import Piece
+from compute.models.registry import Shard
 
 _ALIGNMENT = 64  # elements: 256 bytes, the largest offset alignment that WebGPU allows
 
@@ -40,7 +40,7 @@ def layer_columns(config: ModelConfig) -> dict[str, int]:
 
 
 @dataclass(frozen=True)
-class SinkBlock:
+class ActivationBlock:
     """A bindable range of an arena with the element offset of each tensor in it."""
 
     arena: int
@@ -92,7 +92,7 @@ class Activations:
             used += size * 4
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
         self.arenas: list[wgpu.GPUBuffer] = []
-        self.blocks: list[SinkBlock] = []
+        self.blocks: list[ActivationBlock] = []
         for arena, plan in enumerate(plans):
             buffer = device.create_buffer(
                 label=f"activations {arena}", size=4 * sum(size for _, size in plan), usage=usage
@@ -100,14 +100,14 @@ class Activations:
             self.arenas.append(buffer)
             start = 0
             for offsets, size in plan:
-                self.blocks.append(SinkBlock(arena, buffer, start * 4, size * 4, offsets))
+                self.blocks.append(ActivationBlock(arena, buffer, start * 4, size * 4, offsets))
                 start += size
 
-    def piece(self, name: str, columns: int) -> Piece:
+    def shard(self, name: str, columns: int) -> Shard:
         """Where the activation `name` of so many columns lies."""
         block = next(block for block in self.blocks if name in block.offsets)
         offset = block.offset + 4 * block.offsets[name]
-        return Piece(block.buffer, offset, 4 * columns * self.window, 0, self.window)
+        return Shard(block.buffer, offset, 4 * columns * self.window, 0, self.window)
 
     @property
     def nbytes(self) -> int:

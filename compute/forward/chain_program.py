@@ -9,7 +9,7 @@ import wgpu
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 
-from .activation_buffers import SinkBlock
+from .activation_buffers import ActivationBlock
 from .program import THREADS, Program, resource
 
 _SPAN = 64  # keys of one workgroup of attention
@@ -59,7 +59,7 @@ class ChainProgram(Program):
         buffer = self._buffer(label, elements + 2 * _GUARD)
         return (buffer, 4 * _GUARD, 4 * elements)
 
-    def _layer(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _layer(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         config, h = self._config, f"h.{layer}."
         c = config.channels
         lanes, _ = self._team
@@ -90,15 +90,15 @@ class ChainProgram(Program):
                 "cache": self._shared.caches[layer],
                 "ln_1_scale": self._vector(h + "ln_1.weight"),
                 "ln_1_shift": self._vector(h + "ln_1.bias"),
-                "qkv_weight": resource(storage.pieces[0]),
+                "qkv_weight": resource(storage.shards[0]),
                 "qkv_bias": self._vector(h + "attn.c_attn.bias"),
-                "attn_proj_weight": resource(self._storages[h + "attn.c_proj.weight"].pieces[0]),
+                "attn_proj_weight": resource(self._storages[h + "attn.c_proj.weight"].shards[0]),
                 "attn_proj_bias": self._vector(h + "attn.c_proj.bias"),
                 "ln_2_scale": self._vector(h + "ln_2.weight"),
                 "ln_2_shift": self._vector(h + "ln_2.bias"),
-                "fc_weight": resource(self._storages[h + "mlp.c_fc.weight"].pieces[0]),
+                "fc_weight": resource(self._storages[h + "mlp.c_fc.weight"].shards[0]),
                 "fc_bias": self._vector(h + "mlp.c_fc.bias"),
-                "mlp_proj_weight": resource(self._storages[h + "mlp.c_proj.weight"].pieces[0]),
+                "mlp_proj_weight": resource(self._storages[h + "mlp.c_proj.weight"].shards[0]),
                 "mlp_proj_bias": self._vector(h + "mlp.c_proj.bias"),
                 **self._sink(block),
             },

@@ -21,7 +21,7 @@ from compute.weights.upload import WeightUpload, weight_layout
 
 from .activation_buffers import Activations
 from .chain_program import ChainProgram
-from .fused_program import DecodeProgram
+from .fused_program import FusedProgram
 from .memory_budget import available_bytes, check_budget
 from .pass_plan import POSITION_BYTES, Pass, Segment, state_of
 from .program import Program
@@ -142,7 +142,7 @@ class Engine:
     def _choose(self, wanted: str) -> Loading[tuple[str, Program, Program]]:
         """(what it is called, program for one row, program for many)."""
         # The fused programs bind a layer's matrices whole.
-        split = any(len(storage.pieces) > 1 for name, storage in self.storages.items() if name != "wte")
+        split = any(len(storage.shards) > 1 for name, storage in self.storages.items() if name != "wte")
         if self.layout == "texture" or split:
             if wanted not in ("auto", "rows"):
                 why = "a matrix is above its binding limit" if split else "software adapters keep weights in textures"
@@ -164,7 +164,7 @@ class Engine:
                 return "chain", chain, prefill
         yield _COMPILING, 0.4
         for candidate in (team, NO_SUBGROUPS):
-            fused = self.program(DecodeProgram, 1, candidate)
+            fused = self.program(FusedProgram, 1, candidate)
             if candidate == NO_SUBGROUPS or self._agree(fused, prefill):
                 break
         return "fused", fused, prefill
@@ -216,11 +216,11 @@ class Engine:
         """Put token ids into the history from index `at` on."""
         self.device.queue.write_buffer(self._shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
 
-    def hold(self, text: Sequence[int], rows: int) -> None:
+    def mark_cached(self, text: Sequence[int], rows: int) -> None:
         """Caches and activations have the first `rows` rows of `text`."""
         self._held = (text, rows)
 
-    def held_rows(self, text: Sequence[int]) -> int:
+    def cached_prefix(self, text: Sequence[int]) -> int:
         """How many rows from the beginning of `text` need not be computed again."""
         known, rows = self._held
         same = 0

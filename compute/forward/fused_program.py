@@ -7,13 +7,13 @@ import math
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 
-from .activation_buffers import SinkBlock
+from .activation_buffers import ActivationBlock
 from .program import THREADS, Program, resource
 
 _SPAN = 128  # keys of one workgroup of attention
 
 
-class DecodeProgram(Program):
+class FusedProgram(Program):
     """The pass over one row; matrices and caches are storage buffers. Without subgroups, sums go by shared memory."""
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
@@ -42,7 +42,7 @@ class DecodeProgram(Program):
         kernel_name: str,
         layer: int,
         name: str,
-        block: SinkBlock | None,
+        block: ActivationBlock | None,
         kept: tuple[str, ...],
         bound: dict[str, Resource],
         *,
@@ -52,20 +52,20 @@ class DecodeProgram(Program):
         """One matrix kernel. `each`: rows of the matrix that a team of threads computes."""
         h = f"h.{layer}."
         storage = self._storages[h + name + ".weight"]
-        (piece,) = storage.pieces
-        inputs = piece.size // piece.rows // (4 if storage.dtype == "f32" else 2)
+        (shard,) = storage.shards
+        inputs = shard.size // shard.rows // (4 if storage.dtype == "f32" else 2)
         lanes, subgroups = self._team
         kernel = self._kernels.get(
             kernel_name, inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=each,
             threads=THREADS, trace=block is not None, **values,
         )  # fmt: skip
-        outputs = piece.rows
+        outputs = shard.rows
         return kernel.dispatch(
             (-(-outputs // (THREADS // lanes * each)), 1, 1),
             {
                 "state": self._shared.state,
                 "params": self._slot(*(block.offsets[h + k] for k in kept) if block else (0,)),
-                "weight": resource(piece),
+                "weight": resource(shard),
                 "bias": self._vector(h + name + ".bias"),
                 **bound,
                 **self._sink(block),
@@ -77,7 +77,7 @@ class DecodeProgram(Program):
     def _norm(self, name: str) -> dict[str, Resource]:
         return {"resid": self._resid, "scale": self._vector(name + ".weight"), "shift": self._vector(name + ".bias")}
 
-    def _qkv(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _qkv(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_1"), "query": self._query, "cache": self._shared.caches[layer]}
         return self._linear(
             "decode/qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, each=2,
@@ -103,7 +103,7 @@ class DecodeProgram(Program):
             label=f"h.{layer}.attn",
         )
 
-    def _attn_proj(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _attn_proj(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound: dict[str, Resource] = {"mixed": self._mixed, "weights": self._weights, "resid": self._resid}
         kept = ("attn.out", "attn.c_proj", "resid_mid")
         # One buffer must not be bound twice: the weight matrix is "weight", the spans' "weights".
@@ -111,10 +111,10 @@ class DecodeProgram(Program):
             "decode/attn_proj", layer, "attn.c_proj", block, kept, bound, each=1, heads=self._config.heads, span=_SPAN
         )
 
-    def _fc(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _fc(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_2"), "hidden": self._hidden}
         return self._linear("decode/fc", layer, "mlp.c_fc", block, ("ln_2", "mlp.c_fc", "mlp.gelu"), bound, each=2)
 
-    def _mlp_proj(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _mlp_proj(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound: dict[str, Resource] = {"hidden": self._hidden, "resid": self._resid}
         return self._linear("decode/mlp_proj", layer, "mlp.c_proj", block, ("mlp.c_proj", "resid_post"), bound, each=1)

@@ -12,7 +12,7 @@ from .pass_plan import Pass, Segment
 
 
 @dataclass(frozen=True)
-class Part:
+class Slice:
     """Dispatches of one segment that are to be submitted next."""
 
     state: bytes | None  # what the host writes before them
@@ -21,7 +21,7 @@ class Part:
     completes: Pass | None  # the pass that is whole with them
 
 
-class Flight:
+class PassBatch:
     """What is left to submit of some passes, and where their results will arrive."""
 
     def __init__(self, plans: list[Pass], first_step: int) -> None:
@@ -51,13 +51,13 @@ class Flight:
         return (self._segment + inside) / len(segments)
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True unless a pass that rewrites the window is partly submitted."""
         if self.submitted == len(self.plans) or not (self._segment or self._dispatch):
             return True
         return self.plans[self.submitted].cached
 
-    def parts(self, budget_s: float) -> Iterator[Part]:
+    def parts(self, budget_s: float) -> Iterator[Slice]:
         """Take what fits the budget, in seconds of GPU time, at least one dispatch; submit it in this order."""
         if self.started == 0.0:
             self.started = time.perf_counter()
@@ -75,4 +75,4 @@ class Flight:
                 if segment is plan.segments[-1]:
                     self.submitted += 1
                     completes = plan
-            yield Part(segment.state if first == 0 else None, dispatches, spent - before, completes)
+            yield Slice(segment.state if first == 0 else None, dispatches, spent - before, completes)

@@ -10,9 +10,9 @@ import wgpu
 from compute.gpu.kernels import Kernels, Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.config import ModelConfig
-from compute.models.registry import Piece, Storage
+from compute.models.registry import Shard, TensorStorage
 
-from .activation_buffers import Activations, SinkBlock
+from .activation_buffers import ActivationBlock, Activations
 from .program_buffers import ProgramBuffers
 
 THREADS = 128  # of a workgroup of the decode kernels
@@ -31,7 +31,7 @@ class Program(ABC):
         self,
         kernels: Kernels,
         config: ModelConfig,
-        storages: dict[str, Storage],
+        storages: dict[str, TensorStorage],
         shared: ProgramBuffers,
         activations: Activations | None,
         window: int,
@@ -85,17 +85,17 @@ class Program(ABC):
         self._params.append(slot)
         return (self._params_buffer, at * _PARAMS_SLOT, 64)
 
-    def _sink(self, block: SinkBlock | None) -> dict[str, Resource]:
+    def _sink(self, block: ActivationBlock | None) -> dict[str, Resource]:
         return {} if block is None else {"sink": block.binding}
 
     def _vector(self, name: str) -> Resource:
         """A one-dimensional parameter."""
-        return resource(self._storages[name].pieces[0])
+        return resource(self._storages[name].shards[0])
 
     def _cache_kind(self, layer: int) -> str:
         return "texture" if isinstance(self._shared.caches[layer], wgpu.GPUTexture) else "buffer"
 
-    def _embed(self, resid: Resource, block: SinkBlock | None) -> list[Dispatch]:
+    def _embed(self, resid: Resource, block: ActivationBlock | None) -> list[Dispatch]:
         config, storage = self._config, self._storages["wte"]
         kernel = self._kernels.get(
             "forward/embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
@@ -107,21 +107,21 @@ class Program(ABC):
                 (-(-config.channels // 128), self.rows, 1),
                 {
                     "state": self._shared.state,
-                    "params": self._slot(piece.first_row, piece.rows, config.positions, *offsets),
+                    "params": self._slot(shard.first_row, shard.rows, config.positions, *offsets),
                     "history": self._shared.history,
-                    "weight": resource(piece),
+                    "weight": resource(shard),
                     "wpe": self._vector("wpe"),
                     "resid": resid,
                     **self._sink(block),
                 },
                 cost=self.rows * config.channels,
             )
-            for piece in storage.pieces
+            for shard in storage.shards
         ]
 
     def _gpu_head(
         self,
-        block: SinkBlock | None,
+        block: ActivationBlock | None,
         resid: Resource,
         *,
         normed: bool,
@@ -138,11 +138,11 @@ class Program(ABC):
             threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []
-        for piece in storage.pieces:
+        for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
-                "params": self._slot(block.offsets["ln_f"] if block else 0, piece.first_row, piece.rows),
-                "weight": resource(piece),
+                "params": self._slot(block.offsets["ln_f"] if block else 0, shard.first_row, shard.rows),
+                "weight": resource(shard),
                 "logits": self._shared.logits,
                 "resid": resid,
                 **self._sink(block),
@@ -151,13 +151,13 @@ class Program(ABC):
                 bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
             if counters is not None:
                 bound["counters"] = counters
-            groups = (-(-piece.rows // (THREADS // lanes * _HEAD_EACH * _HEAD_ROUNDS)), 1, 1)
-            run.append(kernel.dispatch(groups, bound, cost=channels * piece.rows, label="wte"))
+            groups = (-(-shard.rows // (THREADS // lanes * _HEAD_EACH * _HEAD_ROUNDS)), 1, 1)
+            run.append(kernel.dispatch(groups, bound, cost=channels * shard.rows, label="wte"))
         return run
 
 
-def resource(piece: Piece) -> Resource:
+def resource(shard: Shard) -> Resource:
     """A piece as a binding."""
-    if isinstance(piece.resource, wgpu.GPUBuffer):
-        return (piece.resource, piece.offset, piece.size)
-    return piece.resource
+    if isinstance(shard.resource, wgpu.GPUBuffer):
+        return (shard.resource, shard.offset, shard.size)
+    return shard.resource

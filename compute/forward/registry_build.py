@@ -6,13 +6,13 @@ import wgpu
 
 from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
 from compute.models.descriptions import sentence
-from compute.models.registry import Piece, Registry, Storage, Tensor
+from compute.models.registry import Registry, Shard, Tensor, TensorStorage
 
 from .activation_buffers import Activations, embed_columns, layer_columns
 
 
 def build_registry(
-    config: ModelConfig, parameters: dict[str, Storage], activations: Activations | None, logits: wgpu.GPUBuffer
+    config: ModelConfig, parameters: dict[str, TensorStorage], activations: Activations | None, logits: wgpu.GPUBuffer
 ) -> Registry:
     """The registry of a model whose parameters and activations lie as given; without activations only the rest."""
     registry = Registry(config)
@@ -24,17 +24,17 @@ def build_registry(
         registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, sentence(name), parameters[name], strip))
 
     def activation(
-        name: str, columns: int, *, stored_as: str = "", family: str = "activation", strip: bool = True
+        name: str, columns: int, *, stored_as: str = "", kind: str = "activation", strip: bool = True
     ) -> None:
         if activations is None:
             return
-        piece = activations.piece(stored_as or name, columns)
-        storage = Storage("buffer", "f32", 0, (piece,))
-        registry.add(Tensor(name, family, None, columns, False, sentence(name), storage, strip))
+        shard = activations.shard(stored_as or name, columns)
+        storage = TensorStorage("buffer", "f32", 0, (shard,))
+        registry.add(Tensor(name, kind, None, columns, False, sentence(name), storage, strip))
 
     def pattern(name: str, window: int) -> None:
         # Of all layers they would take far more than the rest: whoever shows them recomputes them from attn.qkv.
-        storage = Storage("recomputed", "f32", 0, ())
+        storage = TensorStorage("recomputed", "f32", 0, ())
         registry.add(
             Tensor(name, "activation", None, window, False, sentence(name), storage, False, heads=config.heads)
         )
@@ -42,7 +42,7 @@ def build_registry(
     parameter("wte", strip=False)
     parameter("wpe", strip=False)
     for name, columns in embed_columns(config).items():
-        activation(name, columns, family="embedding")
+        activation(name, columns, kind="embedding")
     for layer in range(config.layers):
         h = f"h.{layer}."
         # What enters a block is what left the one before: one place in memory, two names.
@@ -57,6 +57,6 @@ def build_registry(
     parameter("ln_f.weight", strip=False)
     parameter("ln_f.bias", strip=False)
     activation("ln_f", config.channels)
-    storage = Storage("buffer", "f32", 0, (Piece(logits, 0, logits.size, 0, 1),))
+    storage = TensorStorage("buffer", "f32", 0, (Shard(logits, 0, logits.size, 0, 1),))
     registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, sentence("logits"), storage))
     return registry

@@ -12,7 +12,7 @@ import wgpu
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 
-from .activation_buffers import SinkBlock
+from .activation_buffers import ActivationBlock
 from .program import Program, resource
 
 CHUNK = 16  # rows of a chunk: more loads fewer weights per row, but a slice must fit a frame
@@ -60,7 +60,7 @@ class RowsProgram(Program):
         run.append(self._layer_norm("ln_f", blocks[-1] if blocks else None, head=True))
         return run
 
-    def _layer_norm(self, name: str, block: SinkBlock | None, *, head: bool = False) -> Dispatch:
+    def _layer_norm(self, name: str, block: ActivationBlock | None, *, head: bool = False) -> Dispatch:
         kernel = self._kernels.get(
             "forward/layer_norm", channels=self._config.channels, trace=block is not None, head=head
         )
@@ -80,7 +80,7 @@ class RowsProgram(Program):
     def _matmul(
         self,
         name: str,
-        block: SinkBlock | None,
+        block: ActivationBlock | None,
         x: wgpu.GPUBuffer,
         y: wgpu.GPUBuffer,
         rows: int,
@@ -100,21 +100,21 @@ class RowsProgram(Program):
         )  # fmt: skip
         run = []
         for first in range(0, rows, at_once):
-            for piece in storage.pieces:
+            for shard in storage.shards:
                 offset = block.offsets[kept] if block and kept else 0
                 offset_after = block.offsets[kept_after] if block and kept_after else 0
                 bound: dict[str, Resource] = {
                     "state": self._shared.state,
-                    "params": self._slot(first, piece.first_row, piece.rows, offset, offset_after),
+                    "params": self._slot(first, shard.first_row, shard.rows, offset, offset_after),
                     "x": (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x,
-                    "weight": resource(piece),
+                    "weight": resource(shard),
                     "y": y,
                     **self._sink(block),
                 }
                 if bias is not None:
-                    bound["bias"] = resource(bias.pieces[0])
-                groups = (-(-piece.rows // 32), 1, 1)
-                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * piece.rows, label=weight_name))
+                    bound["bias"] = resource(bias.shards[0])
+                groups = (-(-shard.rows // 32), 1, 1)
+                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=weight_name))
         return run
 
     def _rows_at_once(self, inputs: int, rows: int) -> tuple[int, str]:
@@ -142,7 +142,7 @@ class RowsProgram(Program):
             cost=4 * self.rows * self._config.channels,
         )
 
-    def _attention(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _attention(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         config = self._config
         kernel = self._kernels.get(
             "forward/attention_rows", channels=config.channels, head_size=config.head_size,

@@ -9,7 +9,7 @@ import wgpu
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 
-from .activation_buffers import SinkBlock
+from .activation_buffers import ActivationBlock
 from .program import resource
 from .rows_program import RowsProgram
 
@@ -25,7 +25,7 @@ class TiledProgram(RowsProgram):
     def _matmul(
         self,
         name: str,
-        block: SinkBlock | None,
+        block: ActivationBlock | None,
         x: wgpu.GPUBuffer,
         y: wgpu.GPUBuffer,
         rows: int,
@@ -44,21 +44,21 @@ class TiledProgram(RowsProgram):
         offset = block.offsets[kept] if block and kept else 0
         offset_after = block.offsets[kept_after] if block and kept_after else 0
         run = []
-        for piece in storage.pieces:
+        for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
-                "params": self._slot(piece.first_row, piece.rows, offset, offset_after),
+                "params": self._slot(shard.first_row, shard.rows, offset, offset_after),
                 "x": x,
-                "weight": resource(piece),
+                "weight": resource(shard),
                 "bias": self._vector(name + ".bias"),
                 "y": y,
                 **self._sink(block),
             }
-            groups = (-(-piece.rows // 64), -(-rows // (16 * tall)), 1)
-            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * piece.rows, label=name + ".weight"))
+            groups = (-(-shard.rows // 64), -(-rows // (16 * tall)), 1)
+            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=name + ".weight"))
         return run
 
-    def _attention(self, layer: int, block: SinkBlock | None) -> Dispatch:
+    def _attention(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         config = self._config
         head = config.head_size
         # Queries, scores, keys and values of a tile, in bytes of shared memory.

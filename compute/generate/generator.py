@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 
 from compute.errors import DeviceError
 from compute.forward.engine import Engine
-from compute.forward.pass_batch import Flight
+from compute.forward.pass_batch import PassBatch
 from compute.forward.pass_plan import Pass
 from compute.forward.program_buffers import HISTORY
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import RING, Draw, parse_draw
+from compute.sampling.sampler import RING, SampleResult, parse_draw
 from compute.text.tokenizer import Tokenizer
 
-from .step_capture import StepTap
+from .step_capture import StepCapturer
 from .steps import StepRecord, step_record
 
 _FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
@@ -39,7 +39,7 @@ class Generation:
         *,
         steps: Sequence[StepRecord] = (),
         token_text: Callable[[int], str] | None = None,
-        tap: StepTap | None = None,
+        tap: StepCapturer | None = None,
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
@@ -64,9 +64,9 @@ class Generation:
         self._total = len(self.tokens)  # tokens including those that the GPU has drawn and we have not seen
         self._base = max(0, self._total - engine.context)
         # A new run computes all rows itself, so that the same text and seed give the same bits.
-        self._valid_rows = engine.held_rows(self.tokens) if steps else 0
+        self._valid_rows = engine.cached_prefix(self.tokens) if steps else 0
         self._planned = len(steps)
-        self._flights: deque[Flight] = deque()
+        self._flights: deque[PassBatch] = deque()
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
         # The next pass overwrites what a tap takes, so that then each flight is one pass.
@@ -79,7 +79,7 @@ class Generation:
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
         engine.write_history(self.tokens[self._base :])
-        engine.hold(self.tokens, self._valid_rows)
+        engine.mark_cached(self.tokens, self._valid_rows)
         if steps and steps[-1].token == tokenizer.end_of_text:
             self._finish("end_of_text")
         elif len(steps) >= options.max_new_tokens:
@@ -119,9 +119,9 @@ class Generation:
         return self._flights[0].progress if self._flights else 0.0
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True when the engine's tensors are of one pass: none that rewrites the window is partly submitted."""
-        return not self._flights or self._flights[-1].settled
+        return not self._flights or self._flights[-1].pass_complete
 
     def stop(self) -> None:
         """End now; what is in flight is dropped."""
@@ -163,7 +163,7 @@ class Generation:
 
     # -- submitting
 
-    def _next_flight(self, budget_s: float) -> Flight | None:
+    def _next_flight(self, budget_s: float) -> PassBatch | None:
         """The flight that has something left to submit, a new one if one may begin."""
         if self._flights and self._flights[-1].readback is None:
             return self._flights[-1]
@@ -175,7 +175,7 @@ class Generation:
                 return None
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :])
-        flight = Flight([self._plan()], self._planned - 1)
+        flight = PassBatch([self._plan()], self._planned - 1)
         burst = int(min(budget_s, _BURST_S) / flight.plans[0].segments[-1].seconds)
         while len(flight.plans) < min(burst, self._longest_burst) and self._continues():
             flight.plans.append(self._plan())
@@ -202,7 +202,7 @@ class Generation:
         self._total += 1
         self._valid_rows = plan.rows if plan.window_start == 0 else 0
         if plan.window_start:
-            self.engine.hold(self.tokens, 0)  # it rewrites every row
+            self.engine.mark_cached(self.tokens, 0)  # it rewrites every row
         return plan
 
     def _submit(self, budget_s: float) -> bool:
@@ -223,7 +223,7 @@ class Generation:
             self._fences.append(work_done(self.engine.device))
         return completed
 
-    def _submit_slices(self, flight: Flight, budget_s: float) -> float:
+    def _submit_slices(self, flight: PassBatch, budget_s: float) -> float:
         """Submit dispatches of the flight up to the budget, at least one; returns predicted seconds.
 
         One submit, but a new one wherever the host has to write the state in between.
@@ -244,7 +244,7 @@ class Generation:
         self._encode(work, flight if flight.readback else None)
         return spent
 
-    def _encode(self, work: list[Dispatch], landing: Flight | None = None) -> None:
+    def _encode(self, work: list[Dispatch], landing: PassBatch | None = None) -> None:
         """Submit dispatches, and behind them the fetching of the results of a flight that is complete with them."""
         if not work:
             return
@@ -293,13 +293,13 @@ class Generation:
                 break
         return arrived
 
-    def _record(self, plan: Pass, draw: Draw, forward_ms: float) -> None:
+    def _record(self, plan: Pass, draw: SampleResult, forward_ms: float) -> None:
         if not draw.any_finite:
             self._undrawn = draw.nonfinite
             self._finish("nonfinite")
             return
         if plan.window_start == 0:
-            self.engine.hold(self.tokens, plan.rows)  # what was planned behind it may never run
+            self.engine.mark_cached(self.tokens, plan.rows)  # what was planned behind it may never run
         self.tokens.append(draw.token)
         self.steps.append(
             step_record(draw, plan.window_start, plan.rows, self.options.temperature, self._token_text, forward_ms)

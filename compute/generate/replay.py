@@ -13,7 +13,7 @@ from compute.forward.engine import Engine
 from compute.forward.pass_plan import Pass
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import RING, Draw, parse_draw
+from compute.sampling.sampler import RING, SampleResult, parse_draw
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Replay:
         self.engine, self.text = engine, text
         self.at: int | None = None  # the step whose pass the engine holds, whole
         self._tokens = [*text.prompt_tokens, *text.tokens]
-        self._valid_rows = engine.held_rows(self._tokens)
+        self._valid_rows = engine.cached_prefix(self._tokens)
         self._wanted: int | None = None
         self._started = 0  # the step whose pass is being submitted
         self._plan: Pass | None = None
@@ -54,7 +54,7 @@ class Replay:
         engine.sampler.set_options(text.options, end_of_text)
 
     @property
-    def settled(self) -> bool:
+    def pass_complete(self) -> bool:
         """True when the engine's tensors are of one whole pass."""
         return self._plan is None
 
@@ -80,7 +80,7 @@ class Replay:
                 return True
         return False
 
-    def go(self, step: int) -> Draw:
+    def go(self, step: int) -> SampleResult:
         """Bring the engine to the pass of `step` and draw as the options say; the text stays as it is. Blocks."""
         self.seek(step)
         while self._wanted != self.at:
@@ -107,7 +107,7 @@ class Replay:
         drawn = self.text.before + step
         plan = engine.plan(total, window, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.window_start:
-            engine.hold(self._tokens, 0)  # it rewrites every row
+            engine.mark_cached(self._tokens, 0)  # it rewrites every row
         # Rows held from before do not make it the next pass: views of the one before may be of another text.
         follows = self.at is not None and plan.window_start == 0 and self._valid_rows == rows - 1 > 0
         self._plan = dataclasses.replace(plan, cached=follows)
@@ -136,6 +136,6 @@ class Replay:
             self.engine.completed(self._plan)
             # Rows are kept by the window's place in the text: once it has moved on, none can be used again.
             self._valid_rows = self._plan.rows if self._plan.window_start == 0 else 0
-            self.engine.hold(self._tokens, self._valid_rows)
+            self.engine.mark_cached(self._tokens, self._valid_rows)
             self.at, self._plan = self._started, None
         return spent

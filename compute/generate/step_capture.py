@@ -12,7 +12,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import ComputeEncoder
 from compute.models.registry import Tensor
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 from compute.views.statistics import StatisticsPass
 from compute.views.statistics_table import StatisticsTable
 
@@ -20,10 +20,10 @@ from .steps import StepRecord
 
 
 @dataclass(frozen=True)
-class Measured:
+class StepCapture:
     """What was taken of one pass, still as the GPU gave it: reading it is left to whoever has the time."""
 
-    tap: StepTap
+    tap: StepCapturer
     rows: int
     data: memoryview
     with_weights: bool  # the weights were measured by then
@@ -49,13 +49,13 @@ class Measured:
         return table.read(self.rows, self.data[self.tap.logits_bytes :]) if table else None
 
 
-class StepTap:
+class StepCapturer:
     """Hands on what it took of each step: `on_step(record, draw, measured)`, called where the token is collected."""
 
     def __init__(
         self,
         engine: Engine,
-        on_step: Callable[[StepRecord, Draw, Measured], None],
+        on_step: Callable[[StepRecord, SampleResult, StepCapture], None],
         *,
         logits: bool,
         statistics: StatisticsPass | None,
@@ -69,9 +69,9 @@ class StepTap:
         self.measure = statistics
         self._with_weights: deque[bool] = deque()  # of the passes in flight
         kept = [tensor for tensor in engine.registry if tensor.kept]
-        self.live = self._table([tensor for tensor in kept if tensor.family != "weight"])
-        self.weights = self._table([tensor for tensor in kept if tensor.family == "weight"])
-        self._logits = engine.registry["logits"].storage.pieces[0].resource
+        self.live = self._table([tensor for tensor in kept if tensor.kind != "weight"])
+        self.weights = self._table([tensor for tensor in kept if tensor.kind == "weight"])
+        self._logits = engine.registry["logits"].storage.shards[0].resource
         self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
         self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes a pass
 
@@ -87,7 +87,7 @@ class StepTap:
             self._with_weights.append(self.measure.weights_measured)
             encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
 
-    def take(self, record: StepRecord, draw: Draw, data: memoryview) -> None:
+    def take(self, record: StepRecord, draw: SampleResult, data: memoryview) -> None:
         """The token of a pass has arrived, and with it `data`."""
         with_weights = self._with_weights.popleft() if self.measure is not None else False
-        self._on_step(record, draw, Measured(self, record.context_length, data, with_weights))
+        self._on_step(record, draw, StepCapture(self, record.context_length, data, with_weights))

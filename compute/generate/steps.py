@@ -9,11 +9,11 @@ from typing import Protocol
 
 import numpy as np
 
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 
 
-class MeasuredLike(Protocol):
-    """What is recorded of a pass besides its draw; `Measured` is one. Read by the writer."""
+class StepCaptureLike(Protocol):
+    """What is recorded of a pass besides its draw; `StepCapture` is one. Read by the writer."""
 
     @property
     def data(self) -> bytes | memoryview:
@@ -69,7 +69,7 @@ class StepRecord:
 
 
 def step_record(
-    draw: Draw,
+    draw: SampleResult,
     context_start: int,
     context_length: int,
     temperature: float,

@@ -25,9 +25,9 @@ class GrowingFile:
             raise OutputError(f"{self._shown}: cannot be written ({error.strerror}); choose another path") from error
         self._size = 0  # bytes of whole pieces
 
-    def append(self, piece: bytes) -> None:
-        """Write `piece`. Raises `OutputError`; then the file ends with the piece before it."""
-        left = memoryview(piece)
+    def append(self, shard: bytes) -> None:
+        """Write `shard`. Raises `OutputError`; then the file ends with the piece before it."""
+        left = memoryview(shard)
         try:
             while left:
                 left = left[self._file.write(left) :]
@@ -37,7 +37,7 @@ class GrowingFile:
             raise OutputError(
                 f"{self._shown}: cannot be written any more ({error.strerror}); what was written before is kept"
             ) from error
-        self._size += len(piece)
+        self._size += len(shard)
 
     def close(self) -> None:
         """Have it on the disk. Raises `OutputError`."""

@@ -17,7 +17,7 @@ from .config import ModelConfig
 
 
 @dataclass(frozen=True)
-class Piece:
+class Shard:
     """Consecutive rows of a matrix in one resource; more than one when the matrix is above the binding limit."""
 
     resource: wgpu.GPUBuffer | wgpu.GPUTexture
@@ -28,7 +28,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Storage:
+class TensorStorage:
     """Where values lie on the GPU and how they are packed.
 
     kind: "buffer" (row by row), "texture" (see wgsl/common/weight.wgsl), or "recomputed" when a view asks, and then
@@ -38,7 +38,7 @@ class Storage:
     kind: str
     dtype: str
     tile: int
-    pieces: tuple[Piece, ...]
+    shards: tuple[Shard, ...]
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class Tensor:
     """
 
     name: str
-    family: str  # "embedding", "weight", "activation" or "logits"
+    kind: str  # "embedding", "weight", "activation" or "logits"
     rows: int | None
     columns: int
     vector: bool  # one-dimensional: shape is (columns,)
     sentence: str
-    storage: Storage
+    storage: TensorStorage
     strip: bool = True  # shown in the strip atlas
     heads: int = 0  # of attention patterns, otherwise 0
 
     @property
     def kept(self) -> bool:
         """True when the values lie in memory, false when they are recomputed."""
-        return bool(self.storage.pieces)
+        return bool(self.storage.shards)
 
 
 class Registry:

@@ -30,7 +30,7 @@ RING = 32  # result blocks
 
 
 @dataclass(frozen=True)
-class Draw:
+class SampleResult:
     """What one draw reports. Logarithms are natural; `rank` counts from 1; candidates are best first, by their logits.
 
     Rank, candidates and the largest logit are the model's own, before the repetition penalty.
@@ -218,7 +218,7 @@ class Sampler:
         return self._kernels.get(name, **values).dispatch((groups, 1, 1), resources, cost=cost)
 
 
-def parse_draw(data: bytes, top: int) -> Draw:
+def parse_draw(data: bytes, top: int) -> SampleResult:
     """Read a result block (see wgsl/sample/report.wgsl)."""
     words = np.frombuffer(data, np.uint32)
     floats = words.view(np.float32)
@@ -235,7 +235,7 @@ def parse_draw(data: bytes, top: int) -> Draw:
         t: logit / penalty if logit > 0 else logit * penalty for t, logit in candidates if flags[t] & _PENALISED
     }
     penalised[token] = float(floats[11])
-    return Draw(
+    return SampleResult(
         step=int(words[7]),
         token=token,
         logit=float(floats[1]),

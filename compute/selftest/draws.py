@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+from compute.sampling.sampler import MAX_TOP, RING, Sampler, SampleResult, parse_draw
 
 from . import reference
 from .check import Check, Errors
@@ -49,7 +49,7 @@ class Table:
         queue.write_buffer(self.state, 0, np.array(words, np.uint32).tobytes())
         self.sampler.set_options(options, end_of_text)
 
-    def draw(self, logits: np.ndarray, options: GenerateOptions, step: int = 0) -> Draw:
+    def draw(self, logits: np.ndarray, options: GenerateOptions, step: int = 0) -> SampleResult:
         """One draw and what it reports."""
         self.prepare(logits, options, step)
         self.gpu.run(*self.sampler.dispatches(options.top))
@@ -82,7 +82,7 @@ def order_of(logits: np.ndarray) -> list[int]:
     return found
 
 
-def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step: int, errors: Errors) -> Draw:
+def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step: int, errors: Errors) -> SampleResult:
     """One draw, and everything it reports against the reference."""
     logits, what = logits.astype(np.float32), _named(options)
     draw = table.draw(logits, options, step)
@@ -105,12 +105,12 @@ def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step
     return draw
 
 
-def _keeps(draw: Draw, expected: np.ndarray, options: GenerateOptions) -> bool:
+def _keeps(draw: SampleResult, expected: np.ndarray, options: GenerateOptions) -> bool:
     return options.temperature == 0 or draw.kept == np.count_nonzero(expected)
 
 
 def _token_errors(
-    draw: Draw, expected: np.ndarray, options: GenerateOptions, vocabulary: int, errors: Errors, what: str
+    draw: SampleResult, expected: np.ndarray, options: GenerateOptions, vocabulary: int, errors: Errors, what: str
 ) -> None:
     """Which token was drawn: the winner of logit plus noise, where that is clear."""
     kept = np.flatnonzero(expected)
@@ -124,7 +124,7 @@ def _token_errors(
         errors.same(draw.token, int(kept[race.argmax()]), f"{what}: the token of these random numbers")
 
 
-def _report_errors(draw: Draw, logits: np.ndarray, options: GenerateOptions, errors: Errors, what: str) -> None:
+def _report_errors(draw: SampleResult, logits: np.ndarray, options: GenerateOptions, errors: Errors, what: str) -> None:
     """Rank, candidates, extremes, sums and entropy, which are of the model's own logits."""
     order = order_of(logits)
     finite = logits[np.isfinite(logits)].astype(np.float64)

@@ -12,7 +12,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.gpu.kernels import Resource, shared_kernels
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
-from compute.models.registry import Piece, Storage
+from compute.models.registry import Shard, TensorStorage
 from compute.views.patterns import PatternStore, row_of_keys
 from compute.weights.upload import DTYPES
 
@@ -63,20 +63,20 @@ class Gpu:
         return self.buffer(np.array([*values, *[0] * (16 - len(values))]))
 
     def weight(
-        self, values: np.ndarray, kind: str, dtype: str, *, tile: int = 8, pieces: Sequence[int] = ()
-    ) -> tuple[Storage, np.ndarray]:
-        """Matrix [out, in] as `kind` "buffer" (cut at the rows `pieces`) or "texture" (bands of `tile` rows), and the
+        self, values: np.ndarray, kind: str, dtype: str, *, tile: int = 8, shards: Sequence[int] = ()
+    ) -> tuple[TensorStorage, np.ndarray]:
+        """Matrix [out, in] as `kind` "buffer" (cut at the rows `shards`) or "texture" (bands of `tile` rows), and the
         float64 values that `dtype` leaves of it."""
         rounded = values.astype(DTYPES[dtype])
         if kind == "texture":
-            storage = Storage(kind, dtype, tile, (self._texture(rounded, tile),))
+            storage = TensorStorage(kind, dtype, tile, (self._texture(rounded, tile),))
         else:
-            bounds = [0, *pieces, len(values)]
-            cut = [Piece(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
-            storage = Storage(kind, dtype, 0, tuple(cut))
+            bounds = [0, *shards, len(values)]
+            cut = [Shard(part := self.buffer(rounded[a:b]), 0, part.size, a, b - a) for a, b in pairwise(bounds)]
+            storage = TensorStorage(kind, dtype, 0, tuple(cut))
         return storage, rounded.astype(np.float64)
 
-    def _texture(self, rounded: np.ndarray, tile: int) -> Piece:
+    def _texture(self, rounded: np.ndarray, tile: int) -> Shard:
         rows, columns = rounded.shape
         packed = 16 // rounded.dtype.itemsize
         packs, bands = -(-columns // packed), -(-rows // tile)
@@ -91,7 +91,7 @@ class Gpu:
         )
         layout = {"bytes_per_row": tile * 16, "rows_per_image": size[1]}
         self.device.queue.write_texture({"texture": texture}, texels.view(np.uint8).reshape(-1), layout, size)
-        return Piece(texture, 0, texels.nbytes, 0, rows)
+        return Shard(texture, 0, texels.nbytes, 0, rows)
 
     def run(self, *dispatches: Dispatch) -> None:
         """Submit `dispatches` in order."""
@@ -122,13 +122,13 @@ def read_tensor(engine: Engine, name: str) -> np.ndarray:
         encoder.submit()
         every = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
         return every[:, : engine.registry.rows, : engine.registry.rows]
-    piece = tensor.storage.pieces[0]
-    return read(engine.device, piece.resource, engine.registry.shape(tensor), np.float32, piece.offset)
+    shard = tensor.storage.shards[0]
+    return read(engine.device, shard.resource, engine.registry.shape(tensor), np.float32, shard.offset)
 
 
-def bound(piece: Piece) -> Resource:
+def bound(shard: Shard) -> Resource:
     """A piece as what a kernel binds."""
-    return (piece.resource, 0, piece.size) if isinstance(piece.resource, wgpu.GPUBuffer) else piece.resource
+    return (shard.resource, 0, shard.size) if isinstance(shard.resource, wgpu.GPUBuffer) else shard.resource
 
 
 def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:

@@ -76,7 +76,7 @@ def _extreme(engine: Engine, source: WeightSource, probe: Probe) -> tuple[float,
         row, key = divmod(probe.first, tensor.columns)
         head, query = divmod(row, engine.context)
         return float(read_tensor(engine, probe.name)[head, query, key]), probe.first
-    if tensor.family == "weight":
+    if tensor.kind == "weight":
         with np.errstate(over="ignore"):
             values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
     else:

@@ -27,7 +27,7 @@ class Plane:
         self.peaks = np.zeros(len(layout.placements) + 1)
         self._known: tuple[bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] | None = None
         for number, tensor in enumerate(engine.registry):
-            if tensor.family == "weight":
+            if tensor.kind == "weight":
                 values = np.asarray(source.tensor(tensor.name)).astype(np.float32)
             else:
                 values = read_tensor(engine, tensor.name)

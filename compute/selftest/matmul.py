@@ -9,7 +9,7 @@ import numpy as np
 
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
-from compute.models.registry import Storage
+from compute.models.registry import TensorStorage
 from compute.weights.upload import DTYPES
 
 from . import reference
@@ -39,7 +39,7 @@ class Product:
     trace: bool = True
     valid: int | None = None
     at_once: int | None = None
-    pieces: Sequence[int] = ()
+    shards: Sequence[int] = ()
 
     @property
     def shape(self) -> str:
@@ -48,7 +48,7 @@ class Product:
 
 
 def run(
-    gpu: Gpu, case: Product, x: np.ndarray, storage: Storage, bias: np.ndarray | None, before: np.ndarray
+    gpu: Gpu, case: Product, x: np.ndarray, storage: TensorStorage, bias: np.ndarray | None, before: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y, which was `before`, and the kept product and result for FIRST_ROW + rows window rows."""
     rows, outputs, at_once = case.rows, case.outputs, case.at_once or case.rows
@@ -63,19 +63,19 @@ def run(
     work = []
     for first in range(0, rows, at_once):
         part = (x_buffer, 4 * first * case.inputs, 4 * at_once * case.inputs)
-        for piece in storage.pieces:
+        for shard in storage.shards:
             resources: dict[str, Resource] = {
                 "state": state,
-                "params": gpu.params(first, piece.first_row, piece.rows, SINK, SINK + kept),
+                "params": gpu.params(first, shard.first_row, shard.rows, SINK, SINK + kept),
                 "x": part if case.space == "uniform" else x_buffer,
-                "weight": bound(piece),
+                "weight": bound(shard),
                 "y": y,
             }
             if case.trace:
                 resources["sink"] = sink
             if bias is not None:
                 resources["bias"] = gpu.buffer(bias)
-            work.append(kernel.dispatch((-(-piece.rows // 32), 1, 1), resources))
+            work.append(kernel.dispatch((-(-shard.rows // 32), 1, 1), resources))
     gpu.run(*work)
     both = gpu.read(sink, 2, FIRST_ROW + rows, outputs, offset=SINK)
     return gpu.read(y, rows, outputs), both[0], both[1]
@@ -87,7 +87,7 @@ def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check
     x = normal(case.rows, case.inputs)
     bias = normal(case.outputs, seed=1) if case.bias else None
     storage, weight = gpu.weight(
-        normal(case.outputs, case.inputs, seed=2), case.kind, case.dtype, pieces=case.pieces
+        normal(case.outputs, case.inputs, seed=2), case.kind, case.dtype, shards=case.shards
     )  # fmt: skip
     before = normal(case.rows, case.outputs, seed=3)
     y, kept, after = run(gpu, case, x, storage, bias, before)
@@ -133,6 +133,6 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield product(gpu, Product(36, 20, 16, kind, "bf16", "gelu", valid=5))
         yield product(gpu, Product(36, 20, 16, kind, "bf16", "residual", "storage", valid=5))
         yield product(gpu, Product(64, 33, 16, kind, "f32", bias=False, at_once=4, valid=7))
-    yield product(gpu, Product(20, 100, 16, "buffer", "f16", pieces=(33, 66, 99)))
+    yield product(gpu, Product(20, 100, 16, "buffer", "f16", shards=(33, 66, 99)))
     yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
     yield gelu_extremes(gpu)

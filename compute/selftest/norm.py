@@ -52,11 +52,11 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
 
 
 def embed(
-    gpu: Gpu, channels: int, rows: int, valid: int, kind: str, dtype: str, pieces: Sequence[int] = (7, 16)
+    gpu: Gpu, channels: int, rows: int, valid: int, kind: str, dtype: str, shards: Sequence[int] = (7, 16)
 ) -> Check:
     """Tokens of the history from the window's start on, at positions from 1 on; a matrix in a buffer is cut."""
     start, position = (2, 1) if rows > 1 else (0, 0)
-    storage, wte = gpu.weight(normal(23, channels), kind, dtype, pieces=pieces if kind == "buffer" else ())
+    storage, wte = gpu.weight(normal(23, channels), kind, dtype, shards=shards if kind == "buffer" else ())
     wpe = normal(20, channels, seed=1)
     history = np.array([(5 * i + 3) % 23 for i in range(40)])
     kernel = gpu.kernels.get(
@@ -65,10 +65,10 @@ def embed(
     each = (FIRST_ROW + rows) * channels
     resid, sink = gpu.empty(rows * channels), gpu.empty(SINK + 3 * each)
     state = gpu.state(window_start=start, first_row=FIRST_ROW, rows=valid, position=position)
-    for piece in storage.pieces:
+    for shard in storage.shards:
         resources: dict[str, Resource] = {
-            "state": state, "history": gpu.buffer(history), "weight": bound(piece), "wpe": gpu.buffer(wpe),
-            "params": gpu.params(piece.first_row, piece.rows, 20, SINK, SINK + each, SINK + 2 * each),
+            "state": state, "history": gpu.buffer(history), "weight": bound(shard), "wpe": gpu.buffer(wpe),
+            "params": gpu.params(shard.first_row, shard.rows, 20, SINK, SINK + each, SINK + 2 * each),
             "resid": resid, "sink": sink,
         }  # fmt: skip
         gpu.run(kernel.dispatch((-(-channels // 4 // 32), rows, 1), resources))

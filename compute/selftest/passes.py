@@ -10,7 +10,7 @@ import numpy as np
 
 from compute.forward.chain_program import ChainProgram
 from compute.forward.engine import Engine
-from compute.forward.fused_program import DecodeProgram
+from compute.forward.fused_program import FusedProgram
 from compute.forward.pass_plan import state_of
 from compute.forward.program import Program
 from compute.forward.rows_program import CHUNK, RowsProgram
@@ -50,8 +50,8 @@ class Way:
 WAYS = (
     Way("rows, textures", "texture", RowsProgram, RowsProgram),
     Way("rows", "buffer", RowsProgram, RowsProgram),
-    Way("tiled, fused", "buffer", TiledProgram, DecodeProgram, subgroups=True),
-    Way("tiled, fused without subgroups", "buffer", TiledProgram, DecodeProgram),
+    Way("tiled, fused", "buffer", TiledProgram, FusedProgram, subgroups=True),
+    Way("tiled, fused without subgroups", "buffer", TiledProgram, FusedProgram),
     Way("tiled, chain", "buffer", TiledProgram, ChainProgram, subgroups=True),
 )
 
@@ -148,7 +148,7 @@ class Runner:
 def compare(engine: Engine, wanted: dict[str, np.ndarray], errors: Errors, what: str) -> None:
     """Every activation that is kept and the logits of the engine's latest pass; the token that greedy draws takes."""
     for tensor in engine.registry:
-        if tensor.family != "weight" and tensor.kept:
+        if tensor.kind != "weight" and tensor.kept:
             errors.close(read_tensor(engine, tensor.name), wanted[tensor.name], f"{what}: {tensor.name}")
     logits = wanted["logits"][: engine.config.vocabulary]
     best, second = np.sort(logits)[::-1][:2] if logits.size > 1 else (1.0, 0.0)

@@ -58,7 +58,7 @@ def compare_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tenso
     chosen = DTYPES[engine.dtype]
     with np.errstate(over="ignore"):
         for tensor in tensors:
-            if tensor.family == "weight":
+            if tensor.kind == "weight":
                 compare(latest[tensor.name], source.tensor(tensor.name).astype(chosen), errors)
             else:
                 compare(latest[tensor.name], read_tensor(engine, tensor.name), errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.views.palettes import StripLook
+from compute.views.palettes import ColorMapping
 from compute.views.strip import StripPass
 from compute.weights.checkpoint import ArrayModel
 
@@ -22,9 +22,9 @@ def expected_picture(engine: Engine, model: ArrayModel, *, pool: bool = False) -
     entries = []
     for tensor in engine.registry:
         if tensor.strip:
-            stored = model.tensor(tensor.name) if tensor.family == "weight" else read_tensor(engine, tensor.name)
+            stored = model.tensor(tensor.name) if tensor.kind == "weight" else read_tensor(engine, tensor.name)
             values[tensor.name] = stored
-            entries.append(Entry(tensor.name, stored.size, tensor.family))
+            entries.append(Entry(tensor.name, stored.size, tensor.kind))
     return strip_model.paint(values, strip_model.layout(entries), pool=pool)
 
 
@@ -37,9 +37,9 @@ def strip(engine: Engine, model: ArrayModel) -> Check:
     names = [tensor.name for tensor in engine.registry if tensor.strip]
     errors.same(names, [name for name, _ in strip_model.names(model.config.layers)], "names")
     text = some_tokens(model.config, engine.context)
-    point = StripLook(sampling="point")
+    point = ColorMapping(sampling="point")
     made = StripPass(engine, point)
-    for total, valid, look in ((5, 0, point), (6, 5, point), (len(text) - 1, 0, StripLook()), (len(text), -1, None)):
+    for total, valid, look in ((5, 0, point), (6, 5, point), (len(text) - 1, 0, ColorMapping()), (len(text), -1, None)):
         run_pass(engine, text[:total], valid_rows=total - 1 if valid < 0 else valid)
         if look is not None:
             made.set_look(look)

@@ -8,7 +8,7 @@ import numpy as np
 import wgpu
 
 from compute.gpu.device import is_software
-from compute.models.registry import Piece, Storage
+from compute.models.registry import Shard, TensorStorage
 from compute.weights.transpose import TransposedUpload
 from compute.weights.upload import DTYPES
 
@@ -25,35 +25,37 @@ def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
     return bits.astype(WORDS[dtype]).view(DTYPES[dtype])
 
 
-def empty(device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int) -> Storage:
+def empty(
+    device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int
+) -> TensorStorage:
     """A weight [rows, columns] that nobody has written: bands of `tile` rows, or two buffers cut at row `cut`."""
     usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
     width = WORDS[dtype].itemsize
     if layout == "buffer":
-        pieces = []
+        shards = []
         for first, end in ((0, cut), (cut, rows)):
             buffer = device.create_buffer(size=-(-(end - first) * columns * width // 16) * 16, usage=usage)
-            pieces.append(Piece(buffer, 0, buffer.size, first, end - first))
-        return Storage("buffer", dtype, 0, tuple(pieces))
+            shards.append(Shard(buffer, 0, buffer.size, first, end - first))
+        return TensorStorage("buffer", dtype, 0, tuple(shards))
     size = (tile, -(-rows // tile) * -(-columns * width // 16), 1)
     texture = device.create_texture(
         size=size,
         format="rgba32float" if dtype == "f32" else "rgba32uint",
         usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.COPY_SRC,
     )
-    return Storage("texture", dtype, tile, (Piece(texture, 0, size[0] * size[1] * 16, 0, rows),))
+    return TensorStorage("texture", dtype, tile, (Shard(texture, 0, size[0] * size[1] * 16, 0, rows),))
 
 
-def bits_of(device: wgpu.GPUDevice, storage: Storage, rows: int, columns: int) -> np.ndarray:
+def bits_of(device: wgpu.GPUDevice, storage: TensorStorage, rows: int, columns: int) -> np.ndarray:
     """The bits [rows, columns] that lie in `storage`."""
     word = WORDS[storage.dtype]
     if storage.kind == "buffer":
         parts = [
-            np.frombuffer(device.queue.read_buffer(piece.resource), word)[: piece.rows * columns].reshape(-1, columns)
-            for piece in storage.pieces
+            np.frombuffer(device.queue.read_buffer(shard.resource), word)[: shard.rows * columns].reshape(-1, columns)
+            for shard in storage.shards
         ]
         return np.concatenate(parts)
-    texture, packed = storage.pieces[0].resource, 16 // word.itemsize
+    texture, packed = storage.shards[0].resource, 16 // word.itemsize
     width, height, _ = texture.size
     data = device.queue.read_texture(
         {"texture": texture}, {"bytes_per_row": width * 16, "rows_per_image": height}, texture.size

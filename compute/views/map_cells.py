@@ -13,7 +13,7 @@ from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.registry import Piece, Storage, Tensor
+from compute.models.registry import Shard, Tensor, TensorStorage
 
 from .map_layout import MapLayout
 from .map_pyramid import place_words, seen
@@ -58,7 +58,7 @@ class CellPainters:
         slots = 0
         for tensor in self._tensors:
             self._slots[tensor.name] = slots
-            slots += max(1, len(tensor.storage.pieces))
+            slots += max(1, len(tensor.storage.shards))
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._params = engine.device.create_buffer(label="map places", size=_SLOT * slots, usage=usage)
         # By tensor, number of the piece, its resource, and whether digits are written.
@@ -102,29 +102,29 @@ class CellPainters:
             buffer, made = self._patterns.whole(tensor)
             work += made
             rows = tensor.heads * self._layout.window
-            storage = Storage("buffer", "f32", 0, (Piece(buffer, 0, buffer.size, 0, rows),))
+            storage = TensorStorage("buffer", "f32", 0, (Shard(buffer, 0, buffer.size, 0, rows),))
             columns = self._patterns.stride
         found = []
-        for number, piece in enumerate(storage.pieces):
-            key = (tensor.name, number, id(piece.resource), digits)
+        for number, shard in enumerate(storage.shards):
+            key = (tensor.name, number, id(shard.resource), digits)
             if key not in self._painters:
                 self._painters[key] = self._made(tensor, number, storage, columns, digits)
             found.append(self._painters[key])
         return found
 
-    def _made(self, tensor: Tensor, number: int, storage: Storage, columns: int, digits: bool) -> _Painter:
-        piece = storage.pieces[number]
+    def _made(self, tensor: Tensor, number: int, storage: TensorStorage, columns: int, digits: bool) -> _Painter:
+        shard = storage.shards[number]
         kind, dtype = painting_kind(tensor)
         kernel = self._engine.kernels.get(
             "map/cells", storage=kind, dtype=dtype, tensors=len(self._slots), digits=digits
         )
         slot = self._slots[tensor.name] + number
-        bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(piece)}
+        bound = {**self._shared, "params": (self._params, slot * _SLOT, 128), "weight": resource(shard)}
         if digits:
             bound |= self._writing
         dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
-        end_row = piece.first_row + rows_of(tensor, piece)
-        return _Painter(piece.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
+        end_row = shard.first_row + rows_of(tensor, shard)
+        return _Painter(shard.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
 
 
 def painting_kind(tensor: Tensor) -> tuple[str, str]:

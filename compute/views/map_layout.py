@@ -183,7 +183,7 @@ class _Drawer:
         """`wte`, folded into as few bands of equal height as fit `height`."""
         tensor = self._registry["wte"]
         rows, columns = _shape(tensor, self._window)
-        first = tensor.storage.pieces[0].rows
+        first = tensor.storage.shards[0].rows
         high = max(1, height - self._grid)
         if first < rows:  # a band must not hold values of two buffers
             cuts = [cut for cut in range(1, first + 1) if first % cut == 0 and first // cut <= high]

@@ -20,7 +20,7 @@ from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, axis, level_of
-from .palettes import StripLook
+from .palettes import ColorMapping
 from .patterns import PatternStore, pattern_buffers
 from .strip import look_bytes
 
@@ -72,11 +72,11 @@ class MapPass:
         self.patterns = PatternStore(engine, layout.window)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-        size = len(look_bytes(StripLook())) + _FRAME_BYTES
+        size = len(look_bytes(ColorMapping())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
-        self._look = StripLook()
+        self._look = ColorMapping()
         self.texture: wgpu.GPUTexture | None = None
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
@@ -116,7 +116,7 @@ class MapPass:
             for cell in _TRIAL_CELLS:
                 yield MapView(place.x, place.y, 1 / cell)
 
-    def set_look(self, look: StripLook) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         """Paint so from the next `draw` on."""
         self._look = look
 

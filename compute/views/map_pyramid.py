@@ -85,8 +85,8 @@ class MapPyramid:
         what a dispatch may cost, in values read.
         """
         registry, layout = self._engine.registry, self.layout
-        fixed = [tensor for tensor in registry if tensor.family == "weight"]
-        live = [tensor for tensor in registry if tensor.family != "weight"]
+        fixed = [tensor for tensor in registry if tensor.kind == "weight"]
+        live = [tensor for tensor in registry if tensor.kind != "weight"]
         cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
         peaks = self._peak_dispatch(fixed)
         yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
@@ -143,7 +143,7 @@ class MapPyramid:
 
     def _make_source(self, tensors: list[Tensor]) -> Dispatch:
         """Follow the tensors of one buffer from now on; the dispatch marks their cells as free."""
-        buffer = tensors[0].storage.pieces[0].resource
+        buffer = tensors[0].storage.shards[0].resource
         assert isinstance(buffer, wgpu.GPUBuffer)
         wide = all(tensor.columns % 4 == 0 for tensor in tensors)
         entries = self._entries_buffer(len(tensors))
@@ -161,7 +161,7 @@ class MapPyramid:
     def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
         """What takes in rows `first` to `end` of the tensors of a buffer; the context has `rows`."""
         entries = [
-            self._entry(tensor, tensor.storage.pieces[0].offset // 4, tensor.columns, rows, first, end)
+            self._entry(tensor, tensor.storage.shards[0].offset // 4, tensor.columns, rows, first, end)
             for tensor in source.tensors
         ]
         self._engine.device.queue.write_buffer(source.entries, 0, np.asarray(entries, np.uint32))
@@ -231,7 +231,7 @@ class MapPyramid:
 def _by_buffer(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:
     groups: dict[int, list[Tensor]] = {}
     for tensor in tensors:
-        groups.setdefault(id(tensor.storage.pieces[0].resource), []).append(tensor)
+        groups.setdefault(id(tensor.storage.shards[0].resource), []).append(tensor)
     return groups.values()
 
 

@@ -11,7 +11,7 @@ from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.registry import Piece, Storage, Tensor
+from compute.models.registry import Shard, Tensor, TensorStorage
 
 from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
@@ -20,15 +20,15 @@ _THREADS = 64  # of a workgroup, one for each tile
 BLOCK_COST = 8  # values that could be read in the time that a block costs besides
 
 
-def packs_of(storage: Storage, columns: int) -> int:
+def packs_of(storage: TensorStorage, columns: int) -> int:
     """What `packs` is in wgsl/map/common/values.wgsl for rows of `columns` values."""
     wide = storage.kind == "texture" and storage.dtype != "f32"
     return -(-columns // 8) if wide else columns // 4
 
 
-def rows_of(tensor: Tensor, piece: Piece) -> int:
+def rows_of(tensor: Tensor, shard: Shard) -> int:
     """Rows of a piece; that of a vector tells its values as rows."""
-    return 1 if tensor.vector else piece.rows
+    return 1 if tensor.vector else shard.rows
 
 
 def weight_blocks(
@@ -40,15 +40,15 @@ def weight_blocks(
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
     tile_cost = _tile_cost(layout)
     each = max(1, int(most / tile_cost / _THREADS)) * _THREADS
-    for piece in storage.pieces:
-        rows = rows_of(tensor, piece)
+    for shard in storage.shards:
+        rows = rows_of(tensor, shard)
         for first in range(0, wide * high, each):
-            words = [*place_words, piece.first_row, piece.first_row + rows, wide, high]
+            words = [*place_words, shard.first_row, shard.first_row + rows, wide, high]
             words += [packs_of(storage, tensor.columns), storage.tile, first, 0]
             params = engine.device.create_buffer_with_data(
                 data=np.asarray(words, np.uint32), usage=wgpu.BufferUsage.UNIFORM
             )
-            bound: dict[str, Resource] = {"params": params, "weight": resource(piece), "pyramid": pyramid}
+            bound: dict[str, Resource] = {"params": params, "weight": resource(shard), "pyramid": pyramid}
             count = min(each, wide * high - first)
             yield kernel.dispatch((-(-count // _THREADS), 1, 1), bound, cost=count * tile_cost, label=tensor.name)
 
@@ -56,7 +56,7 @@ def weight_blocks(
 def weight_cost(layout: MapLayout, tensor: Tensor) -> float:
     """What all that `weight_blocks` gives for a weight costs."""
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
-    return len(tensor.storage.pieces) * wide * high * _tile_cost(layout)
+    return len(tensor.storage.shards) * wide * high * _tile_cost(layout)
 
 
 def _tile_cost(layout: MapLayout) -> int:

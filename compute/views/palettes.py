@@ -34,7 +34,7 @@ LEAST_BRIGHTNESS = 0.08  # of a value that is not zero
 
 
 @dataclass(frozen=True)
-class StripLook:
+class ColorMapping:
     """How values become colours.
 
     palette: a name of `PALETTES`; sampling: what a cell shows of the values that it stands for: "pool" the one of

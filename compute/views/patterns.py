@@ -103,7 +103,7 @@ def pattern_row(
         "forward/attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context,
         rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
     )  # fmt: skip
-    source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.pieces[0]
+    source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.shards[0]
     bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 

@@ -120,26 +120,26 @@ class ProbePass:
             return self._fetch_pattern(tensor, probe, place)
         device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
         work: list[Dispatch] = []
-        for piece in storage.pieces:
-            values: Resource = piece.resource
+        for shard in storage.shards:
+            values: Resource = shard.resource
             first, last = probe.first, end
-            if tensor.family == "weight":
+            if tensor.kind == "weight":
                 kernel = kernels.get(
                     "probe/range", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
                 )
-                if isinstance(piece.resource, wgpu.GPUBuffer):
-                    values = (piece.resource, piece.offset, piece.size)
-                offset = piece.first_row * tensor.columns
-                rows = 1 if tensor.vector else piece.rows  # a vector's piece tells its values as rows
+                if isinstance(shard.resource, wgpu.GPUBuffer):
+                    values = (shard.resource, shard.offset, shard.size)
+                offset = shard.first_row * tensor.columns
+                rows = 1 if tensor.vector else shard.rows  # a vector's piece tells its values as rows
                 first, last = max(first, offset), min(last, offset + rows * tensor.columns)
             else:
                 kernel = kernels.get("probe/range", storage="values")
-                offset = piece.offset // 4
+                offset = shard.offset // 4
             if first < last:
                 words = np.asarray([first, last, offset, place, not work, 0, 0, 0], np.uint32)
                 resources: dict[str, Resource] = {
                     "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
-                    "weight" if tensor.family == "weight" else "values": values,
+                    "weight" if tensor.kind == "weight" else "values": values,
                     "found": self._found,
                 }
                 work.append(kernel.dispatch((1, 1, 1), resources))

@@ -67,7 +67,7 @@ class _Source:
         entries = np.asarray(
             [
                 (
-                    tensor.storage.pieces[0].offset // 4,
+                    tensor.storage.shards[0].offset // 4,
                     _CHUNK if self.fixed else tensor.columns,
                     tensor.columns if self.fixed else 0xFFFFFFFF,
                     owner.slots[tensor.name],
@@ -113,14 +113,14 @@ class StatisticsPass:
         places: dict[tuple[int, int], int] = {}
         live: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}
         for tensor in self._tensors:
-            piece = tensor.storage.pieces[0]
-            place = (id(piece.resource), piece.offset)
+            shard = tensor.storage.shards[0]
+            place = (id(shard.resource), shard.offset)
             known = places.setdefault(place, len(places))
             new = known not in self.slots.values()
             self.slots[tensor.name] = known
-            if new and tensor.family != "weight":
-                assert isinstance(piece.resource, wgpu.GPUBuffer)
-                live.setdefault(id(piece.resource), (piece.resource, []))[1].append(tensor)
+            if new and tensor.kind != "weight":
+                assert isinstance(shard.resource, wgpu.GPUBuffer)
+                live.setdefault(id(shard.resource), (shard.resource, []))[1].append(tensor)
         self.size = 4 * WORDS * len(places)  # bytes of `records`
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
         self.records = device.create_buffer(label="statistics", size=self.size, usage=usage)
@@ -130,7 +130,7 @@ class StatisticsPass:
         )
         self._sources = [_Source(self, buffer, group, parts) for buffer, group in live.values()]
         self._readback = Readback(device, self.size, "statistics")
-        self._weights = deque(tensor for tensor in self._tensors if tensor.family == "weight")  # not measured yet
+        self._weights = deque(tensor for tensor in self._tensors if tensor.kind == "weight")  # not measured yet
         self._begun = False
         self._seen = (-1, 0)  # epoch, rows
         self._asked: tuple[int, int] | None = None  # what the readback in flight is of
@@ -216,7 +216,7 @@ class StatisticsPass:
             known = self._weight_statistics.get(tensor.name)
             if known is None:
                 known = _statistics(tensor, rows, records[self.slots[tensor.name]])
-                if tensor.family == "weight":
+                if tensor.kind == "weight":
                     self._weight_statistics[tensor.name] = known
             latest[tensor.name] = known
         self.latest, self._known, self._asked = latest, self._asked, None
@@ -225,7 +225,7 @@ class StatisticsPass:
         device, kernels, storage = self.engine.device, self.engine.kernels, tensor.storage
         slot = self.slots[tensor.name]
         # A vector's piece tells its values as rows.
-        rows = [1 if tensor.vector else piece.rows for piece in storage.pieces]
+        rows = [1 if tensor.vector else shard.rows for shard in storage.shards]
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(
@@ -239,12 +239,12 @@ class StatisticsPass:
         )
         work = []
         first = 0
-        for piece, count, own in zip(storage.pieces, counts, rows, strict=True):
-            values: Resource = piece.resource
-            if isinstance(piece.resource, wgpu.GPUBuffer):
-                values = (piece.resource, piece.offset, piece.size)
+        for shard, count, own in zip(storage.shards, counts, rows, strict=True):
+            values: Resource = shard.resource
+            if isinstance(shard.resource, wgpu.GPUBuffer):
+                values = (shard.resource, shard.offset, shard.size)
             resources: dict[str, Resource] = {
-                "params": self._uniform(piece.first_row, own, first, slot), "weight": values,
+                "params": self._uniform(shard.first_row, own, first, slot), "weight": values,
                 "parts": parts, "records": self.records,
             }  # fmt: skip
             work.append(kernel.dispatch((count, 1, 1), resources))

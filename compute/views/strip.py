@@ -11,13 +11,13 @@ from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
-from .palettes import PALETTES, StripLook
+from .palettes import PALETTES, ColorMapping
 from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
 from .strip_source import Source, Surface
 from .strip_weights import WeightCells
 
 
-def look_bytes(look: StripLook) -> bytes:
+def look_bytes(look: ColorMapping) -> bytes:
     """The look as wgsl/strip/common/color.wgsl has it."""
     palette = PALETTES[look.palette]
     words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
@@ -30,7 +30,7 @@ class StripPass:
     Alpha is 255 but where a cell is not finite: 254 is NaN, 253 plus and 252 minus infinity.
     """
 
-    def __init__(self, engine: Engine, look: StripLook | None = None) -> None:
+    def __init__(self, engine: Engine, look: ColorMapping | None = None) -> None:
         self.engine = engine
         device = engine.device
         self.texture = device.create_texture(
@@ -43,7 +43,7 @@ class StripPass:
         self._look_buffer = device.create_buffer(
             label="strip look", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         )
-        self._look = look or StripLook()
+        self._look = look or ColorMapping()
         self.set_look(self._look)
         tensors = strip_tensors(engine.registry)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
@@ -55,7 +55,7 @@ class StripPass:
             peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),
             slots={tensor.name: slot for slot, tensor in enumerate(tensors)},
         )
-        weights = [tensor for tensor in tensors if tensor.family == "weight"]
+        weights = [tensor for tensor in tensors if tensor.kind == "weight"]
         self._cells = WeightCells(engine.kernels, weights, engine.layout)
         self._weights = Source(surface, self._cells.values, weights, self._cells.place)
         self._live = self._live_sources(surface, tensors)
@@ -67,7 +67,7 @@ class StripPass:
         self._seen_epoch = -1
         self._seen_sampling = ""
 
-    def set_look(self, look: StripLook) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         """Paint so from the next `update` on."""
         self.engine.device.queue.write_buffer(self._look_buffer, 0, look_bytes(look))
         self._look, self._look_is_new = look, True
@@ -76,13 +76,13 @@ class StripPass:
     def _live_sources(surface: Surface, tensors: list[Tensor]) -> list[Source]:
         by_buffer: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}
         for tensor in tensors:
-            if tensor.family != "weight":
-                piece = tensor.storage.pieces[0]
-                assert isinstance(piece.resource, wgpu.GPUBuffer)
-                by_buffer.setdefault(id(piece.resource), (piece.resource, []))[1].append(tensor)
+            if tensor.kind != "weight":
+                shard = tensor.storage.shards[0]
+                assert isinstance(shard.resource, wgpu.GPUBuffer)
+                by_buffer.setdefault(id(shard.resource), (shard.resource, []))[1].append(tensor)
 
         def place(tensor: Tensor, span: Span) -> tuple[int, int, int]:
-            return tensor.storage.pieces[0].offset // 4, tensor.columns, span.values // tensor.columns
+            return tensor.storage.shards[0].offset // 4, tensor.columns, span.values // tensor.columns
 
         return [Source(surface, buffer, group, place) for buffer, group in by_buffer.values()]
 

@@ -17,7 +17,7 @@ class Span:
     """Consecutive cells, row by row, that show `values` values of one tensor."""
 
     name: str
-    family: str
+    kind: str
     first: int
     cells: int
     values: int
@@ -87,11 +87,11 @@ def strip_layout(registry: Registry) -> StripLayout:
             if column > 0 and column + GAP > WIDTH:
                 start += WIDTH - column
             start += GAP
-        cells = min(values, BUDGETS[tensor.family], WIDTH * HEIGHT - start)
+        cells = min(values, BUDGETS[tensor.kind], WIDTH * HEIGHT - start)
         if cells <= 0:
             left_out.append(tensor.name)
             continue
-        spans.append(Span(tensor.name, tensor.family, start, cells, values))
+        spans.append(Span(tensor.name, tensor.kind, start, cells, values))
         cursor = start + cells
     return StripLayout(tuple(spans), tuple(left_out))
 

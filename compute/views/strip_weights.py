@@ -74,14 +74,14 @@ class WeightCells:
             columns=tensor.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
         )  # fmt: skip
         groups = span.cells if pool else -(-span.cells // 64)
-        for piece in storage.pieces:
+        for shard in storage.shards:
             # A vector's piece tells its values as rows.
-            rows = 1 if tensor.vector else piece.rows
-            params = np.asarray([span.cells, span.values, piece.first_row, rows, target, 0, 0, 0], np.uint32)
+            rows = 1 if tensor.vector else shard.rows
+            params = np.asarray([span.cells, span.values, shard.first_row, rows, target, 0, 0, 0], np.uint32)
             buffer = self._kernels.device.create_buffer_with_data(data=params, usage=wgpu.BufferUsage.UNIFORM)
-            values: Resource = piece.resource
-            if isinstance(piece.resource, wgpu.GPUBuffer):
-                values = (piece.resource, piece.offset, piece.size)
+            values: Resource = shard.resource
+            if isinstance(shard.resource, wgpu.GPUBuffer):
+                values = (shard.resource, shard.offset, shard.size)
             resources: dict[str, Resource] = {"params": buffer, "weight": values, "cells": self.values}
             count = rows * tensor.columns if pool else span.cells
             self._queue.append((tensor.name, count, kernel.dispatch((groups, 1, 1), resources)))

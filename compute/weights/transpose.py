@@ -9,7 +9,7 @@ import wgpu
 
 from compute.gpu.kernels import shared_kernels
 from compute.gpu.wgpu_native import ComputeEncoder, poll
-from compute.models.registry import Storage
+from compute.models.registry import TensorStorage
 
 _THREADS = 64
 _PACK = 8  # rows of a slab come in packs of these: no word or texel of the weight takes values of two slabs
@@ -26,7 +26,7 @@ class TransposedUpload:
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._params = device.create_buffer(label="transpose", size=32, usage=usage)
 
-    def run(self, stored: np.ndarray, storage: Storage, rounded: Callable[[np.ndarray], np.ndarray]) -> None:
+    def run(self, stored: np.ndarray, storage: TensorStorage, rounded: Callable[[np.ndarray], np.ndarray]) -> None:
         """Write `stored` [in, out] into `storage`, whose pieces hold rows of [out, in].
 
         rounded: makes of a slab what `storage` holds, in its dtype. Blocks until the last slab is there.
@@ -41,11 +41,11 @@ class TransposedUpload:
             values = np.ascontiguousarray(rounded(stored[first : first + step]))  # [count, out]
             count = len(values)
             self._device.queue.write_buffer(slab, 0, values.view(np.uint8).reshape(-1))
-            for piece in storage.pieces:
-                params = (outputs, count, first, inputs, piece.first_row, piece.rows, 0, 0)
+            for shard in storage.shards:
+                params = (outputs, count, first, inputs, shard.first_row, shard.rows, 0, 0)
                 self._device.queue.write_buffer(self._params, 0, np.array(params, np.uint32))
-                groups = (-(-piece.rows // _THREADS), -(-count // each), 1)
-                resources = {"params": self._params, "slab": slab, "weight": piece.resource}
+                groups = (-(-shard.rows // _THREADS), -(-count // each), 1)
+                resources = {"params": self._params, "slab": slab, "weight": shard.resource}
                 encoder = ComputeEncoder(self._device)
                 encoder.run([kernel.dispatch(groups, resources)])
                 encoder.submit()

@@ -12,7 +12,7 @@ from compute.gpu.device import is_software
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import poll
 from compute.models.config import parameter_shapes
-from compute.models.registry import Piece, Storage
+from compute.models.registry import Shard, TensorStorage
 
 from .checkpoint import WeightSource
 from .transpose import TransposedUpload
@@ -46,10 +46,10 @@ class WeightUpload:
         self._layout = layout
         self._dtype = dtype
         self._transposed = TransposedUpload(device, _SLAB)
-        self.storages: dict[str, Storage] = {}
+        self.storages: dict[str, TensorStorage] = {}
         self.nbytes = 0
 
-    def run(self) -> Loading[dict[str, Storage]]:
+    def run(self) -> Loading[dict[str, TensorStorage]]:
         """Upload tensor by tensor. Returns storage by name."""
         shapes = parameter_shapes(self._source.config)
         total = sum(int(np.prod(shape)) for shape in shapes.values())
@@ -63,7 +63,7 @@ class WeightUpload:
             else:
                 storage = self._as_buffer(name, values, self._dtype)
             self.storages[name] = storage
-            self.nbytes += sum(piece.size for piece in storage.pieces)
+            self.nbytes += sum(shard.size for shard in storage.shards)
             self._source.release(name)
             done += values.size
             yield "weights", done / total
@@ -82,12 +82,12 @@ class WeightUpload:
         self._device.queue.submit([])
         poll(self._device, wait=True)
 
-    def _as_buffer(self, name: str, values: np.ndarray, dtype: str) -> Storage:
+    def _as_buffer(self, name: str, values: np.ndarray, dtype: str) -> TensorStorage:
         rows, columns = values.shape  # [rows, columns]
         row_bytes = columns * DTYPES[dtype].itemsize
         limit = self._device.limits["max-storage-buffer-binding-size"]
         piece_rows = min(rows, limit // row_bytes)
-        pieces = []
+        shards = []
         for first in range(0, rows, piece_rows):
             count = min(piece_rows, rows - first)
             buffer = self._device.create_buffer(
@@ -95,29 +95,29 @@ class WeightUpload:
                 size=-(-count * row_bytes // 16) * 16,
                 usage=wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC,
             )
-            pieces.append(Piece(buffer, 0, buffer.size, first, count))
-        storage = Storage("buffer", dtype, 0, tuple(pieces))
+            shards.append(Shard(buffer, 0, buffer.size, first, count))
+        storage = TensorStorage("buffer", dtype, 0, tuple(shards))
         if _is_transposed(values):
             self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, dtype))
         else:
-            for piece in pieces:
-                self._fill_buffer(piece, values[piece.first_row : piece.first_row + piece.rows], dtype)
+            for shard in shards:
+                self._fill_buffer(shard, values[shard.first_row : shard.first_row + shard.rows], dtype)
         return storage
 
-    def _fill_buffer(self, piece: Piece, values: np.ndarray, dtype: str) -> None:
+    def _fill_buffer(self, shard: Shard, values: np.ndarray, dtype: str) -> None:
         row_bytes = values.shape[1] * DTYPES[dtype].itemsize
         step = max(1, _SLAB // row_bytes)
         while step * row_bytes % 4:  # writes are in words
             step += 1
-        for start in range(0, piece.rows, step):
+        for start in range(0, shard.rows, step):
             slab = np.ascontiguousarray(self._rounded(values[start : start + step], dtype))
             data = slab.view(np.uint8).reshape(-1)
             if data.size % 4:
                 data = np.concatenate([data, np.zeros(-data.size % 4, np.uint8)])
-            self._device.queue.write_buffer(piece.resource, start * row_bytes, data)
+            self._device.queue.write_buffer(shard.resource, start * row_bytes, data)
             self._flush()
 
-    def _as_texture(self, name: str, values: np.ndarray) -> Storage:
+    def _as_texture(self, name: str, values: np.ndarray) -> TensorStorage:
         rows, columns = values.shape  # [rows, columns]
         packed = 4 if self._dtype == "f32" else 8  # values a texel of 16 bytes
         packs = -(-columns // packed)
@@ -133,16 +133,16 @@ class WeightUpload:
             usage=usage,
         )
         size = tile * bands * packs * 16
-        storage = Storage("texture", self._dtype, tile, (Piece(texture, 0, size, 0, rows),))
+        storage = TensorStorage("texture", self._dtype, tile, (Shard(texture, 0, size, 0, rows),))
         if _is_transposed(values):
             self._transposed.run(values.T, storage, lambda slab: self._rounded(slab, self._dtype))
         else:
             self._fill_texture(storage, values, packs, packed)
         return storage
 
-    def _fill_texture(self, storage: Storage, values: np.ndarray, packs: int, packed: int) -> None:
+    def _fill_texture(self, storage: TensorStorage, values: np.ndarray, packs: int, packed: int) -> None:
         rows, columns = values.shape  # [rows, columns]
-        tile, texture = storage.tile, storage.pieces[0].resource
+        tile, texture = storage.tile, storage.shards[0].resource
         for band in range(-(-rows // tile)):
             end = min((band + 1) * tile, rows)
             step = max(1, _SLAB // (packs * 16))

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from atlas_viewer.recording.records import DrawInfo, Mark, RecordedStep, RunInfo
+from atlas_viewer.recording.records import DrawInfo, RecordedStep, RunInfo, UiEvent
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA
 from atlas_viewer.recording.store import Store, create_session
 from compute.views.statistics_table import STATISTICS
@@ -66,10 +66,10 @@ def _fill(store: Store) -> None:
         (0.1, "view", "map"), (0.2, "chosen", 3), (0.3, "name", "first"), (1.0, "options", OPTIONS.as_json()),
         (1.5, "options", OPTIONS.as_json() | {"temperature": 1.0}),
     ):  # fmt: skip
-        store.add_event(Mark(time, 1, 1, kind, {"value": value, "run": 1} if kind == "name" else {"value": value}))
-    store.add_camera(Mark(0.2, 1, 0, "strip", {"zoom": 2.0, "x": 320.0, "y": 180.0}))
+        store.add_event(UiEvent(time, 1, 1, kind, {"value": value, "run": 1} if kind == "name" else {"value": value}))
+    store.add_camera(UiEvent(0.2, 1, 0, "strip", {"zoom": 2.0, "x": 320.0, "y": 180.0}))
     place = {"tensor": "wte", "index": [7, 1], "x": 0.5, "y": 0.5, "width": 80.0, "height": 45.0}
-    store.add_camera(Mark(0.4, 1, 1, "map", place))
+    store.add_camera(UiEvent(0.4, 1, 1, "map", place))
 
 
 @cache

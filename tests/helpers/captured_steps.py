@@ -7,10 +7,10 @@ from typing import Any
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText
-from compute.generate.step_capture import Measured, StepTap
+from compute.generate.step_capture import StepCapture, StepCapturer
 from compute.generate.steps import StepRecord
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 from compute.views.statistics import StatisticsPass
 
 
@@ -19,15 +19,15 @@ class Tapped:
 
     def __init__(self, engine: Engine, tokenizer: Any, prompt: str, options: GenerateOptions) -> None:
         self.records: list[StepRecord] = []
-        self.draws: list[Draw] = []
-        self.measured: list[Measured] = []
-        self.tap = StepTap(engine, self._take, logits=True, statistics=StatisticsPass(engine))
+        self.draws: list[SampleResult] = []
+        self.measured: list[StepCapture] = []
+        self.tap = StepCapturer(engine, self._take, logits=True, statistics=StatisticsPass(engine))
         self.generation = Generation(engine, tokenizer, prompt, options, tap=self.tap)
         self.generation.run()
         tokens = [record.token for record in self.records]
         self.text = KnownText(self.generation.prompt_tokens, tokens, options)
 
-    def _take(self, record: StepRecord, draw: Draw, measured: Measured) -> None:
+    def _take(self, record: StepRecord, draw: SampleResult, measured: StepCapture) -> None:
         self.records.append(record)
         self.draws.append(draw)
         self.measured.append(measured)

@@ -43,7 +43,7 @@ class FakeGeneration:
         self.done = len(steps) >= options.max_new_tokens
         self.stop_reason = "length" if self.done else None
         self.progress = 0.0
-        self.settled = True
+        self.pass_complete = True
         self.tokens_per_second = 21.5
         self.budgets: list[float] = []
 
@@ -69,7 +69,7 @@ class FakeGeneration:
 class FakeReplay:
     """Reaches any step at the second `advance`."""
 
-    settled = True
+    pass_complete = True
 
     def __init__(self) -> None:
         self.at: int | None = None
@@ -86,12 +86,12 @@ class FakeReplay:
         return True
 
 
-class FakeWorkbench:
+class FakeRunner:
     """A model that is not there; its atlas holds noise."""
 
     model = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
     spans_left_out: Sequence[str] = ()
-    observer = None
+    tensor_reader = None
     registry = Registry(
         ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192)
     )
@@ -119,7 +119,7 @@ class FakeWorkbench:
     def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[Any]:
         raise UsageError("this model has no map")
 
-    def widen(self, context: int) -> Loading[None]:
+    def grow_context(self, context: int) -> Loading[None]:
         for part in range(3):
             yield "weights", part / 2
         self.room = context

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from atlas_viewer.state.color_mapping import Look
-from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.color_mapping import ColorMapping
+from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from compute.views.strip_layout import Span, StripLayout
 
 ROWS, CHANNELS, VOCABULARY, PADDED = 12, 192, 50257, 50304
@@ -25,10 +25,10 @@ def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
         ("logits", "logits", (PADDED,), False, (4288, 4096)),
     ]
     tensors = {}
-    for name, family, shape, per_token, cells in known:
+    for name, kind, shape, per_token, cells in known:
         count = shape[0] if len(shape) == 1 else shape[0] * shape[1]
-        span = Span(name, family, cells[0], cells[1], count) if cells else None
-        tensors[name] = TensorInfo(name, family, shape, f"What {name} is.", per_token, span)
+        span = Span(name, kind, cells[0], cells[1], count) if cells else None
+        tensors[name] = TensorInfo(name, kind, shape, f"What {name} is.", per_token, span)
     return tensors, StripLayout(tuple(info.span for info in tensors.values() if info.span), ())
 
 
@@ -55,10 +55,10 @@ class FakeObserver:
     def __init__(self, bad: str | None = None) -> None:
         self._tensors, self.layout = fake_tensors()
         self.statistics: dict[str, Any] = {}
-        self.readings: dict[Spot, Reading] = {}
+        self.readings: dict[TensorIndex, ProbedValue] = {}
         self.first_bad = bad
-        self.looks: list[Look] = []
-        self.asked: list[tuple[Spot, ...]] = []
+        self.looks: list[ColorMapping] = []
+        self.asked: list[tuple[TensorIndex, ...]] = []
         self.measured = self.step = self.traced = 0
         self._wait: dict[str, int] = {}
 
@@ -69,13 +69,13 @@ class FakeObserver:
     def tensors(self) -> dict[str, TensorInfo]:
         return self._tensors
 
-    def set_look(self, look: Look) -> None:
+    def set_look(self, look: ColorMapping) -> None:
         self.looks.append(look)
 
     def ramp(self, palette: str, share: float) -> tuple[float, float, float]:
         return (max(share, 0.0), 0.0, max(-share, 0.0))
 
-    def ask_values(self, spots: Sequence[Spot]) -> None:
+    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
         self.asked.append(tuple(spots))
         self.step += 1
         self._wait["values"] = 2
@@ -87,7 +87,7 @@ class FakeObserver:
     def poll(self) -> tuple[bool, bool]:
         arrived = [self._arrived(kind) for kind in ("values", "statistics")]
         if arrived[0]:
-            self.readings = {spot: Reading(spot.index + self.step / 8, spot.index) for spot in self.asked[-1]}
+            self.readings = {spot: ProbedValue(spot.index + self.step / 8, spot.index) for spot in self.asked[-1]}
         if arrived[1]:
             self.statistics = fake_statistics(self.first_bad)
         return arrived[0], arrived[1]

@@ -11,7 +11,7 @@ from atlas_viewer.recording.records import Head, RecordedTensor
 from compute.generate.steps import Candidate, StepRecord
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 from compute.views.statistics_table import STATISTICS
 
 CONFIG = ModelConfig(layers=1, heads=2, channels=8, positions=64, vocabulary=300, padded_vocabulary=384)
@@ -51,16 +51,16 @@ def step(index: int) -> StepRecord:
     )  # fmt: skip
 
 
-def draw(index: int) -> Draw:
+def draw(index: int) -> SampleResult:
     """Goes with `step(index)`."""
     record = step(index)
-    return Draw(
+    return SampleResult(
         index, record.token, record.logit, record.logit, 11.0 + index, 0.5, 1, 0,
         tuple((c.token, c.logit) for c in record.top), 299, record.logit, {}, frozenset(), record.entropy,
     )  # fmt: skip
 
 
-class Measured:
+class StepCapture:
     """What a tap would have taken of pass `index`."""
 
     def __init__(self, index: int) -> None:
@@ -85,7 +85,7 @@ def make_session(path: Path, steps: int = 12, *, logits: str = "f16", reason: st
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS, logits=logits)
     recorder.camera("strip", {"zoom": 1.0, "x": 320.0, "y": 180.0})
     for index in range(steps):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     recorder.event("chose", {"step": 3})
     recorder.camera("strip", {"zoom": 4.0, "x": 100.0, "y": 90.5})
     if reason is not None:

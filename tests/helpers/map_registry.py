@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compute.forward.registry_build import build_registry
 from compute.models.config import ModelConfig, parameter_shapes
-from compute.models.registry import Piece, Registry, Storage
+from compute.models.registry import Registry, Shard, TensorStorage
 from compute.weights.checkpoint import open_model
 
 STORIES = open_model("stories").config
@@ -16,8 +16,8 @@ class Sinks:
     def __init__(self, window: int) -> None:
         self.window = window
 
-    def piece(self, name: str, columns: int) -> Piece:
-        return Piece(None, 0, 4 * columns * self.window, 0, self.window)  # type: ignore[arg-type]
+    def shard(self, name: str, columns: int) -> Shard:
+        return Shard(None, 0, 4 * columns * self.window, 0, self.window)  # type: ignore[arg-type]
 
 
 def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
@@ -25,8 +25,8 @@ def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_row
     storages = {}
     for name, shape in parameter_shapes(config).items():
         starts = range(0, shape[0], piece_rows if len(shape) == 2 else shape[0])
-        pieces = [Piece(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
-        storages[name] = Storage("buffer", "f32", 0, tuple(pieces))
+        shards = [Shard(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
+        storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
     sinks = Sinks(window) if traced else None
     return build_registry(config, storages, sinks, logits)  # type: ignore[arg-type]

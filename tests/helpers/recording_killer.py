@@ -16,7 +16,7 @@ from pathlib import Path
 
 from atlas_viewer.recording.recorder import Recorder
 
-from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, step, token_bytes
+from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, StepCapture, draw, step, token_bytes
 
 
 def record(path: Path, pipe: int) -> None:
@@ -25,7 +25,7 @@ def record(path: Path, pipe: int) -> None:
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     index = 0
     while True:
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
         index += 1
         while recorder.waiting > 20:
             time.sleep(0.0005)

@@ -13,10 +13,10 @@ from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import FakeGeneration, FakeWorkbench
+from helpers.fake_generation import FakeGeneration, FakeRunner
 
 
-class Bench(FakeWorkbench):
+class Bench(FakeRunner):
     """Refuses one prompt."""
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
@@ -30,14 +30,14 @@ class Loop:
 
     def __init__(self, tokens: int) -> None:
         self.canvas = open_picture((960, 540))
-        self.bench = Bench(shared_device())
+        self.runner = Bench(shared_device())
         self.state = State("one two", GenerateOptions(max_new_tokens=tokens), loading="loading fake")
         self.viewer = Viewer(self.canvas, shared_device(), self.state, self.load())
 
     def load(self) -> Loading[Bench]:
         yield "weights", 0.5
         yield "kernels", 1.0
-        return self.bench
+        return self.runner
 
     def draw(self, frames: int) -> None:
         for _ in range(frames):

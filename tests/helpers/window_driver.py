@@ -9,12 +9,12 @@ from imgui_bundle import imgui
 
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.cli.main import main
-from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels.tensors import rows
 
 
-def _spot(spot: Spot | None) -> str | None:
+def _spot(spot: TensorIndex | None) -> str | None:
     return f"{spot.name}:{spot.index}" if spot else None
 
 

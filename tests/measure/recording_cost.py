@@ -17,7 +17,7 @@ from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.step_capture import StepTap
+from compute.generate.step_capture import StepCapturer
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.statistics import StatisticsPass
@@ -42,7 +42,7 @@ def recorded(
     with tempfile.TemporaryDirectory() as folder:
         head = head_of(engine, "0" * 64, "cost", tokenizer.end_of_text)
         recorder = Recorder(Path(folder) / "a.atlas", head, tensors_of(engine), tokenizer.token_bytes)
-        tap = StepTap(engine, recorder.step, logits=way[1] != "none", statistics=measure if way[2] else None)
+        tap = StepCapturer(engine, recorder.step, logits=way[1] != "none", statistics=measure if way[2] else None)
         generation = Generation(engine, tokenizer, PROMPT, options, tap=tap)
         recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits=way[1], statistics=way[2])
         start = np.array([time.perf_counter(), time.process_time()])

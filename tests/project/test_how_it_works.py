@@ -52,7 +52,7 @@ def test_shapes_are_those_of_the_registry(head: str, model: str) -> None:
     for name, symbols, *shown in (row[:4] for row in told):
         tensor = tensors[name.strip("`")]
         wanted = tensors.shape(tensor)
-        assert (tensor.family == "weight") == (head == "parameter")
+        assert (tensor.kind == "weight") == (head == "parameter")
         assert shape(symbols, sizes(config)) == wanted, name
         assert shape(shown[list(MODELS).index(model)], sizes(config)) == wanted, name
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.layout_text import DOCK_SPACE
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme, widget_tracking
 
 # Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
@@ -21,7 +21,7 @@ _ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
 Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
 
 
-def dock_space(interface: Interface, panels: Docked) -> tuple[int, bool]:
+def dock_space(interface: UiState, panels: Docked) -> tuple[int, bool]:
     """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
     viewport = imgui.get_main_viewport()
     identity = DOCK_SPACE
@@ -113,7 +113,7 @@ def note_tabs(titles: Iterable[str]) -> None:
                 widget_tracking.places[f"tab:{title}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
 
 
-def remember(interface: Interface) -> None:
+def remember(interface: UiState) -> None:
     """Take the layout over into `interface`, unless it is just being dragged."""
     if not imgui.is_any_mouse_down():
         interface.layout = imgui.save_ini_settings_to_memory()
@@ -128,7 +128,7 @@ def _dock_of(title: str) -> int:
     return int(settings.dock_id) if settings else 0
 
 
-def _scale(identity: int, interface: Interface, titles: Iterable[str], ratio: float) -> None:
+def _scale(identity: int, interface: UiState, titles: Iterable[str], ratio: float) -> None:
     """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
     window = imgui.get_main_viewport().size
     middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
@@ -147,7 +147,7 @@ def _scale(identity: int, interface: Interface, titles: Iterable[str], ratio: fl
             node = node.parent_node
 
 
-def _narrowed(interface: Interface, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
+def _narrowed(interface: UiState, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
     """`size` for a part beside the atlas, or what there is room for; then a smaller zoom gives back what was taken."""
     across = node.parent_node.split_axis == imgui.internal.Axis.x
     most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y

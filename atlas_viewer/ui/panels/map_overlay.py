@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.state.map_hit_test import target_of
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.state import State
@@ -116,7 +116,7 @@ def marks(state: State, frame: Frame) -> None:
         canvas.add_rect(low, high, packed(colour), 0.0, max(1.0, theme.em(0.1)))
 
 
-def _marked(state: State) -> Iterator[tuple[Spot, ImVec4]]:
+def _marked(state: State) -> Iterator[tuple[TensorIndex, ImVec4]]:
     inspection = state.inspection
     for pin in inspection.pins:
         yield pin.spot, theme.PIN_ON_PICTURE

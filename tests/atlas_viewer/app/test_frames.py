@@ -8,7 +8,7 @@ import pytest
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.state import State
 from compute.forward.engine import Engine
 from compute.generate import generator
@@ -23,13 +23,13 @@ from compute.weights.checkpoint import open_model
 
 def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_model("stories")
-    bench = Workbench(source, tokenizer, context=64)
+    runner = ModelRunner(source, tokenizer, context=64)
     options = GenerateOptions(max_new_tokens=12, context=64, temperature=0.0)
     state = State("Once upon a time", options)
 
-    def loading() -> Loading[Workbench]:
+    def loading() -> Loading[ModelRunner]:
         yield "weights", 1.0
-        return bench
+        return runner
 
     viewer = Viewer(open_picture((640, 360)), shared_device(), state, loading())
     waits: list[str] = []
@@ -61,7 +61,7 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
     assert (state.run.done, len(state.run.steps)) == (True, 12)
     assert waits == []
     viewer.controller.generation.step()  # type: ignore[union-attr]
-    bench._engine.read_logits()
+    runner._engine.read_logits()
     assert {"logits", "buffer"} <= set(waits)  # the counters count
     source.close()
 

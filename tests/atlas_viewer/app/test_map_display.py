@@ -12,12 +12,12 @@ import pytest
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.model_switch import ModelSwitch
 from atlas_viewer.app.viewer import Viewer
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state import navigation
-from atlas_viewer.state.inspection import Spot
+from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.state.map_addresses import Target
-from atlas_viewer.state.protocols import WorkbenchLike
+from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
@@ -45,18 +45,18 @@ class Window:
     def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.source = open_model("stories")
         self.tokenizer = tokenizer
-        bench = Workbench(self.source, tokenizer, context=64)
+        runner = ModelRunner(self.source, tokenizer, context=64)
         options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
         self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
         for owner, method, name in (
-            (Workbench, "opening_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
+            (ModelRunner, "opening_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
             (StripPass, "update", "paint"),
         ):  # fmt: skip
             self._count(monkeypatch, owner, method, name)
         self.canvas = open_picture((640, 400))
         self.state = State("Once upon a time", options)
         self.viewer = Viewer(self.canvas, shared_device(), self.state, None)
-        self.viewer.show(bench, bench.start(self.state.prompt, options), self.state.prompt)
+        self.viewer.show(runner, runner.start(self.state.prompt, options), self.state.prompt)
 
     def _count(self, monkeypatch: pytest.MonkeyPatch, owner: Any, method: str, name: str) -> None:
         real = getattr(owner, method)
@@ -70,21 +70,21 @@ class Window:
     def switch(self, config: ModelConfig) -> None:
         """Ask for another model, and draw until its first run has ended."""
 
-        def opening(_: str) -> Loading[WorkbenchLike]:
-            return (yield from Workbench.opening(tiny_model(config), self.tokenizer, context=64))
+        def opening(_: str) -> Loading[RunnerLike]:
+            return (yield from ModelRunner.opening(tiny_model(config), self.tokenizer, context=64))
 
         self.viewer.switch = ModelSwitch(self.state, opening)
         self.state.requests.append(OpenModel("another"))
-        before = self.bench
-        while self.bench is before:
+        before = self.runner
+        while self.runner is before:
             self.frame()
             assert self.state.messages == []
         self.rest()
 
     @property
-    def bench(self) -> WorkbenchLike:
+    def runner(self) -> RunnerLike:
         assert self.viewer.controller is not None
-        return self.viewer.controller.bench
+        return self.viewer.controller.runner
 
     def frame(self) -> np.ndarray:
         self.image = np.asarray(self.canvas.draw())
@@ -209,7 +209,7 @@ def test_another_model_under_the_map(window: Window) -> None:
     target = Target("h.3.attn.pattern", (1, 3, 1))
     navigation.visit(state, Target("wte", (20_000, 100)))
     navigation.visit(state, target)
-    state.inspection.pin(Spot("h.7.mlp.gelu", 5))
+    state.inspection.pin(TensorIndex("h.7.mlp.gelu", 5))
     window.rest()
     cell = state.map.cell
     for config, kept, earlier in (
@@ -217,7 +217,7 @@ def test_another_model_under_the_map(window: Window) -> None:
         (SMALLER, Target("h.1.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 23))),
     ):
         window.switch(config)
-        layout, registry = state.map.layout, window.bench.registry
+        layout, registry = state.map.layout, window.runner.registry
         assert state.map.registry is registry
         assert layout is not None
         assert set(layout.placements) == {tensor.name for tensor in registry}
@@ -227,7 +227,7 @@ def test_another_model_under_the_map(window: Window) -> None:
         image = window.rest()
         assert state.messages == []
         # The picture is that of a map of the new model from the same place.
-        passes = MapPass(window.bench._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes = MapPass(window.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         place = widget_tracking.places["map"]
@@ -281,7 +281,7 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -
     target = Target("h.3.mlp.c_fc.weight", (100, 50))
     navigation.visit(state, target)
     window.rest()
-    assert state.inspection.readings[Spot(target.name, 100 * 192 + 50)].value != 0
+    assert state.inspection.readings[TensorIndex(target.name, 100 * 192 + 50)].value != 0
     layout, cell = state.map.layout, state.map.cell
     assert layout is not None
     text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
@@ -294,7 +294,7 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -
     stand = state.map.camera.stand
     assert (int(stand.x), int(stand.y)) == state.map.cell_of(target)
     assert state.map.cell == pytest.approx(cell)
-    assert state.map.registry is window.viewer.controller.bench.registry  # type: ignore[union-attr]
+    assert state.map.registry is window.viewer.controller.runner.registry  # type: ignore[union-attr]
 
 
 def test_rows_glow_only_while_they_are_written(window: Window) -> None:

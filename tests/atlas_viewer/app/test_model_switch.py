@@ -20,7 +20,7 @@ from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
 from compute.weights.model_cache import fetched_model
 
-from helpers.fake_generation import FakeWorkbench
+from helpers.fake_generation import FakeRunner
 from helpers.fetch_cases import ENTRY, KEY, empty_cache, small_hub
 from helpers.hub_server import HubServer
 from helpers.patience import nap, wait_until
@@ -86,7 +86,7 @@ def test_what_goes_wrong_is_told_and_stopping_keeps_what_came(hub: HubServer) ->
     assert choices.error or here("gpt2")
 
 
-class Other(FakeWorkbench):
+class Other(FakeRunner):
     """Another model, with few positions."""
 
     model = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
@@ -95,16 +95,16 @@ class Other(FakeWorkbench):
 def test_another_model_takes_the_window_over() -> None:
     loop = Loop(3)
     loop.finish()
-    first, other = loop.bench, Other(shared_device())
+    first, other = loop.runner, Other(shared_device())
     specs: list[str] = []
 
-    def open_model(spec: str) -> Loading[FakeWorkbench]:
+    def open_model(spec: str) -> Loading[FakeRunner]:
         specs.append(spec)
         if spec == "missing":
             raise CheckpointError("missing: there is no such file")
         return loading(spec)
 
-    def loading(spec: str) -> Loading[FakeWorkbench]:
+    def loading(spec: str) -> Loading[FakeRunner]:
         yield "weights", 0.5
         if spec == "large":
             raise MemoryBudgetError("large: needs more memory than there is")

@@ -20,7 +20,7 @@ from atlas_viewer.recording.event_text import names
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Session
 from atlas_viewer.recording.verify import IDENTICAL, verify_run
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import navigation
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.requests import Branch, Continue, EndRecording, EndVideo, Generate, Record, RecordVideo, Undo
@@ -40,13 +40,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def loop(folder: Path, bench: Workbench) -> Iterator[Loop]:
+def loop(folder: Path, runner: ModelRunner) -> Iterator[Loop]:
     state = State("Once upon a time", OPTIONS)
     viewer = Viewer(open_picture((960, 540)), shared_device(), state, None)
-    viewer.show(bench, bench.start("Once upon a time", OPTIONS), "Once upon a time")
+    viewer.show(runner, runner.start("Once upon a time", OPTIONS), "Once upon a time")
     yield Loop(viewer)
     viewer.canvas.close()
-    bench.order_steps(None)
+    runner.order_steps(None)
 
 
 def hashed(loop: Loop) -> None:
@@ -193,7 +193,7 @@ def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
     assert not Path("a.atlas-wal").exists()
 
 
-def test_the_end_of_the_window_stops_the_run(loop: Loop, bench: Workbench) -> None:
+def test_the_end_of_the_window_stops_the_run(loop: Loop, runner: ModelRunner) -> None:
     state = loop.state
     loop.draw(lambda: not state.busy)
     loop.ask(Record("a.atlas", "none", statistics=False))

@@ -13,17 +13,17 @@ import pytest
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.open_recording import open_player, opened
-from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.render import MapStart
 from atlas_viewer.recording.cameras import recorded_camera, recorded_sight, sight_data
 from atlas_viewer.recording.playback import RecordedRun
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Session
 from atlas_viewer.recording.recorder import Recorder
-from atlas_viewer.recording.records import Mark
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.recording.records import UiEvent
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.map_addresses import Target
-from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.state.state import State
 from atlas_viewer.ui.panels import TITLES
@@ -33,21 +33,19 @@ from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 from compute.weights.checkpoint import ArrayModel, open_model
 
-from helpers.make_recordings import HEAD, PROMPT_TOKENS, TENSORS, Measured, draw, make_session, step, token_bytes
+from helpers.make_recordings import HEAD, PROMPT_TOKENS, TENSORS, StepCapture, draw, make_session, step, token_bytes
 from helpers.make_recordings import OPTIONS as MADE_UP
 from helpers.patience import wait_until
 from helpers.recording_loop import OPTIONS, Loop
 
-__all__ = ["bench"]
-
-SIGHT = Sight(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
+SIGHT = MapViewport(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Path:
+def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> Path:
     """A run of the real model with cameras that move at its third step; the map is in front at its fifth."""
     path = tmp_path_factory.mktemp("recording") / "r.atlas"
-    recorder = bench.open_recording(path, bench.weights_sha256())
+    recorder = runner.open_recording(path, runner.weights_sha256())
 
     class Order:
         logits = statistics = True
@@ -66,9 +64,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory, bench: Workbench) -> Pat
                 recorder.event("view", {"value": "map"})
             recorder.step(record, *more)  # type: ignore[arg-type]
 
-    bench.order_steps(Order())  # type: ignore[arg-type]
-    bench.start("Once upon a time", OPTIONS).run()
-    bench.order_steps(None)
+    runner.order_steps(Order())  # type: ignore[arg-type]
+    runner.start("Once upon a time", OPTIONS).run()
+    runner.order_steps(None)
     recorder.end_run("length")
     recorder.close()
     return path
@@ -143,7 +141,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
     replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
-    while viewer.controller is None or not isinstance(viewer.controller.bench, Workbench):
+    while viewer.controller is None or not isinstance(viewer.controller.runner, ModelRunner):
         assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
         viewer.canvas.draw()
     assert told.notice == ""
@@ -170,7 +168,7 @@ def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
     loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
     viewer.load(loading, "stories")
-    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.bench, Workbench))
+    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
     replay.draw(lambda: state.map.layout is not None and state.map.sight().target == SIGHT.target)
     assert "Map" in state.interface.shown
     assert state.map.picture is not None
@@ -200,7 +198,7 @@ def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> N
     replay.draw(lambda: "other weights" in replay.told.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None
-    assert replay.viewer.controller.bench is replay.player.bench
+    assert replay.viewer.controller.runner is replay.player.runner
     assert replay.state.run is not None
     assert len(replay.state.run.steps) == 6
 
@@ -209,17 +207,17 @@ def test_a_file_that_is_still_written_is_followed(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, MADE_UP)
     for index in range(2):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     _written(recorder, 2)
     replay = Replay(tmp_path / "a.atlas")
     told = replay.told
     assert told.count == 2
     told.follow = True
     for index in range(2, 5):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     replay.draw(lambda: told.position == 5)
     recorder.begin_run("another", [*PROMPT_TOKENS, 3], MADE_UP, parent=1, fork_step=0)
-    recorder.step(step(0), draw(0), Measured(0))
+    recorder.step(step(0), draw(0), StepCapture(0))
     replay.draw(lambda: told.run == 2 and told.position == 1)
     assert replay.state.run is not None
     assert (replay.state.run.parent, told.runs) == (1, 2)
@@ -309,14 +307,14 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
     replay.close()
 
 
-def test_cameras_that_no_window_had_give_pictures(bench: Workbench, recording: Path) -> None:
+def test_cameras_that_no_window_had_give_pictures(runner: ModelRunner, recording: Path) -> None:
     with Session(recording) as session:
         run = RecordedRun(session, session.run())
     start = run.all_steps[0].time
-    marks = [Mark(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
+    marks = [UiEvent(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
     camera, sight = recorded_camera(marks), recorded_sight(marks)
-    for maps in (None, MapLook(sight, MapStart(1.0, None, None))):
-        pictures = RunPictures(bench, run, (64, 36), camera, panels=False, maps=maps)
+    for maps in (None, MapTrack(sight, MapStart(1.0, None, None))):
+        pictures = RunPictures(runner, run, (64, 36), camera, panels=False, maps=maps)
         for place in range(len(marks)):
             image = pictures._draw(camera(start + place), sight(start + place) if maps else None)
             assert image.shape == (36, 64, 4)

@@ -8,22 +8,22 @@ import pytest
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import FakeWorkbench
+from helpers.fake_generation import FakeRunner
 
 
-def viewer_at(size: tuple[int, int], interface: Interface | None = None) -> Viewer:
-    state = State("one two", GenerateOptions(max_new_tokens=2), interface=interface or Interface())
+def viewer_at(size: tuple[int, int], interface: UiState | None = None) -> Viewer:
+    state = State("one two", GenerateOptions(max_new_tokens=2), interface=interface or UiState())
     return Viewer(open_picture(size), shared_device(), state, loading())
 
 
-def loading() -> Loading[FakeWorkbench]:
+def loading() -> Loading[FakeRunner]:
     yield "uploading", 0.5
-    return FakeWorkbench(shared_device())
+    return FakeRunner(shared_device())
 
 
 def rescale(viewer: Viewer, scale: float, width: int, height: int) -> None:
@@ -71,7 +71,7 @@ def test_twice_the_pixels_are_not_the_same_pixels_twice() -> None:
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_theme_and_a_zoom_are_there_from_the_first_frame(theme: str) -> None:
-    viewer = viewer_at((640, 360), Interface(theme=theme, zoom=2.0))
+    viewer = viewer_at((640, 360), UiState(theme=theme, zoom=2.0))
     image = drawn(viewer)
     assert (image[..., :3].mean() > 128) == (theme == "light")
     assert viewer.state.interface.layout_zoom == 2.0

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from atlas_viewer.app import viewer
-from atlas_viewer.scene.strip_scene import AtlasScene
+from atlas_viewer.scene.strip_scene import StripScene
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
 from compute.errors import CheckpointError
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import FakeGeneration, FakeWorkbench
+from helpers.fake_generation import FakeGeneration, FakeRunner
 from helpers.patience import nap, wait_until
 from helpers.viewer_loop import Loop
 
@@ -39,7 +39,7 @@ def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
     assert run.continuation == " little girl named Lily"
     assert run.prompt_tokens == [(0, " t0"), (1, " t1")]
     assert not loop.state.loading
-    assert loop.bench.painted >= 1
+    assert loop.runner.painted >= 1
 
 
 def test_short_steps_of_loading_share_a_frame_and_long_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,16 +154,16 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     loop.draw(8)
     state = loop.state
     assert state.distribution is not None
-    assert (state.distribution.step, loop.bench.replays) == (4, [])  # the engine still held the last pass
-    painted = loop.bench.painted
+    assert (state.distribution.step, loop.runner.replays) == (4, [])  # the engine still held the last pass
+    painted = loop.runner.painted
     state.chosen, state.compared = 1, 3
     loop.draw(16)
     assert state.distribution.step == 1
     assert state.comparison is not None
     assert state.comparison.step == 3
     assert state.distribution.window == (0, 1, 0)
-    assert loop.bench.replays == [5]
-    assert loop.bench.painted > painted
+    assert loop.runner.replays == [5]
+    assert loop.runner.painted > painted
 
 
 def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
@@ -175,12 +175,12 @@ def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
     loop.draw(6)
     loop.finish()
     assert loop.state.run is not None
-    assert (loop.state.run.prompt, loop.state.loading, loop.bench.room) == ("three", "", 400)
+    assert (loop.state.run.prompt, loop.state.loading, loop.runner.room) == ("three", "", 400)
     loop.state.options = replace(loop.state.options, context=500, max_new_tokens=3)
     loop.state.requests.append(Continue(2))
     loop.draw(20)
     assert not loop.state.messages
-    assert (len(loop.state.run.steps), loop.bench.room) == (5, 500)
+    assert (len(loop.state.run.steps), loop.runner.room) == (5, 500)
     loop.state.requests.append(Generate("too long", GenerateOptions(max_new_tokens=3, context=4000)))
     loop.draw(2)
     assert "--context 4000" in loop.state.messages[-1]
@@ -199,13 +199,13 @@ def test_a_refused_prompt_is_a_message_and_the_window_lives() -> None:
 
 def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, int]] = []
-    original = AtlasScene.draw
+    original = StripScene.draw
 
-    def counted(self: AtlasScene, view: object, width: int, height: int) -> object:
+    def counted(self: StripScene, view: object, width: int, height: int) -> object:
         drawn.append((width, height))
         return original(self, view, width, height)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(AtlasScene, "draw", counted)
+    monkeypatch.setattr(StripScene, "draw", counted)
     loop = Loop(3)
     loop.finish()
     loop.draw(1)
@@ -223,7 +223,7 @@ def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.Monk
 def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> None:
     loop = Loop(1)
 
-    def load() -> Loading[FakeWorkbench]:
+    def load() -> Loading[FakeRunner]:
         yield "weights", 0.5
         raise CheckpointError("model.bin: it is no model; give another")
 

@@ -11,7 +11,7 @@ import pytest
 
 from atlas_viewer.state.requests import Generate, Screenshot
 
-from helpers.fake_generation import FakeWorkbench
+from helpers.fake_generation import FakeRunner
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S, wait_until
 from helpers.viewer_loop import Loop
@@ -21,7 +21,7 @@ import pygfx
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.state.state import State
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.runner.model_runner import ModelRunner
 from compute.weights.checkpoint import open_model
 from compute.gpu.device import shared_device
 from compute.gpu.wgpu_native import Readback, poll
@@ -29,7 +29,7 @@ from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 
 state = State("Once", GenerateOptions(max_new_tokens=50))
-loading = Workbench.opening(open_model("stories"), load_tokenizer(), context=32)
+loading = ModelRunner.opening(open_model("stories"), load_tokenizer(), context=32)
 canvas = open_picture((320, 200))
 viewer = Viewer(canvas, shared_device(), state, loading)
 while state.run is None or len(state.run.steps) < 3:
@@ -146,7 +146,7 @@ def test_the_workbench_of_a_run_that_was_never_finished_is_let_go() -> None:
     loop.draw(9)
     loop.state.requests.append(Generate("another", loop.state.options))
     loop.draw(4)
-    assert isinstance(loop.bench, FakeWorkbench)
+    assert isinstance(loop.runner, FakeRunner)
     assert len(loop.state.runs.all) == 2
     assert loop.state.runs.all[1].stop_reason == "paused"
     loop.canvas.close()

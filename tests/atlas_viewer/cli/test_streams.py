@@ -16,8 +16,6 @@ from helpers.command_line import assert_one_line
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
-__all__ = ["run"]
-
 Run = Callable[..., SimpleNamespace]
 
 

@@ -19,20 +19,20 @@ import pytest
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.cli.main import main
-from atlas_viewer.export.frames import MapLook, RunPictures
+from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.map_picture import MapPicture
 from atlas_viewer.export.render import MapStart, strip_pixels
 from atlas_viewer.media.video import write_video
 from atlas_viewer.recording.cameras import fixed_camera, recorded_camera, sight_data
 from atlas_viewer.recording.playback import RecordedRun
 from atlas_viewer.recording.reader import Session
-from atlas_viewer.recording.records import Mark
-from atlas_viewer.runner.model_runner import Workbench
+from atlas_viewer.recording.records import UiEvent
+from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
 from atlas_viewer.state.map_addresses import Target, box_of
 from atlas_viewer.state.map_camera import MapCamera
-from atlas_viewer.state.map_viewport import Sight, sight_of
+from atlas_viewer.state.map_viewport import MapViewport, sight_of
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
 from compute.gpu.device import shared_device
@@ -41,7 +41,7 @@ from compute.text.tokenizer import load_tokenizer
 from compute.views.map_layout import map_layout
 from compute.weights.checkpoint import open_model
 
-from helpers.make_recordings import PROMPT_TOKENS, Measured, make_session, step
+from helpers.make_recordings import PROMPT_TOKENS, StepCapture, make_session, step
 
 STEPS = 4
 # A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
@@ -73,8 +73,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bench() -> Workbench:
-    return Workbench(open_model("stories"), load_tokenizer(), context=32)
+def runner() -> ModelRunner:
+    return ModelRunner(open_model("stories"), load_tokenizer(), context=32)
 
 
 @pytest.fixture
@@ -83,35 +83,35 @@ def run(recorded: Path) -> Iterator[RecordedRun]:
         yield RecordedRun(session, session.run())
 
 
-def window_picture(bench: Workbench, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
+def window_picture(runner: ModelRunner, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
     """What the atlas shows when a run has drawn `steps` tokens."""
     options = dataclasses.replace(options, max_new_tokens=steps, context=32)
-    generation = bench.start(PROMPT, options)
+    generation = runner.start(PROMPT, options)
     generation.run()
-    while bench.paint():
+    while runner.paint():
         pass
-    return strip_pixels(bench, StripCamera(), SIZE)
+    return strip_pixels(runner, StripCamera(), SIZE)
 
 
-def test_a_frame_is_what_the_window_shows_at_that_step(bench: Workbench, run: RecordedRun) -> None:
-    wanted = {steps: window_picture(bench, steps) for steps in (1, 3)}
-    pictures = RunPictures(bench, run, SIZE, fixed_camera(1.0, None), panels=False)
+def test_a_frame_is_what_the_window_shows_at_that_step(runner: ModelRunner, run: RecordedRun) -> None:
+    wanted = {steps: window_picture(runner, steps) for steps in (1, 3)}
+    pictures = RunPictures(runner, run, SIZE, fixed_camera(1.0, None), panels=False)
     for steps, picture in wanted.items():
         np.testing.assert_array_equal(pictures.frame(steps - 1), picture)
     assert (wanted[1] != wanted[3]).any()
 
 
-def test_the_camera_is_where_it_was(bench: Workbench, run: RecordedRun) -> None:
+def test_the_camera_is_where_it_was(runner: ModelRunner, run: RecordedRun) -> None:
     times = [known.time for known in run.all_steps]
     marks = [
-        Mark((times[0] + times[1]) / 2, 1, 1, "strip", {"zoom": 8, "x": 200, "y": 100}),
-        Mark(0.0, 1, 0, "map", {"zoom": "far"}),
-        Mark(0.0, 1, 0, "strip", {"zoom": None}),
+        UiEvent((times[0] + times[1]) / 2, 1, 1, "strip", {"zoom": 8, "x": 200, "y": 100}),
+        UiEvent(0.0, 1, 0, "map", {"zoom": "far"}),
+        UiEvent(0.0, 1, 0, "strip", {"zoom": None}),
     ]
     camera = recorded_camera(marks)
     assert camera(times[0]).zoom == 1.0
     assert (camera(times[1]).zoom, camera(times[1]).center) == (8.0, (200.0, 100.0))
-    pictures = RunPictures(bench, run, SIZE, camera, panels=False)
+    pictures = RunPictures(runner, run, SIZE, camera, panels=False)
     frames = list(pictures.frames(2, 4))
     assert len(frames) == 8
     same = [bool((frames[number] == frames[number + 1]).all()) for number in range(3)]
@@ -135,7 +135,9 @@ def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None
         assert np.abs(image.astype(int) - frame[..., :3]).mean() < 3
 
 
-def test_pictures_and_video_of_a_session(tmp_path: Path, bench: Workbench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_pictures_and_video_of_a_session(
+    tmp_path: Path, runner: ModelRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorded = record(tmp_path / "a.atlas", VIDEO_STEPS, LONG)
     capsys.readouterr()
     video, folder = tmp_path / "a.mp4", tmp_path / "pictures" / "a"
@@ -154,7 +156,7 @@ def test_pictures_and_video_of_a_session(tmp_path: Path, bench: Workbench, capsy
         weights = np.array([0.2126, 0.7152, 0.0722])
         assert np.abs(shown @ weights - exact @ weights).mean() < 6
         assert np.corrcoef((shown @ weights).ravel(), (exact @ weights).ravel())[0, 1] > 0.97
-        np.testing.assert_array_equal(exact, window_picture(bench, number + 1, LONG)[..., :3])
+        np.testing.assert_array_equal(exact, window_picture(runner, number + 1, LONG)[..., :3])
 
 
 def test_pictures_that_were_not_finished_are_not_there(
@@ -193,7 +195,7 @@ def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Pat
 TARGETS = (Target("h.2.mlp.c_fc.weight", (100, 50)), Target("h.5.attn.pattern", (2, 1, 1)))
 
 
-def with_map_cameras(recorded: Path, path: Path, sights: Sequence[Sight]) -> Path:
+def with_map_cameras(recorded: Path, path: Path, sights: Sequence[MapViewport]) -> Path:
     """A copy of the session in which the map was looked at like this from its first, second, ... step on."""
     shutil.copy(recorded, path)
     connection = sqlite3.connect(path)
@@ -212,24 +214,26 @@ def picture_of(path: Path) -> np.ndarray:
         return image
 
 
-def test_the_map_is_seen_from_where_it_was(recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path) -> None:
+def test_the_map_is_seen_from_where_it_was(
+    recorded: Path, run: RecordedRun, runner: ModelRunner, tmp_path: Path
+) -> None:
     size, zoom = (320, 180), 90.0
     window = max(known.record.context_length for known in run.all_steps)
-    layout = map_layout(bench.registry, window)
+    layout = map_layout(runner.registry, window)
     cells = [box_of(target, layout) for target in TARGETS]
     camera, sights = MapCamera(layout.width, layout.height), []
     for x, y, *_ in cells:
         camera.look_at(zoom, x + 0.5, y + 0.5, *size)
-        sights.append(sight_of(camera, bench.registry, layout, *size))
+        sights.append(sight_of(camera, runner.registry, layout, *size))
     path = with_map_cameras(recorded, tmp_path / "a.atlas", sights)
     look = ["--view", "map", "--size", "320x180", "--png"]
     assert main(["session", "export", str(path), *look, str(tmp_path / "follow")]) == 0
     made = [picture_of(picture) for picture in sorted((tmp_path / "follow").iterdir())]
-    replay = bench.replay(run.prompt_texts, [known.record for known in run.all_steps], run.options)
+    replay = runner.replay(run.prompt_texts, [known.record for known in run.all_steps], run.options)
     for number, (x, y, *_) in enumerate(cells):
         replay.go(number)
         run.show(number + 1)
-        there = MapPicture(bench, size, window, zoom, (x + 0.5, y + 0.5))
+        there = MapPicture(runner, size, window, zoom, (x + 0.5, y + 0.5))
         np.testing.assert_array_equal(made[number], there.pixels(run)[..., :3])
     assert (made[0] != made[1]).mean() > 0.3
     assert (made[1] != made[-1]).mean() < 0.3, "it stays where it was put last"
@@ -239,14 +243,16 @@ def test_the_map_is_seen_from_where_it_was(recorded: Path, run: RecordedRun, ben
     assert (whole[0] != made[0]).mean() > 0.3
 
 
-def window_with_map(bench: Workbench, steps: int, target: Target, size: tuple[int, int]) -> tuple[np.ndarray, Sight]:
+def window_with_map(
+    runner: ModelRunner, steps: int, target: Target, size: tuple[int, int]
+) -> tuple[np.ndarray, MapViewport]:
     """The window when a run has drawn `steps` tokens and the map has gone to `target`; and what that shows."""
     options = GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0)
-    generation = bench.start(PROMPT, options)
+    generation = runner.start(PROMPT, options)
     generation.run()
     canvas = open_picture(size)
     viewer = Viewer(canvas, shared_device(), State(PROMPT, options), None)
-    viewer.show(bench, generation, PROMPT)
+    viewer.show(runner, generation, PROMPT)
     navigation.open_map(viewer.state)
     maps = viewer.state.map
     for number in range(200):
@@ -262,10 +268,10 @@ def window_with_map(bench: Workbench, steps: int, target: Target, size: tuple[in
 
 
 def test_the_map_among_panels_is_what_the_window_shows(
-    recorded: Path, run: RecordedRun, bench: Workbench, tmp_path: Path
+    recorded: Path, run: RecordedRun, runner: ModelRunner, tmp_path: Path
 ) -> None:
     size = (960, 540)
-    shown = [window_with_map(bench, number, target, size) for number, target in enumerate(TARGETS, start=1)]
+    shown = [window_with_map(runner, number, target, size) for number, target in enumerate(TARGETS, start=1)]
     place = widget_tracking.places["map"]
     part = (slice(round(place.top), round(place.bottom)), slice(round(place.left), round(place.right)), slice(3))
     path = with_map_cameras(recorded, tmp_path / "a.atlas", [sight for _, sight in shown])
@@ -281,10 +287,10 @@ def test_the_map_among_panels_is_what_the_window_shows(
     assert (made[1][:, round(place.right) + 10 :] != made[2][:, round(place.right) + 10 :]).any()
 
 
-def test_a_frame_does_not_depend_on_those_before(bench: Workbench, run: RecordedRun) -> None:
-    sights = {run.all_steps[1].time: Sight(TARGETS[0], 0.5, 0.5, 80, 45)}
-    look = MapLook(lambda time: sights.get(time), MapStart(1.0, None, None))
-    pictures = RunPictures(bench, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=look)
+def test_a_frame_does_not_depend_on_those_before(runner: ModelRunner, run: RecordedRun) -> None:
+    sights = {run.all_steps[1].time: MapViewport(TARGETS[0], 0.5, 0.5, 80, 45)}
+    look = MapTrack(lambda time: sights.get(time), MapStart(1.0, None, None))
+    pictures = RunPictures(runner, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=look)
     first, second = pictures.frame(0), pictures.frame(1)
     np.testing.assert_array_equal(pictures.frame(0), first)
     np.testing.assert_array_equal(pictures.frame(1), second)
@@ -292,9 +298,9 @@ def test_a_frame_does_not_depend_on_those_before(bench: Workbench, run: Recorded
     assert (first != second).mean() > 0.04
 
 
-def test_the_window_is_rendered_as_it_was(bench: Workbench, run: RecordedRun) -> None:
+def test_the_window_is_rendered_as_it_was(runner: ModelRunner, run: RecordedRun) -> None:
     size = (1280, 720)
-    pictures = RunPictures(bench, run, size, fixed_camera(1.0, None), panels=True)
+    pictures = RunPictures(runner, run, size, fixed_camera(1.0, None), panels=True)
     first, third = pictures.frame(0), pictures.frame(2)
     again = pictures.frame(0)
     pictures.close()
@@ -326,8 +332,8 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads((tmp_path / "a.json").read_text()) == told
     with np.load(tmp_path / "a.npz") as arrays:
         assert arrays["tokens"].tolist() == [step(index).token for index in range(5)]
-        np.testing.assert_array_equal(arrays["logits"], [Measured(index).logits for index in range(5)])
-        assert arrays["statistics"].tobytes() == b"".join(Measured(index).statistics.tobytes() for index in range(5))
+        np.testing.assert_array_equal(arrays["logits"], [StepCapture(index).logits for index in range(5)])
+        assert arrays["statistics"].tobytes() == b"".join(StepCapture(index).statistics.tobytes() for index in range(5))
         assert arrays["statistics_tensors"].tolist() == ["h.0.resid_pre", "logits"]
         assert arrays["top_logits"][4, 2] == step(4).top[2].logit
 

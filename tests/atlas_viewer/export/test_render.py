@@ -17,12 +17,12 @@ from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
 
-from helpers.fake_generation import FakeGeneration, FakeWorkbench
+from helpers.fake_generation import FakeGeneration, FakeRunner
 
 
 @pytest.fixture(scope="module")
-def bench() -> FakeWorkbench:
-    made = FakeWorkbench(shared_device())
+def runner() -> FakeRunner:
+    made = FakeRunner(shared_device())
     # Every value of a channel occurs, and the brightest colours of the atlas.
     made.cells[0, :256, 0] = np.arange(256)
     made.cells[1, :2, :3] = [(255, 209, 26), (0, 199, 255)]
@@ -30,43 +30,43 @@ def bench() -> FakeWorkbench:
     return made
 
 
-def test_every_cell_and_colour_arrives_unchanged(bench: FakeWorkbench) -> None:
-    np.testing.assert_array_equal(strip_pixels(bench, StripCamera(), (640, 360)), bench.cells)
+def test_every_cell_and_colour_arrives_unchanged(runner: FakeRunner) -> None:
+    np.testing.assert_array_equal(strip_pixels(runner, StripCamera(), (640, 360)), runner.cells)
 
 
-def test_a_cell_is_a_square_of_equal_pixels(bench: FakeWorkbench) -> None:
+def test_a_cell_is_a_square_of_equal_pixels(runner: FakeRunner) -> None:
     camera = StripCamera()
     camera.look_at(8, 200, 100.5)
     x, y = round(camera.view.x), round(camera.view.y)
-    seen = bench.cells[y : y + 45, x : x + 80]
-    np.testing.assert_array_equal(strip_pixels(bench, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
+    seen = runner.cells[y : y + 45, x : x + 80]
+    np.testing.assert_array_equal(strip_pixels(runner, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
 
 
-def test_another_shape_gets_bars_in_the_empty_colour(bench: FakeWorkbench) -> None:
-    image = strip_pixels(bench, StripCamera(), (700, 400))
+def test_another_shape_gets_bars_in_the_empty_colour(runner: FakeRunner) -> None:
+    image = strip_pixels(runner, StripCamera(), (700, 400))
     assert image.shape == (400, 700, 4)
     assert (image[:3] == EMPTY).all()
     assert (image[-3:] == EMPTY).all()
-    wide = strip_pixels(bench, StripCamera(), (1000, 360))
-    np.testing.assert_array_equal(wide[:, 180:820], bench.cells)
+    wide = strip_pixels(runner, StripCamera(), (1000, 360))
+    np.testing.assert_array_equal(wide[:, 180:820], runner.cells)
 
 
-def test_the_window_shows_the_same_pixels(bench: FakeWorkbench) -> None:
+def test_the_window_shows_the_same_pixels(runner: FakeRunner) -> None:
     generation = FakeGeneration("Once upon a", GenerateOptions(max_new_tokens=6))
     while not generation.done:
         generation.advance(0.01)
     camera = StripCamera()
     camera.look_at(16, 320, 180)
-    image = window_pixels(bench, generation, "Once upon a", camera, (1280, 720))
+    image = window_pixels(runner, generation, "Once upon a", camera, (1280, 720))
     assert image.shape == (720, 1280, 4)
     # The middle of the picture: 40 x 22.5 cells, so the centre of the atlas is a corner of four cells.
-    left, right = bench.cells[179, 319, :3], bench.cells[179, 320, :3]
+    left, right = runner.cells[179, 319, :3], runner.cells[179, 320, :3]
     edge = (image[:, :-1, :3] == left).all(-1) & (image[:, 1:, :3] == right).all(-1)
     assert edge.sum() >= 10, "the two cells in the middle are nowhere side by side"
 
 
-def test_png_holds_the_pixels(bench: FakeWorkbench) -> None:
-    data = png(bench.cells)
+def test_png_holds_the_pixels(runner: FakeRunner) -> None:
+    data = png(runner.cells)
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
     assert (width, height, depth, kind) == (640, 360, 8, 2)
@@ -75,7 +75,7 @@ def test_png_holds_the_pixels(bench: FakeWorkbench) -> None:
     body = data[start + 4 : start + 4 + size]
     assert struct.unpack(">I", data[start + 4 + size : start + 8 + size])[0] == zlib.crc32(b"IDAT" + body)
     rows = np.frombuffer(zlib.decompress(body), np.uint8).reshape(360, 1 + 3 * 640)
-    np.testing.assert_array_equal(rows[:, 1:].reshape(360, 640, 3), bench.cells[..., :3])
+    np.testing.assert_array_equal(rows[:, 1:].reshape(360, 640, 3), runner.cells[..., :3])
 
 
 def _render(out: Path, *, panels: bool) -> str:

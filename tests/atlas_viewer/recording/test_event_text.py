@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from atlas_viewer.recording.event_text import last_done, names
-from atlas_viewer.recording.records import Mark
+from atlas_viewer.recording.records import UiEvent
 
 
-def mark(time: float, name: str, **data: object) -> Mark:
-    return Mark(time, 1, 0, name, data)
+def mark(time: float, name: str, **data: object) -> UiEvent:
+    return UiEvent(time, 1, 0, name, data)
 
 
 EVENTS = (

@@ -15,11 +15,11 @@ from atlas_viewer.recording.camera_follow import Following
 from atlas_viewer.recording.cameras import recorded_camera, recorded_looks, recorded_sight, sight_data
 from atlas_viewer.recording.reader import Session
 from atlas_viewer.recording.recorder import Recorder
-from atlas_viewer.recording.records import Mark
+from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.ui_recorder import Notes
 from atlas_viewer.state.map_addresses import Target
-from atlas_viewer.state.map_viewport import Sight
+from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import ATLAS, MAP
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.state import State
@@ -32,7 +32,7 @@ from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw,
 from helpers.map_registry import STORIES, registry
 
 SIZE = (900, 500)
-SIGHT = Sight(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
+SIGHT = MapViewport(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
 TENSORS_OF = registry(STORIES, 256)
 
 
@@ -109,8 +109,8 @@ DATA = sight_data(SIGHT)
     ],
 )  # fmt: skip
 def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, object]) -> None:
-    sound = Mark(1.0, 1, 0, "map", DATA)
-    bad = Mark(2.0, 1, 0, "map", {**DATA, **change})
+    sound = UiEvent(1.0, 1, 0, "map", DATA)
+    bad = UiEvent(2.0, 1, 0, "map", {**DATA, **change})
     assert recorded_sight([bad])(3.0) is None
     assert recorded_sight([sound, bad])(3.0) == SIGHT
     # In a file, too, unless it is no number of JSON at all.
@@ -134,7 +134,7 @@ def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, ob
 @pytest.mark.parametrize("missing", sorted(DATA))
 def test_a_place_without_a_part_is_left_out(missing: str) -> None:
     data = {name: value for name, value in DATA.items() if name != missing}
-    assert recorded_sight([Mark(1.0, 1, 0, "map", data)])(3.0) is None
+    assert recorded_sight([UiEvent(1.0, 1, 0, "map", data)])(3.0) is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_place_without_a_part_is_left_out(missing: str) -> None:
     [{"x": 9e5, "y": -9e5}, {"width": 1e-3, "height": 1e-3}, {"width": 9e8}, {"index": [10**8, 10**8, 10**8]}],
 )
 def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) -> None:
-    sight = recorded_sight([Mark(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
+    sight = recorded_sight([UiEvent(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
     assert sight is not None
     maps = state_with_map().map
     maps.show(sight)
@@ -154,10 +154,13 @@ def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) 
 
 
 def test_times_and_views_that_cannot_be_are_left_out() -> None:
-    marks = [Mark(math.nan, 1, 0, "strip", {"zoom": 8, "x": 1, "y": 1}), Mark(1.0, 1, 0, "strip", {"zoom": 4, "x": 1})]
+    marks = [
+        UiEvent(math.nan, 1, 0, "strip", {"zoom": 8, "x": 1, "y": 1}),
+        UiEvent(1.0, 1, 0, "strip", {"zoom": 4, "x": 1}),
+    ]
     assert recorded_camera(marks)(5.0).zoom == 1.0
     assert recorded_camera(marks, 2.0, (100, 90))(5.0).zoom == 2.0
-    events = [Mark(float(at), 1, 0, "view", {"value": value}) for at, value in enumerate(["map", "Map", 3, ["map"]])]
+    events = [UiEvent(float(at), 1, 0, "view", {"value": value}) for at, value in enumerate(["map", "Map", 3, ["map"]])]
     assert recorded_looks([], events).view(9.0) == "map"
 
 
@@ -176,17 +179,17 @@ def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
 # -- following
 
 MARKS = [
-    Mark(1.0, 1, 0, "strip", {"zoom": 4.0, "x": 200.0, "y": 90.0}),
-    Mark(2.0, 1, 1, "map", DATA),
-    Mark(3.0, 1, 2, "map", {**DATA, "tensor": "wte", "index": [900, 7]}),
+    UiEvent(1.0, 1, 0, "strip", {"zoom": 4.0, "x": 200.0, "y": 90.0}),
+    UiEvent(2.0, 1, 1, "map", DATA),
+    UiEvent(3.0, 1, 2, "map", {**DATA, "tensor": "wte", "index": [900, 7]}),
 ]
-EVENTS = [Mark(1.0, 1, 0, "view", {"value": "strip"}), Mark(2.0, 1, 1, "view", {"value": "map"})]
+EVENTS = [UiEvent(1.0, 1, 0, "view", {"value": "strip"}), UiEvent(2.0, 1, 1, "view", {"value": "map"})]
 
 
 class Window:
     """What the panels would do: the tab that is asked for is in front two frames later."""
 
-    def __init__(self, marks: list[Mark], events: list[Mark]) -> None:
+    def __init__(self, marks: list[UiEvent], events: list[UiEvent]) -> None:
         self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
         self.state.interface.shown = {ATLAS, "Session"}
         self.following = Following(self.state, self.told)

@@ -24,7 +24,7 @@ from helpers.make_recordings import (
     OPTIONS,
     PROMPT_TOKENS,
     TENSORS,
-    Measured,
+    StepCapture,
     draw,
     make_session,
     step,
@@ -38,12 +38,12 @@ RACES = int(os.environ.get("ATLAS_RACES", "6"))
 WRITER = """
 import sys
 from pathlib import Path
-from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, Measured, draw, step, token_bytes
+from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, StepCapture, draw, step, token_bytes
 from atlas_viewer.recording.recorder import Recorder
 recorder = Recorder(Path(sys.argv[1]), HEAD, TENSORS, token_bytes)
 recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
 for index in range(2000):
-    recorder.step(step(index), draw(index), Measured(index))
+    recorder.step(step(index), draw(index), StepCapture(index))
 recorder.close()
 print(recorder.steps_written)
 print(recorder.trouble)
@@ -72,7 +72,7 @@ def intact_steps(path: Path) -> int:
         steps = [known.record for run in runs for known in session.steps(run)]
         assert steps == [step(index) for index in range(len(steps))]
         for index in range(len(steps)):
-            assert session.statistics(runs[0], index).tobytes() == Measured(index).statistics.tobytes()
+            assert session.statistics(runs[0], index).tobytes() == StepCapture(index).statistics.tobytes()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()

@@ -27,7 +27,7 @@ from helpers.make_recordings import (
     OPTIONS,
     PROMPT_TOKENS,
     TENSORS,
-    Measured,
+    StepCapture,
     draw,
     make_session,
     step,
@@ -57,7 +57,7 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
         times = [known.time for known in steps]
         assert times == sorted(times)
         for index in range(12):
-            measured = Measured(index)
+            measured = StepCapture(index)
             found = session.logits(run, index)
             if logits == "none":
                 assert found is None
@@ -66,7 +66,7 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
                 assert found.dtype == LOGITS[logits]
                 np.testing.assert_array_equal(found, measured.logits.astype(found.dtype))
             assert session.statistics(run, index).tobytes() == measured.statistics.tobytes()
-        assert session.weight_statistics()["wte"].tobytes() == Measured(0).weight_statistics.tobytes()
+        assert session.weight_statistics()["wte"].tobytes() == StepCapture(0).weight_statistics.tobytes()
         (event,) = session.events()
         assert (event.name, event.data, event.run, event.step) == ("chose", {"step": 3}, 1, 12)
         assert [(camera.step, camera.data["zoom"]) for camera in session.cameras()] == [(0, 1.0), (12, 4.0)]
@@ -151,7 +151,7 @@ def test_a_recording_replaces_nothing(tmp_path: Path) -> None:
 
 
 def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = len(Measured(0).data)
+    size = len(StepCapture(0).data)
     monkeypatch.setattr(recorder_module, "_HEAVY_BYTES", 3 * size)
     go = threading.Event()
     original = Store.add_step
@@ -164,7 +164,7 @@ def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.Monk
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     for index in range(20):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     assert "logits and statistics of" in str(recorder.trouble)
     go.set()
     recorder.close()

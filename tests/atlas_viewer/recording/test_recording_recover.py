@@ -18,7 +18,7 @@ from helpers.make_recordings import (
     OPTIONS,
     PROMPT_TOKENS,
     TENSORS,
-    Measured,
+    StepCapture,
     draw,
     make_session,
     step,
@@ -57,7 +57,7 @@ def test_what_is_in_the_log_counts(tmp_path: Path) -> None:
     recorder = Recorder(path, HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     for index in range(20):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     wait_until(lambda: recorder.steps_written >= 20 and not recorder.waiting, "20 steps are written")
     other.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     Path(f"{other}-wal").write_bytes(Path(f"{path}-wal").read_bytes())

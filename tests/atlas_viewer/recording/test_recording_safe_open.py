@@ -24,7 +24,7 @@ from helpers.make_recordings import (
     OPTIONS,
     PROMPT_TOKENS,
     TENSORS,
-    Measured,
+    StepCapture,
     draw,
     make_session,
     step,
@@ -97,7 +97,7 @@ def test_mutated_logs_are_read_or_told_in_time(tmp_path: Path) -> None:
     recorder = Recorder(source, HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     for index in range(6):
-        recorder.step(step(index), draw(index), Measured(index))
+        recorder.step(step(index), draw(index), StepCapture(index))
     wait_until(lambda: recorder.steps_written >= 6, "6 steps are written")
     data, log = source.read_bytes(), Path(f"{source}-wal").read_bytes()
     recorder.close()

@@ -19,7 +19,7 @@ from atlas_viewer.recording.records import head_of, tensors_of
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
-from compute.generate.step_capture import StepTap
+from compute.generate.step_capture import StepCapturer
 from compute.models.config import parameter_shapes
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
@@ -37,7 +37,7 @@ def recorded(path: Path, engine: Engine, tokenizer: Tokenizer, options: Generate
     """A session of `engine` with whole logits, of a window that slides."""
     head = head_of(engine, weights_sha256(open_model("stories")), "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)
-    tap = StepTap(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
+    tap = StepCapturer(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
     generation = Generation(engine, tokenizer, PROMPT, options, tap=tap)
     recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits="f32")
     generation.run()
@@ -84,7 +84,7 @@ def test_options_that_changed_on_the_way_are_those_of_each_step(
     path = tmp_path / "a.atlas"
     head = head_of(stories, "0" * 64, "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(stories), tokenizer.token_bytes)
-    tap = StepTap(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
+    tap = StepCapturer(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
     begin = replace(OPTIONS, max_new_tokens=3, context=40)
     other = replace(OPTIONS, context=40, temperature=2.0, repetition_penalty=1.3)
     first = Generation(stories, tokenizer, PROMPT, begin, tap=tap)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_viewer.app.frame_pacer import Pace
+from atlas_viewer.app.frame_pacer import FramePacer
 from atlas_viewer.state.camera import StripCamera, fitted
 
 fractions = st.floats(0, 1)
@@ -87,7 +87,7 @@ def test_fitted_keeps_the_proportions(space: tuple[int, int], size: tuple[int, i
     assert fitted(*space) == size
 
 
-def _settle(pace: Pace, drawing: float) -> float:
+def _settle(pace: FramePacer, drawing: float) -> float:
     """The frame time after a while of frames that take `drawing` seconds besides the generation."""
     for _ in range(400):
         pace.frame(drawing + pace.budget, generating=True)
@@ -95,23 +95,23 @@ def _settle(pace: Pace, drawing: float) -> float:
 
 
 def test_pace_holds_thirty_frames_a_second_where_it_can() -> None:
-    slow = Pace(software=True)
+    slow = FramePacer(software=True)
     assert _settle(slow, 0.018) == pytest.approx(slow.target, abs=1e-3)
     assert slow.target < 1 / 30
     assert slow.budget == pytest.approx(0.012, abs=1e-3)
 
 
 def test_pace_never_starves_the_generation_and_never_takes_all() -> None:
-    slow, fast = Pace(software=True), Pace(software=False)
+    slow, fast = FramePacer(software=True), FramePacer(software=False)
     _settle(slow, 0.100)
     assert slow.budget == pytest.approx(0.004)
-    assert slow.atlas_interval > Pace(software=True).atlas_interval > fast.atlas_interval
+    assert slow.atlas_interval > FramePacer(software=True).atlas_interval > fast.atlas_interval
     _settle(fast, 0.001)
     assert fast.budget <= 0.012
 
 
 def test_a_rest_does_not_count_as_a_slow_frame() -> None:
-    pace = Pace(software=True)
+    pace = FramePacer(software=True)
     _settle(pace, 0.018)
     budget = pace.budget
     pace.frame(30.0, generating=True)

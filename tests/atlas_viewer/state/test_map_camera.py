@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_viewer.state.map_addresses import Target
-from atlas_viewer.state.map_camera import CELL_MOST, MapCamera, Stand, Visits
+from atlas_viewer.state.map_camera import CELL_MOST, CameraPose, MapCamera, ViewHistory
 from atlas_viewer.state.map_state import MapState
-from atlas_viewer.state.map_viewport import Sight, show, sight_of
+from atlas_viewer.state.map_viewport import MapViewport, show, sight_of
 from compute.views.map_layout import map_layout
 
 from helpers.make_models import TINY
@@ -53,7 +53,7 @@ def test_zoom_ends_at_single_digits_and_at_everything() -> None:
     camera.look_at(1e9, -50, 1e9, WIDE, HIGH)
     assert (camera.stand.x, camera.stand.y) == (0, 4000)
     camera.wheel(-1e5, 0, 0, WIDE, HIGH)
-    assert camera.stand == Stand(1.0, 4500, 2000)
+    assert camera.stand == CameraPose(1.0, 4500, 2000)
 
 
 def test_what_is_framed_fits() -> None:
@@ -127,7 +127,7 @@ def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
 def test_what_is_beyond_a_tensor_is_its_end(index: tuple[int, ...], there: tuple[int, int]) -> None:
     layout = map_layout(registry(STORIES, 64), 64)
     camera = MapCamera(layout.width, layout.height)
-    assert show(camera, Sight(Target("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
+    assert show(camera, MapViewport(Target("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
     assert layout.cell_at(int(camera.stand.x), int(camera.stand.y)) == ("h.2.attn.pattern", *there)
 
 
@@ -137,7 +137,7 @@ def test_a_model_without_the_tensor_shows_nothing_else() -> None:
     camera, other = MapCamera(layout.width, layout.height), MapCamera(after.width, after.height)
     camera.look_at(99, *layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     assert not show(other, sight_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
-    assert other.stand == Stand(1.0, after.width / 2, after.height / 2)
+    assert other.stand == CameraPose(1.0, after.width / 2, after.height / 2)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there:
     assert maps.cell == pytest.approx(cell)
     stand = maps.camera.stand
     assert maps.layout.cell_at(int(stand.x), int(stand.y)) == (there, *wanted)
-    assert maps.visits.stands == [Stand(1.0, maps.layout.width / 2, maps.layout.height / 2), stand]
+    assert maps.visits.stands == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), stand]
 
 
 def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
@@ -173,21 +173,21 @@ def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
     maps.camera.look_at(99, *maps.layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     for tensors in (plain, traced):
         maps.lay_out(tensors, map_layout(tensors, 64))
-        assert maps.camera.stand == Stand(1.0, maps.layout.width / 2, maps.layout.height / 2)
+        assert maps.camera.stand == CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2)
 
 
 def test_visits_go_back_and_forward() -> None:
-    visits = Visits()
+    visits = ViewHistory()
     assert visits.back() is None
-    stands = [Stand(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]
+    stands = [CameraPose(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]
     for stand in (*stands, stands[-1]):
         visits.visit(stand)
     assert [visits.back(), visits.back(), visits.back()] == [stands[1], stands[0], None]
     assert visits.forward() == stands[1]
-    visits.visit(Stand(9.0, 0, 0))
+    visits.visit(CameraPose(9.0, 0, 0))
     assert visits.forward() is None
     assert visits.back() == stands[1]
     for number in range(300):
-        visits.visit(Stand(1.0, number, 0))
+        visits.visit(CameraPose(1.0, number, 0))
     assert len(visits.stands) == 100
-    assert visits.back() == Stand(1.0, 298, 0)
+    assert visits.back() == CameraPose(1.0, 298, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from atlas_viewer.state.inspection import Inspection, Spot, TensorInfo
+from atlas_viewer.state.inspection import Inspection, TensorIndex, TensorInfo
 from atlas_viewer.state.map_addresses import Target, row_and_column
 from atlas_viewer.state.map_hit_test import spot_of, spot_under, target_of
 from compute.views.map_layout import map_layout
@@ -20,7 +20,7 @@ REGISTRY.rows = ROWS
 LAYOUT = map_layout(REGISTRY, WINDOW)
 INSPECTION = Inspection(
     tensors={
-        t.name: TensorInfo(t.name, t.family, REGISTRY.shape(t), "", t.rows is None, window=t.columns if t.heads else 0)
+        t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None, window=t.columns if t.heads else 0)
         for t in REGISTRY
     }
 )
@@ -37,7 +37,7 @@ def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:
     return {(int(x), int(y)) for x in range(x0, x1) for y in range(y0, y1)}
 
 
-def values(spot: Spot) -> set[tuple[int, int]]:
+def values(spot: TensorIndex) -> set[tuple[int, int]]:
     """The cells of a spot's values."""
     info = INSPECTION.tensors[spot.name]
     places = (info.place(index) for index in range(spot.index, spot.index + spot.count))
@@ -92,9 +92,9 @@ def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
 
 def test_places_and_spots_belong_together() -> None:
     for name, index in (("wte", 1234), ("logits", 99), ("h.1.attn.pattern", (2 * 64 + 11) * 64 + 7)):
-        target = target_of(Spot(name, index), INSPECTION.tensors)
+        target = target_of(TensorIndex(name, index), INSPECTION.tensors)
         assert target is not None
-        assert spot_of(target, INSPECTION.tensors) == Spot(name, index)
-    assert spot_of(Target("h.1.attn.pattern"), INSPECTION.tensors) == Spot("h.1.attn.pattern", 0)
+        assert spot_of(target, INSPECTION.tensors) == TensorIndex(name, index)
+    assert spot_of(Target("h.1.attn.pattern"), INSPECTION.tensors) == TensorIndex("h.1.attn.pattern", 0)
     assert spot_of(Target("nothing"), INSPECTION.tensors) is None
-    assert target_of(Spot("nothing", 0), INSPECTION.tensors) is None
+    assert target_of(TensorIndex("nothing", 0), INSPECTION.tensors) is None

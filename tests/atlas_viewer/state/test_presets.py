@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from atlas_viewer.app.prompt_tokenizer import PromptWatch
+from atlas_viewer.app.prompt_tokenizer import PromptTokenizer
 from atlas_viewer.state import presets
 from atlas_viewer.state.prompt_history import History
 from atlas_viewer.state.state import State
@@ -89,8 +89,8 @@ class Words:
 
 
 def test_tokens_follow_the_prompt_and_are_made_once() -> None:
-    state, bench = State("one three", GenerateOptions()), Words()
-    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    state, runner = State("one three", GenerateOptions()), Words()
+    watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     assert watch.pending
     for now in (0.0, 0.1):
         watch.follow(now)
@@ -103,7 +103,7 @@ def test_tokens_follow_the_prompt_and_are_made_once() -> None:
     watch.follow(0.4)
     watch.follow(0.5)
     assert not watch.pending
-    assert bench.calls == 3
+    assert runner.calls == 3
 
 
 class SlowWords(Words):
@@ -117,41 +117,41 @@ class SlowWords(Words):
         return super().tokens_of(text)
 
 
-def follow_to_the_end(watch: PromptWatch, now: float) -> None:
+def follow_to_the_end(watch: PromptTokenizer, now: float) -> None:
     wait_until(lambda: not watch.pending, "the tokens are there", meanwhile=lambda: (watch.follow(now), nap()))
 
 
 def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
-    state, bench = State("", GenerateOptions()), SlowWords()
-    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    state, runner = State("", GenerateOptions()), SlowWords()
+    watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for place in range(20):
         state.prompt = "word " * 20_000 + str(place)
         watch.follow(0.05 * place)
-    assert bench.calls == 0
+    assert runner.calls == 0
     watch.follow(1.3)  # returns although nothing is ready
     watch.follow(1.4)
     assert watch.pending
-    bench.may.set()
+    runner.may.set()
     follow_to_the_end(watch, 1.5)
-    assert bench.calls == 1
+    assert runner.calls == 1
     assert len(state.prompt_tokens.tokens) == 20_001
 
 
 def test_tokens_of_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
-    state, bench = State("a " * 30_000, GenerateOptions()), SlowWords()
-    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    state, runner = State("a " * 30_000, GenerateOptions()), SlowWords()
+    watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for now in (0.0, 1.0):
         watch.follow(now)
     state.prompt = "short"
-    bench.may.set()
+    runner.may.set()
     follow_to_the_end(watch, 1.1)
     assert state.prompt_tokens.tokens == [(5, "xxxxx")]
 
 
 def test_long_text_that_cannot_be_encoded_says_so() -> None:
-    state, bench = State("x" * 30_000, GenerateOptions()), Words()
-    bench.tokens_of = refuse  # type: ignore[method-assign]
-    watch = PromptWatch(bench, state)  # type: ignore[arg-type]
+    state, runner = State("x" * 30_000, GenerateOptions()), Words()
+    runner.tokens_of = refuse  # type: ignore[method-assign]
+    watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for now in (0.0, 1.0):
         watch.follow(now)
     follow_to_the_end(watch, 1.1)

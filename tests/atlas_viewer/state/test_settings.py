@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 
 from atlas_viewer.state.runs import Run
-from atlas_viewer.state.settings import Keeper, dumps, loads, path
+from atlas_viewer.state.settings import SettingsStore, dumps, loads, path
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui.actions import ACTIONS
 from compute.sampling.options import GenerateOptions
 
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
-ARRANGED = Interface(
+ARRANGED = UiState(
     zoom=1.25,
     theme="light",
     hidden={"Trace", "Logits"},
@@ -41,7 +41,7 @@ class Kept:
     def __init__(self, file: Path) -> None:
         self.state = State("", GenerateOptions())
         self.calls: list[float] = []
-        self.keeper = Keeper(self.state, self.calls.append, file)
+        self.keeper = SettingsStore(self.state, self.calls.append, file)
 
     def messages(self) -> list[str]:
         """What is told once a run is there."""
@@ -55,13 +55,13 @@ class Kept:
 def test_everything_comes_back_but_what_is_of_the_moment() -> None:
     moment = dataclasses.replace(ARRANGED, dialog="palette", typed="x", front="Atlas", quitting=True, reset_layout=True)
     assert loads(dumps(moment)) == ARRANGED
-    assert loads(dumps(Interface())) == Interface()
-    assert loads('{"version": 1, "unknown": 3}') == Interface()
+    assert loads(dumps(UiState())) == UiState()
+    assert loads('{"version": 1, "unknown": 3}') == UiState()
 
 
 def test_the_newest_prompts_are_kept_when_there_is_too_much() -> None:
     prompts = ["a" * 400_000, "b" * 400_000, "c" * 400_000, "d"]
-    assert loads(dumps(Interface(prompts=prompts))).prompts == prompts[1:3] + prompts[3:]
+    assert loads(dumps(UiState(prompts=prompts))).prompts == prompts[1:3] + prompts[3:]
 
 
 def test_the_folder_is_the_users_unless_another_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_used_is_told_and_kept(tmp_path: Path, content: by
     file = tmp_path / "interface.json"
     file.write_bytes(content)
     kept = Kept(file)
-    assert kept.state.interface == Interface()
+    assert kept.state.interface == UiState()
     (message,) = kept.messages()
     assert reason in message
     assert str(tmp_path / "interface.json.bad") in message
@@ -216,11 +216,11 @@ def test_a_damaged_layout_costs_only_the_layout(tmp_path: Path) -> None:
 STARTS = """
 import os, sys
 from pathlib import Path
-from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from compute.sampling.options import GenerateOptions
 
-keeper = Keeper(State("", GenerateOptions()), lambda seconds: None, Path(sys.argv[1]))
+keeper = SettingsStore(State("", GenerateOptions()), lambda seconds: None, Path(sys.argv[1]))
 for _ in range(int(sys.argv[2])):
     keeper.frame(0, False)
 if sys.argv[3] == "waits":
@@ -257,11 +257,11 @@ def test_settings_that_the_last_start_did_not_survive_are_put_aside(
     tmp_path: Path, frames: int, end: str, aside: bool
 ) -> None:
     file = tmp_path / "interface.json"
-    light = Interface(theme="light")
+    light = UiState(theme="light")
     file.write_text(dumps(light))
     start(file, frames, end).communicate(timeout=PATIENCE_S)
     kept = Kept(file)
-    assert (kept.state.interface == Interface()) == aside
+    assert (kept.state.interface == UiState()) == aside
     assert (kept.state.interface == light) != aside
     assert file.with_suffix(".json.bad").exists() == aside
     assert [message for message in kept.messages() if "the last start failed" in message] == kept.state.messages
@@ -275,7 +275,7 @@ def test_settings_that_the_last_start_did_not_survive_are_put_aside(
 
 def test_a_start_that_is_not_over_condemns_nothing(tmp_path: Path) -> None:
     file = tmp_path / "interface.json"
-    file.write_text(dumps(Interface(theme="light")))
+    file.write_text(dumps(UiState(theme="light")))
     other = start(file, 0, "waits")
     assert other.stdout is not None
     assert other.stdout.readline() == "started\n"
@@ -284,7 +284,7 @@ def test_a_start_that_is_not_over_condemns_nothing(tmp_path: Path) -> None:
     kept.keeper.close()
     other.kill()
     other.communicate()
-    assert Kept(file).state.interface == Interface()
+    assert Kept(file).state.interface == UiState()
 
 
 def test_settings_made_after_a_failed_start_are_not_blamed_for_it(tmp_path: Path) -> None:

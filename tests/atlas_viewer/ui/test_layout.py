@@ -11,7 +11,7 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import fonts, panels, theme, widget_tracking
 from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
 from compute.sampling.options import GenerateOptions
@@ -26,11 +26,11 @@ MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adap
 SIZES = ((1280, 720), (200, 150), (3840, 2160), (0, 0), (1, 1), (900, 600), (150, 2000), (2560, 60), (1280, 720))
 
 
-def made(interface: Interface | None = None) -> State:
+def made(interface: UiState | None = None) -> State:
     options = GenerateOptions(max_new_tokens=16)
     run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
     run.continuation = "".join(step.text for step in run.steps)
-    state = State("Once upon a", options, model=MODEL, run=run, interface=interface or Interface())
+    state = State("Once upon a", options, model=MODEL, run=run, interface=interface or UiState())
     state.inspection.tensors, state.inspection.layout = fake_tensors()
     state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
     state.ramp, state.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
@@ -44,7 +44,7 @@ def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
 
 
 @contextmanager
-def another_context(interface: Interface) -> Iterator[None]:
+def another_context(interface: UiState) -> Iterator[None]:
     """As if the program had been started again."""
     before = imgui.get_current_context()
     new = imgui.create_context()
@@ -168,8 +168,8 @@ def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], m
     interface = screen.state.interface
     shown = set(interface.shown)
     assert front <= shown
-    with another_context(Interface(layout=interface.layout)):
-        again = Screen(made(Interface(layout=interface.layout)), monkeypatch)
+    with another_context(UiState(layout=interface.layout)):
+        again = Screen(made(UiState(layout=interface.layout)), monkeypatch)
         assert again.state.interface.shown == shown
         assert again.state.interface.view == next(iter(front & {"Atlas", "Map"}))
         focused = imgui.internal.find_window_by_name(again.state.interface.view)
@@ -217,7 +217,7 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
     "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
 )
 def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    interface = Interface(layout=text)
+    interface = UiState(layout=text)
     with another_context(interface):
         Screen(made(interface), monkeypatch)
         assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
@@ -273,7 +273,7 @@ def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> Non
 
 def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = widths()
-    with another_context(Interface()):
+    with another_context(UiState()):
         imgui.get_io().display_size = ImVec2(1, 1)
         tiny = Screen(made(), monkeypatch)
         tiny.io.display_size = ImVec2(1280, 720)
@@ -290,7 +290,7 @@ def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
 
 @pytest.mark.parametrize("zoom", [0.0, 0.5, 4.0])
 def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch, zoom: float) -> None:
-    state = made(Interface(zoom=zoom))
+    state = made(UiState(zoom=zoom))
     screen = Screen(state, monkeypatch)
     usual = corners()
     for size in SIZES:

@@ -8,7 +8,7 @@ import pytest
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.quoting import quoted
-from atlas_viewer.state.ui_state import THEME_NAMES, Interface
+from atlas_viewer.state.ui_state import THEME_NAMES, UiState
 from atlas_viewer.ui import fonts, theme
 from compute.text.tokenizer import Tokenizer
 
@@ -67,7 +67,7 @@ def test_names_of_themes_are_the_themes() -> None:
 
 @pytest.mark.parametrize(("height", "zoom"), [(150, 1.0), (1300, 1.0), (1301, 1.5), (1800, 1.5), (2160, 2.0)])
 def test_the_automatic_zoom_follows_the_height(context: None, height: int, zoom: float) -> None:
-    interface = Interface()
+    interface = UiState()
     theme.follow(interface, height)
     assert theme.zoom() == zoom
     theme.follow(interface, 0)  # minimised
@@ -81,7 +81,7 @@ def test_sizes_follow_the_zoom_and_come_back(context: None) -> None:
     usual = imgui.get_style().window_padding.x, imgui.get_style().indent_spacing, imgui.get_style().grab_min_size
     measured = {}
     for zoom in (1.0, 4.0, 0.5, 2.0, 1.0):
-        theme.follow(Interface(zoom=zoom), 720)
+        theme.follow(UiState(zoom=zoom), 720)
         imgui.get_io().delta_time = 0.1
         imgui.new_frame()
         with theme.numbers():
@@ -95,10 +95,10 @@ def test_sizes_follow_the_zoom_and_come_back(context: None) -> None:
 
 
 def test_a_theme_is_applied_when_it_changes(context: None) -> None:
-    theme.follow(Interface(theme="light"), 720)
+    theme.follow(UiState(theme="light"), 720)
     light = imgui.get_style().color_(imgui.Col_.text)
     assert light.x < 0.5
-    theme.follow(Interface(), 720)
+    theme.follow(UiState(), 720)
     assert imgui.get_style().color_(imgui.Col_.text).x > 0.5
 
 

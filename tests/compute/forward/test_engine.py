@@ -43,7 +43,7 @@ def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
 
 def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
     """Every activation of the registry is there, in shape, and right."""
-    known = {tensor.name for tensor in engine.registry if tensor.family != "weight"}
+    known = {tensor.name for tensor in engine.registry if tensor.kind != "weight"}
     assert known == set(expected)
     errors = Errors()
     compare(engine, expected, errors, "pass")
@@ -140,7 +140,7 @@ def test_matrices_and_activations_above_the_binding_limit(
     model = tiny_model(config)
     engine = Engine(model, context=context, layout="buffer")
     names = ("wte", "h.0.mlp.c_fc.weight", "h.0.mlp.c_proj.weight")
-    assert [len(engine.storages[name].pieces) for name in names] == split
+    assert [len(engine.storages[name].shards) for name in names] == split
     assert engine.activations is not None
     assert len(engine.activations.arenas) > 1
     for tokens in ([129, 0, 62], [61]):
@@ -214,7 +214,7 @@ def test_every_window_equals_a_fresh_pass_over_it(small: Engine, window: int) ->
 @pytest.mark.parametrize("window", [7, 17, 24])
 def test_cached_rows_equal_all_rows_computed_anew(small: Engine, window: int) -> None:
     text = some_tokens(SMALL, window, seed=1)
-    names = [tensor.name for tensor in small.registry if tensor.family != "weight"]
+    names = [tensor.name for tensor in small.registry if tensor.kind != "weight"]
     run_pass(small, text[:1], window=window)
     for total in range(2, window + 1):
         run_pass(small, text[:total], window=window, valid_rows=total - 1)

@@ -43,7 +43,7 @@ def test_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, space: str, rows: i
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_matmul_in_pieces(gpu: Gpu, dtype: str) -> None:
-    assert_ok(product(gpu, Product(20, 100, 16, "buffer", dtype, pieces=(33, 66, 99))))
+    assert_ok(product(gpu, Product(20, 100, 16, "buffer", dtype, shards=(33, 66, 99))))
 
 
 @pytest.mark.parametrize(("kind", "space"), [("texture", "uniform"), ("buffer", "storage")])

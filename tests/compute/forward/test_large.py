@@ -16,7 +16,7 @@ from compute.selftest import strip_model
 from compute.selftest.gpu import read_tensor
 from compute.selftest.strip_model import Entry
 from compute.text.tokenizer import Tokenizer
-from compute.views.palettes import StripLook
+from compute.views.palettes import ColorMapping
 from compute.views.strip import StripPass
 from compute.weights.checkpoint import open_model
 
@@ -26,7 +26,7 @@ def gpt2(device: wgpu.GPUDevice) -> tuple[Engine, dict[str, np.ndarray]]:
     """An engine, and the weights of its strip."""
     source = open_model("random:gpt2")
     engine = Engine(source, context=32)
-    weights = [tensor.name for tensor in engine.registry if tensor.strip and tensor.family == "weight"]
+    weights = [tensor.name for tensor in engine.registry if tensor.strip and tensor.kind == "weight"]
     return engine, {name: np.array(source.tensor(name)) for name in weights}
 
 
@@ -37,8 +37,8 @@ def test_the_strip(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokeni
     Generation(engine, tokenizer, prompt, GenerateOptions(max_new_tokens=1, context=32)).run()
     tensors = [tensor for tensor in engine.registry if tensor.strip]
     values = {t.name: weights[t.name] if t.name in weights else read_tensor(engine, t.name) for t in tensors}
-    spans = strip_model.layout(Entry(tensor.name, values[tensor.name].size, tensor.family) for tensor in tensors)
-    strip = StripPass(engine, StripLook(sampling=sampling))
+    spans = strip_model.layout(Entry(tensor.name, values[tensor.name].size, tensor.kind) for tensor in tensors)
+    strip = StripPass(engine, ColorMapping(sampling=sampling))
     strip.update()
     found = strip.read().astype(int)
     assert [(s.name, s.first, s.last, s.cells, s.values) for s in strip.layout.spans] == [
@@ -61,4 +61,4 @@ def test_it_loads_and_writes_in_float32(gpt2: tuple[Engine, dict[str, np.ndarray
     for step in generation.steps:
         assert math.isfinite(step.logit)
         assert step.rank == 1
-    assert max(piece.size for s in engine.storages.values() for piece in s.pieces if s.kind == "buffer") < 2**27
+    assert max(shard.size for s in engine.storages.values() for shard in s.shards if s.kind == "buffer") < 2**27

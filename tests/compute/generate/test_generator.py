@@ -176,19 +176,19 @@ def test_a_prompt_longer_than_the_window(engine: Engine) -> None:
 
 def test_settled_is_false_only_while_a_window_is_being_rewritten(engine: Engine) -> None:
     generation = start(engine, context=6, max_new_tokens=4)
-    seen = {generation.settled}
+    seen = {generation.pass_complete}
     assert seen == {True}
     while not generation.done:
         news = generation.advance(1e-9)
-        seen.add(generation.settled)
+        seen.add(generation.pass_complete)
         if news and not generation.done and generation.progress == 1.0:
-            assert generation.settled
+            assert generation.pass_complete
     assert seen == {True, False}
     cached = start(engine, context=40, max_new_tokens=4)
     cached.step()
     while not cached.done:
         cached.advance(1e-9)
-        assert cached.settled
+        assert cached.pass_complete
 
 
 # -- ends

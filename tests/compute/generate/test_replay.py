@@ -34,10 +34,10 @@ def generated(engine: Engine, window: int, count: int = 25) -> Tapped:
 @pytest.mark.parametrize("window", [8, 20])
 def test_step_by_step_the_same_numbers_come_out(engine: Engine, window: int) -> None:
     run = generated(engine, window)
-    engine.hold((), 0)  # rows that it still has may be of another pass
+    engine.mark_cached((), 0)  # rows that it still has may be of another pass
     replay = Replay(engine, run.text, 0xFFFFFF)
     measure = StatisticsPass(engine)
-    live = [tensor for tensor in engine.registry if tensor.kept and tensor.family != "weight"]
+    live = [tensor for tensor in engine.registry if tensor.kept and tensor.kind != "weight"]
     for index, (draw, measured) in enumerate(zip(run.draws, run.measured, strict=True)):
         assert replay.go(index) == draw
         np.testing.assert_array_equal(replay.logits(), measured.logits)
@@ -89,12 +89,12 @@ def test_advance_goes_in_slices_and_never_leaves_half_a_pass(engine: Engine) -> 
     replay.seek(9)
     calls = 1
     while not replay.advance(1e-9):
-        assert replay.settled == (replay.at is not None)
+        assert replay.pass_complete == (replay.at is not None)
         if calls == 3:
             replay.seek(2)  # changed its mind in the middle of a pass
         calls += 1
     assert calls > 10
-    assert (replay.at, replay.settled) == (2, True)
+    assert (replay.at, replay.pass_complete) == (2, True)
     np.testing.assert_allclose(replay.logits(), run.measured[2].logits, rtol=0, atol=1e-4)
     assert not replay.advance(1.0), "nothing is asked for"
 

@@ -49,12 +49,12 @@ def test_a_run_in_pieces_is_the_run_in_one(engine: Engine, context: int) -> None
     whole = finished(engine, "onceupon", options)
     steps: list[StepRecord] = []
     for count in range(1, 13):
-        piece = finished(engine, "onceupon", replace(options, max_new_tokens=count), steps)
-        assert piece.stop_reason == "length"
-        assert [step.index for step in piece.steps] == list(range(count))
-        steps = piece.steps
+        shard = finished(engine, "onceupon", replace(options, max_new_tokens=count), steps)
+        assert shard.stop_reason == "length"
+        assert [step.index for step in shard.steps] == list(range(count))
+        steps = shard.steps
     assert [step.token for step in steps] == [step.token for step in whole.steps]
-    logits = [[step.logit for step in run.steps] for run in (whole, piece)]
+    logits = [[step.logit for step in run.steps] for run in (whole, shard)]
     assert np.abs(np.subtract(*logits)).max() < 1e-4
 
 
@@ -75,21 +75,21 @@ def test_a_fork_goes_on_behind_another_token(engine: Engine) -> None:
 
 def test_rows_that_are_held_are_not_computed_again(engine: Engine) -> None:
     whole = finished(engine, "onceupon", OPTIONS)
-    assert engine.held_rows(whole.tokens) == len(whole.tokens) - 1
-    assert engine.held_rows(whole.tokens[:10]) == 10
-    assert engine.held_rows([*whole.tokens[:9], 25 - whole.tokens[9]]) == 9
-    assert engine.held_rows([]) == 0
+    assert engine.cached_prefix(whole.tokens) == len(whole.tokens) - 1
+    assert engine.cached_prefix(whole.tokens[:10]) == 10
+    assert engine.cached_prefix([*whole.tokens[:9], 25 - whole.tokens[9]]) == 9
+    assert engine.cached_prefix([]) == 0
     stopped = generation(engine, "another", OPTIONS)
-    assert engine.held_rows(stopped.tokens) == 0  # nothing of it has run
+    assert engine.cached_prefix(stopped.tokens) == 0  # nothing of it has run
     stopped.stop()
     finished(engine, "slides", replace(OPTIONS, context=8))
-    assert engine.held_rows([*b"slides"]) == 0
+    assert engine.cached_prefix([*b"slides"]) == 0
 
 
 def test_a_new_run_of_the_same_text_computes_everything_itself(engine: Engine) -> None:
     first = finished(engine, "onceupon", OPTIONS)
     again = generation(engine, "onceupon", OPTIONS)
-    assert engine.held_rows(again.tokens) == 0
+    assert engine.cached_prefix(again.tokens) == 0
     again.run()
     assert [(s.token, s.logit) for s in again.steps] == [(s.token, s.logit) for s in first.steps]
 

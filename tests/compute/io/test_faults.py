@@ -18,7 +18,7 @@ from atlas_viewer.hub.fetch import fetch
 from atlas_viewer.hub.hub import look_up
 from atlas_viewer.recording.reader import Session
 from atlas_viewer.recording.recorder import Recorder
-from atlas_viewer.state.settings import Keeper
+from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from compute.sampling.options import GenerateOptions
 
@@ -261,7 +261,7 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
 def save_settings(file: Path) -> list[str]:
     """Change a setting and save; returns what the window is told."""
     state = State("", GenerateOptions())
-    keeper = Keeper(state, lambda _seconds: None, file)
+    keeper = SettingsStore(state, lambda _seconds: None, file)
     state.interface.zoom = 1.5
     keeper.close()
     return state.messages + ([keeper._note] if keeper._note else [])

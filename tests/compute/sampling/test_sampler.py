@@ -11,7 +11,7 @@ import wgpu
 import wgsl
 from compute.gpu.kernels import Kernel
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import MAX_TOP, RING, Draw, Sampler, parse_draw
+from compute.sampling.sampler import MAX_TOP, RING, Sampler, SampleResult, parse_draw
 from compute.selftest.draws import END_OF_TEXT, order_of
 from compute.selftest.random_numbers import gumbel, threefry
 
@@ -80,7 +80,7 @@ class Dice:
         self.history = gpu.empty(16)
         self.sampler = Sampler(gpu.kernels, vocabulary, self.state, self.logits, self.history)
 
-    def draw(self, logits: np.ndarray, *, step: int = 0, **options: float) -> Draw:
+    def draw(self, logits: np.ndarray, *, step: int = 0, **options: float) -> SampleResult:
         """One draw; the token must have reached the history, and nothing else of it may have changed."""
         settings = GenerateOptions(**{"temperature": 0.0, "top": 8} | options)  # type: ignore[arg-type]
         queue = self.gpu.device.queue
@@ -119,7 +119,7 @@ def log_sum(x: np.ndarray) -> float:
     return float(x.max() + np.log(np.exp(x - x.max()).sum()))
 
 
-def check(draw: Draw, logits: np.ndarray, top: int, temperature: float = 1.0) -> None:
+def check(draw: SampleResult, logits: np.ndarray, top: int, temperature: float = 1.0) -> None:
     """Everything a draw reports besides the choice itself."""
     logits = logits.astype(np.float32)
     order = order_of(logits)

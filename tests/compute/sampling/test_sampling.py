@@ -14,7 +14,7 @@ from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.sampling.options import GenerateOptions
-from compute.sampling.sampler import Draw
+from compute.sampling.sampler import SampleResult
 from compute.selftest.check import Errors
 from compute.selftest.draws import END_OF_TEXT, START, TOLERANCE, Table, draw_errors, logits_of, used
 from compute.text.tokenizer import Tokenizer
@@ -34,7 +34,7 @@ def large(gpu: Gpu) -> Table:
     return Table(gpu, LARGE)
 
 
-def check(table: Table, logits: np.ndarray, **values: float) -> Draw:
+def check(table: Table, logits: np.ndarray, **values: float) -> SampleResult:
     """A draw with these options, which must report and have used the reference's distribution."""
     options = GenerateOptions(**{"top": 100, "seed": 7} | values).checked(1024, table.vocabulary)  # type: ignore[arg-type]
     errors = Errors()

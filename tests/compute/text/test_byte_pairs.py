@@ -28,14 +28,14 @@ def plain(text: str) -> list[int]:
     ids: list[int] = []
     for number, part in enumerate(text.split(END_OF_TEXT)):
         ids += [GPT2.end_of_text] * (number > 0)
-        for piece in PATTERN.findall(part):
-            ids += merged(piece.encode())
+        for shard in PATTERN.findall(part):
+            ids += merged(shard.encode())
     return ids or [GPT2.end_of_text]
 
 
-def merged(piece: bytes) -> list[int]:
+def merged(shard: bytes) -> list[int]:
     """The ids of one piece."""
-    parts = [bytes([byte]) for byte in piece]
+    parts = [bytes([byte]) for byte in shard]
     while True:
         pairs = {a + b for a, b in itertools.pairwise(parts)}
         pair = min(pairs, key=lambda pair: RANKS.get(pair, len(RANKS)), default=b"")

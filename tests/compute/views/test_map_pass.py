@@ -17,7 +17,7 @@ from compute.views import map_pass
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass
 from compute.views.map_view import MapView, level_of
-from compute.views.palettes import StripLook
+from compute.views.palettes import ColorMapping
 from compute.weights.checkpoint import ArrayModel
 
 from helpers.gpu import Gpu, rounded_model, run_pass
@@ -117,7 +117,7 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
-    for look, high in ((StripLook(span_scale="all"), plane.peaks.max()), (StripLook(high=0.5), 0.5)):
+    for look, high in ((ColorMapping(span_scale="all"), plane.peaks.max()), (ColorMapping(high=0.5), 0.5)):
         passes.set_look(look)
         plane.peaks[:] = high
         for view in views(passes, 6):
@@ -153,7 +153,7 @@ def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
 def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, layout="buffer", program="rows")
-    storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", pieces=(10, 20))
+    storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", shards=(10, 20))
     split = Registry(CONFIG)
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)

@@ -61,7 +61,7 @@ def test_new_rows_are_added(stories: Engine, tokenizer: Tokenizer) -> None:
     generation = Generation(stories, tokenizer, "Once upon a time", GenerateOptions(max_new_tokens=6, context=64))
     rows = set()
     while not generation.done:
-        if generation.advance(0.001) and generation.settled:
+        if generation.advance(0.001) and generation.pass_complete:
             statistics.update()
             rows.add(stories.registry.rows)
     latest = statistics.read()

@@ -14,13 +14,13 @@ from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.gpu.kernels import Kernel
 from compute.models.config import ModelConfig
-from compute.models.registry import Registry, Storage, Tensor
+from compute.models.registry import Registry, Tensor, TensorStorage
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture
 from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
 from compute.text.tokenizer import Tokenizer
-from compute.views.palettes import PALETTES, StripLook
+from compute.views.palettes import PALETTES, ColorMapping
 from compute.views.strip import StripPass, look_bytes
 from compute.views.strip_layout import strip_layout
 
@@ -31,7 +31,7 @@ from helpers.paths import DATA
 from helpers.strip_pictures import assert_same
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
-POINT = StripLook(sampling="point")
+POINT = ColorMapping(sampling="point")
 DEEP = ModelConfig(layers=18, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 
 
@@ -54,16 +54,16 @@ def test_source_index_without_overflow(gpu: Gpu) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
-@pytest.mark.parametrize(("kind", "pieces"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
-def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
+@pytest.mark.parametrize(("kind", "shards"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
+def test_gather(gpu: Gpu, kind: str, shards: Sequence[int], dtype: str) -> None:
     matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
-    storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
+    storage, rounded = gpu.weight(matrix, kind, dtype, shards=shards)
     kernel = gpu.kernels.get("strip/gather", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
     for cells in (1, 100, 1800):
         target = gpu.empty(10 + cells + 5)
-        for piece in storage.pieces:
-            params = gpu.params(cells, matrix.size, piece.first_row, piece.rows, 10)
-            resources = {"params": params, "weight": bound(piece), "cells": target}
+        for shard in storage.shards:
+            params = gpu.params(cells, matrix.size, shard.first_row, shard.rows, 10)
+            resources = {"params": params, "weight": bound(shard), "cells": target}
             gpu.run(kernel.dispatch((-(-cells // 64), 1, 1), resources))
         values = gpu.read(target, 10 + cells + 5)
         assert np.array_equal(values[10:-5], rounded.ravel()[sources(cells, matrix.size)].astype(np.float32))
@@ -122,7 +122,7 @@ def test_paint(gpu: Gpu) -> None:
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
         "peaks": gpu.buffer(peaks), "atlas": texture,
-        "look": gpu.device.create_buffer_with_data(data=look_bytes(StripLook()), usage=wgpu.BufferUsage.UNIFORM),
+        "look": gpu.device.create_buffer_with_data(data=look_bytes(ColorMapping()), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
@@ -150,7 +150,7 @@ def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
     registry.rows = rows
     for name, kind in strip_model.names(layers):
         columns, own_rows = (2000, 2) if kind == "weight" else (40, 1) if kind == "logits" else (97, None)
-        registry.add(Tensor(name, kind, own_rows, columns, kind == "logits", "", Storage("buffer", "f32", 0, ())))
+        registry.add(Tensor(name, kind, own_rows, columns, kind == "logits", "", TensorStorage("buffer", "f32", 0, ())))
     return registry
 
 
@@ -158,7 +158,7 @@ def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
 @pytest.mark.parametrize("layers", [1, 12, 40])
 def test_layout(layers: int, rows: int) -> None:
     registry = registry_of(layers, rows)
-    everything = [Entry(t.name, registry.count(t), t.family) for t in registry]
+    everything = [Entry(t.name, registry.count(t), t.kind) for t in registry]
     wanted = strip_model.layout(everything)
     result = strip_layout(registry)
     assert [(s.name, s.first, s.last, s.cells, s.values) for s in result.spans] == [
@@ -259,7 +259,7 @@ def test_a_full_strip(device: wgpu.GPUDevice) -> None:
         assert ("logits" in strip.layout.left_out) == full
         if full:
             assert strip.layout.spans[-1].last == WIDTH * HEIGHT - 1
-            assert strip.layout.spans[-1].cells < BUDGETS[strip.layout.spans[-1].family]
+            assert strip.layout.spans[-1].cells < BUDGETS[strip.layout.spans[-1].kind]
         assert_same(strip.read(), expected_picture(engine, model))
 
 
@@ -282,14 +282,14 @@ def test_looks(device: wgpu.GPUDevice) -> None:
     plain = strip.read()
     peaks, shown = {}, {}
     for span in strip.layout.spans:
-        weight = span.family == "weight"
+        weight = span.kind == "weight"
         values = np.asarray(model.tensor(span.name) if weight else read_tensor(engine, span.name)).ravel()
         shown[span.name] = values[[span.source_index(i) for i in range(span.cells)]].astype(np.float64)
         peaks[span.name] = np.abs(shown[span.name] if weight else values).max()
     for look in (
-        StripLook(palette="blue-orange", sampling="point"),
-        StripLook(span_scale="all", sampling="point"),
-        StripLook(palette="purple-green", sampling="point", low=0.01, high=0.3),
+        ColorMapping(palette="blue-orange", sampling="point"),
+        ColorMapping(span_scale="all", sampling="point"),
+        ColorMapping(palette="purple-green", sampling="point", low=0.01, high=0.3),
     ):
         strip.set_look(look)
         strip.update()

@@ -16,7 +16,7 @@ from compute.models.config import ModelConfig, parameter_shapes
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture
-from compute.views.palettes import StripLook
+from compute.views.palettes import ColorMapping
 from compute.views.statistics import StatisticsPass
 from compute.views.strip import StripPass
 
@@ -51,17 +51,17 @@ def test_keys_sort_by_magnitude_and_give_the_bits_back(gpu: Gpu) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
-@pytest.mark.parametrize(("kind", "pieces"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
-def test_gather(gpu: Gpu, kind: str, pieces: Sequence[int], dtype: str) -> None:
+@pytest.mark.parametrize(("kind", "shards"), [("texture", ()), ("buffer", ()), ("buffer", (13, 40))])
+def test_gather(gpu: Gpu, kind: str, shards: Sequence[int], dtype: str) -> None:
     matrix = np.random.default_rng(0).standard_normal((50, 36), dtype=np.float32)
     matrix[12, 35], matrix[40, 1], matrix[20, 7] = np.nan, -np.inf, np.inf
-    storage, rounded = gpu.weight(matrix, kind, dtype, pieces=pieces)
+    storage, rounded = gpu.weight(matrix, kind, dtype, shards=shards)
     kernel = gpu.kernels.get("strip/gather_pool", columns=36, storage=kind, dtype=dtype, tile=storage.tile)
     for cells in (1, 7, 100, 1799):
         target = gpu.empty(10 + cells + 5)
-        for piece in storage.pieces:
-            params = gpu.params(cells, matrix.size, piece.first_row, piece.rows, 10)
-            resources = {"params": params, "weight": bound(piece), "cells": target}
+        for shard in storage.shards:
+            params = gpu.params(cells, matrix.size, shard.first_row, shard.rows, 10)
+            resources = {"params": params, "weight": bound(shard), "cells": target}
             gpu.run(kernel.dispatch((cells, 1, 1), resources))
         values = gpu.read(target, 10 + cells + 5)
         wanted = strip_model.pooled(rounded.ravel(), cells).astype(np.float32)
@@ -111,14 +111,14 @@ def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
     strip = StripPass(engine)
     strip.update()
     pooled = strip.read()
-    strip.set_look(StripLook(sampling="point"))
+    strip.set_look(ColorMapping(sampling="point"))
     strip.update()
     point = strip.read()
-    fresh = StripPass(engine, StripLook(sampling="point"))
+    fresh = StripPass(engine, ColorMapping(sampling="point"))
     fresh.update()
     assert np.array_equal(point, fresh.read())
     assert not np.array_equal(point, pooled)
-    strip.set_look(StripLook(sampling="pool"))
+    strip.set_look(ColorMapping(sampling="pool"))
     strip.update()
     assert np.array_equal(strip.read(), pooled)
 

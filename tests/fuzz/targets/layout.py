@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.settings import Keeper, dumps
+from atlas_viewer.state.settings import SettingsStore, dumps
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels import layout
 from compute.sampling.options import GenerateOptions
@@ -55,9 +55,9 @@ def _read(text: str) -> str:
     file = folder() / "interface.json"
     for left in folder().glob("interface.*"):
         left.unlink()
-    file.write_text(dumps(Interface(layout=text)))
+    file.write_text(dumps(UiState(layout=text)))
     state = State("", GenerateOptions())
-    Keeper(state, lambda seconds: None, file).close()
+    SettingsStore(state, lambda seconds: None, file).close()
     if not state.interface.layout:
         raise ValueError("the layout is not taken")
     return state.interface.layout
@@ -73,7 +73,7 @@ def _shown(text: str) -> str:
         io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
         io.display_size, io.delta_time = ImVec2(1280, 720), 1 / 60
         imgui.load_ini_settings_from_memory(text)
-        interface = Interface(layout=text)
+        interface = UiState(layout=text)
         _frames(interface)
         written = interface.layout
         interface.reset_layout = True
@@ -83,7 +83,7 @@ def _shown(text: str) -> str:
         imgui.destroy_context(context)
 
 
-def _frames(interface: Interface) -> None:
+def _frames(interface: UiState) -> None:
     """Some frames, with what of the window depends on the layout."""
     for _ in range(_FRAMES):
         imgui.new_frame()

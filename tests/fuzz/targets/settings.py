@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from atlas_viewer.state.settings import dumps, loads
-from atlas_viewer.state.ui_state import Interface
+from atlas_viewer.state.ui_state import UiState
 from compute.sampling.options import GenerateOptions
 
 from ..mutation import change_json
 from ..target import Target, may_refuse
 
-_WORDS = ["version", *(field.name for field in fields(Interface)), *(field.name for field in fields(GenerateOptions))]
-_FULL = Interface(
+_WORDS = ["version", *(field.name for field in fields(UiState)), *(field.name for field in fields(GenerateOptions))]
+_FULL = UiState(
     zoom=1.25,
     theme="light",
     hidden={"Trace"},
@@ -28,7 +28,7 @@ _FULL = Interface(
 
 def seeds() -> Sequence[bytes]:
     """As a first start writes it, and with something of everything."""
-    return [dumps(interface).encode() for interface in (Interface(), _FULL)]
+    return [dumps(interface).encode() for interface in (UiState(), _FULL)]
 
 
 def use(data: bytes) -> None:

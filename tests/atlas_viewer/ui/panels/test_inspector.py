@@ -7,9 +7,9 @@ import functools
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.app.inspection_updater import Watch
-from atlas_viewer.state.color_mapping import Axis, Look, brightness
-from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, Reading, Spot, TensorInfo
+from atlas_viewer.app.inspection_updater import InspectionUpdater
+from atlas_viewer.state.color_mapping import Axis, ColorMapping, brightness
+from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui.inspector_rows import facts, summary
@@ -37,15 +37,15 @@ def state() -> State:
     return made
 
 
-def said(state: State, spot: Spot) -> dict[str, str]:
+def said(state: State, spot: TensorIndex) -> dict[str, str]:
     return dict(facts(state, spot))
 
 
 def test_facts_of_an_activation(state: State) -> None:
-    spot = Spot("h.1.mlp.gelu", 4 * 768 + 5)
+    spot = TensorIndex("h.1.mlp.gelu", 4 * 768 + 5)
     assert said(state, spot)["Value"] == "..."
     assert "Sign" not in said(state, spot)
-    state.inspection.readings[spot] = Reading(-1.5, spot.index)
+    state.inspection.readings[spot] = ProbedValue(-1.5, spot.index)
     told = said(state, spot)
     assert told["Value"] == "-1.5"
     assert told["Index"] == "[4, 5]"
@@ -58,39 +58,39 @@ def test_facts_of_an_activation(state: State) -> None:
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
-    assert said(state, Spot("h.0.ln_1.weight", 7))["Index"] == "[7]"
-    assert said(state, Spot("h.0.ln_1.weight", 7))["Cell"] == "7 of 192"
-    assert said(state, Spot("h.0.ln_1.weight", 7))["Shows"] == "value 7"
-    assert said(state, Spot("wte", 192 * 3 + 1))["Vocabulary"] == '3 "<3>"'
-    assert "Cell" not in said(state, Spot("wte", 0))
+    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Index"] == "[7]"
+    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Cell"] == "7 of 192"
+    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Shows"] == "value 7"
+    assert said(state, TensorIndex("wte", 192 * 3 + 1))["Vocabulary"] == '3 "<3>"'
+    assert "Cell" not in said(state, TensorIndex("wte", 0))
     inspection = state.inspection
     spot = inspection.spot_at(4288 + 1)
-    assert spot == Spot("logits", 12, 12)
+    assert spot == TensorIndex("logits", 12, 12)
     told = said(state, spot)
     assert told["Shows"] == "extreme of values 12 to 23"
     assert told["Index"] == "..."
-    inspection.readings[spot] = Reading(-7.0, 20)
+    inspection.readings[spot] = ProbedValue(-7.0, 20)
     told = said(state, spot)
     assert (told["Value"], told["Index"]) == ("-7", "[20]")
     assert summary(state, spot) == "logits[20] = -7"
     inspection.pin(spot)
-    assert inspection.pins[0].spot == Spot("logits", 20)
-    inspection.look = Look(sampling="point")
-    assert inspection.spot_at(4288 + 1) == Spot("logits", 12)
-    told = said(state, Spot("logits", 12))
+    assert inspection.pins[0].spot == TensorIndex("logits", 20)
+    inspection.look = ColorMapping(sampling="point")
+    assert inspection.spot_at(4288 + 1) == TensorIndex("logits", 12)
+    told = said(state, TensorIndex("logits", 12))
     assert told["Shows"] == "values 12 to 23"
     assert told["Vocabulary"] == '12 "<12>", 13 "<13>", 14 "<14>" ... 23 "<23>"'
-    assert said(state, Spot("logits", 50303))["Vocabulary"].endswith("50303 (padding)")
+    assert said(state, TensorIndex("logits", 50303))["Vocabulary"].endswith("50303 (padding)")
 
 
 def test_a_value_of_a_longer_context_is_told_as_missing(state: State) -> None:
-    assert said(state, Spot("h.1.mlp.gelu", 12 * 768))["Value"] == "not in the latest pass"
+    assert said(state, TensorIndex("h.1.mlp.gelu", 12 * 768))["Value"] == "not in the latest pass"
 
 
 @pytest.mark.parametrize(("value", "sign"), [(float("nan"), "NaN"), (float("-inf"), "infinite, negative"), (0.0, "ze")])
 def test_signs_that_are_no_numbers(state: State, value: float, sign: str) -> None:
-    state.inspection.readings[Spot("logits", 0)] = Reading(value, 0)
-    assert said(state, Spot("logits", 0))["Sign"].startswith(sign)
+    state.inspection.readings[TensorIndex("logits", 0)] = ProbedValue(value, 0)
+    assert said(state, TensorIndex("logits", 0))["Sign"].startswith(sign)
 
 
 def test_cells_and_values_belong_together() -> None:
@@ -114,24 +114,24 @@ def test_arrows_step_over_cells_and_stay_inside() -> None:
     inspection = Inspection()
     inspection.tensors, inspection.layout = fake_tensors()
     assert not inspection.step(1, 0)
-    inspection.pin(Spot("embed.tokens", 0))
+    inspection.pin(TensorIndex("embed.tokens", 0))
     inspection.pins[0].follow(1, 2.0)
     assert inspection.step(1, 0)
-    assert (inspection.pins[0].spot, inspection.pins[0].history) == (Spot("embed.tokens", 1), [])
+    assert (inspection.pins[0].spot, inspection.pins[0].history) == (TensorIndex("embed.tokens", 1), [])
     inspection.step(0, 1)
-    assert inspection.focus == Spot("embed.tokens", 641)
-    inspection.selected, inspection.cursor = None, Spot("embed.tokens", 0)
+    assert inspection.focus == TensorIndex("embed.tokens", 641)
+    inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", 0)
     inspection.step(-1, 0)
-    assert inspection.cursor == Spot("embed.tokens", 0)
-    inspection.cursor = Spot("wte", 0)  # not in the strip: by columns and rows
+    assert inspection.cursor == TensorIndex("embed.tokens", 0)
+    inspection.cursor = TensorIndex("wte", 0)  # not in the strip: by columns and rows
     inspection.step(1, 2)
-    assert inspection.cursor == Spot("wte", 385)
+    assert inspection.cursor == TensorIndex("wte", 385)
 
 
 def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
     inspection = Inspection()
     for index in range(PINS_MOST + 3):
-        inspection.pin(Spot("logits", index))
+        inspection.pin(TensorIndex("logits", index))
     assert len(inspection.pins) == PINS_MOST
     assert inspection.pins[0].spot.index == 3
     assert inspection.selected == PINS_MOST - 1
@@ -142,7 +142,7 @@ def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
 
 
 def test_a_pin_keeps_one_value_a_step_and_starts_anew() -> None:
-    pin = Pin(Spot("logits", 0))
+    pin = Pin(TensorIndex("logits", 0))
     assert pin.follow(1, 2.0)
     assert not pin.follow(1, 2.0)
     assert pin.follow(3, 4.0)
@@ -163,9 +163,9 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     assert spot.name == "h.1.mlp.gelu"
     assert inspection.cell_of(spot) in (3305, 3304, 2665, 2664, 3306, 3945)
     assert screen.shows("What h.1.mlp.gelu is.")
-    inspection.readings[spot] = Reading(0.1 + 0.2, spot.index + 2)
+    inspection.readings[spot] = ProbedValue(0.1 + 0.2, spot.index + 2)
     screen.click("picture", 1)
-    assert [pin.spot for pin in inspection.pins] == [Spot(spot.name, spot.index + 2)]
+    assert [pin.spot for pin in inspection.pins] == [TensorIndex(spot.name, spot.index + 2)]
     screen.press(imgui.Key.c, ctrl=True)
     assert copied == ["0.3"]
     screen.press(imgui.Key.right_arrow)
@@ -208,13 +208,13 @@ def test_the_alarm_names_the_tensor_and_goes_there(
     assert screen.shows("NaN or infinity first in")
     screen.click("Go##alarm")
     assert state.camera.zoom > 1
-    assert inspection.focus == Spot("h.0.attn.c_attn.weight", 7)
+    assert inspection.focus == TensorIndex("h.0.attn.c_attn.weight", 7)
 
 
 def test_the_fixed_range_is_dragged_on_the_colour_bar(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state.inspection.look = Look(high=5.0)
+    state.inspection.look = ColorMapping(high=5.0)
     screen = Screen(state, monkeypatch)
     place = screen.places["colour bar"]
     for x, check in ((150, "high"), (30, "low")):
@@ -223,7 +223,7 @@ def test_the_fixed_range_is_dragged_on_the_colour_bar(
         screen.frame(2)
         screen.io.add_mouse_button_event(0, False)
         screen.frame()
-        assert getattr(state.inspection.look, check) != getattr(Look(high=5.0), check)
+        assert getattr(state.inspection.look, check) != getattr(ColorMapping(high=5.0), check)
     look = state.inspection.look
     assert look.high is not None
     assert 0 < look.low < look.high
@@ -235,10 +235,10 @@ def test_the_colour_bar_tells_numbers_only_of_what_has_them(
     screen = Screen(state, monkeypatch)
     state.inspection.statistics = fake_statistics()
     for look, focus, told in (
-        (Look(), None, "Each tensor has its own range"),
-        (Look(), Spot("h.1.mlp.gelu", 0), "Histogram of h.1.mlp.gelu"),
-        (Look(span_scale="all"), None, "Histogram of every tensor"),
-        (Look(high=5.0), None, "Histogram of every tensor"),
+        (ColorMapping(), None, "Each tensor has its own range"),
+        (ColorMapping(), TensorIndex("h.1.mlp.gelu", 0), "Histogram of h.1.mlp.gelu"),
+        (ColorMapping(span_scale="all"), None, "Histogram of every tensor"),
+        (ColorMapping(high=5.0), None, "Histogram of every tensor"),
     ):
         state.inspection.look, state.inspection.pins = look, []
         if focus is not None:
@@ -259,34 +259,37 @@ def test_the_axis_is_its_own_inverse() -> None:
 
 
 def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
-    observer = FakeObserver(bad="logits")
-    watch = Watch(observer, state)
+    tensor_reader = FakeObserver(bad="logits")
+    watch = InspectionUpdater(tensor_reader, state)
     assert watch.look_changed()
     assert not watch.look_changed()
     watch.painted()
-    state.inspection.cursor = Spot("logits", 5)
-    state.inspection.pin(Spot("embed.tokens", 9))
-    watch.frame(0.0, settled=False, done=False)
-    assert observer.asked == []  # the tensors are of no whole pass
+    state.inspection.cursor = TensorIndex("logits", 5)
+    state.inspection.pin(TensorIndex("embed.tokens", 9))
+    watch.frame(0.0, pass_complete=False, done=False)
+    assert tensor_reader.asked == []  # the tensors are of no whole pass
     for _ in range(5):
-        watch.frame(0.0, settled=True, done=True)
-    assert observer.asked == [(Spot("logits", 5), Spot("embed.tokens", 9))]
+        watch.frame(0.0, pass_complete=True, done=True)
+    assert tensor_reader.asked == [(TensorIndex("logits", 5), TensorIndex("embed.tokens", 9))]
     assert not watch.pending
     readings = state.inspection.readings
-    assert readings == {Spot("logits", 5): Reading(5.125, 5), Spot("embed.tokens", 9): Reading(9.125, 9)}
-    assert observer.measured == 0
+    assert readings == {
+        TensorIndex("logits", 5): ProbedValue(5.125, 5),
+        TensorIndex("embed.tokens", 9): ProbedValue(9.125, 9),
+    }
+    assert tensor_reader.measured == 0
     assert state.run is not None
     state.run.steps = [*state.run.steps, fake_step(9)]
     watch.passed()
     for _ in range(5):
-        watch.frame(1.0, settled=True, done=True)
+        watch.frame(1.0, pass_complete=True, done=True)
     assert [value for _, value in state.inspection.pins[0].history] == [9.125, 9.25]
-    assert (observer.measured, state.inspection.bad) == (1, "logits")
-    assert observer.traced == 0  # off costs nothing
+    assert (tensor_reader.measured, state.inspection.bad) == (1, "logits")
+    assert tensor_reader.traced == 0  # off costs nothing
     state.inspection.trace_on = True
     for _ in range(3):
-        watch.frame(2.0, settled=True, done=True)
-    assert observer.traced == 1
+        watch.frame(2.0, pass_complete=True, done=True)
+    assert tensor_reader.traced == 1
     assert len(state.inspection.trace) == 6
 
 
@@ -294,9 +297,9 @@ def test_indices_of_patterns_stay_when_the_context_grows() -> None:
     for rows in (5, 8):
         info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, window=16)
         inspection = Inspection(tensors={info.name: info})
-        spot = Spot(info.name, (2 * 16 + 4) * 16 + 3)
+        spot = TensorIndex(info.name, (2 * 16 + 4) * 16 + 3)
         assert info.place(spot.index) == (2, 4, 3)
         assert inspection.exists(spot)
-        assert not inspection.exists(Spot(info.name, (2 * 16 + rows) * 16 + 3))
-        assert not inspection.exists(Spot(info.name, rows))
-        assert inspection.moved(spot, 1, -1) == Spot(info.name, (2 * 16 + 3) * 16 + 4)
+        assert not inspection.exists(TensorIndex(info.name, (2 * 16 + rows) * 16 + 3))
+        assert not inspection.exists(TensorIndex(info.name, rows))
+        assert inspection.moved(spot, 1, -1) == TensorIndex(info.name, (2 * 16 + 3) * 16 + 4)

@@ -8,7 +8,7 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
-from atlas_viewer.state.inspection import Reading, Spot, TensorInfo
+from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.quoting import quoted
@@ -40,7 +40,7 @@ def state() -> State:
     known.rows = ROWS
     made.inspection.tensors = {
         t.name: TensorInfo(
-            t.name, t.family, known.shape(t), t.sentence, t.rows is None, window=t.columns if t.heads else 0
+            t.name, t.kind, known.shape(t), t.sentence, t.rows is None, window=t.columns if t.heads else 0
         )
         for t in known
     }
@@ -119,9 +119,9 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     screen.state.map.go(Target("h.2.mlp.gelu", (5, 300)))
     screen.frame(2)
     screen.point(place_of(screen, Target("h.2.mlp.gelu", (5, 300))))
-    spot = Spot("h.2.mlp.gelu", 5 * 768 + 300)
+    spot = TensorIndex("h.2.mlp.gelu", 5 * 768 + 300)
     assert inspection.cursor == spot
-    inspection.readings[spot] = Reading(0.5, spot.index)
+    inspection.readings[spot] = ProbedValue(0.5, spot.index)
     screen.frame()
     assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
     told = dict(facts(state, spot))
@@ -134,7 +134,7 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     inspection.selected = None
     screen.press(imgui.Key.down_arrow)
     screen.press(imgui.Key.left_arrow)
-    assert inspection.cursor == Spot("h.2.mlp.gelu", 6 * 768 + 299)
+    assert inspection.cursor == TensorIndex("h.2.mlp.gelu", 6 * 768 + 299)
     state.map.go(Target("h.2.mlp.gelu", (ROWS - 1, 300)))
     screen.frame()
     screen.point(place_of(screen, Target("h.2.mlp.gelu", (ROWS, 300))))
@@ -150,7 +150,7 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
     screen.point(place_of(screen, target))
     double_click(screen)
     screen.frame(2)
-    assert state.inspection.cursor == Spot("h.2.mlp.c_fc.weight", 300 * 192)
+    assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", 300 * 192)
     middle = maps.cell_of(Target("h.2.mlp.c_fc.weight", (300, 0)))
     assert middle == (math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y))
     there = maps.camera.stand
@@ -201,7 +201,7 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
     press(screen, "Enter")
     screen.frame(2)
     assert not state.map.going
-    assert state.inspection.cursor == Spot("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7)
+    assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7)
     cell = state.map.cell_of(Target("h.1.attn.pattern", (2, 11, 7)))
     assert cell == (math.floor(state.map.camera.stand.x), math.floor(state.map.camera.stand.y))
     texts = [label.text for label in state.map.labels[1]]
@@ -254,8 +254,8 @@ def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None
 @pytest.mark.parametrize("ago", [0.0, GLOW / 2, GLOW, math.inf])
 def test_glow_and_pins_are_drawn_at_every_zoom(screen: Screen, state: State, ago: float) -> None:
     state.map.changed, state.map.changed_ago = (3, ROWS), ago
-    state.inspection.pin(Spot("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7))
-    state.inspection.pin(Spot("h.1.ln_1", ROWS * 192))  # not in the latest pass
+    state.inspection.pin(TensorIndex("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7))
+    state.inspection.pin(TensorIndex("h.1.ln_1", ROWS * 192))  # not in the latest pass
     for cell in (0.05, 1, 20, 100):
         state.map.go(Target("h.1.attn.pattern", (2, 11, 7)))
         state.map.zoom_by(500 * math.log2(cell / state.map.cell))
