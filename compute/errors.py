@@ -55,7 +55,7 @@ class TakenError(OutputError):
     """A file is there already, and what would be written there replaces nothing."""
 
 
-class SessionError(AtlasError):
+class RecordingError(AtlasError):
     """A recording cannot be read, written, replayed, or does not hold what it says."""
 
 

@@ -23,7 +23,7 @@ class InspectionUpdater:
         self._news = self._statistics_news = False
         self._measured_at = 0.0
         self._settled = False
-        self._look: ColorMapping | None = None
+        self._mapping: ColorMapping | None = None
         self._traced = False
         state.edges, state.palettes = tensor_reader.edges, tensor_reader.palettes
 
@@ -34,12 +34,12 @@ class InspectionUpdater:
 
     def look_changed(self) -> bool:
         """Hand a new look on; True when the atlas has to be painted anew."""
-        look = self._inspection.look
-        if look == self._look:
+        mapping = self._inspection.mapping
+        if mapping == self._mapping:
             return False
-        self._look = look
-        self.tensor_reader.set_look(look)
-        self._state.ramp = functools.partial(self.tensor_reader.ramp, look.palette)
+        self._mapping = mapping
+        self.tensor_reader.set_color_mapping(mapping)
+        self._state.ramp = functools.partial(self.tensor_reader.ramp, mapping.palette)
         return True
 
     def passed(self) -> None:
@@ -80,11 +80,11 @@ class InspectionUpdater:
 
     def _take_values(self) -> None:
         inspection, run = self._inspection, self._state.run
-        found = self.tensor_reader.readings
-        inspection.readings.clear()
-        inspection.readings.update(found)
+        found = self.tensor_reader.probed_values
+        inspection.probed_values.clear()
+        inspection.probed_values.update(found)
         # Not the row of the pass: that stays the same once the window is full.
         step = len(run.steps) if run else 0
         for pin in inspection.pins:
-            if pin.spot in found:
-                pin.follow(step, found[pin.spot].value)
+            if pin.element in found:
+                pin.follow(step, found[pin.element].value)

@@ -45,7 +45,7 @@ class ModelSwitch:
 
     def frame(self) -> RunnerLike | None:
         """Go on with what is going on. Returns the new model once, when it is there."""
-        opened = self._state.interface.dialog == "models"
+        opened = self._state.ui.dialog == "models"
         if opened and not self._listed:
             self._state.models.known = known_models()
         self._listed = opened

@@ -10,7 +10,7 @@ from rendercanvas.base import BaseRenderCanvas
 
 from atlas_viewer.recording.playback import widest
 from atlas_viewer.recording.player import Player
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
 from atlas_viewer.state.protocols import RunnerLike
@@ -33,7 +33,7 @@ def opened(
     player: Player, source: WeightSource, *, weights: str, adapter: str | None, program: str
 ) -> Loading[RunnerLike]:
     """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
-    session, told = player.session, player.told
+    recording, told = player.recording, player.told
     try:
         with ThreadPoolExecutor(1, "weights hash") as pool:
             hashing = pool.submit(weights_sha256, source)
@@ -41,13 +41,13 @@ def opened(
                 yield "are these the recorded weights?", 0.0
                 time.sleep(_NAP_S)
         found = hashing.result()
-        if found != session.head.weights_sha256:
+        if found != recording.head.weights_sha256:
             told.notice = (
                 f"{source.name} here has other weights than the recorded model, so there is no atlas;"
                 " everything recorded is shown"
             )
             return player.runner
-        context = max(widest(session.steps(run)) for run in session.runs())
+        context = max(widest(recording.steps(run)) for run in recording.runs())
         runner: ModelRunner = yield from ModelRunner.opening(
             source, load_tokenizer(), context=context, weights=weights, adapter=adapter, program=program
         )
@@ -59,7 +59,7 @@ def opened(
 
 
 def replay_window(
-    session: Session,
+    recording: Recording,
     number: int | None,
     source: WeightSource | None,
     notice: str,
@@ -76,10 +76,10 @@ def replay_window(
     device = shared_device(adapter)
     check_device(device)
     canvas, run_loop = open_window(
-        f"Tensor Atlas - {session.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
+        f"Tensor Atlas - {recording.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
     )
-    state = State(session.run(number).prompt, session.run(number).options)
-    viewer, player = open_player(canvas, device, state, session, number)
+    state = State(recording.run(number).prompt, recording.run(number).options)
+    viewer, player = open_player(canvas, device, state, recording, number)
     player.told.notice, player.told.follow = notice, follow
     if source is not None:
         player.told.notice = "Its model is being loaded: the atlas comes then."
@@ -95,11 +95,11 @@ def replay_window(
 
 
 def open_player(
-    canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, session: Session, number: int | None
+    canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, recording: Recording, number: int | None
 ) -> tuple[Viewer, Player]:
     """A viewer on a canvas that plays the session, without its model."""
-    player = Player(session, state, number)
+    player = Player(recording, state, number)
     viewer = Viewer(canvas, device, state, None)
-    state.interface.front = "Session"
+    state.ui.front = "Session"
     viewer.play_back(player)
     return viewer, player

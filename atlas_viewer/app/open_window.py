@@ -55,7 +55,7 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     # A tour begins with the usual settings, whoever plays it.
-    keeper = (
+    settings_store = (
         None if steps is not None else SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
     )
 
@@ -70,7 +70,7 @@ def view(
     try:
         viewer = Viewer(canvas, device, state, opening(source))
         viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
-        viewer.keeper = keeper
+        viewer.settings_store = settings_store
         share_clipboard()
         if steps is not None:
             viewer.play(steps, pictures)
@@ -84,8 +84,8 @@ def view(
         failed = not isinstance(error, AtlasError)
         raise
     finally:
-        if keeper is not None:
-            keeper.close(failed=failed)
+        if settings_store is not None:
+            settings_store.close(failed=failed)
         source.close()
         if viewer is not None and viewer.controller is not None:
             viewer.controller.runner.close()
@@ -99,8 +99,8 @@ def _rescue(viewer: Viewer) -> None:
     """The window is gone in the middle of something: print what was written, and finish every file."""
     _print_text(viewer.state)
     viewer.sessions.close()
-    if viewer.keeper is not None:
-        viewer.keeper.close()
+    if viewer.settings_store is not None:
+        viewer.settings_store.close()
     if viewer.recorder is not None:
         viewer.recorder.close()
 

@@ -84,7 +84,7 @@ class RunController:
             case Generate(prompt, options):
                 self._halt("paused")
                 self.adopt(self.runner.start(prompt, options), prompt)
-                self.state.interface.remember(prompt)
+                self.state.ui.remember(prompt)
             case Pause():
                 self._halt("paused")
             case Stop():

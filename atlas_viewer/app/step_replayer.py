@@ -93,8 +93,8 @@ class StepReplayer:
             return
         record = run.steps[step]
         tokens = [*(token for token, _ in run.prompt_tokens), *(known.token for known in run.steps[:step])]
-        window = tuple(tokens[-record.context_length :])
-        found = Distribution(step, logits, run.options_at(step), window)
+        context = tuple(tokens[-record.context_length :])
+        found = Distribution(step, logits, run.options_at(step), context)
         if step == state.compared and state.comparison is None:
             state.comparison = found
         else:

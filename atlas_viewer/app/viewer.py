@@ -61,12 +61,12 @@ class Viewer:
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
         self.controller: RunController | None = None
-        self.keeper: SettingsStore | None = None  # of the settings, in a window
+        self.settings_store: SettingsStore | None = None  # of the settings, in a window
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
         fonts.load()
-        imgui.load_ini_settings_from_memory(state.interface.layout)
+        imgui.load_ini_settings_from_memory(state.ui.layout)
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
@@ -123,7 +123,7 @@ class Viewer:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
-            theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+            theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
             imgui.new_frame()
             self._panels()
             imgui.render()
@@ -161,7 +161,7 @@ class Viewer:
             self._answer(self.controller)
             self._play_back(self.controller, now)
             self._advance(self.controller, now)
-        theme.follow(self.state.interface, self.canvas.get_logical_size()[1])
+        theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
             # From now on, not from the event on: this frame may be late, and what its panels change the next one shows.
             self._touched, self._awake_until = False, now + _AWAKE
@@ -172,15 +172,15 @@ class Viewer:
         self._asked = len(self.state.requests)
         self._input.give()
         self._gui.render()
-        if self.keeper is not None:
-            self.keeper.frame(now, imgui.is_any_mouse_down())
+        if self.settings_store is not None:
+            self.settings_store.frame(now, imgui.is_any_mouse_down())
         self.sessions.frame(now)
         self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
         if self.recorder is not None:
             self.recorder.frame()
         if self.tour is not None:
             self._play(self.tour)
-        if self.state.interface.quitting:
+        if self.state.ui.quitting:
             self.canvas.close()
         elif awake or self.state.requests or self._input.waiting:
             self.canvas.request_draw()
@@ -216,8 +216,8 @@ class Viewer:
         self.controller.do(Pause())
         self.sessions.end_recording()  # a session is of one model
         self.controller.runner.close()
-        state, look = self.state, self.state.inspection.look
-        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(look=look)
+        state, mapping = self.state, self.state.inspection.mapping
+        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
         state.options = dataclasses.replace(state.options, context=min(state.options.context, runner.model.positions))
         self.controller = self.watch = None
         self._open(runner)

@@ -30,7 +30,7 @@ class WindowVideo:
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: of the frame that has been drawn."""
-        self._state, self._told, self._picture = state, state.session.video, picture
+        self._state, self._told, self._picture = state, state.recording.video, picture
         self._pictures: list[tuple[float, FrameReadback]] = []  # when they were drawn
         self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None

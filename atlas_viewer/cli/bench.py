@@ -51,23 +51,23 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     source = open_model(model_spec(arguments))
     try:
         tokenizer.check_fits(source.config.vocabulary)
-        window = source.config.positions if arguments.context is None else arguments.context
+        context = source.config.positions if arguments.context is None else arguments.context
         _say("loading the model")
         weights, adapter = weights_spec(arguments), adapter_spec(arguments)
         program = program_spec(arguments)
-        engine = Engine(source, context=window, weights=weights, adapter=adapter, program=program, trace=False)
+        engine = Engine(source, context=context, weights=weights, adapter=adapter, program=program, trace=False)
         result = _plain(engine, tokenizer, budget)
         software = is_software(engine.device.adapter)
         del engine
         gc.collect()  # before the next one takes its memory
-        result |= _traced(source, tokenizer, budget, arguments, window, result["counts"])
+        result |= _traced(source, tokenizer, budget, arguments, context, result["counts"])
     finally:
         source.close()
     result["peak_host_mb"] = rounded(engine_bench.peak_host_mb())  # before PyTorch comes in
     gc.collect()
     if arguments.compare:
         _say("PyTorch")
-        main = min(engine_bench.MAIN_SIZE, window)
+        main = min(engine_bench.MAIN_SIZE, context)
         result["torch"] = torch_bench.compare(source.config, main, budget, software=software)
         result["ratios"] = torch_bench.ratios(result["decode_tokens_per_second"], result["torch"])
     return result
@@ -119,12 +119,12 @@ def _traced(
     tokenizer: Tokenizer,
     budget: Budget,
     arguments: argparse.Namespace,
-    window: int,
+    context: int,
     counts: dict[str, Any],
 ) -> dict[str, Any]:
     """What is measured with every activation kept, as in the window; adds to `counts`."""
     _say("atlas")
-    context = min(window, _ATLAS_ROOM)
+    context = min(context, _ATLAS_ROOM)
     weights, adapter = weights_spec(arguments), adapter_spec(arguments)
     program = program_spec(arguments)
     endless = engine_bench.endless(tokenizer)  # a run is as long as it was asked to be

@@ -55,12 +55,12 @@ def measure(
     views = map_bench.map_views(passes.layout, size)
     drawn = {name: map_bench.draw_us(passes, view, size, budget) for name, view in views.items()}
     row = map_bench.row_us(passes, budget)
-    nbytes, window = passes.nbytes, passes.layout.window
+    nbytes, context = passes.nbytes, passes.layout.context
     del passes  # the window makes its own
     live = fly(workbench, prompt, size, budget)
     figures: dict[str, Figure] = {"open": opened, "weights": again, **drawn, "row": row}
     told = {
-        "window": window,
+        "window": context,
         "gpu_us": {name: rounded(figure.value) for name, figure in drawn.items()},
         "row_us": rounded(row.value),
         "open_ms": rounded(opened.value),

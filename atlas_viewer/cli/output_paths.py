@@ -90,8 +90,8 @@ def _status(path: Path) -> os.stat_result | None:
 
 def _is_log(path: Path) -> bool:
     """True for a file that belongs to a recording beside it."""
-    session = Path(str(path).rpartition("-")[0])
-    return path in beside(session) and is_session(session)
+    recording = Path(str(path).rpartition("-")[0])
+    return path in beside(recording) and is_session(recording)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -14,11 +14,11 @@ from atlas_viewer.recording.arrays import plain, summary
 from atlas_viewer.recording.compare import TOLERANCE
 from atlas_viewer.recording.diff import RunDiff, StepDiff, diff_runs
 from atlas_viewer.recording.playback import check_shape, widest
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from atlas_viewer.state.quoting import quoted
-from compute.errors import SessionError, UsageError
+from compute.errors import RecordingError, UsageError
 from compute.forward.engine import Engine
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.fingerprint import weights_sha256
@@ -51,32 +51,32 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    with Session(arguments.file) as session:
+    with Recording(arguments.file) as recording:
         if arguments.json:
-            print(json.dumps(plain(summary(session)), ensure_ascii=False, allow_nan=False))
+            print(json.dumps(plain(summary(recording)), ensure_ascii=False, allow_nan=False))
             return 0
-        lines = _info_lines(session)  # all of them first: a damaged file is an error, not the half of an answer
+        lines = _info_lines(recording)  # all of them first: a damaged file is an error, not the half of an answer
     print("\n".join(lines))
     return 0
 
 
-def _info_lines(session: Session) -> list[str]:
-    head = session.head
+def _info_lines(recording: Recording) -> list[str]:
+    head = recording.head
     config = head.config
     lines = [
-        f"session   {session.shown}, {head.created}, {head.program}",
+        f"session   {recording.shown}, {head.created}, {head.program}",
         f"model     {head.model}, {config.layers} layers, {config.heads} heads, {config.channels} channels",
         f"weights   {head.weights}, sha256 {head.weights_sha256}",
         f"adapter   {head.adapter}, {head.kernels} kernels",
         f"versions  {', '.join(f'{name} {version}' for name, version in head.versions.items())}",
     ]
-    for known in session.runs():
+    for known in recording.runs():
         branch = f", branch of run {known.parent} at step {(known.fork_step or 0) + 1}" if known.parent else ""
         extras = f"logits {known.logits}, " + ("statistics" if known.statistics else "no statistics")
         end = known.stop_reason or "not ended"
         prompt = _shortened(known.prompt)
-        lines.append(f"run {known.id}     {session.count(known)} steps, {end}, {extras}{branch}: {prompt}")
-    return [*lines, f"events    {len(session.events())}, cameras {len(session.cameras())}"]
+        lines.append(f"run {known.id}     {recording.count(known)} steps, {end}, {extras}{branch}: {prompt}")
+    return [*lines, f"events    {len(recording.events())}, cameras {len(recording.cameras())}"]
 
 
 def _shortened(prompt: str) -> str:
@@ -88,33 +88,33 @@ def _verify(arguments: argparse.Namespace) -> int:
     tolerance = TOLERANCE if arguments.tolerance is None else arguments.tolerance
     if not 0 <= tolerance < math.inf:
         raise UsageError(f"--tolerance {tolerance:g}: must be a number from 0 up")
-    with Session(arguments.file) as session:
-        runs = [known for known in session.runs() if session.count(known)]
+    with Recording(arguments.file) as recording:
+        runs = [known for known in recording.runs() if recording.count(known)]
         if not runs:
-            raise SessionError(f"{session.shown}: has no steps that could be verified; record some")
-        source = recorded_source(arguments, session.head)
-        check_shape(session, source.name, source.config)
+            raise RecordingError(f"{recording.shown}: has no steps that could be verified; record some")
+        source = recorded_source(arguments, recording.head)
+        check_shape(recording, source.name, source.config)
         sha256 = weights_sha256(source)
         tokenizer = load_tokenizer()
         tokenizer.check_fits(source.config.vocabulary)
         engine = Engine(
             source,
-            context=max(widest(session.steps(known)) for known in runs),
-            weights=recorded_weights(arguments, session.head),
+            context=max(widest(recording.steps(known)) for known in runs),
+            weights=recorded_weights(arguments, recording.head),
             adapter=adapter_spec(arguments),
             program=program_spec(arguments),
         )
         source.close()
-        why = reasons(session, engine, sha256, PROGRAM)
+        why = reasons(recording, engine, sha256, PROGRAM)
         verdicts: list[Verdict] = []
         for known in runs:
-            for verdict in verify_run(session, known, engine, tokenizer, tolerance=tolerance):
+            for verdict in verify_run(recording, known, engine, tokenizer, tolerance=tolerance):
                 verdicts.append(verdict)
                 if not arguments.json:
                     print(_verdict_line(verdict))
         counts = {name: sum(v.verdict == name for v in verdicts) for name in (IDENTICAL, WITHIN, DIFFERENT)}
         # Figures that agree by chance do not make other weights the recorded ones.
-        holds = not counts[DIFFERENT] and session.head.weights_sha256 == sha256
+        holds = not counts[DIFFERENT] and recording.head.weights_sha256 == sha256
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if arguments.json:
             result = {"holds": holds, "counts": counts, "changed": why, "steps": [asdict(v) for v in verdicts]}
@@ -124,7 +124,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"changed since: {'; '.join(why) or 'nothing'}")
         if not holds:
             cause = "; ".join(why) or "nothing else has changed, so the file was altered or this adapter miscomputes"
-            raise SessionError(f"{session.shown}: does not hold: {told}; {cause}")
+            raise RecordingError(f"{recording.shown}: does not hold: {told}; {cause}")
     return 0
 
 
@@ -136,7 +136,7 @@ def _verdict_line(verdict: Verdict) -> str:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    with Session(arguments.file) as one, Session(arguments.other) as other:
+    with Recording(arguments.file) as one, Recording(arguments.other) as other:
         found = diff_runs(one, one.run(arguments.run), other, other.run(arguments.other_run))
     if arguments.json:
         told = {

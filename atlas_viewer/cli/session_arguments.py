@@ -65,21 +65,21 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     group.add_argument("--npz", type=file_path, metavar="F.npz", help="arrays, logits and statistics too, as .npz")
     group.add_argument("--png", type=file_path, metavar="DIR", help="a picture for each step")
     group.add_argument("--video", type=file_path, metavar="F.mp4", help=".mp4, .mkv or .webm")
-    look = export.add_argument_group("pictures and video")
-    look.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
-    look.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
-    look.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
-    look.add_argument(
+    mapping = export.add_argument_group("pictures and video")
+    mapping.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
+    mapping.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
+    mapping.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
+    mapping.add_argument(
         "--view",
         choices=("strip", "map"),
         default="strip",
         help="a sample of every tensor (default), or every value",
     )
-    look.add_argument("--panels", action="store_true", help="the whole window, with that in front")
-    look.add_argument(
+    mapping.add_argument("--panels", action="store_true", help="the whole window, with that in front")
+    mapping.add_argument(
         "--camera",
         choices=("follow", "fixed"),
         default="follow",
         help="as recorded, and --zoom and --center until something was (default), or these all the time",
     )
-    add_camera(look.add_argument)
+    add_camera(mapping.add_argument)

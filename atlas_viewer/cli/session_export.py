@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
 from atlas_viewer.recording.playback import RecordedRun, check_shape, widest
-from atlas_viewer.recording.reader import Session
-from compute.errors import OutputError, SessionError, UsageError
+from atlas_viewer.recording.reader import Recording
+from compute.errors import OutputError, RecordingError, UsageError
 from compute.io.output_files import output_folder, output_path, write_output
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import model_files
@@ -28,15 +28,15 @@ T = TypeVar("T")
 def export(arguments: argparse.Namespace) -> int:
     """Write everything that was asked for. Raises `AtlasError`s."""
     _check(arguments)
-    with Session(arguments.file) as session:
+    with Recording(arguments.file) as recording:
         if arguments.json is not None:
-            _put(arguments.json, as_json(session) + "\n")
+            _put(arguments.json, as_json(recording) + "\n")
         if arguments.csv is not None:
-            _put(arguments.csv, as_csv(session))
+            _put(arguments.csv, as_csv(recording))
         if arguments.npz is not None:
-            write_output(arguments.npz, as_npz(session, session.run(arguments.run)))
+            write_output(arguments.npz, as_npz(recording, recording.run(arguments.run)))
         if arguments.png is not None or arguments.video is not None:
-            _pictures(arguments, session)
+            _pictures(arguments, recording)
     return 0
 
 
@@ -74,35 +74,35 @@ def _put(target: str, text: str) -> None:
         write_output(target, text.encode())
 
 
-def _pictures(arguments: argparse.Namespace, session: Session) -> None:
+def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     from atlas_viewer.export.frames import MapTrack, RunPictures
     from atlas_viewer.export.render import MapStart
     from atlas_viewer.media.png import png
     from atlas_viewer.media.video import write_video
-    from atlas_viewer.recording.cameras import recorded_camera, recorded_sight
+    from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport
     from atlas_viewer.runner.model_runner import ModelRunner
 
-    run = RecordedRun(session, session.run(arguments.run))
+    run = RecordedRun(recording, recording.run(arguments.run))
     count = len(run.all_steps)
     if not count:
-        raise SessionError(f"{session.shown}: run {run.info.id} has no steps to show; record some")
+        raise RecordingError(f"{recording.shown}: run {run.info.id} has no steps to show; record some")
     names = [f"step-{number:06}.png" for number in range(1, count + 1)]
     if arguments.png is not None:
         for name in names:
             check_replaced(arguments.png / name, make_recordings(arguments.file))
     # A camera stays where it was put, in an earlier run too.
-    marks = session.cameras() if arguments.camera == "follow" else []
-    camera = recorded_camera(marks, arguments.zoom, arguments.center)
+    ui_events = recording.cameras() if arguments.camera == "follow" else []
+    camera = recorded_camera(ui_events, arguments.zoom, arguments.center)
     start = MapStart(arguments.zoom, arguments.center, None)
-    maps = MapTrack(recorded_sight(marks), start) if arguments.view == "map" else None
-    source = recorded_source(arguments, session.head)
+    maps = MapTrack(recorded_viewport(ui_events), start) if arguments.view == "map" else None
+    source = recorded_source(arguments, recording.head)
     try:
-        check_shape(session, source.name, source.config)
+        check_shape(recording, source.name, source.config)
         runner = ModelRunner(
             source,
             load_tokenizer(),
             context=widest(run.all_steps),
-            weights=recorded_weights(arguments, session.head),
+            weights=recorded_weights(arguments, recording.head),
             program=program_spec(arguments),
             adapter=adapter_spec(arguments),
         )

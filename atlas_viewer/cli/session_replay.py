@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from atlas_viewer.recording.playback import check_shape
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from compute.errors import AtlasError
 from compute.weights.checkpoint import WeightSource
 
@@ -17,20 +17,20 @@ def replay(arguments: argparse.Namespace) -> int:
     """Open the window; returns when it is closed. Without its model the session still shows what was recorded."""
     from atlas_viewer.app.open_recording import replay_window
 
-    with Session(arguments.file) as session:
-        session.run(arguments.run)
+    with Recording(arguments.file) as recording:
+        recording.run(arguments.run)
         source: WeightSource | None = None
         notice = ""
         try:
-            source = recorded_source(arguments, session.head)
-            check_shape(session, source.name, source.config)
-            weights = recorded_weights(arguments, session.head)
+            source = recorded_source(arguments, recording.head)
+            check_shape(recording, source.name, source.config)
+            weights = recorded_weights(arguments, recording.head)
         except AtlasError as error:
             if getattr(arguments, "model", None) is not None:
                 raise  # what was asked for by name must not be left out silently
             source, weights, notice = None, "native", str(error)
         replay_window(
-            session,
+            recording,
             arguments.run,
             source,
             notice,

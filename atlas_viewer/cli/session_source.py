@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from atlas_viewer.recording.records import Head
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.models.config import GPT2_SIZES
 from compute.weights.checkpoint import WeightSource, open_model
 
@@ -16,7 +16,7 @@ def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
     if spec is None:
         # Never a path: the file may come from anybody.
         if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
-            raise SessionError(f"model {head.model}: the session does not hold it; give its file with --model")
+            raise RecordingError(f"model {head.model}: the session does not hold it; give its file with --model")
         spec = head.model
     return open_model(spec)
 
@@ -25,5 +25,5 @@ def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
     """What `--weights` says, by default the recorded precision."""
     weights = str(getattr(arguments, "weights", head.weights))
     if weights not in ("native", "f32", "f16", "bf16"):
-        raise SessionError(f"precision {weights} is unknown; choose one with --weights")
+        raise RecordingError(f"precision {weights} is unknown; choose one with --weights")
     return weights

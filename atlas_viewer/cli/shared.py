@@ -82,7 +82,7 @@ def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: 
 def open_generation(
     arguments: argparse.Namespace,
     source: WeightSource | None = None,
-    tap: Callable[[Engine], StepCapturer] | None = None,
+    capturer: Callable[[Engine], StepCapturer] | None = None,
     *,
     measured: bool = True,
 ) -> Generation:
@@ -107,7 +107,7 @@ def open_generation(
         measured=measured,
     )
     source.close()
-    return Generation(engine, tokenizer, prompt, options, tap=tap(engine) if tap else None)
+    return Generation(engine, tokenizer, prompt, options, capturer=capturer(engine) if capturer else None)
 
 
 def report_nonfinite(generation: Generation, advice: str) -> None:

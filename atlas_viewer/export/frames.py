@@ -64,20 +64,20 @@ class RunPictures:
         time = steps[step].time
         if step + 1 < len(steps):
             time += part * max(steps[step + 1].time - time, 0.0)
-        camera, sight = self._camera(time), self._sight(time)
-        key = step, camera.view if self._strip_seen else None, sight
+        camera, viewport = self._camera(time), self._sight(time)
+        key = step, camera.view if self._strip_seen else None, viewport
         if self._last is None or self._last[0] != key:
-            self._last = key, self._draw(camera, sight)
+            self._last = key, self._draw(camera, viewport)
         return self._last[1]
 
-    def _draw(self, camera: StripCamera, sight: MapViewport | None) -> np.ndarray:
+    def _draw(self, camera: StripCamera, viewport: MapViewport | None) -> np.ndarray:
         match self._picture:
             case Picture():
                 return self._picture.pixels(camera)
             case MapPicture():
-                return self._picture.pixels(self.run, sight)
+                return self._picture.pixels(self.run, viewport)
             case WindowPicture():
-                return self._picture.pixels(self.run, self.run.info.prompt, camera, sight)
+                return self._picture.pixels(self.run, self.run.info.prompt, camera, viewport)
 
     def frames(self, count: int, per_step: int) -> Iterator[np.ndarray]:
         """`per_step` frames of each of the first `count` steps, by their number alone: no clock is asked."""
@@ -98,5 +98,5 @@ def _picture(
         return WindowPicture(runner, size, start=maps.start if maps is not None else None)
     if maps is None:
         return Picture(runner, size)
-    window = max(step.record.context_length for step in run.all_steps)
-    return MapPicture(runner, size, window, maps.start.zoom, maps.start.center)
+    context = max(step.record.context_length for step in run.all_steps)
+    return MapPicture(runner, size, context, maps.start.zoom, maps.start.center)

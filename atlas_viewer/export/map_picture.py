@@ -51,7 +51,7 @@ def write_map(
         else:
             camera.look_at(zoom, box[0] + box[2] / 2, box[1] + box[3] / 2, wide, high)
     else:
-        camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), wide, high)
+        camera.look_at(zoom, *(center or (camera.pose.x, camera.pose.y)), wide, high)
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
     with output_file(out) as file, PngWriter(file, wide, high) as writer:
@@ -68,16 +68,16 @@ class MapPicture:
     """The map alone, painted again and again while passes come and go."""
 
     def __init__(
-        self, runner: ModelRunner, size: tuple[int, int], window: int, zoom: float, center: tuple[float, float] | None
+        self, runner: ModelRunner, size: tuple[int, int], context: int, zoom: float, center: tuple[float, float] | None
     ) -> None:
         """size: (width, height) in pixels; window: the longest context of the passes; zoom, center: as `write_map`."""
         self._bench, self._size = runner, size
-        self._maps = runner.open_map(digit_pictures(), window)
+        self._maps = runner.open_map(digit_pictures(), context)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
-        camera.look_at(zoom, *(center or (camera.stand.x, camera.stand.y)), *size)
-        self._start = camera.stand
+        camera.look_at(zoom, *(center or (camera.pose.x, camera.pose.y)), *size)
+        self._start = camera.pose
 
-    def pixels(self, generation: GenerationLike, sight: MapViewport | None = None) -> np.ndarray:
+    def pixels(self, generation: GenerationLike, viewport: MapViewport | None = None) -> np.ndarray:
         """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks.
 
         sight: what is seen, instead of zoom and center.
@@ -85,9 +85,9 @@ class MapPicture:
         wide, high = self._size
         layout = self._maps.layout
         camera = MapCamera(layout.width, layout.height)
-        camera.stand = self._start
-        if sight is not None:
-            show(camera, sight, layout, wide, high)
+        camera.pose = self._start
+        if viewport is not None:
+            show(camera, viewport, layout, wide, high)
         view = camera.view(wide, high)
         self._maps.update()
         self._maps.draw(view, wide, high)

@@ -66,8 +66,8 @@ class MapStart:
         else:
             maps.camera.reset()
         if self.zoom != 1 or self.center is not None:
-            stand = maps.camera.stand
-            maps.camera.look_at(self.zoom, *(self.center or (stand.x, stand.y)), *maps.size)
+            pose = maps.camera.pose
+            maps.camera.look_at(self.zoom, *(self.center or (pose.x, pose.y)), *maps.size)
 
 
 def render(
@@ -157,15 +157,15 @@ class WindowPicture:
         self._viewer: Viewer | None = None
 
     def pixels(
-        self, generation: GenerationLike, prompt: str, camera: StripCamera, sight: MapViewport | None = None
+        self, generation: GenerationLike, prompt: str, camera: StripCamera, viewport: MapViewport | None = None
     ) -> np.ndarray:
         """The window as it looks after `generation`, which is done, uint8 [height, width, 4].
 
         sight: what the map shows instead of what it starts with.
         """
         if self._viewer is None:
-            interface = UiState(theme=self._theme)
-            state = State(prompt, generation.options, camera=camera, live=False, interface=interface)
+            ui = UiState(theme=self._theme)
+            state = State(prompt, generation.options, camera=camera, live=False, ui=ui)
             self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
         self._viewer.show(self._bench, generation, prompt)
@@ -185,8 +185,8 @@ class WindowPicture:
             number += 1
             if start is not None and maps.layout is not None:
                 start.apply(self._viewer.state)
-                if sight is not None:
-                    maps.show(sight)
+                if viewport is not None:
+                    maps.show(viewport)
                 start, number = None, 1
         return np.asarray(image)
 

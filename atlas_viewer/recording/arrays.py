@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .reader import Session
+from .reader import Recording
 from .records import RecordedStep, RunInfo, UiEvent
 
 _COLUMNS = (
@@ -20,42 +20,42 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def summary(session: Session) -> dict[str, Any]:
+def summary(recording: Recording) -> dict[str, Any]:
     """Head and runs, without their steps."""
-    head = asdict(session.head)
-    head["config"]["parameters"] = session.head.config.parameters
+    head = asdict(recording.head)
+    head["config"]["parameters"] = recording.head.config.parameters
     return {
         "head": head,
-        "runs": [_run(run) | {"steps": session.count(run)} for run in session.runs()],
-        "events": len(session.events()),
-        "cameras": len(session.cameras()),
+        "runs": [_run(run) | {"steps": recording.count(run)} for run in recording.runs()],
+        "events": len(recording.events()),
+        "cameras": len(recording.cameras()),
     }
 
 
-def as_json(session: Session) -> str:
+def as_json(recording: Recording) -> str:
     """Everything but logits and statistics as one JSON object; numbers that JSON has no word for are null."""
-    told = summary(session)
-    for run, info in zip(told["runs"], session.runs(), strict=True):
-        run["prompt_texts"] = [session.token_text(token) for token in info.prompt_tokens]
-        run["steps"] = [_step(step) for step in session.steps(info)]
-    told["events"] = [_mark(mark, "kind") for mark in session.events()]
-    told["cameras"] = [_mark(mark, "view") for mark in session.cameras()]
+    told = summary(recording)
+    for run, info in zip(told["runs"], recording.runs(), strict=True):
+        run["prompt_texts"] = [recording.token_text(token) for token in info.prompt_tokens]
+        run["steps"] = [_step(step) for step in recording.steps(info)]
+    told["events"] = [_mark(ui_event, "kind") for ui_event in recording.events()]
+    told["cameras"] = [_mark(ui_event, "view") for ui_event in recording.cameras()]
     return json.dumps(plain(told), ensure_ascii=False, allow_nan=False)
 
 
-def as_csv(session: Session) -> str:
+def as_csv(recording: Recording) -> str:
     """A line for each step of each run, under the names of the columns."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for run in session.runs():
-        for step in session.steps(run):
+    for run in recording.runs():
+        for step in recording.steps(run):
             record = vars(step.record)
             writer.writerow({**record, "run": run.id, "step": step.record.index, "time": step.time})
     return buffer.getvalue()
 
 
-def as_npz(session: Session, run: RunInfo) -> bytes:
+def as_npz(recording: Recording, run: RunInfo) -> bytes:
     """The steps of one run as the bytes of an NPZ file.
 
     `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
@@ -63,10 +63,10 @@ def as_npz(session: Session, run: RunInfo) -> bytes:
     `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
     `statistics_steps` and `statistics_tensors`. `head` is JSON text.
     """
-    steps = session.steps(run)
+    steps = recording.steps(run)
     records = [step.record for step in steps]
     arrays: dict[str, Any] = {
-        "head": np.array(json.dumps(plain(summary(session)["head"]), allow_nan=False)),
+        "head": np.array(json.dumps(plain(summary(recording)["head"]), allow_nan=False)),
         "prompt_tokens": np.asarray(run.prompt_tokens, np.int64),
         "tokens": np.asarray([record.token for record in records], np.int64),
         "rank": np.asarray([record.rank for record in records], np.int64),
@@ -80,13 +80,13 @@ def as_npz(session: Session, run: RunInfo) -> bytes:
     for row, record in enumerate(records):
         arrays["top_tokens"][row, : len(record.top)] = [candidate.token for candidate in record.top]
         arrays["top_logits"][row, : len(record.top)] = [candidate.logit for candidate in record.top]
-    for name, read in (("logits", session.logits), ("statistics", session.statistics)):
+    for name, read in (("logits", recording.logits), ("statistics", recording.statistics)):
         found = [(step, values) for step in range(len(records)) if (values := read(run, step)) is not None]
         if found:
             arrays[name] = np.stack([values for _, values in found])
             arrays[f"{name}_steps"] = np.asarray([step for step, _ in found], np.int64)
     if "statistics" in arrays:
-        arrays["statistics_tensors"] = np.array([tensor.name for tensor in session.live])
+        arrays["statistics_tensors"] = np.array([tensor.name for tensor in recording.live])
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -111,5 +111,11 @@ def _step(step: RecordedStep) -> dict[str, Any]:
     return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
 
 
-def _mark(mark: UiEvent, name: str) -> dict[str, Any]:
-    return {"time": mark.time, "run": mark.run, "step": mark.step, name: mark.name, "data": dict(mark.data)}
+def _mark(ui_event: UiEvent, name: str) -> dict[str, Any]:
+    return {
+        "time": ui_event.time,
+        "run": ui_event.run,
+        "step": ui_event.step,
+        name: ui_event.name,
+        "data": dict(ui_event.data),
+    }

@@ -9,7 +9,7 @@ from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.state import State
 from compute.views.map_layout import MapLayout
 
-from .cameras import TITLES, recorded_looks
+from .cameras import TITLES, recorded_camera_track
 from .records import UiEvent
 
 _MOVED = 1e-6  # of zoom and centre
@@ -22,7 +22,7 @@ class Following:
 
     def __init__(self, state: State, told: PlaybackState) -> None:
         self._state, self._told = state, told
-        self._looks = recorded_looks((), ())
+        self._looks = recorded_camera_track((), ())
         self._strip: tuple[float, ...] | None = None  # where the cameras were put last
         self._map: tuple[MapLayout, CameraPose] | None = None
         self._view: str | None = None  # what was brought to the front last
@@ -31,7 +31,7 @@ class Following:
 
     def take(self, cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> None:
         """What is recorded by now. Without a camera there is nothing to follow."""
-        self._looks = recorded_looks(cameras, events)
+        self._looks = recorded_camera_track(cameras, events)
         self._told.camera &= bool(cameras)
 
     def frame(self, time: float | None) -> None:
@@ -63,19 +63,19 @@ class Following:
         self._frames += 1
         if view != self._view:
             self._view, self._came, self._frames = view, False, 0
-            self._state.interface.view = self._state.interface.raised = TITLES[view]
+            self._state.ui.view = self._state.ui.raised = TITLES[view]
         self._came |= self._frames >= _SETTLE and self._is_shown(view)
 
     def _place(self, time: float) -> None:
-        strip, sight = self._looks.strip(time), self._looks.map(time)
+        strip, viewport = self._looks.strip(time), self._looks.map(time)
         self._state.camera.look_at(strip.zoom, *strip.center)
-        if sight is not None:
-            self._state.map.show(sight)
+        if viewport is not None:
+            self._state.map.show(viewport)
         # Where no place is known the map is the user's to move.
-        self._map = None if sight is None else self._map_place()
+        self._map = None if viewport is None else self._map_place()
 
     def _is_shown(self, view: str) -> bool:
-        return TITLES[view] in self._state.interface.shown
+        return TITLES[view] in self._state.ui.shown
 
     def _strip_place(self) -> tuple[float, ...]:
         camera = self._state.camera
@@ -83,12 +83,12 @@ class Following:
 
     def _map_place(self) -> tuple[MapLayout, CameraPose] | None:
         maps = self._state.map
-        return None if maps.layout is None else (maps.layout, maps.camera.stand)
+        return None if maps.layout is None else (maps.layout, maps.camera.pose)
 
 
 def _numbers(place: tuple[MapLayout, CameraPose]) -> tuple[float, ...]:
-    stand = place[1]
-    return stand.zoom, stand.x, stand.y
+    pose = place[1]
+    return pose.zoom, pose.x, pose.y
 
 
 def _far(before: tuple[float, ...], now: tuple[float, ...]) -> bool:

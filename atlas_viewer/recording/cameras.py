@@ -38,12 +38,12 @@ class CameraTrack:
     view: Callable[[float], str | None]  # STRIP or MAP
 
 
-def recorded_looks(cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> CameraTrack:
+def recorded_camera_track(cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> CameraTrack:
     """As it was recorded. What makes no sense is left out."""
     return CameraTrack(
         recorded_camera(cameras),
-        recorded_sight(cameras),
-        _latest((mark.time, _view(mark.data.get("value"))) for mark in events if mark.name == VIEW),
+        recorded_viewport(cameras),
+        _latest((ui_event.time, _view(ui_event.data.get("value"))) for ui_event in events if ui_event.name == VIEW),
     )
 
 
@@ -54,19 +54,21 @@ def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
     return lambda _: camera
 
 
-def recorded_camera(marks: Sequence[UiEvent], zoom: float = 1.0, center: tuple[float, float] | None = None) -> CameraAt:
+def recorded_camera(
+    ui_events: Sequence[UiEvent], zoom: float = 1.0, center: tuple[float, float] | None = None
+) -> CameraAt:
     """The strip's camera as it was recorded: it stays where it was put last. What makes no sense is left out.
 
     zoom, center: of the time before anything is known, as `fixed_camera` has them.
     """
-    latest = _latest((mark.time, _camera(mark.data)) for mark in marks if mark.name == STRIP)
+    latest = _latest((ui_event.time, _camera(ui_event.data)) for ui_event in ui_events if ui_event.name == STRIP)
     start = fixed_camera(zoom, center)
     return lambda time: latest(time) or start(time)
 
 
-def recorded_sight(marks: Sequence[UiEvent]) -> ViewportAt:
+def recorded_viewport(ui_events: Sequence[UiEvent]) -> ViewportAt:
     """What was seen of the map, as it was recorded; None before that is known. What makes no sense is left out."""
-    return _latest((mark.time, _sight(mark.data)) for mark in marks if mark.name == MAP)
+    return _latest((ui_event.time, _sight(ui_event.data)) for ui_event in ui_events if ui_event.name == MAP)
 
 
 def camera_data(camera: StripCamera) -> dict[str, Any]:
@@ -74,15 +76,15 @@ def camera_data(camera: StripCamera) -> dict[str, Any]:
     return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
 
 
-def sight_data(sight: MapViewport) -> dict[str, Any]:
+def viewport_data(viewport: MapViewport) -> dict[str, Any]:
     """What is recorded of the map's camera."""
     return {
-        "tensor": sight.target.name,
-        "index": list(sight.target.index or ()),
-        "x": sight.x,
-        "y": sight.y,
-        "width": sight.width,
-        "height": sight.height,
+        "tensor": viewport.target.name,
+        "index": list(viewport.target.index or ()),
+        "x": viewport.x,
+        "y": viewport.y,
+        "width": viewport.width,
+        "height": viewport.height,
     }
 
 

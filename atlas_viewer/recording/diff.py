@@ -11,7 +11,7 @@ from compute.generate.steps import StepRecord
 from compute.views.statistics_table import STATISTICS
 
 from .compare import Difference, logits_difference, statistics_difference, steps_difference
-from .reader import Session
+from .reader import Recording
 from .records import RecordedStep, RecordedTensor, RunInfo
 
 
@@ -49,7 +49,7 @@ class RunDiff:
         return not self.head and all(step.same for step in self.steps)
 
 
-def diff_runs(one: Session, run: RunInfo, other: Session, other_run: RunInfo) -> RunDiff:
+def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) -> RunDiff:
     """Compare two runs, step by step until their tokens part: from there on they are different texts."""
     names, shared = _shared_tensors(one, other)
     steps: list[StepDiff] = []
@@ -87,7 +87,7 @@ def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> 
 
 
 def _figures(
-    one: Session, run: RunInfo, a: StepRecord, other: Session, other_run: RunInfo, b: StepRecord
+    one: Recording, run: RunInfo, a: StepRecord, other: Recording, other_run: RunInfo, b: StepRecord
 ) -> Difference:
     whole = steps_difference(a, b, None)
     logits, others = one.logits(run, a.index), other.logits(other_run, b.index)
@@ -98,9 +98,9 @@ def _figures(
 
 
 def _statistics(
-    one: Session,
+    one: Recording,
     run: RunInfo,
-    other: Session,
+    other: Recording,
     other_run: RunInfo,
     step: int,
     names: list[str],
@@ -116,7 +116,7 @@ def _rows(table: np.ndarray, rows: list[int]) -> np.ndarray:
     return np.ascontiguousarray(table[rows], STATISTICS)
 
 
-def _shared_tensors(one: Session, other: Session) -> tuple[list[str], tuple[list[int], list[int]]]:
+def _shared_tensors(one: Recording, other: Recording) -> tuple[list[str], tuple[list[int], list[int]]]:
     def places(tensors: list[RecordedTensor]) -> dict[str, int]:
         return {tensor.name: number for number, tensor in enumerate(tensors)}
 
@@ -125,7 +125,7 @@ def _shared_tensors(one: Session, other: Session) -> tuple[list[str], tuple[list
     return names, ([mine[name] for name in names], [theirs[name] for name in names])
 
 
-def _head(one: Session, run: RunInfo, other: Session, other_run: RunInfo) -> list[str]:
+def _head(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) -> list[str]:
     a, b = one.head, other.head
     pairs = {
         "model": (a.model, b.model),

@@ -17,25 +17,27 @@ NAME = "name"  # the event of a run that gets another name: its number in `run`,
 def names(events: Sequence[UiEvent]) -> dict[int, str]:
     """The last name of each run that was given one, on one line, by the run's number in the file."""
     found: dict[int, str] = {}
-    for mark in events:
-        run, name = mark.data.get("run"), mark.data.get("value")
-        if mark.name == NAME and type(run) is int and isinstance(name, str):
+    for ui_event in events:
+        run, name = ui_event.data.get("run"), ui_event.data.get("value")
+        if ui_event.name == NAME and type(run) is int and isinstance(name, str):
             found[run] = name
     return {run: one_line(name[:_LONGEST]) for run, name in found.items() if name}
 
 
 def last_done(events: Sequence[UiEvent], until: float) -> str:
     """What was done last up to a time of the session; empty when nothing was."""
-    done = [mark for mark in events if mark.time <= until]
+    done = [ui_event for ui_event in events if ui_event.time <= until]
     latest: dict[str, UiEvent] = {}
     before: list[UiEvent | None] = []  # of each, the one of the same name before it
-    for mark in done:
-        before.append(latest.get(mark.name))
-        latest[mark.name] = mark
-    for mark, earlier in zip(reversed(done), reversed(before), strict=True):
-        told = _plain(mark.data) if not isinstance(mark.data.get("value"), dict) else _changes(mark, earlier)
+    for ui_event in done:
+        before.append(latest.get(ui_event.name))
+        latest[ui_event.name] = ui_event
+    for ui_event, earlier in zip(reversed(done), reversed(before), strict=True):
+        told = (
+            _plain(ui_event.data) if not isinstance(ui_event.data.get("value"), dict) else _changes(ui_event, earlier)
+        )
         if told is not None:
-            return f"{mark.name} {one_line(told[:_LONGEST])}".rstrip()
+            return f"{ui_event.name} {one_line(told[:_LONGEST])}".rstrip()
     return ""
 
 
@@ -43,11 +45,11 @@ def _plain(data: Any) -> str:
     return ", ".join(f"{value}" for value in data.values() if not isinstance(value, dict | list))
 
 
-def _changes(mark: UiEvent, before: UiEvent | None) -> str | None:
+def _changes(ui_event: UiEvent, before: UiEvent | None) -> str | None:
     """What of several values is another one; None where it was only noted for the first time, or nothing is."""
     known = before.data.get("value") if before is not None else None
     if not isinstance(known, dict):
         return None
-    values = mark.data["value"].items()
+    values = ui_event.data["value"].items()
     changed = [f"{name} {value}" for name, value in values if known.get(name) != value]
     return ", ".join(changed).replace("_", "-") or None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError, OutputError, SessionError, TakenError
+from compute.errors import AtlasError, OutputError, RecordingError, TakenError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name
 from compute.sampling.options import GenerateOptions
@@ -38,10 +38,10 @@ class _Written:
 
 
 class LiveRecording:
-    """Recording on and off; never waits for a disk. Tells how it goes in `state.session.recording`."""
+    """Recording on and off; never waits for a disk. Tells how it goes in `state.session.recorder`."""
 
     def __init__(self, state: State) -> None:
-        self._state, self._told = state, state.session.recording
+        self._state, self._told = state, state.recording.recorder
         self.logits = self.statistics = False
         self._bench: RunnerLike | None = None
         self._recorder: Recorder | None = None
@@ -112,7 +112,7 @@ class LiveRecording:
     def _opened(self, runner: RunnerLike, sha256: str) -> Recorder:
         """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
         if not isinstance(runner, CanRecord):
-            raise SessionError("runs of this model cannot be recorded: its file is not here")
+            raise RecordingError("runs of this model cannot be recorded: its file is not here")
         while True:
             try:
                 return runner.open_recording(Path(self._told.path), sha256)

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.generate.replay import KnownText
 from compute.generate.steps import StepRecord
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 
-from .reader import Session
+from .reader import Recording
 from .records import RecordedStep, RunInfo
 
 
 class RecordedRun:
     """A run of a session, all of it or its first steps; has what `protocols.GenerationLike` asks for."""
 
-    def __init__(self, session: Session, run: RunInfo) -> None:
-        """Reads every step. Raises `SessionError`."""
+    def __init__(self, recording: Recording, run: RunInfo) -> None:
+        """Reads every step. Raises `RecordingError`."""
         self.info = run
-        self.all_steps: list[RecordedStep] = session.steps(run)
+        self.all_steps: list[RecordedStep] = recording.steps(run)
         self.prompt_tokens = list(run.prompt_tokens)
         self.options: GenerateOptions = run.options
         self.done = self.pass_complete = True
         self.progress = 1.0
         self.steps: list[StepRecord] = []  # those that are shown
-        self._end_of_text = session.head.end_of_text
-        self._bytes = [session.token_bytes(step.record.token) for step in self.all_steps]
-        self.prompt_texts = [(token, session.token_text(token)) for token in self.prompt_tokens]
+        self._end_of_text = recording.head.end_of_text
+        self._bytes = [recording.token_bytes(step.record.token) for step in self.all_steps]
+        self.prompt_texts = [(token, recording.token_text(token)) for token in self.prompt_tokens]
         self.show(len(self.all_steps))
 
-    def follow(self, session: Session) -> bool:
-        """Take in the steps that were recorded since; True when there are some. Raises `SessionError`."""
-        new = session.steps(self.info, len(self.all_steps))
+    def follow(self, recording: Recording) -> bool:
+        """Take in the steps that were recorded since; True when there are some. Raises `RecordingError`."""
+        new = recording.steps(self.info, len(self.all_steps))
         self.all_steps += new
-        self._bytes += [session.token_bytes(step.record.token) for step in new]
+        self._bytes += [recording.token_bytes(step.record.token) for step in new]
         return bool(new)
 
     def show(self, count: int) -> None:
@@ -96,9 +96,9 @@ def widest(steps: Iterable[RecordedStep]) -> int:
     return max((step.options.context for step in steps), default=1)
 
 
-def check_shape(session: Session, model: str, config: ModelConfig) -> None:
-    """Raise `SessionError` when the session is of a model of another shape."""
-    recorded = session.head.config
+def check_shape(recording: Recording, model: str, config: ModelConfig) -> None:
+    """Raise `RecordingError` when the session is of a model of another shape."""
+    recorded = recording.head.config
     if recorded != config:
 
         def shape(sizes: ModelConfig) -> str:
@@ -107,7 +107,7 @@ def check_shape(session: Session, model: str, config: ModelConfig) -> None:
                 f" {sizes.vocabulary} tokens"
             )
 
-        raise SessionError(
-            f"{session.shown}: was recorded with {session.head.model} ({shape(recorded)}), not with {model}"
+        raise RecordingError(
+            f"{recording.shown}: was recorded with {recording.head.model} ({shape(recorded)}), not with {model}"
             f" ({shape(config)}); give its model with --model"
         )

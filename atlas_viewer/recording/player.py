@@ -13,7 +13,7 @@ from atlas_viewer.state.state import State
 from .camera_follow import Following
 from .event_text import last_done, names
 from .playback import RecordedRun, steps_before
-from .reader import Session
+from .reader import Recording
 from .recorded_model import RecordedModel
 from .records import RunInfo, UiEvent
 
@@ -25,12 +25,12 @@ _LOOK_EVERY = 0.3  # seconds between two looks for what was added
 class Player:
     """Owns the open session. Its runs are in `state.runs`; `state.session.playback` is its panel."""
 
-    def __init__(self, session: Session, state: State, number: int | None = None) -> None:
-        """number: the run to begin with, the last one by default. Raises `SessionError`."""
-        self.session, self._state = session, state
-        self.runner = RecordedModel(session)
-        self.told = PlaybackState(session.shown, session.head.model)
-        state.session.playback = self.told
+    def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
+        """number: the run to begin with, the last one by default. Raises `RecordingError`."""
+        self.recording, self._state = recording, state
+        self.runner = RecordedModel(recording)
+        self.told = PlaybackState(recording.shown, recording.head.model)
+        state.recording.playback = self.told
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # of runs of the file, in the window
         # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
@@ -41,7 +41,7 @@ class Player:
         self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
         self._clock = self._looked = 0.0
         self._due = 0.0  # when the next step is shown
-        self.run = state.runs.all[self._numbers[session.run(number).id]]
+        self.run = state.runs.all[self._numbers[recording.run(number).id]]
         self.told.seek = len(self.run.known)
 
     @property
@@ -51,7 +51,7 @@ class Player:
 
     def close(self) -> None:
         """Give up the file."""
-        self.session.close()
+        self.recording.close()
 
     def show(self) -> None:
         """Ask for the run of the session to be on screen."""
@@ -62,10 +62,10 @@ class Player:
 
     def _take_runs(self) -> bool:
         """Runs that are new in the file; True when there are some."""
-        infos = self.session.runs()
+        infos = self.recording.runs()
         new = [info for info in infos if info.id not in self._numbers]
         for info in new:
-            recorded = RecordedRun(self.session, info)
+            recorded = RecordedRun(self.recording, info)
             before = steps_before(infos, info)
             earlier = self.runner.text_of(info.prompt_tokens[len(info.prompt_tokens) - before :]) if before else ""
             run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
@@ -88,8 +88,8 @@ class Player:
             if run.options_at(step.record.index) != step.options:
                 run.changes[step.record.index] = step.options
         self._set(run, recorded, len(run.known))
-        self._events = self.session.events()
-        self._following.take(self.session.cameras(), self._events)
+        self._events = self.recording.events()
+        self._following.take(self.recording.cameras(), self._events)
         run.name = self._name(run, recorded)
 
     def _name(self, run: Run, recorded: RecordedRun) -> str:
@@ -124,7 +124,7 @@ class Player:
     # -- frames
 
     def frame(self, now: float) -> None:
-        """Bring what is shown up to date. Raises `SessionError` when the file is damaged."""
+        """Bring what is shown up to date. Raises `RecordingError` when the file is damaged."""
         told, shown = self.told, self._state.run
         elapsed, self._clock = min(now - self._clock, 0.1), now
         if shown is not None and shown is not self.run and shown.number in self._recorded:
@@ -161,7 +161,7 @@ class Player:
     def _follow(self) -> None:
         recorded = self._recorded[self.run.number]
         at_end = self.told.position == len(recorded.all_steps)
-        if recorded.follow(self.session):
+        if recorded.follow(self.recording):
             self._fill(self.run, recorded)
             self._shown = self.run.steps
             self.told.seek = len(recorded.all_steps) if at_end else self.told.position

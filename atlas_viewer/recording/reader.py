@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.generate.steps import Candidate, StepRecord
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
@@ -25,14 +25,14 @@ T = TypeVar("T")
 MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
 
 
-class Session:
+class Recording:
     """An open session, for one thread. It may still be written by another process: `steps` then finds more each time.
 
-    Raises `SessionError` from every method when the file is damaged where it has to be read.
+    Raises `RecordingError` from every method when the file is damaged where it has to be read.
     """
 
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
-        """Check the file and read its head. Raises `SessionError` when it is none, damaged, or newer."""
+        """Check the file and read its head. Raises `RecordingError` when it is none, damaged, or newer."""
         self.path = path
         self._database = self._open(path, schema)
         self._options: dict[int, GenerateOptions] = {}  # that were read
@@ -73,15 +73,15 @@ class Session:
         return self._read(lambda: list(map(self._run, self._rows(self._tables.runs, "ORDER BY id"))))
 
     def run(self, number: int | None = None) -> RunInfo:
-        """The run of that number, the last one by default. Raises `SessionError` when there is none."""
+        """The run of that number, the last one by default. Raises `RecordingError` when there is none."""
         runs = self.runs()
         for run in reversed(runs):
             if number in (None, run.id):
                 return run
         if not runs:
-            raise SessionError(f"{self.shown}: has no run; record one")
+            raise RecordingError(f"{self.shown}: has no run; record one")
         known = ", ".join(str(run.id) for run in runs[:20])
-        raise SessionError(f"{self.shown}: has no run {number}; give one of {known}")
+        raise RecordingError(f"{self.shown}: has no run {number}; give one of {known}")
 
     def count(self, run: RunInfo) -> int:
         """How many steps of the run are recorded."""
@@ -116,13 +116,13 @@ class Session:
         return self._marks(columns.CAMERAS)
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of a token that occurs in the session. Raises `SessionError` when it does not."""
+        """The bytes of a token that occurs in the session. Raises `RecordingError` when it does not."""
         if token not in self._texts:
             self._texts = self._read(lambda: dict(self._rows(columns.TOKENS)))
         try:
             return self._texts[token]
         except KeyError:
-            raise SessionError(f"{self.shown}: is damaged (token {token} has no text)") from None
+            raise RecordingError(f"{self.shown}: is damaged (token {token} has no text)") from None
 
     def token_text(self, token: int) -> str:
         """How one token is shown; parts of characters become U+FFFD."""
@@ -134,7 +134,7 @@ class Session:
         try:
             return read()
         except Unsound as error:
-            raise SessionError(f"{self.shown}: is damaged ({error}); {self._database.advice}") from None
+            raise RecordingError(f"{self.shown}: is damaged ({error}); {self._database.advice}") from None
 
     def _rows(self, table: Table, tail: str = "", where: Sequence[object] = ()) -> Iterator[list[Any]]:
         """The checked rows of a table; tail: which of them, with the values `where`."""
@@ -182,8 +182,8 @@ class Session:
         number, parent, fork, started, prompt, prompt_tokens, options, *more = row
         return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
 
-    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
-        """A row of `options`, of a step that saw `window` tokens."""
+    def _options_of(self, number: int, context: int = 1) -> GenerateOptions:
+        """A row of `options`, of a step that saw `context` tokens."""
         if number not in self._options:
             for _, found in self._rows(self._tables.options, "WHERE id = ?", (number,)):
                 self._options[number] = found
@@ -191,8 +191,10 @@ class Session:
             else:
                 raise Unsound(f"options: row {number} is missing")
         found = self._options[number]
-        if window > found.context:
-            raise Unsound(f"options, id {number}, json: context {found.context} is below the {window} tokens of a step")
+        if context > found.context:
+            raise Unsound(
+                f"options, id {number}, json: context {found.context} is below the {context} tokens of a step"
+            )
         return found
 
     def _steps(self, run: RunInfo, first: int, last: int) -> list[RecordedStep]:
@@ -243,7 +245,7 @@ class Session:
             return validate.array(row[0], dtype, count)
         except Unsound as error:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
-            raise SessionError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
+            raise RecordingError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
 
     def _marks(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])

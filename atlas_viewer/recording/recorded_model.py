@@ -13,7 +13,7 @@ from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.protocols import GenerationLike, StepOrder
 from atlas_viewer.state.state import Colour, ModelSummary
-from compute.errors import SessionError, TokenizerError
+from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading
 from compute.models.registry import Registry
@@ -24,7 +24,7 @@ from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
 from compute.views.statistics import HISTOGRAM_EDGES, TensorStatistics
 from compute.views.strip_layout import StripLayout
 
-from .reader import Session
+from .reader import Recording
 from .recorder import Recorder
 from .records import RunInfo
 
@@ -59,13 +59,13 @@ class RecordedModel:
     room = 0
     spans_left_out: Sequence[str] = ()
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, recording: Recording) -> None:
+        self._session = recording
         self.run: RunInfo | None = None
-        self.tensor_reader = RecordedTensorReader(session)
+        self.tensor_reader = RecordedTensorReader(recording)
         self._step = 0
-        self.registry = Registry(session.head.config)  # of no tensors
-        head = session.head
+        self.registry = Registry(recording.head.config)  # of no tensors
+        head = recording.head
         self.model = ModelSummary(
             name=head.model,
             layers=head.config.layers,
@@ -79,11 +79,11 @@ class RecordedModel:
             program=f"{head.kernels}, as recorded",
         )
 
-    def _no_model(self) -> SessionError:
-        return SessionError(f"{self._session.shown}: its model is not here; give its file with --model")
+    def _no_model(self) -> RecordingError:
+        return RecordingError(f"{self._session.shown}: its model is not here; give its file with --model")
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
-        """Raises `SessionError`."""
+        """Raises `RecordingError`."""
         raise self._no_model()
 
     def close(self) -> None:
@@ -94,18 +94,18 @@ class RecordedModel:
         return True
 
     def grow_context(self, context: int) -> Loading[None]:
-        """Raises `SessionError`."""
+        """Raises `RecordingError`."""
         raise self._no_model()
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
     ) -> RecordedReplay:
         """What was recorded of the steps of `run`."""
-        return RecordedReplay(self._look)
+        return RecordedReplay(self._mapping)
 
-    def _look(self, step: int) -> None:
+    def _mapping(self, step: int) -> None:
         self._step = step
-        self.tensor_reader.look(self.run, step)
+        self.tensor_reader.mapping(self.run, step)
 
     def ask_logits(self) -> bool:
         """True when those of the step were recorded."""
@@ -149,15 +149,15 @@ class RecordedModel:
     def _bytes(self, token: int) -> bytes:
         try:
             return self._session.token_bytes(token)
-        except SessionError:
+        except RecordingError:
             pass
         try:
             return self._tokenizer.token_bytes(token)
         except TokenizerError:
             return f"[{token}]".encode()
 
-    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
-        """Raises `SessionError`."""
+    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
+        """Raises `RecordingError`."""
         raise self._no_model()
 
     def weights_sha256(self) -> str:
@@ -165,7 +165,7 @@ class RecordedModel:
         return self._session.head.weights_sha256
 
     def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
-        """Raises `SessionError`."""
+        """Raises `RecordingError`."""
         raise self._no_model()
 
     def order_steps(self, order: StepOrder | None) -> None:
@@ -180,10 +180,10 @@ class RecordedTensorReader:
     layout = StripLayout((), ())
     pending = False
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, recording: Recording) -> None:
+        self._session = recording
         self._weights = {
-            name: _statistics(name, (int(row["count"]),), row) for name, row in session.weight_statistics().items()
+            name: _statistics(name, (int(row["count"]),), row) for name, row in recording.weight_statistics().items()
         }
         self.rows = self.first_position = 0
         self.statistics: Mapping[str, TensorStatistics] = {}
@@ -196,11 +196,11 @@ class RecordedTensorReader:
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
 
     @property
-    def readings(self) -> dict[TensorIndex, ProbedValue]:
+    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
         """None."""
         return {}
 
-    def look(self, run: RunInfo | None, step: int) -> None:
+    def mapping(self, run: RunInfo | None, step: int) -> None:
         """Tell of this step."""
         steps = self._session.steps(run, step, step + 1) if run is not None else []
         table = self._session.statistics(run, step) if run is not None else None
@@ -227,7 +227,7 @@ class RecordedTensorReader:
             for tensor in self._session.tensors
         }
 
-    def set_look(self, look: ColorMapping) -> None:
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Nothing: there is no atlas."""
 
     def ramp(self, palette: str, share: float) -> Colour:
@@ -235,7 +235,7 @@ class RecordedTensorReader:
         bright = max(LEAST_BRIGHTNESS, min(abs(share), 1.0) ** 0.5)
         return PALETTES[palette].at(bright if share >= 0 else -bright)
 
-    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
+    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Nothing: no values were recorded."""
 
     def ask_statistics(self) -> None:

@@ -152,13 +152,13 @@ class Recorder:
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Something was done in the interface; `data` as JSON has it."""
-        mark = self._mark(kind, data)
-        self._put(_Item(lambda store: store.add_event(mark)))
+        ui_event = self._mark(kind, data)
+        self._put(_Item(lambda store: store.add_event(ui_event)))
 
     def camera(self, view: str, data: Mapping[str, Any]) -> None:
         """The camera of `view`, "strip" or "map", has moved; `data`: see cameras.py."""
-        mark = self._mark(view, data)
-        self._put(_Item(lambda store: store.add_camera(mark)))
+        ui_event = self._mark(view, data)
+        self._put(_Item(lambda store: store.add_camera(ui_event)))
 
     def close(self) -> None:
         """Write what waits, and close the file. Blocks. What could not be written is in `trouble`."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.errors import SessionError
+from compute.errors import RecordingError
 
 from .records import RecordedStep, RunInfo
-from .salvage import DamagedSession
+from .salvage import DamagedRecording
 from .store import Store, fill_session, new_session
 
 
@@ -28,46 +28,46 @@ def recover(path: Path, target: Path) -> Recovered:
     """Write what can be read of the session at `path` to a new one at `target`.
 
     Of each run the steps up to the first that is damaged; of steps that are kept, logits and statistics where they are
-    sound. Raises `SessionError` when not even the head can be read, or something is lost and no step is left;
+    sound. Raises `RecordingError` when not even the head can be read, or something is lost and no step is left;
     `OutputError` when `target` cannot be written; then there is no `target`.
     """
-    with DamagedSession(path) as session, new_session(target) as temporary:
-        fill_session(temporary, session.head, session.tensors)
-        return _copy(session, temporary)
+    with DamagedRecording(path) as recording, new_session(target) as temporary:
+        fill_session(temporary, recording.head, recording.tensors)
+        return _copy(recording, temporary)
 
 
-def _copy(session: DamagedSession, target: Path) -> Recovered:
-    runs, steps = session.runs(), 0
+def _copy(recording: DamagedRecording, target: Path) -> Recovered:
+    runs, steps = recording.runs(), 0
     known = {run.id for run in runs}
-    store = Store(target, session.token_bytes)
+    store = Store(target, recording.token_bytes)
     try:
-        _weights(session, store)
+        _weights(recording, store)
         for run in runs:
             # All tokens before a branch are its own, too: it can stand alone.
-            steps += _run(session, run if run.parent in known else replace(run, parent=None), store)
-        _marks(session, store)
+            steps += _run(recording, run if run.parent in known else replace(run, parent=None), store)
+        _marks(recording, store)
     finally:
         store.close()
-    if session.lost and not steps:
-        told = "; ".join(session.lost[:3])
-        raise SessionError(f"{session.shown}: no step can be read (damaged: {told}); look for a copy")
+    if recording.lost and not steps:
+        told = "; ".join(recording.lost[:3])
+        raise RecordingError(f"{recording.shown}: no step can be read (damaged: {told}); look for a copy")
     # These alone are no reason to refuse: a reader does not miss them, so the copy has all that the file shows.
-    if not session.lost and session.step_count() > steps:
-        session.lost.append("steps that belong to no run")
-    return Recovered(len(runs), steps, tuple(session.told()))
+    if not recording.lost and recording.step_count() > steps:
+        recording.lost.append("steps that belong to no run")
+    return Recovered(len(runs), steps, tuple(recording.told()))
 
 
-def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
-    steps = list(session.readable_steps(run))
-    run, steps = _with_window(session, run, steps)
-    whole = len(steps) == _count(session, run)
+def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
+    steps = list(recording.readable_steps(run))
+    run, steps = _with_window(recording, run, steps)
+    whole = len(steps) == _count(recording, run)
     with store.transaction():
         store.add_run(run if whole else replace(run, stop_reason=None))
     missing = 0
     for step in steps:
         index = step.record.index
-        logits, no_logits = _array(session.logits, run, index)
-        statistics, no_statistics = _array(session.statistics, run, index)
+        logits, no_logits = _array(recording.logits, run, index)
+        statistics, no_statistics = _array(recording.statistics, run, index)
         missing += no_logits or no_statistics
         with store.transaction():
             store.add_step(
@@ -77,7 +77,7 @@ def _run(session: DamagedSession, run: RunInfo, store: Store) -> int:
                 statistics,
             )
     if missing:
-        session.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
+        recording.lost.append(f"logits or statistics of {missing} steps of run {run.id}")
     return len(steps)
 
 
@@ -85,16 +85,16 @@ def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step
     """The bytes of what was recorded of a step, if anything was; and whether it is damaged."""
     try:
         found = read(run, step)
-    except SessionError:
+    except RecordingError:
         return None, True
     return None if found is None else found.tobytes(), False
 
 
 def _with_window(
-    session: DamagedSession, run: RunInfo, steps: list[RecordedStep]
+    recording: DamagedRecording, run: RunInfo, steps: list[RecordedStep]
 ) -> tuple[RunInfo, list[RecordedStep]]:
     """Where options are guessed, with the window that the steps show."""
-    guessed = session.guessed
+    guessed = recording.guessed
     if guessed is None or not steps:
         return run, steps
     seen = replace(guessed, context=max(step.record.context_length for step in steps))
@@ -102,22 +102,22 @@ def _with_window(
     return (replace(run, options=seen) if run.options is guessed else run), steps
 
 
-def _weights(session: DamagedSession, store: Store) -> None:
-    found = session.weight_statistics()
+def _weights(recording: DamagedRecording, store: Store) -> None:
+    found = recording.weight_statistics()
     with store.transaction():
         store.set_weight_statistics([(name, record.tobytes()) for name, record in found.items()])
 
 
-def _marks(session: DamagedSession, store: Store) -> None:
+def _marks(recording: DamagedRecording, store: Store) -> None:
     with store.transaction():
-        for mark in session.events():
-            store.add_event(mark)
-        for mark in session.cameras():
-            store.add_camera(mark)
+        for ui_event in recording.events():
+            store.add_event(ui_event)
+        for ui_event in recording.cameras():
+            store.add_camera(ui_event)
 
 
-def _count(session: DamagedSession, run: RunInfo) -> int | None:
+def _count(recording: DamagedRecording, run: RunInfo) -> int | None:
     try:
-        return session.count(run)
-    except SessionError:
+        return recording.count(run)
+    except RecordingError:
         return None

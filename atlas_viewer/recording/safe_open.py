@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.io.escape import one_line
 from compute.io.temporary_folder import TemporaryFolder
 
@@ -40,12 +40,12 @@ _UNSOUND = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 
 
 class Database:
-    """A checked session file, read only. Every way in which it can be unsound is a `SessionError`."""
+    """A checked session file, read only. Every way in which it can be unsound is a `RecordingError`."""
 
     def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
         """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
 
-        damaged: take a file that is cut off, and one that defines more than a session does. Raises `SessionError`.
+        damaged: take a file that is cut off, and one that defines more than a session does. Raises `RecordingError`.
         """
         self.path = path
         self.shown = one_line(path)
@@ -71,12 +71,12 @@ class Database:
                 found = [thing for thing in found if thing[1] in names and thing[2] in readable]
                 wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
             if found != wanted:
-                raise SessionError(f"{self.shown}: has other tables than a session; {self.advice}")
+                raise RecordingError(f"{self.shown}: has other tables than a session; {self.advice}")
             self._guard()
         except OSError as error:
             self.close()
             reason = one_line(str(error.strerror or error))
-            raise SessionError(f"{self.shown}: cannot be read ({reason}); check the path") from None
+            raise RecordingError(f"{self.shown}: cannot be read ({reason}); check the path") from None
         except BaseException:
             self.close()
             raise
@@ -91,18 +91,18 @@ class Database:
             self._copy = None
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT. Raises `SessionError` when the file is damaged."""
+        """The rows of a SELECT. Raises `RecordingError` when the file is damaged."""
         return list(self.each_row(query, values))
 
     def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """One row after the other, until there is no more or `SessionError` is raised."""
+        """One row after the other, until there is no more or `RecordingError` is raised."""
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         with self._refused("is damaged"):
             for number, row in enumerate(self._connection.execute(query, values)):
                 if number >= limit:
-                    raise SessionError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
+                    raise RecordingError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
                 yield row
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
@@ -111,11 +111,11 @@ class Database:
 
     @contextmanager
     def _refused(self, what: str) -> Iterator[None]:
-        """Raise `SessionError` for whatever SQLite, or Python's sqlite3, raises in the body; `what` happened then."""
+        """Raise `RecordingError` for whatever SQLite, or Python's sqlite3, raises in the body; `what` happened then."""
         try:
             yield
         except _UNSOUND as error:
-            raise SessionError(f"{self.shown}: {what} ({_first_line(error)}); {self.advice}") from None
+            raise RecordingError(f"{self.shown}: {what} ({_first_line(error)}); {self.advice}") from None
 
     def _copied(self) -> Path:
         self._copy = TemporaryFolder(Path(tempfile.gettempdir()))
@@ -164,7 +164,7 @@ class Database:
         self._open(place, "rw")
         assert self._connection is not None
         if self._definition() != expected(schema.tables_of(version)):
-            raise SessionError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
+            raise RecordingError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         with self._refused("cannot be migrated"):
             self._connection.execute("BEGIN")
@@ -202,35 +202,35 @@ def _version(header: bytes) -> int | None:
 
 
 def check_file(path: Path, schema: Schema = SCHEMA) -> int:
-    """The version of the session at `path`, told from its first bytes. Raises `SessionError` when it is none."""
+    """The version of the session at `path`, told from its first bytes. Raises `RecordingError` when it is none."""
     shown = one_line(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "no regular file"
-            raise SessionError(f"{shown}: is {kind}; give the path of a session")
+            raise RecordingError(f"{shown}: is {kind}; give the path of a session")
         for other in beside(path):
             # SQLite would open it, and wait at a pipe for ever.
             if os.path.lexists(other) and not stat.S_ISREG(other.lstat().st_mode):
-                raise SessionError(f"{one_line(other)}: is no regular file; remove it")
+                raise RecordingError(f"{one_line(other)}: is no regular file; remove it")
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
-        raise SessionError(f"{shown}: there is no such file; check the path") from None
+        raise RecordingError(f"{shown}: there is no such file; check the path") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise SessionError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
+        raise RecordingError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise SessionError(f"{shown}: is no session; give a file that `session record` made")
+        raise RecordingError(f"{shown}: is no session; give a file that `session record` made")
     version = _version(header)
     if version is None:
-        raise SessionError(f"{shown}: is a database of another program; give a file that `session record` made")
+        raise RecordingError(f"{shown}: is a database of another program; give a file that `session record` made")
     if version > schema.version:
-        raise SessionError(
+        raise RecordingError(
             f"{shown}: was recorded by a newer program (version {version} of sessions, this one reads up to"
             f" {schema.version}); update atlas-viewer"
         )
     if version != schema.version and version not in schema.older:
-        raise SessionError(f"{shown}: version {version} of sessions is unknown; the file is damaged or foreign")
+        raise RecordingError(f"{shown}: version {version} of sessions is unknown; the file is damaged or foreign")
     return version
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.generate.steps import Candidate
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 
 from . import columns, validate
 from .columns import Table
-from .reader import MEASURED, Session
+from .reader import MEASURED, Recording
 from .records import RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
 from .schema import SCHEMA, Schema
@@ -31,14 +31,14 @@ _MENDED = {
 }
 
 
-class DamagedSession(Session):
-    """A session as far as it can be read. Guards and checks are those of `Session`: nothing of the file is trusted.
+class DamagedRecording(Recording):
+    """A session as far as it can be read. Guards and checks are those of `Recording`: nothing of the file is trusted.
 
     lost: what could not be read, in words.
     """
 
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
-        """Raises `SessionError` when not even the head and the list of tensors can be read."""
+        """Raises `RecordingError` when not even the head and the list of tensors can be read."""
         self.lost: list[str] = []
         self.guessed: GenerateOptions | None = None  # in the place of options that are damaged
         # Rows with a value that stands in for a damaged one, by table: a row may be read more than once.
@@ -56,7 +56,7 @@ class DamagedSession(Session):
         for number in self._run_numbers():
             try:
                 found += map(self._run, self._rows(self._tables.runs, "WHERE id = ?", (number,)))
-            except (SessionError, Unsound):
+            except (RecordingError, Unsound):
                 self.lost.append(f"run {validate.shown(number)}")
         return found
 
@@ -68,7 +68,7 @@ class DamagedSession(Session):
                 for (number,) in self._database.each_row(f"SELECT id FROM runs ORDER BY id {order}"):
                     found.add(number)
                 return sorted(found)
-            except SessionError:
+            except RecordingError:
                 continue
         self.lost.append("a part of the list of runs")
         return sorted(found)
@@ -106,7 +106,7 @@ class DamagedSession(Session):
         try:
             for row in self._database.each_row(query):
                 found.append(row)
-        except SessionError:
+        except RecordingError:
             self.lost.append(f"{what}, all but {len(found)}" if found else what)
         return found
 
@@ -114,7 +114,7 @@ class DamagedSession(Session):
         """How many steps are in the file, whether they can be read or not; 0 when that cannot be told."""
         try:
             row = self._database.row("SELECT count(*) FROM steps")
-        except SessionError:
+        except RecordingError:
             return 0
         return int(row[0]) if row else 0
 
@@ -124,7 +124,7 @@ class DamagedSession(Session):
         while True:
             try:
                 steps = self.steps(run, first, first + many)
-            except SessionError:
+            except RecordingError:
                 if many == 1:
                     self.lost.append(f"run {run.id} from step {first + 1} on")
                     return
@@ -141,7 +141,7 @@ class DamagedSession(Session):
         if token not in self._texts:
             try:
                 ((_, self._texts[token]),) = self._rows(columns.TOKENS, "WHERE id = ?", (token,))
-            except (SessionError, ValueError):  # `Unsound`, or no row
+            except (RecordingError, ValueError):  # `Unsound`, or no row
                 self._other_texts.add(token)
                 self._texts[token] = self._usual_text(token)
         return self._texts[token]
@@ -176,14 +176,14 @@ class DamagedSession(Session):
     def _tensors(self) -> list[RecordedTensor]:
         try:
             return super()._tensors()
-        except (SessionError, Unsound):
+        except (RecordingError, Unsound):
             self.lost.append("the list of tensors, and with it their statistics")
             return []
 
-    def _options_of(self, number: int, window: int = 1) -> GenerateOptions:
+    def _options_of(self, number: int, context: int = 1) -> GenerateOptions:
         try:
-            return super()._options_of(number, window)
-        except (SessionError, Unsound):
+            return super()._options_of(number, context)
+        except (RecordingError, Unsound):
             if self.guessed is None:
                 config = self.head.config
                 self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
@@ -193,7 +193,7 @@ class DamagedSession(Session):
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:
         try:
             return super()._candidates(run, first, last)
-        except (SessionError, Unsound):
+        except (RecordingError, Unsound):
             if last - first > 1:
                 raise
             self._without_candidates.add((run.id, first))

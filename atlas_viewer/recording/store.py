@@ -125,16 +125,16 @@ class Store:
             "UPDATE tensors SET statistics = ? WHERE name = ?", [(data, name) for name, data in records]
         )
 
-    def add_event(self, mark: UiEvent) -> None:
+    def add_event(self, ui_event: UiEvent) -> None:
         """An event of the interface."""
-        self._add_mark("events", mark)
+        self._add_mark("events", ui_event)
 
-    def add_camera(self, mark: UiEvent) -> None:
+    def add_camera(self, ui_event: UiEvent) -> None:
         """A camera that has moved."""
-        self._add_mark("cameras", mark)
+        self._add_mark("cameras", ui_event)
 
-    def _add_mark(self, table: str, mark: UiEvent) -> None:
-        values = (mark.time, mark.run, mark.step, mark.name, _json(mark.data))
+    def _add_mark(self, table: str, ui_event: UiEvent) -> None:
+        values = (ui_event.time, ui_event.run, ui_event.step, ui_event.name, _json(ui_event.data))
         self._connection.execute(f"INSERT INTO {table} VALUES (NULL,?,?,?,?,?)", values)
 
     def _know_tokens(self, tokens: Sequence[int]) -> None:

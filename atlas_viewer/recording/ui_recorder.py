@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_viewer.state.state import State
 
-from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, sight_data
+from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, viewport_data
 from .recorder import Recorder
 
 _EVERY = 0.1  # seconds at least between two events, and between two places of a camera
@@ -45,7 +45,9 @@ class Notes:
         maps = self._state.map
         if maps.layout is not None:
             # The same stand is another place in another layout, and shows more in a larger picture.
-            self._note_camera(MAP, (maps.camera.stand, maps.size, maps.layout), lambda: sight_data(maps.sight()), now)
+            self._note_camera(
+                MAP, (maps.camera.pose, maps.size, maps.layout), lambda: viewport_data(maps.viewport()), now
+            )
 
     def _note_camera(self, view: str, place: object, data: Callable[[], dict[str, Any]], now: float) -> None:
         before, at = self._cameras.get(view, (None, -math.inf))
@@ -59,11 +61,11 @@ class Notes:
             "chosen": state.chosen,
             "compared": state.compared,
             "selected": state.inspection.selected,
-            "look": state.inspection.look,
+            "look": state.inspection.mapping,
             "options": state.options,
-            "theme": state.interface.theme,
-            "zoom": state.interface.zoom,
-            VIEW: _VIEWS[state.interface.view],
+            "theme": state.ui.theme,
+            "zoom": state.ui.zoom,
+            VIEW: _VIEWS[state.ui.view],
         }
         for name, value in seen.items():
             if name not in self._events or self._events[name] != value:

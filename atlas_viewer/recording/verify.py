@@ -15,7 +15,7 @@ from compute.weights.fingerprint import shaders_sha256, versions
 
 from .compare import TOLERANCE, Difference, logits_difference, statistics_difference, steps_difference
 from .playback import known_text, steps_before
-from .reader import Session
+from .reader import Recording
 from .recorder import draw_info
 from .records import RecordedStep, RunInfo
 
@@ -36,9 +36,9 @@ class Verdict:
     draw_repeats: bool  # the options and the seed draw the same token here
 
 
-def reasons(session: Session, engine: Engine, weights_sha256: str, program: str) -> list[str]:
+def reasons(recording: Recording, engine: Engine, weights_sha256: str, program: str) -> list[str]:
     """What is not as it was when the session was recorded, that which matters most first."""
-    head = session.head
+    head = recording.head
     told = []
     if head.weights_sha256 != weights_sha256:
         told.append(f"other weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
@@ -61,23 +61,23 @@ def reasons(session: Session, engine: Engine, weights_sha256: str, program: str)
 
 
 def verify_run(
-    session: Session, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
+    recording: Recording, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
 ) -> Iterator[Verdict]:
     """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
-    steps = session.steps(run)
-    known, before = [step.record for step in steps], steps_before(session.runs(), run)
+    steps = recording.steps(run)
+    known, before = [step.record for step in steps], steps_before(recording.runs(), run)
     engine.mark_cached((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     for step in steps:
         if replay is None or replay.text.options != step.options:
             # As a run goes on with other options: on the rows that are there.
-            replay = Replay(engine, known_text(run, known, step.options, before), session.head.end_of_text)
-        yield _verdict(session, run, step, replay, tokenizer, measure, tolerance)
+            replay = Replay(engine, known_text(run, known, step.options, before), recording.head.end_of_text)
+        yield _verdict(recording, run, step, replay, tokenizer, measure, tolerance)
 
 
 def _verdict(
-    session: Session,
+    recording: Recording,
     run: RunInfo,
     step: RecordedStep,
     replay: Replay,
@@ -94,12 +94,12 @@ def _verdict(
     found = replace(found, index=index)  # among the run's own steps
     logits = replay.logits()
     apart = steps_difference(recorded, found, logits)
-    saved = session.logits(run, index)
+    saved = recording.logits(run, index)
     if saved is not None:
         apart = apart.joined(logits_difference(saved, logits))
-    table = session.statistics(run, index)
+    table = recording.statistics(run, index)
     if table is not None and measure is not None:
-        names = [tensor.name for tensor in session.live]
+        names = [tensor.name for tensor in recording.live]
         here = read_table(measure, [engine.registry[name] for name in names])
         apart = apart.joined(statistics_difference(names, table, here))
     repeats = draw.token == recorded.token

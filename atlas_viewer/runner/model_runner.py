@@ -141,12 +141,12 @@ class ModelRunner:
         if not self.fits(options):
             self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
             finished(self.grow_context(options.context))
-        order, tap = self._order, None
+        order, capturer = self._order, None
         if order is not None:
             measure = self._observer.statistics_pass() if order.statistics else None
-            tap = StepCapturer(self._engine, order.step, logits=order.logits, statistics=measure)
+            capturer = StepCapturer(self._engine, order.step, logits=order.logits, statistics=measure)
         generation = Generation(
-            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, tap=tap
+            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, capturer=capturer
         )
         if order is not None:
             order.begun(generation.prompt_tokens, steps, options)
@@ -190,14 +190,14 @@ class ModelRunner:
         """Generations that `start` makes from now on hand everything of their steps to `order`."""
         self._order = order
 
-    def open_map(self, glyphs: np.ndarray, window: int) -> MapPass:
-        """A map of the same engine, with `window` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
-        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, window))
+    def open_map(self, glyphs: np.ndarray, context: int) -> MapPass:
+        """A map of the same engine, with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
+        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, context))
 
-    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
+    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
         """The same in steps: between them a window can draw."""
         engine = self._engine
-        layout = map_layout(engine.registry, window)
+        layout = map_layout(engine.registry, context)
         yield "layout", 1.0
         return (yield from paced(engine.device, MapPass.opening(engine, glyphs, layout)))
 

@@ -27,7 +27,7 @@ class TensorReader:
         self._engine, self._strip = engine, strip
         self._probes = ProbePass(engine)
         self._statistics: StatisticsPass | None = None  # made when it is first wanted
-        self.set_look(ColorMapping())
+        self.set_color_mapping(ColorMapping())
 
     @property
     def layout(self) -> StripLayout:
@@ -55,7 +55,7 @@ class TensorReader:
         return self._statistics.first_bad() if self._statistics else None
 
     @property
-    def readings(self) -> dict[TensorIndex, ProbedValue]:
+    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
         """What the watched spots were found to be, as far as it has arrived."""
         return {
             TensorIndex(probe.name, probe.first, probe.count): ProbedValue(known.value, known.index)
@@ -80,23 +80,23 @@ class TensorReader:
                 t.sentence,
                 t.rows is None,
                 spans.get(t.name),
-                window=t.columns if t.heads else 0,
+                context=t.columns if t.heads else 0,
             )
             for t in registry
         }
 
-    def set_look(self, look: ColorMapping) -> None:
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
         """The atlas is painted so from the next time on."""
-        self._strip.set_look(look)
+        self._strip.set_color_mapping(mapping)
 
     def ramp(self, palette: str, share: float) -> Colour:
         """Colour of the palette at -1 (most negative) to 1."""
         bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
         return PALETTES[palette].at(math.copysign(bright, share))
 
-    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
+    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch these values of the latest pass."""
-        self._probes.watch([Probe(spot.name, spot.index, spot.count) for spot in spots])
+        self._probes.watch([Probe(element.name, element.index, element.count) for element in elements])
         self._probes.update()
 
     def ask_statistics(self) -> None:

@@ -29,7 +29,7 @@ class MapDisplay:
         self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
         self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
         self._registry: Registry | None = None
-        self._look: ColorMapping | None = None
+        self._mapping: ColorMapping | None = None
         self._shown: tuple[Any, ...] | None = None
         self._stale = False
         self._updates = 0
@@ -40,7 +40,7 @@ class MapDisplay:
     @property
     def seen(self) -> bool:
         """True when the panel was drawn in the last frame."""
-        return "Map" in self._state.interface.shown
+        return "Map" in self._state.ui.shown
 
     @property
     def pending(self) -> bool:
@@ -53,7 +53,7 @@ class MapDisplay:
 
     @property
     def _glows(self) -> bool:
-        return self._state.busy and self._state.interface.glow and self._state.live
+        return self._state.busy and self._state.ui.glow and self._state.live
 
     def passed(self) -> None:
         """There is a new pass."""
@@ -90,11 +90,11 @@ class MapDisplay:
         maps = self._maps
         if maps is None:
             return None
-        look = self._state.inspection.look
-        if look != self._look:
-            maps.set_look(look)
-            self._look = look
-        wanted = (self._state.map.camera.view(width, height), width, height, look, self._updates)
+        mapping = self._state.inspection.mapping
+        if mapping != self._mapping:
+            maps.set_color_mapping(mapping)
+            self._mapping = mapping
+        wanted = (self._state.map.camera.view(width, height), width, height, mapping, self._updates)
         if self._shown != wanted:
             maps.draw(wanted[0], width, height)
             self._shown = wanted
@@ -108,9 +108,9 @@ class MapDisplay:
 
     def _make(self, runner: RunnerLike) -> None:
         """The next step to a map with enough rows, unless there is one."""
-        wanted = self._window(runner)
+        wanted = self._context(runner)
         enough = min(runner.registry.rows, runner.room)
-        if self._maps is not None and self._maps.layout.window >= enough:
+        if self._maps is not None and self._maps.layout.context >= enough:
             return
         run = self._state.run.number if self._state.run else 0
         if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
@@ -132,17 +132,17 @@ class MapDisplay:
             self._refused = (wanted, run)
             state.problem = str(error)
 
-    def _window(self, runner: RunnerLike) -> int:
+    def _context(self, runner: RunnerLike) -> int:
         """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
         run, rows = self._state.run, runner.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
-        window = _ROWS_LEAST
-        while window < rows:
-            window *= 2
-        return max(1, min(window, runner.room))
+        context = _ROWS_LEAST
+        while context < rows:
+            context *= 2
+        return max(1, min(context, runner.room))
 
     def _drop(self) -> None:
-        self._maps = self._opening = self._refused = self._look = self._shown = None
+        self._maps = self._opening = self._refused = self._mapping = self._shown = None
         self._state.map.preparing = None
         self._stale, self._rows = True, 0

@@ -32,7 +32,7 @@ class StripDisplay:
     @property
     def pending(self) -> bool:
         """True while the strip is on screen and not of the latest pass. Otherwise it is not painted."""
-        return self._stale and "Atlas" in self._state.interface.shown
+        return self._stale and "Atlas" in self._state.ui.shown
 
     def follow(self, atlas: wgpu.GPUTexture | None) -> None:
         """`atlas`, a texture of one texel a cell, is what is painted from now on: an engine may be a new one."""

@@ -56,7 +56,7 @@ class Distribution:
     step: int
     logits: np.ndarray
     options: GenerateOptions
-    window: tuple[int, ...] = ()  # token ids, for the repetition penalty
+    context: tuple[int, ...] = ()  # token ids, for the repetition penalty
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -99,8 +99,8 @@ class Distribution:
         """Logits after the repetition penalty, float64: of tokens in the window, those above 0 are divided by it."""
         found: np.ndarray = self.logits.astype(np.float64)
         penalty = self.options.repetition_penalty
-        if penalty != 1 and self.window:
-            seen = np.unique(self.window)
+        if penalty != 1 and self.context:
+            seen = np.unique(self.context)
             found[seen] *= np.where(found[seen] > 0, 1 / penalty, penalty)
         return found
 

@@ -44,7 +44,7 @@ class ProbedValue:
 class TensorInfo:
     """A tensor of the latest pass; `span` is None when the strip does not show it.
 
-    Flat indices count rows of `window` values, and as many rows a head, in attention patterns, which grow both ways.
+    Flat indices count rows of `context` values, and as many rows a head, in attention patterns, which grow both ways.
     """
 
     name: str
@@ -53,7 +53,7 @@ class TensorInfo:
     sentence: str
     per_token: bool  # a row for each context token
     span: Span | None = None
-    window: int = 0  # of patterns, otherwise 0
+    context: int = 0  # of patterns, otherwise 0
 
     @property
     def count(self) -> int:
@@ -62,16 +62,16 @@ class TensorInfo:
 
     def place(self, index: int) -> tuple[int, ...]:
         """[row, column] of the value `index`, [column] of a vector, [head, query, key] of a pattern."""
-        if self.window:
-            row, key = divmod(index, self.window)
-            return (*divmod(row, self.window), key)
+        if self.context:
+            row, key = divmod(index, self.context)
+            return (*divmod(row, self.context), key)
         return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
 
     def index(self, place: Sequence[int]) -> int:
         """The flat index of the value at `place`."""
         found = 0
         for number in place:
-            found = found * (self.window or self.shape[-1]) + number
+            found = found * (self.context or self.shape[-1]) + number
         return found
 
 
@@ -79,7 +79,7 @@ class TensorInfo:
 class Pin:
     """A pinned value and what it was, as (step, value), in the passes since it was pinned."""
 
-    spot: TensorIndex
+    element: TensorIndex
     history: list[tuple[int, float]] = field(default_factory=list)
 
     def follow(self, step: int, value: float) -> bool:
@@ -98,20 +98,20 @@ class Pin:
 
 @dataclass
 class Inspection:
-    """The part of the state about single tensors and values. `readings` holds what has arrived from the GPU."""
+    """The part of the state about single tensors and values. `probed_values` holds what has arrived from the GPU."""
 
     tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
     layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
     rows: int = 0  # context tokens of the latest pass
     first_position: int = 0
-    readings: dict[TensorIndex, ProbedValue] = field(default_factory=dict)
+    probed_values: dict[TensorIndex, ProbedValue] = field(default_factory=dict)
     statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
     bad: str | None = None  # first tensor of the pass with a value that is not finite
     cursor: TensorIndex | None = None
     keyed: bool = False  # arrow keys have moved the cursor off the mouse
     pins: list[Pin] = field(default_factory=list)
     selected: int | None = None  # of the pins
-    look: ColorMapping = field(default_factory=ColorMapping)
+    mapping: ColorMapping = field(default_factory=ColorMapping)
     search: str = ""
     closed: set[str] = field(default_factory=set)  # groups of the tensor list
     marked: str | None = None  # tensor that the list has scrolled to
@@ -127,31 +127,31 @@ class Inspection:
         """What the inspector tells about: the cursor's cell, otherwise the selected pin."""
         if self.cursor is not None:
             return self.cursor
-        return None if self.selected is None else self.pins[self.selected].spot
+        return None if self.selected is None else self.pins[self.selected].element
 
     @property
     def watched(self) -> tuple[TensorIndex, ...]:
         """The values that are to be fetched, each once, of tensors and rows that there are."""
-        spots = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.spot for pin in self.pins)])
-        return tuple(spot for spot in spots if spot.name in self.tensors and self.exists(spot))
+        elements = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.element for pin in self.pins)])
+        return tuple(element for element in elements if element.name in self.tensors and self.exists(element))
 
-    def exists(self, spot: TensorIndex) -> bool:
+    def exists(self, element: TensorIndex) -> bool:
         """True when the latest pass has this value."""
-        info = self.tensors.get(spot.name)
-        if info is None or spot.index < 0:
+        info = self.tensors.get(element.name)
+        if info is None or element.index < 0:
             return False
-        last = info.place(spot.index + spot.count - 1)
+        last = info.place(element.index + element.count - 1)
         return all(place < size for place, size in zip(last, info.shape, strict=True))
 
-    def value(self, spot: TensorIndex) -> float | None:
+    def value(self, element: TensorIndex) -> float | None:
         """What has arrived of it."""
-        reading = self.readings.get(spot)
-        return None if reading is None else reading.value
+        probed = self.probed_values.get(element)
+        return None if probed is None else probed.value
 
-    def single(self, spot: TensorIndex) -> TensorIndex:
+    def single(self, element: TensorIndex) -> TensorIndex:
         """The one value that a spot of several was found to be; until that is known, the first of them."""
-        reading = self.readings.get(spot)
-        return TensorIndex(spot.name, spot.index if reading is None else reading.index)
+        probed = self.probed_values.get(element)
+        return TensorIndex(element.name, element.index if probed is None else probed.index)
 
     def spot_at(self, cell: int) -> TensorIndex | None:
         """What cell number `cell` of the atlas shows; None where it is empty."""
@@ -159,63 +159,63 @@ class Inspection:
         if span is None:
             return None
         first, last = span.source_range(cell - span.first)
-        return TensorIndex(span.name, first, last - first + 1 if self.look.sampling == "pool" else 1)
+        return TensorIndex(span.name, first, last - first + 1 if self.mapping.sampling == "pool" else 1)
 
-    def cell_of(self, spot: TensorIndex) -> int | None:
+    def cell_of(self, element: TensorIndex) -> int | None:
         """The atlas' cell that stands for this value; None when the strip has none."""
-        info = self.tensors.get(spot.name)
-        if info is None or info.span is None or not self.exists(spot):
+        info = self.tensors.get(element.name)
+        if info is None or info.span is None or not self.exists(element):
             return None
-        return info.span.first + info.span.cell_of(spot.index)
+        return info.span.first + info.span.cell_of(element.index)
 
-    def hover(self, spot: TensorIndex | None, moved: bool) -> None:
+    def hover(self, element: TensorIndex | None, moved: bool) -> None:
         """The mouse is over this; while it rests, the arrow keys' cell stays."""
         if moved or not self.keyed:
-            self.cursor, self.keyed = spot, False
+            self.cursor, self.keyed = element, False
 
-    def moved(self, spot: TensorIndex, columns: int, rows: int, *, strip: bool = True) -> TensorIndex:
-        """The value so many cells to the right and below, or `spot` itself where there is none.
+    def moved(self, element: TensorIndex, columns: int, rows: int, *, strip: bool = True) -> TensorIndex:
+        """The value so many cells to the right and below, or `element` itself where there is none.
 
         strip: cells are those of the strip, as far as it shows the tensor, otherwise its own columns and rows.
         """
-        cell = self.cell_of(spot) if strip else None
+        cell = self.cell_of(element) if strip else None
         if cell is not None:
             to = cell + columns + rows * WIDTH
-            return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or spot
-        info = self.tensors.get(spot.name)
-        if info is None or not self.exists(spot):
-            return spot
-        spot = self.single(spot)
-        place = list(info.place(spot.index))
+            return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or element
+        info = self.tensors.get(element.name)
+        if info is None or not self.exists(element):
+            return element
+        element = self.single(element)
+        place = list(info.place(element.index))
         place[-1] += columns
         if len(place) > 1:
             place[-2] += rows
         inside = all(0 <= at < size for at, size in zip(place, info.shape, strict=True))
-        return TensorIndex(spot.name, info.index(place)) if inside else spot
+        return TensorIndex(element.name, info.index(place)) if inside else element
 
     def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
         """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
         if self.selected is not None:
             pin = self.pins[self.selected]
-            spot = self.moved(pin.spot, columns, rows, strip=strip)
-            if spot != pin.spot:
-                spot = TensorIndex(spot.name, spot.index)
-                self.pins[self.selected] = Pin(spot)
-            self.cursor, self.keyed = spot, True
+            element = self.moved(pin.element, columns, rows, strip=strip)
+            if element != pin.element:
+                element = TensorIndex(element.name, element.index)
+                self.pins[self.selected] = Pin(element)
+            self.cursor, self.keyed = element, True
         elif self.cursor is not None:
             self.cursor, self.keyed = self.moved(self.cursor, columns, rows, strip=strip), True
         return self.focus is not None
 
-    def pin(self, spot: TensorIndex) -> None:
+    def pin(self, element: TensorIndex) -> None:
         """Pin the single value and select it; one pinned before is selected, the oldest pin makes room if need be."""
-        spots, spot = [pin.spot for pin in self.pins], self.single(spot)
-        if spot not in spots:
+        elements, element = [pin.element for pin in self.pins], self.single(element)
+        if element not in elements:
             if len(self.pins) == PINS_MOST:
                 del self.pins[0]
-            self.pins.append(Pin(spot))
+            self.pins.append(Pin(element))
             self.selected = len(self.pins) - 1
         else:
-            self.selected = spots.index(spot)
+            self.selected = elements.index(element)
 
     def unpin(self, place: int) -> None:
         """Remove a pin."""
@@ -229,7 +229,7 @@ class Inspection:
 
     def forget(self) -> None:
         """A new run begins: what was read belongs to the one before."""
-        self.readings.clear()
+        self.probed_values.clear()
         for pin in self.pins:
             pin.history.clear()
 
@@ -255,10 +255,10 @@ def frame_span(camera: StripCamera, span: Span) -> None:
         camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
 
 
-def label(info: TensorInfo | None, spot: TensorIndex) -> str:
+def label(info: TensorInfo | None, element: TensorIndex) -> str:
     """`name[row, column]` of a single value."""
-    place = info.place(spot.index) if info else (spot.index,)
-    return f"{spot.name}[{', '.join(map(str, place))}]"
+    place = info.place(element.index) if info else (element.index,)
+    return f"{element.name}[{', '.join(map(str, place))}]"
 
 
 def shown_value(value: float | None) -> str:

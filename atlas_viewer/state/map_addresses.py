@@ -54,13 +54,13 @@ def parse_place(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Target:
     return Target(name, index)
 
 
-def row_and_column(target: Target, window: int) -> tuple[int, int]:
-    """Where the target's value, or its first one, is in the tensor's placement on a map with `window` rows."""
+def row_and_column(target: Target, context: int) -> tuple[int, int]:
+    """Where the target's value, or its first one, is in the tensor's placement on a map with `context` rows."""
     index = target.index or (0, 0)
     if len(index) == 1:
         return 0, index[0]
     if len(index) == 3:
-        return index[0] * window + index[1], index[2]
+        return index[0] * context + index[1], index[2]
     return index[0], index[1]
 
 
@@ -69,7 +69,7 @@ def box_of(target: Target, layout: MapLayout) -> tuple[int, int, int, int]:
     if target.index is None:
         place = layout.placements[target.name]
         return place.x, place.y, place.width, place.height
-    return (*layout.place_of(target.name, *row_and_column(target, layout.window)), 1, 1)
+    return (*layout.place_of(target.name, *row_and_column(target, layout.context)), 1, 1)
 
 
 def made_by(target: Target, registry: Registry) -> Target | None:

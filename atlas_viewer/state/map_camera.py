@@ -28,12 +28,12 @@ class MapCamera:
     def __init__(self, width: int, height: int) -> None:
         """width, height: of the plane, in cells. Shows all of it."""
         self.width, self.height = width, height
-        self.stand = CameraPose(1.0, width / 2, height / 2)
+        self.pose = CameraPose(1.0, width / 2, height / 2)
 
     def view(self, wide: int, high: int) -> MapView:
         """What a picture of wide x high pixels shows."""
-        scale = self._whole(wide, high) / self.stand.zoom
-        return MapView(self.stand.x - wide * scale / 2, self.stand.y - high * scale / 2, scale)
+        scale = self._whole(wide, high) / self.pose.zoom
+        return MapView(self.pose.x - wide * scale / 2, self.pose.y - high * scale / 2, scale)
 
     def zoom_most(self, wide: int, high: int) -> float:
         """The largest zoom in such a picture."""
@@ -43,19 +43,19 @@ class MapCamera:
         """Show `zoom` with cell (x, y) in the middle, both moved to the nearest that is allowed."""
         zoom = min(max(zoom, 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
-        self.stand = CameraPose(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
+        self.pose = CameraPose(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
 
     def wheel(self, units: float, px: float, py: float, wide: int, high: int) -> None:
         """Zoom by `units` of the wheel (positive zooms in); the cell under (px, py) stays if the edges let it."""
         x, y = self.view(wide, high).cell_at(px, py)
-        zoom = min(max(self.stand.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), self.zoom_most(wide, high))
+        zoom = min(max(self.pose.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
         self.look_at(zoom, x + (wide / 2 - px) * scale, y + (high / 2 - py) * scale, wide, high)
 
     def drag(self, dx: float, dy: float, wide: int, high: int) -> None:
         """Move the picture by pixels: the cell under the cursor follows it."""
         scale = self.view(wide, high).scale
-        self.look_at(self.stand.zoom, self.stand.x - dx * scale, self.stand.y - dy * scale, wide, high)
+        self.look_at(self.pose.zoom, self.pose.x - dx * scale, self.pose.y - dy * scale, wide, high)
 
     def frame(self, box: tuple[float, float, float, float], wide: int, high: int) -> None:
         """Show (x, y, width, height), in cells, as large as it fits."""
@@ -69,7 +69,7 @@ class MapCamera:
 
     def reset(self) -> None:
         """Show everything."""
-        self.stand = CameraPose(1.0, self.width / 2, self.height / 2)
+        self.pose = CameraPose(1.0, self.width / 2, self.height / 2)
 
     def _whole(self, wide: int, high: int) -> float:
         """Cells a pixel is wide when everything is seen."""
@@ -90,12 +90,12 @@ class ViewHistory:
     stands: list[CameraPose] = field(default_factory=list)
     at: int = -1  # of them, the one where the camera is
 
-    def visit(self, stand: CameraPose) -> None:
+    def visit(self, pose: CameraPose) -> None:
         """The camera has come here; what lay forward is forgotten."""
-        if self.at >= 0 and self.stands[self.at] == stand:
+        if self.at >= 0 and self.stands[self.at] == pose:
             return
         del self.stands[self.at + 1 :]
-        self.stands.append(stand)
+        self.stands.append(pose)
         del self.stands[:-_REMEMBERED]
         self.at = len(self.stands) - 1
 

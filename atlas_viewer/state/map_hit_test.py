@@ -36,12 +36,12 @@ def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     if found is None or info is None:
         return None
     row, column = found
-    spot = TensorIndex(place.name, _index(info, row, column, layout.window))
-    if not inspection.exists(spot):
+    element = TensorIndex(place.name, _index(info, row, column, layout.context))
+    if not inspection.exists(element):
         return None
-    first, count = _run(info, place, layout.window, found, (x, y), (left, top, right, bottom))
-    ranged = TensorIndex(place.name, _index(info, row, first, layout.window), count)
-    return ranged if count > 1 and inspection.exists(ranged) else spot
+    first, count = _run(info, place, layout.context, found, (x, y), (left, top, right, bottom))
+    ranged = TensorIndex(place.name, _index(info, row, first, layout.context), count)
+    return ranged if count > 1 and inspection.exists(ranged) else element
 
 
 def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: int, bottom: int) -> Placement | None:
@@ -58,7 +58,7 @@ def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: in
 def _run(
     info: TensorInfo,
     place: Placement,
-    window: int,
+    context: int,
     found: tuple[int, int],
     cell: tuple[int, int],
     pixel: tuple[int, int, int, int],
@@ -67,7 +67,7 @@ def _run(
     of this tensor than that."""
     (row, column), (x, y), (left, top, right, bottom) = found, cell, pixel
     rows = info.shape[-2] if len(info.shape) > 1 else 1
-    start = row - row % window if info.window else 0
+    start = row - row % context if info.context else 0
     above, below = row - (y - top), row + (bottom - 1 - y)
     band = column // place.band_columns * place.band_columns
     if max(above, start) < row or min(below, start + rows - 1) > row or (place.over > 1 and bottom - top > 1):
@@ -77,17 +77,17 @@ def _run(
     return first, last - first
 
 
-def _index(info: TensorInfo, row: int, column: int, window: int) -> int:
-    """The flat index of a value by its row and column on a map with `window` rows."""
-    if info.window:
-        return info.index((*divmod(row, window), column))
+def _index(info: TensorInfo, row: int, column: int, context: int) -> int:
+    """The flat index of a value by its row and column on a map with `context` rows."""
+    if info.context:
+        return info.index((*divmod(row, context), column))
     return column if len(info.shape) == 1 else info.index((row, column))
 
 
-def target_of(spot: TensorIndex, tensors: Mapping[str, TensorInfo]) -> Target | None:
+def target_of(element: TensorIndex, tensors: Mapping[str, TensorInfo]) -> Target | None:
     """The value of a spot, of several its first, as a place of the map; None when there is no such tensor."""
-    info = tensors.get(spot.name)
-    return None if info is None else Target(spot.name, info.place(spot.index))
+    info = tensors.get(element.name)
+    return None if info is None else Target(element.name, info.place(element.index))
 
 
 def spot_of(target: Target, tensors: Mapping[str, TensorInfo]) -> TensorIndex | None:

@@ -116,7 +116,7 @@ class _Band:
     ) -> None:
         self._registry, self._tensor, self._view, self._words = registry, tensor, view, words
         self._above = _named(layout, view)
-        self._window = layout.window
+        self._context = layout.context
         self._first_row = band // place.over * place.band_rows
         self._first_column = band % place.over * place.band_columns
         x, y, columns, rows = place.band_box(band)
@@ -145,7 +145,7 @@ class _Band:
         if not self._above:
             return
         if self._tensor.heads:
-            yield Label(f"head {self._first_row // self._window}", self._left, y, SMALL)
+            yield Label(f"head {self._first_row // self._context}", self._left, y, SMALL)
         elif self._tensor.name.endswith(_HEADED):
             size = self._registry.config.head_size
             wide = size * self._cell
@@ -187,7 +187,7 @@ class _Band:
     def _row_text(self, row: int) -> str | None:
         tensor = self._tensor
         if tensor.rows is None:
-            row %= self._window
+            row %= self._context
             return self._words.context(row) if row < self._registry.rows else None
         if tensor.name == "wte":
             return self._words.vocabulary(row) if row < self._registry.config.vocabulary else None

@@ -30,7 +30,7 @@ class MapState:
     registry: Registry | None = None
     layout: MapLayout | None = None
     camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
-    visits: ViewHistory = field(default_factory=ViewHistory)
+    view_history: ViewHistory = field(default_factory=ViewHistory)
     size: tuple[int, int] = (16, 9)  # of the picture that was drawn last
     # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
     picture: Callable[[int, int], Any] | None = None
@@ -63,7 +63,7 @@ class MapState:
         place = self.layout.placements.get(target.name) if self.layout else None
         if place is None or self.layout is None:
             return False
-        rows = self.layout.window if target.index is not None and len(target.index) == 3 else place.rows
+        rows = self.layout.context if target.index is not None and len(target.index) == 3 else place.rows
         index = target.index or (0,)
         return len(index) == 1 or index[-2] < rows
 
@@ -71,7 +71,7 @@ class MapState:
         """The cell of a value; None when the map has none."""
         if self.layout is None or not self.has(target):
             return None
-        return self.layout.place_of(target.name, *row_and_column(target, self.layout.window))
+        return self.layout.place_of(target.name, *row_and_column(target, self.layout.context))
 
     # -- moving the camera
 
@@ -86,7 +86,7 @@ class MapState:
             if target.index is None:
                 self.camera.frame((x, y, width, height), *self.size)
             else:
-                whole = self.view.scale * self.camera.stand.zoom
+                whole = self.view.scale * self.camera.pose.zoom
                 zoom = whole * max(_CELL_SEEN, self.cell)
                 self.camera.look_at(zoom, x + 0.5, y + 0.5, *self.size)
 
@@ -112,7 +112,7 @@ class MapState:
             return
         x, y = self.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
         if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
-            self.camera.look_at(self.camera.stand.zoom, cell[0] + 0.5, cell[1] + 0.5, *self.size)
+            self.camera.look_at(self.camera.pose.zoom, cell[0] + 0.5, cell[1] + 0.5, *self.size)
 
     def fit(self) -> None:
         """Show everything."""
@@ -125,55 +125,55 @@ class MapState:
 
     def back(self) -> None:
         """To the place visited before."""
-        if self.visits.stands and self.visits.stands[self.visits.at] != self.camera.stand:
-            self.visits.visit(self.camera.stand)
-        self._stand(self.visits.back())
+        if self.view_history.stands and self.view_history.stands[self.view_history.at] != self.camera.pose:
+            self.view_history.visit(self.camera.pose)
+        self._stand(self.view_history.back())
 
     def forward(self) -> None:
         """To the place that `back` came from."""
-        self._stand(self.visits.forward())
+        self._stand(self.view_history.forward())
 
-    def _stand(self, stand: CameraPose | None) -> None:
-        if stand is not None:
-            self.camera.look_at(stand.zoom, stand.x, stand.y, *self.size)
+    def _stand(self, pose: CameraPose | None) -> None:
+        if pose is not None:
+            self.camera.look_at(pose.zoom, pose.x, pose.y, *self.size)
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
         """A jump: the places before and after it can be gone back to."""
-        self.visits.visit(self.camera.stand)
+        self.view_history.visit(self.camera.pose)
         yield
-        self.visits.visit(self.camera.stand)
+        self.view_history.visit(self.camera.pose)
 
     # -- what is seen, whatever the layout
 
-    def sight(self) -> MapViewport:
+    def viewport(self) -> MapViewport:
         """What is seen. Raises `RuntimeError` while there is no map."""
         if self.registry is None or self.layout is None:
             raise RuntimeError("a sight without a map")
         return sight_of(self.camera, self.registry, self.layout, *self.size)
 
-    def show(self, sight: MapViewport) -> None:
+    def show(self, viewport: MapViewport) -> None:
         """See that, if there is a map with such a tensor."""
         if self.layout is not None:
-            show(self.camera, sight, self.layout, *self.size)
+            show(self.camera, viewport, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """The map has another layout now; what is seen stays, and so do the places visited."""
-        before, stands = (self.registry, self.layout), [self.camera.stand, *self.visits.stands]
+        before, stands = (self.registry, self.layout), [self.camera.pose, *self.view_history.stands]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
         self.camera = MapCamera(layout.width, layout.height)
         if before[0] is not None and before[1] is not None:
-            stands = [self._moved(stand, before[0], before[1], layout) for stand in stands]
-            self.camera.stand, self.visits.stands = stands[0], stands[1:]
+            stands = [self._moved(pose, before[0], before[1], layout) for pose in stands]
+            self.camera.pose, self.view_history.stands = stands[0], stands[1:]
 
-    def _moved(self, stand: CameraPose, registry: Registry, before: MapLayout, after: MapLayout) -> CameraPose:
+    def _moved(self, pose: CameraPose, registry: Registry, before: MapLayout, after: MapLayout) -> CameraPose:
         """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
         old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
-        old.stand = stand
-        if stand.zoom > 1:
-            sight = sight_of(old, registry, before, *self.size)
-            show(new, of_last_layer(sight, after), after, *self.size)
-        return new.stand
+        old.pose = pose
+        if pose.zoom > 1:
+            viewport = sight_of(old, registry, before, *self.size)
+            show(new, of_last_layer(viewport, after), after, *self.size)
+        return new.pose

@@ -28,50 +28,50 @@ class MapViewport:
 
 def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
     """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
-    x, y, scale = camera.stand.x, camera.stand.y, camera.view(wide, high).scale
+    x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
     place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
     row, column = place.value_near(int(x), int(y))
     corner = place.cell_of(row, column)
-    target = Target(place.name, _index(registry, place, row, column, layout.window))
+    target = Target(place.name, _index(registry, place, row, column, layout.context))
     return MapViewport(target, x - corner[0], y - corner[1], wide * scale, high * scale)
 
 
-def show(camera: MapCamera, sight: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
-    """Have `camera` show all of `sight` in a picture of wide x high pixels; False when the map has no such tensor.
+def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
+    """Have `camera` show all of `viewport` in a picture of wide x high pixels; False when the map has no such tensor.
 
     A value that this map has no row or column for is taken for the last one.
     """
-    place = layout.placements.get(sight.target.name)
+    place = layout.placements.get(viewport.target.name)
     if place is None:
         return False
-    row, column = row_and_column(_within(sight.target, layout.window), layout.window)
+    row, column = row_and_column(_within(viewport.target, layout.context), layout.context)
     x, y = place.cell_of(min(row, place.rows - 1), min(column, place.columns - 1))
-    camera.cover(x + sight.x, y + sight.y, sight.width, sight.height, wide, high)
+    camera.cover(x + viewport.x, y + viewport.y, viewport.width, viewport.height, wide, high)
     return True
 
 
-def of_last_layer(sight: MapViewport, layout: MapLayout) -> MapViewport:
+def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
     """The same sight for another model's map: of a layer that it has not, that of its last one."""
-    name = sight.target.name
+    name = viewport.target.name
     if name in layout.placements or not name.startswith("h."):
-        return sight
+        return viewport
     end = "." + name.split(".", 2)[2]
     namesake = next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
-    return replace(sight, target=Target(namesake, sight.target.index))
+    return replace(viewport, target=Target(namesake, viewport.target.index))
 
 
-def _within(target: Target, window: int) -> Target:
+def _within(target: Target, context: int) -> Target:
     """Of a pattern, a query that the map has: a later one would be another head's."""
     if target.index is None or len(target.index) != 3:
         return target
     head, query, key = target.index
-    return Target(target.name, (head, min(query, window - 1), key))
+    return Target(target.name, (head, min(query, context - 1), key))
 
 
-def _index(registry: Registry, place: Placement, row: int, column: int, window: int) -> tuple[int, ...]:
+def _index(registry: Registry, place: Placement, row: int, column: int, context: int) -> tuple[int, ...]:
     tensor = registry[place.name]
     if tensor.heads:
-        return (*divmod(row, window), column)
+        return (*divmod(row, context), column)
     return (column,) if tensor.vector else (row, column)
 
 

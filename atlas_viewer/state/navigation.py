@@ -12,7 +12,7 @@ ATLAS, MAP = "Atlas", "Map"
 
 def on_map(state: State) -> bool:
     """True when the map is the one that is looked at."""
-    return state.interface.view == MAP
+    return state.ui.view == MAP
 
 
 def show(state: State, name: str, index: int = 0) -> None:
@@ -45,7 +45,7 @@ def zoom(state: State, units: float) -> None:
 
 def open_map(state: State) -> None:
     """Bring the map to the front."""
-    state.interface.front = state.interface.view = MAP
+    state.ui.front = state.ui.view = MAP
 
 
 def go(state: State, text: str) -> None:
@@ -64,10 +64,10 @@ def go(state: State, text: str) -> None:
 
 def visit(state: State, target: Target) -> None:
     """Show this place on the map, and inspect its value."""
-    spot = spot_of(target, state.inspection.tensors)
-    if spot is None:
+    element = spot_of(target, state.inspection.tensors)
+    if element is None:
         return
-    state.inspection.point_at(spot.name, spot.index)
+    state.inspection.point_at(element.name, element.index)
     open_map(state)
     state.map.go(target)
 

@@ -51,7 +51,7 @@ class TensorReaderLike(Protocol):
         """The first tensor that is not finite."""
 
     @property
-    def readings(self) -> dict[TensorIndex, ProbedValue]:
+    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
         """What watched spots were found to be."""
 
     @property
@@ -61,13 +61,13 @@ class TensorReaderLike(Protocol):
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor."""
 
-    def set_look(self, look: ColorMapping) -> None:
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
         """How the atlas is painted."""
 
     def ramp(self, palette: str, share: float) -> Colour:
         """Colour of the palette at -1 to 1."""
 
-    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
+    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch values."""
 
     def ask_statistics(self) -> None:
@@ -202,8 +202,8 @@ class RunnerLike(Protocol):
     def room(self) -> int:
         """The longest window, in tokens, for which the engine has room."""
 
-    def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[MapPass]:
-        """A map with `window` rows for activations, in steps."""
+    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
+        """A map with `context` rows for activations, in steps."""
 
     @property
     def tensor_reader(self) -> TensorReaderLike | None:

@@ -9,7 +9,7 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass
-class RecordingState:
+class RecorderState:
     """The recording of runs. `path`, `logits` and `statistics` are of the one in progress, else of the next one."""
 
     path: str = "session.atlas"
@@ -62,9 +62,9 @@ class PlaybackState:
 
 
 @dataclass
-class RecordingStates:
+class RecordingState:
     """All of it."""
 
-    recording: RecordingState = field(default_factory=RecordingState)
+    recorder: RecorderState = field(default_factory=RecorderState)
     video: VideoState = field(default_factory=VideoState)
     playback: PlaybackState | None = None

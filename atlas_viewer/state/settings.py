@@ -39,15 +39,15 @@ def path() -> Path:
     return Path(folder) / "interface.json"
 
 
-def dumps(interface: UiState) -> str:
-    """`interface` as JSON text, without what is only of the moment."""
+def dumps(ui: UiState) -> str:
+    """`ui` as JSON text, without what is only of the moment."""
     values: dict[str, Any] = {"version": VERSION}
-    values |= {name: getattr(interface, name) for name in _CHECKS}
-    values["hidden"] = sorted(interface.hidden)
-    values["presets"] = {name: options.as_json() for name, options in interface.presets.items()}
+    values |= {name: getattr(ui, name) for name in _CHECKS}
+    values["hidden"] = sorted(ui.hidden)
+    values["presets"] = {name: options.as_json() for name, options in ui.presets.items()}
     room = _PROMPT_CHARACTERS
     kept: list[str] = []
-    for prompt in reversed(interface.prompts):
+    for prompt in reversed(ui.prompts):
         room -= len(prompt)
         if room < 0:
             break
@@ -69,14 +69,14 @@ def loads(text: str) -> UiState:
         raise ValueError(f"has version {version}, this program reads {VERSION}")
     if version != VERSION:
         raise ValueError("says no version that is known")
-    interface = UiState()
+    ui = UiState()
     for name, check in _CHECKS.items():
         if name in values:
             try:
-                setattr(interface, name, check(values[name]))
+                setattr(ui, name, check(values[name]))
             except (TypeError, ValueError, AttributeError, OverflowError):
                 raise ValueError(f"has no usable {name!r}") from None
-    return interface
+    return ui
 
 
 def _of(*allowed: str) -> Callable[[Any], str]:
@@ -184,7 +184,7 @@ class SettingsStore:
             self._note = self._put_aside("was in use when the last start failed")
             return
         try:
-            self._state.interface = loads(self._file.read_text("utf-8"))
+            self._state.ui = loads(self._file.read_text("utf-8"))
             self._check_layout()
         except FileNotFoundError:
             pass
@@ -196,11 +196,11 @@ class SettingsStore:
             self._note = self._put_aside(reason)
 
     def _check_layout(self) -> None:
-        interface = self._state.interface
+        ui = self._state.ui
         try:
-            interface.layout = layout_text.checked(interface.layout)
+            ui.layout = layout_text.checked(ui.layout)
         except ValueError as error:
-            interface.layout = ""
+            ui.layout = ""
             self._note = f"the saved layout {error}; the usual layout is used: {one_line(self._file)}"
 
     def _put_aside(self, reason: str) -> str:
@@ -214,9 +214,9 @@ class SettingsStore:
 
     def _snapshot(self) -> tuple[Any, ...]:
         """What would be saved, cheap to make and to compare: texts are not copied."""
-        interface = self._state.interface
-        plain = tuple(getattr(interface, name) for name in _CHECKS if name not in ("hidden", "presets", "prompts"))
-        return (*plain, frozenset(interface.hidden), tuple(interface.presets.items()), tuple(interface.prompts))
+        ui = self._state.ui
+        plain = tuple(getattr(ui, name) for name in _CHECKS if name not in ("hidden", "presets", "prompts"))
+        return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts))
 
     def frame(self, now: float, dragging: bool) -> None:
         """Save what has rested for a moment. now: in seconds; dragging: a mouse button is down."""
@@ -250,7 +250,7 @@ class SettingsStore:
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_output(self._file, dumps(self._state.interface).encode())
+            write_output(self._file, dumps(self._state.ui).encode())
         except (OSError, OutputError) as error:
             self._saves = False  # once is enough
             cause = error.__cause__ if isinstance(error, OutputError) else error

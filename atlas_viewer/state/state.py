@@ -18,7 +18,7 @@ from .inspection import Inspection
 from .map_state import MapState
 from .model_choice import ModelChoices
 from .prompt_history import History
-from .recording_state import RecordingStates
+from .recording_state import RecordingState
 from .requests import Generate, Request
 from .runs import Run, Runs
 from .ui_state import UiState
@@ -75,7 +75,7 @@ class State:
     loaded: float = 0.0  # and how much of that, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
-    interface: UiState = field(default_factory=UiState)
+    ui: UiState = field(default_factory=UiState)
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
@@ -94,7 +94,7 @@ class State:
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
-    session: RecordingStates = field(default_factory=RecordingStates)
+    recording: RecordingState = field(default_factory=RecordingState)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
     ramp: Callable[[float], Colour] | None = None  # colour of the look's palette at -1 to 1
@@ -114,7 +114,7 @@ class State:
 
     def generate(self) -> None:
         """Ask for a run of the prompt; an unlocked seed is drawn anew for it."""
-        if not self.interface.seed_locked:
+        if not self.ui.seed_locked:
             self.options = dataclasses.replace(self.options, seed=secrets.randbelow(2**32))
         self.requests.append(Generate(self.prompt, self.options))
 

@@ -96,7 +96,7 @@ def _walk(kind: str, title: str, chord: str) -> Action:
 
 def _rename(state: State) -> None:
     if state.run is not None:
-        state.interface.renaming, state.interface.renaming_begun = state.run.number, False
+        state.ui.renaming, state.ui.renaming_begun = state.run.number, False
         _focus("Runs")(state)
 
 
@@ -111,22 +111,22 @@ def _zoom(units: float) -> Callable[[State], None]:
 
 def _toggle_sampling(state: State) -> None:
     inspection = state.inspection
-    now = SAMPLINGS.index(inspection.look.sampling)
-    inspection.look = dataclasses.replace(inspection.look, sampling=SAMPLINGS[(now + 1) % len(SAMPLINGS)])
+    now = SAMPLINGS.index(inspection.mapping.sampling)
+    inspection.mapping = dataclasses.replace(inspection.mapping, sampling=SAMPLINGS[(now + 1) % len(SAMPLINGS)])
 
 
 def _next_palette(state: State) -> None:
     inspection = state.inspection
-    at = state.palettes.index(inspection.look.palette) if inspection.look.palette in state.palettes else -1
+    at = state.palettes.index(inspection.mapping.palette) if inspection.mapping.palette in state.palettes else -1
     palette = state.palettes[(at + 1) % len(state.palettes)]
-    inspection.look = dataclasses.replace(inspection.look, palette=palette)
+    inspection.mapping = dataclasses.replace(inspection.mapping, palette=palette)
 
 
 def _toggle_trace(state: State) -> None:
     inspection = state.inspection
     inspection.trace_on = not inspection.trace_on
     if inspection.trace_on:
-        state.interface.front = "Trace"
+        state.ui.front = "Trace"
     else:
         inspection.trace = ()
 
@@ -145,31 +145,31 @@ def _type_place(state: State) -> None:
 
 
 def _toggle_minimap(state: State) -> None:
-    state.interface.minimap = not state.interface.minimap
+    state.ui.minimap = not state.ui.minimap
 
 
 def _toggle_glow(state: State) -> None:
-    state.interface.glow = not state.interface.glow
+    state.ui.glow = not state.ui.glow
 
 
 def _next_chip_colour(state: State) -> None:
-    interface = state.interface
-    at = CHIP_COLOURS.index(interface.chip_colour)
-    interface.chip_colour = CHIP_COLOURS[(at + 1) % len(CHIP_COLOURS)]
+    ui = state.ui
+    at = CHIP_COLOURS.index(ui.chip_colour)
+    ui.chip_colour = CHIP_COLOURS[(at + 1) % len(CHIP_COLOURS)]
 
 
 def _open(dialog: str) -> Callable[[State], None]:
     def toggle(state: State) -> None:
-        interface = state.interface
-        interface.dialog, interface.typed = ("" if interface.dialog == dialog else dialog), ""
+        ui = state.ui
+        ui.dialog, ui.typed = ("" if ui.dialog == dialog else dialog), ""
 
     return toggle
 
 
 def _focus(title: str) -> Callable[[State], None]:
     def focus(state: State) -> None:
-        state.interface.hidden.discard(title)
-        state.interface.front = title
+        state.ui.hidden.discard(title)
+        state.ui.front = title
 
     return focus
 
@@ -190,24 +190,24 @@ def _compare_before(state: State) -> None:
 
 
 def _size(steps: int) -> Callable[[State], None]:
-    return lambda state: state.interface.step_zoom(steps)
+    return lambda state: state.ui.step_zoom(steps)
 
 
 def _automatic_size(state: State) -> None:
-    state.interface.zoom = 0.0
+    state.ui.zoom = 0.0
 
 
 def _next_theme(state: State) -> None:
-    interface = state.interface
-    interface.theme = THEME_NAMES[(THEME_NAMES.index(interface.theme) + 1) % len(THEME_NAMES)]
+    ui = state.ui
+    ui.theme = THEME_NAMES[(THEME_NAMES.index(ui.theme) + 1) % len(THEME_NAMES)]
 
 
 def _reset_layout(state: State) -> None:
-    state.interface.reset_layout = True
+    state.ui.reset_layout = True
 
 
 def _quit(state: State) -> None:
-    state.interface.quitting = True
+    state.ui.quitting = True
 
 
 def _screenshot(state: State) -> None:

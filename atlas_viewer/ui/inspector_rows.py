@@ -13,22 +13,22 @@ _VOCABULARY_ROWS = ("wte", "logits")
 _TOKENS_LISTED = 3
 
 
-def facts(state: State, spot: TensorIndex) -> list[tuple[str, str]]:
-    """(what, how much) about the value at `spot`; the value is three dots until it has arrived."""
+def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
+    """(what, how much) about the value at `element`; the value is three dots until it has arrived."""
     inspection = state.inspection
-    info = inspection.tensors.get(spot.name)
-    if info is None or not inspection.exists(spot):
-        return [("Value", "not in the latest pass"), ("Tensor", spot.name)]
-    value, ranged = inspection.value(spot), spot.count > 1
-    cell = None if on_map(state) else inspection.cell_of(spot)
+    info = inspection.tensors.get(element.name)
+    if info is None or not inspection.exists(element):
+        return [("Value", "not in the latest pass"), ("Tensor", element.name)]
+    value, ranged = inspection.value(element), element.count > 1
+    cell = None if on_map(state) else inspection.cell_of(element)
     known = value is not None or not ranged
-    first, last = spot.index, spot.index + spot.count - 1
-    spot = inspection.single(spot)
+    first, last = element.index, element.index + element.count - 1
+    element = inspection.single(element)
     lines = [
         ("Value", shown_value(value)),
         ("Tensor", info.name),
         ("Shape", " x ".join(map(str, info.shape))),
-        ("Index", str(list(info.place(spot.index))) if known else "..."),
+        ("Index", str(list(info.place(element.index))) if known else "..."),
     ]
     if cell is not None and info.span is not None:
         lines += _cell(info.span, cell, "extreme of" if ranged else "")
@@ -37,17 +37,17 @@ def facts(state: State, spot: TensorIndex) -> list[tuple[str, str]]:
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
-        lines += _context(state, info.place(spot.index)[1 if info.window else 0])
+        lines += _context(state, info.place(element.index)[1 if info.context else 0])
     if info.name in _VOCABULARY_ROWS:
-        lines.append(("Vocabulary", _vocabulary(state, info, spot, cell)))
+        lines.append(("Vocabulary", _vocabulary(state, info, element, cell)))
     return lines
 
 
-def summary(state: State, spot: TensorIndex) -> str:
+def summary(state: State, element: TensorIndex) -> str:
     """The name, index and value in a line."""
     inspection = state.inspection
-    single = inspection.single(spot)
-    return f"{label(inspection.tensors.get(spot.name), single)} = {shown_value(inspection.value(spot))}"
+    single = inspection.single(element)
+    return f"{label(inspection.tensors.get(element.name), single)} = {shown_value(inspection.value(element))}"
 
 
 def context_start(state: State) -> int:
@@ -86,15 +86,15 @@ def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
     high = largest(inspection, info.name)
     if high is None:
         return sign
-    return f"{sign}, brightness {brightness(value, inspection.look.low, high):.2f}"
+    return f"{sign}, brightness {brightness(value, inspection.mapping.low, high):.2f}"
 
 
 def largest(inspection: Inspection, name: str) -> float | None:
     """Magnitude that is brightest for this tensor; None when it is not known."""
-    look, statistics = inspection.look, inspection.statistics
-    if look.high is not None:
-        return look.high
-    if look.span_scale == "all":
+    mapping, statistics = inspection.mapping, inspection.statistics
+    if mapping.high is not None:
+        return mapping.high
+    if mapping.span_scale == "all":
         return max((known.absmax for known in statistics.values()), default=None)
     return statistics[name].absmax if name in statistics else None
 
@@ -105,14 +105,14 @@ def _context(state: State, row: int) -> list[tuple[str, str]]:
     return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
 
 
-def _vocabulary(state: State, info: TensorInfo, spot: TensorIndex, cell: int | None) -> str:
+def _vocabulary(state: State, info: TensorInfo, element: TensorIndex, cell: int | None) -> str:
     if info.name == "wte":
-        tokens = range(info.place(spot.index)[0], info.place(spot.index)[0] + 1)
+        tokens = range(info.place(element.index)[0], info.place(element.index)[0] + 1)
     elif cell is not None and info.span is not None:
         first, last = info.span.source_range(cell - info.span.first)
         tokens = range(first, last + 1)
     else:
-        tokens = range(spot.index, spot.index + 1)
+        tokens = range(element.index, element.index + 1)
     shown = ", ".join(_token(state, token) for token in tokens[:_TOKENS_LISTED])
     return shown + (f" ... {_token(state, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
 

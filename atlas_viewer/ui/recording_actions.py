@@ -11,20 +11,20 @@ from atlas_viewer.state.state import State
 
 def record(state: State) -> None:
     """Begin to record runs, or end it."""
-    told = state.session.recording
+    told = state.recording.recorder
     state.requests.append(EndRecording() if told.on else Record(told.path, told.logits, told.statistics))
-    state.interface.hidden.discard("Session")
+    state.ui.hidden.discard("Session")
 
 
 def record_video(state: State) -> None:
     """Begin to record the window, or end it."""
-    told = state.session.video
+    told = state.recording.video
     state.requests.append(EndVideo() if told.stage else RecordVideo(told.path))
 
 
 def played_back(state: State) -> PlaybackState | None:
     """The recording that is played back, None when there is none or it was left for a run of its own."""
-    playback = state.session.playback
+    playback = state.recording.playback
     return playback if playback is not None and not playback.left else None
 
 

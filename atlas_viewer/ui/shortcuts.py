@@ -76,4 +76,4 @@ def _applies(state: State, action: Action, io: imgui.IO) -> bool:
     # With a widget in the keyboard's focus, Space presses that.
     if io.nav_visible and action.chord in ("Space", "Escape"):
         return False
-    return not io.want_text_input and not state.interface.dialog
+    return not io.want_text_input and not state.ui.dialog

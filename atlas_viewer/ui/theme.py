@@ -93,14 +93,14 @@ ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
 now = THEMES["dark"]  # the colours in force; `apply` changes them
 
 
-def follow(interface: UiState, height: float) -> None:
-    """Apply theme and zoom of `interface` to the current imgui context when they have changed.
+def follow(ui: UiState, height: float) -> None:
+    """Apply theme and zoom of `ui` to the current imgui context when they have changed.
 
     height: of the window, in logical pixels. Call it before a frame begins.
     """
-    wanted = interface.zoom_at(height) if height > 0 else zoom()  # a minimised window has no height
-    if abs(zoom() - wanted) > 1e-3 or now is not THEMES[interface.theme]:
-        apply(interface.theme, wanted)
+    wanted = ui.zoom_at(height) if height > 0 else zoom()  # a minimised window has no height
+    if abs(zoom() - wanted) > 1e-3 or now is not THEMES[ui.theme]:
+        apply(ui.theme, wanted)
 
 
 def zoom() -> float:

@@ -89,7 +89,7 @@ def row_us(passes: MapPass, budget: Budget) -> Figure:
     """
     device, registry = passes.engine.device, passes.engine.registry
     known = registry.rows
-    room = passes.layout.window
+    room = passes.layout.context
     count = min(_ROWS, max(1, room - 1))
     base = min(known, room - count)
     times: list[float] = []

@@ -62,14 +62,14 @@ class Activations:
     takes few dispatches.
     """
 
-    def __init__(self, device: wgpu.GPUDevice, config: ModelConfig, window: int) -> None:
+    def __init__(self, device: wgpu.GPUDevice, config: ModelConfig, context: int) -> None:
         groups = [embed_columns(config)]
         groups += [
             {f"h.{layer}.{name}": columns for name, columns in layer_columns(config).items()}
             for layer in range(config.layers)
         ]
         groups.append({"ln_f": config.channels})
-        self.window = window
+        self.context = context
         limit = min(device.limits["max-storage-buffer-binding-size"], 1 << 30)
         plans: list[list[tuple[dict[str, int], int]]] = [[]]
         used = 0
@@ -78,11 +78,11 @@ class Activations:
             size = 0
             for name, columns in group.items():
                 offsets[name] = size
-                size += -(-columns * window // _ALIGNMENT) * _ALIGNMENT
+                size += -(-columns * context // _ALIGNMENT) * _ALIGNMENT
             if size * 4 > limit:
-                fit = int(window * limit / (size * 4))
+                fit = int(context * limit / (size * 4))
                 raise MemoryBudgetError(
-                    f"a window of {window} needs {size * 4 / 1e6:.0f} MB of activations in one binding, this adapter "
+                    f"a window of {context} needs {size * 4 / 1e6:.0f} MB of activations in one binding, this adapter "
                     f"binds {limit / 1e6:.0f} MB: use --context {fit} or less"
                 )
             if used + size * 4 > limit:
@@ -107,7 +107,7 @@ class Activations:
         """Where the activation `name` of so many columns lies."""
         block = next(block for block in self.blocks if name in block.offsets)
         offset = block.offset + 4 * block.offsets[name]
-        return Shard(block.buffer, offset, 4 * columns * self.window, 0, self.window)
+        return Shard(block.buffer, offset, 4 * columns * self.context, 0, self.context)
 
     @property
     def nbytes(self) -> int:

@@ -34,7 +34,7 @@ class ChainProgram(Program):
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c, heads, layers = self._config.channels, self._config.heads, self._config.layers
-        spans = -(-self._window // _SPAN)
+        spans = -(-self._context // _SPAN)
         self._residuals = [self._guarded("resid 0", c), self._guarded("resid 1", c)]
         self._resid_mid = self._guarded("resid mid", c)
         self._fresh = self._guarded("fresh qkv", 3 * c)
@@ -64,10 +64,10 @@ class ChainProgram(Program):
         c = config.channels
         lanes, _ = self._team
         teams = THREADS // lanes
-        spans = -(-self._window // _SPAN)
+        spans = -(-self._context // _SPAN)
         storage = self._storages[h + "attn.c_attn.weight"]
         kernel = self._kernels.get(
-            "decode/layer", channels=c, heads=config.heads, head_size=config.head_size, window=self._window,
+            "decode/layer", channels=c, heads=config.heads, head_size=config.head_size, context=self._context,
             threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
         )  # fmt: skip
@@ -102,7 +102,7 @@ class ChainProgram(Program):
                 "mlp_proj_bias": self._vector(h + "mlp.c_proj.bias"),
                 **self._sink(block),
             },
-            cost=12 * c * c + 2 * c * self._window,
+            cost=12 * c * c + 2 * c * self._context,
             label=h.rstrip("."),
         )
 

@@ -231,7 +231,15 @@ class Engine:
         return same
 
     def plan(
-        self, total: int, window: int, step: int, valid_rows: int, *, base: int = 0, top: int = 8, follows: bool = False
+        self,
+        total: int,
+        context: int,
+        step: int,
+        valid_rows: int,
+        *,
+        base: int = 0,
+        top: int = 8,
+        follows: bool = False,
     ) -> Pass:
         """The pass that computes the logits after the first `total` tokens of the text, and draws the next.
 
@@ -239,7 +247,7 @@ class Engine:
         of this window already; base: index in the text of history word 0; top: candidates to report; follows: the pass
         before was the one of `total - 1` tokens.
         """
-        rows = min(total, window)
+        rows = min(total, context)
         start = total - rows
         first_position = min(start, self.config.positions - rows)
         first = min(valid_rows, rows - 1) if start == 0 else 0

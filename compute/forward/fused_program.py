@@ -18,7 +18,7 @@ class FusedProgram(Program):
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c, heads = self._config.channels, self._config.heads
-        spans = -(-self._window // _SPAN)
+        spans = -(-self._context // _SPAN)
         self._resid = self._buffer("resid", c)
         self._query = self._buffer("query", c)
         self._mixed = self._buffer("mixed spans", spans * c)
@@ -81,17 +81,17 @@ class FusedProgram(Program):
         bound = {**self._norm(f"h.{layer}.ln_1"), "query": self._query, "cache": self._shared.caches[layer]}
         return self._linear(
             "decode/qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, each=2,
-            head_size=self._config.head_size, window=self._window,
+            head_size=self._config.head_size, context=self._context,
         )  # fmt: skip
 
     def _attention(self, layer: int) -> Dispatch:
         config = self._config
         kernel = self._kernels.get(
             "decode/attention", channels=config.channels, heads=config.heads, head_size=config.head_size,
-            window=self._window, span=_SPAN, scale=repr(1 / math.sqrt(config.head_size)),
+            context=self._context, span=_SPAN, scale=repr(1 / math.sqrt(config.head_size)),
         )  # fmt: skip
         return kernel.dispatch(
-            (config.heads, -(-self._window // _SPAN), 1),
+            (config.heads, -(-self._context // _SPAN), 1),
             {
                 "state": self._shared.state,
                 "query": self._query,
@@ -99,7 +99,7 @@ class FusedProgram(Program):
                 "mixed": self._mixed,
                 "weights": self._weights,
             },
-            cost=config.channels * self._window,
+            cost=config.channels * self._context,
             label=f"h.{layer}.attn",
         )
 

@@ -34,7 +34,7 @@ class Program(ABC):
         storages: dict[str, TensorStorage],
         shared: ProgramBuffers,
         activations: Activations | None,
-        window: int,
+        context: int,
         rows: int,
         team: tuple[int, bool],
     ) -> None:
@@ -51,7 +51,7 @@ class Program(ABC):
         self._storages = storages
         self._shared = shared
         self._blocks = activations.blocks if activations else None
-        self._window = window
+        self._context = context
         self._params: list[np.ndarray] = []
         # Matrices may be bound in pieces and rows in parts: more slots than operations.
         self._slots = 64 * (config.layers + 1)

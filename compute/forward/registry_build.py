@@ -32,11 +32,11 @@ def build_registry(
         storage = TensorStorage("buffer", "f32", 0, (shard,))
         registry.add(Tensor(name, kind, None, columns, False, sentence(name), storage, strip))
 
-    def pattern(name: str, window: int) -> None:
+    def pattern(name: str, context: int) -> None:
         # Of all layers they would take far more than the rest: whoever shows them recomputes them from attn.qkv.
         storage = TensorStorage("recomputed", "f32", 0, ())
         registry.add(
-            Tensor(name, "activation", None, window, False, sentence(name), storage, False, heads=config.heads)
+            Tensor(name, "activation", None, context, False, sentence(name), storage, False, heads=config.heads)
         )
 
     parameter("wte", strip=False)
@@ -53,7 +53,7 @@ def build_registry(
         for name, columns in layer_columns(config).items():
             activation(h + name, columns)
             if name == "attn.qkv" and activations is not None:
-                pattern(h + "attn.pattern", activations.window)
+                pattern(h + "attn.pattern", activations.context)
     parameter("ln_f.weight", strip=False)
     parameter("ln_f.bias", strip=False)
     activation("ln_f", config.channels)

@@ -133,7 +133,7 @@ class RowsProgram(Program):
             "forward/kv_store",
             channels=self._config.channels,
             head_size=self._config.head_size,
-            window=self._window,
+            context=self._context,
             storage=self._cache_kind(layer),
         )
         return kernel.dispatch(
@@ -146,7 +146,7 @@ class RowsProgram(Program):
         config = self._config
         kernel = self._kernels.get(
             "forward/attention_rows", channels=config.channels, head_size=config.head_size,
-            scale=repr(1 / math.sqrt(config.head_size)), window=self._window,
+            scale=repr(1 / math.sqrt(config.head_size)), context=self._context,
             storage=self._cache_kind(layer), trace=block is not None,
         )  # fmt: skip
         return kernel.dispatch(
@@ -159,5 +159,5 @@ class RowsProgram(Program):
                 "y": self._mixed,
                 **self._sink(block),
             },
-            cost=2 * self.rows * config.channels * self._window / 2,
+            cost=2 * self.rows * config.channels * self._context / 2,
         )

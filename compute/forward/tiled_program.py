@@ -67,7 +67,7 @@ class TiledProgram(RowsProgram):
             return super()._attention(layer, block)
         kernel = self._kernels.get(
             "forward/attention_tiled", channels=config.channels, head_size=head, scale=repr(1 / math.sqrt(head)),
-            window=self._window, trace=block is not None,
+            context=self._context, trace=block is not None,
         )  # fmt: skip
         return kernel.dispatch(
             (config.heads, -(-self.rows // 16), 1),
@@ -79,5 +79,5 @@ class TiledProgram(RowsProgram):
                 "y": self._mixed,
                 **self._sink(block),
             },
-            cost=self.rows * config.channels * self._window,
+            cost=self.rows * config.channels * self._context,
         )

@@ -39,7 +39,7 @@ class Generation:
         *,
         steps: Sequence[StepRecord] = (),
         token_text: Callable[[int], str] | None = None,
-        tap: StepCapturer | None = None,
+        capturer: StepCapturer | None = None,
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
@@ -66,14 +66,16 @@ class Generation:
         # A new run computes all rows itself, so that the same text and seed give the same bits.
         self._valid_rows = engine.cached_prefix(self.tokens) if steps else 0
         self._planned = len(steps)
-        self._flights: deque[PassBatch] = deque()
+        self._batches: deque[PassBatch] = deque()
         self._fences: deque[Fence] = deque()
         self._block = engine.sampler.result_size(options.top)
         # The next pass overwrites what a tap takes, so that then each flight is one pass.
-        self._longest_burst = 1 if tap and tap.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        self._longest_burst = (
+            1 if capturer and capturer.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        )
         self._flag_at = self._block * self._longest_burst
-        self._tap, self._tap_at = tap, self._flag_at + _FLAG
-        size = self._tap_at + (tap.size if tap else 0)
+        self._capturer, self._tap_at = capturer, self._flag_at + _FLAG
+        size = self._tap_at + (capturer.size if capturer else 0)
         self._free = [Readback(engine.device, size) for _ in range(_FLIGHTS)]
         self._began = time.perf_counter()
         self._ended = 0.0
@@ -116,12 +118,12 @@ class Generation:
     @property
     def progress(self) -> float:
         """How much of the oldest pass in flight has been submitted, 0 to 1."""
-        return self._flights[0].progress if self._flights else 0.0
+        return self._batches[0].progress if self._batches else 0.0
 
     @property
     def pass_complete(self) -> bool:
         """True when the engine's tensors are of one pass: none that rewrites the window is partly submitted."""
-        return not self._flights or self._flights[-1].pass_complete
+        return not self._batches or self._batches[-1].pass_complete
 
     def stop(self) -> None:
         """End now; what is in flight is dropped."""
@@ -155,9 +157,9 @@ class Generation:
         """Run one pass and collect its token, so that what the engine holds afterwards is of that step. Blocks."""
         count = len(self.steps)
         while not self.done and len(self.steps) == count:
-            flight = None if self._flights else self._next_flight(0.0)
-            if flight is not None:
-                self._submit_slices(flight, float("inf"))
+            batch = None if self._batches else self._next_flight(0.0)
+            if batch is not None:
+                self._submit_slices(batch, float("inf"))
             poll(self.engine.device, wait=True)
             self._collect()
 
@@ -165,22 +167,22 @@ class Generation:
 
     def _next_flight(self, budget_s: float) -> PassBatch | None:
         """The flight that has something left to submit, a new one if one may begin."""
-        if self._flights and self._flights[-1].readback is None:
-            return self._flights[-1]
+        if self._batches and self._batches[-1].readback is None:
+            return self._batches[-1]
         if self._planned >= self.options.max_new_tokens or not self._free:
             return None
         if self._total + self._longest_burst - self._base > self.engine.context + HISTORY:
             # The history on the GPU is full: start it anew, once every token is known here.
-            if self._flights:
+            if self._batches:
                 return None
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :])
-        flight = PassBatch([self._plan()], self._planned - 1)
-        burst = int(min(budget_s, _BURST_S) / flight.plans[0].segments[-1].seconds)
-        while len(flight.plans) < min(burst, self._longest_burst) and self._continues():
-            flight.plans.append(self._plan())
-        self._flights.append(flight)
-        return flight
+        batch = PassBatch([self._plan()], self._planned - 1)
+        burst = int(min(budget_s, _BURST_S) / batch.plans[0].segments[-1].seconds)
+        while len(batch.plans) < min(burst, self._longest_burst) and self._continues():
+            batch.plans.append(self._plan())
+        self._batches.append(batch)
+        return batch
 
     def _continues(self) -> bool:
         """True when the next pass only adds a row to the one planned last."""
@@ -212,25 +214,25 @@ class Generation:
         while self._fences and self._fences[0].done:
             self._fences.popleft()
         while spent < budget_s:
-            flight = self._next_flight(budget_s - spent)
+            batch = self._next_flight(budget_s - spent)
             # A pass that rewrites the whole window must not begin behind one that the views have yet to show.
-            if flight is None or (completed and flight.started == 0.0 and not flight.plans[0].cached):
+            if batch is None or (completed and batch.started == 0.0 and not batch.plans[0].cached):
                 break
-            before = flight.submitted
-            spent += self._submit_slices(flight, budget_s - spent)
-            completed |= flight.submitted > before
+            before = batch.submitted
+            spent += self._submit_slices(batch, budget_s - spent)
+            completed |= batch.submitted > before
         if spent:
             self._fences.append(work_done(self.engine.device))
         return completed
 
-    def _submit_slices(self, flight: PassBatch, budget_s: float) -> float:
+    def _submit_slices(self, batch: PassBatch, budget_s: float) -> float:
         """Submit dispatches of the flight up to the budget, at least one; returns predicted seconds.
 
         One submit, but a new one wherever the host has to write the state in between.
         """
         spent = 0.0
         work: list[Dispatch] = []
-        for part in flight.parts(budget_s):
+        for part in batch.parts(budget_s):
             if part.state is not None:
                 self._encode(work)
                 work = []
@@ -239,9 +241,9 @@ class Generation:
             spent += part.seconds
             if part.completes is not None:
                 self.engine.completed(part.completes)
-        if flight.encoded:
-            flight.readback = self._free.pop()
-        self._encode(work, flight if flight.readback else None)
+        if batch.encoded:
+            batch.readback = self._free.pop()
+        self._encode(work, batch if batch.readback else None)
         return spent
 
     def _encode(self, work: list[Dispatch], landing: PassBatch | None = None) -> None:
@@ -251,8 +253,8 @@ class Generation:
         encoder = ComputeEncoder(self.engine.device)
         encoder.run(work)
         if landing is not None and landing.readback is not None:
-            if self._tap is not None:
-                self._tap.encode(encoder, landing.readback.buffer, self._tap_at)
+            if self._capturer is not None:
+                self._capturer.encode(encoder, landing.readback.buffer, self._tap_at)
             sampler = self.engine.sampler
             for i in range(len(landing.plans)):
                 slot = (landing.first_step + i) % RING
@@ -270,24 +272,24 @@ class Generation:
 
     def _collect(self) -> bool:
         arrived = False
-        while self._flights and self._flights[0].readback is not None and self._flights[0].readback.ready:
-            flight = self._flights.popleft()
-            assert flight.readback is not None
-            data = flight.readback.read()
-            self._free.append(flight.readback)
+        while self._batches and self._batches[0].readback is not None and self._batches[0].readback.ready:
+            batch = self._batches.popleft()
+            assert batch.readback is not None
+            data = batch.readback.read()
+            self._free.append(batch.readback)
             if any(data[self._flag_at : self._tap_at]):
                 self._finish("stopped")
                 raise DeviceError(
                     f"{self.engine.adapter_name}: workgroups that wait for each other got stuck;"
                     " choose other kernels with --program fused"
                 )
-            per_step = (time.perf_counter() - flight.started) * 1e3 / len(flight.plans)
-            for i, plan in enumerate(flight.plans):
+            per_step = (time.perf_counter() - batch.started) * 1e3 / len(batch.plans)
+            for i, plan in enumerate(batch.plans):
                 if not self.done:
                     draw = parse_draw(data[i * self._block : (i + 1) * self._block], self.options.top)
                     self._record(plan, draw, per_step)
-                    if self._tap is not None and draw.any_finite:
-                        self._tap.take(self.steps[-1], draw, memoryview(data)[self._tap_at :])
+                    if self._capturer is not None and draw.any_finite:
+                        self._capturer.take(self.steps[-1], draw, memoryview(data)[self._tap_at :])
             arrived = True
             if self.done:
                 break

@@ -99,13 +99,13 @@ class Replay:
         return self.engine.read_logits()[: self.engine.config.vocabulary]
 
     def _begin(self, step: int) -> None:
-        engine, window = self.engine, self.text.options.context
+        engine, context = self.engine, self.text.options.context
         total = len(self.text.prompt_tokens) + step
-        rows = min(total, window)
+        rows = min(total, context)
         # The window alone is the history, written anew: the draw before has put a token of its own behind it.
         engine.write_history(self._tokens[total - rows : total])
         drawn = self.text.before + step
-        plan = engine.plan(total, window, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
+        plan = engine.plan(total, context, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.window_start:
             engine.mark_cached(self._tokens, 0)  # it rewrites every row
         # Rows held from before do not make it the next pass: views of the one before may be of another text.

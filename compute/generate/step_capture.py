@@ -23,7 +23,7 @@ from .steps import StepRecord
 class StepCapture:
     """What was taken of one pass, still as the GPU gave it: reading it is left to whoever has the time."""
 
-    tap: StepCapturer
+    capturer: StepCapturer
     rows: int
     data: memoryview
     with_weights: bool  # the weights were measured by then
@@ -31,22 +31,22 @@ class StepCapture:
     @property
     def logits(self) -> np.ndarray | None:
         """float32 [vocabulary], None when the tap takes none."""
-        if not self.tap.logits_bytes:
+        if not self.capturer.logits_bytes:
             return None
-        return np.frombuffer(self.data, np.float32, self.tap.engine.config.vocabulary)
+        return np.frombuffer(self.data, np.float32, self.capturer.engine.config.vocabulary)
 
     @property
     def statistics(self) -> np.ndarray | None:
         """STATISTICS [live tensors], None when the tap takes none."""
-        return self._read(self.tap.live)
+        return self._read(self.capturer.live)
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
         """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
-        return self._read(self.tap.weights) if self.with_weights else None
+        return self._read(self.capturer.weights) if self.with_weights else None
 
     def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
-        return table.read(self.rows, self.data[self.tap.logits_bytes :]) if table else None
+        return table.read(self.rows, self.data[self.capturer.logits_bytes :]) if table else None
 
 
 class StepCapturer:

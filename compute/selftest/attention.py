@@ -17,25 +17,25 @@ from .matmul import SINK
 from .models import layouts, normal
 
 
-def cache_of(gpu: Gpu, kind: str, window: int, channels: int) -> Resource:
-    """A cache of `window` rows that nobody has written."""
+def cache_of(gpu: Gpu, kind: str, context: int, channels: int) -> Resource:
+    """A cache of `context` rows that nobody has written."""
     if kind == "buffer":
-        return gpu.empty(2 * channels * window)
+        return gpu.empty(2 * channels * context)
     usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING
-    return gpu.device.create_texture(size=(window, channels // 2, 1), format="rgba32float", usage=usage)
+    return gpu.device.create_texture(size=(context, channels // 2, 1), format="rgba32float", usage=usage)
 
 
 def attention(
-    gpu: Gpu, kind: str, heads: int, size: int, window: int, chunks: Sequence[tuple[int, int]], *, scale: float = 2.0
+    gpu: Gpu, kind: str, heads: int, size: int, context: int, chunks: Sequence[tuple[int, int]], *, scale: float = 2.0
 ) -> Check:
     """All rows of the window after chunks of (rows of the program, valid rows); scale: of queries, keys, values."""
     channels = heads * size
-    qkv = normal(window, 3 * channels) * np.float32(scale)
-    cache, sink = cache_of(gpu, kind, window, channels), gpu.empty(SINK + window * channels)
-    store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, window=window, storage=kind)
+    qkv = normal(context, 3 * channels) * np.float32(scale)
+    cache, sink = cache_of(gpu, kind, context, channels), gpu.empty(SINK + context * channels)
+    store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, context=context, storage=kind)
     mix = gpu.kernels.get(
         "forward/attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))),
-        window=window, storage=kind, trace=True,
+        context=context, storage=kind, trace=True,
     )  # fmt: skip
     errors = Errors()
     first = 0
@@ -51,19 +51,19 @@ def attention(
             store.dispatch((-(-channels // 2 // 32), rows, 1), shared),
             mix.dispatch((heads, rows, 1), {**shared, "params": gpu.params(SINK), "y": y, "sink": sink}),
         )
-        kept = gpu.read(sink, window, channels, offset=SINK)
+        kept = gpu.read(sink, context, channels, offset=SINK)
         errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
         first += valid
     expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)
     errors.close(kept[:first], expected)
     # Float32 leaves large scores fewer digits behind the point.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
-    return errors.check("forward/attention_rows", f"{heads} heads of {size}, {window} rows in a {kind}", tolerance)
+    return errors.check("forward/attention_rows", f"{heads} heads of {size}, {context} rows in a {kind}", tolerance)
 
 
-def chunks_of(window: int) -> list[tuple[int, int]]:
+def chunks_of(context: int) -> list[tuple[int, int]]:
     """Chunks of 16, one that is not full, and a single row at the end."""
-    return [(16, 16)] * (window // 16) + [(16, window % 16 - 1), (1, 1)]
+    return [(16, 16)] * (context // 16) + [(16, context % 16 - 1), (1, 1)]
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from .random_numbers import gumbel, threefry
 
 TOLERANCE = 2e-5  # of probabilities, which are exponentials of sums of up to 50,000 terms
 END_OF_TEXT = 0xFFFFFF  # no token of these vocabularies
-WINDOW = 40  # tokens of the history that the penalty sees
+CONTEXT = 40  # tokens of the history that the penalty sees
 START = 5  # history index of the first of them
 EDGE = 2e-6  # mass by which a border may lie elsewhere than in float64
 CLOSE = 1e-3  # of two in the race for the draw: whichever wins is right
@@ -30,14 +30,14 @@ class Table:
         self.gpu = gpu
         self.vocabulary = vocabulary
         self.state, self.logits = gpu.state(), gpu.empty(vocabulary)
-        self.window = np.random.default_rng(vocabulary).integers(0, vocabulary, START + WINDOW)
-        self.history = gpu.buffer(np.concatenate([self.window, np.zeros(room)]).astype(np.uint32))
+        self.context = np.random.default_rng(vocabulary).integers(0, vocabulary, START + CONTEXT)
+        self.history = gpu.buffer(np.concatenate([self.context, np.zeros(room)]).astype(np.uint32))
         self.sampler = Sampler(gpu.kernels, vocabulary, self.state, self.logits, self.history)
 
     @property
     def seen(self) -> list[int]:
         """The tokens of the window; those before it do not count."""
-        return [int(token) for token in self.window[START:]]
+        return [int(token) for token in self.context[START:]]
 
     def prepare(
         self, logits: np.ndarray, options: GenerateOptions, step: int = 0, end_of_text: int = END_OF_TEXT
@@ -45,7 +45,7 @@ class Table:
         """Logits, options and the state before a draw."""
         queue = self.gpu.device.queue
         queue.write_buffer(self.logits, 0, logits.astype(np.float32).tobytes())
-        words = [START, WINDOW - 1, 1, WINDOW - 1, 0, len(self.window), step, 0, 0, 0, 0, 0]
+        words = [START, CONTEXT - 1, 1, CONTEXT - 1, 0, len(self.context), step, 0, 0, 0, 0, 0]
         queue.write_buffer(self.state, 0, np.array(words, np.uint32).tobytes())
         self.sampler.set_options(options, end_of_text)
 
@@ -62,7 +62,7 @@ class Table:
         work = self.sampler.dispatches(0)
         for first in range(0, count, burst):
             self.gpu.run(*work * min(burst, count - first))
-        drawn = self.gpu.read(self.history, count, dtype=np.uint32, offset=len(self.window))
+        drawn = self.gpu.read(self.history, count, dtype=np.uint32, offset=len(self.context))
         return [int(token) for token in drawn]
 
 

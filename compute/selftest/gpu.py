@@ -131,14 +131,14 @@ def bound(shard: Shard) -> Resource:
     return (shard.resource, 0, shard.size) if isinstance(shard.resource, wgpu.GPUBuffer) else shard.resource
 
 
-def run_pass(engine: Engine, tokens: Sequence[int], *, window: int | None = None, valid_rows: int = 0) -> None:
+def run_pass(engine: Engine, tokens: Sequence[int], *, context: int | None = None, valid_rows: int = 0) -> None:
     """One pass over the text `tokens`, activations and logits left in the engine. Blocks with the first reading.
 
     window: context in tokens, by default all that the engine has room for; valid_rows: rows that caches and activations
     have already.
     """
     engine.write_history(tokens)
-    plan = engine.plan(len(tokens), window or engine.context, 0, valid_rows)
+    plan = engine.plan(len(tokens), context or engine.context, 0, valid_rows)
     for segment in plan.segments:
         if segment.state is not None:
             engine.write_state(segment.state)

@@ -20,7 +20,7 @@ from .map_model import Plane, decoded
 from .models import shape_of, some_tokens
 
 WIDTH, HEIGHT = 56, 40  # pixels of a picture
-WINDOW = 9  # rows of the map
+CONTEXT = 9  # rows of the map
 _BORDERED = 5  # pixels of a cell from which on it has a border
 _WRITTEN = (("h.0.attn.qkv", 60), ("h.1.mlp.c_fc.weight", 95), ("h.0.attn.pattern", 120), ("logits", 60), ("wpe", 95))
 _COLUMNS, _ROWS = 6, 5  # cells of a picture with numbers
@@ -123,9 +123,9 @@ def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Ite
     source: the weights as the engine has them, rounded.
     """
     sheet, errors, numbers = glyph_sheet(), Errors(), Errors()
-    tokens = some_tokens(engine.config, WINDOW)
+    tokens = some_tokens(engine.config, CONTEXT)
     run_pass(engine, tokens[:6])
-    passes = MapPass(engine, sheet, map_layout(engine.registry, WINDOW, base=base))
+    passes = MapPass(engine, sheet, map_layout(engine.registry, CONTEXT, base=base))
     for total, valid, part in ((6, 0, slice(0, None, 2)), (7, 6, slice(1, None, 2))):
         run_pass(engine, tokens[:total], valid_rows=valid)
         passes.update()

@@ -34,11 +34,11 @@ class Plane:
             place = layout.placements[tensor.name]
             if tensor.heads:
                 # Rows of the layout are window by window, those that there are in front.
-                matrix: np.ndarray = np.zeros((tensor.heads, layout.window, layout.window), np.float32)
+                matrix: np.ndarray = np.zeros((tensor.heads, layout.context, layout.context), np.float32)
                 present: np.ndarray = np.zeros(matrix.shape, bool)
                 rows = values.shape[1]
                 matrix[:, :rows, :rows], present[:, :rows, :rows] = values, True
-                matrix, present = matrix.reshape(-1, layout.window), present.reshape(-1, layout.window)
+                matrix, present = matrix.reshape(-1, layout.context), present.reshape(-1, layout.context)
             else:
                 values = values.reshape(-1, values.shape[-1])
                 matrix = np.zeros((place.rows, place.columns), np.float32)

@@ -39,10 +39,15 @@ def strip(engine: Engine, model: ArrayModel) -> Check:
     text = some_tokens(model.config, engine.context)
     point = ColorMapping(sampling="point")
     made = StripPass(engine, point)
-    for total, valid, look in ((5, 0, point), (6, 5, point), (len(text) - 1, 0, ColorMapping()), (len(text), -1, None)):
+    for total, valid, mapping in (
+        (5, 0, point),
+        (6, 5, point),
+        (len(text) - 1, 0, ColorMapping()),
+        (len(text), -1, None),
+    ):
         run_pass(engine, text[:total], valid_rows=total - 1 if valid < 0 else valid)
-        if look is not None:
-            made.set_look(look)
+        if mapping is not None:
+            made.set_color_mapping(mapping)
         made.update()
         pool = total > 6
         what = f"{total} rows, {'pooled' if pool else 'sampled'}"

@@ -69,7 +69,7 @@ class CellPainters:
 
         Kernels without digits are apart: on software adapters one as large as that with digits costs 2 ms to begin.
         """
-        rows = min(self._engine.registry.rows, self._layout.window)
+        rows = min(self._engine.registry.rows, self._layout.context)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
         lefts, tops, rights, bottoms = self._boxes.T
@@ -101,7 +101,7 @@ class CellPainters:
         if tensor.heads:
             buffer, made = self._patterns.whole(tensor)
             work += made
-            rows = tensor.heads * self._layout.window
+            rows = tensor.heads * self._layout.context
             storage = TensorStorage("buffer", "f32", 0, (Shard(buffer, 0, buffer.size, 0, rows),))
             columns = self._patterns.stride
         found = []

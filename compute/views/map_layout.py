@@ -44,14 +44,14 @@ class Region:
 
 @dataclass(frozen=True)
 class MapLayout:
-    """Every tensor's place by name, in the registry's order; `window` rows are kept for activations."""
+    """Every tensor's place by name, in the registry's order; `context` rows are kept for activations."""
 
     placements: Mapping[str, Placement]
     regions: tuple[Region, ...]
     width: int  # cells
     height: int
     grid: int  # cells that a tile is wide and high
-    window: int
+    context: int
 
     @property
     def base(self) -> int:
@@ -71,16 +71,16 @@ class MapLayout:
         return None
 
 
-def map_layout(registry: Registry, window: int, *, base: int | None = None) -> MapLayout:
-    """Lay the whole registry out with `window` rows for activations.
+def map_layout(registry: Registry, context: int, *, base: int | None = None) -> MapLayout:
+    """Lay the whole registry out with `context` rows for activations.
 
     base: cells that the finest blocks are wide, a power of two; None chooses by the number of cells. Raises
     `UsageError` when the pyramid of blocks would be larger than a texture can be.
     """
-    cells = sum(math.prod(_shape(tensor, window)) for tensor in registry)
+    cells = sum(math.prod(_shape(tensor, context)) for tensor in registry)
     bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
     for wide in bases:
-        drawer = _Drawer(registry, window, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
+        drawer = _Drawer(registry, context, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
         layers = registry.config.layers
         best = min(
             ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
@@ -89,21 +89,21 @@ def map_layout(registry: Registry, window: int, *, base: int | None = None) -> M
         layout = drawer.layout(*best)
         if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
             return layout
-    raise UsageError(f"a map of {cells:.3g} values with {window} rows is too large: use a shorter --context")
+    raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter --context")
 
 
-def _shape(tensor: Tensor, window: int) -> tuple[int, int]:
+def _shape(tensor: Tensor, context: int) -> tuple[int, int]:
     """Rows and columns on the map."""
     if tensor.heads:
-        return tensor.heads * window, window
-    return (window if tensor.rows is None else tensor.rows), tensor.columns
+        return tensor.heads * context, context
+    return (context if tensor.rows is None else tensor.rows), tensor.columns
 
 
 class _Drawer:
     """Places parts of the model on a plane whose side is about `side` cells."""
 
-    def __init__(self, registry: Registry, window: int, grid: int, side: float) -> None:
-        self._registry, self._window, self._grid = registry, window, grid
+    def __init__(self, registry: Registry, context: int, grid: int, side: float) -> None:
+        self._registry, self._context, self._grid = registry, context, grid
         self._channels = registry.config.channels
         self._unit = self._after(self._channels)
         self._margin = self._after(int(side * _MARGIN))
@@ -135,11 +135,11 @@ class _Drawer:
         if name not in self._registry:  # without tracing there are no activations
             return 0, 0
         tensor = self._registry[name]
-        rows, columns = _shape(tensor, self._window)
+        rows, columns = _shape(tensor, self._context)
         channels = self._channels
         band_rows, band_columns = rows, columns
         if tensor.heads:
-            band_rows = self._window
+            band_rows = self._context
         elif columns > channels:
             band_columns = channels
         elif rows > channels and tensor.rows is not None and name.startswith("h."):
@@ -182,7 +182,7 @@ class _Drawer:
     def _draw_table(self, x: int, y: int, height: int) -> tuple[int, int]:
         """`wte`, folded into as few bands of equal height as fit `height`."""
         tensor = self._registry["wte"]
-        rows, columns = _shape(tensor, self._window)
+        rows, columns = _shape(tensor, self._context)
         first = tensor.storage.shards[0].rows
         high = max(1, height - self._grid)
         if first < rows:  # a band must not hold values of two buffers
@@ -215,4 +215,4 @@ class _Drawer:
         taken = self.draw(HEAD, "", x, y)
         regions.append(Region("head", x, y, taken[0], inner))
         ordered = {tensor.name: self.placements[tensor.name] for tensor in registry}
-        return MapLayout(ordered, tuple(regions), width, height, self._grid, self._window)
+        return MapLayout(ordered, tuple(regions), width, height, self._grid, self._context)

@@ -35,7 +35,7 @@ _TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
 
 def map_bytes(engine: Engine, layout: MapLayout) -> int:
     """GPU memory that a map adds to the engine, the picture left out."""
-    count, size = pattern_buffers(engine, layout.window)
+    count, size = pattern_buffers(engine, layout.context)
     return pyramid_bytes(layout) + count * size
 
 
@@ -69,14 +69,14 @@ class MapPass:
         check_map_budget(self.nbytes, free_bytes(device.adapter, engine.gpu_bytes))
         self.engine = engine
         self.layout = layout
-        self.patterns = PatternStore(engine, layout.window)
+        self.patterns = PatternStore(engine, layout.context)
         self.pyramid = MapPyramid(engine, self.layout, self.patterns)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         size = len(look_bytes(ColorMapping())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
-        self._look = ColorMapping()
+        self._mapping = ColorMapping()
         self.texture: wgpu.GPUTexture | None = None
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
@@ -116,9 +116,9 @@ class MapPass:
             for cell in _TRIAL_CELLS:
                 yield MapView(place.x, place.y, 1 / cell)
 
-    def set_look(self, look: ColorMapping) -> None:
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Paint so from the next `draw` on."""
-        self._look = look
+        self._mapping = mapping
 
     def update(self) -> None:
         """Take in the registry's latest pass. Never blocks."""
@@ -215,7 +215,7 @@ class MapPass:
         words = struct.pack(
             "<5I2f5I", width, height, x, y, LEVELS - 1 - (level or 0), border, ink, figures, glyph, glyph_high, top, 0
         )
-        self.engine.device.queue.write_buffer(self._frame, 0, look_bytes(self._look) + words)
+        self.engine.device.queue.write_buffer(self._frame, 0, look_bytes(self._mapping) + words)
 
     def _clear(self) -> None:
         assert self.texture is not None

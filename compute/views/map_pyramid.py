@@ -149,10 +149,10 @@ class MapPyramid:
         entries = self._entries_buffer(len(tensors))
         source = _Live(tensors, entries, self._live_dispatch(buffer, entries, wide=wide))
         self._sources.append(source)
-        return self._live_work(source, 0, 0, self.layout.window)
+        return self._live_work(source, 0, 0, self.layout.context)
 
     def _free_pattern(self, tensor: Tensor) -> Dispatch:
-        return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.window)
+        return self._pattern(tensor, self._patterns.rows(tensor, 0, 0)[0], 0, 0, self.layout.context)
 
     def _live_dispatch(self, values: wgpu.GPUBuffer, entries: wgpu.GPUBuffer, *, wide: bool) -> Dispatch:
         kernel = self._engine.kernels.get("map/live_blocks", wide=wide, base=self.layout.base)
@@ -210,7 +210,7 @@ class MapPyramid:
 
     def update(self) -> list[Dispatch]:
         """What takes in the rows that are new since the last call; nothing when there are none."""
-        epoch, rows = self._engine.epoch, min(self._engine.registry.rows, self.layout.window)
+        epoch, rows = self._engine.epoch, min(self._engine.registry.rows, self.layout.context)
         before, known = self._seen
         if (epoch, rows) == self._seen:
             return []

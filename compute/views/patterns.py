@@ -19,17 +19,17 @@ _BUDGET = 1 << 30  # bytes
 
 class PatternStore:
     """Buffers for the patterns of as many layers as the budget allows, each [heads, window, `stride`] float32, where
-    `window` is the longest context that is shown.
+    `context` is the longest context that is shown.
 
     When not all fit, a layer that is asked for takes the place of the one that was used longest ago.
     """
 
-    def __init__(self, engine: Engine, window: int, budget: int | None = None) -> None:
+    def __init__(self, engine: Engine, context: int, budget: int | None = None) -> None:
         """Nothing is recomputed yet; `budget`, in bytes, is 1 GiB when it is not given."""
-        self._engine, self._window = engine, window
+        self._engine, self._context = engine, context
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
         self.stride = row_of_keys(engine)
-        count, size = pattern_buffers(engine, window, budget)
+        count, size = pattern_buffers(engine, context, budget)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
         self._buffers = [
             engine.device.create_buffer(label=f"attention patterns {slot}", size=size, usage=usage)
@@ -63,7 +63,7 @@ class PatternStore:
 
     def whole(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer in which all rows of a pattern are once the dispatches have run."""
-        rows = min(self._engine.registry.rows, self._window)
+        rows = min(self._engine.registry.rows, self._context)
         return self.rows(tensor, rows if tensor.name in self._whole else 0, rows)
 
     def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
@@ -72,16 +72,16 @@ class PatternStore:
         if key not in self._made:
             usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
             params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
-            self._made[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._window)
+            self._made[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._context)
         params, dispatch = self._made[key]
         self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
         return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
 
 
-def pattern_buffers(engine: Engine, window: int, budget: int | None = None) -> tuple[int, int]:
+def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> tuple[int, int]:
     """How many buffers a `PatternStore` has, and the bytes of each."""
     patterns = sum(1 for tensor in engine.registry if tensor.heads)
-    size = 4 * engine.config.heads * window * row_of_keys(engine)
+    size = 4 * engine.config.heads * context * row_of_keys(engine)
     count = max(1, min(patterns, (_BUDGET if budget is None else budget) // size)) if patterns else 0
     return count, size
 
@@ -100,7 +100,7 @@ def pattern_row(
     """
     config = engine.config
     kernel = engine.kernels.get(
-        "forward/attention_pattern", channels=config.channels, head_size=config.head_size, window=engine.context,
+        "forward/attention_pattern", channels=config.channels, head_size=config.head_size, context=engine.context,
         rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
     )  # fmt: skip
     source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.shards[0]

@@ -17,11 +17,11 @@ from .strip_source import Source, Surface
 from .strip_weights import WeightCells
 
 
-def look_bytes(look: ColorMapping) -> bytes:
+def look_bytes(mapping: ColorMapping) -> bytes:
     """The look as wgsl/strip/common/color.wgsl has it."""
-    palette = PALETTES[look.palette]
+    palette = PALETTES[mapping.palette]
     words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
-    return struct.pack("<18fII", *words, look.low, look.high or 0.0, look.span_scale == "all", 0)
+    return struct.pack("<18fII", *words, mapping.low, mapping.high or 0.0, mapping.span_scale == "all", 0)
 
 
 class StripPass:
@@ -30,7 +30,7 @@ class StripPass:
     Alpha is 255 but where a cell is not finite: 254 is NaN, 253 plus and 252 minus infinity.
     """
 
-    def __init__(self, engine: Engine, look: ColorMapping | None = None) -> None:
+    def __init__(self, engine: Engine, mapping: ColorMapping | None = None) -> None:
         self.engine = engine
         device = engine.device
         self.texture = device.create_texture(
@@ -43,14 +43,14 @@ class StripPass:
         self._look_buffer = device.create_buffer(
             label="strip look", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         )
-        self._look = look or ColorMapping()
-        self.set_look(self._look)
+        self._mapping = mapping or ColorMapping()
+        self.set_color_mapping(self._mapping)
         tensors = strip_tensors(engine.registry)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         surface = Surface(
             kernels=engine.kernels,
             texture=self.texture,
-            look=self._look_buffer,
+            mapping=self._look_buffer,
             row_peaks=device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage),
             peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),
             slots={tensor.name: slot for slot, tensor in enumerate(tensors)},
@@ -67,10 +67,10 @@ class StripPass:
         self._seen_epoch = -1
         self._seen_sampling = ""
 
-    def set_look(self, look: ColorMapping) -> None:
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Paint so from the next `update` on."""
-        self.engine.device.queue.write_buffer(self._look_buffer, 0, look_bytes(look))
-        self._look, self._look_is_new = look, True
+        self.engine.device.queue.write_buffer(self._look_buffer, 0, look_bytes(mapping))
+        self._mapping, self._look_is_new = mapping, True
 
     @staticmethod
     def _live_sources(surface: Surface, tensors: list[Tensor]) -> list[Source]:
@@ -96,11 +96,11 @@ class StripPass:
 
         Weights are read in slices: where that takes more than one call, `pending` says so.
         """
-        registry, window, look = self.engine.registry, self.engine.context, self._look
-        pool = look.sampling == "pool"
+        registry, context, mapping = self.engine.registry, self.engine.context, self._mapping
+        pool = mapping.sampling == "pool"
         layout = strip_layout(registry)
         work: list[Dispatch] = []
-        if layout != self.layout or look.sampling != self._seen_sampling:
+        if layout != self.layout or mapping.sampling != self._seen_sampling:
             spans = {span.name: span for span in layout.spans}
             self._cells.lay_out(spans, pool=pool)
             end = layout.spans[-1].last + 1 if layout.spans else 0
@@ -110,14 +110,14 @@ class StripPass:
         fetched = self._cells.work()
         weights_are_new = bool(fetched) or layout != self.layout
         if weights_are_new:
-            work += [*fetched, *self._weights.measure(0, 1, window, pool=False)]
-        same = self.engine.epoch == self._seen_epoch and look.sampling == self._seen_sampling
+            work += [*fetched, *self._weights.measure(0, 1, context, pool=False)]
+        same = self.engine.epoch == self._seen_epoch and mapping.sampling == self._seen_sampling
         first = min(self._seen_rows, registry.rows - 1) if same else 0
         for source in self._live:
             # The logits have one row, which every pass writes anew.
             start = max(0, first) if all(tensor.rows is None for tensor in source.tensors) else 0
-            work += source.measure(start, max(1, registry.rows - start), window, pool=pool)
-        one_range = look.span_scale == "all"
+            work += source.measure(start, max(1, registry.rows - start), context, pool=pool)
+        one_range = mapping.span_scale == "all"
         if one_range:
             work.append(self._peak_all)
         if weights_are_new or one_range or self._look_is_new:
@@ -127,7 +127,7 @@ class StripPass:
         self.layout, self._look_is_new = layout, False
         if layout.spans:
             self._end = layout.spans[-1].last + 1
-        self._seen_rows, self._seen_epoch, self._seen_sampling = registry.rows, self.engine.epoch, look.sampling
+        self._seen_rows, self._seen_epoch, self._seen_sampling = registry.rows, self.engine.epoch, mapping.sampling
         encoder = ComputeEncoder(self.engine.device)
         encoder.run(work)
         encoder.submit()

@@ -29,7 +29,7 @@ class Surface:
 
     kernels: Kernels
     texture: wgpu.GPUTexture
-    look: wgpu.GPUBuffer
+    mapping: wgpu.GPUBuffer
     row_peaks: wgpu.GPUBuffer  # largest finite magnitude of each row of each slot
     peaks: wgpu.GPUBuffer  # and of each slot; behind them the largest of all
     slots: Mapping[str, int]  # place of a tensor in these tables
@@ -104,11 +104,11 @@ class Source:
         if tiles:
             self._queue.write_buffer(self._tiles, 0, np.asarray(tiles, np.uint32).tobytes())
 
-    def measure(self, first_row: int, rows: int, window: int, *, pool: bool) -> list[Dispatch]:
+    def measure(self, first_row: int, rows: int, context: int, *, pool: bool) -> list[Dispatch]:
         """Dispatches that bring peaks, and for pooling blocks, up to date: `rows` rows from `first_row` on changed."""
         if not self._shown:
             return []
-        self._queue.write_buffer(self._params, 0, np.asarray([first_row, window, 0, 0], np.uint32).tobytes())
+        self._queue.write_buffer(self._params, 0, np.asarray([first_row, context, 0, 0], np.uint32).tobytes())
         work = [
             dataclasses.replace(self._row_peaks, groups=(self._shown, rows, 1)),
             dataclasses.replace(self._peaks, groups=(self._shown, 1, 1)),
@@ -159,7 +159,7 @@ class Source:
                     "values": self._values,
                     "peaks": surface.peaks,
                     "atlas": surface.texture,
-                    "look": surface.look,
+                    "look": surface.mapping,
                     **blocks,
                 },
             )

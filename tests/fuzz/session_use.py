@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
-from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.cameras import recorded_camera_track
 from atlas_viewer.recording.diff import diff_runs
 from atlas_viewer.recording.player import Player
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.state.state import State
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.sampling.options import GenerateOptions
 
 from .target import Refused, may_refuse
@@ -27,10 +27,10 @@ def use_session(path: Path) -> None:
         _recover(path)
     except Refused:
         saved = False
-    with may_refuse(SessionError), Session(path) as session:
-        _export(session)
-        _look(session)
-        _play(session)
+    with may_refuse(RecordingError), Recording(path) as recording:
+        _export(recording)
+        _look(recording)
+        _play(recording)
     assert saved, "all of it can be read, and recover refuses it"
 
 
@@ -39,39 +39,39 @@ def _recover(path: Path) -> None:
     target = path.with_suffix(".recovered")
     target.unlink(missing_ok=True)
     try:
-        with may_refuse(SessionError):
+        with may_refuse(RecordingError):
             recover(path, target)
     except Refused:
         assert not target.exists(), "recover left a file that it says is none"
         raise
-    with Session(target) as session:
-        as_json(session).encode()
-        session.weight_statistics()
+    with Recording(target) as recording:
+        as_json(recording).encode()
+        recording.weight_statistics()
 
 
-def _export(session: Session) -> None:
-    as_json(session).encode()
-    as_csv(session).encode()
-    runs = session.runs()
+def _export(recording: Recording) -> None:
+    as_json(recording).encode()
+    as_csv(recording).encode()
+    runs = recording.runs()
     for run in runs[-2:]:
-        as_npz(session, run)
-        diff_runs(session, run, session, runs[0])
-    session.weight_statistics()
+        as_npz(recording, run)
+        diff_runs(recording, run, recording, runs[0])
+    recording.weight_statistics()
 
 
-def _look(session: Session) -> None:
-    looks = recorded_looks(session.cameras(), session.events())
+def _look(recording: Recording) -> None:
+    looks = recorded_camera_track(recording.cameras(), recording.events())
     for time in _TIMES:
         assert 1 <= looks.strip(time).zoom <= 64
         assert looks.view(time) in (None, "strip", "map")
-        sight = looks.map(time)
-        assert sight is None or 0 < sight.width < math.inf
+        viewport = looks.map(time)
+        assert viewport is None or 0 < viewport.width < math.inf
 
 
-def _play(session: Session) -> None:
+def _play(recording: Recording) -> None:
     """Show it in a window without a picture, from its end and from its beginning."""
     state = State("", GenerateOptions())
-    player = Player(session, state)
+    player = Player(recording, state)
     player.show()
     state.run = player.run
     told = player.told

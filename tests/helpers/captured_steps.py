@@ -21,8 +21,8 @@ class Tapped:
         self.records: list[StepRecord] = []
         self.draws: list[SampleResult] = []
         self.measured: list[StepCapture] = []
-        self.tap = StepCapturer(engine, self._take, logits=True, statistics=StatisticsPass(engine))
-        self.generation = Generation(engine, tokenizer, prompt, options, tap=self.tap)
+        self.capturer = StepCapturer(engine, self._take, logits=True, statistics=StatisticsPass(engine))
+        self.generation = Generation(engine, tokenizer, prompt, options, capturer=self.capturer)
         self.generation.run()
         tokens = [record.token for record in self.records]
         self.text = KnownText(self.generation.prompt_tokens, tokens, options)

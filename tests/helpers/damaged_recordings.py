@@ -8,29 +8,29 @@ import sqlite3
 from pathlib import Path
 
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
-from atlas_viewer.recording.cameras import recorded_looks
-from atlas_viewer.recording.reader import Session
-from compute.errors import AtlasError, SessionError
+from atlas_viewer.recording.cameras import recorded_camera_track
+from atlas_viewer.recording.reader import Recording
+from compute.errors import AtlasError, RecordingError
 
 
 def use(path: Path) -> None:
     """Everything that reads a session without a model."""
-    with Session(path) as session:
-        as_json(session)
-        as_csv(session)
-        for run in session.runs():
-            as_npz(session, run)
-        session.weight_statistics()
-        looks = recorded_looks(session.cameras(), session.events())
+    with Recording(path) as recording:
+        as_json(recording)
+        as_csv(recording)
+        for run in recording.runs():
+            as_npz(recording, run)
+        recording.weight_statistics()
+        looks = recorded_camera_track(recording.cameras(), recording.events())
         for at in (-1e9, 0.5, 20.0, 1e9):
             assert 1 <= looks.strip(at).zoom <= 64
             assert looks.view(at) in (None, "strip", "map")
-            sight = looks.map(at)
-            assert sight is None or 0 < sight.width < math.inf
+            viewport = looks.map(at)
+            assert viewport is None or 0 < viewport.width < math.inf
 
 
 def assert_told(path: Path, error: AtlasError) -> None:
-    assert isinstance(error, SessionError)
+    assert isinstance(error, RecordingError)
     line = str(error)
     assert re.fullmatch(r"[^\n\r]+", line), line
     assert str(path) in line

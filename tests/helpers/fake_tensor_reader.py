@@ -55,7 +55,7 @@ class FakeObserver:
     def __init__(self, bad: str | None = None) -> None:
         self._tensors, self.layout = fake_tensors()
         self.statistics: dict[str, Any] = {}
-        self.readings: dict[TensorIndex, ProbedValue] = {}
+        self.probed_values: dict[TensorIndex, ProbedValue] = {}
         self.first_bad = bad
         self.looks: list[ColorMapping] = []
         self.asked: list[tuple[TensorIndex, ...]] = []
@@ -69,14 +69,14 @@ class FakeObserver:
     def tensors(self) -> dict[str, TensorInfo]:
         return self._tensors
 
-    def set_look(self, look: ColorMapping) -> None:
-        self.looks.append(look)
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
+        self.looks.append(mapping)
 
     def ramp(self, palette: str, share: float) -> tuple[float, float, float]:
         return (max(share, 0.0), 0.0, max(-share, 0.0))
 
-    def ask_values(self, spots: Sequence[TensorIndex]) -> None:
-        self.asked.append(tuple(spots))
+    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
+        self.asked.append(tuple(elements))
         self.step += 1
         self._wait["values"] = 2
 
@@ -87,7 +87,9 @@ class FakeObserver:
     def poll(self) -> tuple[bool, bool]:
         arrived = [self._arrived(kind) for kind in ("values", "statistics")]
         if arrived[0]:
-            self.readings = {spot: ProbedValue(spot.index + self.step / 8, spot.index) for spot in self.asked[-1]}
+            self.probed_values = {
+                element: ProbedValue(element.index + self.step / 8, element.index) for element in self.asked[-1]
+            }
         if arrived[1]:
             self.statistics = fake_statistics(self.first_bad)
         return arrived[0], arrived[1]

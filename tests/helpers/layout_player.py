@@ -35,22 +35,22 @@ def play(layout: str) -> str:
     options = GenerateOptions()
     run = Run("Once", options, [(1, "Once")], [fake_step(i) for i in range(3)], done=True, stop_reason="length")
     state = State("Once", options, run=run)
-    state.interface.layout = layout
+    state.ui.layout = layout
     written = ""
     for frame, size in enumerate(SIZES):
         io.display_size = ImVec2(*size)
         io.delta_time = 0.1
-        theme.follow(state.interface, size[1])
+        theme.follow(state.ui, size[1])
         imgui.new_frame()
         panels.draw_all(state)
         imgui.render()
         if frame == 1:
             written = imgui.save_ini_settings_to_memory()
-            state.interface.zoom, state.interface.front = 1.5, "Tensors"
+            state.ui.zoom, state.ui.front = 1.5, "Tensors"
         if frame == 2:
-            state.interface.zoom, state.interface.hidden = 0.75, {"Output", "Prompt"}
+            state.ui.zoom, state.ui.hidden = 0.75, {"Output", "Prompt"}
         if frame == 4:
-            state.interface.reset_layout = True
+            state.ui.reset_layout = True
     imgui.destroy_context(context)
     return written
 

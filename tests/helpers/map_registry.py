@@ -13,14 +13,14 @@ STORIES = open_model("stories").config
 class Sinks:
     """Activations that lie nowhere."""
 
-    def __init__(self, window: int) -> None:
-        self.window = window
+    def __init__(self, context: int) -> None:
+        self.context = context
 
     def shard(self, name: str, columns: int) -> Shard:
-        return Shard(None, 0, 4 * columns * self.window, 0, self.window)  # type: ignore[arg-type]
+        return Shard(None, 0, 4 * columns * self.context, 0, self.context)  # type: ignore[arg-type]
 
 
-def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
+def registry(config: ModelConfig, context: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
     """A registry whose tensors lie nowhere; matrices are cut into pieces of `piece_rows`."""
     storages = {}
     for name, shape in parameter_shapes(config).items():
@@ -28,5 +28,5 @@ def registry(config: ModelConfig, window: int, *, traced: bool = True, piece_row
         shards = [Shard(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
-    sinks = Sinks(window) if traced else None
+    sinks = Sinks(context) if traced else None
     return build_registry(config, storages, sinks, logits)  # type: ignore[arg-type]

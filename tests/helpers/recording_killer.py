@@ -33,19 +33,19 @@ def record(path: Path, pipe: int) -> None:
 
 def kill_one(path: Path, after: float) -> int:
     """Record for about `after` seconds; returns how many steps were acknowledged."""
-    reading, writing = os.pipe()
+    probed, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(reading)
+        os.close(probed)
         record(path, writing)
     os.close(writing)
     time.sleep(after)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     acknowledged = 0
-    while data := os.read(reading, 65536):
+    while data := os.read(probed, 65536):
         acknowledged += len(data)
-    os.close(reading)
+    os.close(probed)
     return acknowledged
 
 

@@ -24,7 +24,7 @@ class Loop:
             if self.viewer.failure is not None:
                 raise self.viewer.failure
 
-        wait_until(until, lambda: f"{self.state.session}, {self.state.messages}", meanwhile=frame)
+        wait_until(until, lambda: f"{self.state.recording}, {self.state.messages}", meanwhile=frame)
 
     def ask(self, *requests: object) -> None:
         self.state.requests += requests  # type: ignore[arg-type]

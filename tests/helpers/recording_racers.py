@@ -42,9 +42,9 @@ def main() -> None:
     barrier = context.Barrier(2)
     pipes, racers = [], []
     for name in ("one", "two"):
-        reading, writing = context.Pipe(duplex=False)
+        probed, writing = context.Pipe(duplex=False)
         racers.append(context.Process(target=race, args=(folder, rounds, name, barrier, writing)))
-        pipes.append(reading)
+        pipes.append(probed)
     for racer in racers:
         racer.start()
     told = [pipe.recv() for pipe in pipes]

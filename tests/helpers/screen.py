@@ -44,7 +44,7 @@ class Screen:
         for _ in range(count):
             self.texts.clear()
             self.io.delta_time = seconds
-            theme.follow(self.state.interface, self.io.display_size.y)
+            theme.follow(self.state.ui, self.io.display_size.y)
             imgui.new_frame()
             panels.draw_all(self.state)
             imgui.render()

@@ -14,8 +14,8 @@ from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels.tensors import rows
 
 
-def _spot(spot: TensorIndex | None) -> str | None:
-    return f"{spot.name}:{spot.index}" if spot else None
+def _spot(element: TensorIndex | None) -> str | None:
+    return f"{element.name}:{element.index}" if element else None
 
 
 def _edges(label: str) -> list[float]:
@@ -45,7 +45,7 @@ class Reports:
         """A frame has been drawn."""
         state, io = viewer.state, imgui.get_io()
         self._frames += 1
-        recording, video, playback = state.session.recording, state.session.video, state.session.playback
+        recording, video, playback = state.recording.recorder, state.recording.video, state.recording.playback
         report = {
             "frame": self._frames,
             "size": viewer.canvas.get_physical_size(),
@@ -56,8 +56,8 @@ class Reports:
             "done": bool(state.run and state.run.done),
             "chosen": state.chosen,
             "zoom": state.camera.zoom,
-            "map": [state.map.camera.stand.zoom, state.map.camera.stand.x, state.map.camera.stand.y],
-            "dialog": state.interface.dialog,
+            "map": [state.map.camera.pose.zoom, state.map.camera.pose.x, state.map.camera.pose.y],
+            "dialog": state.ui.dialog,
             "model_path": state.models.path,
             "typing": io.want_text_input,
             "mouse": [io.mouse_pos.x, io.mouse_pos.y],
@@ -65,17 +65,17 @@ class Reports:
             "clicks": self._clicks,
             "resting": not viewer._wants_frames(viewer._last_frame),
             "place": [state.map.typed, state.map.refused],
-            "map_rows": state.map.layout.window if state.map.layout else 0,
+            "map_rows": state.map.layout.context if state.map.layout else 0,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
             "places": {label: place.middle for label, place in widget_tracking.places.items()},
             "cursor": _spot(state.inspection.cursor),
-            "pins": [_spot(pin.spot) for pin in state.inspection.pins],
-            "values": [reading.value for reading in state.inspection.readings.values()],
+            "pins": [_spot(pin.element) for pin in state.inspection.pins],
+            "values": [probed.value for probed in state.inspection.probed_values.values()],
             "search": state.inspection.search,
             "found": len(rows(state.inspection.tensors.values(), state.inspection.search, set())),
             "statistics": len(state.inspection.statistics),
-            "look": [state.inspection.look.palette, state.inspection.look.span_scale],
+            "look": [state.inspection.mapping.palette, state.inspection.mapping.span_scale],
             "picture": _edges("picture"),
             "palettes": list(state.palettes),
             "tabs": {title: _tab(title) for title in ("Tensors", "Trace")},

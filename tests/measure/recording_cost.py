@@ -42,8 +42,8 @@ def recorded(
     with tempfile.TemporaryDirectory() as folder:
         head = head_of(engine, "0" * 64, "cost", tokenizer.end_of_text)
         recorder = Recorder(Path(folder) / "a.atlas", head, tensors_of(engine), tokenizer.token_bytes)
-        tap = StepCapturer(engine, recorder.step, logits=way[1] != "none", statistics=measure if way[2] else None)
-        generation = Generation(engine, tokenizer, PROMPT, options, tap=tap)
+        capturer = StepCapturer(engine, recorder.step, logits=way[1] != "none", statistics=measure if way[2] else None)
+        generation = Generation(engine, tokenizer, PROMPT, options, capturer=capturer)
         recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits=way[1], statistics=way[2])
         start = np.array([time.perf_counter(), time.process_time()])
         run(generation)

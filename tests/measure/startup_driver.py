@@ -31,7 +31,7 @@ class TimedViewer(Viewer):
         if self._frames == 1:
             self._seconds.setdefault("frame", time.process_time())
             if self._wanted == "map":
-                self.state.interface.front = "Map"
+                self.state.ui.front = "Map"
         if self._there:
             self._seconds[self._wanted] = time.process_time()
             print(json.dumps(self._seconds), flush=True)

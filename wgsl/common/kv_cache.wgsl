@@ -1,12 +1,12 @@
-{# The key-value cache of one layer: float32, in vectors of 4 channels. Quad q is that of the key of window row t, quad
+{# The key-value cache of one layer: float32, in vectors of 4 channels. Quad q is that of the key of context row t, quad
    CHANNEL_QUADS + q that of its value. Values: storage "texture" (x = t, y = quad), or "buffer": keys with the quads
    outermost, so that threads on neighbouring keys read neighbouring words, then the values, per head, rows outermost.
-   Needs CHANNEL_QUADS, HEAD_QUADS and WINDOW. #}
+   Needs CHANNEL_QUADS, HEAD_QUADS and CONTEXT. #}
 {% macro buffer_index() %}
 fn cache_index(t: u32, quad: u32) -> u32 {
-    if (quad < CHANNEL_QUADS) { return quad * WINDOW + t; }
+    if (quad < CHANNEL_QUADS) { return quad * CONTEXT + t; }
     let q = quad - CHANNEL_QUADS;
-    return CHANNEL_QUADS * WINDOW + (q / HEAD_QUADS * WINDOW + t) * HEAD_QUADS + q % HEAD_QUADS;
+    return CHANNEL_QUADS * CONTEXT + (q / HEAD_QUADS * CONTEXT + t) * HEAD_QUADS + q % HEAD_QUADS;
 }
 {% endmacro %}
 {% macro reader(storage, binding) %}

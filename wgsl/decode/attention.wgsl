@@ -1,10 +1,10 @@
-// One token: attention of one head over one span of keys, unnormalised. Grid: (heads, spans of the window); spans
+// One token: attention of one head over one span of keys, unnormalised. Grid: (heads, spans of the context); spans
 // past the context return. The next kernel merges the spans.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const HEAD_SIZE = {{ head_size }}u;
 const HEAD_QUADS = HEAD_SIZE / 4u;
-const WINDOW = {{ window }}u;
+const CONTEXT = {{ context }}u;
 const SPAN = {{ span }}u; // keys of a span, one thread each
 const PARTS = max(1u, SPAN / HEAD_QUADS);
 const SCALE = {{ scale }};
@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     if (key < keys) {
         var sum = 0.0;
         for (var quad = 0u; quad < HEAD_QUADS; quad++) {
-            sum += dot(q[quad], cache[(head * HEAD_QUADS + quad) * WINDOW + key]);
+            sum += dot(q[quad], cache[(head * HEAD_QUADS + quad) * CONTEXT + key]);
         }
         score = sum * SCALE;
     }
@@ -59,7 +59,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let quad = slot % HEAD_QUADS;
         var sum = vec4f(0.0);
         for (var i = slot / HEAD_QUADS; i < count; i += PARTS) {
-            sum += e[i] * cache[CHANNELS / 4u * WINDOW + (head * WINDOW + start + i) * HEAD_QUADS + quad];
+            sum += e[i] * cache[CHANNELS / 4u * CONTEXT + (head * CONTEXT + start + i) * HEAD_QUADS + quad];
         }
         sums[slot] = sum;
     }

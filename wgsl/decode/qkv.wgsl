@@ -6,7 +6,7 @@ const CHANNELS = {{ inputs }}u;
 const OUTPUTS = 3u * CHANNELS;
 const CHANNEL_QUADS = CHANNELS / 4u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u;
+const CONTEXT = {{ context }}u;
 struct Params {
     sink_norm: u32, // offset of the layer norm in the sink, in elements
     sink_qkv: u32,

@@ -2,7 +2,7 @@
 // keys of one layer. One workgroup a (head, row). Grid: (heads, rows).
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u; // rows of the context, at most
+const CONTEXT = {{ context }}u; // rows of the context, at most
 const ROWS = {{ rows }}u;     // rows of a head in the result
 const STRIDE = {{ stride }}u; // elements from row to row of the result
 const SCALE = {{ scale }};
@@ -14,11 +14,11 @@ struct Params {
     padding1: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [window, 3 * channels]
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
 @group(0) @binding(2) var<storage, read_write> pattern: array<f32>; // [heads, rows, stride]
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
-var<workgroup> scores: array<f32, WINDOW>;
+var<workgroup> scores: array<f32, CONTEXT>;
 var<workgroup> partial: array<f32, THREADS>;
 
 {% include "common/softmax.wgsl" %}
@@ -45,6 +45,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let inverse = softmax(keys, thread, highest);
     let start = (head * ROWS + row - params.base) * STRIDE;
     for (var t = thread; t < STRIDE; t += THREADS) {
-        pattern[start + t] = select(0.0, scores[min(t, WINDOW - 1u)] * inverse, t < keys);
+        pattern[start + t] = select(0.0, scores[min(t, CONTEXT - 1u)] * inverse, t < keys);
     }
 }

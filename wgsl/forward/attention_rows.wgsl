@@ -5,7 +5,7 @@
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u;
+const CONTEXT = {{ context }}u;
 const SCALE = {{ scale }};
 const THREADS = 64u;
 // The sum over keys is split among as many threads as there are for one quad of channels.
@@ -23,7 +23,7 @@ struct Params {
 {% endif %}
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
-var<workgroup> scores: array<f32, WINDOW>;
+var<workgroup> scores: array<f32, CONTEXT>;
 var<workgroup> partial: array<f32, THREADS>;
 var<workgroup> sums: array<vec4f, THREADS>;
 
@@ -35,8 +35,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let head = group.x;
     let r = group.y;
     let row = state.first_row + r;
-    // A chunk's unused rows have keys beyond the window.
-    let keys = min(row + 1u, WINDOW);
+    // A chunk's unused rows have keys beyond the context.
+    let keys = min(row + 1u, CONTEXT);
     if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
     workgroupBarrier();
 

@@ -5,7 +5,7 @@
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u;
+const CONTEXT = {{ context }}u;
 const SCALE = {{ scale }};
 const QUERIES = 16u;
 const KEYS = 32u;
@@ -54,9 +54,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         workgroupBarrier();
         for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
             // Neighbouring threads on neighbouring keys: keys lie that way in the cache.
-            let t = min(first + i % KEYS, WINDOW - 1u);
+            let t = min(first + i % KEYS, CONTEXT - 1u);
             k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, head * HEAD_QUADS + i / KEYS);
-            let u = min(first + i / HEAD_QUADS, WINDOW - 1u);
+            let u = min(first + i / HEAD_QUADS, CONTEXT - 1u);
             v[i] = cached(u, CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS);
         }
         workgroupBarrier();

@@ -3,7 +3,7 @@
 {% include "common/state.wgsl" %}
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const WINDOW = {{ window }}u;
+const CONTEXT = {{ context }}u;
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
 {{ kv.writer(storage, 2) }}

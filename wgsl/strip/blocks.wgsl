@@ -5,7 +5,7 @@
 const THREADS = 64u;
 struct Params {
     first_row: u32, // first row that changed
-    window: u32,    // rows that the table of peaks has for each tensor
+    context: u32,    // rows that the table of peaks has for each tensor
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;

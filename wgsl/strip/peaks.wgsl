@@ -3,7 +3,7 @@
 const THREADS = 64u;
 struct Params {
     first_row: u32,
-    window: u32, // rows that the table of peaks has for each tensor
+    context: u32, // rows that the table of peaks has for each tensor
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let entry = entries[group.x];
     var peak = 1e-12;
     for (var row = thread; row < entry.rows; row += THREADS) {
-        peak = max(peak, row_peaks[entry.slot * params.window + row]);
+        peak = max(peak, row_peaks[entry.slot * params.context + row]);
     }
     partial[thread] = peak;
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {

@@ -4,7 +4,7 @@
 const THREADS = 64u;
 struct Params {
     first_row: u32, // first row that changed
-    window: u32,    // rows that the table of peaks has for each tensor
+    context: u32,    // rows that the table of peaks has for each tensor
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
@@ -30,5 +30,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         workgroupBarrier();
         if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
     }
-    if (thread == 0u && row < entry.rows) { row_peaks[entry.slot * params.window + row] = partial[0]; }
+    if (thread == 0u && row < entry.rows) { row_peaks[entry.slot * params.context + row] = partial[0]; }
 }

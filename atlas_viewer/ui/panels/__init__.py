@@ -22,9 +22,9 @@ from . import (
     output,
     palette,
     prompt,
+    recording,
     runs,
     sampling,
-    session,
     status,
     strip,
     tensors,
@@ -43,7 +43,7 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (tokens, "right, middle"),
     (runs, "right, middle"),
     (inspector, "right, bottom"),
-    (session, "right, bottom"),
+    (recording, "right, bottom"),
     (logits, "below"),
     (distribution, "below"),
     (tensors, "below"),
@@ -59,13 +59,13 @@ def draw_all(state: State) -> None:
     widget_tracking.begin_frame()
     shortcuts.handle(state)
     menu_bar.draw(state, TITLES)
-    interface = state.interface
-    dock_space, fresh = layout.dock_space(interface, DOCKED)
-    interface.hidden -= {interface.front, interface.raised}
+    ui = state.ui
+    dock_space, fresh = layout.dock_space(ui, DOCKED)
+    ui.hidden -= {ui.front, ui.raised}
     drawn = set()
     focused = ""
     for panel, _ in _PANELS:
-        if panel.TITLE in interface.hidden:
+        if panel.TITLE in ui.hidden:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
@@ -87,26 +87,26 @@ def draw_all(state: State) -> None:
             panel.draw(state)
         imgui.end()
         if not kept:
-            interface.hidden.add(panel.TITLE)
-    interface.shown = drawn
+            ui.hidden.add(panel.TITLE)
+    ui.shown = drawn
     looked_at = {strip.TITLE, map_panel.TITLE} & drawn
-    if len(looked_at) == 1 and not interface.front and not interface.raised:
-        interface.view = looked_at.pop()
+    if len(looked_at) == 1 and not ui.front and not ui.raised:
+        ui.view = looked_at.pop()
     if imgui.get_frame_count() == _SETTLED:
-        imgui.set_window_focus(interface.view)  # at the start keys are for what is looked at
+        imgui.set_window_focus(ui.view)  # at the start keys are for what is looked at
     if fresh:
         layout.order_tabs(DOCKED)
         for title in (*layout.front(DOCKED), strip.TITLE):
             imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
-    if interface.front:
-        imgui.set_window_focus(interface.front)
-        interface.front = ""
-    if interface.raised:
-        layout.raise_panel(interface.raised, focused)
-        interface.raised = ""
+    if ui.front:
+        imgui.set_window_focus(ui.front)
+        ui.front = ""
+    if ui.raised:
+        layout.raise_panel(ui.raised, focused)
+        ui.raised = ""
     messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
-    layout.note_tabs(title for title in TITLES if title not in interface.hidden)
-    layout.remember(interface)
+    layout.note_tabs(title for title in TITLES if title not in ui.hidden)
+    layout.remember(ui)

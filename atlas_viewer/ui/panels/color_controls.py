@@ -46,23 +46,23 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
 
 
 def _automatic(state: State) -> None:
-    look = state.inspection.look
-    changed, automatic = widget_tracking.checkbox(_AUTO, look.high is None)
+    mapping = state.inspection.mapping
+    changed, automatic = widget_tracking.checkbox(_AUTO, mapping.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
     if changed:
         high = None if automatic else (_known_largest(state) or 1.0)
-        state.inspection.look = dataclasses.replace(look, low=0.0, high=high)
+        state.inspection.mapping = dataclasses.replace(mapping, low=0.0, high=high)
 
 
 def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: str) -> None:
-    look = state.inspection.look
-    current = str(getattr(look, field))
+    mapping = state.inspection.mapping
+    current = str(getattr(mapping, field))
     imgui.set_next_item_width(theme.em(width))
     if widget_tracking.begin_combo(f"##{field}", current):
         for name in names:
             clicked, _ = widget_tracking.selectable(f"{name}##{field}", name == current)
             if clicked:
-                state.inspection.look = dataclasses.replace(look, **{field: name})  # type: ignore[arg-type]
+                state.inspection.mapping = dataclasses.replace(mapping, **{field: name})  # type: ignore[arg-type]
         imgui.end_combo()
     else:
         tooltip(tip)
@@ -72,10 +72,10 @@ def _known_largest(state: State) -> float | None:
     """The brightest magnitude: of the tensor in focus, or of all."""
     inspection = state.inspection
     focus = inspection.focus
-    if focus is not None and focus.name in inspection.statistics and inspection.look.span_scale == "tensor":
+    if focus is not None and focus.name in inspection.statistics and inspection.mapping.span_scale == "tensor":
         return largest(inspection, focus.name)
-    if inspection.look.high is not None:
-        return inspection.look.high
+    if inspection.mapping.high is not None:
+        return inspection.mapping.high
     return max((known.absmax for known in inspection.statistics.values()), default=None)
 
 
@@ -93,13 +93,13 @@ def bar(state: State) -> None:
     axis = Axis(state.edges)
     focus = inspection.focus
     name = focus.name if focus and focus.name in inspection.statistics else None
-    own = name is None and inspection.look.high is None and inspection.look.span_scale == "tensor"
+    own = name is None and inspection.mapping.high is None and inspection.mapping.span_scale == "tensor"
     high = None if own else _known_largest(state)
     numbers = min(theme.em(_NUMBERS), width / 4)
     left, right = corner.x + numbers, corner.x + width - numbers
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
     widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), height))
-    if inspection.look.high is not None and imgui.is_item_active():
+    if inspection.mapping.high is not None and imgui.is_item_active():
         _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
     if own:
         tooltip(_OWN_RANGES)
@@ -112,8 +112,8 @@ def bar(state: State) -> None:
         _stripes(state, axis.value_at, left, right, corner.y, high or 1.0)
         counts = inspection.statistics[name].histogram if name else _sum(state)
         plots.histogram(counts, ImVec2(left, corner.y), right - left, height, ImVec4(1, 1, 1, 1), 0.55)
-    if inspection.look.high is not None:
-        for value in (inspection.look.low, inspection.look.high):
+    if inspection.mapping.high is not None:
+        for value in (inspection.mapping.low, inspection.mapping.high):
             _handle(left + (right - left) * axis.x_at(value), corner.y)
     with theme.numbers():
         canvas, dim = imgui.get_window_draw_list(), packed(theme.now.text_dim)
@@ -138,7 +138,7 @@ def _stripes(
     """The colours of the values that are at 0 to 1 of the bar."""
     assert state.ramp is not None
     canvas = imgui.get_window_draw_list()
-    width, low = (right - left) / _STRIPES, state.inspection.look.low
+    width, low = (right - left) / _STRIPES, state.inspection.mapping.low
     for stripe in range(_STRIPES):
         value = value_at((stripe + 0.5) / _STRIPES)
         share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
@@ -158,11 +158,11 @@ def _handle(x: float, top: float) -> None:
 
 def _drag(state: State, axis: Axis, x: float) -> None:
     """Move the handle that is nearer to the mouse; the negative side mirrors the positive one."""
-    look = state.inspection.look
-    assert look.high is not None
+    mapping = state.inspection.mapping
+    assert mapping.high is not None
     value = abs(axis.value_at(min(max(x, 0.0), 1.0)))
     at = axis.x_at(value)
-    if abs(at - axis.x_at(look.high)) <= abs(at - axis.x_at(look.low)):
-        state.inspection.look = dataclasses.replace(look, high=max(value, look.low * 1.001, 1e-9))
+    if abs(at - axis.x_at(mapping.high)) <= abs(at - axis.x_at(mapping.low)):
+        state.inspection.mapping = dataclasses.replace(mapping, high=max(value, mapping.low * 1.001, 1e-9))
     else:
-        state.inspection.look = dataclasses.replace(look, low=min(value, look.high * 0.999))
+        state.inspection.mapping = dataclasses.replace(mapping, low=min(value, mapping.high * 0.999))

@@ -31,25 +31,25 @@ def draw(state: State) -> None:
 
 
 def _focus(state: State) -> None:
-    spot = state.inspection.focus
-    if spot is None:
+    element = state.inspection.focus
+    if element is None:
         hint(
             "Point at a cell of the atlas or the map. Right click pins it, arrow keys move it, Ctrl+C copies its value."
         )
         return
     _facts(state)
-    info = state.inspection.tensors.get(spot.name)
+    info = state.inspection.tensors.get(element.name)
     if info is not None:
         hint(info.sentence)
 
 
 def _facts(state: State) -> None:
-    spot = state.inspection.focus
-    if spot is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
+    element = state.inspection.focus
+    if element is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
         return
     imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
     imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
-    for what, text in facts(state, spot):
+    for what, text in facts(state, element):
         imgui.table_next_row()
         imgui.table_next_column()
         dim(what)
@@ -78,8 +78,8 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     removed = widget_tracking.small_button(f"x##unpin{place}")
     tooltip("Remove the pin")
     imgui.same_line()
-    value = _short(inspection.value(pin.spot)) if inspection.exists(pin.spot) else "-"
-    name = label(inspection.tensors.get(pin.spot.name), pin.spot)
+    value = _short(inspection.value(pin.element)) if inspection.exists(pin.element) else "-"
+    name = label(inspection.tensors.get(pin.element.name), pin.element)
     free, plot = imgui.get_content_region_avail().x, theme.em(_PLOT)
     with theme.numbers():
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)

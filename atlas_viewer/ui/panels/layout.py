@@ -21,7 +21,7 @@ _ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
 Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
 
 
-def dock_space(interface: UiState, panels: Docked) -> tuple[int, bool]:
+def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
     """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
     viewport = imgui.get_main_viewport()
     identity = DOCK_SPACE
@@ -31,22 +31,22 @@ def dock_space(interface: UiState, panels: Docked) -> tuple[int, bool]:
     # The canvas has this colour already, and blending it in again takes a software adapter a third of a frame.
     with theme.coloured(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
         imgui.dock_space_over_viewport(identity, viewport, flags)
-    fresh = not known or interface.reset_layout
+    fresh = not known or ui.reset_layout
     if fresh:
-        if interface.reset_layout:
-            interface.hidden.clear()
-            interface.reset_layout = False
+        if ui.reset_layout:
+            ui.hidden.clear()
+            ui.reset_layout = False
         # At first the work area does not know of the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
         # A window that begins tiny is laid out for the size that it will be given.
         wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
         _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
-        interface.layout_zoom = theme.zoom()
+        ui.layout_zoom = theme.zoom()
     elif first:
         _find_places(panels)
-    if interface.layout_zoom != theme.zoom():
-        _scale(identity, interface, (title for title, _ in panels), theme.zoom() / interface.layout_zoom)
-        interface.layout_zoom = theme.zoom()
+    if ui.layout_zoom != theme.zoom():
+        _scale(identity, ui, (title for title, _ in panels), theme.zoom() / ui.layout_zoom)
+        ui.layout_zoom = theme.zoom()
     return identity, fresh
 
 
@@ -113,10 +113,10 @@ def note_tabs(titles: Iterable[str]) -> None:
                 widget_tracking.places[f"tab:{title}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
 
 
-def remember(interface: UiState) -> None:
-    """Take the layout over into `interface`, unless it is just being dragged."""
+def remember(ui: UiState) -> None:
+    """Take the layout over into `ui`, unless it is just being dragged."""
     if not imgui.is_any_mouse_down():
-        interface.layout = imgui.save_ini_settings_to_memory()
+        ui.layout = imgui.save_ini_settings_to_memory()
 
 
 def _dock_of(title: str) -> int:
@@ -128,7 +128,7 @@ def _dock_of(title: str) -> int:
     return int(settings.dock_id) if settings else 0
 
 
-def _scale(identity: int, interface: UiState, titles: Iterable[str], ratio: float) -> None:
+def _scale(identity: int, ui: UiState, titles: Iterable[str], ratio: float) -> None:
     """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
     window = imgui.get_main_viewport().size
     middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
@@ -142,12 +142,12 @@ def _scale(identity: int, interface: UiState, titles: Iterable[str], ratio: floa
             done.add(node.id_)
             size = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
             if node.parent_node and node.parent_node.id_ in middle and node.id_ not in middle:
-                size = _narrowed(interface, node, size, window)
+                size = _narrowed(ui, node, size, window)
             node.size_ref = size
             node = node.parent_node
 
 
-def _narrowed(interface: UiState, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
+def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
     """`size` for a part beside the atlas, or what there is room for; then a smaller zoom gives back what was taken."""
     across = node.parent_node.split_axis == imgui.internal.Axis.x
     most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y
@@ -155,12 +155,12 @@ def _narrowed(interface: UiState, node: imgui.internal.DockNode, size: ImVec2, w
         most = math.inf
     asked = size.x if across else size.y
     ratio = asked / max(node.size_ref.x if across else node.size_ref.y, 1.0)
-    given, wanted = interface.narrowed.pop(node.id_, (0.0, 0.0))
+    given, wanted = ui.narrowed.pop(node.id_, (0.0, 0.0))
     if given and abs(asked / ratio - given) < 1:  # nobody has moved its edge since
         asked = wanted * ratio
     if asked <= most:
         return ImVec2(asked, size.y) if across else ImVec2(size.x, asked)
-    interface.narrowed[node.id_] = (most, asked)
+    ui.narrowed[node.id_] = (most, asked)
     return ImVec2(most, size.y) if across else ImVec2(size.x, most)
 
 

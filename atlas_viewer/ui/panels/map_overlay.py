@@ -105,8 +105,8 @@ def marks(state: State, frame: Frame) -> None:
         end = frame.screen(*view.pixel_at(place.x + place.width, place.y + place.height))
         line = packed(theme.ON_PICTURE, 0.45)
         canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
-    for spot, colour in _marked(state):
-        target = target_of(inspection.single(spot), inspection.tensors)
+    for element, colour in _marked(state):
+        target = target_of(inspection.single(element), inspection.tensors)
         cell = maps.cell_of(target) if target is not None else None
         if cell is None:
             continue
@@ -119,7 +119,7 @@ def marks(state: State, frame: Frame) -> None:
 def _marked(state: State) -> Iterator[tuple[TensorIndex, ImVec4]]:
     inspection = state.inspection
     for pin in inspection.pins:
-        yield pin.spot, theme.PIN_ON_PICTURE
+        yield pin.element, theme.PIN_ON_PICTURE
     if inspection.cursor is not None:
         yield inspection.cursor, theme.ON_PICTURE
 
@@ -146,7 +146,7 @@ def _glow(maps: MapState, frame: Frame) -> None:
 def minimap(maps: MapState, frame: Frame) -> None:
     """All of the map, small, in a corner, with what is seen of it; a click or a drag moves there."""
     layout = maps.layout
-    if layout is None or maps.camera.stand.zoom < 1.05:
+    if layout is None or maps.camera.pose.zoom < 1.05:
         return  # all of it is seen
     wide = min(theme.em(_MINIMAP), frame.width / 3)
     high = wide * layout.height / layout.width
@@ -177,4 +177,4 @@ def minimap(maps: MapState, frame: Frame) -> None:
     if imgui.is_item_active():
         mouse = imgui.get_io().mouse_pos
         x, y = (mouse.x - left) / scale, (mouse.y - top) / scale
-        maps.camera.look_at(maps.camera.stand.zoom, x, y, *maps.size)
+        maps.camera.look_at(maps.camera.pose.zoom, x, y, *maps.size)

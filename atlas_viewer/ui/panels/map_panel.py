@@ -66,7 +66,7 @@ def draw(state: State) -> None:
             canvas.add_image(picture, start, end)
         _write(state, frame)
         map_overlay.marks(state, frame)
-        if state.interface.minimap:
+        if state.ui.minimap:
             map_overlay.minimap(maps, frame)
         canvas.pop_clip_rect()
         if maps.going:
@@ -138,16 +138,16 @@ def _mouse(state: State, frame: Frame) -> None:
         _side_buttons(maps)
         return
     if moved or io.mouse_wheel:
-        state.interface.view = TITLE
+        state.ui.view = TITLE
     x, y = frame.pixel(io.mouse_pos)
     if io.mouse_wheel:
         maps.camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, x, y, *maps.size)
     assert maps.layout is not None
-    spot = spot_under(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
-    inspection.hover(spot, moved)
-    if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+    element = spot_under(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
+    inspection.hover(element, moved)
+    if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
         imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
-        inspection.pin(spot)
+        inspection.pin(element)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         _double_click(state)
     elif imgui.is_mouse_released(imgui.MouseButton_.left) and io.mouse_drag_max_distance_sqr[0] < theme.em(0.3) ** 2:

@@ -38,7 +38,7 @@ def _panels(state: State, titles: Sequence[str]) -> None:
     dim(f"Interface at {100 * theme.zoom():.0f} %")
     if widget_tracking.begin_menu("Panels"):
         for title in titles:
-            shown = title not in state.interface.hidden
+            shown = title not in state.ui.hidden
             if widget_tracking.menu_item(f"{title}##panel", "", shown)[0]:
-                state.interface.toggle(title)
+                state.ui.toggle(title)
         imgui.end_menu()

@@ -16,13 +16,13 @@ _PADDING = ImVec2(0.9, 0.7)  # ems
 def modal(
     state: State, name: str, title: str, fill: Callable[[State], None], size: ImVec2, *, bare: bool = False
 ) -> None:
-    """Draw the dialog while `state.interface.dialog` is `name`. Call it in every frame, so that it can end.
+    """Draw the dialog while `state.ui.dialog` is `name`. Call it in every frame, so that it can end.
 
     fill: draws what is in it; size: in ems at most, with a height of 0 as high as what is in it; bare: without a
     title, at the top of the window instead of its middle.
     """
-    interface = state.interface
-    if interface.dialog == name and not imgui.is_popup_open(title):
+    ui = state.ui
+    if ui.dialog == name and not imgui.is_popup_open(title):
         imgui.open_popup(title)
     viewport, flags = imgui.get_main_viewport(), imgui.WindowFlags_
     place, pivot = viewport.get_center(), ImVec2(0.5, 0.5)
@@ -43,15 +43,15 @@ def modal(
         shown, _ = imgui.begin_popup_modal(title, None if bare else True, kind)
     imgui.pop_style_var(2)
     if not shown:
-        if interface.dialog == name:  # its close button ended it
-            interface.dialog = ""
+        if ui.dialog == name:  # its close button ended it
+            ui.dialog = ""
         return
     fill(state)
     hovers = imgui.HoveredFlags_
     inside = imgui.is_window_hovered(hovers.root_and_child_windows | hovers.allow_when_blocked_by_active_item)
     outside = imgui.is_mouse_clicked(imgui.MouseButton_.left) and not inside and not imgui.is_window_appearing()
-    if interface.dialog == name and (imgui.is_key_pressed(imgui.Key.escape, False) or outside):
-        interface.dialog = ""
-    if interface.dialog != name:
+    if ui.dialog == name and (imgui.is_key_pressed(imgui.Key.escape, False) or outside):
+        ui.dialog = ""
+    if ui.dialog != name:
         imgui.close_current_popup()
     imgui.end_popup()

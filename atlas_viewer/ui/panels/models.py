@@ -85,7 +85,7 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
 
 def _open(state: State, spec: str) -> None:
     state.requests.append(OpenModel(spec))
-    state.interface.dialog = ""
+    state.ui.dialog = ""
 
 
 def _progress(state: State) -> None:

@@ -22,23 +22,23 @@ def draw(state: State) -> None:
 
 
 def _palette(state: State) -> None:
-    interface = state.interface
+    ui = state.ui
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
     imgui.set_next_item_width(-1)
-    changed, interface.typed = widget_tracking.input_text_with_hint("##command", "what to do", interface.typed)
-    found = matching(interface.typed)
+    changed, ui.typed = widget_tracking.input_text_with_hint("##command", "what to do", ui.typed)
+    found = matching(ui.typed)
     if changed or imgui.is_window_appearing():
-        interface.marked = 0
-    interface.marked = min(max(interface.marked + _moved(), 0), max(len(found) - 1, 0))
-    chosen = interface.marked if imgui.is_key_pressed(imgui.Key.enter, False) and found else None
+        ui.marked = 0
+    ui.marked = min(max(ui.marked + _moved(), 0), max(len(found) - 1, 0))
+    chosen = ui.marked if imgui.is_key_pressed(imgui.Key.enter, False) and found else None
     height = min(_ROWS, max(len(found), 1)) * imgui.get_text_line_height_with_spacing()
     if imgui.begin_child("found", ImVec2(0, height)):
         clicked = _found(state, found, bool(changed))
         chosen = clicked if clicked is not None else chosen
     imgui.end_child()
     if chosen is not None and found[chosen].enabled(state):
-        interface.dialog = ""
+        ui.dialog = ""
         found[chosen].run(state)
 
 
@@ -46,7 +46,7 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
     """A line for each action that matches; the place of the one that is clicked."""
     chosen = None
     for place, action in enumerate(found):
-        marked = place == state.interface.marked
+        marked = place == state.ui.marked
         imgui.begin_disabled(not action.enabled(state))
         clicked, _ = widget_tracking.selectable(f"{action.title}##{action.name}", marked)
         imgui.end_disabled()

@@ -18,7 +18,7 @@ _POPUP = "presets"
 
 def draw(state: State) -> None:
     """One line: the list, and the button that opens what changes it."""
-    saved = state.interface.presets
+    saved = state.ui.presets
     current = presets.name_of(state.options, saved)
     label("Preset", "Sets temperature, filters and penalty together")
     button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
@@ -40,7 +40,7 @@ def draw(state: State) -> None:
 
 
 def _choose(state: State, name: str) -> None:
-    preset = presets.every(state.interface.presets)[name]
+    preset = presets.every(state.ui.presets)[name]
     options = presets.applied(preset, state.options)
     if state.model is not None:  # it may have been saved with a model of more tokens
         options = dataclasses.replace(options, top_k=min(options.top_k, state.model.vocabulary))
@@ -48,7 +48,7 @@ def _choose(state: State, name: str) -> None:
 
 
 def _edit(state: State, current: str | None) -> None:
-    saved = state.interface.presets
+    saved = state.ui.presets
     dim(f"Preset {current}" if current else "These values are no preset yet")
     imgui.set_next_item_width(theme.em(16))
     if imgui.is_window_appearing():

@@ -66,26 +66,26 @@ def _field(state: State, height: float) -> bool:
 def _walk(state: State, older: bool, newer: bool) -> None:
     """Take an earlier or later prompt."""
     if older:
-        state.prompt = state.history.older(state.interface.prompts, state.prompt)
+        state.prompt = state.history.older(state.ui.prompts, state.prompt)
     elif newer:
-        state.prompt = state.history.newer(state.interface.prompts, state.prompt)
+        state.prompt = state.history.newer(state.ui.prompts, state.prompt)
 
 
 def _count(state: State) -> None:
     """How many tokens there are, beside the buttons that walk the history."""
-    known, window = state.prompt_tokens, state.options.context
+    known, context = state.prompt_tokens, state.options.context
     count = len(known.tokens)
     if known.text != state.prompt:
         text, whole = "counting tokens", ""
-    elif count > window:
-        text = f"{count:,} tokens, the last {window:,} seen"
-        whole = f"{count:,} of {window:,} tokens; the window keeps the last {window:,}"
+    elif count > context:
+        text = f"{count:,} tokens, the last {context:,} seen"
+        whole = f"{count:,} of {context:,} tokens; the window keeps the last {context:,}"
     else:
-        text, whole = f"{count:,} of {window:,} tokens", f"{window:,} is the window, under Sampling"
+        text, whole = f"{count:,} of {context:,} tokens", f"{context:,} is the window, under Sampling"
     size = imgui.get_text_line_height() + 2
     x = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - 2 * size - 4
     shown = elided(text, x - imgui.get_cursor_pos_x() - theme.em(0.5))
-    imgui.text_colored(theme.now.text if count > window else theme.now.text_dim, shown)
+    imgui.text_colored(theme.now.text if count > context else theme.now.text_dim, shown)
     if whole:
         tooltip(whole)
     imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(1, 1))
@@ -94,7 +94,7 @@ def _count(state: State) -> None:
         ("##newer", imgui.Dir.down, 1, "Later prompt"),
     ):
         imgui.same_line(x + step * (size + 4))
-        there = state.history.place(state.interface.prompts, state.prompt)[step]
+        there = state.history.place(state.ui.prompts, state.prompt)[step]
         imgui.begin_disabled(not there)
         if widget_tracking.arrow_button(label, arrow):
             _walk(state, step == 0, step == 1)

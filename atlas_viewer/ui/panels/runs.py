@@ -33,7 +33,7 @@ def _row(state: State, run: Run) -> None:
     depth = state.runs.depth(run)
     em = imgui.get_font_size()
     imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + depth * _INDENT * em)
-    if state.interface.renaming == run.number:
+    if state.ui.renaming == run.number:
         _rename(state, run)
         return
     length = f"{len(run.steps)}"
@@ -43,7 +43,7 @@ def _row(state: State, run: Run) -> None:
     title = elided(_title(state, run), room)
     clicked, _ = widget_tracking.selectable(f"{title}##run{run.number}", shown)
     if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
-        state.interface.renaming = run.number
+        state.ui.renaming = run.number
     elif clicked and not shown:
         state.requests.append(ShowRun(run.number))
     _tip(state, run)
@@ -63,12 +63,12 @@ def _tip(state: State, run: Run) -> None:
 
 
 def _rename(state: State, run: Run) -> None:
-    interface = state.interface
+    ui = state.ui
     imgui.set_next_item_width(-1)
-    first = not interface.renaming_begun
+    first = not ui.renaming_begun
     if first:
         imgui.set_keyboard_focus_here()
-        interface.renaming_begun = True
+        ui.renaming_begun = True
     flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
     with theme.coloured(imgui.Col_.border, theme.now.accent):
         entered, name = widget_tracking.input_text("##name", run.name or _title(state, run), flags)
@@ -76,4 +76,4 @@ def _rename(state: State, run: Run) -> None:
         run.name = name.strip()
     left = imgui.is_item_deactivated() and not first
     if entered or left or imgui.is_key_pressed(imgui.Key.escape, False):
-        interface.renaming, interface.renaming_begun = 0, False
+        ui.renaming, ui.renaming_begun = 0, False

@@ -125,7 +125,7 @@ def _seed(state: State) -> None:
         tooltip("Draw another seed now")
     again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
     label("", again)
-    changed, unlocked = widget_tracking.checkbox("New one at each run", not state.interface.seed_locked)
+    changed, unlocked = widget_tracking.checkbox("New one at each run", not state.ui.seed_locked)
     if changed:
-        state.interface.seed_locked = not unlocked
+        state.ui.seed_locked = not unlocked
     tooltip(again)

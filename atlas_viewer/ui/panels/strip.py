@@ -49,7 +49,7 @@ def draw(state: State) -> None:
         if state.loading:
             loading(state, width)
         else:
-            playback = state.session.playback
+            playback = state.recording.playback
             hint(playback.notice if playback and playback.notice else _EMPTY)
         return
     canvas.add_image(picture, start, end)
@@ -94,13 +94,13 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
             camera.reset()
         x, y = camera.cell_at(u, v)
         cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
-        spot = inspection.spot_at(cell)
-        inspection.hover(spot, moved)
+        element = inspection.spot_at(cell)
+        inspection.hover(element, moved)
         if moved:
-            state.interface.view = ATLAS
-        if imgui.is_mouse_clicked(imgui.MouseButton_.right) and spot is not None:
+            state.ui.view = ATLAS
+        if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
             imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
-            inspection.pin(spot)
+            inspection.pin(element)
     elif not inspection.keyed and not on_map(state):
         inspection.cursor = None
     if imgui.is_item_active() and moved:
@@ -133,7 +133,7 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     """Frames around the pinned cells and the one under the cursor."""
     inspection, view = state.inspection, state.camera.view
     canvas = imgui.get_window_draw_list()
-    marked = [(pin.spot, theme.PIN_ON_PICTURE) for pin in inspection.pins]
+    marked = [(pin.element, theme.PIN_ON_PICTURE) for pin in inspection.pins]
     if inspection.cursor is not None:
         marked.append((inspection.cursor, theme.ON_PICTURE))
     canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
@@ -143,8 +143,8 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
         corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
         end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
         canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))
-    for spot, colour in marked:
-        cell = inspection.cell_of(spot)
+    for element, colour in marked:
+        cell = inspection.cell_of(element)
         if cell is None:
             continue
         y, x = divmod(cell, CELLS_WIDE)

@@ -100,11 +100,11 @@ def pitch() -> float:
     return float(imgui.get_font_size()) + 2.0
 
 
-def draw(tokens: PromptTokens, window: int, height: float) -> None:
-    """A field of `height` pixels that scrolls. Tokens before the last `window` ones are faint: no pass sees them."""
+def draw(tokens: PromptTokens, context: int, height: float) -> None:
+    """A field of `height` pixels that scrolls. Tokens before the last `context` ones are faint: no pass sees them."""
     with theme.numbers():
         if imgui.begin_child("prompt tokens", ImVec2(0, height)):
-            _field(tokens, len(tokens.tokens) - window)
+            _field(tokens, len(tokens.tokens) - context)
         imgui.end_child()
 
 

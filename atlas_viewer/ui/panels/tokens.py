@@ -61,7 +61,7 @@ def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
     # In a replay the other button plays what is recorded.
-    play, tip = ("Write on", "The model writes on  Space") if state.session.playback else ("Play", "Space")
+    play, tip = ("Write on", "The model writes on  Space") if state.recording.playback else ("Play", "Space")
     if _button("Pause" if state.busy else play, "play", tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
@@ -74,17 +74,17 @@ def _buttons(state: State, run: Run) -> None:
     if _button("Stop", "stop", "Ctrl+.", state.busy):
         state.requests.append(Stop())
     imgui.same_line()
-    interface = state.interface
+    ui = state.ui
     imgui.set_next_item_width(-1)
-    if widget_tracking.begin_combo("##chip_colour", interface.chip_colour):
+    if widget_tracking.begin_combo("##chip_colour", ui.chip_colour):
         for name in CHIP_COLOURS:
-            clicked, _ = widget_tracking.selectable(f"{name}##chip_colour", name == interface.chip_colour)
+            clicked, _ = widget_tracking.selectable(f"{name}##chip_colour", name == ui.chip_colour)
             tooltip(_TIPS[name])
             if clicked:
-                interface.chip_colour = name
+                ui.chip_colour = name
         imgui.end_combo()
     else:
-        tooltip(_TIPS[interface.chip_colour])
+        tooltip(_TIPS[ui.chip_colour])
 
 
 def _button(label: str, name: str, tip: str, possible: bool) -> bool:
@@ -165,7 +165,7 @@ def _paint(
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     back = theme.now.raised_hover if imgui.is_item_hovered() else theme.now.raised
     canvas.add_rect_filled(corner, end, packed(back), 3.0)
-    heat = strength(step, state.interface.chip_colour)
+    heat = strength(step, state.ui.chip_colour)
     if heat > 0:
         canvas.add_rect_filled(corner, end, packed(_HOT, 0.55 * heat), 3.0)
     if chosen:

@@ -101,19 +101,19 @@ class Window:
 
 
 @pytest.fixture
-def window(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+def context(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
     made = Window(tokenizer, monkeypatch)
     yield made
     made.canvas.close()
     made.source.close()
 
 
-def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> None:
-    state, counts = window.state, window.counts
-    window.rest()
+def test_the_map_is_made_when_seen_and_drawn_when_it_changes(context: Window) -> None:
+    state, counts = context.state, context.counts
+    context.rest()
     assert counts["open"] == counts["update"] == counts["draw"] == 0
     navigation.open_map(state)
-    image = window.rest()
+    image = context.rest()
     place = widget_tracking.places["map"]
     pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
@@ -121,30 +121,30 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(window: Window) -> 
     assert counts["open"] == 1
     drawn = dict(counts)
     for _ in range(5):
-        window.frame()
+        context.frame()
     assert counts == drawn, "an idle frame draws nothing"
     state.map.zoom_by(500)
-    window.rest()
+    context.rest()
     assert counts == drawn | {"draw": drawn["draw"] + 1}
     state.requests.append(Generate("There was a dog", state.options))
-    window.frame()
-    window.rest()
+    context.frame()
+    context.rest()
     assert state.run is not None
     assert state.run.prompt == "There was a dog"
     assert counts["open"] == 1
     assert counts["update"] > drawn["update"]
     assert counts["paint"] == drawn["paint"], "the strip is out of sight"
     assert state.inspection.rows == len(state.run.prompt_tokens) + 5
-    state.interface.front = "Atlas"
-    window.rest()
+    state.ui.front = "Atlas"
+    context.rest()
     assert counts["paint"] > drawn["paint"]
     seen = dict(counts)
     state.map.zoom_by(500)
-    window.rest()
+    context.rest()
     assert counts == seen, "the map is out of sight"
 
 
-def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
     submits: list[list[Dispatch]] = []
     submit = MapPass._submit
@@ -154,13 +154,13 @@ def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch
         submit(self, work, timer)
 
     monkeypatch.setattr(MapPass, "_submit", counted)
-    state = window.state
-    window.rest()
+    state = context.state
+    context.rest()
     navigation.open_map(state)
     seen: list[tuple[str, float]] = []
     pipelines: set[object] = set()
     while state.map.layout is None:
-        window.frame()
+        context.frame()
         work = [dispatch for part in submits for dispatch in part]
         if state.map.preparing is not None:
             seen.append(state.map.preparing)
@@ -177,57 +177,57 @@ def test_the_map_is_prepared_in_steps_between_frames(window: Window, monkeypatch
         assert len(set(parts)) >= {"weights": 5, "activations": 2}[what]
         assert parts[-1] == 1
     assert state.map.preparing is None
-    window.rest()
+    context.rest()
     state.map.camera.look_at(1e9, 100, 100, *state.map.size)
-    window.rest()
+    context.rest()
     assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "none is left to be made"
 
 
-def test_a_map_out_of_sight_is_prepared_no_further(window: Window) -> None:
-    state = window.state
-    window.rest()
+def test_a_map_out_of_sight_is_prepared_no_further(context: Window) -> None:
+    state = context.state
+    context.rest()
     navigation.open_map(state)
     while state.map.preparing is None:
-        window.frame()
-    state.interface.front = "Atlas"
+        context.frame()
+    state.ui.front = "Atlas"
     for _ in range(3):
-        window.frame()
+        context.frame()
     stopped = state.map.preparing
     assert stopped is not None
-    window.rest()
+    context.rest()
     assert state.map.preparing == stopped
     navigation.open_map(state)
-    window.rest()
+    context.rest()
     assert state.map.layout is not None
-    assert window.counts["open"] == 1
+    assert context.counts["open"] == 1
 
 
-def test_another_model_under_the_map(window: Window) -> None:
-    state = window.state
+def test_another_model_under_the_map(context: Window) -> None:
+    state = context.state
     navigation.open_map(state)
-    window.rest()
+    context.rest()
     target = Target("h.3.attn.pattern", (1, 3, 1))
     navigation.visit(state, Target("wte", (20_000, 100)))
     navigation.visit(state, target)
     state.inspection.pin(TensorIndex("h.7.mlp.gelu", 5))
-    window.rest()
+    context.rest()
     cell = state.map.cell
     for config, kept, earlier in (
         (SMALL, Target("h.3.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 79))),
         (SMALLER, Target("h.1.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 23))),
     ):
-        window.switch(config)
-        layout, registry = state.map.layout, window.runner.registry
+        context.switch(config)
+        layout, registry = state.map.layout, context.runner.registry
         assert state.map.registry is registry
         assert layout is not None
         assert set(layout.placements) == {tensor.name for tensor in registry}
-        stand = state.map.camera.stand
-        assert (int(stand.x), int(stand.y)) == state.map.cell_of(kept)
+        pose = state.map.camera.pose
+        assert (int(pose.x), int(pose.y)) == state.map.cell_of(kept)
         assert state.map.cell == pytest.approx(cell)
-        image = window.rest()
+        image = context.rest()
         assert state.messages == []
         # The picture is that of a map of the new model from the same place.
-        passes = MapPass(window.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes = MapPass(context.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         place = widget_tracking.places["map"]
@@ -235,91 +235,91 @@ def test_another_model_under_the_map(window: Window) -> None:
         same = (shown == passes.read()[..., :3]).all(-1)
         assert same.mean() > 0.5  # labels, frames and the minimap are over it
         navigation.visit(state, kept)
-        window.rest()
-        assert state.inspection.readings
-        stand = state.map.visits.stands[1]
-        assert (int(stand.x), int(stand.y)) == state.map.cell_of(earlier), "the way back is kept, too"
+        context.rest()
+        assert state.inspection.probed_values
+        pose = state.map.view_history.stands[1]
+        assert (int(pose.x), int(pose.y)) == state.map.cell_of(earlier), "the way back is kept, too"
         navigation.visit(state, kept)
     navigation.fit(state)
-    window.switch(SMALL)
-    assert state.map.camera.stand.zoom == 1
+    context.switch(SMALL)
+    assert state.map.camera.pose.zoom == 1
     assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
 
 
-def test_a_map_without_memory_is_told_and_the_window_goes_on(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = window.state
-    window.rest()
+def test_a_map_without_memory_is_told_and_the_window_goes_on(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = context.state
+    context.rest()
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
     navigation.open_map(state)
-    window.rest()
-    assert window.counts["open"] == 1
+    context.rest()
+    assert context.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
         "the map needs 0.04 GB of GPU memory beside the model, there are 0.02 GB:"
         " use a shorter window (--context) or a smaller model"
     )
     state.requests.append(Generate("There was a dog", state.options))
-    window.frame()
-    window.rest()
+    context.frame()
+    context.rest()
     assert state.run is not None
     assert len(state.run.steps) == 6
     assert not state.messages
-    assert window.counts["open"] == 2, "it is tried once a run"
+    assert context.counts["open"] == 2, "it is tried once a run"
     assert state.map.problem
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: None)
     state.requests.append(Generate("There was a cat", state.options))
-    window.frame()
-    window.rest()
+    context.frame()
+    context.rest()
     assert state.map.layout is not None
     assert state.map.problem == ""
 
 
-def test_a_longer_window_makes_another_map_and_keeps_the_place(window: Window) -> None:
-    state = window.state
+def test_a_longer_window_makes_another_map_and_keeps_the_place(context: Window) -> None:
+    state = context.state
     navigation.open_map(state)
-    window.rest()
+    context.rest()
     target = Target("h.3.mlp.c_fc.weight", (100, 50))
     navigation.visit(state, target)
-    window.rest()
-    assert state.inspection.readings[TensorIndex(target.name, 100 * 192 + 50)].value != 0
+    context.rest()
+    assert state.inspection.probed_values[TensorIndex(target.name, 100 * 192 + 50)].value != 0
     layout, cell = state.map.layout, state.map.cell
     assert layout is not None
     text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
     state.requests.append(Generate(text, GenerateOptions(max_new_tokens=4, context=300, temperature=0.0)))
-    window.frame()
-    window.rest()
-    assert window.counts["open"] == 2
+    context.frame()
+    context.rest()
+    assert context.counts["open"] == 2
     assert state.map.layout is not None
-    assert state.map.layout.window > layout.window
-    stand = state.map.camera.stand
-    assert (int(stand.x), int(stand.y)) == state.map.cell_of(target)
+    assert state.map.layout.context > layout.context
+    pose = state.map.camera.pose
+    assert (int(pose.x), int(pose.y)) == state.map.cell_of(target)
     assert state.map.cell == pytest.approx(cell)
-    assert state.map.registry is window.viewer.controller.runner.registry  # type: ignore[union-attr]
+    assert state.map.registry is context.viewer.controller.runner.registry  # type: ignore[union-attr]
 
 
-def test_rows_glow_only_while_they_are_written(window: Window) -> None:
-    state = window.state
+def test_rows_glow_only_while_they_are_written(context: Window) -> None:
+    state = context.state
     navigation.open_map(state)
-    window.rest()
-    state.interface.glow = False
+    context.rest()
+    state.ui.glow = False
     state.requests.append(Generate("There was a dog", state.options))
-    window.frame()
+    context.frame()
     while state.busy:
-        window.frame()
+        context.frame()
         assert state.map.changed_ago >= 1.0
-    state.interface.glow = True
+    state.ui.glow = True
     state.requests.append(Generate("There was a cat", state.options))
     glowed = 0
 
     def frame() -> None:
         nonlocal glowed
-        window.frame()
+        context.frame()
         if state.map.changed_ago < 1.0:
             glowed += 1
             first, end = state.map.changed
-            assert 0 <= first < end <= state.map.layout.window  # type: ignore[union-attr]
+            assert 0 <= first < end <= state.map.layout.context  # type: ignore[union-attr]
 
     frame()
-    wait_until(lambda: not window.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
+    wait_until(lambda: not context.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
     assert glowed > 0
     assert state.map.changed_ago >= 1.0

@@ -138,7 +138,7 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
         ModelChoice("gpt2", "124 million parameters", "MIT", False),
     ]
     screen = Screen(state, monkeypatch)
-    state.interface.dialog = "models"
+    state.ui.dialog = "models"
     screen.frame(3)
     screen.click("Fetch ...##gpt2")
     assert list(state.requests) == [LookUpModel("gpt2")]
@@ -157,7 +157,7 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen.shows("the hub cannot be reached")
     screen.click("Open##stories")
     assert list(state.requests)[3:] == [OpenModel("stories")]
-    assert state.interface.dialog == ""
+    assert state.ui.dialog == ""
 
 
 def test_a_path_can_be_typed_as_soon_as_the_dialog_is_there(context: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,10 +15,10 @@ import pytest
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.recording import ui_recorder
-from atlas_viewer.recording.cameras import recorded_looks
+from atlas_viewer.recording.cameras import recorded_camera_track
 from atlas_viewer.recording.event_text import names
 from atlas_viewer.recording.player import Player
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.verify import IDENTICAL, verify_run
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import navigation
@@ -51,7 +51,7 @@ def loop(folder: Path, runner: ModelRunner) -> Iterator[Loop]:
 
 def hashed(loop: Loop) -> None:
     """Have the weights hashed, which takes as long as it takes: recordings from now on begin at once."""
-    told = loop.state.session.recording
+    told = loop.state.recording.recorder
     loop.ask(Record("hashed.atlas", "none", statistics=False))
     loop.draw(lambda: told.stage == "recording")
     loop.ask(EndRecording())
@@ -60,7 +60,7 @@ def hashed(loop: Loop) -> None:
 
 def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: Engine, tokenizer: Tokenizer) -> None:
     state = loop.state
-    told = state.session.recording
+    told = state.recording.recorder
     assert told.path == "session-1.atlas"
     hashed(loop)
     loop.ask(Generate("Once upon a time", dataclasses.replace(OPTIONS, max_new_tokens=20)))
@@ -82,35 +82,35 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
     loop.ask(EndRecording())
     loop.draw(lambda: not told.on)
     assert (told.path, told.trouble, state.messages) == ("session-2.atlas", "", [])
-    with Session(Path("session-1.atlas")) as session:
-        first, branch, undone = session.runs()
+    with Recording(Path("session-1.atlas")) as recording:
+        first, branch, undone = recording.runs()
         assert (first.parent, branch.parent, undone.parent) == (None, first.id, branch.id)
         begun = first.fork_step
         assert begun is not None
         assert begun >= 2
         assert branch.fork_step == 18 - begun
-        assert [run.stop_reason for run in session.runs()] == ["length"] * 3
-        assert session.count(first) == 22 - begun
-        assert {step.options.temperature for step in session.steps(first)} == {0.8, 1.4}
-        assert session.statistics(first, 0) is not None
-        assert session.logits(first, 0) is not None
-        found = [v for run in session.runs() for v in verify_run(session, run, stories, tokenizer)]
+        assert [run.stop_reason for run in recording.runs()] == ["length"] * 3
+        assert recording.count(first) == 22 - begun
+        assert {step.options.temperature for step in recording.steps(first)} == {0.8, 1.4}
+        assert recording.statistics(first, 0) is not None
+        assert recording.logits(first, 0) is not None
+        found = [v for run in recording.runs() for v in verify_run(recording, run, stories, tokenizer)]
         assert {(v.verdict, v.draw_repeats) for v in found} == {(IDENTICAL, True)}
-        assert names(session.events()) == {undone.id: "taken back"}
-        player = Player(session, replayed := State("", GenerateOptions()))
+        assert names(recording.events()) == {undone.id: "taken back"}
+        player = Player(recording, replayed := State("", GenerateOptions()))
         titles = {run.title for run in replayed.runs.all.values() if run.parent is not None}
         assert titles == {f"#18 {quoted(picked)}", "taken back"}
         assert player.run.title == "taken back"
-        kinds = [event.name for event in session.events()]
+        kinds = [event.name for event in recording.events()]
         assert {"Continue", "Branch", "Undo", "options"} <= set(kinds)
-        assert session.cameras()[-1].data == {"zoom": 3.0, "x": 106.66666666666667, "y": 90.0}
+        assert recording.cameras()[-1].data == {"zoom": 3.0, "x": 106.66666666666667, "y": 90.0}
 
 
 def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ui_recorder, "_EVERY", 0.0)  # what is seen for an instant counts, too
-    state, told = loop.state, loop.state.session.recording
+    state, told = loop.state, loop.state.recording.recorder
     loop.draw(lambda: not state.busy)
     for number, zoom in enumerate((500.0, 900.0), start=1):
         loop.ask(Record(f"{number}.atlas", "none", statistics=False))
@@ -121,15 +121,15 @@ def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
         loop.ask(Continue(1))
         loop.draw(lambda: not state.busy)
         state.camera.look_at(2.0 + number, 300, 100)
-        state.interface.front = "Atlas"
-        loop.draw(lambda: "Atlas" in state.interface.shown)
+        state.ui.front = "Atlas"
+        loop.draw(lambda: "Atlas" in state.ui.shown)
         loop.ask(EndRecording())
         loop.draw(lambda: not told.on)
-        with Session(Path(f"{number}.atlas")) as session:
-            looks = recorded_looks(session.cameras(), session.events())
-            views = [event.data["value"] for event in session.events() if event.name == "view"]
+        with Recording(Path(f"{number}.atlas")) as recording:
+            looks = recorded_camera_track(recording.cameras(), recording.events())
+            views = [event.data["value"] for event in recording.events() if event.name == "view"]
         assert views == ["strip", "map", "strip"]
-        assert looks.map(math.inf) == state.map.sight()
+        assert looks.map(math.inf) == state.map.viewport()
         assert looks.strip(math.inf).zoom == 2.0 + number
 
 
@@ -137,16 +137,16 @@ def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> Non
     (folder / "mine.atlas").write_text("precious")
     loop.ask(Record("mine.atlas"))
     assert "mine.atlas: is there already" in loop.state.messages[-1]
-    assert not loop.state.session.recording.on
+    assert not loop.state.recording.recorder.on
     loop.ask(Record(str(folder / "nowhere" / "a.atlas")))
-    loop.draw(lambda: not loop.state.session.recording.on)
+    loop.draw(lambda: not loop.state.recording.recorder.on)
     assert "there is no folder" in loop.state.messages[-1]
     assert (folder / "mine.atlas").read_text() == "precious"
 
 
 def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop: Loop, folder: Path) -> None:
     state = loop.state
-    told, video = state.session.recording, state.session.video
+    told, video = state.recording.recorder, state.recording.video
     for name in (told.path, "session-2.atlas"):
         (folder / name).write_text("precious")
     loop.ask(Record(told.path, "none", statistics=False), RecordVideo("mine.mkv"))
@@ -157,7 +157,7 @@ def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop:
     loop.draw(lambda: not told.on and not video.stage)
     assert (told.trouble, video.trouble, state.messages) == ("", "", [])
     assert video.note.endswith("frames in mine-1.mkv")
-    with Session(Path("session-3.atlas")):
+    with Recording(Path("session-3.atlas")):
         pass
     with av.open("mine-1.mkv") as container:
         assert container.streams.video[0].frames or next(container.decode(video=0)) is not None
@@ -169,13 +169,13 @@ def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop:
 def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: Path) -> None:
     state = loop.state
     loop.ask(Record("a.atlas", "none", statistics=False))
-    loop.draw(lambda: state.session.recording.stage == "recording")
+    loop.draw(lambda: state.recording.recorder.stage == "recording")
     loop.draw(lambda: not state.busy)
     (folder / "a.atlas").unlink()
     loop.ask(Continue(3))
-    loop.draw(lambda: state.messages and not state.session.recording.on)
+    loop.draw(lambda: state.messages and not state.recording.recorder.on)
     assert "nothing is recorded" in state.messages[-1]
-    assert "removed" in state.session.recording.trouble
+    assert "removed" in state.recording.recorder.trouble
     loop.draw(lambda: not state.busy)
     assert state.run is not None
     assert len(state.run.steps) == 9
@@ -185,11 +185,11 @@ def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
     state = loop.state
     hashed(loop)
     loop.ask(Record("a.atlas", "none", statistics=False), Generate("Once upon a time", OPTIONS))
-    loop.draw(lambda: not state.busy and state.session.recording.stage == "recording")
+    loop.draw(lambda: not state.busy and state.recording.recorder.stage == "recording")
     loop.viewer.canvas.close()
-    with Session(Path("a.atlas")) as session:
-        assert session.run().stop_reason == "length"
-        assert session.count(session.run()) == 6
+    with Recording(Path("a.atlas")) as recording:
+        assert recording.run().stop_reason == "length"
+        assert recording.count(recording.run()) == 6
     assert not Path("a.atlas-wal").exists()
 
 
@@ -197,19 +197,19 @@ def test_the_end_of_the_window_stops_the_run(loop: Loop, runner: ModelRunner) ->
     state = loop.state
     loop.draw(lambda: not state.busy)
     loop.ask(Record("a.atlas", "none", statistics=False))
-    loop.draw(lambda: state.session.recording.stage == "recording")
+    loop.draw(lambda: state.recording.recorder.stage == "recording")
     loop.ask(Continue(100_000))
-    loop.draw(lambda: state.session.recording.steps >= 2)
+    loop.draw(lambda: state.recording.recorder.steps >= 2)
     assert state.busy
     loop.viewer.canvas.close()
-    with Session(Path("a.atlas")) as session:
-        assert session.run().stop_reason == "stopped", "no reason would say that the program was killed"
-        assert session.count(session.run()) >= 2
+    with Recording(Path("a.atlas")) as recording:
+        assert recording.run().stop_reason == "stopped", "no reason would say that the program was killed"
+        assert recording.count(recording.run()) >= 2
 
 
 def test_the_window_records_itself(loop: Loop, folder: Path) -> None:
     state = loop.state
-    video = state.session.video
+    video = state.recording.video
     (folder / "there.mp4").write_text("precious")
     loop.ask(RecordVideo("there.mp4"))
     assert "there.mp4: is there already" in state.messages[-1]

@@ -15,10 +15,10 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.open_recording import open_player, opened
 from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.render import MapStart
-from atlas_viewer.recording.cameras import recorded_camera, recorded_sight, sight_data
+from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport, viewport_data
 from atlas_viewer.recording.playback import RecordedRun
 from atlas_viewer.recording.player import Player
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.runner.model_runner import ModelRunner
@@ -38,7 +38,7 @@ from helpers.make_recordings import OPTIONS as MADE_UP
 from helpers.patience import wait_until
 from helpers.recording_loop import OPTIONS, Loop
 
-SIGHT = MapViewport(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
+VIEWPORT = MapViewport(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> 
         def step(self, record: object, *more: object) -> None:
             if record.index == 3:  # type: ignore[attr-defined]
                 recorder.camera("strip", {"zoom": 4.0, "x": 200.0, "y": 90.0})
-                recorder.camera("map", sight_data(SIGHT))
+                recorder.camera("map", viewport_data(VIEWPORT))
                 recorder.event("chosen", {"value": 2})
             if record.index == 4:  # type: ignore[attr-defined]
                 recorder.event("view", {"value": "map"})
@@ -74,16 +74,16 @@ def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> 
 
 class Replay(Loop):
     def __init__(self, path: Path) -> None:
-        self.session = Session(path)
+        self.recording = Recording(path)
         state = State("", GenerateOptions())
-        viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.session, None)
+        viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.recording, None)
         super().__init__(viewer)
         self.told = self.player.told
         self.draw(lambda: self.told.position)
 
     def close(self) -> None:
         self.viewer.canvas.close()
-        self.session.close()
+        self.recording.close()
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     assert state.model is not None
     assert (state.model.name, told.count, told.position) == ("stories", 6, 6)
     assert state.run is not None
-    logits = replay.session.logits(replay.session.run(), 5)
+    logits = replay.recording.logits(replay.recording.run(), 5)
     assert state.distribution is not None
     assert logits is not None
     np.testing.assert_array_equal(state.distribution.logits, logits.astype(np.float32))
@@ -107,7 +107,7 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     assert state.inspection.statistics["wte"].finite > 0
     assert state.picture is not None
     assert state.picture(64, 36) is None  # no atlas is made up
-    state.interface.front = "Map"
+    state.ui.front = "Map"
     replay.draw(lambda: "model is not here" in state.map.problem)
     replay.ask(Continue(2))
     assert "model is not here" in state.messages[-1]
@@ -123,12 +123,12 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
     assert len(state.run.steps) == 2
     assert whole.startswith(state.run.continuation)
     assert (state.camera.zoom, told.event) == (1.0, "view strip")
-    replay.draw(lambda: "Atlas" in state.interface.shown and state.interface.view == "Atlas")
+    replay.draw(lambda: "Atlas" in state.ui.shown and state.ui.view == "Atlas")
     told.playing, told.speed = True, 16.0
     replay.draw(lambda: not told.playing)
     assert (told.position, state.run.continuation, told.event) == (6, whole, "view map")
     assert (state.camera.zoom, state.camera.center) == (4.0, (200.0, 90.0))
-    replay.draw(lambda: "Map" in state.interface.shown)
+    replay.draw(lambda: "Map" in state.ui.shown)
     state.camera.wheel(-200, 0.5, 0.5)  # by hand: then it stays there
     told.seek = 1
     replay.draw(lambda: told.position == 1)
@@ -148,7 +148,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     told.seek = 3
     replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
     assert state.distribution is not None
-    recorded = replay.session.logits(replay.session.run(), 2)
+    recorded = replay.recording.logits(replay.recording.run(), 2)
     assert recorded is not None
     np.testing.assert_array_equal(state.distribution.logits.astype(np.float16), recorded)
     assert state.picture is not None
@@ -160,7 +160,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     replay.ask(BackToRecording())
     replay.draw(lambda: not told.left and told.position == 6)
     assert [step.token for step in state.run.steps] == [
-        s.record.token for s in replay.session.steps(replay.session.run())
+        s.record.token for s in replay.recording.steps(replay.recording.run())
     ]
 
 
@@ -169,24 +169,24 @@ def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
     viewer.load(loading, "stories")
     replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
-    replay.draw(lambda: state.map.layout is not None and state.map.sight().target == SIGHT.target)
-    assert "Map" in state.interface.shown
+    replay.draw(lambda: state.map.layout is not None and state.map.viewport().target == VIEWPORT.target)
+    assert "Map" in state.ui.shown
     assert state.map.picture is not None
     replay.draw(lambda: state.map.picture is not None and state.map.picture(64, 36) is not None)
     for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
         told.seek = position
-        replay.draw(lambda title=title: title in state.interface.shown)
+        replay.draw(lambda title=title: title in state.ui.shown)
         assert told.camera
-        assert state.map.sight().target == SIGHT.target, "it stays where it was put"
+        assert state.map.viewport().target == VIEWPORT.target, "it stays where it was put"
     state.map.zoom_by(-500)  # by hand
-    mine = state.map.camera.stand
-    state.interface.front = "Atlas"
+    mine = state.map.camera.pose
+    state.ui.front = "Atlas"
     for position in (2, 5, 6):
         told.seek = position
         replay.draw(lambda position=position: told.position == position)
         replay.draw(lambda: not told.camera)
-        assert state.map.camera.stand == mine
-    replay.draw(lambda: "Atlas" in state.interface.shown)
+        assert state.map.camera.pose == mine
+    replay.draw(lambda: "Atlas" in state.ui.shown)
 
 
 def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> None:
@@ -298,7 +298,7 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
         replay.told.seek = position
         replay.draw(lambda at=position: replay.told.position == at)
     for title in TITLES:
-        replay.state.interface.front = title
+        replay.state.ui.front = title
         for _ in range(2):
             replay.viewer.canvas.draw()
             assert replay.viewer.failure is None
@@ -308,15 +308,15 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
 
 
 def test_cameras_that_no_window_had_give_pictures(runner: ModelRunner, recording: Path) -> None:
-    with Session(recording) as session:
-        run = RecordedRun(session, session.run())
+    with Recording(recording) as recording:
+        run = RecordedRun(recording, recording.run())
     start = run.all_steps[0].time
     marks = [UiEvent(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
-    camera, sight = recorded_camera(marks), recorded_sight(marks)
-    for maps in (None, MapTrack(sight, MapStart(1.0, None, None))):
+    camera, viewport = recorded_camera(marks), recorded_viewport(marks)
+    for maps in (None, MapTrack(viewport, MapStart(1.0, None, None))):
         pictures = RunPictures(runner, run, (64, 36), camera, panels=False, maps=maps)
         for place in range(len(marks)):
-            image = pictures._draw(camera(start + place), sight(start + place) if maps else None)
+            image = pictures._draw(camera(start + place), viewport(start + place) if maps else None)
             assert image.shape == (36, 64, 4)
         assert pictures.frame(0).shape == (36, 64, 4)
         pictures.close()

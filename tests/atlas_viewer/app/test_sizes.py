@@ -16,8 +16,8 @@ from compute.sampling.options import GenerateOptions
 from helpers.fake_generation import FakeRunner
 
 
-def viewer_at(size: tuple[int, int], interface: UiState | None = None) -> Viewer:
-    state = State("one two", GenerateOptions(max_new_tokens=2), interface=interface or UiState())
+def viewer_at(size: tuple[int, int], ui: UiState | None = None) -> Viewer:
+    state = State("one two", GenerateOptions(max_new_tokens=2), ui=ui or UiState())
     return Viewer(open_picture(size), shared_device(), state, loading())
 
 
@@ -74,4 +74,4 @@ def test_a_theme_and_a_zoom_are_there_from_the_first_frame(theme: str) -> None:
     viewer = viewer_at((640, 360), UiState(theme=theme, zoom=2.0))
     image = drawn(viewer)
     assert (image[..., :3].mean() > 128) == (theme == "light")
-    assert viewer.state.interface.layout_zoom == 2.0
+    assert viewer.state.ui.layout_zoom == 2.0

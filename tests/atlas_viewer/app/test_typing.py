@@ -71,15 +71,15 @@ def _prompt(person: Person) -> Callable[[], str]:
 
 
 def _model_path(person: Person) -> Callable[[], str]:
-    person.state.interface.dialog = "models"
+    person.state.ui.dialog = "models"
     person.loop.draw(4)
     return lambda: person.state.models.path
 
 
 def _palette(person: Person) -> Callable[[], str]:
-    person.state.interface.dialog = "palette"
+    person.state.ui.dialog = "palette"
     person.loop.draw(4)
-    return lambda: person.state.interface.typed
+    return lambda: person.state.ui.typed
 
 
 FIELDS = [_prompt, _model_path, _palette]
@@ -211,9 +211,9 @@ def test_a_chord_between_two_frames_is_one(first_up: str) -> None:
     person.loop.draw(1)
     person.send(letter, *up)
     person.loop.draw(2)
-    assert person.state.interface.dialog == "models"
+    assert person.state.ui.dialog == "models"
     person.press("Escape")
     person.loop.draw(2)
     person.send(letter, *up[::-1], control, up[up.index({"event_type": "key_up", "key": "Control"})])
     person.loop.draw(2)
-    assert person.state.interface.dialog == "", "an O before Ctrl is no Ctrl+O"
+    assert person.state.ui.dialog == "", "an O before Ctrl is no Ctrl+O"

@@ -161,7 +161,7 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     assert state.distribution.step == 1
     assert state.comparison is not None
     assert state.comparison.step == 3
-    assert state.distribution.window == (0, 1, 0)
+    assert state.distribution.context == (0, 1, 0)
     assert loop.runner.replays == [5]
     assert loop.runner.painted > painted
 

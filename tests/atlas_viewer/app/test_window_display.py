@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from compute.gpu.device import shared_device
 
 from helpers.patience import PATIENCE_S
@@ -41,8 +41,8 @@ def test_a_window_wider_than_a_texture_then_a_server_that_is_gone(tmp_path: Path
     assert (status, window.errors().count("\n")) == (1, 1), window.errors()
     assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server is gone")
     (recording,) = tmp_path.glob("session*")  # without a log that is left over
-    with closing(Session(recording)) as session:
-        assert len(session.steps(session.run(None))) >= 2
+    with closing(Recording(recording)) as recording:
+        assert len(recording.steps(recording.run(None))) >= 2
 
 
 def test_a_picture_is_no_larger_than_a_texture() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 
 from helpers.patience import wait_until
 from helpers.real_window import ARTIFACTS, Window, display, needs_display
@@ -18,8 +18,8 @@ pytestmark = needs_display
 
 
 def steps(path: Path) -> int:
-    with Session(path) as session:
-        return session.count(session.run())
+    with Recording(path) as recording:
+        return recording.count(recording.run())
 
 
 def test_recorded_killed_and_played_again(display: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from compute.models.config import ModelConfig
 from compute.weights.llmc import write_llmc
 
@@ -90,8 +90,8 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
     told = run("session", "record", "once", *OPTIONS, "--model", model, "--out", path)
     assert (told.status, told.out) == (0, "once the the the the\n")
     assert told.err == "atlas-viewer: 12 logits are not finite, from step 1 on; `session export --csv` has the steps\n"
-    with Session(path) as session:
-        assert [step.record.nonfinite_logits for step in session.steps(session.run())] == [3, 3, 3, 3]
+    with Recording(path) as recording:
+        assert [step.record.nonfinite_logits for step in recording.steps(recording.run())] == [3, 3, 3, 3]
     rows = csv.DictReader(io.StringIO(run("session", "export", path, "--csv", "-").out))
     assert [row["nonfinite_logits"] for row in rows] == ["3", "3", "3", "3"]
     exported = json.loads(run("session", "export", path, "--json", "-").out, parse_constant=pytest.fail)

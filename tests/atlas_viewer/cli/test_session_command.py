@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from atlas_viewer.cli.main import main
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 
 from helpers.command_line import TEXT, Run, assert_one_line, runner
 from helpers.make_recordings import make_session
@@ -52,11 +52,11 @@ def test_a_run_is_recorded_and_holds(run: Run, tmp_path: Path) -> None:
     assert lines[0] == 'run 1 step 1 " little": identical'
     assert lines[18:] == ["18 steps: 18 identical", "changed since: nothing"]
     assert_no_file_is_left(tmp_path, "a.atlas")
-    with Session(path) as session:
-        weights = session.weight_statistics()
-        assert list(weights) == [tensor.name for tensor in session.tensors if tensor.is_weight]
+    with Recording(path) as recording:
+        weights = recording.weight_statistics()
+        assert list(weights) == [tensor.name for tensor in recording.tensors if tensor.is_weight]
         assert all(record["max"] > record["min"] for record in weights.values())
-        assert all(0 < step.record.entropy < 11 for step in session.steps(session.run()))
+        assert all(0 < step.record.entropy < 11 for step in recording.steps(recording.run()))
 
 
 def assert_no_file_is_left(folder: Path, *names: str) -> None:
@@ -199,8 +199,8 @@ def test_the_run_goes_on_when_the_disk_is_full(tmp_path: Path) -> None:
     assert started.returncode == 1
     assert out == TEXT + "\n", "the run itself is whole"
     assert re.fullmatch(r"\natlas-viewer: \S+a.atlas: nothing is recorded from step \d+ of run 1 on: .*\n", err), err
-    with Session(path) as session:
-        assert 0 < session.count(session.run()) < 18
+    with Recording(path) as recording:
+        assert 0 < recording.count(recording.run()) < 18
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
@@ -212,10 +212,10 @@ def test_what_was_written_when_it_ended_is_there(tmp_path: Path, sent: signal.Si
     started.send_signal(sent)
     started.communicate(timeout=PATIENCE_S)
     assert started.returncode == (130 if sent == signal.SIGINT else -sent)
-    with Session(path) as session:
-        run = session.run()
+    with Recording(path) as recording:
+        run = recording.run()
         assert run.stop_reason == ("stopped" if sent == signal.SIGINT else None)
-        steps = session.steps(run)
+        steps = recording.steps(run)
         assert len(steps) >= 3
-        assert session.logits(run, len(steps) - 1) is not None
+        assert recording.logits(run, len(steps) - 1) is not None
     assert Path(f"{path}-wal").exists() == (sent == signal.SIGKILL)

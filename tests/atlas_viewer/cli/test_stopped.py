@@ -14,7 +14,7 @@ import pytest
 
 from atlas_viewer.app.interrupts import closing
 from atlas_viewer.cli.main import main
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from compute.io.held_signals import held_signals
 
 from helpers.command_stopper import COMMANDS, EARLIER, SIGNALS, arguments, at_call, found, prepare
@@ -83,9 +83,9 @@ def test_a_signal_in_the_middle_leaves_nothing(
     told = {"errors": capsys.readouterr().err, "signal": sent.name, "status": status, "during": during}
     check(command, told | {"after": found(out)})
     if command == "record":
-        with Session(out / "x.atlas") as session:
-            assert session.run().stop_reason == "stopped"
-            assert session.count(session.run()) >= 2
+        with Recording(out / "x.atlas") as recording:
+            assert recording.run().stop_reason == "stopped"
+            assert recording.count(recording.run()) >= 2
 
 
 def test_a_signal_waits_for_what_must_not_stop_half_way() -> None:

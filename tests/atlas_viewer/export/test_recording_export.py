@@ -23,9 +23,9 @@ from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.map_picture import MapPicture
 from atlas_viewer.export.render import MapStart, strip_pixels
 from atlas_viewer.media.video import write_video
-from atlas_viewer.recording.cameras import fixed_camera, recorded_camera, sight_data
+from atlas_viewer.recording.cameras import fixed_camera, recorded_camera, viewport_data
 from atlas_viewer.recording.playback import RecordedRun
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import navigation
@@ -79,8 +79,8 @@ def runner() -> ModelRunner:
 
 @pytest.fixture
 def run(recorded: Path) -> Iterator[RecordedRun]:
-    with Session(recorded) as session:
-        yield RecordedRun(session, session.run())
+    with Recording(recorded) as recording:
+        yield RecordedRun(recording, recording.run())
 
 
 def window_picture(runner: ModelRunner, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
@@ -181,27 +181,27 @@ def test_pictures_that_were_not_finished_are_not_there(
 
 def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Path) -> None:
     pictures, one = tmp_path / "pictures", tmp_path / "one.png"
-    look = ["--view", "map", "--size", "320x180", "--zoom", "2"]
-    assert main(["session", "export", str(recorded), "--png", str(pictures), *look]) == 0
+    mapping = ["--view", "map", "--size", "320x180", "--zoom", "2"]
+    assert main(["session", "export", str(recorded), "--png", str(pictures), *mapping]) == 0
     made = sorted(pictures.iterdir())
     assert len(made) == STEPS
     assert len({path.read_bytes() for path in made}) > 1
     # The last one is what `render` gives, whose map has rows for just that context.
     arguments = ["-n", str(STEPS), "--context", "32", "--temperature", "0", "--out", str(one)]
-    assert main(["render", PROMPT, *arguments, *look]) == 0
+    assert main(["render", PROMPT, *arguments, *mapping]) == 0
     assert made[-1].read_bytes() == one.read_bytes()
 
 
 TARGETS = (Target("h.2.mlp.c_fc.weight", (100, 50)), Target("h.5.attn.pattern", (2, 1, 1)))
 
 
-def with_map_cameras(recorded: Path, path: Path, sights: Sequence[MapViewport]) -> Path:
+def with_map_cameras(recorded: Path, path: Path, viewports: Sequence[MapViewport]) -> Path:
     """A copy of the session in which the map was looked at like this from its first, second, ... step on."""
     shutil.copy(recorded, path)
     connection = sqlite3.connect(path)
     times = connection.execute("SELECT time FROM steps ORDER BY step").fetchall()
-    for (time,), sight in zip(times, sights, strict=False):
-        row = (time, json.dumps(sight_data(sight)))
+    for (time,), viewport in zip(times, viewports, strict=False):
+        row = (time, json.dumps(viewport_data(viewport)))
         connection.execute("INSERT INTO cameras VALUES (NULL, ?, 1, 0, 'map', ?)", row)
     connection.commit()
     connection.close()
@@ -221,13 +221,13 @@ def test_the_map_is_seen_from_where_it_was(
     window = max(known.record.context_length for known in run.all_steps)
     layout = map_layout(runner.registry, window)
     cells = [box_of(target, layout) for target in TARGETS]
-    camera, sights = MapCamera(layout.width, layout.height), []
+    camera, viewports = MapCamera(layout.width, layout.height), []
     for x, y, *_ in cells:
         camera.look_at(zoom, x + 0.5, y + 0.5, *size)
-        sights.append(sight_of(camera, runner.registry, layout, *size))
-    path = with_map_cameras(recorded, tmp_path / "a.atlas", sights)
-    look = ["--view", "map", "--size", "320x180", "--png"]
-    assert main(["session", "export", str(path), *look, str(tmp_path / "follow")]) == 0
+        viewports.append(sight_of(camera, runner.registry, layout, *size))
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", viewports)
+    mapping = ["--view", "map", "--size", "320x180", "--png"]
+    assert main(["session", "export", str(path), *mapping, str(tmp_path / "follow")]) == 0
     made = [picture_of(picture) for picture in sorted((tmp_path / "follow").iterdir())]
     replay = runner.replay(run.prompt_texts, [known.record for known in run.all_steps], run.options)
     for number, (x, y, *_) in enumerate(cells):
@@ -237,7 +237,7 @@ def test_the_map_is_seen_from_where_it_was(
         np.testing.assert_array_equal(made[number], there.pixels(run)[..., :3])
     assert (made[0] != made[1]).mean() > 0.3
     assert (made[1] != made[-1]).mean() < 0.3, "it stays where it was put last"
-    assert main(["session", "export", str(path), *look, str(tmp_path / "fixed"), "--camera", "fixed"]) == 0
+    assert main(["session", "export", str(path), *mapping, str(tmp_path / "fixed"), "--camera", "fixed"]) == 0
     whole = [picture_of(picture) for picture in sorted((tmp_path / "fixed").iterdir())]
     assert (whole[0] != whole[1]).mean() < 0.1
     assert (whole[0] != made[0]).mean() > 0.3
@@ -262,9 +262,9 @@ def window_with_map(
     maps.go(target)
     for _ in range(4):
         image = np.asarray(canvas.draw()).copy()
-    sight = maps.sight()
+    viewport = maps.viewport()
     canvas.close()
-    return image, sight
+    return image, viewport
 
 
 def test_the_map_among_panels_is_what_the_window_shows(
@@ -274,9 +274,9 @@ def test_the_map_among_panels_is_what_the_window_shows(
     shown = [window_with_map(runner, number, target, size) for number, target in enumerate(TARGETS, start=1)]
     place = widget_tracking.places["map"]
     part = (slice(round(place.top), round(place.bottom)), slice(round(place.left), round(place.right)), slice(3))
-    path = with_map_cameras(recorded, tmp_path / "a.atlas", [sight for _, sight in shown])
-    look = ["--view", "map", "--panels", "--size", "960x540", "--png", str(tmp_path / "p")]
-    assert main(["session", "export", str(path), *look]) == 0
+    path = with_map_cameras(recorded, tmp_path / "a.atlas", [viewport for _, viewport in shown])
+    mapping = ["--view", "map", "--panels", "--size", "960x540", "--png", str(tmp_path / "p")]
+    assert main(["session", "export", str(path), *mapping]) == 0
     made = [picture_of(picture) for picture in sorted((tmp_path / "p").iterdir())]
     assert made[0].shape == (540, 960, 3)
     for (image, _), picture in zip(shown, made, strict=False):
@@ -288,9 +288,9 @@ def test_the_map_among_panels_is_what_the_window_shows(
 
 
 def test_a_frame_does_not_depend_on_those_before(runner: ModelRunner, run: RecordedRun) -> None:
-    sights = {run.all_steps[1].time: MapViewport(TARGETS[0], 0.5, 0.5, 80, 45)}
-    look = MapTrack(lambda time: sights.get(time), MapStart(1.0, None, None))
-    pictures = RunPictures(runner, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=look)
+    viewports = {run.all_steps[1].time: MapViewport(TARGETS[0], 0.5, 0.5, 80, 45)}
+    mapping = MapTrack(lambda time: viewports.get(time), MapStart(1.0, None, None))
+    pictures = RunPictures(runner, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=mapping)
     first, second = pictures.frame(0), pictures.frame(1)
     np.testing.assert_array_equal(pictures.frame(0), first)
     np.testing.assert_array_equal(pictures.frame(1), second)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from atlas_viewer.recording.camera_follow import Following
-from atlas_viewer.recording.cameras import recorded_camera, recorded_looks, recorded_sight, sight_data
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.cameras import recorded_camera, recorded_camera_track, recorded_viewport, viewport_data
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.recording.recover import recover
@@ -23,7 +23,7 @@ from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import ATLAS, MAP
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.state import State
-from compute.errors import SessionError
+from compute.errors import RecordingError
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
 
@@ -32,7 +32,7 @@ from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw,
 from helpers.map_registry import STORIES, registry
 
 SIZE = (900, 500)
-SIGHT = MapViewport(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
+VIEWPORT = MapViewport(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
 TENSORS_OF = registry(STORIES, 256)
 
 
@@ -50,29 +50,29 @@ def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
     notes = Notes(state, recorder)
     notes.frame(1.0)  # no map so far
     state.map = state_with_map().map
-    state.interface.view = MAP
-    state.map.show(SIGHT)
+    state.ui.view = MAP
+    state.map.show(VIEWPORT)
     notes.frame(1.2)
     recorder.step(step(0), draw(0))
     state.map.fit()
     notes.frame(1.25)  # too soon
     state.map.go(Target("wte"))
-    framed = state.map.sight()
-    state.interface.view = ATLAS
+    framed = state.map.viewport()
+    state.ui.view = ATLAS
     notes.end()
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        cameras, events = session.cameras(), session.events()
+    with Recording(tmp_path / "a.atlas") as recording:
+        cameras, events = recording.cameras(), recording.events()
     assert [mark.name for mark in cameras] == ["strip", "map", "map"]
     assert [mark.step for mark in cameras] == [0, 0, 1]
     assert [mark.data["value"] for mark in events if mark.name == "view"] == ["strip", "map", "strip"]
-    looks = recorded_looks(cameras, events)
+    looks = recorded_camera_track(cameras, events)
     assert looks.map(cameras[0].time - 1e-9) is None
-    for mark, sight in ((cameras[1], SIGHT), (cameras[2], framed)):
+    for mark, viewport in ((cameras[1], VIEWPORT), (cameras[2], framed)):
         found = looks.map(mark.time)
         assert found is not None
-        assert found.target == sight.target
-        assert (found.x, found.y, found.width) == pytest.approx((sight.x, sight.y, sight.width))
+        assert found.target == viewport.target
+        assert (found.x, found.y, found.width) == pytest.approx((viewport.x, viewport.y, viewport.width))
     assert looks.view(cameras[1].time + 1) == "strip"
     assert looks.strip(0.0).zoom == 1.0
 
@@ -81,7 +81,7 @@ def test_another_layout_and_another_size_are_noted(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     state = state_with_map()
     notes = Notes(state, recorder)
-    state.map.show(SIGHT)
+    state.map.show(VIEWPORT)
     for time in (1.0, 2.0):
         notes.frame(time)
     state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
@@ -89,13 +89,13 @@ def test_another_layout_and_another_size_are_noted(tmp_path: Path) -> None:
     state.map.size = (450, 500)
     notes.frame(4.0)
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        data = [mark.data for mark in session.cameras() if mark.name == "map"]
+    with Recording(tmp_path / "a.atlas") as recording:
+        data = [mark.data for mark in recording.cameras() if mark.name == "map"]
     assert [one["index"] for one in data] == [[1, 4, 3]] * 3, "the value is the same in every layout"
     assert data[1]["width"] == pytest.approx(data[0]["width"])
 
 
-DATA = sight_data(SIGHT)
+DATA = viewport_data(VIEWPORT)
 
 
 @pytest.mark.parametrize(
@@ -111,8 +111,8 @@ DATA = sight_data(SIGHT)
 def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, object]) -> None:
     sound = UiEvent(1.0, 1, 0, "map", DATA)
     bad = UiEvent(2.0, 1, 0, "map", {**DATA, **change})
-    assert recorded_sight([bad])(3.0) is None
-    assert recorded_sight([sound, bad])(3.0) == SIGHT
+    assert recorded_viewport([bad])(3.0) is None
+    assert recorded_viewport([sound, bad])(3.0) == VIEWPORT
     # In a file, too, unless it is no number of JSON at all.
     path = make_session(tmp_path / "a.atlas", steps=2)
     connection = sqlite3.connect(path)
@@ -122,19 +122,19 @@ def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, ob
     connection.close()
     (value,) = change.values()
     numbers = value if isinstance(value, list) else [value]
-    with Session(path) as session:
+    with Recording(path) as recording:
         if any(isinstance(part, int | float) and not abs(part) <= sys.float_info.max for part in numbers):
-            with pytest.raises(SessionError, match="cameras, id 3, json: is no JSON that can be used"):
-                session.cameras()
+            with pytest.raises(RecordingError, match="cameras, id 3, json: is no JSON that can be used"):
+                recording.cameras()
         else:
-            assert len(session.cameras()) == 3
-            assert recorded_sight(session.cameras())(3.0) is None
+            assert len(recording.cameras()) == 3
+            assert recorded_viewport(recording.cameras())(3.0) is None
 
 
 @pytest.mark.parametrize("missing", sorted(DATA))
 def test_a_place_without_a_part_is_left_out(missing: str) -> None:
     data = {name: value for name, value in DATA.items() if name != missing}
-    assert recorded_sight([UiEvent(1.0, 1, 0, "map", data)])(3.0) is None
+    assert recorded_viewport([UiEvent(1.0, 1, 0, "map", data)])(3.0) is None
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_a_place_without_a_part_is_left_out(missing: str) -> None:
     [{"x": 9e5, "y": -9e5}, {"width": 1e-3, "height": 1e-3}, {"width": 9e8}, {"index": [10**8, 10**8, 10**8]}],
 )
 def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) -> None:
-    sight = recorded_sight([UiEvent(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
-    assert sight is not None
+    viewport = recorded_viewport([UiEvent(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
+    assert viewport is not None
     maps = state_with_map().map
-    maps.show(sight)
-    stand = maps.camera.stand
+    maps.show(viewport)
+    pose = maps.camera.pose
     assert maps.layout is not None
-    assert 0 <= stand.x <= maps.layout.width
-    assert 0 <= stand.y <= maps.layout.height
-    assert 1 <= stand.zoom <= maps.camera.zoom_most(*SIZE)
+    assert 0 <= pose.x <= maps.layout.width
+    assert 0 <= pose.y <= maps.layout.height
+    assert 1 <= pose.zoom <= maps.camera.zoom_most(*SIZE)
 
 
 def test_times_and_views_that_cannot_be_are_left_out() -> None:
@@ -161,7 +161,7 @@ def test_times_and_views_that_cannot_be_are_left_out() -> None:
     assert recorded_camera(marks)(5.0).zoom == 1.0
     assert recorded_camera(marks, 2.0, (100, 90))(5.0).zoom == 2.0
     events = [UiEvent(float(at), 1, 0, "view", {"value": value}) for at, value in enumerate(["map", "Map", 3, ["map"]])]
-    assert recorded_looks([], events).view(9.0) == "map"
+    assert recorded_camera_track([], events).view(9.0) == "map"
 
 
 def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
@@ -172,8 +172,8 @@ def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     recover(path, tmp_path / "b.atlas")
-    with Session(tmp_path / "b.atlas") as session:
-        assert recorded_sight(session.cameras())(3.0) == SIGHT
+    with Recording(tmp_path / "b.atlas") as recording:
+        assert recorded_viewport(recording.cameras())(3.0) == VIEWPORT
 
 
 # -- following
@@ -191,38 +191,38 @@ class Window:
 
     def __init__(self, marks: list[UiEvent], events: list[UiEvent]) -> None:
         self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
-        self.state.interface.shown = {ATLAS, "Session"}
+        self.state.ui.shown = {ATLAS, "Session"}
         self.following = Following(self.state, self.told)
         self.following.take(marks, events)
         self.selected = ""
 
     def frame(self, time: float, count: int = 1) -> None:
-        interface = self.state.interface
+        ui = self.state.ui
         for _ in range(count):
             self.following.frame(time)
             if self.selected:
-                interface.shown = {self.selected, "Session"}
-            self.selected, interface.raised = interface.raised, ""
+                ui.shown = {self.selected, "Session"}
+            self.selected, ui.raised = ui.raised, ""
 
     @property
     def target(self) -> Target:
-        return self.state.map.sight().target
+        return self.state.map.viewport().target
 
 
 def test_the_map_is_followed_and_brought_to_the_front() -> None:
     window = Window(MARKS, EVENTS)
-    interface = window.state.interface
-    stand = window.state.map.camera.stand
+    ui = window.state.ui
+    pose = window.state.map.camera.pose
     window.frame(1.5, 5)
-    assert (window.state.camera.zoom, window.state.map.camera.stand) == (4.0, stand)
-    assert ATLAS in interface.shown
+    assert (window.state.camera.zoom, window.state.map.camera.pose) == (4.0, pose)
+    assert ATLAS in ui.shown
     window.frame(2.5, 5)
-    assert (window.target, interface.view) == (SIGHT.target, MAP)
-    assert MAP in interface.shown
+    assert (window.target, ui.view) == (VIEWPORT.target, MAP)
+    assert MAP in ui.shown
     window.frame(3.5)
     assert window.target == Target("wte", (900, 7))
     window.frame(1.5, 5)
-    assert (interface.shown, interface.view) == ({ATLAS, "Session"}, ATLAS)
+    assert (ui.shown, ui.view) == ({ATLAS, "Session"}, ATLAS)
     assert window.told.camera
 
 
@@ -233,7 +233,7 @@ def test_scrubbing_to_and_fro_is_not_the_user(frames: int) -> None:
         window.frame(time, frames)
     window.frame(1.5, 5)
     assert window.told.camera
-    assert ATLAS in window.state.interface.shown
+    assert ATLAS in window.state.ui.shown
 
 
 def test_another_layout_is_not_the_user() -> None:
@@ -242,12 +242,12 @@ def test_another_layout_is_not_the_user() -> None:
     window.state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
     window.frame(2.5)
     assert window.told.camera
-    assert window.target == SIGHT.target
+    assert window.target == VIEWPORT.target
     other = registry(TINY, 9)  # and a model that has no such tensor stays where it is
     window.state.map.lay_out(other, map_layout(other, 9))
-    stand = window.state.map.camera.stand
+    pose = window.state.map.camera.pose
     window.frame(2.5)
-    assert window.state.map.camera.stand == stand
+    assert window.state.map.camera.pose == pose
     assert window.told.camera
 
 
@@ -260,7 +260,7 @@ def by_hand(state: State) -> None:
 
 
 def by_tab(state: State) -> None:
-    state.interface.shown = {ATLAS, "Session"}
+    state.ui.shown = {ATLAS, "Session"}
 
 
 @pytest.mark.parametrize("take", [by_wheel, by_hand, by_tab])
@@ -268,26 +268,26 @@ def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
     window = Window(MARKS, EVENTS)
     window.frame(2.5, 6)
     take(window.state)
-    before = window.state.map.camera.stand, window.state.camera.view, set(window.state.interface.shown)
+    before = window.state.map.camera.pose, window.state.camera.view, set(window.state.ui.shown)
     for time in (2.5, 3.5, 1.5):
         window.frame(time)
-        assert (window.state.map.camera.stand, window.state.camera.view, window.state.interface.shown) == before
+        assert (window.state.map.camera.pose, window.state.camera.view, window.state.ui.shown) == before
     assert not window.told.camera
     window.told.camera = True  # and gives it back
     window.frame(3.5, 6)
     assert window.target == Target("wte", (900, 7))
-    assert MAP in window.state.interface.shown
+    assert MAP in window.state.ui.shown
     assert window.told.camera
 
 
 def test_an_older_recording_leaves_the_map_to_the_user() -> None:
     window = Window(MARKS[:1], [])
-    window.state.interface.shown = {MAP}
+    window.state.ui.shown = {MAP}
     window.frame(1.5)
     window.state.map.zoom_by(500)
-    stand = window.state.map.camera.stand
+    pose = window.state.map.camera.pose
     window.frame(2.5)
-    assert (window.state.map.camera.stand, window.state.interface.shown) == (stand, {MAP})
+    assert (window.state.map.camera.pose, window.state.ui.shown) == (pose, {MAP})
     assert window.told.camera, "the strip is followed still"
     assert window.state.camera.zoom == 4.0
 
@@ -296,4 +296,4 @@ def test_a_recording_without_a_camera_is_not_followed() -> None:
     window = Window([], EVENTS)
     window.frame(2.5)
     assert not window.told.camera
-    assert ATLAS in window.state.interface.shown
+    assert ATLAS in window.state.ui.shown

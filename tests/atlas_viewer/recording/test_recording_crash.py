@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from compute.errors import OutputError
 
@@ -67,12 +67,12 @@ def python(*arguments: object, limit: int | None = None) -> list[str]:
 
 def intact_steps(path: Path) -> int:
     """How many steps are in the file, which must be sound and hold the first steps of the run."""
-    with Session(path) as session:
-        runs = session.runs()
-        steps = [known.record for run in runs for known in session.steps(run)]
+    with Recording(path) as recording:
+        runs = recording.runs()
+        steps = [known.record for run in runs for known in recording.steps(run)]
         assert steps == [step(index) for index in range(len(steps))]
         for index in range(len(steps)):
-            assert session.statistics(runs[0], index).tobytes() == StepCapture(index).statistics.tobytes()
+            assert recording.statistics(runs[0], index).tobytes() == StepCapture(index).statistics.tobytes()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
@@ -102,9 +102,9 @@ def test_of_two_recordings_at_once_one_is_made_and_none_is_lost(tmp_path: Path) 
         refusal = outcomes[1 - winner]
         assert refusal.startswith(f"TakenError: {path}: is there already")
         assert "\n" not in refusal
-        with Session(path) as session:
-            assert session.run().prompt == ("one", "two")[winner]
-            assert session.count(session.run()) == 1
+        with Recording(path) as recording:
+            assert recording.run().prompt == ("one", "two")[winner]
+            assert recording.count(recording.run()) == 1
     assert sorted(tmp_path.iterdir()) == sorted(tmp_path / f"{number}.atlas" for number in range(RACES))
 
 
@@ -175,12 +175,12 @@ def test_a_log_beside_a_file_is_read_where_nothing_can_be_written(
     assert left
     monkeypatch.setattr("os.access", lambda *_: False)
     for path in left:
-        with Session(path) as session:
-            assert session.path == path
-            found = sum(session.count(run) for run in session.runs())
+        with Recording(path) as recording:
+            assert recording.path == path
+            found = sum(recording.count(run) for run in recording.runs())
         assert found == intact_steps(path)
 
 
 def test_a_killed_recording_has_no_reason_to_stop(tmp_path: Path) -> None:
-    with Session(make_session(tmp_path / "a.atlas", reason=None)) as session:
-        assert session.run().stop_reason is None
+    with Recording(make_session(tmp_path / "a.atlas", reason=None)) as recording:
+        assert recording.run().stop_reason is None

@@ -14,12 +14,12 @@ import pytest
 
 from atlas_viewer.recording import recorder as recorder_module
 from atlas_viewer.recording.playback import RecordedRun
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder, draw_info
 from atlas_viewer.recording.records import LOGITS
 from atlas_viewer.recording.schema import SCHEMA
 from atlas_viewer.recording.store import Store
-from compute.errors import OutputError, SessionError
+from compute.errors import OutputError, RecordingError
 
 from helpers.make_recordings import (
     CONFIG,
@@ -43,14 +43,14 @@ DOCUMENT = ROOT / "docs" / "sessions.md"
 def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
     path = make_session(tmp_path / "a.atlas", logits=logits)
     assert list(tmp_path.iterdir()) == [path], "a closed session is one file"
-    with Session(path) as session:
-        assert session.head == HEAD
-        assert session.tensors == TENSORS
-        (run,) = session.runs()
+    with Recording(path) as recording:
+        assert recording.head == HEAD
+        assert recording.tensors == TENSORS
+        (run,) = recording.runs()
         assert (run.prompt, list(run.prompt_tokens), run.options) == ("a prompt", PROMPT_TOKENS, OPTIONS)
         assert (run.parent, run.fork_step, run.logits, run.statistics) == (None, None, logits, True)
         assert run.stop_reason == "length"
-        steps = session.steps(run)
+        steps = recording.steps(run)
         assert [known.record for known in steps] == [step(index) for index in range(12)]
         assert [known.draw for known in steps] == [draw_info(draw(index)) for index in range(12)]
         assert all(known.options == OPTIONS for known in steps)
@@ -58,18 +58,18 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
         assert times == sorted(times)
         for index in range(12):
             measured = StepCapture(index)
-            found = session.logits(run, index)
+            found = recording.logits(run, index)
             if logits == "none":
                 assert found is None
             else:
                 assert found is not None
                 assert found.dtype == LOGITS[logits]
                 np.testing.assert_array_equal(found, measured.logits.astype(found.dtype))
-            assert session.statistics(run, index).tobytes() == measured.statistics.tobytes()
-        assert session.weight_statistics()["wte"].tobytes() == StepCapture(0).weight_statistics.tobytes()
-        (event,) = session.events()
+            assert recording.statistics(run, index).tobytes() == measured.statistics.tobytes()
+        assert recording.weight_statistics()["wte"].tobytes() == StepCapture(0).weight_statistics.tobytes()
+        (event,) = recording.events()
         assert (event.name, event.data, event.run, event.step) == ("chose", {"step": 3}, 1, 12)
-        assert [(camera.step, camera.data["zoom"]) for camera in session.cameras()] == [(0, 1.0), (12, 4.0)]
+        assert [(camera.step, camera.data["zoom"]) for camera in recording.cameras()] == [(0, 1.0), (12, 4.0)]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_any_name_is_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     path = Path(name or "file:")
     make_session(path, steps=3)
     assert os.listdir(tmp_path) == [path.name]
-    with Session(path) as session:
-        assert session.count(session.run()) == 3
+    with Recording(path) as recording:
+        assert recording.count(recording.run()) == 3
 
 
 def test_branches_know_where_they_left(tmp_path: Path) -> None:
@@ -92,13 +92,13 @@ def test_branches_know_where_they_left(tmp_path: Path) -> None:
     second = recorder.begin_run("a", [*PROMPT_TOKENS, 9], warmer, parent=first, fork_step=0, statistics=False)
     recorder.step(step(0), draw(0))
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        runs = session.runs()
+    with Recording(tmp_path / "a.atlas") as recording:
+        runs = recording.runs()
         assert [(run.id, run.parent, run.fork_step) for run in runs] == [(first, None, None), (second, first, 0)]
-        assert [session.steps(run)[0].options.temperature for run in runs] == [0.7, 1.5]
-        assert session.run() == runs[1]
-        with pytest.raises(SessionError, match="has no run 3"):
-            session.run(3)
+        assert [recording.steps(run)[0].options.temperature for run in runs] == [0.7, 1.5]
+        assert recording.run() == runs[1]
+        with pytest.raises(RecordingError, match="has no run 3"):
+            recording.run(3)
 
 
 def test_numbers_that_are_none_come_back(tmp_path: Path) -> None:
@@ -107,8 +107,8 @@ def test_numbers_that_are_none_come_back(tmp_path: Path) -> None:
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     recorder.step(odd, draw(0))
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        found = session.steps(session.run())[0].record
+    with Recording(tmp_path / "a.atlas") as recording:
+        found = recording.steps(recording.run())[0].record
     assert np.isnan(found.probability)
     assert found.logit == np.inf
 
@@ -119,18 +119,18 @@ def test_a_session_is_read_while_it_is_written(tmp_path: Path) -> None:
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     recorder.step(step(0), draw(0))
     assert written.wait(PATIENCE_S)
-    with Session(tmp_path / "a.atlas") as session:
-        assert session.count(session.run()) == 1
+    with Recording(tmp_path / "a.atlas") as recording:
+        assert recording.count(recording.run()) == 1
         written.clear()
         recorder.step(step(1), draw(1))
         assert written.wait(PATIENCE_S)
-        assert [known.record for known in session.steps(session.run(), 1)] == [step(1)]
+        assert [known.record for known in recording.steps(recording.run(), 1)] == [step(1)]
     recorder.close()
 
 
 def test_a_run_is_shown_without_its_model(tmp_path: Path) -> None:
-    with Session(make_session(tmp_path / "a.atlas")) as session:
-        run = RecordedRun(session, session.run())
+    with Recording(make_session(tmp_path / "a.atlas")) as recording:
+        run = RecordedRun(recording, recording.run())
     data = b"".join(token_bytes(step(index).token) for index in range(12))
     assert run.continuation == data.decode(errors="replace")
     assert run.prompt_texts == [(token, token_bytes(token).decode(errors="replace")) for token in PROMPT_TOKENS]
@@ -168,10 +168,10 @@ def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert "logits and statistics of" in str(recorder.trouble)
     go.set()
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        run = session.run()
-        assert [known.record for known in session.steps(run)] == [step(index) for index in range(20)]
-        kept = [index for index in range(20) if session.logits(run, index) is not None]
+    with Recording(tmp_path / "a.atlas") as recording:
+        run = recording.run()
+        assert [known.record for known in recording.steps(run)] == [step(index) for index in range(20)]
+        kept = [index for index in range(20) if recording.logits(run, index) is not None]
     assert 3 <= len(kept) <= 5
     assert kept == list(range(len(kept)))
 
@@ -193,8 +193,8 @@ def test_a_disk_that_never_follows_ends_the_recording(tmp_path: Path, monkeypatc
     assert re.search(r"nothing is recorded from step \d+ of run 1 on: the disk cannot follow", str(recorder.trouble))
     go.set()
     recorder.close()
-    with Session(tmp_path / "a.atlas") as session:
-        found = session.steps(session.run())
+    with Recording(tmp_path / "a.atlas") as recording:
+        found = recording.steps(recording.run())
     assert [known.record for known in found] == [step(index) for index in range(len(found))]
 
 

@@ -26,13 +26,13 @@ from atlas_viewer.cli.main import main
 from atlas_viewer.cli.session_source import recorded_source, recorded_weights
 from atlas_viewer.recording.playback import check_shape, widest
 from atlas_viewer.recording.player import Player
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.ui_recorder import plain
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError, SessionError
+from compute.errors import AtlasError, RecordingError
 from compute.io.escape import escaped
 from compute.sampling.options import GenerateOptions
 
@@ -81,29 +81,29 @@ def refusal(path: Path) -> str | None:
     """What is said of a file that cannot be read."""
     try:
         read_everything(path)
-    except SessionError as error:
+    except RecordingError as error:
         assert_one_line(error)
         return str(error)
     return None
 
 
 def read_everything(path: Path) -> None:
-    """Every row of the file, once. Raises `SessionError`."""
-    with Session(path) as session:
-        for read in (session.events, session.cameras, session.weight_statistics):
+    """Every row of the file, once. Raises `RecordingError`."""
+    with Recording(path) as recording:
+        for read in (recording.events, recording.cameras, recording.weight_statistics):
             read()
-        for run in session.runs():
-            for step in range(len(session.steps(run))):
-                session.logits(run, step)
-                session.statistics(run, step)
+        for run in recording.runs():
+            for step in range(len(recording.steps(run))):
+                recording.logits(run, step)
+                recording.statistics(run, step)
             for token in run.prompt_tokens:
-                session.token_bytes(token)
+                recording.token_bytes(token)
 
 
 def play(path: Path) -> None:
-    """What the window does with it before it draws. Raises `SessionError`."""
-    with Session(path) as session:
-        player = Player(session, State("", GenerateOptions()), None)
+    """What the window does with it before it draws. Raises `RecordingError`."""
+    with Recording(path) as recording:
+        player = Player(recording, State("", GenerateOptions()), None)
         player.show()
         state = player._state
         state.run = player.run
@@ -116,13 +116,13 @@ def play(path: Path) -> None:
 
 
 def prepare_to_verify(path: Path) -> None:
-    """What `session verify` does before it computes. Raises `SessionError`."""
-    with Session(path) as session:
-        widest(step for run in session.runs() for step in session.steps(run))
-        recorded_weights(argparse.Namespace(), session.head)
-        source = recorded_source(argparse.Namespace(), session.head)
+    """What `session verify` does before it computes. Raises `RecordingError`."""
+    with Recording(path) as recording:
+        widest(step for run in recording.runs() for step in recording.steps(run))
+        recorded_weights(argparse.Namespace(), recording.head)
+        source = recorded_source(argparse.Namespace(), recording.head)
         try:
-            check_shape(session, source.name, source.config)
+            check_shape(recording, source.name, source.config)
         finally:
             source.close()
 
@@ -185,7 +185,7 @@ def recovered(path: Path, target: Path) -> tuple[int, tuple[str, ...]]:
     target.unlink(missing_ok=True)
     try:
         found = recover(path, target)
-    except SessionError as error:
+    except RecordingError as error:
         assert_one_line(error)
         assert not target.exists()
         return -1, ()
@@ -264,9 +264,9 @@ def test_what_is_recorded_can_be_read_whatever_names_and_texts_there_are(tmp_pat
     recorder.close()
     assert recorder.trouble is None
     read_everything(path)
-    with Session(path) as session:
-        assert session.head.model == r"caf\udce9\x1b[2J\n.bin"
-        (event,) = session.events()
+    with Recording(path) as recording:
+        assert recording.head.model == r"caf\udce9\x1b[2J\n.bin"
+        (event,) = recording.events()
         assert event.data["spec"] == "caf\\udce9\x1b[2J\n.bin"
 
 

@@ -12,7 +12,7 @@ import pytest
 from atlas_viewer.recording import safe_open
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.schema import SCHEMA, Schema
-from compute.errors import SessionError
+from compute.errors import RecordingError
 
 from helpers.damaged_recordings import assert_told, use
 from helpers.make_recordings import make_session
@@ -64,7 +64,7 @@ def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
         starved.left = left
         try:
             action()
-        except SessionError as error:
+        except RecordingError as error:
             assert_told(path, error)
             reasons.add("more memory than there is" in str(error))
         else:
@@ -94,7 +94,7 @@ def test_a_recovery_without_memory_is_refused_or_saves_something(
         starved.left = left
         try:
             found = recover(path, target)
-        except SessionError as error:
+        except RecordingError as error:
             assert_told(path, error)
             assert not target.exists()
             ends.add("refused")

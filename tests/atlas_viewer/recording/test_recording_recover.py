@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from atlas_viewer.recording import salvage
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.recover import recover
-from compute.errors import SessionError
+from compute.errors import RecordingError
 
 from helpers.damaged_recordings import damage
 from helpers.make_recordings import (
@@ -28,8 +28,8 @@ from helpers.patience import wait_until
 
 
 def recorded_steps(path: Path) -> list[object]:
-    with Session(path) as session:
-        return [known.record for known in session.steps(session.run())]
+    with Recording(path) as recording:
+        return [known.record for known in recording.steps(recording.run())]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +38,18 @@ def recorded_steps(path: Path) -> list[object]:
 def test_a_file_that_is_cut_off(tmp_path: Path, steps: int, share: float, least: int) -> None:
     path, target = make_session(tmp_path / "a.atlas", steps=steps), tmp_path / "b.atlas"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(SessionError, match=r"malformed.*session recover"):
-        Session(path)
+    with pytest.raises(RecordingError, match=r"malformed.*session recover"):
+        Recording(path)
     found = recover(path, target)
     assert found.lost
     assert found.steps >= least
-    with Session(target) as session:
-        kept = [known.record for known in session.steps(session.run())]
+    with Recording(target) as recording:
+        kept = [known.record for known in recording.steps(recording.run())]
         assert len(kept) == found.steps
         assert kept[:40] == [step(index) for index in range(40)]
         assert [known.token for known in kept] == [step(index).token for index in range(len(kept))]
         if share > 0.7:
-            assert session.logits(session.run(), 0) is not None
+            assert recording.logits(recording.run(), 0) is not None
 
 
 def test_what_is_in_the_log_counts(tmp_path: Path) -> None:
@@ -101,13 +101,13 @@ def test_one_thing_that_is_damaged_costs_no_other(
     found = recover(path, target)
     assert (found.runs, found.steps) == (runs, steps)
     assert any(line.startswith(lost) for line in found.lost) if lost else not found.lost
-    with Session(target) as session:
-        assert session.head.model == HEAD.model
-        kept = session.runs()
-        assert sum(session.count(run) for run in kept) == steps
+    with Recording(target) as recording:
+        assert recording.head.model == HEAD.model
+        kept = recording.runs()
+        assert sum(recording.count(run) for run in kept) == steps
         assert all(run.parent in (None, kept[0].id) for run in kept), "a parent that is gone is none"
         for run in kept:
-            for known in session.steps(run):
+            for known in recording.steps(run):
                 assert known.options.context >= known.record.context_length
 
 
@@ -120,8 +120,8 @@ def test_the_text_of_a_token_of_gpt_2_is_known(tmp_path: Path, monkeypatch: pyte
     found = recover(path, target)
     assert found.steps == 4
     assert "texts of" in found.lost[-1]
-    with Session(target) as session:
-        assert session.steps(session.run())[2].record.text == "\ufffd", "of another vocabulary it is not known"
+    with Recording(target) as recording:
+        assert recording.steps(recording.run())[2].record.text == "\ufffd", "of another vocabulary it is not known"
     target.unlink()
     monkeypatch.setattr(salvage, "load_tokenizer", Known)
     assert recover(path, target).steps == 4
@@ -131,7 +131,7 @@ def test_the_text_of_a_token_of_gpt_2_is_known(tmp_path: Path, monkeypatch: pyte
 def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "DROP TABLE cameras", "CREATE VIEW cameras AS SELECT 1 AS time")
-    with pytest.raises(SessionError, match="has other tables"):
+    with pytest.raises(RecordingError, match="has other tables"):
         recover(path, target)
     assert not target.exists()
 
@@ -139,7 +139,7 @@ def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
 def test_nothing_saved_is_a_failure(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "UPDATE steps SET token = -1 WHERE step = 0")
-    with pytest.raises(SessionError, match=r"no step can be read \(damaged: run 1 from step 1 on\)"):
+    with pytest.raises(RecordingError, match=r"no step can be read \(damaged: run 1 from step 1 on\)"):
         recover(path, target)
     assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
-from compute.errors import AtlasError, SessionError
+from compute.errors import AtlasError, RecordingError
 
 from helpers.damaged_recordings import assert_told, damage, use
 from helpers.make_recordings import (
@@ -159,8 +159,8 @@ def test_mutated_files_are_recovered_or_told_in_time(tmp_path: Path, sound: Path
 )
 def test_other_tables_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
-    with pytest.raises(SessionError, match="has other tables than a session"):
-        Session(path)
+    with pytest.raises(RecordingError, match="has other tables than a session"):
+        Recording(path)
 
 
 def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
@@ -171,8 +171,8 @@ def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
     connection.execute("DROP TABLE session")
     connection.execute(f"CREATE VIEW session AS {endless}")
     connection.close()
-    with pytest.raises(SessionError, match="has other tables"):  # it would be an error of another kind
-        Session(path)
+    with pytest.raises(RecordingError, match="has other tables"):  # it would be an error of another kind
+        Recording(path)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
 )
 def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
-    with pytest.raises(SessionError, match="is damaged") as caught:
+    with pytest.raises(RecordingError, match="is damaged") as caught:
         use(path)
     assert_told(path, caught.value)
 
@@ -228,8 +228,8 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> No
 def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
     path = tmp_path / "a.atlas"
     make(path)
-    with pytest.raises(SessionError, match=reason) as caught:
-        Session(path)
+    with pytest.raises(RecordingError, match=reason) as caught:
+        Recording(path)
     assert_told(path, caught.value)
 
 
@@ -237,14 +237,14 @@ def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], objec
 def test_a_pipe_beside_a_session_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
     path = make_session(tmp_path / "a.atlas")
     os.mkfifo(f"{path}{suffix}")
-    with pytest.raises(SessionError, match=f"a.atlas{suffix}: is no regular file"):
-        Session(path)
+    with pytest.raises(RecordingError, match=f"a.atlas{suffix}: is no regular file"):
+        Recording(path)
 
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), f"PRAGMA user_version = {SCHEMA.version + 1}")
-    with pytest.raises(SessionError, match=f"newer program .version {SCHEMA.version + 1}.*update"):
-        Session(path)
+    with pytest.raises(RecordingError, match=f"newer program .version {SCHEMA.version + 1}.*update"):
+        Recording(path)
 
 
 def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,16 +267,16 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
         "DROP TABLE cameras_before",
     )
     newer = Schema(SCHEMA.version + 1, tables, {SCHEMA.version: (SCHEMA.tables, steps)})
-    with Session(path, newer) as session:
-        assert [known.record for known in session.steps(session.run())] == [step(index) for index in range(12)]
-        assert len(session.cameras()) == 2
+    with Recording(path, newer) as recording:
+        assert [known.record for known in recording.steps(recording.run())] == [step(index) for index in range(12)]
+        assert len(recording.cameras()) == 2
         assert len(copies()) == 1
     assert not copies()
     assert path.read_bytes() == before
-    with pytest.raises(SessionError, match="cannot be migrated"):
-        Session(path, replace(newer, older={SCHEMA.version: (SCHEMA.tables, ("DROP TABLE nothing",))}))
-    with pytest.raises(SessionError, match=f"other tables than a session of version {SCHEMA.version}"):
-        Session(path, replace(newer, older={SCHEMA.version: ((old,), steps)}))
+    with pytest.raises(RecordingError, match="cannot be migrated"):
+        Recording(path, replace(newer, older={SCHEMA.version: (SCHEMA.tables, ("DROP TABLE nothing",))}))
+    with pytest.raises(RecordingError, match=f"other tables than a session of version {SCHEMA.version}"):
+        Recording(path, replace(newer, older={SCHEMA.version: ((old,), steps)}))
     assert path.read_bytes() == before
 
 
@@ -291,13 +291,13 @@ def test_what_is_sound_is_recovered(tmp_path: Path) -> None:
     found = recover(path, target)
     assert (found.runs, found.steps) == (1, 7)
     assert set(found.lost) == {"run 1 from step 8 on", "logits or statistics of 1 steps of run 1", "2 of 2 cameras"}
-    with Session(target) as session:
-        run = session.run()
+    with Recording(target) as recording:
+        run = recording.run()
         assert run.stop_reason is None, "the run did not end where its steps do"
-        assert [known.record for known in session.steps(run)] == [step(index) for index in range(7)]
-        assert session.logits(run, 3) is None
-        assert session.logits(run, 4) is not None
-        assert len(session.events()) == 1
+        assert [known.record for known in recording.steps(run)] == [step(index) for index in range(7)]
+        assert recording.logits(run, 3) is None
+        assert recording.logits(run, 4) is not None
+        assert len(recording.events()) == 1
 
 
 def test_the_mark_is_where_tools_look_for_it(sound: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from atlas_viewer.recording.compare import Difference, logits_difference, statistics_difference
 from atlas_viewer.recording.diff import diff_runs
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
@@ -38,7 +38,7 @@ def recorded(path: Path, engine: Engine, tokenizer: Tokenizer, options: Generate
     head = head_of(engine, weights_sha256(open_model("stories")), "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)
     tap = StepCapturer(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
-    generation = Generation(engine, tokenizer, PROMPT, options, tap=tap)
+    generation = Generation(engine, tokenizer, PROMPT, options, capturer=tap)
     recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits="f32")
     generation.run()
     recorder.end_run(str(generation.stop_reason))
@@ -67,15 +67,15 @@ def altered(tmp_path: Path, sound: Path) -> Callable[..., Path]:
 
 
 def verdicts(path: Path, engine: Engine, tokenizer: Tokenizer) -> list[Verdict]:
-    with Session(path) as session:
-        return list(verify_run(session, session.run(), engine, tokenizer))
+    with Recording(path) as recording:
+        return list(verify_run(recording, recording.run(), engine, tokenizer))
 
 
 def test_what_was_recorded_here_is_identical(sound: Path, stories: Engine, tokenizer: Tokenizer) -> None:
     found = verdicts(sound, stories, tokenizer)
     assert [(v.verdict, v.figure, v.draw_repeats) for v in found] == [(IDENTICAL, 0.0, True)] * STEPS
-    with Session(sound) as session:
-        assert reasons(session, stories, session.head.weights_sha256, "this program") == []
+    with Recording(sound) as recording:
+        assert reasons(recording, stories, recording.head.weights_sha256, "this program") == []
 
 
 def test_options_that_changed_on_the_way_are_those_of_each_step(
@@ -87,14 +87,14 @@ def test_options_that_changed_on_the_way_are_those_of_each_step(
     tap = StepCapturer(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
     begin = replace(OPTIONS, max_new_tokens=3, context=40)
     other = replace(OPTIONS, context=40, temperature=2.0, repetition_penalty=1.3)
-    first = Generation(stories, tokenizer, PROMPT, begin, tap=tap)
+    first = Generation(stories, tokenizer, PROMPT, begin, capturer=tap)
     recorder.begin_run(PROMPT, first.prompt_tokens, begin, logits="f32")
     first.run()
     recorder.change_options(other)
-    Generation(stories, tokenizer, PROMPT, other, steps=first.steps, tap=tap).run()
+    Generation(stories, tokenizer, PROMPT, other, steps=first.steps, capturer=tap).run()
     recorder.close()
-    with Session(path) as session:
-        assert [step.options for step in session.steps(session.run())] == [begin] * 3 + [other] * 3
+    with Recording(path) as recording:
+        assert [step.options for step in recording.steps(recording.run())] == [begin] * 3 + [other] * 3
     assert [(v.verdict, v.draw_repeats) for v in verdicts(path, stories, tokenizer)] == [(IDENTICAL, True)] * 6
 
 
@@ -145,9 +145,9 @@ def test_altered_figures_are_found(
 def test_altered_arrays_are_found(
     altered: Callable[..., Path], sound: Path, stories: Engine, tokenizer: Tokenizer
 ) -> None:
-    with Session(sound) as session:
-        run = session.run()
-        logits, table = session.logits(run, 1), session.statistics(run, 1)
+    with Recording(sound) as recording:
+        run = recording.run()
+        logits, table = recording.logits(run, 1), recording.statistics(run, 1)
     assert logits is not None
     assert table is not None
     for amount, verdict in ((1e-3, WITHIN), (1e-2, DIFFERENT)):
@@ -174,8 +174,8 @@ def test_other_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) ->
     changed = ArrayModel("stories", source.config, arrays)
     other = Engine(changed, context=16)
     assert DIFFERENT in {v.verdict for v in verdicts(sound, other, tokenizer)}
-    with Session(sound) as session:
-        (why,) = reasons(session, other, weights_sha256(changed), "this program")
+    with Recording(sound) as recording:
+        (why,) = reasons(recording, other, weights_sha256(changed), "this program")
         assert why.startswith("other weights (recorded ")
     # One step of one value: too little to be seen in the logits, but not in the hash.
     arrays["h.3.mlp.c_fc.weight"] = np.array(source.tensor("h.3.mlp.c_fc.weight"))
@@ -190,8 +190,8 @@ def test_other_kernels_are_within_tolerance_and_named(sound: Path, tokenizer: To
     assert {v.verdict for v in found} <= {IDENTICAL, WITHIN}
     assert WITHIN in {v.verdict for v in found}
     assert all(0 < v.figure < 4e-3 for v in found if v.verdict == WITHIN)
-    with Session(sound) as session:
-        why = reasons(session, other, session.head.weights_sha256, "a later program")
+    with Recording(sound) as recording:
+        why = reasons(recording, other, recording.head.weights_sha256, "a later program")
     assert why == [
         "other kernels (recorded rows, here fused)",
         "other version (recorded this program, here a later program)",
@@ -202,7 +202,7 @@ def test_the_same_run_twice_has_no_difference(
     sound: Path, tmp_path: Path, stories: Engine, tokenizer: Tokenizer
 ) -> None:
     again = recorded(tmp_path / "again.atlas", stories, tokenizer)
-    with Session(sound) as one, Session(again) as other:
+    with Recording(sound) as one, Recording(again) as other:
         found = diff_runs(one, one.run(), other, other.run())
     assert found.same
     assert (len(found.steps), found.parted, found.head) == (STEPS, None, ())
@@ -213,7 +213,7 @@ def test_runs_are_compared_until_their_tokens_part(
 ) -> None:
     options = GenerateOptions(max_new_tokens=STEPS, context=10, temperature=0.8, top_k=40, seed=12)
     other_path = recorded(tmp_path / "other.atlas", stories, tokenizer, options)
-    with Session(sound) as one, Session(other_path) as other:
+    with Recording(sound) as one, Recording(other_path) as other:
         a, b = ([step.record for step in s.steps(s.run())] for s in (one, other))
         found = diff_runs(one, one.run(), other, other.run())
     first = next(index for index in range(STEPS) if a[index].token != b[index].token)
@@ -228,14 +228,14 @@ def test_runs_are_compared_until_their_tokens_part(
 
 def test_a_shorter_run_is_not_the_same(altered: Callable[..., Path], sound: Path) -> None:
     path = altered("DELETE FROM steps WHERE step = 5")
-    with Session(sound) as one, Session(path) as other:
+    with Recording(sound) as one, Recording(path) as other:
         found = diff_runs(one, one.run(), other, other.run())
     assert (found.parted, found.steps[-1].tokens[1]) == (5, None)
 
 
 def test_altered_figures_are_a_difference(altered: Callable[..., Path], sound: Path) -> None:
     path = altered("UPDATE candidates SET logit = logit - 0.02 WHERE step = 3 AND place = 5")
-    with Session(sound) as one, Session(path) as other:
+    with Recording(sound) as one, Recording(path) as other:
         found = diff_runs(one, one.run(), other, other.run())
     assert [step.same for step in found.steps] == [True] * 3 + [False] + [True] * 2
     assert found.steps[3].figures.largest == pytest.approx(0.02)

@@ -51,9 +51,9 @@ def test_zoom_ends_at_single_digits_and_at_everything() -> None:
     camera.wheel(1e5, 600, 300, WIDE, HIGH)
     assert 1 / camera.view(WIDE, HIGH).scale == pytest.approx(CELL_MOST)
     camera.look_at(1e9, -50, 1e9, WIDE, HIGH)
-    assert (camera.stand.x, camera.stand.y) == (0, 4000)
+    assert (camera.pose.x, camera.pose.y) == (0, 4000)
     camera.wheel(-1e5, 0, 0, WIDE, HIGH)
-    assert camera.stand == CameraPose(1.0, 4500, 2000)
+    assert camera.pose == CameraPose(1.0, 4500, 2000)
 
 
 def test_what_is_framed_fits() -> None:
@@ -69,18 +69,18 @@ def test_what_is_framed_fits() -> None:
 @pytest.mark.parametrize("name", ["h.3.mlp.c_fc.weight", "h.5.attn.qkv", "wte", "h.2.attn.pattern", "h.1.ln_1.bias"])
 def test_another_window_keeps_the_value_in_the_middle(name: str) -> None:
     tensors = registry(STORIES, 256)
-    before, after = (map_layout(tensors, window) for window in (64, 256))
+    before, after = (map_layout(tensors, context) for context in (64, 256))
     row, column = {"h.2.attn.pattern": (64 + 40, 50), "h.1.ln_1.bias": (0, 70)}.get(name, (41, 70))
     camera = MapCamera(before.width, before.height)
     x, y = before.place_of(name, row, column)
     camera.look_at(200, x + 0.5, y + 0.5, WIDE, HIGH)
-    sight = sight_of(camera, tensors, before, WIDE, HIGH)
+    viewport = sight_of(camera, tensors, before, WIDE, HIGH)
     index = {"h.2.attn.pattern": (1, 40, 50), "h.1.ln_1.bias": (70,)}.get(name, (41, 70))
-    assert sight.target == Target(name, index)
+    assert viewport.target == Target(name, index)
     other = MapCamera(after.width, after.height)
-    assert show(other, sight, after, WIDE, HIGH)
+    assert show(other, viewport, after, WIDE, HIGH)
     wanted = (256 + 40, 50) if name.endswith("pattern") else (row, column)
-    assert after.cell_at(int(other.stand.x), int(other.stand.y)) == (name, *wanted)
+    assert after.cell_at(int(other.pose.x), int(other.pose.y)) == (name, *wanted)
     assert other.view(WIDE, HIGH).scale == pytest.approx(camera.view(WIDE, HIGH).scale)
 
 
@@ -91,21 +91,21 @@ def test_a_sight_is_seen_again(zoom: float, x: float, y: float) -> None:
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
     camera.look_at(zoom, x * layout.width, y * layout.height, WIDE, HIGH)
     assert show(other, sight_of(camera, tensors, layout, WIDE, HIGH), layout, WIDE, HIGH)
-    assert vars(other.stand) == pytest.approx(vars(camera.stand))
+    assert vars(other.pose) == pytest.approx(vars(camera.pose))
 
 
 def test_between_two_bands_a_value_nearby_holds_the_place() -> None:
     tensors = registry(STORIES, 256)
-    before, after = (map_layout(tensors, window) for window in (64, 256))
+    before, after = (map_layout(tensors, context) for context in (64, 256))
     place = before.placements["h.3.mlp.c_fc.weight"]
     camera, other = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
     x, y = place.x + place.band_columns + 5, place.y + 30.5
     assert before.cell_at(int(x), int(y)) is None
     camera.look_at(90, x + 0.5, y, WIDE, HIGH)
-    sight = sight_of(camera, tensors, before, WIDE, HIGH)
-    assert show(other, sight, after, WIDE, HIGH)
+    viewport = sight_of(camera, tensors, before, WIDE, HIGH)
+    assert show(other, viewport, after, WIDE, HIGH)
     moved = after.placements[place.name]
-    assert (other.stand.x - moved.x, other.stand.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
+    assert (other.pose.x - moved.x, other.pose.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
 
 
 def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
@@ -128,7 +128,7 @@ def test_what_is_beyond_a_tensor_is_its_end(index: tuple[int, ...], there: tuple
     layout = map_layout(registry(STORIES, 64), 64)
     camera = MapCamera(layout.width, layout.height)
     assert show(camera, MapViewport(Target("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
-    assert layout.cell_at(int(camera.stand.x), int(camera.stand.y)) == ("h.2.attn.pattern", *there)
+    assert layout.cell_at(int(camera.pose.x), int(camera.pose.y)) == ("h.2.attn.pattern", *there)
 
 
 def test_a_model_without_the_tensor_shows_nothing_else() -> None:
@@ -137,7 +137,7 @@ def test_a_model_without_the_tensor_shows_nothing_else() -> None:
     camera, other = MapCamera(layout.width, layout.height), MapCamera(after.width, after.height)
     camera.look_at(99, *layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     assert not show(other, sight_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
-    assert other.stand == CameraPose(1.0, after.width / 2, after.height / 2)
+    assert other.pose == CameraPose(1.0, after.width / 2, after.height / 2)
 
 
 @pytest.mark.parametrize(
@@ -154,15 +154,15 @@ def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there:
     maps.lay_out(before, map_layout(before, 64))
     assert maps.layout is not None
     x, y = maps.layout.place_of(name, *value)
-    maps.visits.visit(maps.camera.stand)
+    maps.view_history.visit(maps.camera.pose)
     maps.camera.look_at(99, x + 0.5, y + 0.5, WIDE, HIGH)
-    maps.visits.visit(maps.camera.stand)
+    maps.view_history.visit(maps.camera.pose)
     cell = maps.cell
     maps.lay_out(after, map_layout(after, 9))
     assert maps.cell == pytest.approx(cell)
-    stand = maps.camera.stand
-    assert maps.layout.cell_at(int(stand.x), int(stand.y)) == (there, *wanted)
-    assert maps.visits.stands == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), stand]
+    pose = maps.camera.pose
+    assert maps.layout.cell_at(int(pose.x), int(pose.y)) == (there, *wanted)
+    assert maps.view_history.stands == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), pose]
 
 
 def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
@@ -173,21 +173,21 @@ def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
     maps.camera.look_at(99, *maps.layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     for tensors in (plain, traced):
         maps.lay_out(tensors, map_layout(tensors, 64))
-        assert maps.camera.stand == CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2)
+        assert maps.camera.pose == CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2)
 
 
 def test_visits_go_back_and_forward() -> None:
-    visits = ViewHistory()
-    assert visits.back() is None
+    view_history = ViewHistory()
+    assert view_history.back() is None
     stands = [CameraPose(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]
-    for stand in (*stands, stands[-1]):
-        visits.visit(stand)
-    assert [visits.back(), visits.back(), visits.back()] == [stands[1], stands[0], None]
-    assert visits.forward() == stands[1]
-    visits.visit(CameraPose(9.0, 0, 0))
-    assert visits.forward() is None
-    assert visits.back() == stands[1]
+    for pose in (*stands, stands[-1]):
+        view_history.visit(pose)
+    assert [view_history.back(), view_history.back(), view_history.back()] == [stands[1], stands[0], None]
+    assert view_history.forward() == stands[1]
+    view_history.visit(CameraPose(9.0, 0, 0))
+    assert view_history.forward() is None
+    assert view_history.back() == stands[1]
     for number in range(300):
-        visits.visit(CameraPose(1.0, number, 0))
-    assert len(visits.stands) == 100
-    assert visits.back() == CameraPose(1.0, 298, 0)
+        view_history.visit(CameraPose(1.0, number, 0))
+    assert len(view_history.stands) == 100
+    assert view_history.back() == CameraPose(1.0, 298, 0)

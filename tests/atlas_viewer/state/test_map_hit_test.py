@@ -14,13 +14,13 @@ from compute.views.map_view import MapView, axis, level_of
 
 from helpers.map_registry import STORIES, registry
 
-ROWS, WINDOW = 12, 32
+ROWS, CONTEXT = 12, 32
 REGISTRY = registry(STORIES, 64)
 REGISTRY.rows = ROWS
-LAYOUT = map_layout(REGISTRY, WINDOW)
+LAYOUT = map_layout(REGISTRY, CONTEXT)
 INSPECTION = Inspection(
     tensors={
-        t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None, window=t.columns if t.heads else 0)
+        t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None, context=t.columns if t.heads else 0)
         for t in REGISTRY
     }
 )
@@ -37,11 +37,11 @@ def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:
     return {(int(x), int(y)) for x in range(x0, x1) for y in range(y0, y1)}
 
 
-def values(spot: TensorIndex) -> set[tuple[int, int]]:
+def values(element: TensorIndex) -> set[tuple[int, int]]:
     """The cells of a spot's values."""
-    info = INSPECTION.tensors[spot.name]
-    places = (info.place(index) for index in range(spot.index, spot.index + spot.count))
-    return {LAYOUT.place_of(spot.name, *row_and_column(Target(spot.name, place), WINDOW)) for place in places}
+    info = INSPECTION.tensors[element.name]
+    places = (info.place(index) for index in range(element.index, element.index + element.count))
+    return {LAYOUT.place_of(element.name, *row_and_column(Target(element.name, place), CONTEXT)) for place in places}
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 1.7, 3.0, 9.0, 40.0])
@@ -53,18 +53,18 @@ def test_the_spot_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
         place = LAYOUT.placements[names[generator.integers(len(names))]]
         x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
         view = MapView(x - 50.5 * scale + generator.random(), y - 40.5 * scale, scale)
-        spot = spot_under(INSPECTION, LAYOUT, view, 50, 40)
+        element = spot_under(INSPECTION, LAYOUT, view, 50, 40)
         shown = under(view, 50, 40)
-        if spot is None:
+        if element is None:
             continue
         told += 1
-        assert INSPECTION.exists(spot)
-        assert values(spot) <= shown
-        if spot.count > 1:
+        assert INSPECTION.exists(element)
+        assert values(element) <= shown
+        if element.count > 1:
             ranged += 1
-            of_tensor = {cell for cell in shown if (found := LAYOUT.cell_at(*cell)) and found[0] == spot.name}
+            of_tensor = {cell for cell in shown if (found := LAYOUT.cell_at(*cell)) and found[0] == element.name}
             existing = {cell for cell in of_tensor if _exists(cell)}
-            assert values(spot) == existing
+            assert values(element) == existing
     assert told > 50
     assert (ranged > 0) == (scale > 1)
 
@@ -74,8 +74,8 @@ def _exists(cell: tuple[int, int]) -> bool:
     assert found is not None
     name, row, column = found
     info = INSPECTION.tensors[name]
-    if info.window:
-        return row % WINDOW < ROWS and column < ROWS
+    if info.context:
+        return row % CONTEXT < ROWS and column < ROWS
     return len(info.shape) == 1 or row < info.shape[0]
 
 
@@ -85,8 +85,8 @@ def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
     view = MapView(0, 0, scale)
     found = set()
     for py in range(int(place.y / scale) - 3, int(place.y / scale) + 4):
-        spot = spot_under(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
-        found.add(spot.name if spot else None)
+        element = spot_under(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
+        found.add(element.name if element else None)
     assert "h.3.ln_1.weight" in found
 
 

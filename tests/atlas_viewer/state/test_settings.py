@@ -41,14 +41,14 @@ class Kept:
     def __init__(self, file: Path) -> None:
         self.state = State("", GenerateOptions())
         self.calls: list[float] = []
-        self.keeper = SettingsStore(self.state, self.calls.append, file)
+        self.settings_store = SettingsStore(self.state, self.calls.append, file)
 
     def messages(self) -> list[str]:
         """What is told once a run is there."""
-        self.keeper.frame(0, False)
+        self.settings_store.frame(0, False)
         assert self.state.messages == []
         self.state.run = Run("", GenerateOptions(), [])
-        self.keeper.frame(0, False)
+        self.settings_store.frame(0, False)
         return self.state.messages
 
 
@@ -122,20 +122,20 @@ def test_a_file_that_cannot_be_used_is_told_and_kept(tmp_path: Path, content: by
     file = tmp_path / "interface.json"
     file.write_bytes(content)
     kept = Kept(file)
-    assert kept.state.interface == UiState()
+    assert kept.state.ui == UiState()
     (message,) = kept.messages()
     assert reason in message
     assert str(tmp_path / "interface.json.bad") in message
     assert (tmp_path / "interface.json.bad").read_bytes() == content
-    kept.state.interface.theme = "light"
-    kept.keeper.close()
+    kept.state.ui.theme = "light"
+    kept.settings_store.close()
     assert loads(file.read_text()).theme == "light"
 
 
 def test_an_earlier_bad_file_is_not_lost(tmp_path: Path) -> None:
     for number in range(3):
         (tmp_path / "interface.json").write_text(f"bad {number}")
-        Kept(tmp_path / "interface.json").keeper.close()
+        Kept(tmp_path / "interface.json").settings_store.close()
         (tmp_path / "interface.json").unlink(missing_ok=True)
     assert {p.name for p in tmp_path.iterdir()} == {f"interface.json{n}.bad" for n in ("", ".2", ".3")}
     assert (tmp_path / "interface.json.bad").read_text() == "bad 0"
@@ -144,27 +144,27 @@ def test_an_earlier_bad_file_is_not_lost(tmp_path: Path) -> None:
 def test_a_change_is_saved_once_it_rests(tmp_path: Path) -> None:
     file = tmp_path / "new" / "interface.json"
     kept = Kept(file)
-    keeper, interface = kept.keeper, kept.state.interface
-    keeper.frame(0, False)
-    interface.zoom = 2.0
-    keeper.frame(10, False)
+    settings_store, ui = kept.settings_store, kept.state.ui
+    settings_store.frame(0, False)
+    ui.zoom = 2.0
+    settings_store.frame(10, False)
     assert kept.calls == [2.0]
-    interface.zoom = 1.5
-    keeper.frame(11, False)
-    keeper.frame(12, False)
+    ui.zoom = 1.5
+    settings_store.frame(11, False)
+    settings_store.frame(12, False)
     assert not file.exists()
-    keeper.frame(13, True)  # in the middle of a drag
+    settings_store.frame(13, True)  # in the middle of a drag
     assert not file.exists()
-    keeper.frame(14, False)
-    assert loads(file.read_text()) == interface
+    settings_store.frame(14, False)
+    assert loads(file.read_text()) == ui
     written = file.stat().st_mtime_ns
-    keeper.frame(99, False)
-    keeper.close()
+    settings_store.frame(99, False)
+    settings_store.close()
     assert file.stat().st_mtime_ns == written
     assert kept.calls == [2.0, 2.0]
-    interface.hidden.add("Atlas")
-    keeper.close()
-    assert Kept(file).state.interface == interface
+    ui.hidden.add("Atlas")
+    settings_store.close()
+    assert Kept(file).state.ui == ui
 
 
 def test_the_switches_of_the_map_come_back(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_the_switches_of_the_map_come_back(tmp_path: Path) -> None:
     for action in ACTIONS:
         if action.name in ("map.minimap", "map.glow"):
             action.run(kept.state)
-    kept.keeper.close()
-    again = Kept(file).state.interface
+    kept.settings_store.close()
+    again = Kept(file).state.ui
     assert (again.minimap, again.glow) == (False, False)
 
 
@@ -182,11 +182,11 @@ def test_a_folder_that_cannot_be_written_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     kept = Kept(tmp_path / "file" / "interface.json")
     for second in range(0, 40, 4):
-        kept.state.interface.zoom = 1.0 + second / 40
-        kept.keeper.frame(second, False)
-        kept.keeper.frame(second + 3, False)
-    kept.keeper.close()
-    (message,) = [*kept.state.messages, *([kept.keeper._note] if kept.keeper._note else [])]
+        kept.state.ui.zoom = 1.0 + second / 40
+        kept.settings_store.frame(second, False)
+        kept.settings_store.frame(second + 3, False)
+    kept.settings_store.close()
+    (message,) = [*kept.state.messages, *([kept.settings_store._note] if kept.settings_store._note else [])]
     assert str(tmp_path / "file") in message
 
 
@@ -196,8 +196,8 @@ def test_what_cannot_be_read_is_not_replaced(tmp_path: Path) -> None:
     kept = Kept(file)
     (message,) = kept.messages()
     assert message == f"settings cannot be read (Is a directory) and will not be saved: {file}"
-    kept.state.interface.zoom = 2.0
-    kept.keeper.close()
+    kept.state.ui.zoom = 2.0
+    kept.settings_store.close()
     assert file.is_dir()
     assert len(kept.state.messages) == 1
 
@@ -207,7 +207,7 @@ def test_a_damaged_layout_costs_only_the_layout(tmp_path: Path) -> None:
     layout = "[Docking][Data]\nDockNode ID=0x00000008 Parent=0x00000006 SizeRef=1,1\n"
     file.write_text(dumps(dataclasses.replace(ARRANGED, layout=layout)))
     kept = Kept(file)
-    assert kept.state.interface == dataclasses.replace(ARRANGED, layout="")
+    assert kept.state.ui == dataclasses.replace(ARRANGED, layout="")
     (message,) = kept.messages()
     assert message.startswith("the saved layout has a dock node 0x00000008 that belongs to no other;")
     assert str(file) in message
@@ -261,14 +261,14 @@ def test_settings_that_the_last_start_did_not_survive_are_put_aside(
     file.write_text(dumps(light))
     start(file, frames, end).communicate(timeout=PATIENCE_S)
     kept = Kept(file)
-    assert (kept.state.interface == UiState()) == aside
-    assert (kept.state.interface == light) != aside
+    assert (kept.state.ui == UiState()) == aside
+    assert (kept.state.ui == light) != aside
     assert file.with_suffix(".json.bad").exists() == aside
     assert [message for message in kept.messages() if "the last start failed" in message] == kept.state.messages
     assert len(kept.state.messages) == aside
-    kept.keeper.close()
+    kept.settings_store.close()
     again = Kept(file)  # this start came to its end
-    again.keeper.close()
+    again.settings_store.close()
     assert again.messages() == []
     assert not (tmp_path / "interface.json.starting").exists()
 
@@ -280,17 +280,17 @@ def test_a_start_that_is_not_over_condemns_nothing(tmp_path: Path) -> None:
     assert other.stdout is not None
     assert other.stdout.readline() == "started\n"
     kept = Kept(file)
-    assert kept.state.interface.theme == "light"
-    kept.keeper.close()
+    assert kept.state.ui.theme == "light"
+    kept.settings_store.close()
     other.kill()
     other.communicate()
-    assert Kept(file).state.interface == UiState()
+    assert Kept(file).state.ui == UiState()
 
 
 def test_settings_made_after_a_failed_start_are_not_blamed_for_it(tmp_path: Path) -> None:
     file = tmp_path / "interface.json"
     start(file, 0, "dies").communicate(timeout=PATIENCE_S)
     first = Kept(file)
-    first.state.interface.theme = "light"
-    first.keeper.close()
-    assert Kept(file).state.interface.theme == "light"
+    first.state.ui.theme = "light"
+    first.settings_store.close()
+    assert Kept(file).state.ui.theme == "light"

@@ -119,10 +119,10 @@ def test_keys_choose_tokens_and_looks(screen: Screen, state: State) -> None:
     assert state.chosen is None
     press(screen, "P")
     press(screen, "C")
-    look = state.inspection.look
-    assert (look.sampling, look.palette) == ("point", "blue-orange")
+    mapping = state.inspection.mapping
+    assert (mapping.sampling, mapping.palette) == ("point", "blue-orange")
     press(screen, "K")
-    assert state.interface.chip_colour == "rank"
+    assert state.ui.chip_colour == "rank"
     press(screen, "T")
     assert state.inspection.trace_on
 
@@ -147,9 +147,9 @@ def test_no_key_acts_while_text_is_typed(screen: Screen, state: State) -> None:
     for chord in (".", "Space", "P", "Backspace"):
         press(screen, chord)
     assert not state.requests
-    assert state.inspection.look.sampling == "pool"
+    assert state.inspection.mapping.sampling == "pool"
     press(screen, "Ctrl+P")
-    assert state.interface.dialog == "palette"
+    assert state.ui.dialog == "palette"
 
 
 def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
@@ -157,18 +157,18 @@ def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
     screen.frame(2)
     screen.io.add_input_characters_utf8("token more")
     screen.frame(2)
-    assert state.interface.typed == "token more"
+    assert state.ui.typed == "token more"
     press(screen, "Enter")
     assert list(state.requests) == [Continue(1)]
-    assert state.interface.dialog == ""
+    assert state.ui.dialog == ""
     press(screen, "Ctrl+P")
     screen.frame(2)
     screen.io.add_input_characters_utf8("branch")
     screen.frame(2)
     press(screen, "Down")
-    assert state.interface.marked == 1
+    assert state.ui.marked == 1
     press(screen, "Escape")
-    assert state.interface.dialog == ""
+    assert state.ui.dialog == ""
     assert list(state.requests) == [Continue(1)]
 
 
@@ -187,12 +187,12 @@ def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> No
     assert screen.shows("Take back a token")
     assert screen.shows("Backspace")
     press(screen, "Escape")
-    assert not state.interface.dialog
+    assert not state.ui.dialog
     press(screen, "F1")
     screen.frame(3)
     assert screen.shows("fake on an adapter")
     press(screen, "F1")
-    assert not state.interface.dialog
+    assert not state.ui.dialog
 
 
 @pytest.mark.parametrize("alt", [True, False])
@@ -222,9 +222,9 @@ def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, s
     place = screen.places["##prompt"]
     press(screen, chord)
     screen.frame(3)
-    assert state.interface.dialog
+    assert state.ui.dialog
     screen.click("Generate")
-    assert not state.interface.dialog
+    assert not state.ui.dialog
     assert not state.requests
     screen.frame(2)
     screen.click("Generate")
@@ -236,12 +236,12 @@ def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None
     for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
         press(screen, chord)
         screen.frame(2)
-        assert state.interface.dialog == dialog
+        assert state.ui.dialog == dialog
     screen.io.add_input_characters_utf8("list of keys")
     screen.frame(2)
     press(screen, "Enter")
     screen.frame(3)
-    assert state.interface.dialog == "keys"
+    assert state.ui.dialog == "keys"
     assert screen.shows("Take back a token")
     assert not screen.shows("what to do")
 
@@ -252,13 +252,13 @@ def test_panels_come_to_the_front(screen: Screen, state: State) -> None:
     assert state.inspection.list_visible
     press(screen, "F2")
     assert state.run is not None
-    assert state.interface.renaming == state.run.number
+    assert state.ui.renaming == state.run.number
     screen.frame(3)
     screen.io.add_input_characters_utf8("the good one")
     screen.frame(2)
     press(screen, "Enter")
     assert state.run.name == "the good one"
-    assert not state.interface.renaming
+    assert not state.ui.renaming
 
 
 def test_menus_run_actions(screen: Screen, state: State) -> None:

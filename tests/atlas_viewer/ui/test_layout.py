@@ -26,11 +26,11 @@ MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adap
 SIZES = ((1280, 720), (200, 150), (3840, 2160), (0, 0), (1, 1), (900, 600), (150, 2000), (2560, 60), (1280, 720))
 
 
-def made(interface: UiState | None = None) -> State:
+def made(ui: UiState | None = None) -> State:
     options = GenerateOptions(max_new_tokens=16)
     run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
     run.continuation = "".join(step.text for step in run.steps)
-    state = State("Once upon a", options, model=MODEL, run=run, interface=interface or UiState())
+    state = State("Once upon a", options, model=MODEL, run=run, ui=ui or UiState())
     state.inspection.tensors, state.inspection.layout = fake_tensors()
     state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
     state.ramp, state.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
@@ -44,7 +44,7 @@ def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
 
 
 @contextmanager
-def another_context(interface: UiState) -> Iterator[None]:
+def another_context(ui: UiState) -> Iterator[None]:
     """As if the program had been started again."""
     before = imgui.get_current_context()
     new = imgui.create_context()
@@ -56,7 +56,7 @@ def another_context(interface: UiState) -> Iterator[None]:
     io.config_flags |= imgui.ConfigFlags_.docking_enable
     theme.apply()
     fonts.load()
-    imgui.load_ini_settings_from_memory(interface.layout)
+    imgui.load_ini_settings_from_memory(ui.layout)
     yield
     imgui.destroy_context(new)
     if before is not None:
@@ -96,7 +96,7 @@ def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Scre
 
 
 def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
-    hidden = screen.state.interface.hidden
+    hidden = screen.state.ui.hidden
     screen.click(f"tab:{tensors.TITLE}")
     for title in (tensors.TITLE, inspector.TITLE):
         choose(screen, title)
@@ -118,19 +118,19 @@ def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
         screen.frame(2)
-    assert screen.state.interface.hidden == {tokens.TITLE}
+    assert screen.state.ui.hidden == {tokens.TITLE}
 
 
 def test_the_layout_is_put_back(screen: Screen) -> None:
     usual = corners()
-    interface = screen.state.interface
-    interface.hidden |= {tokens.TITLE, trace.TITLE}
+    ui = screen.state.ui
+    ui.hidden |= {tokens.TITLE, trace.TITLE}
     imgui.internal.dock_builder_dock_window(logits.TITLE, 0)  # floats
     screen.frame(3)
     assert layout.floats(logits.TITLE, imgui.internal.find_window_by_name(tensors.TITLE).dock_node.id_)
     choose(screen, "Reset layout")
-    assert not interface.hidden
-    assert not interface.reset_layout
+    assert not ui.hidden
+    assert not ui.reset_layout
     assert corners() == pytest.approx(usual, abs=3)
 
 
@@ -148,13 +148,13 @@ def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
 
 
 def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
-    interface = screen.state.interface
+    ui = screen.state.ui
     usual = corners()
-    interface.hidden |= set(panels.TITLES)
+    ui.hidden |= set(panels.TITLES)
     screen.frame(2)
     screen.press(imgui.Key.m)
     screen.frame(2)
-    assert interface.hidden == set(panels.TITLES) - {"Map"}
+    assert ui.hidden == set(panels.TITLES) - {"Map"}
     choose(screen, "Reset layout")
     screen.frame(2)
     assert corners() == pytest.approx(usual, abs=3)
@@ -165,36 +165,36 @@ def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], m
     for title in front:
         screen.click(f"tab:{title}")
         screen.frame(2)
-    interface = screen.state.interface
-    shown = set(interface.shown)
+    ui = screen.state.ui
+    shown = set(ui.shown)
     assert front <= shown
-    with another_context(UiState(layout=interface.layout)):
-        again = Screen(made(UiState(layout=interface.layout)), monkeypatch)
-        assert again.state.interface.shown == shown
-        assert again.state.interface.view == next(iter(front & {"Atlas", "Map"}))
-        focused = imgui.internal.find_window_by_name(again.state.interface.view)
+    with another_context(UiState(layout=ui.layout)):
+        again = Screen(made(UiState(layout=ui.layout)), monkeypatch)
+        assert again.state.ui.shown == shown
+        assert again.state.ui.view == next(iter(front & {"Atlas", "Map"}))
+        focused = imgui.internal.find_window_by_name(again.state.ui.view)
         assert imgui.get_current_context().nav_window.root_window.id_ == focused.id_
 
 
 def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
-    interface = screen.state.interface
+    ui = screen.state.ui
     x = tab("Atlas").left
     edge = ImVec2(imgui.internal.find_window_by_name("Atlas").pos.x - 1, 500)
-    before = interface.layout
+    before = ui.layout
     screen.point(edge)
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)
     screen.point(ImVec2(edge.x + 90, edge.y))
-    assert interface.layout == before, "a layout in the middle of a drag is not one to remember"
+    assert ui.layout == before, "a layout in the middle of a drag is not one to remember"
     screen.io.add_mouse_button_event(0, False)
     screen.frame(2)
     moved = tab("Atlas").left
     assert moved == pytest.approx(x + 90, abs=2)
-    assert interface.layout != before
-    interface.hidden.add(trace.TITLE)
+    assert ui.layout != before
+    ui.hidden.add(trace.TITLE)
     screen.click(f"tab:{tensors.TITLE}")
-    with another_context(interface):
-        again = Screen(made(interface), monkeypatch)
+    with another_context(ui):
+        again = Screen(made(ui), monkeypatch)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
         assert f"tab:{trace.TITLE}" not in widget_tracking.places
@@ -205,11 +205,11 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
 def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    interface = screen.state.interface
-    before, rest = interface.layout.split(f"[Window][{trace.TITLE}]")
-    interface.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
-    with another_context(interface):
-        Screen(made(interface), monkeypatch)
+    ui = screen.state.ui
+    before, rest = ui.layout.split(f"[Window][{trace.TITLE}]")
+    ui.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
+    with another_context(ui):
+        Screen(made(ui), monkeypatch)
         assert tab(trace.TITLE).top == tab(logits.TITLE).top
 
 
@@ -217,9 +217,9 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
     "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
 )
 def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    interface = UiState(layout=text)
-    with another_context(interface):
-        Screen(made(interface), monkeypatch)
+    ui = UiState(layout=text)
+    with another_context(ui):
+        Screen(made(ui), monkeypatch)
         assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
@@ -232,7 +232,7 @@ def widths() -> tuple[float, float]:
 
 def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     left, right = widths()
-    interface = screen.state.interface
+    ui = screen.state.ui
     for entry, ratio in (
         ("Everything larger", 1.1),
         ("Everything larger", 1.25),
@@ -242,31 +242,31 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
         choose(screen, entry)
         assert theme.zoom() == pytest.approx(ratio)
         assert widths() == pytest.approx((left * ratio, right * ratio), abs=4)
-    assert interface.zoom == 0
+    assert ui.zoom == 0
     for zoom in (4.0, 0.5, 1.0):
-        interface.zoom = zoom
+        ui.zoom = zoom
         screen.frame(3)
     assert widths() == pytest.approx((left, right), abs=8)
     screen.io.display_size = ImVec2(3840, 2160)
-    interface.zoom = 0
+    ui.zoom = 0
     screen.frame(3)
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
 
 
 def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
     left, right = widths()
-    interface = screen.state.interface
+    ui = screen.state.ui
     for zoom in (1.5, 2.0):
-        interface.zoom = zoom
+        ui.zoom = zoom
         screen.frame(3)
     assert max(widths()) < 0.4 * 1280
     picture = widget_tracking.places["picture"]
     assert picture.right - picture.left > 180
     assert picture.bottom - picture.top > 100
-    interface.zoom = 1.0
+    ui.zoom = 1.0
     screen.frame(3)
     assert widths() == pytest.approx((left, right), abs=4)
-    interface.zoom, interface.reset_layout = 2.0, True
+    ui.zoom, ui.reset_layout = 2.0, True
     screen.frame(4)
     assert max(widths()) < 0.4 * 1280
 
@@ -284,7 +284,7 @@ def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, m
 def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
     for name in ("light", "dark"):
         choose(screen, "Dark or light theme")
-        assert screen.state.interface.theme == name
+        assert screen.state.ui.theme == name
         assert theme.now is theme.THEMES[name]
 
 
@@ -304,10 +304,10 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
     screen.frame(3)
     assert corners() == pytest.approx(usual, abs=3)
     for title in panels.TITLES:
-        state.interface.front = title
+        state.ui.front = title
         screen.frame(2)
         # Four times the size does not leave room for all.
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
-    state.interface.hidden = set(panels.TITLES)
+    state.ui.hidden = set(panels.TITLES)
     screen.frame(2)
     assert not any(label.startswith("tab:") for label in widget_tracking.places)

@@ -67,13 +67,13 @@ def test_names_of_themes_are_the_themes() -> None:
 
 @pytest.mark.parametrize(("height", "zoom"), [(150, 1.0), (1300, 1.0), (1301, 1.5), (1800, 1.5), (2160, 2.0)])
 def test_the_automatic_zoom_follows_the_height(context: None, height: int, zoom: float) -> None:
-    interface = UiState()
-    theme.follow(interface, height)
+    ui = UiState()
+    theme.follow(ui, height)
     assert theme.zoom() == zoom
-    theme.follow(interface, 0)  # minimised
+    theme.follow(ui, 0)  # minimised
     assert theme.zoom() == zoom
-    interface.zoom = 0.5
-    theme.follow(interface, height)
+    ui.zoom = 0.5
+    theme.follow(ui, height)
     assert theme.zoom() == 0.5
 
 

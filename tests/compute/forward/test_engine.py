@@ -198,12 +198,12 @@ def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
     return Engine(tiny_model(SMALL), context=SMALL.positions, layout=layout, program=program)
 
 
-@pytest.mark.parametrize("window", [1, 2, 5, 16, 17, 18, 24])
-def test_every_window_equals_a_fresh_pass_over_it(small: Engine, window: int) -> None:
-    model, text = tiny_model(SMALL), some_tokens(SMALL, 45, seed=window)
-    for total in (1, 2, window, window + 1, SMALL.positions, SMALL.positions + 1, 45):
-        run_pass(small, text[:total], window=window)
-        count = min(window, total)
+@pytest.mark.parametrize("context", [1, 2, 5, 16, 17, 18, 24])
+def test_every_window_equals_a_fresh_pass_over_it(small: Engine, context: int) -> None:
+    model, text = tiny_model(SMALL), some_tokens(SMALL, 45, seed=context)
+    for total in (1, 2, context, context + 1, SMALL.positions, SMALL.positions + 1, 45):
+        run_pass(small, text[:total], context=context)
+        count = min(context, total)
         start = min(total - count, SMALL.positions - count)
         wanted = reference.forward(model, text[total - count : total], start)
         assert_activations(small, wanted)
@@ -211,16 +211,16 @@ def test_every_window_equals_a_fresh_pass_over_it(small: Engine, window: int) ->
         assert small.registry.first_position == start
 
 
-@pytest.mark.parametrize("window", [7, 17, 24])
-def test_cached_rows_equal_all_rows_computed_anew(small: Engine, window: int) -> None:
-    text = some_tokens(SMALL, window, seed=1)
+@pytest.mark.parametrize("context", [7, 17, 24])
+def test_cached_rows_equal_all_rows_computed_anew(small: Engine, context: int) -> None:
+    text = some_tokens(SMALL, context, seed=1)
     names = [tensor.name for tensor in small.registry if tensor.kind != "weight"]
-    run_pass(small, text[:1], window=window)
-    for total in range(2, window + 1):
-        run_pass(small, text[:total], window=window, valid_rows=total - 1)
+    run_pass(small, text[:1], context=context)
+    for total in range(2, context + 1):
+        run_pass(small, text[:total], context=context, valid_rows=total - 1)
     cached = {name: read_tensor(small, name) for name in names}
-    run_pass(small, some_tokens(SMALL, window, seed=2), window=window)
-    run_pass(small, text, window=window)
+    run_pass(small, some_tokens(SMALL, context, seed=2), context=context)
+    run_pass(small, text, context=context)
     for name in names:
         anew = read_tensor(small, name)
         assert np.abs(cached[name] - anew).max() <= 1e-5 * max(1, np.abs(anew).max()), name

@@ -99,20 +99,20 @@ HEADS = ((1, 16), (1, 64), (3, 20), (2, 36), (5, 4), (1, 256), (3, 64))  # heads
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("heads", "size"), HEADS)
 def test_attention_over_a_window(gpu: Gpu, heads: int, size: int, kind: str) -> None:
-    window = 150 if size == 20 else 37  # more keys than threads
-    assert_ok(attention(gpu, kind, heads, size, window, chunks_of(window)))
+    context = 150 if size == 20 else 37  # more keys than threads
+    assert_ok(attention(gpu, kind, heads, size, context, chunks_of(context)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("heads", "size", "window", "chunks"),
+    ("heads", "size", "context", "chunks"),
     [(1, 20, 1, [(1, 1)]), (1, 20, 1, [(16, 1)]), (2, 16, 7, [(16, 7)])],
     ids=["one token", "one token of a chunk", "fewer rows than a chunk"],
 )
 def test_attention_over_little(
-    gpu: Gpu, kind: str, heads: int, size: int, window: int, chunks: Sequence[tuple[int, int]]
+    gpu: Gpu, kind: str, heads: int, size: int, context: int, chunks: Sequence[tuple[int, int]]
 ) -> None:
-    assert_ok(attention(gpu, kind, heads, size, window, chunks))
+    assert_ok(attention(gpu, kind, heads, size, context, chunks))
 
 
 @pytest.mark.parametrize("kind", KINDS)

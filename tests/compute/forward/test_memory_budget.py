@@ -66,8 +66,8 @@ def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkey
         Engine(Untouchable(CONFIG), context=64)
 
 
-@pytest.mark.parametrize("window", [16, 64])
-def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.MonkeyPatch, window: int) -> None:
+@pytest.mark.parametrize("context", [16, 64])
+def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.MonkeyPatch, context: int) -> None:
     taken = []
     for kind in ("buffer", "texture"):
         create = getattr(type(stories.device), f"create_{kind}")
@@ -80,7 +80,7 @@ def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.Mon
             return made
 
         monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
-    layout = map_layout(stories.registry, window)
+    layout = map_layout(stories.registry, context)
     made = MapPass(stories, digit_pictures(), layout)
     assert made.nbytes == map_bytes(stories, layout)
     assert sum(taken) == pytest.approx(made.nbytes, rel=0.02)

@@ -33,10 +33,10 @@ def test_logits_of_a_random_checkpoint(device: wgpu.GPUDevice, seed: int) -> Non
     engine = Engine(model, context=positions, layout=layout, program=program, trace=draw.random() < 0.5)
     for _ in range(3):
         tokens = [draw.randrange(vocabulary) for _ in range(draw.randint(1, 2 * positions))]
-        window = draw.randint(1, positions)
-        context = tokens[-window:]
-        start = min(len(tokens) - len(context), positions - len(context))
-        wanted = reference.forward(model, context, start)["logits"]
-        found = logits_after(engine, tokens, window)
+        context = draw.randint(1, positions)
+        newest = tokens[-context:]
+        start = min(len(tokens) - len(newest), positions - len(newest))
+        wanted = reference.forward(model, newest, start)["logits"]
+        found = logits_after(engine, tokens, context)
         assert np.abs(found - wanted).max() <= 2e-3
         assert found[:vocabulary].argmax() == wanted[:vocabulary].argmax()

@@ -26,14 +26,14 @@ def engine() -> Engine:
     return Engine(tiny_model(CONFIG), context=20)
 
 
-def generated(engine: Engine, window: int, count: int = 25) -> Tapped:
-    options = GenerateOptions(max_new_tokens=count, context=window, temperature=0.9, seed=5, repetition_penalty=1.2)
+def generated(engine: Engine, context: int, count: int = 25) -> Tapped:
+    options = GenerateOptions(max_new_tokens=count, context=context, temperature=0.9, seed=5, repetition_penalty=1.2)
     return Tapped(engine, Letters(21, ends=False), "abcde", options)
 
 
-@pytest.mark.parametrize("window", [8, 20])
-def test_step_by_step_the_same_numbers_come_out(engine: Engine, window: int) -> None:
-    run = generated(engine, window)
+@pytest.mark.parametrize("context", [8, 20])
+def test_step_by_step_the_same_numbers_come_out(engine: Engine, context: int) -> None:
+    run = generated(engine, context)
     engine.mark_cached((), 0)  # rows that it still has may be of another pass
     replay = Replay(engine, run.text, 0xFFFFFF)
     measure = StatisticsPass(engine)
@@ -44,9 +44,9 @@ def test_step_by_step_the_same_numbers_come_out(engine: Engine, window: int) -> 
         assert read_table(measure, live).tobytes() == measured.statistics.tobytes()
 
 
-@pytest.mark.parametrize("window", [8, 20])
-def test_any_order_gives_the_pass_of_that_step(engine: Engine, window: int) -> None:
-    run = generated(engine, window)
+@pytest.mark.parametrize("context", [8, 20])
+def test_any_order_gives_the_pass_of_that_step(engine: Engine, context: int) -> None:
+    run = generated(engine, context)
     replay = Replay(engine, run.text, 0xFFFFFF)
     strip = StripPass(engine)
     order = np.random.default_rng(3).permutation(25)
@@ -55,7 +55,7 @@ def test_any_order_gives_the_pass_of_that_step(engine: Engine, window: int) -> N
         replay.go(int(index))
         assert replay.at == index
         np.testing.assert_allclose(replay.logits(), run.measured[index].logits, rtol=0, atol=1e-4)
-        assert engine.registry.rows == min(5 + index, window)
+        assert engine.registry.rows == min(5 + index, context)
         strip.update()
         picture = strip.read().astype(int)
         known = pictures.setdefault(index, picture)
@@ -113,7 +113,7 @@ def test_the_table_tells_what_the_statistics_tell(engine: Engine) -> None:
     statistics = StatisticsPass(engine).read()
     live = run.measured[-1].statistics
     weights = run.measured[-1].weight_statistics
-    for table, records in ((run.tap.live, live), (run.tap.weights, weights)):
+    for table, records in ((run.capturer.live, live), (run.capturer.weights, weights)):
         for tensor, record in zip(table.tensors, records, strict=True):
             known = statistics[tensor.name]
             for name in STATISTICS.names:

@@ -16,7 +16,7 @@ import pytest
 from atlas_viewer.cli.main import main
 from atlas_viewer.hub.fetch import fetch
 from atlas_viewer.hub.hub import look_up
-from atlas_viewer.recording.reader import Session
+from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
@@ -152,8 +152,8 @@ def test_export_of_a_video(run: Run, sources: Path, tmp_path: Path) -> None:
 
 def steps_in(path: Path) -> list[int]:
     """The tokens that were recorded."""
-    with Session(path) as session:
-        return [known.record.token for run in session.runs() for known in session.steps(run)]
+    with Recording(path) as recording:
+        return [known.record.token for run in recording.runs() for known in recording.steps(run)]
 
 
 def check_recording(result: SimpleNamespace, out: Path, fault: object, handed_over: int, whole: list[int]) -> None:
@@ -261,10 +261,10 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
 def save_settings(file: Path) -> list[str]:
     """Change a setting and save; returns what the window is told."""
     state = State("", GenerateOptions())
-    keeper = SettingsStore(state, lambda _seconds: None, file)
-    state.interface.zoom = 1.5
-    keeper.close()
-    return state.messages + ([keeper._note] if keeper._note else [])
+    settings_store = SettingsStore(state, lambda _seconds: None, file)
+    state.ui.zoom = 1.5
+    settings_store.close()
+    return state.messages + ([settings_store._note] if settings_store._note else [])
 
 
 @pytest.mark.parametrize("earlier", ['{"version": 1, "zoom": 1.25}\n', "damaged"])

@@ -94,7 +94,7 @@ def test_greedy_takes_the_best_penalised_logit(small: Table, penalty: float) -> 
 
 
 def test_only_tokens_of_the_window_are_penalised(small: Table) -> None:
-    before = next(int(token) for token in small.window[:START] if token not in small.seen)
+    before = next(int(token) for token in small.context[:START] if token not in small.seen)
     for token, penalised in ((before, False), (small.seen[0], True), (small.seen[-1], True)):
         logits = np.zeros(SMALL)
         logits[token], logits[SMALL - 1 - (token == SMALL - 1)] = 4, 3
@@ -221,6 +221,6 @@ def test_nothing_is_drawn_behind_the_end_of_the_text(small: Table) -> None:
     end = tokens.index(20)
     assert set(tokens[:end]) <= {10, 30}
     state = small.gpu.read(small.state, 12, dtype=np.uint32)
-    assert state[5] == len(small.window) + end + 1  # total
+    assert state[5] == len(small.context) + end + 1  # total
     assert state[6] == end + 1  # step
     assert state[8] == 1  # done

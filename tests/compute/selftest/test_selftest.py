@@ -73,8 +73,8 @@ def fused(_: Gpu) -> Iterator[Check | Skipped]:
     return passes.prove_ways(SMALL, "bf16", [way for way in passes.WAYS if way.name == "tiled, fused"])
 
 
-def viewed(look: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipped]]:
-    return lambda _: iter([look(engine_of(), loud_model(SMALL))])
+def viewed(mapping: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipped]]:
+    return lambda _: iter([mapping(engine_of(), loud_model(SMALL))])
 
 
 SPOILT = statistics_checks.spoilt(SMALL)

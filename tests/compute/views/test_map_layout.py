@@ -30,11 +30,11 @@ def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("window", [1, 9])
+@pytest.mark.parametrize("context", [1, 9])
 @pytest.mark.parametrize("base", [2, 4, 8, None])
 @pytest.mark.parametrize("config", ODD_SHAPES, ids=str)
-def test_tiles_have_one_tensor_and_bands_a_gap(config: ModelConfig, base: int | None, window: int) -> None:
-    layout = map_layout(registry(config, window), window, base=base)
+def test_tiles_have_one_tensor_and_bands_a_gap(config: ModelConfig, base: int | None, context: int) -> None:
+    layout = map_layout(registry(config, context), context, base=base)
     assert base is None or layout.base == base
     assert layout.width % layout.grid == layout.height % layout.grid == 0
     taken = np.zeros((layout.height // layout.base, layout.width // layout.base), bool)
@@ -98,12 +98,12 @@ def test_cells_without_a_value() -> None:
     assert layout.cell_at(0, 0) is None
 
 
-@pytest.mark.parametrize("window", [64, 256, 1024])
+@pytest.mark.parametrize("context", [64, 256, 1024])
 @pytest.mark.parametrize("name", REAL)
-def test_proportions_are_those_of_a_screen(name: str, window: int) -> None:
+def test_proportions_are_those_of_a_screen(name: str, context: int) -> None:
     config = REAL[name]
-    window = min(window, config.positions)
-    layout = map_layout(registry(config, window), window)
+    context = min(context, config.positions)
+    layout = map_layout(registry(config, context), context)
     assert ASPECT / 1.3 < layout.width / layout.height < ASPECT * 1.3
     cells = sum(place.rows * place.columns for place in layout.placements.values())
     assert cells > 0.35 * layout.width * layout.height

@@ -24,7 +24,7 @@ from helpers.gpu import Gpu, rounded_model, run_pass
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
 
-WINDOW = 9
+CONTEXT = 9
 DIGITS = digit_pictures()
 
 
@@ -43,7 +43,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     source = tiny_model(CONFIG)
     engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
     run_pass(engine, list(range(7)))
-    passes = MapPass(engine, DIGITS, map_layout(engine.registry, WINDOW, base=base))
+    passes = MapPass(engine, DIGITS, map_layout(engine.registry, CONTEXT, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
 
@@ -117,8 +117,8 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
-    for look, high in ((ColorMapping(span_scale="all"), plane.peaks.max()), (ColorMapping(high=0.5), 0.5)):
-        passes.set_look(look)
+    for mapping, high in ((ColorMapping(span_scale="all"), plane.peaks.max()), (ColorMapping(high=0.5), 0.5)):
+        passes.set_color_mapping(mapping)
         plane.peaks[:] = high
         for view in views(passes, 6):
             assert_same(*pictures(passes, plane, view))

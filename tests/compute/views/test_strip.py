@@ -70,7 +70,7 @@ def test_gather(gpu: Gpu, kind: str, shards: Sequence[int], dtype: str) -> None:
         assert (values[[*range(10), -5, -1]] == values[0]).all()
 
 
-WINDOW = 9  # rows in the table of peaks
+CONTEXT = 9  # rows in the table of peaks
 
 
 def entries_of(*entries: tuple[int, ...]) -> np.ndarray:
@@ -87,10 +87,10 @@ def test_peaks(gpu: Gpu) -> None:
     second[:] = 0
     # offset, columns, rows, slot
     entries = gpu.buffer(entries_of((5, 100, 7, 1), (705, 3, 1, 0)))
-    row_peaks, peaks = gpu.empty(2 * WINDOW), gpu.empty(2)
+    row_peaks, peaks = gpu.empty(2 * CONTEXT), gpu.empty(2)
 
     def measure(first_row: int, rows: int) -> None:
-        params, shared = gpu.params(first_row, WINDOW), {"entries": entries, "row_peaks": row_peaks}
+        params, shared = gpu.params(first_row, CONTEXT), {"entries": entries, "row_peaks": row_peaks}
         rest = {"values": gpu.buffer(values), "params": params}
         gpu.run(
             gpu.kernels.get("strip/row_peaks").dispatch((2, rows, 1), shared | rest),
@@ -99,13 +99,13 @@ def test_peaks(gpu: Gpu) -> None:
 
     measure(0, 7)
     finite = np.where(np.isfinite(first), np.abs(first), 0).max(axis=1)
-    assert np.array_equal(gpu.read(row_peaks, 2, WINDOW)[1, :7], finite)
+    assert np.array_equal(gpu.read(row_peaks, 2, CONTEXT)[1, :7], finite)
     assert gpu.read(peaks, 2).tolist() == [np.float32(1e-12), 50]
-    assert (gpu.read(row_peaks, 2, WINDOW)[1, 7:] == -77).all()
+    assert (gpu.read(row_peaks, 2, CONTEXT)[1, 7:] == -77).all()
     values[:] = 1  # rows that did not change are not read again
     first[5, 5] = 60
     measure(5, 2)
-    assert gpu.read(row_peaks, 2, WINDOW)[1, :7].tolist() == [*finite[:5], 60, 1]
+    assert gpu.read(row_peaks, 2, CONTEXT)[1, :7].tolist() == [*finite[:5], 60, 1]
     assert gpu.read(peaks, 2)[1] == 60
 
 
@@ -286,24 +286,24 @@ def test_looks(device: wgpu.GPUDevice) -> None:
         values = np.asarray(model.tensor(span.name) if weight else read_tensor(engine, span.name)).ravel()
         shown[span.name] = values[[span.source_index(i) for i in range(span.cells)]].astype(np.float64)
         peaks[span.name] = np.abs(shown[span.name] if weight else values).max()
-    for look in (
+    for mapping in (
         ColorMapping(palette="blue-orange", sampling="point"),
         ColorMapping(span_scale="all", sampling="point"),
         ColorMapping(palette="purple-green", sampling="point", low=0.01, high=0.3),
     ):
-        strip.set_look(look)
+        strip.set_color_mapping(mapping)
         strip.update()
         cells = strip.read().reshape(-1, 4)
-        palette = PALETTES[look.palette]
+        palette = PALETTES[mapping.palette]
         for span in strip.layout.spans:
-            high = look.high or (max(peaks.values()) if look.span_scale == "all" else peaks[span.name])
+            high = mapping.high or (max(peaks.values()) if mapping.span_scale == "all" else peaks[span.name])
             values = shown[span.name]
-            share = np.clip((np.abs(values) - look.low) / (high - look.low), 0, 1)
+            share = np.clip((np.abs(values) - mapping.low) / (high - mapping.low), 0, 1)
             bright = np.maximum(0.08, np.sqrt(share))
             wanted = np.array([palette.at(float(np.copysign(b, v))) for b, v in zip(bright, values, strict=True)])
             wanted[values == 0] = (0.06, 0.07, 0.09)
             found = cells[span.first : span.last + 1, :3]
             assert np.abs(found - 255 * wanted).max() <= 2
-    strip.set_look(POINT)
+    strip.set_color_mapping(POINT)
     strip.update()
     assert np.array_equal(strip.read(), plain)

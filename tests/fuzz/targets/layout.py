@@ -58,9 +58,9 @@ def _read(text: str) -> str:
     file.write_text(dumps(UiState(layout=text)))
     state = State("", GenerateOptions())
     SettingsStore(state, lambda seconds: None, file).close()
-    if not state.interface.layout:
+    if not state.ui.layout:
         raise ValueError("the layout is not taken")
-    return state.interface.layout
+    return state.ui.layout
 
 
 def _shown(text: str) -> str:
@@ -73,22 +73,22 @@ def _shown(text: str) -> str:
         io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
         io.display_size, io.delta_time = ImVec2(1280, 720), 1 / 60
         imgui.load_ini_settings_from_memory(text)
-        interface = UiState(layout=text)
-        _frames(interface)
-        written = interface.layout
-        interface.reset_layout = True
-        _frames(interface)
+        ui = UiState(layout=text)
+        _frames(ui)
+        written = ui.layout
+        ui.reset_layout = True
+        _frames(ui)
         return written
     finally:
         imgui.destroy_context(context)
 
 
-def _frames(interface: UiState) -> None:
+def _frames(ui: UiState) -> None:
     """Some frames, with what of the window depends on the layout."""
     for _ in range(_FRAMES):
         imgui.new_frame()
         widget_tracking.begin_frame()
-        identity, fresh = layout.dock_space(interface, _PANELS)
+        identity, fresh = layout.dock_space(ui, _PANELS)
         for title, _ in _PANELS:
             layout.floats(title, identity)
             imgui.begin(title, True)
@@ -98,7 +98,7 @@ def _frames(interface: UiState) -> None:
             layout.order_tabs(_PANELS)
         layout.raise_panel("Trace", "Logits")
         layout.note_tabs(title for title, _ in _PANELS)
-        layout.remember(interface)
+        layout.remember(ui)
         imgui.render()
 
 

@@ -28,21 +28,21 @@ _FULL = UiState(
 
 def seeds() -> Sequence[bytes]:
     """As a first start writes it, and with something of everything."""
-    return [dumps(interface).encode() for interface in (UiState(), _FULL)]
+    return [dumps(ui).encode() for ui in (UiState(), _FULL)]
 
 
 def use(data: bytes) -> None:
     """Read it, and read again what is written of it."""
     with may_refuse(ValueError):
-        interface = loads(data.decode())
-    text = dumps(interface)
+        ui = loads(data.decode())
+    text = dumps(ui)
     text.encode()
-    assert loads(text) == interface
-    interface.zoom_at(900.0)
-    for prompt in interface.prompts[:3]:
-        interface.remember(prompt)
-    for panel in sorted(interface.hidden)[:3]:
-        interface.toggle(panel)
+    assert loads(text) == ui
+    ui.zoom_at(900.0)
+    for prompt in ui.prompts[:3]:
+        ui.remember(prompt)
+    for panel in sorted(ui.hidden)[:3]:
+        ui.toggle(panel)
 
 
 TARGET = Target(use, seeds, change_json(_WORDS))

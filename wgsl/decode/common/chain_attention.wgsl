@@ -19,7 +19,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     // The cache is read before the wait, all but this token's row, which comes from `fresh`.
     let value_quad = thread % HEAD_QUADS;
     let value_part = thread / HEAD_QUADS;
-    let values = CHANNEL_QUADS * WINDOW + head * WINDOW * HEAD_QUADS + value_quad;
+    let values = CHANNEL_QUADS * CONTEXT + head * CONTEXT * HEAD_QUADS + value_quad;
     let value_start = start + value_part * {{ value_keys }}u;
 {% for i in range(value_keys) %}
     var value{{ i }} = cache[values + min(value_start + {{ i }}u, last) * HEAD_QUADS];
@@ -29,7 +29,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     let t = min(start + key, last);
     let key_quad = head * HEAD_QUADS + key_part * {{ key_quads }}u;
 {% for i in range(key_quads) %}
-    var key{{ i }} = cache[min(key_quad + {{ i }}u, CHANNEL_QUADS - 1u) * WINDOW + t];
+    var key{{ i }} = cache[min(key_quad + {{ i }}u, CHANNEL_QUADS - 1u) * CONTEXT + t];
 {% endfor %}
     await_stage(0u, QKV_GROUPS, thread);
     if (t == last) {

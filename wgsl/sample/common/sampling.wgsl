@@ -8,7 +8,7 @@ struct Sampling {
     top_p: u32,               // mass to keep in units of 2^-32, 0xffffffff: all
     min_p: u32,               // 1: keep only logits at least `highest - drop`
     drop: f32,                // -T log(min-p), in logits
-    repetition_penalty: f32,  // divides the positive and multiplies the negative logits of tokens in the window, 1: off
+    repetition_penalty: f32,  // divides the positive and multiplies the negative logits of tokens in the context, 1: off
 }
 // What is known of a part of the vocabulary. Sums are of exp(x - highest x), as usual for a softmax.
 struct Slice {

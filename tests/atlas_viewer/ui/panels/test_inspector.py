@@ -37,16 +37,16 @@ def state() -> State:
     return made
 
 
-def said(state: State, spot: TensorIndex) -> dict[str, str]:
-    return dict(facts(state, spot))
+def said(state: State, element: TensorIndex) -> dict[str, str]:
+    return dict(facts(state, element))
 
 
 def test_facts_of_an_activation(state: State) -> None:
-    spot = TensorIndex("h.1.mlp.gelu", 4 * 768 + 5)
-    assert said(state, spot)["Value"] == "..."
-    assert "Sign" not in said(state, spot)
-    state.inspection.readings[spot] = ProbedValue(-1.5, spot.index)
-    told = said(state, spot)
+    element = TensorIndex("h.1.mlp.gelu", 4 * 768 + 5)
+    assert said(state, element)["Value"] == "..."
+    assert "Sign" not in said(state, element)
+    state.inspection.probed_values[element] = ProbedValue(-1.5, element.index)
+    told = said(state, element)
     assert told["Value"] == "-1.5"
     assert told["Index"] == "[4, 5]"
     assert told["Shape"] == "12 x 768"
@@ -54,7 +54,7 @@ def test_facts_of_an_activation(state: State) -> None:
     assert told["Token"] == '" girl"  1000'  # three tokens of the prompt, then those of the steps
     assert told["Place"] == "5 of 12, position 4"
     assert "Vocabulary" not in told
-    assert summary(state, spot) == "h.1.mlp.gelu[4, 5] = -1.5"
+    assert summary(state, element) == "h.1.mlp.gelu[4, 5] = -1.5"
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
@@ -64,18 +64,18 @@ def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
     assert said(state, TensorIndex("wte", 192 * 3 + 1))["Vocabulary"] == '3 "<3>"'
     assert "Cell" not in said(state, TensorIndex("wte", 0))
     inspection = state.inspection
-    spot = inspection.spot_at(4288 + 1)
-    assert spot == TensorIndex("logits", 12, 12)
-    told = said(state, spot)
+    element = inspection.spot_at(4288 + 1)
+    assert element == TensorIndex("logits", 12, 12)
+    told = said(state, element)
     assert told["Shows"] == "extreme of values 12 to 23"
     assert told["Index"] == "..."
-    inspection.readings[spot] = ProbedValue(-7.0, 20)
-    told = said(state, spot)
+    inspection.probed_values[element] = ProbedValue(-7.0, 20)
+    told = said(state, element)
     assert (told["Value"], told["Index"]) == ("-7", "[20]")
-    assert summary(state, spot) == "logits[20] = -7"
-    inspection.pin(spot)
-    assert inspection.pins[0].spot == TensorIndex("logits", 20)
-    inspection.look = ColorMapping(sampling="point")
+    assert summary(state, element) == "logits[20] = -7"
+    inspection.pin(element)
+    assert inspection.pins[0].element == TensorIndex("logits", 20)
+    inspection.mapping = ColorMapping(sampling="point")
     assert inspection.spot_at(4288 + 1) == TensorIndex("logits", 12)
     told = said(state, TensorIndex("logits", 12))
     assert told["Shows"] == "values 12 to 23"
@@ -89,7 +89,7 @@ def test_a_value_of_a_longer_context_is_told_as_missing(state: State) -> None:
 
 @pytest.mark.parametrize(("value", "sign"), [(float("nan"), "NaN"), (float("-inf"), "infinite, negative"), (0.0, "ze")])
 def test_signs_that_are_no_numbers(state: State, value: float, sign: str) -> None:
-    state.inspection.readings[TensorIndex("logits", 0)] = ProbedValue(value, 0)
+    state.inspection.probed_values[TensorIndex("logits", 0)] = ProbedValue(value, 0)
     assert said(state, TensorIndex("logits", 0))["Sign"].startswith(sign)
 
 
@@ -99,9 +99,9 @@ def test_cells_and_values_belong_together() -> None:
     for span in inspection.layout.spans:
         covered = 0
         for cell in range(span.cells):
-            spot = inspection.spot_at(span.first + cell)
-            assert spot is not None
-            assert inspection.cell_of(spot) == span.first + cell
+            element = inspection.spot_at(span.first + cell)
+            assert element is not None
+            assert inspection.cell_of(element) == span.first + cell
             first, last = span.source_range(cell)
             assert (first, first <= last) == (covered, True)
             assert {span.cell_of(first), span.cell_of(last)} == {cell}
@@ -117,7 +117,7 @@ def test_arrows_step_over_cells_and_stay_inside() -> None:
     inspection.pin(TensorIndex("embed.tokens", 0))
     inspection.pins[0].follow(1, 2.0)
     assert inspection.step(1, 0)
-    assert (inspection.pins[0].spot, inspection.pins[0].history) == (TensorIndex("embed.tokens", 1), [])
+    assert (inspection.pins[0].element, inspection.pins[0].history) == (TensorIndex("embed.tokens", 1), [])
     inspection.step(0, 1)
     assert inspection.focus == TensorIndex("embed.tokens", 641)
     inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", 0)
@@ -133,7 +133,7 @@ def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
     for index in range(PINS_MOST + 3):
         inspection.pin(TensorIndex("logits", index))
     assert len(inspection.pins) == PINS_MOST
-    assert inspection.pins[0].spot.index == 3
+    assert inspection.pins[0].element.index == 3
     assert inspection.selected == PINS_MOST - 1
     inspection.unpin(0)
     assert inspection.selected == PINS_MOST - 2
@@ -158,18 +158,18 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     inspection = state.inspection
     state.camera.look_at(64, 105.5, 5.5)  # cell 3305, of h.1.mlp.gelu, in the middle
     screen.point(screen.places["picture"])
-    spot = inspection.cursor
-    assert spot is not None
-    assert spot.name == "h.1.mlp.gelu"
-    assert inspection.cell_of(spot) in (3305, 3304, 2665, 2664, 3306, 3945)
+    element = inspection.cursor
+    assert element is not None
+    assert element.name == "h.1.mlp.gelu"
+    assert inspection.cell_of(element) in (3305, 3304, 2665, 2664, 3306, 3945)
     assert screen.shows("What h.1.mlp.gelu is.")
-    inspection.readings[spot] = ProbedValue(0.1 + 0.2, spot.index + 2)
+    inspection.probed_values[element] = ProbedValue(0.1 + 0.2, element.index + 2)
     screen.click("picture", 1)
-    assert [pin.spot for pin in inspection.pins] == [TensorIndex(spot.name, spot.index + 2)]
+    assert [pin.element for pin in inspection.pins] == [TensorIndex(element.name, element.index + 2)]
     screen.press(imgui.Key.c, ctrl=True)
     assert copied == ["0.3"]
     screen.press(imgui.Key.right_arrow)
-    assert inspection.cell_of(inspection.pins[0].spot) == inspection.cell_of(spot) + 1  # type: ignore[operator]
+    assert inspection.cell_of(inspection.pins[0].element) == inspection.cell_of(element) + 1  # type: ignore[operator]
     screen.press(imgui.Key.escape)
     screen.click("x##unpin0")
     assert not inspection.pins
@@ -214,7 +214,7 @@ def test_the_alarm_names_the_tensor_and_goes_there(
 def test_the_fixed_range_is_dragged_on_the_colour_bar(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state.inspection.look = ColorMapping(high=5.0)
+    state.inspection.mapping = ColorMapping(high=5.0)
     screen = Screen(state, monkeypatch)
     place = screen.places["colour bar"]
     for x, check in ((150, "high"), (30, "low")):
@@ -223,10 +223,10 @@ def test_the_fixed_range_is_dragged_on_the_colour_bar(
         screen.frame(2)
         screen.io.add_mouse_button_event(0, False)
         screen.frame()
-        assert getattr(state.inspection.look, check) != getattr(ColorMapping(high=5.0), check)
-    look = state.inspection.look
-    assert look.high is not None
-    assert 0 < look.low < look.high
+        assert getattr(state.inspection.mapping, check) != getattr(ColorMapping(high=5.0), check)
+    mapping = state.inspection.mapping
+    assert mapping.high is not None
+    assert 0 < mapping.low < mapping.high
 
 
 def test_the_colour_bar_tells_numbers_only_of_what_has_them(
@@ -234,13 +234,13 @@ def test_the_colour_bar_tells_numbers_only_of_what_has_them(
 ) -> None:
     screen = Screen(state, monkeypatch)
     state.inspection.statistics = fake_statistics()
-    for look, focus, told in (
+    for mapping, focus, told in (
         (ColorMapping(), None, "Each tensor has its own range"),
         (ColorMapping(), TensorIndex("h.1.mlp.gelu", 0), "Histogram of h.1.mlp.gelu"),
         (ColorMapping(span_scale="all"), None, "Histogram of every tensor"),
         (ColorMapping(high=5.0), None, "Histogram of every tensor"),
     ):
-        state.inspection.look, state.inspection.pins = look, []
+        state.inspection.mapping, state.inspection.pins = mapping, []
         if focus is not None:
             state.inspection.pin(focus)
         screen.point(screen.places["colour bar"])
@@ -272,8 +272,8 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
         watch.frame(0.0, pass_complete=True, done=True)
     assert tensor_reader.asked == [(TensorIndex("logits", 5), TensorIndex("embed.tokens", 9))]
     assert not watch.pending
-    readings = state.inspection.readings
-    assert readings == {
+    probed_values = state.inspection.probed_values
+    assert probed_values == {
         TensorIndex("logits", 5): ProbedValue(5.125, 5),
         TensorIndex("embed.tokens", 9): ProbedValue(9.125, 9),
     }
@@ -295,11 +295,11 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
 
 def test_indices_of_patterns_stay_when_the_context_grows() -> None:
     for rows in (5, 8):
-        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, window=16)
+        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, context=16)
         inspection = Inspection(tensors={info.name: info})
-        spot = TensorIndex(info.name, (2 * 16 + 4) * 16 + 3)
-        assert info.place(spot.index) == (2, 4, 3)
-        assert inspection.exists(spot)
+        element = TensorIndex(info.name, (2 * 16 + 4) * 16 + 3)
+        assert info.place(element.index) == (2, 4, 3)
+        assert inspection.exists(element)
         assert not inspection.exists(TensorIndex(info.name, (2 * 16 + rows) * 16 + 3))
         assert not inspection.exists(TensorIndex(info.name, rows))
-        assert inspection.moved(spot, 1, -1) == TensorIndex(info.name, (2 * 16 + 3) * 16 + 4)
+        assert inspection.moved(element, 1, -1) == TensorIndex(info.name, (2 * 16 + 3) * 16 + 4)

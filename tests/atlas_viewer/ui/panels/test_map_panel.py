@@ -40,7 +40,7 @@ def state() -> State:
     known.rows = ROWS
     made.inspection.tensors = {
         t.name: TensorInfo(
-            t.name, t.kind, known.shape(t), t.sentence, t.rows is None, window=t.columns if t.heads else 0
+            t.name, t.kind, known.shape(t), t.sentence, t.rows is None, context=t.columns if t.heads else 0
         )
         for t in known
     }
@@ -56,8 +56,8 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
     made = Screen(state, monkeypatch)
     press(made, "M")
     made.frame(3)
-    assert state.interface.view == "Map"
-    assert "Map" in state.interface.shown
+    assert state.ui.view == "Map"
+    assert "Map" in state.ui.shown
     return made
 
 
@@ -81,13 +81,13 @@ def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, 
     target = Target("h.3.mlp.c_fc.weight", (100, 50))
     maps.frame("h.3")  # so near that no edge holds the camera
     screen.frame(2)
-    zoom = maps.camera.stand.zoom
+    zoom = maps.camera.pose.zoom
     before = place_of(screen, target)
     screen.point(before)
     for _ in range(8):
         screen.io.add_mouse_wheel_event(0, 1)
         screen.frame()
-    assert maps.camera.stand.zoom == pytest.approx(zoom * 2 ** (8 / 5))
+    assert maps.camera.pose.zoom == pytest.approx(zoom * 2 ** (8 / 5))
     after = place_of(screen, target)
     # imgui takes the mouse to be at whole pixels.
     assert (after.x, after.y) == pytest.approx((before.x, before.y), abs=3)
@@ -98,19 +98,19 @@ def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, 
     screen.frame()
     dragged = place_of(screen, target)
     assert (dragged.x, dragged.y) == pytest.approx((after.x + 40, after.y + 25), abs=0.1)
-    x = maps.camera.stand.x
+    x = maps.camera.pose.x
     screen.press(imgui.Key.right_arrow)
-    assert maps.camera.stand.x > x
-    zoom = maps.camera.stand.zoom
+    assert maps.camera.pose.x > x
+    zoom = maps.camera.pose.zoom
     press(screen, "+")
-    assert maps.camera.stand.zoom > zoom
+    assert maps.camera.pose.zoom > zoom
     press(screen, "F")
-    assert maps.camera.stand.zoom == 1
+    assert maps.camera.pose.zoom == 1
     assert state.camera.view == atlas
     screen.click("tab:Atlas")
     screen.frame(3)
     press(screen, "+")
-    assert maps.camera.stand.zoom == 1
+    assert maps.camera.pose.zoom == 1
     assert state.camera.zoom > 1
 
 
@@ -119,18 +119,18 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     screen.state.map.go(Target("h.2.mlp.gelu", (5, 300)))
     screen.frame(2)
     screen.point(place_of(screen, Target("h.2.mlp.gelu", (5, 300))))
-    spot = TensorIndex("h.2.mlp.gelu", 5 * 768 + 300)
-    assert inspection.cursor == spot
-    inspection.readings[spot] = ProbedValue(0.5, spot.index)
+    element = TensorIndex("h.2.mlp.gelu", 5 * 768 + 300)
+    assert inspection.cursor == element
+    inspection.probed_values[element] = ProbedValue(0.5, element.index)
     screen.frame()
     assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
-    told = dict(facts(state, spot))
+    told = dict(facts(state, element))
     assert "Cell" not in told, "cells of the strip are not what is looked at"
     assert told["Index"] == "[5, 300]"
     for down in (True, False):
         screen.io.add_mouse_button_event(1, down)
         screen.frame()
-    assert [pin.spot for pin in inspection.pins] == [spot]
+    assert [pin.element for pin in inspection.pins] == [element]
     inspection.selected = None
     screen.press(imgui.Key.down_arrow)
     screen.press(imgui.Key.left_arrow)
@@ -145,25 +145,25 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
     maps = state.map
     target = Target("h.2.mlp.gelu", (5, 300))
     maps.go(target)
-    stand = maps.camera.stand
+    pose = maps.camera.pose
     screen.frame(2)
     screen.point(place_of(screen, target))
     double_click(screen)
     screen.frame(2)
     assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", 300 * 192)
     middle = maps.cell_of(Target("h.2.mlp.c_fc.weight", (300, 0)))
-    assert middle == (math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y))
-    there = maps.camera.stand
+    assert middle == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
+    there = maps.camera.pose
     press(screen, "Alt+[")
-    assert maps.camera.stand == stand
+    assert maps.camera.pose == pose
     press(screen, "Alt+]")
-    assert maps.camera.stand == there
+    assert maps.camera.pose == there
     screen.point(ImVec2(screen.places["map"].x, screen.places["map"].y))
     for button in (3, 4):
         for down in (True, False):
             screen.io.add_mouse_button_event(button, down)
             screen.frame()
-        assert maps.camera.stand == (stand if button == 3 else there)
+        assert maps.camera.pose == (pose if button == 3 else there)
 
 
 def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> None:
@@ -178,7 +178,7 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     screen.frame(2)
     region = next(region for region in maps.layout.regions if region.title == "h.4")  # type: ignore[union-attr]
     assert -1 < maps.view.pixel_at(region.x, region.y)[0] < maps.size[0] / 2
-    assert maps.camera.stand.x == pytest.approx(region.x + region.width / 2)
+    assert maps.camera.pose.x == pytest.approx(region.x + region.width / 2)
     assert not any(label.text == "h.3" for label in maps.labels[1])
 
 
@@ -203,7 +203,7 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
     assert not state.map.going
     assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7)
     cell = state.map.cell_of(Target("h.1.attn.pattern", (2, 11, 7)))
-    assert cell == (math.floor(state.map.camera.stand.x), math.floor(state.map.camera.stand.y))
+    assert cell == (math.floor(state.map.camera.pose.x), math.floor(state.map.camera.pose.y))
     texts = [label.text for label in state.map.labels[1]]
     for row in (11, 7):
         token = context_token(state, row)
@@ -214,13 +214,13 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
 def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> None:
     navigation.go(state, " h.5 ")
     region = next(region for region in state.map.layout.regions if region.title == "h.5")  # type: ignore[union-attr]
-    assert state.map.camera.stand.x == pytest.approx(region.x + region.width / 2)
+    assert state.map.camera.pose.x == pytest.approx(region.x + region.width / 2)
 
 
 def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
     navigation.show(state, "h.6.attn.c_attn.weight")
     box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
-    assert state.map.camera.stand.x == pytest.approx(box.x + box.width / 2)
+    assert state.map.camera.pose.x == pytest.approx(box.x + box.width / 2)
     assert state.camera.zoom == 1
 
 
@@ -231,7 +231,7 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     screen.frame(2)
     screen.click("minimap")
     assert maps.layout is not None
-    assert maps.camera.stand.x == pytest.approx(maps.layout.width / 2, abs=maps.layout.width / 50)
+    assert maps.camera.pose.x == pytest.approx(maps.layout.width / 2, abs=maps.layout.width / 50)
     press(screen, "Shift+M")
     screen.frame()
     assert "minimap" not in screen.places
@@ -245,10 +245,10 @@ def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None
     assert maps.registry is not None
     maps.lay_out(maps.registry, map_layout(maps.registry, 128))
     assert maps.cell_of(Target("h.7.mlp.c_proj", (3, 3))) == (
-        math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y),
+        math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y),
     )  # fmt: skip
     maps.back()
-    assert maps.cell_of(target) == (math.floor(maps.camera.stand.x), math.floor(maps.camera.stand.y))
+    assert maps.cell_of(target) == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
 
 
 @pytest.mark.parametrize("ago", [0.0, GLOW / 2, GLOW, math.inf])
@@ -278,14 +278,14 @@ def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State)
         for label, place in widget_tracking.places.items()
         if label in ("<##map back", "auto", "Fit##map")
     }
-    state.interface.zoom = 2.0
+    state.ui.zoom = 2.0
     screen.frame(4)
     assert "auto" not in widget_tracking.places
     assert "Fit##map" in widget_tracking.places
     screen.click("...##map tools")
     screen.frame(2)
     assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.places)
-    assert state.inspection.look.high is None
+    assert state.inspection.mapping.high is None
     screen.click("auto")
-    assert state.inspection.look.high is not None
+    assert state.inspection.mapping.high is not None
     assert max(tools.values()) - min(tools.values()) < theme.em(1)

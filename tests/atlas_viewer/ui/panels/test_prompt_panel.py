@@ -89,7 +89,7 @@ def test_shift_enter_and_alt_enter_start_a_new_line(screen: Screen, state: State
 
 
 def test_up_and_down_walk_the_earlier_prompts_and_keep_what_is_being_written(screen: Screen, state: State) -> None:
-    state.interface.prompts = ["first", "second"]
+    state.ui.prompts = ["first", "second"]
     edit(screen)
     write(screen, " b")
     seen = []
@@ -103,7 +103,7 @@ def test_up_and_down_walk_the_earlier_prompts_and_keep_what_is_being_written(scr
 
 
 def test_up_between_lines_moves_the_cursor_only(screen: Screen, state: State) -> None:
-    state.interface.prompts = ["first"]
+    state.ui.prompts = ["first"]
     state.prompt = "one\ntwo"
     screen.frame(2)
     edit(screen)
@@ -116,7 +116,7 @@ def test_up_between_lines_moves_the_cursor_only(screen: Screen, state: State) ->
 
 
 def test_buttons_walk_the_earlier_prompts(screen: Screen, state: State) -> None:
-    state.interface.prompts = ["first"]
+    state.ui.prompts = ["first"]
     screen.frame()
     screen.click("##newer")
     assert state.prompt == "Once upon a"

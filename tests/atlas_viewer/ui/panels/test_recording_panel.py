@@ -26,7 +26,7 @@ def state() -> State:
     run.done, run.stop_reason = True, "paused"
     made = State("Once upon a", options, model=MODEL, run=run)
     made.runs.add(run)
-    made.interface.front = "Session"
+    made.ui.front = "Session"
     return made
 
 
@@ -37,7 +37,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 def played(state: State) -> PlaybackState:
     playback = PlaybackState("a.atlas", "fake", run=1, runs=2, count=8, position=8, time=3.5, length=3.5)
-    state.session.playback = playback
+    state.recording.playback = playback
     return playback
 
 
@@ -54,7 +54,7 @@ def test_a_button_and_a_key_record_with_the_options_that_are_set(screen: Screen,
 
 
 def test_a_recording_tells_how_it_goes_and_can_be_ended(screen: Screen, state: State) -> None:
-    told = state.session.recording
+    told = state.recording.recorder
     told.stage, told.steps, told.waiting = "recording", 42, 9
     screen.frame(2)
     assert screen.shows("42 steps written, 9 waiting")
@@ -85,7 +85,7 @@ def test_a_video_tells_what_it_left_out(screen: Screen, state: State) -> None:
     screen.click("Record the window##video")
     assert list(state.requests) == [RecordVideo("window.mp4")]
     state.requests.clear()
-    told = state.session.video
+    told = state.recording.video
     told.stage, told.frames, told.dropped = "recording", 120, 7
     screen.frame(2)
     assert screen.shows("120 frames, 7 left out")
@@ -157,11 +157,11 @@ def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)
     for title, other in (("Map", "Atlas"), ("Atlas", "Map"), ("Map", "Atlas")):
-        state.interface.raised = title
+        state.ui.raised = title
         screen.frame(3)
-        assert title in state.interface.shown
-        assert other not in state.interface.shown
-        assert state.interface.view == title
+        assert title in state.ui.shown
+        assert other not in state.ui.shown
+        assert state.ui.view == title
         playback.seek = None
         place.x += 9
         screen.point(place)
@@ -172,15 +172,15 @@ def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen
 
 def test_a_view_comes_to_the_front_from_behind_the_focused_one(screen: Screen, state: State) -> None:
     for title in ("Map", "Atlas", "Map"):
-        state.interface.raised = title
+        state.ui.raised = title
         screen.frame(3)
-        assert title in state.interface.shown
+        assert title in state.ui.shown
         screen.io.add_mouse_pos_event(640, 300)
         for down in (True, False):  # a click into it
             screen.io.add_mouse_button_event(0, down)
             screen.frame()
-    state.interface.hidden.add("Atlas")
+    state.ui.hidden.add("Atlas")
     screen.frame(2)
-    state.interface.raised = "Atlas"
+    state.ui.raised = "Atlas"
     screen.frame(3)
-    assert "Atlas" in state.interface.shown, "one that was closed is opened"
+    assert "Atlas" in state.ui.shown, "one that was closed is opened"

@@ -205,7 +205,7 @@ def test_a_preset_is_chosen_and_named_while_it_fits(screen: Screen, state: State
 
 
 def test_presets_are_saved_renamed_and_deleted(screen: Screen, state: State) -> None:
-    saved = state.interface.presets
+    saved = state.ui.presets
     state.options = GenerateOptions(temperature=0.3, seed=5)
     screen.click("Edit##preset")
     screen.frame(2)
@@ -231,7 +231,7 @@ def test_presets_are_saved_renamed_and_deleted(screen: Screen, state: State) -> 
 
 
 def test_a_preset_of_a_larger_model_fits_this_one(screen: Screen, state: State) -> None:
-    state.interface.presets["large"] = GenerateOptions(top_k=100_000)
+    state.ui.presets["large"] = GenerateOptions(top_k=100_000)
     screen.click("##preset")
     screen.frame(2)
     screen.click("large##preset")

@@ -23,7 +23,7 @@ _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
 
 def draw(state: State) -> None:
     """The timeline when there is one, then what is recorded here."""
-    playback = state.session.playback
+    playback = state.recording.playback
     if playback is not None:
         _timeline(state, playback)
         imgui.separator()
@@ -54,7 +54,7 @@ def _told(text: str, trouble: str, stage: str = "") -> None:
 
 
 def _recording(state: State) -> None:
-    told = state.session.recording
+    told = state.recording.recorder
     imgui.begin_disabled(state.model is None or told.stage in _STAGES)
     if _switch("Stop recording##session" if told.on else "Record##session", told.on):
         record(state)
@@ -91,7 +91,7 @@ def _switch(label: str, on: bool) -> bool:
 
 
 def _video(state: State) -> None:
-    told = state.session.video
+    told = state.recording.video
     on = bool(told.stage)
     imgui.begin_disabled(told.stage in _STAGES)
     if _switch("Stop the video##video" if on else "Record the window##video", on):
