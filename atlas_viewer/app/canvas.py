@@ -71,7 +71,7 @@ def open_picture(size: tuple[int, int]) -> PictureCanvas:
 
 
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
-    """The imgui renderer of `canvas`; its context becomes the current one. Colours reach the canvas unchanged.
+    """The imgui renderer of `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
 
     From now on the canvas is no larger than the device can draw.
     """
@@ -113,8 +113,8 @@ def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
     return preferred.removesuffix("-srgb")
 
 
-def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float, float, float]) -> None:
-    """Fill the canvas's current frame with `colour`, before anything is drawn on it.
+def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, color: tuple[float, float, float]) -> None:
+    """Fill the canvas's current frame with `color`, before anything is drawn on it.
 
     imgui keeps what is there. A fill costs next to nothing, where a background drawn by imgui is blended pixel by
     pixel, which took a third of a frame on a software adapter.
@@ -123,7 +123,7 @@ def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, colour: tuple[float,
         canvas.check()
     target = canvas.get_wgpu_context().get_current_texture().create_view()
     encoder = device.create_command_encoder()
-    fill: dict[str, Any] = {"view": target, "clear_value": (*colour, 1.0), "load_op": "clear", "store_op": "store"}
+    fill: dict[str, Any] = {"view": target, "clear_value": (*color, 1.0), "load_op": "clear", "store_op": "store"}
     encoder.begin_render_pass(color_attachments=[fill]).end()
     device.queue.submit([encoder.finish()])
 

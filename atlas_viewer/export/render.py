@@ -32,7 +32,7 @@ from compute.weights.checkpoint import WeightSource
 
 from .map_picture import write_map
 
-EMPTY = (6, 9, 14, 255)  # colour of cells that no tensor has
+EMPTY = (6, 9, 14, 255)  # color of cells that no tensor has
 # Tables and scrolled regions take their final sizes over a few frames.
 _FRAMES = 4
 # Statistics that panels show arrive later; the picture waits for them, but not for ever.
@@ -90,7 +90,7 @@ def render(
     """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
 
     panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
-    colour. zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of
+    color. zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of
     which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:

@@ -61,7 +61,7 @@ class Encoder:
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._base
-        # Said in the file, so that players show the colours that were drawn.
+        # Said in the file, so that players show the colors that were drawn.
         stream.codec_context.color_range = 1  # limited
         stream.codec_context.colorspace = 1  # BT.709
         stream.codec_context.color_primaries = 1

@@ -12,7 +12,7 @@ import numpy as np
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
 from atlas_viewer.state.protocols import GenerationLike, StepOrder
-from atlas_viewer.state.state import Colour, ModelSummary
+from atlas_viewer.state.state import Color, ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading
@@ -230,8 +230,8 @@ class RecordedTensorReader:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Nothing: there is no atlas."""
 
-    def ramp(self, palette: str, share: float) -> Colour:
-        """Colour of the palette at -1 to 1."""
+    def ramp(self, palette: str, share: float) -> Color:
+        """Color of the palette at -1 to 1."""
         bright = max(LEAST_BRIGHTNESS, min(abs(share), 1.0) ** 0.5)
         return PALETTES[palette].at(bright if share >= 0 else -bright)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
-from atlas_viewer.state.state import Colour
+from atlas_viewer.state.state import Color
 from compute.forward.engine import Engine
 from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
 from compute.views.probe import Probe, ProbePass
@@ -89,8 +89,8 @@ class TensorReader:
         """The atlas is painted so from the next time on."""
         self._strip.set_color_mapping(mapping)
 
-    def ramp(self, palette: str, share: float) -> Colour:
-        """Colour of the palette at -1 (most negative) to 1."""
+    def ramp(self, palette: str, share: float) -> Color:
+        """Color of the palette at -1 (most negative) to 1."""
         bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
         return PALETTES[palette].at(math.copysign(bright, share))
 

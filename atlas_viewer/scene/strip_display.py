@@ -44,7 +44,7 @@ class StripDisplay:
         self._stale = True
 
     def look_changed(self) -> None:
-        """What was painted is to have other colours."""
+        """What was painted is to have other colors."""
         self._stale |= self._painted
 
     def paint(self, runner: RunnerLike) -> None:

@@ -15,7 +15,7 @@ _ROOM = 512  # pixels: sides of the target are multiples of this
 
 
 class StripScene:
-    """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a colour; large cells that are
+    """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a color; large cells that are
     not finite get a pattern.
 
     `texture` (rgba8unorm) holds the last picture drawn. It is replaced when the size changes.

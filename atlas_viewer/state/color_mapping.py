@@ -1,4 +1,4 @@
-"""How values become colours in the atlas, as the window's controls have it, and the axis that they show it on."""
+"""How values become colors in the atlas, as the window's controls have it, and the axis that they show it on."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from compute.views.strip_layout import StripLayout
 
 from .color_mapping import ColorMapping
 from .inspection import ProbedValue, TensorIndex, TensorInfo
-from .state import Colour, ModelSummary
+from .state import Color, ModelSummary
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepCaptureLike, StepRecord
@@ -64,8 +64,8 @@ class TensorReaderLike(Protocol):
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """How the atlas is painted."""
 
-    def ramp(self, palette: str, share: float) -> Colour:
-        """Colour of the palette at -1 to 1."""
+    def ramp(self, palette: str, share: float) -> Color:
+        """Color of the palette at -1 to 1."""
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch values."""

@@ -152,7 +152,7 @@ def _toggle_glow(state: State) -> None:
     state.ui.glow = not state.ui.glow
 
 
-def _next_chip_colour(state: State) -> None:
+def _next_chip_color(state: State) -> None:
     ui = state.ui
     at = CHIP_COLOURS.index(ui.chip_colour)
     ui.chip_colour = CHIP_COLOURS[(at + 1) % len(CHIP_COLOURS)]
@@ -261,7 +261,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logits.before", "Compare with the step before", "View", _compare_before, "B", _written),
     Action("logits.alone", "Compare with nothing", "View", _nothing_compared, "N", lambda s: s.compared is not None),
     Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
-    Action("tokens.colour", "Colour tokens by something else", "View", _next_chip_colour, "K"),
+    Action("tokens.colour", "Colour tokens by something else", "View", _next_chip_color, "K"),
     *(
         Action(f"focus.{title}", f"Go to {title}", "View", _focus(title), f"Ctrl+{number}", anywhere=True)
         for number, title in enumerate(FOCUSED, start=1)

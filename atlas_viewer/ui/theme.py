@@ -1,4 +1,4 @@
-"""How the user interface looks: colours, spacing and zoom of imgui."""
+"""How the user interface looks: colors, spacing and zoom of imgui."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from . import fonts
 
 
 @dataclass(frozen=True)
-class Colours:
+class Colors:
     """One theme. One accent; amber and cyan belong to the atlas, red to errors."""
 
     accent: ImVec4
@@ -41,7 +41,7 @@ class Colours:
 
 
 THEMES = {
-    "dark": Colours(
+    "dark": Colors(
         accent=ImVec4(0.30, 0.58, 0.98, 1.0),
         accent_dim=ImVec4(0.30, 0.58, 0.98, 0.38),
         accent_faint=ImVec4(0.30, 0.58, 0.98, 0.18),
@@ -64,7 +64,7 @@ THEMES = {
         stripe=ImVec4(1.0, 1.0, 1.0, 0.02),
         shade=ImVec4(0.0, 0.0, 0.0, 0.55),
     ),
-    "light": Colours(
+    "light": Colors(
         accent=ImVec4(0.08, 0.35, 0.79, 1.0),
         accent_dim=ImVec4(0.08, 0.35, 0.79, 0.30),
         accent_faint=ImVec4(0.08, 0.35, 0.79, 0.14),
@@ -88,9 +88,9 @@ THEMES = {
         shade=ImVec4(0.15, 0.17, 0.20, 0.45),
     ),
 }
-# On the atlas, whose colours are those of the data in both themes.
+# On the atlas, whose colors are those of the data in both themes.
 ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
-now = THEMES["dark"]  # the colours in force; `apply` changes them
+now = THEMES["dark"]  # the colors in force; `apply` changes them
 
 
 def follow(ui: UiState, height: float) -> None:
@@ -125,12 +125,12 @@ def apply(name: str = "dark", scale: float = 1.0) -> None:
         style.scale_all_sizes(scale)
     style.font_size_base, style.font_scale_main = fonts.SIZE, scale
     (imgui.style_colors_light if name == "light" else imgui.style_colors_dark)()
-    _colours(style)
+    _colors(style)
 
 
-def _colours(style: imgui.Style) -> None:
+def _colors(style: imgui.Style) -> None:
     col = imgui.Col_
-    for index, colour in {
+    for index, color in {
         col.text: now.text,
         col.text_disabled: now.text_dim,
         col.window_bg: now.back,
@@ -178,7 +178,7 @@ def _colours(style: imgui.Style) -> None:
         col.nav_cursor: now.accent,
         col.modal_window_dim_bg: now.shade,
     }.items():
-        style.set_color_(index, colour)
+        style.set_color_(index, color)
 
 
 def _sizes(style: imgui.Style) -> None:
@@ -215,9 +215,9 @@ def numbers() -> Iterator[None]:
 
 
 @contextmanager
-def coloured(index: int, colour: ImVec4) -> Iterator[None]:
-    """Inside it imgui colour `index` (an `imgui.Col_`) is `colour`."""
-    imgui.push_style_color(index, colour)
+def colored(index: int, color: ImVec4) -> Iterator[None]:
+    """Inside it imgui color `index` (an `imgui.Col_`) is `color`."""
+    imgui.push_style_color(index, color)
     try:
         yield
     finally:

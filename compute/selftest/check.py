@@ -10,7 +10,7 @@ import numpy as np
 
 KERNEL = 1e-5  # tolerance of one kernel: float32 sums of some hundred products
 PASS = 2e-4  # of a value after several layers
-COLOUR = 2 / 255  # of a colour: rounding may go either way, once in the shader and once in the picture
+COLOR = 2 / 255  # of a color: rounding may go either way, once in the shader and once in the picture
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Check:
 
     An error is the largest difference over the largest magnitude of what is expected, at least 1. What must be the same
     bit for bit has error 0, or 1 when it is not. Infinite or NaN where that is not expected gives an error that is not
-    finite. `numbers` is False for colours of pictures, from 0 to 1, which are rounded to 8 bits.
+    finite. `numbers` is False for colors of pictures, from 0 to 1, which are rounded to 8 bits.
     """
 
     name: str
@@ -78,8 +78,8 @@ class Errors:
             equal = bool(found == expected)
         self._add(0.0 if equal else 1.0, what)
 
-    def colours(self, found: Any, expected: Any, what: str = "") -> None:
-        """Colours from 0 to 255."""
+    def colors(self, found: Any, expected: Any, what: str = "") -> None:
+        """Colors from 0 to 255."""
         self._add(difference(np.asarray(found, np.float64) / 255, np.asarray(expected, np.float64) / 255), what)
 
     def check(self, name: str, shapes: str, tolerance: float, *, numbers: bool = True) -> Check:

@@ -14,7 +14,7 @@ from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
 from compute.weights.checkpoint import WeightSource
 
-from .check import COLOUR, Check, Errors
+from .check import COLOR, Check, Errors
 from .gpu import run_pass
 from .map_model import Plane, decoded
 from .models import shape_of, some_tokens
@@ -131,10 +131,10 @@ def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Ite
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in list(views(passes, count))[part]:
-            errors.colours(*pictures(passes, plane, view), f"{total} rows, {view.scale:.3g} cells a pixel")
+            errors.colors(*pictures(passes, plane, view), f"{total} rows, {view.scale:.3g} cells a pixel")
     for name, cell in _WRITTEN:
         found, wanted = zip(*written(passes, plane, name, cell, sheet), strict=True)
         numbers.same(found, wanted, f"{name} in cells of {cell} pixels")
     shapes = f"{shape_of(engine.config)}, {engine.dtype} in {engine.layout}s, blocks of {base}"
-    yield errors.check("map", shapes, COLOUR, numbers=False)
+    yield errors.check("map", shapes, COLOR, numbers=False)
     yield numbers.check("digits of the map", shapes, 0.0)

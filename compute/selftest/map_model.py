@@ -10,7 +10,7 @@ from compute.views.map_view import MapView, axis
 from compute.weights.checkpoint import WeightSource
 
 from .gpu import read_tensor
-from .strip_model import colours
+from .strip_model import colors
 
 GROUND: np.ndarray = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
 _NEAR = 1 - 1e-6  # of a share another one is, but for the rounding of float32 quotients
@@ -61,20 +61,20 @@ class Plane:
         """
         across = axis(view.x, view.scale, width, self.layout.width, block)
         down = axis(view.y, view.scale, height, self.layout.height, block)
-        ranks, colour_of, positive, negative = self._ranked()
+        ranks, color_of, positive, negative = self._ranked()
         rows, columns = down[:, :2] * block, across[:, :2] * block
         rank, plus, minus = (_largest(_largest(v, rows).T, columns).T for v in (ranks, positive, negative))
-        image = colour_of[rank]
+        image = color_of[rank]
         # Where values of both signs come near, it may depend on whose they are.
         for y, x in np.argwhere(
             (plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))
         ):
             under = slice(*rows[y]), slice(*columns[x])
-            image[y, x] = self._colour(self.keys[under], self.owners[under])
+            image[y, x] = self._color(self.keys[under], self.owners[under])
         painted: np.ndarray = image
         return painted
 
-    def _colour(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    def _color(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
         present = shown > 1
         if not present.any():
             return KEPT if shown.any() else GROUND
@@ -86,11 +86,11 @@ class Plane:
         rivals = (shares >= shares[best] * _NEAR) & (owner != owner[best])
         if (values[rivals] * values[best] < 0).any():
             return np.full(3, np.inf)
-        colour: np.ndarray = np.rint(colours(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
-        return colour
+        color: np.ndarray = np.rint(colors(values[best : best + 1], self.peaks[owner[best]])[0] * 255)
+        return color
 
     def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The rank of each cell: of the cells under a pixel the one of the highest rank is seen; the colour of each
+        """The rank of each cell: of the cells under a pixel the one of the highest rank is seen; the color of each
         rank, [ranks, 3]; and of each cell the share of its tensor's peak that a positive, and a negative, value has.
         All but the second are [height, width]."""
         peaks = self.peaks.tobytes()
@@ -105,11 +105,11 @@ class Plane:
             rank[order] = np.arange(2, len(order) + 2)
             ranks = (self.keys > 0).astype(np.int64)  # 0: no cell, 1: free
             ranks[present] = rank
-            colour = np.rint(colours(values, peak) * 255)
-            colour[~finite] = np.nan
+            color = np.rint(colors(values, peak) * 255)
+            color[~finite] = np.nan
             signed = np.zeros((2, *ranks.shape))
             signed[0][present], signed[1][present] = share * (values > 0), share * (values < 0)
-            self._known = peaks, (ranks, np.concatenate([[GROUND, KEPT], colour[order]]), *signed)
+            self._known = peaks, (ranks, np.concatenate([[GROUND, KEPT], color[order]]), *signed)
         return self._known[1]
 
 

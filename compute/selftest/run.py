@@ -58,7 +58,7 @@ class Proof:
 
     @property
     def largest_error(self) -> float:
-        """Of numbers, colours left out; NaN or infinite when one is."""
+        """Of numbers, colors left out; NaN or infinite when one is."""
         return max((r.error for r in self.results if r.numbers), key=_badness, default=0.0)
 
 

@@ -10,7 +10,7 @@ from compute.views.strip import StripPass
 from compute.weights.checkpoint import ArrayModel
 
 from . import strip_model
-from .check import COLOUR, Check, Errors
+from .check import COLOR, Check, Errors
 from .gpu import read_tensor, run_pass
 from .models import shape_of, some_tokens
 from .strip_model import Entry
@@ -51,6 +51,6 @@ def strip(engine: Engine, model: ArrayModel) -> Check:
         made.update()
         pool = total > 6
         what = f"{total} rows, {'pooled' if pool else 'sampled'}"
-        errors.colours(made.read(), expected_picture(engine, model, pool=pool), what)
+        errors.colors(made.read(), expected_picture(engine, model, pool=pool), what)
     shapes = f"{shape_of(model.config)}, {len(text)} rows, {engine.dtype} in {engine.layout}s"
-    return errors.check("strip", shapes, COLOUR, numbers=False)
+    return errors.check("strip", shapes, COLOR, numbers=False)

@@ -1,4 +1,4 @@
-"""The strip atlas in NumPy: where every tensor lies in 640 x 360 cells, and which colour every cell has."""
+"""The strip atlas in NumPy: where every tensor lies in 640 x 360 cells, and which color every cell has."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: boo
         shown = pooled(values, span.cells) if pool else values[sources(span.cells, span.values)]
         scaled = shown if span.kind == "weight" else values
         finite = np.abs(scaled[np.isfinite(scaled)])
-        rgb[span.first : span.last + 1] = colours(shown, max(finite.max(initial=0.0), 1e-12))
+        rgb[span.first : span.last + 1] = colors(shown, max(finite.max(initial=0.0), 1e-12))
     rgba = np.concatenate([rgb, np.ones((HEIGHT * WIDTH, 1))], axis=1)
     picture: np.ndarray = np.rint(rgba * 255).astype(np.uint8).reshape(HEIGHT, WIDTH, 4)
     return picture
 
 
-def colours(values: np.ndarray, absmax: float | np.ndarray) -> np.ndarray:
-    """Colours of `values` [n] against the largest magnitude `absmax`, one or [n]; float [n, 3] in 0 to 1."""
+def colors(values: np.ndarray, absmax: float | np.ndarray) -> np.ndarray:
+    """Colors of `values` [n] against the largest magnitude `absmax`, one or [n]; float [n, 3] in 0 to 1."""
     magnitude = np.where(np.isfinite(values), np.abs(values), absmax)
     brightness = np.maximum(0.04, np.sqrt(np.minimum(1, magnitude / absmax)))
     rgb = np.empty((len(values), 3))
@@ -116,5 +116,5 @@ def colours(values: np.ndarray, absmax: float | np.ndarray) -> np.ndarray:
 
 
 def _mix(dark: tuple[float, ...], light: tuple[float, ...], amount: np.ndarray) -> np.ndarray:
-    colours: np.ndarray = np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
-    return colours
+    colors: np.ndarray = np.array(dark) + (np.array(light) - np.array(dark)) * amount[:, None]
+    return colors

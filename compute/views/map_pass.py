@@ -24,7 +24,7 @@ from .palettes import ColorMapping
 from .patterns import PatternStore, pattern_buffers
 from .strip import look_bytes
 
-GROUND = (6, 9, 14)  # colour where no tensor is, see wgsl/map/common/frame.wgsl
+GROUND = (6, 9, 14)  # color where no tensor is, see wgsl/map/common/frame.wgsl
 _FRAME_BYTES = 48  # of wgsl/map/common/frame.wgsl, behind the look
 _BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
 # Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
@@ -220,8 +220,8 @@ class MapPass:
     def _clear(self) -> None:
         assert self.texture is not None
         encoder = self.engine.device.create_command_encoder()
-        colour = (*(part / 255 for part in GROUND), 1.0)
-        target = {"view": self.texture.create_view(), "clear_value": colour, "load_op": "clear", "store_op": "store"}
+        color = (*(part / 255 for part in GROUND), 1.0)
+        target = {"view": self.texture.create_view(), "clear_value": color, "load_op": "clear", "store_op": "store"}
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])
 

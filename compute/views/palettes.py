@@ -10,20 +10,20 @@ Rgb: TypeAlias = tuple[float, float, float]  # red, green, blue, 0 to 1, as stor
 
 @dataclass(frozen=True)
 class Palette:
-    """(darkest, brightest) colour of negative and of positive values; colours between are linear mixes."""
+    """(darkest, brightest) color of negative and of positive values; colors between are linear mixes."""
 
     negative: tuple[Rgb, Rgb]
     positive: tuple[Rgb, Rgb]
 
     def at(self, share: float) -> Rgb:
-        """Colour at brightness |share|, 0 to 1, of the sign of `share`."""
+        """Color at brightness |share|, 0 to 1, of the sign of `share`."""
         low, high = self.positive if share >= 0 else self.negative
         bright = min(abs(share), 1.0)
         red, green, blue = (a + (b - a) * bright for a, b in zip(low, high, strict=True))
         return (red, green, blue)
 
 
-# The second and third have hues that every kind of colour vision tells apart, and differ in lightness too.
+# The second and third have hues that every kind of color vision tells apart, and differ in lightness too.
 PALETTES: dict[str, Palette] = {
     "demo": Palette(((0.02, 0.12, 0.30), (0.00, 0.78, 1.00)), ((0.18, 0.10, 0.02), (1.00, 0.82, 0.10))),
     "blue-orange": Palette(((0.03, 0.05, 0.12), (0.33, 0.62, 1.00)), ((0.12, 0.05, 0.02), (1.00, 0.60, 0.12))),
@@ -35,7 +35,7 @@ LEAST_BRIGHTNESS = 0.08  # of a value that is not zero
 
 @dataclass(frozen=True)
 class ColorMapping:
-    """How values become colours.
+    """How values become colors.
 
     palette: a name of `PALETTES`; sampling: what a cell shows of the values that it stands for: "pool" the one of
     largest magnitude, with what is not finite before all, "point" the first of them; span_scale: "tensor" (each

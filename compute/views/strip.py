@@ -20,7 +20,7 @@ from .strip_weights import WeightCells
 def look_bytes(mapping: ColorMapping) -> bytes:
     """The look as wgsl/strip/common/color.wgsl has it."""
     palette = PALETTES[mapping.palette]
-    words = [part for colour in (*palette.negative, *palette.positive) for part in (*colour, 1.0)]
+    words = [part for color in (*palette.negative, *palette.positive) for part in (*color, 1.0)]
     return struct.pack("<18fII", *words, mapping.low, mapping.high or 0.0, mapping.span_scale == "all", 0)
 
 

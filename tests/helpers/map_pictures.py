@@ -10,6 +10,6 @@ CONFIG = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26
 
 
 def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
-    """Colours are within rounding; both as `compute.selftest.map.pictures` gives them."""
+    """Colors are within rounding; both as `compute.selftest.map.pictures` gives them."""
     difference = np.abs(found - wanted)
     assert difference.max() <= 2, np.argwhere(difference.max(-1) > 2)[:5]

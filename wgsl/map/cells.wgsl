@@ -47,9 +47,9 @@ fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
     return textureLoad(glyphs, texel, 0).x;
 }
 
-// Black on bright colours, white on dark ones.
-fn ink_on(colour: vec4f) -> vec4f {
-    let bright = dot(colour.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
+// Black on bright colors, white on dark ones.
+fn ink_on(color: vec4f) -> vec4f {
+    let bright = dot(color.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
     return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
 }
 {% endif %}
@@ -102,15 +102,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
     }
     if (most == NO_CELL) { return; }
-    var colour = KEPT;
+    var color = KEPT;
     if (most != KEPT_FREE) {
         let value = extreme_value(most);
-        colour = strip_colour(value, peak_of(params.slot, frame.look), frame.look);
+        color = strip_color(value, peak_of(params.slot, frame.look), frame.look);
 {% if digits %}
         let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
-        colour = mix(colour, ink_on(colour), cover);
+        color = mix(color, ink_on(color), cover);
 {% endif %}
     }
-    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { colour = mix(colour, GROUND, frame.border); }
-    textureStore(picture, pixel, colour);
+    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, GROUND, frame.border); }
+    textureStore(picture, pixel, color);
 }

@@ -65,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (id.x >= frame.width || id.y >= frame.height) { return; }
     let across = textureLoad(axes, vec2u(id.x, 0u), 0);
     let down = textureLoad(axes, vec2u(id.y, 1u), 0);
-    var colour = GROUND;
+    var color = GROUND;
     if (across.x < across.y && down.x < down.y) {
         let low = vec2u(across.x, down.x);
         let high = vec2u(across.y, down.y) - 1u;
@@ -80,10 +80,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             + owner_of(vec2u(high.x, low.y)) > 0u) {
             shown = most_of_several(low, high);
         }
-        if (shown.key == KEPT_FREE) { colour = KEPT; }
+        if (shown.key == KEPT_FREE) { color = KEPT; }
         if (shown.key > KEPT_FREE) {
-            colour = strip_colour(extreme_value(shown.key), peak_of(shown.slot, frame.look), frame.look);
+            color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.look), frame.look);
         }
     }
-    textureStore(picture, id.xy, colour);
+    textureStore(picture, id.xy, color);
 }

@@ -1,6 +1,6 @@
-// The scene's picture of an atlas: each texel a cell, colours unchanged. Where a cell is large enough, one whose alpha
+// The scene's picture of an atlas: each texel a cell, colors unchanged. Where a cell is large enough, one whose alpha
 // says that its value is not finite gets a pattern: NaN a cross, plus infinity a plus, minus infinity a minus.
-// Completed by pygfx: bindings, structures and colour functions come from its standard library.
+// Completed by pygfx: bindings, structures and color functions come from its standard library.
 {$ include 'pygfx.std.wgsl' $}
 
 const PATTERN_FROM = 5.0; // pixels of a cell's side
@@ -39,10 +39,10 @@ fn fs_main(varyings: Varyings) -> FragmentOutput {
     let size = vec2i(textureDimensions(t_cells));
     let cell = clamp(vec2i(floor(place)), vec2i(0), size - vec2i(1));
     let value = textureLoad(t_cells, cell, 0);
-    var colour = srgb2physical(value.rgb);
+    var color = srgb2physical(value.rgb);
     let kind = u32(value.a * 255.0 + 0.5);
-    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(place))) { colour = PATTERN_INK; }
+    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(place))) { color = PATTERN_INK; }
     var out: FragmentOutput;
-    out.color = vec4f(colour, 1.0);
+    out.color = vec4f(color, 1.0);
     return out;
 }

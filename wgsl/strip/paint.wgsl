@@ -62,11 +62,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let tile = tiles[group.x];
     if (thread >= tile.count) { return; }
     let cell = tile.first + thread;
-    var colour = vec4f(0.025, 0.035, 0.055, 1.0);
+    var color = vec4f(0.025, 0.035, 0.055, 1.0);
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
         let peak = peaks[select(entry.slot, TENSORS, look.all_tensors == 1u)];
-        colour = strip_colour(shown_value(entry, cell - entry.first), peak, look);
+        color = strip_color(shown_value(entry, cell - entry.first), peak, look);
     }
-    textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), colour);
+    textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), color);
 }

@@ -74,9 +74,9 @@ def draw_all(state: State) -> None:
         if panel in (strip, map_panel):
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
             flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
-        # Clear over the canvas, which has been filled with that colour; a floating panel is not.
+        # Clear over the canvas, which has been filled with that color; a floating panel is not.
         solid = float(layout.floats(panel.TITLE, dock_space))
-        with theme.coloured(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
+        with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
             shown, kept = imgui.begin(panel.TITLE, True, flags)
         if panel is tensors:
             state.inspection.list_visible = shown

@@ -1,4 +1,4 @@
-"""How the atlas is coloured: palette, and the range with a colour bar. Part of the atlas panel."""
+"""How the atlas is colored: palette, and the range with a color bar. Part of the atlas panel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import plots
 from .toolbar import Tool
 from .widgets import packed, tooltip
 
-# In ems: the colour bar's height, and the room for a number at each end.
+# In ems: the color bar's height, and the room for a number at each end.
 _HEIGHT, _NUMBERS = 1.5, 4.9
 _PALETTE, _CHOICE = 7.2, 4.6  # ems
 _STRIPES = 64
@@ -35,9 +35,9 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
     def picks(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
         return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
 
-    colours = "Colours; all but demo can be told apart by colour-blind people"
+    colors = "Colours; all but demo can be told apart by colour-blind people"
     found = [
-        picks("palette", palettes, _PALETTE, colours),
+        picks("palette", palettes, _PALETTE, colors),
         picks("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
         picks("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
     ]
@@ -80,7 +80,7 @@ def _known_largest(state: State) -> float | None:
 
 
 def bar(state: State) -> None:
-    """The colour bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed.
+    """The color bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed.
 
     Where each tensor has its own range and none is pointed at, there are no such numbers.
     """
@@ -135,7 +135,7 @@ def _sum(state: State) -> tuple[int, ...]:
 def _stripes(
     state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
 ) -> None:
-    """The colours of the values that are at 0 to 1 of the bar."""
+    """The colors of the values that are at 0 to 1 of the bar."""
     assert state.ramp is not None
     canvas = imgui.get_window_draw_list()
     width, low = (right - left) / _STRIPES, state.inspection.mapping.low
@@ -144,8 +144,8 @@ def _stripes(
         share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
         red, green, blue = state.ramp(share if value >= 0 else -share)
         start = ImVec2(left + stripe * width, top)
-        colour = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
-        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), colour)
+        color = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
+        canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), color)
 
 
 def _handle(x: float, top: float) -> None:

@@ -75,7 +75,7 @@ def _keys(_state: State) -> None:
 
 def _heading(text: str) -> None:
     imgui.spacing()
-    with theme.coloured(imgui.Col_.text, theme.now.accent):
+    with theme.colored(imgui.Col_.text, theme.now.accent):
         imgui.text(text)
 
 

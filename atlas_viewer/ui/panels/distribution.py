@@ -108,7 +108,7 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
 
 
 def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
-    """The step's token, then the names of the curves in their colours."""
+    """The step's token, then the names of the curves in their colors."""
     imgui.table_next_row()
     imgui.table_next_column()
     token = f"#{whole.step + 1} {quoted(state.step.text)}" if state.step is not None else ""

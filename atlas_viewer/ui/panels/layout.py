@@ -28,8 +28,8 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
     known = imgui.internal.dock_builder_get_node(identity) is not None
     first = imgui.get_frame_count() <= 1
     flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
-    # The canvas has this colour already, and blending it in again takes a software adapter a third of a frame.
-    with theme.coloured(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
+    # The canvas has this color already, and blending it in again takes a software adapter a third of a frame.
+    with theme.colored(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
         imgui.dock_space_over_viewport(identity, viewport, flags)
     fresh = not known or ui.reset_layout
     if fresh:

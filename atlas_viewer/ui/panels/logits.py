@@ -56,7 +56,7 @@ def draw(state: State) -> None:
 def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float) -> None:
     """The token that was taken and how, in one line of `room` pixels."""
     left = imgui.get_cursor_pos_x()
-    with theme.numbers(), theme.coloured(imgui.Col_.text, theme.now.accent):
+    with theme.numbers(), theme.colored(imgui.Col_.text, theme.now.accent):
         imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(room / 2, theme.em(4))))
     whole = state.whole
     if whole is not None and whole.nonfinite:

@@ -93,7 +93,7 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
     for heading, _, _, meaning in columns:
         if not imgui.table_next_column():
             continue
-        with theme.coloured(imgui.Col_.text, theme.now.text_dim):
+        with theme.colored(imgui.Col_.text, theme.now.text_dim):
             widget_tracking.table_header(f"{heading}##head")
         tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
     specs = imgui.table_get_sort_specs()
@@ -128,7 +128,7 @@ def _line(
     if line.left_out_by and not taken:
         ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _LEFT_OUT)
     imgui.table_next_row()
-    with theme.coloured(imgui.Col_.text, ink):
+    with theme.colored(imgui.Col_.text, ink):
         for at, (_, name, _, _) in enumerate(columns):
             if not imgui.table_next_column() and at:
                 continue

@@ -21,7 +21,7 @@ _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
 _MINIMAP = 11.0  # ems that it is wide
 _SEEN = 8.0  # pixels that the frame in it is wide and high at least
 _DRAWN_MOST = 700  # boxes of one kind in a frame
-_GLOW_COLOUR = ImVec4(1.0, 1.0, 1.0, 0.75)
+_GLOW_COLOR = ImVec4(1.0, 1.0, 1.0, 0.75)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def marks(state: State, frame: Frame) -> None:
         end = frame.screen(*view.pixel_at(place.x + place.width, place.y + place.height))
         line = packed(theme.ON_PICTURE, 0.45)
         canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
-    for element, colour in _marked(state):
+    for element, color in _marked(state):
         target = target_of(inspection.single(element), inspection.tensors)
         cell = maps.cell_of(target) if target is not None else None
         if cell is None:
@@ -113,7 +113,7 @@ def marks(state: State, frame: Frame) -> None:
         middle = frame.screen(*view.pixel_at(cell[0] + 0.5, cell[1] + 0.5))
         half = max(maps.cell / frame.ratio, theme.em(OUTLINE)) / 2 + 1
         low, high = ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half)
-        canvas.add_rect(low, high, packed(colour), 0.0, max(1.0, theme.em(0.1)))
+        canvas.add_rect(low, high, packed(color), 0.0, max(1.0, theme.em(0.1)))
 
 
 def _marked(state: State) -> Iterator[tuple[TensorIndex, ImVec4]]:
@@ -133,14 +133,14 @@ def _glow(maps: MapState, frame: Frame) -> None:
     low = (maps.first_rows[:, :2] + (0, first) - (view.x, view.y)) / view.scale
     size = maps.first_rows[:, 2:] * (1, end - first) / view.scale
     seen = ((low + size > 0) & (low < maps.size)).all(axis=1)
-    colour = packed(_GLOW_COLOUR, 1 - maps.changed_ago / GLOW)
+    color = packed(_GLOW_COLOR, 1 - maps.changed_ago / GLOW)
     canvas = imgui.get_window_draw_list()
     for (x, y), (wide, high) in zip(low[seen][:_DRAWN_MOST].tolist(), size[seen][:_DRAWN_MOST].tolist(), strict=True):
         start, end_ = frame.screen(x, y), frame.screen(x + wide, y + max(high, 1.0))
         if high / frame.ratio < theme.em(0.3):
-            canvas.add_rect_filled(start, end_, colour)
+            canvas.add_rect_filled(start, end_, color)
         else:
-            canvas.add_rect(start, end_, colour, 0.0, max(1.0, theme.em(0.12)))
+            canvas.add_rect(start, end_, color, 0.0, max(1.0, theme.em(0.12)))
 
 
 def minimap(maps: MapState, frame: Frame) -> None:

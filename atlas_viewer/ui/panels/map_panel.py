@@ -32,7 +32,7 @@ _BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
 
 
 def draw(state: State) -> None:
-    """How it is coloured, the picture with what is written over it, and a line on the value under the cursor."""
+    """How it is colored, the picture with what is written over it, and a line on the value under the cursor."""
     toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
     color_controls.bar(state)

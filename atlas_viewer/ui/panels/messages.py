@@ -32,8 +32,8 @@ def draw(state: State) -> None:
     kind = flags.no_decoration | flags.always_auto_resize | flags.no_move | flags.no_docking | flags.no_saved_settings
     imgui.push_style_var(imgui.StyleVar_.window_border_size, 1.0)
     with (
-        theme.coloured(imgui.Col_.window_bg, theme.now.error_back),
-        theme.coloured(imgui.Col_.border, theme.now.error),
+        theme.colored(imgui.Col_.window_bg, theme.now.error_back),
+        theme.colored(imgui.Col_.border, theme.now.error),
     ):
         imgui.begin(f"##{TITLE}", None, kind | flags.no_focus_on_appearing | flags.no_nav)
     imgui.pop_style_var()

@@ -39,7 +39,7 @@ def modal(
     )
     imgui.push_style_var(imgui.StyleVar_.window_border_size, max(1.0, theme.em(_BORDER)))
     imgui.push_style_var(imgui.StyleVar_.window_padding, ImVec2(theme.em(_PADDING.x), theme.em(_PADDING.y)))
-    with theme.coloured(imgui.Col_.border, theme.now.accent):
+    with theme.colored(imgui.Col_.border, theme.now.accent):
         shown, _ = imgui.begin_popup_modal(title, None if bare else True, kind)
     imgui.pop_style_var(2)
     if not shown:

@@ -79,16 +79,16 @@ def _reset(identity: str, help: str) -> bool:
     size, height = theme.em(_RESET), imgui.get_frame_height()
     corner = imgui.get_cursor_screen_pos()
     pressed = widget_tracking.invisible_button(identity, ImVec2(size, height))
-    colour = packed(theme.now.text if imgui.is_item_hovered() else theme.now.text_dim)
+    color = packed(theme.now.text if imgui.is_item_hovered() else theme.now.text_dim)
     tooltip(help)
     canvas = imgui.get_window_draw_list()
     radius, thick = 0.3 * size, max(1.0, theme.em(0.09))
     centre = ImVec2(corner.x + size / 2, corner.y + height / 2)
     canvas.path_arc_to(centre, radius, -0.75 * math.pi, 0.9 * math.pi)
-    canvas.path_stroke(colour, thick)
+    canvas.path_stroke(color, thick)
     x, y = centre.x + radius * math.cos(-0.75 * math.pi), centre.y + radius * math.sin(-0.75 * math.pi)
     tip = 0.22 * size
-    canvas.add_triangle_filled(ImVec2(x - tip, y - tip), ImVec2(x + tip, y), ImVec2(x - tip * 0.6, y + tip), colour)
+    canvas.add_triangle_filled(ImVec2(x - tip, y - tip), ImVec2(x + tip, y), ImVec2(x - tip * 0.6, y + tip), color)
     return bool(pressed)
 
 

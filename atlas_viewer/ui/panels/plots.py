@@ -13,12 +13,12 @@ from atlas_viewer.ui import theme
 from .widgets import packed
 
 
-def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, colour: ImVec4, alpha: float) -> None:
+def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float) -> None:
     """Bars of the square roots of `counts`, the largest `height` pixels; draws over what is there."""
     most = max(counts, default=0)
     if not most:
         return
-    canvas, ink = imgui.get_window_draw_list(), packed(colour, alpha)
+    canvas, ink = imgui.get_window_draw_list(), packed(color, alpha)
     bar, floor = width / len(counts), corner.y + height
     for place, count in enumerate(counts):
         if count:

@@ -125,5 +125,5 @@ def _progress(state: State) -> None:
         return
     done = len(run.steps)
     share = (done + (0 if run.done else run.progress)) / run.options.max_new_tokens
-    with theme.coloured(imgui.Col_.plot_histogram, theme.now.accent_dim):
+    with theme.colored(imgui.Col_.plot_histogram, theme.now.accent_dim):
         imgui.progress_bar(min(share, 1.0), ImVec2(-1, 0), f"{done} of {run.options.max_new_tokens} tokens")

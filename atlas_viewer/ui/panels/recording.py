@@ -81,7 +81,7 @@ def _recording(state: State) -> None:
 
 def _switch(label: str, on: bool) -> bool:
     """A button over the whole width; with a red dot while something is recorded."""
-    with theme.coloured(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
+    with theme.colored(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
         pressed = bool(widget_tracking.button(label, ImVec2(-1, 0)))
     if on:
         low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()

@@ -70,7 +70,7 @@ def _rename(state: State, run: Run) -> None:
         imgui.set_keyboard_focus_here()
         ui.renaming_begun = True
     flags = imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all
-    with theme.coloured(imgui.Col_.border, theme.now.accent):
+    with theme.colored(imgui.Col_.border, theme.now.accent):
         entered, name = widget_tracking.input_text("##name", run.name or _title(state, run), flags)
     if entered:
         run.name = name.strip()

@@ -69,7 +69,7 @@ def draw(state: State) -> None:
     imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(style.item_spacing.x, theme.em(0.2)))
     imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(style.frame_padding.x, theme.em(0.2)))
     # The number is written across the slider: its grab must leave it legible.
-    with theme.coloured(imgui.Col_.slider_grab, theme.now.accent_dim):
+    with theme.colored(imgui.Col_.slider_grab, theme.now.accent_dim):
         _lines(state)
     if state.busy:
         dim("Changes take effect at the next token")

@@ -38,8 +38,8 @@ def draw(state: State) -> None:
     if state.model:
         _model(state.model)
         if state.live and state.model.proved:
-            colour = theme.now.error if state.model.proof_failed else None
-            _fact("Self-test", state.model.proved, colour, tip="Kernels against float64: largest relative error")
+            color = theme.now.error if state.model.proof_failed else None
+            _fact("Self-test", state.model.proved, color, tip="Kernels against float64: largest relative error")
     elif state.loading:
         _fact("Model", state.loading)
     if state.live and not state.loading:
@@ -85,11 +85,11 @@ def _listing(tokens: Sequence[tuple[int, str]]) -> str:
     return "\n".join(lines + (["..."] if len(tokens) > _LISTED else []))
 
 
-def _fact(label: str, value: str, colour: ImVec4 | None = None, tip: str = "") -> None:
+def _fact(label: str, value: str, color: ImVec4 | None = None, tip: str = "") -> None:
     imgui.table_next_row()
     imgui.table_next_column()
     dim(label)
     imgui.table_next_column()
-    wrapped(value, colour or theme.now.text)
+    wrapped(value, color or theme.now.text)
     if tip:
         tooltip(tip)

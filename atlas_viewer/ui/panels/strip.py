@@ -22,7 +22,7 @@ _HINT = "wheel zooms, drag pans, F fits, right click pins"
 
 
 def draw(state: State) -> None:
-    """How it is coloured, the picture as large as it fits, and a line on the cell under the cursor."""
+    """How it is colored, the picture as large as it fits, and a line on the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
     color_controls.bar(state)
@@ -143,7 +143,7 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
         corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
         end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
         canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))
-    for element, colour in marked:
+    for element, color in marked:
         cell = inspection.cell_of(element)
         if cell is None:
             continue
@@ -151,6 +151,6 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
         middle = ImVec2(start.x + (x + 0.5 - view.x) * pixels, start.y + (y + 0.5 - view.y) * pixels)
         half = max(pixels, theme.em(OUTLINE)) / 2 + 1
         canvas.add_rect(
-            ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(colour), 0.0
+            ImVec2(middle.x - half, middle.y - half), ImVec2(middle.x + half, middle.y + half), packed(color), 0.0
         )
     canvas.pop_clip_rect()

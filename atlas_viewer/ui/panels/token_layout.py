@@ -1,4 +1,4 @@
-"""The tokens of the prompt as flowing text, each on a ground of its own colour."""
+"""The tokens of the prompt as flowing text, each on a ground of its own color."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
 
 
 @functools.cache
-def colour(number: int, light: bool) -> ImVec4:
+def color(number: int, light: bool) -> ImVec4:
     """The ground of a token, always the same for its number; text of the theme is legible on it."""
     saturation, value = (0.24, 0.94) if light else (0.58, 0.40)
     return ImVec4(*imgui.color_convert_hsv_to_rgb(number * _GOLDEN % 1.0, saturation, value), 1.0)
@@ -140,7 +140,7 @@ def _paint(token: tuple[int, str], corner: ImVec2, end: ImVec2, alpha: float) ->
     number, text = token
     canvas = imgui.get_window_draw_list()
     back = theme.now.back
-    canvas.add_rect_filled(corner, end, packed(colour(number, back.x + back.y + back.z > 1.5), alpha), 2.0)
+    canvas.add_rect_filled(corner, end, packed(color(number, back.x + back.y + back.z > 1.5), alpha), 2.0)
     pad = _PAD * imgui.get_font_size()
     fitting = elided(marked(text), end.x - corner.x - 2 * pad + 1)
     canvas.add_text(ImVec2(corner.x + pad, corner.y), packed(theme.now.text, max(alpha, 0.65)), fitting)

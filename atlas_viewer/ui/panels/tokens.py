@@ -25,7 +25,7 @@ TITLE = "Generated tokens"
 
 _GAP = 5.0
 _BAR = 2.0
-_BITS = 8.0  # of surprise, rank or entropy that make the strongest colour
+_BITS = 8.0  # of surprise, rank or entropy that make the strongest color
 _HOT = ImVec4(0.96, 0.56, 0.12, 1.0)
 _MARK = ImVec4(0.75, 0.45, 1.0, 1.0)
 _TIPS = {
@@ -144,14 +144,14 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
         imgui.dummy(ImVec2(available, max(_flow.lines * line - _GAP, 1.0)))
 
 
-def strength(step: StepRecord, colour: str) -> float:
-    """How strongly a chip is coloured, 0 to 1; 0 where what it shows is not known."""
-    if colour == "probability":
+def strength(step: StepRecord, color: str) -> float:
+    """How strongly a chip is colored, 0 to 1; 0 where what it shows is not known."""
+    if color == "probability":
         belief = step.model_probability
         bits = belief if math.isnan(belief) else -math.log2(max(belief, 2.0**-_BITS))
-    elif colour == "rank":
+    elif color == "rank":
         bits = math.log2(step.rank) if step.rank > 0 else 0.0
-    elif colour == "entropy":
+    elif color == "entropy":
         bits = step.entropy / math.log(2)
     else:
         return 0.0

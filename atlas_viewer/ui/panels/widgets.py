@@ -70,23 +70,23 @@ def dim(text: str) -> None:
 
 def hint(text: str) -> None:
     """Secondary text, wrapped to the panel."""
-    with theme.coloured(imgui.Col_.text, theme.now.text_dim):
+    with theme.colored(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(drawable(text))
 
 
-def wrapped(text: str, colour: ImVec4) -> None:
+def wrapped(text: str, color: ImVec4) -> None:
     """Text in as many lines as it takes, each as long as there is room."""
-    with theme.coloured(imgui.Col_.text, colour):
+    with theme.colored(imgui.Col_.text, color):
         imgui.text_wrapped(drawable(text))
 
 
 def primary_button(label: str, size: ImVec2) -> bool:
     """The one button of a panel that matters most."""
     with (
-        theme.coloured(imgui.Col_.text, theme.now.on_primary),
-        theme.coloured(imgui.Col_.button, theme.now.primary),
-        theme.coloured(imgui.Col_.button_hovered, theme.now.primary_hover),
-        theme.coloured(imgui.Col_.button_active, theme.now.primary_active),
+        theme.colored(imgui.Col_.text, theme.now.on_primary),
+        theme.colored(imgui.Col_.button, theme.now.primary),
+        theme.colored(imgui.Col_.button_hovered, theme.now.primary_hover),
+        theme.colored(imgui.Col_.button_active, theme.now.primary_active),
     ):
         return bool(widget_tracking.button(label, size))
 
@@ -105,6 +105,6 @@ def tooltip(text: str) -> None:
         imgui.set_tooltip(drawable(text))
 
 
-def packed(colour: ImVec4, alpha: float = 1.0) -> int:
-    """`colour` as imgui's draw lists want it."""
-    return int(imgui.get_color_u32(ImVec4(colour.x, colour.y, colour.z, colour.w * alpha)))
+def packed(color: ImVec4, alpha: float = 1.0) -> int:
+    """`color` as imgui's draw lists want it."""
+    return int(imgui.get_color_u32(ImVec4(color.x, color.y, color.z, color.w * alpha)))

@@ -79,7 +79,7 @@ def test_strips_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_place_is_in_the_middle(tmp_path: Path) -> None:
     image = render(tmp_path / "place.png", "--size", "480x270", "--place", "h.2.attn.pattern[1, 2, 0]")
     cell = image[135 - 70 : 135 + 70, 240 - 70 : 240 + 70].reshape(-1, 3)
-    # One colour but for the digits: a probability is positive, so it is gold.
+    # One color but for the digits: a probability is positive, so it is gold.
     ground = np.median(cell, axis=0)
     assert ((cell == ground).all(1)).mean() > 0.8
     assert ground[0] > ground[1] > ground[2]

@@ -151,7 +151,7 @@ def test_pictures_and_video_of_a_session(
     for number in (0, 1):
         with av.open(str(pictures[number])) as container:
             (exact,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
-        # Half the colours' resolution: cells of a pixel lose some of theirs, brightness keeps what it is.
+        # Half the colors' resolution: cells of a pixel lose some of theirs, brightness keeps what it is.
         shown = images[3 * number].astype(int)
         weights = np.array([0.2126, 0.7152, 0.0722])
         assert np.abs(shown @ weights - exact @ weights).mean() < 6

@@ -1,4 +1,4 @@
-"""Pictures without a display: colours arrive unchanged, cells are where they belong, panels are the window's."""
+"""Pictures without a display: colors arrive unchanged, cells are where they belong, panels are the window's."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from helpers.fake_generation import FakeGeneration, FakeRunner
 @pytest.fixture(scope="module")
 def runner() -> FakeRunner:
     made = FakeRunner(shared_device())
-    # Every value of a channel occurs, and the brightest colours of the atlas.
+    # Every value of a channel occurs, and the brightest colors of the atlas.
     made.cells[0, :256, 0] = np.arange(256)
     made.cells[1, :2, :3] = [(255, 209, 26), (0, 199, 255)]
     made.paint()
     return made
 
 
-def test_every_cell_and_colour_arrives_unchanged(runner: FakeRunner) -> None:
+def test_every_cell_and_color_arrives_unchanged(runner: FakeRunner) -> None:
     np.testing.assert_array_equal(strip_pixels(runner, StripCamera(), (640, 360)), runner.cells)
 
 
@@ -42,7 +42,7 @@ def test_a_cell_is_a_square_of_equal_pixels(runner: FakeRunner) -> None:
     np.testing.assert_array_equal(strip_pixels(runner, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
 
 
-def test_another_shape_gets_bars_in_the_empty_colour(runner: FakeRunner) -> None:
+def test_another_shape_gets_bars_in_the_empty_color(runner: FakeRunner) -> None:
     image = strip_pixels(runner, StripCamera(), (700, 400))
     assert image.shape == (400, 700, 4)
     assert (image[:3] == EMPTY).all()

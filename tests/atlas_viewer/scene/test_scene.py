@@ -1,4 +1,4 @@
-"""The scene that shows an atlas: colours as they are, and patterns in large cells that are not finite."""
+"""The scene that shows an atlas: colors as they are, and patterns in large cells that are not finite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAN, PLUS, MINUS = 254, 253, 252
 
 @pytest.fixture(scope="module")
 def cells() -> np.ndarray:
-    """Random colours uint8 [360, 640, 4], the top left ones not finite."""
+    """Random colors uint8 [360, 640, 4], the top left ones not finite."""
     rgba = np.random.default_rng(0).integers(40, 256, (360, 640, 4), dtype=np.uint8)
     rgba[..., 3] = 255
     rgba[0, :4, 3] = NAN, PLUS, MINUS, 255
@@ -35,7 +35,7 @@ def drawn(scene: StripScene, view: View, width: int, height: int) -> np.ndarray:
     return scene.pixels()
 
 
-def test_cells_keep_their_colours(scene: StripScene, cells: np.ndarray) -> None:
+def test_cells_keep_their_colors(scene: StripScene, cells: np.ndarray) -> None:
     picture = drawn(scene, View(0, 0, 640, 360), 640, 360)
     assert np.abs(picture[..., :3].astype(int) - cells[..., :3]).max() <= 1
     assert (picture[..., 3] == 255).all()
@@ -65,4 +65,4 @@ def test_large_cells_that_are_not_finite_have_patterns(scene: StripScene, cells:
     assert not minus[8].any()
     assert not ink[:, 3 * side :].any()
     assert not ink[side:].any()
-    assert not ink[0].any()  # the rim keeps the colour
+    assert not ink[0].any()  # the rim keeps the color

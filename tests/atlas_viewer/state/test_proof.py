@@ -93,15 +93,15 @@ def test_a_folder_in_its_place_is_not_known(device: wgpu.GPUDevice) -> None:
 
 @pytest.mark.parametrize("proved", [None, GOOD, BAD])
 def test_the_status_panel_shows_it(context: None, monkeypatch: pytest.MonkeyPatch, proved: Proved | None) -> None:
-    colours: dict[str, object] = {}
+    colors: dict[str, object] = {}
     wrapped = status.wrapped
-    monkeypatch.setattr(status, "wrapped", lambda text, colour: (colours.update({text: colour}), wrapped(text, colour)))
+    monkeypatch.setattr(status, "wrapped", lambda text, color: (colors.update({text: color}), wrapped(text, color)))
     text, failed = (proved.text, not proved.ok) if proved else (NOT_PROVED, False)
     model = ModelSummary("fake", 2, 6, 192, 512, 50257, 1000, "bf16", "an adapter", proved=text, proof_failed=failed)
     state = State("Once", GenerateOptions(), model=model)
     screen = Screen(state, monkeypatch)
     assert screen.shows(text)
-    assert (colours[text] == theme.now.error) == failed
+    assert (colors[text] == theme.now.error) == failed
     state.live = False  # pictures look the same every time
     screen.frame()
     assert not screen.shows(text)

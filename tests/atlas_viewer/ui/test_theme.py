@@ -1,4 +1,4 @@
-"""Colours that can be read, sizes that follow the zoom, and characters that the fonts do not have."""
+"""Colors that can be read, sizes that follow the zoom, and characters that the fonts do not have."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from helpers.screen import context
 __all__ = ["context"]
 
 
-def luminance(colour: ImVec4) -> float:
+def luminance(color: ImVec4) -> float:
     """Relative luminance, as WCAG 2 has it."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (colour.x, colour.y, colour.z)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (color.x, color.y, color.z)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

@@ -198,10 +198,10 @@ def test_a_result_is_the_worst_of_its_checks() -> None:
     assert math.isnan(Proof((joined, wrong), (), 1.0).largest_error)
 
 
-def test_colours_are_no_part_of_the_largest_error() -> None:
+def test_colors_are_no_part_of_the_largest_error() -> None:
     numbers = Result("a", (), 1e-6, 1e-5, True, "", 0.0, True)
-    colours = Result("b", (), 4e-3, 8e-3, True, "", 0.0, False)
-    assert Proof((numbers, colours), (), 1.0).largest_error == 1e-6
+    colors = Result("b", (), 4e-3, 8e-3, True, "", 0.0, False)
+    assert Proof((numbers, colors), (), 1.0).largest_error == 1e-6
 
 
 def test_what_the_driver_breaks_off_is_a_failure(monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from compute.models.config import parameter_shapes
 from compute.selftest import reference
-from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colours, layout, names, paint, sources
+from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colors, layout, names, paint, sources
 from compute.weights.checkpoint import open_model
 
 from helpers.paths import DATA
@@ -69,7 +69,7 @@ def test_sources_go_from_the_first_value_to_the_last(cells: int, values: int) ->
 
 
 def test_a_value_that_is_not_finite_is_red_and_does_not_dim_the_others() -> None:
-    rgb = colours(np.array([np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0, 1e-9]), 2.0)
+    rgb = colors(np.array([np.nan, np.inf, -np.inf, 2.0, -2.0, 0.0, 1e-9]), 2.0)
     assert np.allclose(rgb[:3], ((1.0, 0.04, 0.18), (1.0, 0.24, 0.52), (0.72, 0.02, 0.36)))
     assert np.allclose(rgb[3], (1.00, 0.82, 0.10))
     assert np.allclose(rgb[4], (0.00, 0.78, 1.00))

@@ -129,14 +129,14 @@ def test_paint(gpu: Gpu) -> None:
     data = gpu.device.queue.read_texture({"texture": texture}, layout, (WIDTH, HEIGHT, 1))
     cells = np.frombuffer(data, np.uint8).reshape(-1, 4).astype(int)
 
-    def assert_colours(first: int, shown: np.ndarray, peak: float) -> None:
-        wanted = np.rint(255 * strip_model.colours(shown.astype(np.float64), peak)).astype(int)
+    def assert_colors(first: int, shown: np.ndarray, peak: float) -> None:
+        wanted = np.rint(255 * strip_model.colors(shown.astype(np.float64), peak)).astype(int)
         assert np.abs(cells[first : first + len(shown), :3] - wanted).max() <= 1
         alpha = np.where(np.isfinite(shown), 255, np.where(np.isnan(shown), 254, np.where(shown > 0, 253, 252)))
         assert np.array_equal(cells[first : first + len(shown), 3], alpha)
 
-    assert_colours(600, values[5:105], peaks[1])
-    assert_colours(5 * WIDTH, values[110:290][sources(30, 180)], 2.5)
+    assert_colors(600, values[5:105], peaks[1])
+    assert_colors(5 * WIDTH, values[110:290][sources(30, 180)], 2.5)
     assert (cells[5 * WIDTH + 30 : 5 * WIDTH + 94] == (6, 9, 14, 255)).all()
     assert (cells[[599, 700, 5 * WIDTH - 1, 5 * WIDTH + 94]] == 0).all()  # nobody painted there
 
@@ -242,10 +242,10 @@ def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
     picture = strip.read()
     assert_same(picture, expected_picture(engine, model))
     cells = picture.reshape(-1, 4)
-    for name, colour in (("h.0.ln_2.weight", (255, 61, 133, 255)), ("h.1.mlp.c_fc.bias", (255, 10, 46, 255))):
+    for name, color in (("h.0.ln_2.weight", (255, 61, 133, 255)), ("h.1.mlp.c_fc.bias", (255, 10, 46, 255))):
         span = next(span for span in strip.layout.spans if span.name == name)
-        marked = (cells[span.first : span.last + 1] == colour).all(axis=1)
-        assert np.flatnonzero(marked).tolist() == [0 if colour[1] == 61 else 5]
+        marked = (cells[span.first : span.last + 1] == color).all(axis=1)
+        assert np.flatnonzero(marked).tolist() == [0 if color[1] == 61 else 5]
 
 
 def test_a_full_strip(device: wgpu.GPUDevice) -> None:
@@ -273,7 +273,7 @@ def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> Non
 
 
 def test_looks(device: wgpu.GPUDevice) -> None:
-    """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colours."""
+    """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colors."""
     model = tiny_model(ODD)
     engine = Engine(model, context=40)
     strip = StripPass(engine, POINT)

@@ -140,7 +140,7 @@ def test_one_bad_weight_reddens_just_its_cell(
 ) -> None:
     """Planted anywhere: of the weights just the cell of that value is red, and the statistics name the tensor."""
     rng = np.random.default_rng(5)
-    colour = {"nan": (255, 10, 46), "inf": (255, 61, 133), "-inf": (184, 5, 92)}[str(bad)]
+    color = {"nan": (255, 10, 46), "inf": (255, 61, 133), "-inf": (184, 5, 92)}[str(bad)]
     for name in names:
         model = tiny_model(ODD)
         values = model.tensor(name).reshape(-1)
@@ -156,7 +156,7 @@ def test_one_bad_weight_reddens_just_its_cell(
         red = (cells[:, 0] > 150) & (cells[:, 1] < 70) & (cells[:, 2] > 20)
         red[strip.layout.spans[-1].first :] = False  # logits of no pass yet
         assert np.flatnonzero(red).tolist() == [cell], name
-        assert tuple(cells[cell]) == colour
+        assert tuple(cells[cell]) == color
         start(engine, "abc", context=16).step()
         statistics = StatisticsPass(engine)
         assert statistics.read()[name].first_nonfinite == index

@@ -1,4 +1,4 @@
-{# What all dispatches of a frame of the map share. Needs strip_colour.wgsl; values: peaks, tensors. #}
+{# What all dispatches of a frame of the map share. Needs strip_color.wgsl; values: peaks, tensors. #}
 const TENSORS = {{ tensors }}u;
 const GROUND = vec4f(0.0235, 0.0353, 0.0549, 1.0);  // where no tensor is
 const KEPT = vec4f(0.043, 0.055, 0.078, 1.0);       // where rows will arrive

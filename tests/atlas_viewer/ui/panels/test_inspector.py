@@ -211,7 +211,7 @@ def test_the_alarm_names_the_tensor_and_goes_there(
     assert inspection.focus == TensorIndex("h.0.attn.c_attn.weight", 7)
 
 
-def test_the_fixed_range_is_dragged_on_the_colour_bar(
+def test_the_fixed_range_is_dragged_on_the_color_bar(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.inspection.mapping = ColorMapping(high=5.0)
@@ -229,7 +229,7 @@ def test_the_fixed_range_is_dragged_on_the_colour_bar(
     assert 0 < mapping.low < mapping.high
 
 
-def test_the_colour_bar_tells_numbers_only_of_what_has_them(
+def test_the_color_bar_tells_numbers_only_of_what_has_them(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Screen(state, monkeypatch)

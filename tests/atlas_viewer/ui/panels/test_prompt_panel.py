@@ -11,7 +11,7 @@ from atlas_viewer.state.requests import Generate
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, PromptTokens, State
 from atlas_viewer.ui import theme
-from atlas_viewer.ui.panels.token_layout import colour, flow, marked
+from atlas_viewer.ui.panels.token_layout import color, flow, marked
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 
@@ -224,16 +224,16 @@ def test_flow_fills_each_line(context: None, text: str) -> None:
         assert breaks == [following - 1] or (not breaks and laid.ends[following] - before > 120)
 
 
-def test_colours_are_stable_and_text_on_them_is_legible(context: None) -> None:
+def test_colors_are_stable_and_text_on_them_is_legible(context: None) -> None:
     for light, name in ((False, "dark"), (True, "light")):
         for number in range(0, 50257, 511):
-            assert contrast(colour(number, light), theme.THEMES[name].text) > 4.5
-    assert len({tuple(colour(number, False)) for number in range(200)}) == 200
+            assert contrast(color(number, light), theme.THEMES[name].text) > 4.5
+    assert len({tuple(color(number, False)) for number in range(200)}) == 200
 
 
 def contrast(first: imgui.ImVec4, second: imgui.ImVec4) -> float:
-    def luminance(colour: imgui.ImVec4) -> float:
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (colour.x, colour.y, colour.z)]
+    def luminance(color: imgui.ImVec4) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (color.x, color.y, color.z)]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     low, high = sorted((luminance(first), luminance(second)))
