@@ -1,4 +1,6 @@
-"""What recording costs: `python tests/measure/recording_cost.py [TOKENS] [ROUNDS]` prints the speed with and without.
+"""What recording costs: the speed with and without it.
+
+Usage: `PYTHONPATH=tests python -m measure.recording_cost [TOKENS] [ROUNDS]`.
 
 Rounds alternate, and the ratios of neighbours are compared, so that a busy machine disturbs both alike. Of a software
 adapter, whose work is the processor's too, the processor's time tells more than the clock.

@@ -1,4 +1,6 @@
-"""What a start costs: `python tests/measure/startup_cost.py [CHECKOUT ...] [--rounds N]` prints processor seconds.
+"""What a start costs, in processor seconds.
+
+Usage: `PYTHONPATH=tests python -m measure.startup_cost [CHECKOUT ...] [--rounds N]`.
 
 Each CHECKOUT (this one, if there is none) is measured with its own sources and its own .venv; rounds alternate between
 them, and of each figure the least counts: another process can only add to it. A first round fills the caches.
