@@ -32,7 +32,7 @@ class InspectionUpdater:
         """True while something is on its way or is to be asked for, so that frames go on."""
         return self.tensor_reader.pending or (self._settled and self._inspection.watched != self._asked)
 
-    def look_changed(self) -> bool:
+    def mapping_changed(self) -> bool:
         """Hand a new look on; True when the atlas has to be painted anew."""
         mapping = self._inspection.mapping
         if mapping == self._mapping:

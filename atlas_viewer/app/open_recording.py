@@ -33,7 +33,7 @@ def opened(
     player: Player, source: WeightSource, *, weights: str, adapter: str | None, program: str
 ) -> Loading[RunnerLike]:
     """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
-    recording, told = player.recording, player.told
+    recording, playback = player.recording, player.playback
     try:
         with ThreadPoolExecutor(1, "weights hash") as pool:
             hashing = pool.submit(weights_sha256, source)
@@ -42,7 +42,7 @@ def opened(
                 time.sleep(_NAP_S)
         found = hashing.result()
         if found != recording.head.weights_sha256:
-            told.notice = (
+            playback.notice = (
                 f"{source.name} here has other weights than the recorded model, so there is no atlas;"
                 " everything recorded is shown"
             )
@@ -52,9 +52,9 @@ def opened(
             source, load_tokenizer(), context=context, weights=weights, adapter=adapter, program=program
         )
     except AtlasError as error:
-        told.notice = f"the model cannot be loaded, so there is no atlas: {error}"
+        playback.notice = f"the model cannot be loaded, so there is no atlas: {error}"
         return player.runner
-    told.notice = ""
+    playback.notice = ""
     return runner
 
 
@@ -80,13 +80,13 @@ def replay_window(
     )
     state = State(recording.run(number).prompt, recording.run(number).options)
     viewer, player = open_player(canvas, device, state, recording, number)
-    player.told.notice, player.told.follow = notice, follow
+    player.playback.notice, player.playback.follow = notice, follow
     if source is not None:
-        player.told.notice = "Its model is being loaded: the atlas comes then."
+        player.playback.notice = "Its model is being loaded: the atlas comes then."
         viewer.load(opened(player, source, weights=weights, adapter=adapter, program=program), source.name)
     share_clipboard()
     try:
-        run_loop(viewer.sessions.close)
+        run_loop(viewer.recordings.close)
     finally:
         if source is not None:
             source.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
@@ -54,10 +55,9 @@ def view(
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
-    # A tour begins with the usual settings, whoever plays it.
-    settings_store = (
-        None if steps is not None else SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
-    )
+    settings_store = None
+    if steps is None:  # a tour starts from the default settings, whoever plays it
+        settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
     def opening(source: WeightSource) -> Loading[RunnerLike]:
         tokenizer.check_fits(source.config.vocabulary)
@@ -72,14 +72,9 @@ def view(
         viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
         viewer.settings_store = settings_store
         share_clipboard()
-        if steps is not None:
-            viewer.play(steps, pictures)
-        if record is not None:
-            viewer.recorder = TourRecorder(record, state.messages.append)
+        _begin_tours(viewer, steps, pictures, record)
         run_loop(partial(_rescue, viewer))
-        if viewer.failure is not None:
-            _print_text(state)
-            raise viewer.failure
+        _raise_failure(viewer)
     except Exception as error:
         failed = not isinstance(error, AtlasError)
         raise
@@ -87,18 +82,39 @@ def view(
         if settings_store is not None:
             settings_store.close(failed=failed)
         source.close()
-        if viewer is not None and viewer.controller is not None:
-            viewer.controller.runner.close()
-        if viewer is not None and viewer.recorder is not None:
-            viewer.recorder.close()
+        if viewer is not None:
+            _close(viewer)
     if viewer.recorder is not None and viewer.recorder.trouble:
         raise OutputError(viewer.recorder.trouble)
+
+
+def _begin_tours(viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: Path, record: Path | None) -> None:
+    """Play the tour of `steps`, and record what the user does into `record`, where they are given."""
+    if steps is not None:
+        viewer.play(steps, pictures)
+    if record is not None:
+        viewer.recorder = TourRecorder(record, viewer.state.messages.append)
+
+
+def _raise_failure(viewer: Viewer) -> None:
+    """Raise what closed the window, if something did, after printing the text that was written."""
+    if viewer.failure is not None:
+        _print_text(viewer.state)
+        raise viewer.failure
+
+
+def _close(viewer: Viewer) -> None:
+    """Close the model that the viewer has now, and the tour that it records."""
+    if viewer.controller is not None:
+        viewer.controller.runner.close()
+    if viewer.recorder is not None:
+        viewer.recorder.close()
 
 
 def _rescue(viewer: Viewer) -> None:
     """The window is gone in the middle of something: print what was written, and finish every file."""
     _print_text(viewer.state)
-    viewer.sessions.close()
+    viewer.recordings.close()
     if viewer.settings_store is not None:
         viewer.settings_store.close()
     if viewer.recorder is not None:

@@ -1,4 +1,4 @@
-"""A frame loop that ties the controller to the atlas, the map and the panels."""
+"""The frame loop: connects the run controller to Strip, Map and the panels."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class Viewer:
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
         draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
         self._pace = FramePacer(is_software(device.adapter))
-        self.watch: InspectionUpdater | None = None
+        self.updater: InspectionUpdater | None = None
         self._strip = StripDisplay(state, device, self._gui.backend)
         self._map = MapDisplay(state, self._gui.backend)
-        self._untold = False  # there is a pass that the watch has not been told to show
-        self._told_at = 0.0
+        self._unshown = False  # a pass has arrived that the inspection updater has not shown
+        self._shown_at = 0.0
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
-        self.sessions = RecordingControls(state, self._frame_picture)
+        self.recordings = RecordingControls(state, self._frame_picture)
         self.player: Player | None = None  # of a recorded session
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
@@ -111,12 +111,11 @@ class Viewer:
     def _follow_engine(self) -> None:
         """A run with a longer window may have made a new engine: look at its tensors from now on."""
         assert self.controller is not None
-        runner = self.controller.runner
+        runner, updater = self.controller.runner, self.updater
         self.state.model = runner.model
-        if runner.tensor_reader is not None and (
-            self.watch is None or self.watch.tensor_reader is not runner.tensor_reader
-        ):
-            self.watch = InspectionUpdater(runner.tensor_reader, self.state)
+        reader = runner.tensor_reader
+        if reader is not None and (updater is None or updater.tensor_reader is not reader):
+            self.updater = InspectionUpdater(reader, self.state)
         self._strip.follow(runner.atlas)
 
     def _settle(self) -> None:
@@ -174,7 +173,7 @@ class Viewer:
         self._gui.render()
         if self.settings_store is not None:
             self.settings_store.frame(now, imgui.is_any_mouse_down())
-        self.sessions.frame(now)
+        self.recordings.frame(now)
         self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
         if self.recorder is not None:
             self.recorder.frame()
@@ -189,10 +188,10 @@ class Viewer:
         """True while frames have to go on without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
         busy = busy or bool(self.state.requests) or self._input.holding
-        busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.sessions.pending
+        busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.recordings.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
-        return busy or now < self._awake_until or (self.watch is not None and self.watch.pending)
+        return busy or now < self._awake_until or (self.updater is not None and self.updater.pending)
 
     def _load_on(self, load: Loading[RunnerLike]) -> None:
         """Take the next steps of loading the model."""
@@ -214,12 +213,12 @@ class Viewer:
         if runner is None or self.controller is None:
             return
         self.controller.do(Pause())
-        self.sessions.end_recording()  # a session is of one model
+        self.recordings.end_recording()  # a session is of one model
         self.controller.runner.close()
         state, mapping = self.state, self.state.inspection.mapping
         state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
         state.options = dataclasses.replace(state.options, context=min(state.options.context, runner.model.positions))
-        self.controller = self.watch = None
+        self.controller = self.updater = None
         self._open(runner)
         state.generate()
 
@@ -232,38 +231,38 @@ class Viewer:
         self._follow_engine()
         if news:
             self._passed()
-        if self.watch is not None and self.watch.look_changed():
-            self._strip.look_changed()
+        if self.updater is not None and self.updater.mapping_changed():
+            self._strip.mapping_changed()
         resting = not self.state.busy
         self._show_pass(controller, now, resting)
         self._map.frame(controller.runner, now, 0.0 if resting else self._pace.atlas_interval, controller.pass_complete)
-        if self.watch is not None:
-            self.watch.frame(now, controller.pass_complete, resting)
+        if self.updater is not None:
+            self.updater.frame(now, controller.pass_complete, resting)
 
     def _passed(self) -> None:
         """There is a new pass."""
-        self._untold = True
+        self._unshown = True
         self._strip.passed()
         self._map.passed()
-        if self.watch is not None:
-            self.watch.passed()
+        if self.updater is not None:
+            self.updater.passed()
 
     def _show_pass(self, controller: RunController, now: float, resting: bool) -> None:
         # The last pass is always shown, those before it as often as the adapter can afford.
-        due = now - self._told_at >= self._pace.atlas_interval or resting
-        if not (self._strip.pending or self._untold) or not due or not controller.pass_complete:
+        due = now - self._shown_at >= self._pace.atlas_interval or resting
+        if not (self._strip.pending or self._unshown) or not due or not controller.pass_complete:
             return
         self._strip.paint(controller.runner)
-        if self.watch is not None:
-            if self._untold:
-                self.watch.passed()
-            self.watch.painted()
-        self._untold, self._told_at = False, now
+        if self.updater is not None:
+            if self._unshown:
+                self.updater.passed()
+            self.updater.painted()
+        self._unshown, self._shown_at = False, now
 
     @property
     def _drawing(self) -> bool:
         """True while there is something that the atlas, the map or the inspector has yet to show."""
-        return self._strip.pending or self._untold or self._map.pending
+        return self._strip.pending or self._unshown or self._map.pending
 
     # -- requests
 
@@ -284,16 +283,14 @@ class Viewer:
         if isinstance(request, BackToRecording) and self.player is not None:
             controller.do(ShowRun(self.player.run.number))
             self.player.back()
-        elif not self.sessions.do(controller.runner, request):
+        elif not self.recordings.do(controller.runner, request):
             controller.do(request)
 
     # -- recordings
 
     def _frame_picture(self) -> FrameReadback:
-        back = theme.now.back
-        return FrameReadback(
-            self._gui, self._device, target_format(self.canvas, self._device), (back.x, back.y, back.z)
-        )
+        back, texture_format = theme.now.back, target_format(self.canvas, self._device)
+        return FrameReadback(self._gui, self._device, texture_format, (back.x, back.y, back.z))
 
     def play_back(self, player: Player) -> None:
         """Show a session, without its model until that has been loaded."""
@@ -334,16 +331,15 @@ class Viewer:
             return False
         if step["wait"] == "writing":
             return len(run.steps) >= int(step.get("steps", 1))
-        looking = self.watch is not None and self.watch.pending
-        waiting = controller.pending or looking or self._drawing or self._pictures.pending
-        return run.done and not waiting
+        waiting = self.updater is not None and self.updater.pending
+        return run.done and not (waiting or controller.pending or self._drawing or self._pictures.pending)
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
-        self.watch = None
+        self.updater = None
         self._strip.close()
         self._map.close()
-        self.sessions.close()
+        self.recordings.close()
         release(self._gui)
 
     def _on_event(self, event: dict[str, Any]) -> None:

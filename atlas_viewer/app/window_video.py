@@ -26,7 +26,7 @@ _WAITING = 4  # that the encoder may be behind
 
 
 class WindowVideo:
-    """On and off; `frame` costs a copy of the picture, the rest is the thread's. Tells in `state.session.video`."""
+    """On and off; `frame` costs a copy of the picture, the rest is the thread's. Reports in `state.recording.video`."""
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: of the frame that has been drawn."""

@@ -45,7 +45,19 @@ def build_parser() -> argparse.ArgumentParser:
         add_global(sub)
         return sub
 
-    view = command("view", "open the window (the default)")
+    _add_view(command("view", "open the window (the default)"))
+    _add_generate(command("generate", "write text to standard output"))
+    _add_render(command("render", "save one picture, without a window"))
+    _add_atlas(command("atlas", "save the strip atlas as arrays"))
+    _add_trace(command("trace", "print statistics of every tensor of the last pass"))
+    _add_bench(command("bench", "measure prefill, decode, atlas, map and frame on this adapter"))
+    add_session(command("session", "record runs, check, compare and export recordings"))
+    add_models(command("models", "fetch, check and convert models"))
+    _add_doctor(command("doctor", "say what this machine has and lacks"))
+    return parser
+
+
+def _add_view(view: argparse.ArgumentParser) -> None:
     view.add_argument(
         "prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT", help=f"{_PROMPT} (default {DEFAULT_PROMPT!r})"
     )
@@ -54,7 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     view.add_argument("--pictures", type=file_path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
     view.add_argument("--record-tour", type=file_path, metavar="FILE", help="write what you do in the window as a tour")
 
-    generate = command("generate", "write text to standard output")
+
+def _add_generate(generate: argparse.ArgumentParser) -> None:
     generate.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(generate, tokens=16)
     generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
@@ -66,7 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="logits, float32 [steps, vocabulary], as .npy",
     )
 
-    render = command("render", "save one picture, without a window")
+
+def _add_render(render: argparse.ArgumentParser) -> None:
     render.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(render, tokens=16)
     render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="where to write it, as .png")
@@ -81,7 +95,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--place", default=None, metavar="NAME[INDEX]", help="of the map in the middle, such as 'h.3.attn.qkv[5, 12]'"
     )
 
-    atlas = command("atlas", "save the strip atlas as arrays")
+
+def _add_atlas(atlas: argparse.ArgumentParser) -> None:
     atlas.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="where to write them, as .npz")
@@ -92,12 +107,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="what a cell shows: the first value it stands for (default), or the one of largest magnitude",
     )
 
-    trace = command("trace", "print statistics of every tensor of the last pass")
+
+def _add_trace(trace: argparse.ArgumentParser) -> None:
     trace.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
     add_sampling(trace, tokens=1)
     trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
 
-    bench = command("bench", "measure prefill, decode, atlas, map and frame on this adapter")
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
     bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")
@@ -106,16 +123,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
 
-    add_session(command("session", "record runs, check, compare and export recordings"))
 
-    add_models(command("models", "fetch, check and convert models"))
-
-    doctor = command("doctor", "say what this machine has and lacks")
+def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     doctor.add_argument(
         "--prove", action="store_true", help="check every kernel and whole passes against float64; 0 if all are right"
     )
-    return parser
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

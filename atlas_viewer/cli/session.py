@@ -115,16 +115,16 @@ def _verify(arguments: argparse.Namespace) -> int:
         counts = {name: sum(v.verdict == name for v in verdicts) for name in (IDENTICAL, WITHIN, DIFFERENT)}
         # Figures that agree by chance do not make other weights the recorded ones.
         holds = not counts[DIFFERENT] and recording.head.weights_sha256 == sha256
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        totals = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if arguments.json:
             result = {"holds": holds, "counts": counts, "changed": why, "steps": [asdict(v) for v in verdicts]}
             print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
         else:
-            print(f"{len(verdicts)} steps: {told}")
+            print(f"{len(verdicts)} steps: {totals}")
             print(f"changed since: {'; '.join(why) or 'nothing'}")
         if not holds:
             cause = "; ".join(why) or "nothing else has changed, so the file was altered or this adapter miscomputes"
-            raise RecordingError(f"{recording.shown}: does not hold: {told}; {cause}")
+            raise RecordingError(f"{recording.shown}: does not hold: {totals}; {cause}")
     return 0
 
 
@@ -139,13 +139,13 @@ def _diff(arguments: argparse.Namespace) -> int:
     with Recording(arguments.file) as one, Recording(arguments.other) as other:
         found = diff_runs(one, one.run(arguments.run), other, other.run(arguments.other_run))
     if arguments.json:
-        told = {
+        result = {
             "same": found.same,
             "head": found.head,
             "parted": found.parted,
             "steps": [asdict(s) for s in found.steps],
         }
-        print(json.dumps(plain(told), ensure_ascii=False, allow_nan=False))
+        print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
     else:
         _print_diff(found)
     return 0 if found.same else 1

@@ -174,7 +174,7 @@ class WindowPicture:
         image, start, maps = None, self._start, self._viewer.state.map
         number = 0
         while number < _MOST_FRAMES:
-            looking = self._viewer.watch is not None and self._viewer.watch.pending
+            looking = self._viewer.updater is not None and self._viewer.updater.pending
             if number >= _FRAMES and not looking:
                 break
             image = self._canvas.draw()

@@ -34,13 +34,13 @@ def summary(recording: Recording) -> dict[str, Any]:
 
 def as_json(recording: Recording) -> str:
     """Everything but logits and statistics as one JSON object; numbers that JSON has no word for are null."""
-    told = summary(recording)
-    for run, info in zip(told["runs"], recording.runs(), strict=True):
+    result = summary(recording)
+    for run, info in zip(result["runs"], recording.runs(), strict=True):
         run["prompt_texts"] = [recording.token_text(token) for token in info.prompt_tokens]
         run["steps"] = [_step(step) for step in recording.steps(info)]
-    told["events"] = [_mark(ui_event, "kind") for ui_event in recording.events()]
-    told["cameras"] = [_mark(ui_event, "view") for ui_event in recording.cameras()]
-    return json.dumps(plain(told), ensure_ascii=False, allow_nan=False)
+    result["events"] = [_ui_event(ui_event, "kind") for ui_event in recording.events()]
+    result["cameras"] = [_ui_event(ui_event, "view") for ui_event in recording.cameras()]
+    return json.dumps(plain(result), ensure_ascii=False, allow_nan=False)
 
 
 def as_csv(recording: Recording) -> str:
@@ -111,7 +111,7 @@ def _step(step: RecordedStep) -> dict[str, Any]:
     return asdict(step.record) | {"time": step.time, "options": step.options.as_json(), "draw": asdict(step.draw)}
 
 
-def _mark(ui_event: UiEvent, name: str) -> dict[str, Any]:
+def _ui_event(ui_event: UiEvent, name: str) -> dict[str, Any]:
     return {
         "time": ui_event.time,
         "run": ui_event.run,

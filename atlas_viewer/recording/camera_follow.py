@@ -20,8 +20,8 @@ _SETTLE = 3
 class Following:
     """Moves both cameras, and brings the view to the front that was there, while `told.camera` is on."""
 
-    def __init__(self, state: State, told: PlaybackState) -> None:
-        self._state, self._told = state, told
+    def __init__(self, state: State, playback: PlaybackState) -> None:
+        self._state, self._playback = state, playback
         self._looks = recorded_camera_track((), ())
         self._strip: tuple[float, ...] | None = None  # where the cameras were put last
         self._map: tuple[MapLayout, CameraPose] | None = None
@@ -32,13 +32,13 @@ class Following:
     def take(self, cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> None:
         """What is recorded by now. Without a camera there is nothing to follow."""
         self._looks = recorded_camera_track(cameras, events)
-        self._told.camera &= bool(cameras)
+        self._playback.camera &= bool(cameras)
 
     def frame(self, time: float | None) -> None:
         """Look as it was looked at that time of the session; None leaves everything where it is."""
-        if self._told.camera and self._user_looks_elsewhere():
-            self._told.camera = False
-        if not self._told.camera:
+        if self._playback.camera and self._user_looks_elsewhere():
+            self._playback.camera = False
+        if not self._playback.camera:
             self._strip = self._map = self._view = None
             return
         if time is not None:

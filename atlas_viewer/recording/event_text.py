@@ -33,11 +33,10 @@ def last_done(events: Sequence[UiEvent], until: float) -> str:
         before.append(latest.get(ui_event.name))
         latest[ui_event.name] = ui_event
     for ui_event, earlier in zip(reversed(done), reversed(before), strict=True):
-        told = (
-            _plain(ui_event.data) if not isinstance(ui_event.data.get("value"), dict) else _changes(ui_event, earlier)
-        )
-        if told is not None:
-            return f"{ui_event.name} {one_line(told[:_LONGEST])}".rstrip()
+        changed = isinstance(ui_event.data.get("value"), dict)
+        text = _changes(ui_event, earlier) if changed else _plain(ui_event.data)
+        if text is not None:
+            return f"{ui_event.name} {one_line(text[:_LONGEST])}".rstrip()
     return ""
 
 

@@ -38,7 +38,7 @@ class _Written:
 
 
 class LiveRecording:
-    """Recording on and off; never waits for a disk. Tells how it goes in `state.session.recorder`."""
+    """Recording on and off; never waits for a disk. Reports its progress in `state.recording.recorder`."""
 
     def __init__(self, state: State) -> None:
         self._state, self._told = state, state.recording.recorder

@@ -23,31 +23,31 @@ _LOOK_EVERY = 0.3  # seconds between two looks for what was added
 
 
 class Player:
-    """Owns the open session. Its runs are in `state.runs`; `state.session.playback` is its panel."""
+    """Owns the open session. Its runs are in `state.runs`; `state.recording.playback` is its panel."""
 
     def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
         """number: the run to begin with, the last one by default. Raises `RecordingError`."""
         self.recording, self._state = recording, state
         self.runner = RecordedModel(recording)
-        self.told = PlaybackState(recording.shown, recording.head.model)
-        state.recording.playback = self.told
+        self.playback = PlaybackState(recording.shown, recording.head.model)
+        state.recording.playback = self.playback
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # of runs of the file, in the window
         # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
         self._forks: dict[int, tuple[int, str]] = {}
         self._events: Sequence[UiEvent] = ()
-        self._following = Following(state, self.told)
+        self._following = Following(state, self.playback)
         self._take_runs()
         self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
         self._clock = self._looked = 0.0
         self._due = 0.0  # when the next step is shown
         self.run = state.runs.all[self._numbers[recording.run(number).id]]
-        self.told.seek = len(self.run.known)
+        self.playback.seek = len(self.run.known)
 
     @property
     def pending(self) -> bool:
         """True while frames have to go on for it."""
-        return self.told.playing or self.told.seek is not None or self.told.follow
+        return self.playback.playing or self.playback.seek is not None or self.playback.follow
 
     def close(self) -> None:
         """Give up the file."""
@@ -77,7 +77,7 @@ class Player:
                 self._forks[run.number] = before, self._by_hand(info, self._recorded[run.parent])
             self._numbers[info.id], self._recorded[run.number] = run.number, recorded
             self._fill(run, recorded)
-        self.told.runs = len(infos)
+        self.playback.runs = len(infos)
         return bool(new)
 
     def _fill(self, run: Run, recorded: RecordedRun) -> None:
@@ -125,23 +125,23 @@ class Player:
 
     def frame(self, now: float) -> None:
         """Bring what is shown up to date. Raises `RecordingError` when the file is damaged."""
-        told, shown = self.told, self._state.run
+        playback, shown = self.playback, self._state.run
         elapsed, self._clock = min(now - self._clock, 0.1), now
         if shown is not None and shown is not self.run and shown.number in self._recorded:
             self._choose(shown)
-        told.left = shown is not self.run or self._state.busy or self.run.steps is not self._shown
-        if told.left:
-            told.playing = told.follow = False
-            told.seek = None
+        playback.left = shown is not self.run or self._state.busy or self.run.steps is not self._shown
+        if playback.left:
+            playback.playing = playback.follow = False
+            playback.seek = None
             return
-        if told.follow and now - self._looked >= _LOOK_EVERY:
+        if playback.follow and now - self._looked >= _LOOK_EVERY:
             self._looked = now
             self._follow()
-        if told.seek is not None:
-            self._move(told.seek)
-            told.seek = None
+        if playback.seek is not None:
+            self._move(playback.seek)
+            playback.seek = None
             self._due = self._gap()
-        elif told.playing:
+        elif playback.playing:
             self._play(elapsed)
         self._following.frame(self._shown_time())
 
@@ -155,54 +155,54 @@ class Player:
         self.run = run
         self.runner.run = self._recorded[run.number].info
         self._shown = run.steps
-        self.told.run, self.told.playing = self.runner.run.id, False
-        self.told.seek = len(run.steps)
+        self.playback.run, self.playback.playing = self.runner.run.id, False
+        self.playback.seek = len(run.steps)
 
     def _follow(self) -> None:
         recorded = self._recorded[self.run.number]
-        at_end = self.told.position == len(recorded.all_steps)
+        at_end = self.playback.position == len(recorded.all_steps)
         if recorded.follow(self.recording):
             self._fill(self.run, recorded)
             self._shown = self.run.steps
-            self.told.seek = len(recorded.all_steps) if at_end else self.told.position
+            self.playback.seek = len(recorded.all_steps) if at_end else self.playback.position
         elif self._take_runs():
             self._state.requests.append(ShowRun(max(self._recorded)))
 
     def _play(self, elapsed: float) -> None:
-        told = self.told
-        self._due -= elapsed * told.speed
-        count = told.position
-        while self._due <= 0 and count < told.count:
+        playback = self.playback
+        self._due -= elapsed * playback.speed
+        count = playback.position
+        while self._due <= 0 and count < playback.count:
             count += 1
             self._due += self._gap(count)
-        if count != told.position:
+        if count != playback.position:
             self._move(count)
-        if told.position == told.count:
-            told.playing = False
+        if playback.position == playback.count:
+            playback.playing = False
 
     def _gap(self, count: int | None = None) -> float:
         """Seconds from step number `count` (from 1), or the one that is shown, to the next one."""
         steps = self._recorded[self.run.number].all_steps
-        at = self.told.position if count is None else count
+        at = self.playback.position if count is None else count
         if not 0 < at < len(steps):
             return 0.0
         return min(max(steps[at].time - steps[at - 1].time, 0.0), _LONGEST_GAP)
 
     def _move(self, count: int) -> None:
         """Show the first `count` steps, at least one when there is one."""
-        told, recorded = self.told, self._recorded[self.run.number]
+        playback, recorded = self.playback, self._recorded[self.run.number]
         steps = recorded.all_steps
-        told.count = len(steps)
-        told.position = min(max(count, min(1, told.count)), told.count)
-        self._set(self.run, recorded, told.position)
+        playback.count = len(steps)
+        playback.position = min(max(count, min(1, playback.count)), playback.count)
+        self._set(self.run, recorded, playback.position)
         self._shown = self.run.steps
         self._state.chosen, self._state.options = None, self.run.options
         start = recorded.info.started
-        told.time = steps[told.position - 1].time - start if told.position else 0.0
-        told.length = steps[-1].time - start if steps else 0.0
-        told.event = last_done(self._events, steps[told.position - 1].time) if told.position else ""
+        playback.time = steps[playback.position - 1].time - start if playback.position else 0.0
+        playback.length = steps[-1].time - start if steps else 0.0
+        playback.event = last_done(self._events, steps[playback.position - 1].time) if playback.position else ""
 
     def _shown_time(self) -> float | None:
         """When the last step that is shown was taken, in seconds of the session."""
-        position = self.told.position
+        position = self.playback.position
         return self._recorded[self.run.number].all_steps[position - 1].time if position else None

@@ -109,11 +109,11 @@ class Recording:
 
     def events(self) -> list[UiEvent]:
         """Events of the interface, in order."""
-        return self._marks(columns.EVENTS)
+        return self._ui_events(columns.EVENTS)
 
     def cameras(self) -> list[UiEvent]:
         """Where the cameras were, in order."""
-        return self._marks(columns.CAMERAS)
+        return self._ui_events(columns.CAMERAS)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of a token that occurs in the session. Raises `RecordingError` when it does not."""
@@ -247,5 +247,5 @@ class Recording:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
             raise RecordingError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
 
-    def _marks(self, table: Table) -> list[UiEvent]:
+    def _ui_events(self, table: Table) -> list[UiEvent]:
         return self._read(lambda: [UiEvent(*row[1:]) for row in self._rows(table, "ORDER BY id")])

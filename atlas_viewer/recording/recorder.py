@@ -152,12 +152,12 @@ class Recorder:
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
         """Something was done in the interface; `data` as JSON has it."""
-        ui_event = self._mark(kind, data)
+        ui_event = self._ui_event(kind, data)
         self._put(_Item(lambda store: store.add_event(ui_event)))
 
     def camera(self, view: str, data: Mapping[str, Any]) -> None:
         """The camera of `view`, "strip" or "map", has moved; `data`: see cameras.py."""
-        ui_event = self._mark(view, data)
+        ui_event = self._ui_event(view, data)
         self._put(_Item(lambda store: store.add_camera(ui_event)))
 
     def close(self) -> None:
@@ -170,7 +170,7 @@ class Recorder:
     def _now(self) -> float:
         return time.monotonic() - self._began
 
-    def _mark(self, name: str, data: Mapping[str, Any]) -> UiEvent:
+    def _ui_event(self, name: str, data: Mapping[str, Any]) -> UiEvent:
         run = self._run
         return UiEvent(self._now(), run.id if run else None, self._step if run else None, name, dict(data))
 

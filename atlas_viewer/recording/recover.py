@@ -45,7 +45,7 @@ def _copy(recording: DamagedRecording, target: Path) -> Recovered:
         for run in runs:
             # All tokens before a branch are its own, too: it can stand alone.
             steps += _run(recording, run if run.parent in known else replace(run, parent=None), store)
-        _marks(recording, store)
+        _ui_events(recording, store)
     finally:
         store.close()
     if recording.lost and not steps:
@@ -108,7 +108,7 @@ def _weights(recording: DamagedRecording, store: Store) -> None:
         store.set_weight_statistics([(name, record.tobytes()) for name, record in found.items()])
 
 
-def _marks(recording: DamagedRecording, store: Store) -> None:
+def _ui_events(recording: DamagedRecording, store: Store) -> None:
     with store.transaction():
         for ui_event in recording.events():
             store.add_event(ui_event)

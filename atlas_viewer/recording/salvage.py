@@ -87,7 +87,7 @@ class DamagedRecording(Recording):
             self.lost.append(f"statistics of {bad} weights")
         return found
 
-    def _marks(self, table: Table) -> list[UiEvent]:
+    def _ui_events(self, table: Table) -> list[UiEvent]:
         """Those that can be read."""
         found: list[UiEvent] = []
         bad = 0

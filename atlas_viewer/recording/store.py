@@ -127,13 +127,13 @@ class Store:
 
     def add_event(self, ui_event: UiEvent) -> None:
         """An event of the interface."""
-        self._add_mark("events", ui_event)
+        self._add_ui_event("events", ui_event)
 
     def add_camera(self, ui_event: UiEvent) -> None:
         """A camera that has moved."""
-        self._add_mark("cameras", ui_event)
+        self._add_ui_event("cameras", ui_event)
 
-    def _add_mark(self, table: str, ui_event: UiEvent) -> None:
+    def _add_ui_event(self, table: str, ui_event: UiEvent) -> None:
         values = (ui_event.time, ui_event.run, ui_event.step, ui_event.name, _json(ui_event.data))
         self._connection.execute(f"INSERT INTO {table} VALUES (NULL,?,?,?,?,?)", values)
 

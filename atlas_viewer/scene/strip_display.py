@@ -43,7 +43,7 @@ class StripDisplay:
         """There is a new pass."""
         self._stale = True
 
-    def look_changed(self) -> None:
+    def mapping_changed(self) -> None:
         """What was painted is to have other colors."""
         self._stale |= self._painted
 

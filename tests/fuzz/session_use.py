@@ -74,7 +74,7 @@ def _play(recording: Recording) -> None:
     player = Player(recording, state)
     player.show()
     state.run = player.run
-    told = player.told
+    told = player.playback
     for time in (0.0, 0.05, 0.1):
         player.frame(time)
     for position in (0, 1, told.count):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from atlas_viewer.cli.main import main
+
+from helpers.paths import ROOT
+from helpers.patience import PATIENCE_S
 
 Run = Callable[..., SimpleNamespace]
 PROMPT = "Once upon a time, there was a"
@@ -35,3 +42,22 @@ def assert_one_line(result: SimpleNamespace, status: int, *parts: str) -> None:
     assert "Traceback" not in result.err
     for part in parts:
         assert part in result.err
+
+
+def shell(*arguments: str, **environment: str | None) -> SimpleNamespace:
+    """Runs the program as its users do; None takes a variable away."""
+    env = {key: value for key, value in (os.environ | environment).items() if value is not None}
+    done = subprocess.run(
+        [sys.executable, "-m", "atlas_viewer", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=PATIENCE_S
+    )
+    return SimpleNamespace(status=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+
+def no_constants(name: str) -> object:
+    """For `json.loads`: NaN and Infinity are not JSON."""
+    raise AssertionError(f"{name} is no JSON")
+
+
+def export(path: Path, *arguments: object) -> int:
+    """The exit status of `session export` of a recording."""
+    return main(["session", "export", str(path), *map(str, arguments)])

@@ -78,7 +78,7 @@ class Replay(Loop):
         state = State("", GenerateOptions())
         viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.recording, None)
         super().__init__(viewer)
-        self.told = self.player.told
+        self.told = self.player.playback
         self.draw(lambda: self.told.position)
 
     def close(self) -> None:

@@ -6,26 +6,22 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from atlas_viewer.cli.parser import parse
 from compute.forward.engine import Engine
-from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.weights.checkpoint import open_model
 
-from helpers.command_line import PROMPT, TEXT, Run, assert_one_line
+from helpers.command_line import PROMPT, TEXT, Run, assert_one_line, no_constants
 from helpers.make_models import broken_checkpoint, tiny_checkpoint
 from helpers.paths import DATA, ROOT
-from helpers.patience import PATIENCE_S
 
 SMALL = ("--context", "16", "--temperature", "0")
 
@@ -36,19 +32,6 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
 
     return put
-
-
-def shell(*arguments: str, **environment: str | None) -> SimpleNamespace:
-    """Runs the program as its users do; None takes a variable away."""
-    env = {key: value for key, value in (os.environ | environment).items() if value is not None}
-    done = subprocess.run(
-        [sys.executable, "-m", "atlas_viewer", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=PATIENCE_S
-    )
-    return SimpleNamespace(status=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
-
-
-def no_constants(name: str) -> object:
-    raise AssertionError(f"{name} is no JSON")
 
 
 # -- generate
@@ -315,74 +298,3 @@ def test_targets_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
 
 def test_an_adapter_that_is_not_there(run: Run) -> None:
     assert_one_line(run("generate", "x", "-n", 1, "--adapter", "Voodoo"), 1, "--adapter Voodoo", "llvmpipe")
-
-
-# -- as a program of its own
-
-
-def test_no_display() -> None:
-    result = shell("view", PROMPT, DISPLAY=None, WAYLAND_DISPLAY=None)
-    assert_one_line(result, 1, "DISPLAY", "render")
-    result = shell(DISPLAY=":987", WAYLAND_DISPLAY=None)
-    assert_one_line(result, 1, ":987", "DISPLAY", "render")
-
-
-def test_no_vulkan_adapter() -> None:
-    nothing = {"VK_ICD_FILENAMES": "/nonexistent", "VK_DRIVER_FILES": "/nonexistent"}
-    assert_one_line(shell("generate", "x", "-n", "1", **nothing), 1, "adapter", "doctor")
-
-
-def test_nothing_else_is_printed() -> None:
-    result = shell("generate", PROMPT, "-n", "2", "--context", "16", "--temperature", "0", XDG_RUNTIME_DIR=None)
-    assert (result.status, result.out, result.err) == (0, PROMPT + " little girl\n", "")
-
-
-def test_a_reader_that_goes_away() -> None:
-    command = [sys.executable, "-m", "atlas_viewer", "generate", PROMPT, "-n", "40", "--context", "64"]
-    writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert writer.stdout is not None
-    writer.stdout.read(4)
-    writer.stdout.close()
-    assert writer.stderr is not None
-    assert writer.stderr.read() == b""
-    assert writer.wait(PATIENCE_S) == 1
-
-
-def test_ctrl_c_ends_with_the_text_so_far() -> None:
-    command = [sys.executable, "-u", "-m", "atlas_viewer", "generate", PROMPT, "-n", "100000", "--context", "64"]
-    writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        assert writer.stdout is not None
-        seen = writer.stdout.read(len(PROMPT) + 30)
-        writer.send_signal(signal.SIGINT)
-        rest, complaints = writer.communicate(timeout=PATIENCE_S)
-    finally:
-        writer.kill()
-    text = (seen + rest).decode()
-    assert writer.returncode == 130
-    assert b"Traceback" not in complaints
-    assert text.startswith(PROMPT)
-    assert text.endswith("\n")
-
-
-def test_ctrl_c_ends_with_the_json_so_far(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def step(generation: Generation) -> None:
-        if len(generation.steps) >= 3:
-            raise KeyboardInterrupt
-        original(generation)
-
-    original = Generation.step
-    monkeypatch.setattr(Generation, "step", step)
-    result = run("generate", PROMPT, "-n", 100000, "--context", 64, "--json")
-    told = json.loads(result.out, parse_constant=no_constants)
-    assert (result.status, result.err) == (130, "")
-    assert told["stop_reason"] == "stopped"
-    assert told["text"].startswith(PROMPT)
-    assert len(told["steps"]) >= 3
-
-
-def test_help_and_version(run: Run) -> None:
-    for option, part in (("--help", "generate"), ("--version", "atlas-viewer ")):
-        result = run(option)
-        assert (result.status, result.err) == (0, "")
-        assert part in result.out

@@ -1,10 +1,8 @@
-"""A session as pictures, video, text and arrays: re-rendered from its tokens, every number where it belongs."""
+"""A recording as pictures and video, rendered again from its tokens."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import shutil
@@ -41,7 +39,7 @@ from compute.text.tokenizer import load_tokenizer
 from compute.views.map_layout import map_layout
 from compute.weights.checkpoint import open_model
 
-from helpers.make_recordings import PROMPT_TOKENS, StepCapture, make_session, step
+from helpers.command_line import export
 
 STEPS = 4
 # A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
@@ -308,76 +306,3 @@ def test_the_window_is_rendered_as_it_was(runner: ModelRunner, run: RecordedRun)
     assert (first != third).any()
     # Also what arrives late, such as histograms: nothing depends on when a frame is drawn.
     np.testing.assert_array_equal(first, again)
-
-
-def export(path: Path, *arguments: object) -> int:
-    return main(["session", "export", str(path), *map(str, arguments)])
-
-
-def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = make_session(tmp_path / "a.atlas", steps=5, logits="f32")
-    assert export(path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["head"]["model"], told["runs"][0]["prompt_tokens"]) == ("made up", PROMPT_TOKENS)
-    assert [known["token"] for known in told["runs"][0]["steps"]] == [step(index).token for index in range(5)]
-    assert told["runs"][0]["steps"][2]["top"][1]["logit"] == step(2).top[1].logit
-    assert [camera["data"]["zoom"] for camera in told["cameras"]] == [1.0, 4.0]
-    assert export(path, "--csv") == 0
-    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
-    assert [(int(row["run"]), int(row["step"]), int(row["token"])) for row in rows] == [
-        (1, index, step(index).token) for index in range(5)
-    ]
-    assert float(rows[3]["logit"]) == step(3).logit
-    assert export(path, "--npz", tmp_path / "a.npz", "--json", tmp_path / "a.json") == 0
-    assert json.loads((tmp_path / "a.json").read_text()) == told
-    with np.load(tmp_path / "a.npz") as arrays:
-        assert arrays["tokens"].tolist() == [step(index).token for index in range(5)]
-        np.testing.assert_array_equal(arrays["logits"], [StepCapture(index).logits for index in range(5)])
-        assert arrays["statistics"].tobytes() == b"".join(StepCapture(index).statistics.tobytes() for index in range(5))
-        assert arrays["statistics_tensors"].tolist() == ["h.0.resid_pre", "logits"]
-        assert arrays["top_logits"][4, 2] == step(4).top[2].logit
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status", "told"),
-    [
-        ((), 2, "say what to write"),
-        (("--video", "a.gif"), 2, "must end in one of .mp4, .mkv, .webm"),
-        (("--video", "a.mp4", "--size", "641x360"), 2, "even width"),
-        (("--video", "a.mp4", "--fps", "0"), 2, "--fps 0"),
-        (("--video", "a.mp4", "--step-frames", "0"), 2, "--step-frames 0"),
-        (("--png", "p", "--zoom", "nan"), 2, "--zoom, --center"),
-        (("--png", "p", "--view", "map", "--center", "inf,0"), 2, "--zoom, --center"),
-        (("--video", "no/where/a.mp4"), 1, "there is no folder"),
-        (("--png", "/dev/null"), 1, "is no folder"),
-        (("--png", "p"), 1, "give its file with --model"),
-        (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
-        (("--npz", "a.png"), 2, "ends in .npz"),
-    ],
-)
-def test_what_cannot_be_exported_is_told_in_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...],
-    status: int, told: str,
-) -> None:  # fmt: skip
-    monkeypatch.chdir(tmp_path)
-    assert export(make_session(tmp_path / "a.atlas", steps=2), *arguments) == status
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert told in captured.err
-
-
-def test_a_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = make_session(tmp_path / "a.atlas", steps=2)
-    assert main(["--model", "stories", "session", "export", str(path), "--png", str(tmp_path / "p")]) == 1
-    assert "was recorded with made up (1 layers" in capsys.readouterr().err
-
-
-def test_the_model_is_never_a_path_from_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = make_session(tmp_path / "a.atlas", steps=2)
-    connection = sqlite3.connect(path)
-    connection.execute("UPDATE session SET model = '/etc/passwd'")
-    connection.commit()
-    connection.close()
-    assert main(["session", "verify", str(path)]) == 1
-    assert "give its file with --model" in capsys.readouterr().err

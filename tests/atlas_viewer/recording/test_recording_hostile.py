@@ -108,9 +108,9 @@ def play(path: Path) -> None:
         state = player._state
         state.run = player.run
         for count in range(STEPS + 1):
-            player.told.seek = count
+            player.playback.seek = count
             player.frame(float(count))
-        player.told.playing = player.told.follow = True
+        player.playback.playing = player.playback.follow = True
         for tenth in range(20):
             player.frame(10 + tenth / 10)
 

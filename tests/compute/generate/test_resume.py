@@ -6,26 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import wgpu
 
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.generate.steps import StepRecord
-from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 
+from helpers.generations import CONFIG
 from helpers.gpu import read_tensor
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
 
-CONFIG = ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 OPTIONS = GenerateOptions(max_new_tokens=12, context=40, temperature=1.0, seed=3, top=3)
-
-
-@pytest.fixture(scope="module", params=[("texture", "rows"), ("buffer", "fused")], ids=["rows", "fused"])
-def engine(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
-    layout, program = request.param
-    return Engine(tiny_model(CONFIG), context=40, layout=layout, program=program)
 
 
 def generation(

@@ -260,18 +260,18 @@ def test_the_axis_is_its_own_inverse() -> None:
 
 def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
     tensor_reader = FakeObserver(bad="logits")
-    watch = InspectionUpdater(tensor_reader, state)
-    assert watch.look_changed()
-    assert not watch.look_changed()
-    watch.painted()
+    inspection_updater = InspectionUpdater(tensor_reader, state)
+    assert inspection_updater.mapping_changed()
+    assert not inspection_updater.mapping_changed()
+    inspection_updater.painted()
     state.inspection.cursor = TensorIndex("logits", 5)
     state.inspection.pin(TensorIndex("embed.tokens", 9))
-    watch.frame(0.0, pass_complete=False, done=False)
+    inspection_updater.frame(0.0, pass_complete=False, done=False)
     assert tensor_reader.asked == []  # the tensors are of no whole pass
     for _ in range(5):
-        watch.frame(0.0, pass_complete=True, done=True)
+        inspection_updater.frame(0.0, pass_complete=True, done=True)
     assert tensor_reader.asked == [(TensorIndex("logits", 5), TensorIndex("embed.tokens", 9))]
-    assert not watch.pending
+    assert not inspection_updater.pending
     probed_values = state.inspection.probed_values
     assert probed_values == {
         TensorIndex("logits", 5): ProbedValue(5.125, 5),
@@ -280,15 +280,15 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
     assert tensor_reader.measured == 0
     assert state.run is not None
     state.run.steps = [*state.run.steps, fake_step(9)]
-    watch.passed()
+    inspection_updater.passed()
     for _ in range(5):
-        watch.frame(1.0, pass_complete=True, done=True)
+        inspection_updater.frame(1.0, pass_complete=True, done=True)
     assert [value for _, value in state.inspection.pins[0].history] == [9.125, 9.25]
     assert (tensor_reader.measured, state.inspection.bad) == (1, "logits")
     assert tensor_reader.traced == 0  # off costs nothing
     state.inspection.trace_on = True
     for _ in range(3):
-        watch.frame(2.0, pass_complete=True, done=True)
+        inspection_updater.frame(2.0, pass_complete=True, done=True)
     assert tensor_reader.traced == 1
     assert len(state.inspection.trace) == 6
 

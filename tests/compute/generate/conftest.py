@@ -1,0 +1,17 @@
+"""What the tests of generations share."""
+
+from __future__ import annotations
+
+import pytest
+import wgpu
+
+from compute.forward.engine import Engine
+
+from helpers.generations import CONFIG
+from helpers.make_models import tiny_model
+
+
+@pytest.fixture(scope="module", params=[("texture", "rows"), ("buffer", "fused")], ids=["rows", "fused"])
+def engine(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
+    layout, program = request.param
+    return Engine(tiny_model(CONFIG), context=40, layout=layout, program=program)
