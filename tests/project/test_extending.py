@@ -12,6 +12,8 @@ import pytest
 from helpers.documents import ROOT, Block, blocks
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 PAGE = ROOT / "docs" / "extending.md"
 SOURCES = ("wgsl", "compute", "atlas_viewer", "tests")
 
@@ -54,6 +56,7 @@ def in_copy(copy: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_its_tests_pass(copy: Path) -> None:
     tests = [block.about for block in blocks(PAGE) if block.about.startswith("tests/")]
     told = in_copy(

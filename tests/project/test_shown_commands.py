@@ -25,6 +25,8 @@ from helpers.hub_server import hub_server
 from helpers.make_hugging_face import config_values, state_dict, write_folder
 from helpers.make_models import tiny_model
 
+pytestmark = pytest.mark.gpu
+
 SHOWN = {
     page.name: [block for block in blocks(page) if block.language == "console"]
     for page in PAGES

@@ -22,6 +22,8 @@ from compute.gpu.cffi_startup import speed_up
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 CALLS = {"new", "new_struct", "new_struct_p", "new_array", "cast", "callback", "typeof", "sizeof"}
 GENERATE_DOES_WITHOUT = {
     "pygfx", "imgui_bundle", "rendercanvas", "glfw", "freetype", "av", "asyncio", "ssl", "huggingface_hub", "httpx2",

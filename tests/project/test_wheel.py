@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 PACKAGES = ("atlas_viewer", "compute", "wgsl", "assets")
 
 

@@ -20,6 +20,8 @@ from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
 
+pytestmark = pytest.mark.gpu
+
 
 def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_model("stories")

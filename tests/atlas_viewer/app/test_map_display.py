@@ -35,6 +35,8 @@ from compute.weights.checkpoint import open_model
 from helpers.make_models import tiny_model
 from helpers.patience import wait_until
 
+pytestmark = pytest.mark.gpu
+
 SMALL = ModelConfig(layers=4, heads=5, channels=80, positions=64, vocabulary=50257, padded_vocabulary=50304)
 SMALLER = ModelConfig(layers=2, heads=2, channels=24, positions=64, vocabulary=50257, padded_vocabulary=50304)
 

@@ -27,6 +27,8 @@ from helpers.patience import nap, wait_until
 from helpers.screen import Screen, context
 from helpers.viewer_loop import Loop
 
+pytestmark = pytest.mark.gpu
+
 __all__ = ["context"]
 
 

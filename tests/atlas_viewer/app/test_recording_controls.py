@@ -32,6 +32,8 @@ from compute.text.tokenizer import Tokenizer
 
 from helpers.recording_loop import OPTIONS, Loop
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -38,6 +38,8 @@ from helpers.make_recordings import OPTIONS as MADE_UP
 from helpers.patience import wait_until
 from helpers.recording_loop import OPTIONS, Loop
 
+pytestmark = pytest.mark.gpu
+
 VIEWPORT = MapViewport(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
 
 

@@ -15,6 +15,8 @@ from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import FakeRunner
 
+pytestmark = pytest.mark.gpu
+
 
 def viewer_at(size: tuple[int, int], ui: UiState | None = None) -> Viewer:
     state = State("one two", GenerateOptions(max_new_tokens=2), ui=ui or UiState())

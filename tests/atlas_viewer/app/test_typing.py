@@ -14,6 +14,8 @@ from atlas_viewer.ui import panels, widget_tracking
 
 from helpers.viewer_loop import Loop
 
+pytestmark = pytest.mark.gpu
+
 TEXT = "A quick brown fox jumps over the lazy dog, aa  bb!"
 
 

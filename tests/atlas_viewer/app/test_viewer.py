@@ -18,6 +18,8 @@ from helpers.fake_generation import FakeGeneration, FakeRunner
 from helpers.patience import nap, wait_until
 from helpers.viewer_loop import Loop
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture(autouse=True)
 def one_step_of_loading_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from helpers.patience import PATIENCE_S
 from helpers.real_window import ARTIFACTS, ROOT, Window, display, needs_display
 
@@ -15,9 +17,10 @@ __all__ = ["display"]
 
 PROMPT = "A quick brown fox jumps over the lazy dog and runs"
 
-pytestmark = needs_display
+pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
+@pytest.mark.slow
 def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 64, tmp_path / "window") as window:
         first = window.wait("the first run writes", lambda told: told["steps"] >= 3)

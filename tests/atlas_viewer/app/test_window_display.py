@@ -14,6 +14,8 @@ from compute.gpu.device import shared_device
 from helpers.patience import PATIENCE_S
 from helpers.real_window import Window, needs_display, x_server
 
+pytestmark = [pytest.mark.gpu, pytest.mark.window]
+
 PROMPT = "Once upon a time, there was a"
 
 

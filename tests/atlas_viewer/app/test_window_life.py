@@ -16,6 +16,8 @@ from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S, wait_until
 from helpers.viewer_loop import Loop
 
+pytestmark = pytest.mark.gpu
+
 LOST = """
 import pygfx
 from atlas_viewer.app.viewer import Viewer
@@ -113,6 +115,7 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
     assert "no folder" in loop.state.messages[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_windows_that_are_opened_and_closed_leave_nothing() -> None:
     """In a process of its own: the heap of one that ran a thousand tests grows by more than a leak of this size."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from helpers.real_window import ARTIFACTS, Window, display, needs_display
 
 __all__ = ["display"]
 
-pytestmark = needs_display
+pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
+@pytest.mark.slow
 def test_fly_over_the_map_and_go_back(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 60, tmp_path / "window") as window:
         window.wait("the run begins", lambda told: told["steps"] > 1 and "tab:Map" in told["places"])

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import av
+import pytest
 
 from atlas_viewer.recording.reader import Recording
 
@@ -14,7 +15,7 @@ from helpers.real_window import ARTIFACTS, Window, display, needs_display
 
 __all__ = ["display"]
 
-pytestmark = needs_display
+pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
 def steps(path: Path) -> int:
@@ -22,6 +23,7 @@ def steps(path: Path) -> int:
         return recording.count(recording.run())
 
 
+@pytest.mark.slow
 def test_recorded_killed_and_played_again(display: str, tmp_path: Path) -> None:
     file, film = tmp_path / "session-1.atlas", tmp_path / "window-1.mp4"
     window = Window(display, ["view", "Once upon a time", "-n", "400"], tmp_path / "view")

@@ -12,7 +12,7 @@ from helpers.real_window import ARTIFACTS, Window, display, needs_display
 
 __all__ = ["display"]
 
-pytestmark = needs_display
+pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
 def picture(window: Window, name: str) -> np.ndarray:
@@ -24,6 +24,7 @@ def picture(window: Window, name: str) -> np.ndarray:
     return np.frombuffer(data, np.uint8).reshape(720, 1280, 3)[top:bottom, left:right]
 
 
+@pytest.mark.slow
 def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 6, tmp_path / "window") as window:
         window.wait("the run ends and is measured", lambda told: told["done"] and told["statistics"] > 100)

@@ -23,6 +23,8 @@ from helpers.command_line import PROMPT, TEXT, Run, assert_one_line, no_constant
 from helpers.make_models import broken_checkpoint, tiny_checkpoint
 from helpers.paths import DATA, ROOT
 
+pytestmark = pytest.mark.gpu
+
 SMALL = ("--context", "16", "--temperature", "0")
 
 

@@ -27,6 +27,8 @@ from helpers.make_models import TINY, tiny_checkpoint, tiny_model
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 REPO = CATALOGUE["gpt2"].repo
 # GPT-2's vocabulary, so that its tokenizer fits, and little else.
 SMALL = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50257)

@@ -17,6 +17,8 @@ from compute.weights.llmc import write_llmc
 from helpers.command_line import Run, runner
 from helpers.gpu import fixed_logits
 
+pytestmark = pytest.mark.gpu
+
 CONFIG = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50304)
 OPTIONS = ("-n", 4, "--temperature", 0, "--context", 8)
 

@@ -15,6 +15,8 @@ from helpers.command_line import PROMPT, Run, assert_one_line, no_constants, she
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 
 def test_no_display() -> None:
     result = shell("view", PROMPT, DISPLAY=None, WAYLAND_DISPLAY=None)

@@ -24,6 +24,8 @@ from helpers.make_recordings import make_session
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S, wait_until
 
+pytestmark = pytest.mark.gpu
+
 PROMPT = "Once upon a time, there was a"
 
 

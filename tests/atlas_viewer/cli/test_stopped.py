@@ -22,6 +22,8 @@ from helpers.paths import SEARCH_PATH
 from helpers.patience import PATIENCE_S
 from helpers.small_model import small_checkpoint
 
+pytestmark = pytest.mark.gpu
+
 PROCESSES = ("convert",)  # of the others, command_stopper.py makes processes, too
 
 

@@ -16,6 +16,8 @@ from helpers.command_line import assert_one_line
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 Run = Callable[..., SimpleNamespace]
 
 

@@ -14,6 +14,8 @@ from atlas_viewer.doctor import report, systems
 from atlas_viewer.doctor.report import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
+pytestmark = pytest.mark.gpu
+
 
 def find(diagnosis: Diagnosis, name: str) -> Check:
     return next(check for check in diagnosis.checks if check.name == name)

@@ -15,6 +15,8 @@ from atlas_viewer.doctor import report, systems
 from atlas_viewer.doctor.report import Check, Diagnosis, diagnose
 from compute.errors import DeviceError
 
+pytestmark = pytest.mark.gpu
+
 RELEASES = {
     "debian": (
         {"ID": "debian"},

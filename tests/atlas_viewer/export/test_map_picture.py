@@ -15,6 +15,8 @@ from atlas_viewer.export.map_picture import write_labels
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.state.map_labels import Label
 
+pytestmark = pytest.mark.gpu
+
 PROMPT = "Once upon a time"
 
 

@@ -41,6 +41,8 @@ from compute.weights.checkpoint import open_model
 
 from helpers.command_line import export
 
+pytestmark = pytest.mark.gpu
+
 STEPS = 4
 # A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
 VIDEO_STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", STEPS))

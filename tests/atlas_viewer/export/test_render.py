@@ -19,6 +19,8 @@ from compute.weights.checkpoint import open_model
 
 from helpers.fake_generation import FakeGeneration, FakeRunner
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture(scope="module")
 def runner() -> FakeRunner:

@@ -28,6 +28,8 @@ from compute.views.statistics_table import STATISTICS
 from compute.weights.checkpoint import ArrayModel, open_model
 from compute.weights.fingerprint import weights_sha256
 
+pytestmark = pytest.mark.gpu
+
 STEPS = 6
 PROMPT = "Once upon a time, there was a"
 OPTIONS = GenerateOptions(max_new_tokens=STEPS, context=10, temperature=0.8, top_k=40, seed=11)

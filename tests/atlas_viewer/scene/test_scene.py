@@ -9,6 +9,8 @@ import wgpu
 from atlas_viewer.scene.strip_scene import StripScene
 from atlas_viewer.state.camera import View
 
+pytestmark = pytest.mark.gpu
+
 NAN, PLUS, MINUS = 254, 253, 252
 
 

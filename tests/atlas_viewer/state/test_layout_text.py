@@ -155,6 +155,7 @@ def mutated(random: random.Random, text: str) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 def test_whatever_passes_does_imgui_no_harm(layout: str) -> None:
     """Damaged in every way, mostly the docks; what is not refused is drawn at many sizes, and reset."""
     chance = random.Random(11)

@@ -18,6 +18,8 @@ from compute.sampling.options import GenerateOptions
 
 from helpers.screen import Screen, context
 
+pytestmark = pytest.mark.gpu
+
 __all__ = ["context"]
 
 GOOD = Proved(1.2e-6, True, "2026-11-28T02:00:00Z")

@@ -26,6 +26,8 @@ from helpers.patience import PATIENCE_S
 from helpers.real_window import ARTIFACTS, TOOLS, display
 from helpers.screen import context
 
+pytestmark = [pytest.mark.gpu, pytest.mark.window]
+
 __all__ = ["context", "display"]
 
 TOUR, PICTURES = ROOT / "docs" / "tour.jsonl", ROOT / "docs" / "tour"
@@ -45,6 +47,7 @@ def pixels(path: Path) -> np.ndarray:
     sys.platform != "linux" or any(shutil.which(tool) is None for tool in (*TOOLS, "convert", "identify")),
     reason="needs Linux with Xvfb and ImageMagick (./dev test installs them)",
 )
+@pytest.mark.slow
 def test_the_documentation_s_tour(display: str) -> None:
     folder = ARTIFACTS / "tour"
     shutil.rmtree(folder, ignore_errors=True)

@@ -36,6 +36,8 @@ from compute.weights.checkpoint import ArrayModel
 from helpers.make_models import tiny_checkpoint, tiny_model
 from helpers.map_registry import STORIES, registry
 
+pytestmark = pytest.mark.gpu
+
 TINY = ModelConfig(layers=1, heads=2, channels=8, positions=48, vocabulary=50257, padded_vocabulary=50304)
 SHORT = Budget(seconds=0.05, longest=10.0, warm_up=0.01)
 FIELDS = {

@@ -17,6 +17,8 @@ import wgpu
 from helpers.paths import SEARCH_PATH
 from helpers.patience import PATIENCE_S
 
+pytestmark = pytest.mark.gpu
+
 SHAPES = ("3-3-48-f32", "2-2-72-bf16", "1-1-20-f16")  # layers, heads, channels, type of the weights
 
 

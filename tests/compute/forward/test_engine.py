@@ -24,6 +24,8 @@ from helpers.gpu import assert_ok, read_tensor, rounded_model, run_pass
 from helpers.make_models import ODD_SHAPES, tiny_model
 from helpers.paths import DATA
 
+pytestmark = pytest.mark.gpu
+
 TOLERANCE = 2e-3
 # Head sizes 20, 36, 16 and 64; channels that are no multiple of 8, 32 or 64; more and fewer rows than a chunk.
 SHAPES = (

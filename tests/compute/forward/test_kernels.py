@@ -16,6 +16,8 @@ from compute.selftest.norm import embed, layer_norm
 
 from helpers.gpu import Gpu, assert_ok
 
+pytestmark = pytest.mark.gpu
+
 KINDS = ("texture", "buffer")
 DTYPES = ("f32", "bf16", "f16")
 STORED = [(kind, dtype) for kind in KINDS for dtype in DTYPES]

@@ -20,6 +20,8 @@ from compute.views.palettes import ColorMapping
 from compute.views.strip import StripPass
 from compute.weights.checkpoint import open_model
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture(scope="module")
 def gpt2(device: wgpu.GPUDevice) -> tuple[Engine, dict[str, np.ndarray]]:

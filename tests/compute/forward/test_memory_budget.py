@@ -17,6 +17,8 @@ from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass, map_bytes
 from compute.weights.random_model import RandomModel
 
+pytestmark = pytest.mark.gpu
+
 CONFIG = ModelConfig(layers=2, heads=2, channels=64, positions=64, vocabulary=500, padded_vocabulary=512)
 GB = 10**9
 

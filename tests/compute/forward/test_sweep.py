@@ -16,6 +16,8 @@ from compute.weights.random_model import RandomModel
 
 from helpers.gpu import logits_after
 
+pytestmark = pytest.mark.gpu
+
 COUNT = int(os.environ.get("ATLAS_SWEEP", "12"))
 
 

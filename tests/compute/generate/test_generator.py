@@ -22,6 +22,8 @@ from helpers.letters import Letters
 from helpers.make_models import tiny_model
 from helpers.patience import nap, wait_until
 
+pytestmark = pytest.mark.gpu
+
 
 def advance_to_end(generation: Generation, budget_s: float) -> int:
     """Advance like a frame loop; the number of calls."""

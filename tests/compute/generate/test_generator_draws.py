@@ -19,6 +19,8 @@ from helpers.gpu import fixed_logits
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
 
+pytestmark = pytest.mark.gpu
+
 
 def test_the_seed_decides(engine: Engine) -> None:
     one, same, other = (outcome(run(engine, temperature=1.5, seed=seed)) for seed in (3, 3, 4))

@@ -18,6 +18,8 @@ from helpers.captured_steps import Tapped
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
 
+pytestmark = pytest.mark.gpu
+
 CONFIG = ModelConfig(layers=2, heads=2, channels=16, positions=20, vocabulary=21, padded_vocabulary=24)
 
 

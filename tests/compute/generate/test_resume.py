@@ -17,6 +17,8 @@ from helpers.gpu import read_tensor
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
 
+pytestmark = pytest.mark.gpu
+
 OPTIONS = GenerateOptions(max_new_tokens=12, context=40, temperature=1.0, seed=3, top=3)
 
 

@@ -8,6 +8,8 @@ import wgpu
 from compute.gpu import loading
 from compute.gpu.loading import Loading, finished, paced
 
+pytestmark = pytest.mark.gpu
+
 
 class Fence:
     """Done when it is told to be."""

@@ -27,6 +27,8 @@ from helpers.faults import Fault, Faults, chosen, file_limit, injected
 from helpers.fetch_cases import ENTRY, empty_cache, message_of, small_hub
 from helpers.small_model import small_checkpoint
 
+pytestmark = pytest.mark.gpu
+
 SAMPLING = ("-n", "3", "--context", "8", "--temperature", "0")
 # What a command does on the GPU has as many calls as it has buffers; fewer of these are picked.
 GPU = frozenset({"staging", "upload"})

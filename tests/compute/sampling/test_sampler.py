@@ -17,6 +17,8 @@ from compute.selftest.random_numbers import gumbel, threefry
 
 from helpers.gpu import Gpu
 
+pytestmark = pytest.mark.gpu
+
 SIZES = (1, 7, 16, 17, 1025, 5000)
 TOTAL = 3  # tokens in the history before a draw
 

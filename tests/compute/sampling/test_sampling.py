@@ -21,6 +21,8 @@ from compute.text.tokenizer import Tokenizer
 
 from helpers.gpu import Gpu, assert_ok
 
+pytestmark = pytest.mark.gpu
+
 SMALL, LARGE = 261, 50257
 
 

@@ -29,6 +29,8 @@ from compute.selftest.run import Proof, Result, prove
 
 from helpers.command_line import Run, runner
 
+pytestmark = pytest.mark.gpu
+
 # -- all of it
 
 

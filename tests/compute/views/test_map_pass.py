@@ -24,6 +24,8 @@ from helpers.gpu import Gpu, rounded_model, run_pass
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
 
+pytestmark = pytest.mark.gpu
+
 CONTEXT = 9
 DIGITS = digit_pictures()
 

@@ -20,6 +20,8 @@ from helpers.gpu import assert_ok, read, read_tensor, run_pass
 from helpers.make_models import tiny_model
 from helpers.map_pictures import CONFIG, assert_same
 
+pytestmark = pytest.mark.gpu
+
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:

@@ -15,6 +15,8 @@ from compute.views.probe import Probe, ProbePass
 from helpers.gpu import assert_ok, read_tensor, run_pass
 from helpers.make_models import tiny_model
 
+pytestmark = pytest.mark.gpu
+
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 
 

@@ -20,6 +20,8 @@ from compute.weights.checkpoint import WeightSource, open_model
 
 from helpers.gpu import assert_ok
 
+pytestmark = pytest.mark.gpu
+
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 
 

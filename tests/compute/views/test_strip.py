@@ -30,6 +30,8 @@ from helpers.make_models import tiny_model
 from helpers.paths import DATA
 from helpers.strip_pictures import assert_same
 
+pytestmark = pytest.mark.gpu
+
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 POINT = ColorMapping(sampling="point")
 DEEP = ModelConfig(layers=18, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)

@@ -25,6 +25,8 @@ from helpers.letters import Letters
 from helpers.make_models import tiny_model
 from helpers.strip_pictures import assert_same
 
+pytestmark = pytest.mark.gpu
+
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=120, vocabulary=26, padded_vocabulary=27)
 
 

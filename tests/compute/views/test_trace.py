@@ -22,6 +22,8 @@ from compute.weights.checkpoint import ArrayModel, open_model
 from helpers.make_models import tiny_model
 from helpers.paths import DATA
 
+pytestmark = pytest.mark.gpu
+
 PROMPT = "Once upon a time, there was a"
 LINE = re.compile(r"pixels +(\d+)- *(\d+) (\d+)/(\d+)  (\S+): (.*) samples=\[(.*)\]")
 WEIGHT = re.compile(r"sampled (\S+): pixels (\d+)-(\d+) (\d+)/(\d+)")

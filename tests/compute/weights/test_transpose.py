@@ -22,6 +22,8 @@ from helpers.gpu import Gpu, assert_ok, logits_after, rounded_model
 from helpers.make_hugging_face import TYPES, state_dict, write_folder
 from helpers.make_models import ODD_SHAPES, tiny_model
 
+pytestmark = pytest.mark.gpu
+
 LAYOUTS = ("texture", "buffer")
 
 
