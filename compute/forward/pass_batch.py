@@ -1,13 +1,14 @@
-"""Passes on their way to the GPU together, submitted in slices."""
+"""Passes that are submitted together, in slices that fit a time budget."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from compute.gpu.wgpu_native import Dispatch, Readback
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback
 
+from .engine import Engine
 from .pass_plan import Pass, Segment
 
 
@@ -22,7 +23,7 @@ class Slice:
 
 
 class PassBatch:
-    """What is left to submit of some passes, and where their results will arrive."""
+    """Passes of an engine, how much of them has been submitted, and the readback of their results."""
 
     def __init__(self, plans: list[Pass], first_step: int) -> None:
         """plans: may grow until the first part is taken; first_step: index of the step that the first of them makes."""
@@ -57,10 +58,32 @@ class PassBatch:
             return True
         return self.plans[self.submitted].cached
 
-    def parts(self, budget_s: float) -> Iterator[Slice]:
-        """Take what fits the budget, in seconds of GPU time, at least one dispatch; submit it in this order."""
+    def submit(
+        self, engine: Engine, budget_s: float, append_results: Callable[[ComputeEncoder], None] | None = None
+    ) -> float:
+        """Submit dispatches that take about `budget_s` seconds of GPU time, at least one; returns predicted seconds.
+
+        All of them are one submission, but a new one begins where the host has to write the state in between.
+        append_results: appends the copies of the results to the submission that ends the last pass.
+        """
         if self.started == 0.0:
             self.started = time.perf_counter()
+        work: list[Dispatch] = []
+        spent = 0.0
+        for part in self._slices(budget_s):
+            if part.state is not None:
+                _submit(engine, work)
+                work = []
+                engine.write_state(part.state)
+            work += part.dispatches
+            spent += part.seconds
+            if part.completes is not None:
+                engine.completed(part.completes)
+        _submit(engine, work, append_results if self.encoded else None)
+        return spent
+
+    def _slices(self, budget_s: float) -> Iterator[Slice]:
+        """Slices that fit the budget, in seconds of GPU time, in the order in which they must be submitted."""
         segments, spent = self._segments, 0.0
         while self._segment < len(segments) and (spent < budget_s or not spent):
             plan, segment = segments[self._segment]
@@ -76,3 +99,13 @@ class PassBatch:
                     self.submitted += 1
                     completes = plan
             yield Slice(segment.state if first == 0 else None, dispatches, spent - before, completes)
+
+
+def _submit(engine: Engine, work: list[Dispatch], append: Callable[[ComputeEncoder], None] | None = None) -> None:
+    if not work:
+        return
+    encoder = ComputeEncoder(engine.device)
+    encoder.run(work)
+    if append is not None:
+        append(encoder)
+    encoder.submit()

@@ -11,7 +11,7 @@ from compute.forward.engine import Engine
 from compute.forward.pass_batch import PassBatch
 from compute.forward.pass_plan import Pass
 from compute.forward.program_buffers import HISTORY
-from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Fence, Readback, poll, work_done
+from compute.gpu.wgpu_native import ComputeEncoder, Fence, Readback, poll, work_done
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import RING, SampleResult, parse_draw
 from compute.text.tokenizer import Tokenizer
@@ -226,47 +226,25 @@ class Generation:
         return completed
 
     def _submit_slices(self, batch: PassBatch, budget_s: float) -> float:
-        """Submit dispatches of the flight up to the budget, at least one; returns predicted seconds.
-
-        One submit, but a new one wherever the host has to write the state in between.
-        """
-        spent = 0.0
-        work: list[Dispatch] = []
-        for part in batch.parts(budget_s):
-            if part.state is not None:
-                self._encode(work)
-                work = []
-                self.engine.write_state(part.state)
-            work += part.dispatches
-            spent += part.seconds
-            if part.completes is not None:
-                self.engine.completed(part.completes)
-        if batch.encoded:
-            batch.readback = self._free.pop()
-        self._encode(work, batch if batch.readback else None)
+        """Submit a slice of the batch, and request its results when it is the last; returns predicted seconds."""
+        spent = batch.submit(self.engine, budget_s, lambda encoder: self._append_results(encoder, batch))
+        if batch.readback is not None:
+            batch.readback.request()
         return spent
 
-    def _encode(self, work: list[Dispatch], landing: PassBatch | None = None) -> None:
-        """Submit dispatches, and behind them the fetching of the results of a flight that is complete with them."""
-        if not work:
-            return
-        encoder = ComputeEncoder(self.engine.device)
-        encoder.run(work)
-        if landing is not None and landing.readback is not None:
-            if self._capturer is not None:
-                self._capturer.encode(encoder, landing.readback.buffer, self._tap_at)
-            sampler = self.engine.sampler
-            for i in range(len(landing.plans)):
-                slot = (landing.first_step + i) % RING
-                encoder.copy(
-                    sampler.result, slot * sampler.stride, landing.readback.buffer, i * self._block, self._block
-                )
-            flag = self.engine.decode.stall_flag
-            if flag is not None:
-                encoder.copy(flag, 0, landing.readback.buffer, self._flag_at, 4)
-        encoder.submit()
-        if landing is not None and landing.readback is not None:
-            landing.readback.request()
+    def _append_results(self, encoder: ComputeEncoder, batch: PassBatch) -> None:
+        """Append the copies of the batch's results into a free readback."""
+        batch.readback = self._free.pop()
+        target = batch.readback.buffer
+        if self._capturer is not None:
+            self._capturer.encode(encoder, target, self._tap_at)
+        sampler = self.engine.sampler
+        for i in range(len(batch.plans)):
+            slot = (batch.first_step + i) % RING
+            encoder.copy(sampler.result, slot * sampler.stride, target, i * self._block, self._block)
+        flag = self.engine.decode.stall_flag
+        if flag is not None:
+            encoder.copy(flag, 0, target, self._flag_at, 4)
 
     # -- collecting
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from compute.errors import DeviceError, UsageError
 from compute.forward.engine import Engine
-from compute.forward.pass_plan import Pass
-from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
+from compute.forward.pass_batch import PassBatch
+from compute.gpu.wgpu_native import poll
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import RING, SampleResult, parse_draw
 
@@ -48,15 +48,13 @@ class Replay:
         self._tokens = [*text.prompt_tokens, *text.tokens]
         self._valid_rows = engine.cached_prefix(self._tokens)
         self._wanted: int | None = None
-        self._started = 0  # the step whose pass is being submitted
-        self._plan: Pass | None = None
-        self._segment = self._dispatch = 0
+        self._batch: PassBatch | None = None  # the one pass that is being submitted
         engine.sampler.set_options(text.options, end_of_text)
 
     @property
     def pass_complete(self) -> bool:
         """True when the engine's tensors are of one whole pass."""
-        return self._plan is None
+        return self._batch is None
 
     def seek(self, step: int) -> None:
         """Ask for the pass of `step`, 0 to the number of tokens drawn (the pass after the last). Never blocks."""
@@ -71,13 +69,15 @@ class Replay:
         """
         spent = 0.0
         while spent < budget_s:
-            if self._plan is None:
+            if self._batch is None:
                 if self._wanted is None or self._wanted == self.at:
                     return False
-                self._begin(self._wanted)
-            spent += self._submit(budget_s - spent)
-            if self._plan is None and self._wanted == self.at:
-                return True
+                self._batch = self._begin(self._wanted)
+            spent += self._batch.submit(self.engine, budget_s - spent)
+            if self._batch.encoded:
+                self._end(self._batch)
+                if self._wanted == self.at:
+                    return True
         return False
 
     def go(self, step: int) -> SampleResult:
@@ -98,7 +98,7 @@ class Replay:
         """Of the pass that the engine holds, float32 [vocabulary]. Blocks."""
         return self.engine.read_logits()[: self.engine.config.vocabulary]
 
-    def _begin(self, step: int) -> None:
+    def _begin(self, step: int) -> PassBatch:
         engine, context = self.engine, self.text.options.context
         total = len(self.text.prompt_tokens) + step
         rows = min(total, context)
@@ -110,32 +110,12 @@ class Replay:
             engine.mark_cached(self._tokens, 0)  # it rewrites every row
         # Rows held from before do not make it the next pass: views of the one before may be of another text.
         follows = self.at is not None and plan.window_start == 0 and self._valid_rows == rows - 1 > 0
-        self._plan = dataclasses.replace(plan, cached=follows)
-        self._segment = self._dispatch = 0
-        self.at, self._started = None, step
+        self.at = None
+        return PassBatch([dataclasses.replace(plan, cached=follows)], step)
 
-    def _submit(self, budget_s: float) -> float:
-        """Submit dispatches of the pass up to the budget, at least one; returns predicted seconds."""
-        assert self._plan is not None
-        segment = self._plan.segments[self._segment]
-        if self._dispatch == 0 and segment.state is not None:
-            self.engine.write_state(segment.state)
-        work: list[Dispatch] = []
-        spent = 0.0
-        while self._dispatch < len(segment.dispatches) and (spent < budget_s or not work):
-            dispatch = segment.dispatches[self._dispatch]
-            spent += segment.seconds * dispatch.cost / segment.cost
-            work.append(dispatch)
-            self._dispatch += 1
-        encoder = ComputeEncoder(self.engine.device)
-        encoder.run(work)
-        encoder.submit()
-        if self._dispatch == len(segment.dispatches):
-            self._segment, self._dispatch = self._segment + 1, 0
-        if self._segment == len(self._plan.segments):
-            self.engine.completed(self._plan)
-            # Rows are kept by the window's place in the text: once it has moved on, none can be used again.
-            self._valid_rows = self._plan.rows if self._plan.window_start == 0 else 0
-            self.engine.mark_cached(self._tokens, self._valid_rows)
-            self.at, self._plan = self._started, None
-        return spent
+    def _end(self, batch: PassBatch) -> None:
+        (plan,) = batch.plans
+        # Rows are cached by their index in the context: once that has moved on, none can be used again.
+        self._valid_rows = plan.rows if plan.window_start == 0 else 0
+        self.engine.mark_cached(self._tokens, self._valid_rows)
+        self.at, self._batch = batch.first_step, None
