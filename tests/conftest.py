@@ -23,6 +23,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.selftest.gpu import Gpu
 from compute.text.tokenizer import Tokenizer, load_tokenizer
@@ -44,7 +45,7 @@ def gpu(device: wgpu.GPUDevice) -> Gpu:
 @pytest.fixture(scope="session")
 def stories(device: wgpu.GPUDevice) -> Engine:
     """The embedded model with a window of 64."""
-    return Engine(open_model("stories"), context=64)
+    return Engine.load(open_model("stories"), LoadOptions(context=64))
 
 
 @pytest.fixture(scope="session")

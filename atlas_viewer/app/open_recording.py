@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import wgpu
 from rendercanvas.base import BaseRenderCanvas
@@ -16,6 +17,7 @@ from atlas_viewer.scene.scene_library import check_device
 from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
 from compute.text.tokenizer import load_tokenizer
@@ -29,9 +31,7 @@ from .viewer import Viewer
 _NAP_S = 0.01  # between two looks whether the weights have been read
 
 
-def opened(
-    player: Player, source: WeightSource, *, weights: str, adapter: str | None, program: str
-) -> Loading[RunnerLike]:
+def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[RunnerLike]:
     """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
     recording, playback = player.recording, player.playback
     try:
@@ -48,9 +48,7 @@ def opened(
             )
             return player.runner
         context = max(widest(recording.steps(run)) for run in recording.runs())
-        runner: ModelRunner = yield from ModelRunner.opening(
-            source, load_tokenizer(), context=context, weights=weights, adapter=adapter, program=program
-        )
+        runner = yield from ModelRunner.loading(source, load_tokenizer(), replace(load, context=context))
     except AtlasError as error:
         playback.notice = f"the model cannot be loaded, so there is no atlas: {error}"
         return player.runner
@@ -63,17 +61,15 @@ def replay_window(
     number: int | None,
     source: WeightSource | None,
     notice: str,
+    load: LoadOptions,
     *,
-    weights: str,
-    adapter: str | None,
-    program: str,
     follow: bool = False,
 ) -> None:
     """Open the window on run `number` of the session, the last by default; returns when it is closed.
 
     source: of the recorded model, None when it is not there, with `notice` on why; it is closed. Raises `AtlasError`s.
     """
-    device = shared_device(adapter)
+    device = shared_device(load.adapter)
     check_device(device)
     canvas, run_loop = open_window(
         f"Tensor Atlas - {recording.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
@@ -83,7 +79,7 @@ def replay_window(
     player.playback.notice, player.playback.follow = notice, follow
     if source is not None:
         player.playback.notice = "Its model is being loaded: the atlas comes then."
-        viewer.load(opened(player, source, weights=weights, adapter=adapter, program=program), source.name)
+        viewer.load(opened(player, source, load), source.name)
     share_clipboard()
     try:
         run_loop(viewer.recordings.close)

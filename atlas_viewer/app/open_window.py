@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import read_tour
 from atlas_viewer.tour.recorder import TourRecorder
 from compute.errors import AtlasError, OutputError
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
@@ -31,16 +33,14 @@ def view(
     source: WeightSource,
     prompt: str,
     options: GenerateOptions,
-    adapter: str | None,
-    weights: str,
-    program: str = "auto",
+    load: LoadOptions,
     tour: Path | None = None,
     pictures: Path = Path("."),
     record: Path | None = None,
 ) -> None:
     """Open the window, run the prompt at once, return when the window is closed.
 
-    source: stays open while the window is, then is closed; weights, adapter, program: as the options of these names;
+    source: stays open while the window is, then is closed; load: how to load the model, with the context of `options`;
     tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
     what the user does, as a tour.
     Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
@@ -50,7 +50,7 @@ def view(
     options.checked(source.config.positions, source.config.vocabulary)
     tokenizer.encode(prompt)
     steps = read_tour(tour) if tour is not None else None
-    device = shared_device(adapter)
+    device = shared_device(load.adapter)
     check_device(device)
     canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
@@ -59,17 +59,15 @@ def view(
     if steps is None:  # a tour starts from the default settings, whoever plays it
         settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
-    def opening(source: WeightSource) -> Loading[RunnerLike]:
+    def loading(source: WeightSource) -> Loading[RunnerLike]:
         tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
-        return ModelRunner.opening(
-            source, tokenizer, context=context, weights=weights, adapter=adapter, program=program
-        )
+        return ModelRunner.loading(source, tokenizer, replace(load, context=context))
 
     failed, viewer = False, None
     try:
-        viewer = Viewer(canvas, device, state, opening(source))
-        viewer.switch = ModelSwitch(state, lambda spec: opening(open_model(spec)))
+        viewer = Viewer(canvas, device, state, loading(source))
+        viewer.switch = ModelSwitch(state, lambda spec: loading(open_model(spec)))
         viewer.settings_store = settings_store
         share_clipboard()
         _begin_tours(viewer, steps, pictures, record)

@@ -8,6 +8,7 @@ import json
 import statistics
 import sys
 import time
+from dataclasses import replace
 from typing import Any
 
 from atlas_viewer.app.canvas import open_picture
@@ -27,7 +28,7 @@ from compute.weights.checkpoint import WeightSource, open_model
 
 from . import bench_map
 from .parser import DEFAULT_PROMPT
-from .shared import adapter_spec, model_spec, program_spec, rounded, weights_spec
+from .shared import load_options, model_spec, rounded
 
 _SHOWN_TOKENS = 16  # of the run that the frames show
 _FRAMES = 60
@@ -53,9 +54,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         tokenizer.check_fits(source.config.vocabulary)
         context = source.config.positions if arguments.context is None else arguments.context
         _say("loading the model")
-        weights, adapter = weights_spec(arguments), adapter_spec(arguments)
-        program = program_spec(arguments)
-        engine = Engine(source, context=context, weights=weights, adapter=adapter, program=program, trace=False)
+        engine = Engine.load(source, replace(load_options(arguments, context), trace=False))
         result = _plain(engine, tokenizer, budget)
         software = is_software(engine.device.adapter)
         del engine
@@ -125,10 +124,8 @@ def _traced(
     """What is measured with every activation kept, as in the window; adds to `counts`."""
     _say("atlas")
     context = min(context, _ATLAS_ROOM)
-    weights, adapter = weights_spec(arguments), adapter_spec(arguments)
-    program = program_spec(arguments)
     endless = engine_bench.endless(tokenizer)  # a run is as long as it was asked to be
-    workbench = ModelRunner(source, endless, context=context, weights=weights, adapter=adapter, program=program)
+    workbench = ModelRunner.load(source, endless, load_options(arguments, context))
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
     engine_bench.warm_up(engine, budget)

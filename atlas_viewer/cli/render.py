@@ -8,7 +8,7 @@ from compute.errors import UsageError
 from compute.weights.checkpoint import open_model
 
 from .output_paths import check_target, generation_files
-from .shared import adapter_spec, check_camera, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .shared import check_camera, generate_options, load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,9 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         panels=arguments.panels,
         zoom=arguments.zoom,
         center=arguments.center,
-        adapter=adapter_spec(arguments),
-        weights=weights_spec(arguments),
-        program=program_spec(arguments),
+        load=load_options(arguments),
         view=arguments.view,
         place=arguments.place,
         theme=arguments.theme,

@@ -25,7 +25,7 @@ from compute.weights.fingerprint import weights_sha256
 
 from .output_paths import check_target
 from .session_source import recorded_source, recorded_weights
-from .shared import adapter_spec, program_spec
+from .shared import load_options
 from .streams import note
 
 _PROMPT_CHARACTERS = 200  # that are shown of a prompt
@@ -97,12 +97,13 @@ def _verify(arguments: argparse.Namespace) -> int:
         sha256 = weights_sha256(source)
         tokenizer = load_tokenizer()
         tokenizer.check_fits(source.config.vocabulary)
-        engine = Engine(
+        engine = Engine.load(
             source,
-            context=max(widest(recording.steps(known)) for known in runs),
-            weights=recorded_weights(arguments, recording.head),
-            adapter=adapter_spec(arguments),
-            program=program_spec(arguments),
+            load_options(
+                arguments,
+                context=max(widest(recording.steps(known)) for known in runs),
+                weights=recorded_weights(arguments, recording.head),
+            ),
         )
         source.close()
         why = reasons(recording, engine, sha256, PROGRAM)

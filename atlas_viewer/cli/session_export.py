@@ -19,7 +19,7 @@ from compute.weights.checkpoint import model_files
 
 from .output_paths import check_folder, check_replaced, check_target, make_recordings
 from .session_source import recorded_source, recorded_weights
-from .shared import adapter_spec, check_camera, program_spec
+from .shared import check_camera, load_options
 from .streams import progress_stream
 
 T = TypeVar("T")
@@ -98,13 +98,10 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     source = recorded_source(arguments, recording.head)
     try:
         check_shape(recording, source.name, source.config)
-        runner = ModelRunner(
+        runner = ModelRunner.load(
             source,
             load_tokenizer(),
-            context=widest(run.all_steps),
-            weights=recorded_weights(arguments, recording.head),
-            program=program_spec(arguments),
-            adapter=adapter_spec(arguments),
+            load_options(arguments, widest(run.all_steps), recorded_weights(arguments, recording.head)),
         )
         pictures = RunPictures(runner, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:

@@ -10,7 +10,7 @@ from compute.errors import AtlasError
 from compute.weights.checkpoint import WeightSource
 
 from .session_source import recorded_source, recorded_weights
-from .shared import adapter_spec, program_spec
+from .shared import load_options
 
 
 def replay(arguments: argparse.Namespace) -> int:
@@ -34,9 +34,7 @@ def replay(arguments: argparse.Namespace) -> int:
             arguments.run,
             source,
             notice,
-            weights=weights,
-            adapter=adapter_spec(arguments),
-            program=program_spec(arguments),
+            load_options(arguments, weights=weights),
             follow=arguments.follow,
         )
     return 0

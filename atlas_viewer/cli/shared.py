@@ -7,10 +7,11 @@ import math
 import sys
 import unicodedata
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from compute.errors import PromptError, UsageError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
 from compute.sampling.options import GenerateOptions
@@ -64,9 +65,14 @@ def adapter_spec(arguments: argparse.Namespace) -> str | None:
     return getattr(arguments, "adapter", None)
 
 
-def program_spec(arguments: argparse.Namespace) -> str:
-    """What `--program` says."""
-    return str(getattr(arguments, "program", "auto"))
+def load_options(arguments: argparse.Namespace, context: int | None = None, weights: str | None = None) -> LoadOptions:
+    """How the arguments say that a model is loaded; weights: instead of what `--weights` says."""
+    return LoadOptions(
+        context=context,
+        weights=weights or weights_spec(arguments),
+        adapter=adapter_spec(arguments),
+        program=str(getattr(arguments, "program", "auto")),
+    )
 
 
 def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: int) -> GenerateOptions:
@@ -88,7 +94,7 @@ def open_generation(
 ) -> Generation:
     """Load the model and prepare a generation as the arguments say; bad options are refused before anything is loaded.
 
-    measured: as `Engine` takes it.
+    measured: see `LoadOptions`.
     """
     prompt = read_prompt(arguments.prompt)
     source = source or open_model(model_spec(arguments))
@@ -98,14 +104,7 @@ def open_generation(
     tokens = tokenizer.encode(prompt)
     if len(tokens) > options.context:
         note(f"the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them")
-    engine = Engine(
-        source,
-        context=options.context,
-        weights=weights_spec(arguments),
-        adapter=adapter_spec(arguments),
-        program=program_spec(arguments),
-        measured=measured,
-    )
+    engine = Engine.load(source, replace(load_options(arguments, options.context), measured=measured))
     source.close()
     return Generation(engine, tokenizer, prompt, options, capturer=capturer(engine) if capturer else None)
 

@@ -8,7 +8,7 @@ from atlas_viewer.app.open_window import view
 from compute.weights.checkpoint import open_model
 
 from .output_paths import check_target, generation_files
-from .shared import adapter_spec, generate_options, model_spec, program_spec, read_prompt, weights_spec
+from .shared import generate_options, load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,9 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         source,
         prompt,
         options,
-        adapter_spec(arguments),
-        weights_spec(arguments),
-        program_spec(arguments),
+        load_options(arguments),
         tour=arguments.tour,
         pictures=arguments.pictures,
         record=arguments.record_tour,

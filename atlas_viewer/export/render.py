@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
 from compute.errors import UsageError
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.device import shared_device
 from compute.io.output_files import write_output
@@ -80,9 +81,7 @@ def render(
     panels: bool,
     zoom: float,
     center: tuple[float, float] | None,
-    adapter: str | None,
-    weights: str,
-    program: str = "auto",
+    load: LoadOptions,
     view: str = "strip",
     place: str | None = None,
     theme: str = "dark",
@@ -94,9 +93,7 @@ def render(
     which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
     """
     try:
-        runner = ModelRunner(
-            source, load_tokenizer(), context=options.context, weights=weights, adapter=adapter, program=program
-        )
+        runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context))
         generation = runner.start(prompt, options)
         generation.run()
         if view == "map" and not panels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from atlas_viewer.state import proof
 from atlas_viewer.state.protocols import StepOrder, TensorReaderLike
 from atlas_viewer.state.state import ModelSummary
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.replay import KnownText, Replay
 from compute.generate.step_capture import StepCapturer
@@ -39,48 +41,26 @@ _USUAL_CONTEXT = 256
 class ModelRunner:
     """Engine, atlas and tokenizer. A window longer than the engine has room for makes a new engine."""
 
-    def __init__(
-        self,
-        source: WeightSource,
-        tokenizer: Tokenizer,
-        *,
-        context: int,
-        weights: str = "native",
-        program: str = "auto",
-        adapter: str | None = None,
-    ) -> None:
-        """Upload the model; blocks. `context`, in tokens, is the longest window that is sure to need no new upload."""
-        finished(self._open(source, tokenizer, context, weights, program, adapter))
+    def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
+        """A runner of an engine that is loaded; `load` makes it."""
+        self._source, self.tokenizer, self._options = source, tokenizer, options
+        self._order: StepOrder | None = None
+        self._use(engine)
 
     @classmethod
-    def opening(
-        cls,
-        source: WeightSource,
-        tokenizer: Tokenizer,
-        *,
-        context: int,
-        weights: str = "native",
-        program: str = "auto",
-        adapter: str | None = None,
-    ) -> Loading[ModelRunner]:
-        """The same in steps: between them a window can draw."""
-        runner = cls.__new__(cls)
-        yield from runner._open(source, tokenizer, context, weights, program, adapter)
-        return runner
+    def load(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> ModelRunner:
+        """Upload the model; blocks. The context of `options` is the longest window that is sure to need no new upload.
 
-    def _open(
-        self,
-        source: WeightSource,
-        tokenizer: Tokenizer,
-        context: int,
-        weights: str,
-        program: str,
-        adapter: str | None,
-    ) -> Loading[None]:
-        self._source, self.tokenizer = source, tokenizer
-        self._weights, self._adapter, self._program = weights, adapter, program
-        self._order: StepOrder | None = None
-        yield from self.grow_context(max(context, min(_USUAL_CONTEXT, source.config.positions)))
+        Raises `AtlasError`s.
+        """
+        return finished(cls.loading(source, tokenizer, options))
+
+    @classmethod
+    def loading(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> Loading[ModelRunner]:
+        """The same in steps: between them a window can draw."""
+        context = max(options.context_for(source), min(_USUAL_CONTEXT, source.config.positions))
+        engine = yield from Engine.loading(source, replace(options, context=context))
+        return cls(source, tokenizer, options, engine)
 
     def close(self) -> None:
         """Give up the model's file; no new engine can be made after it."""
@@ -97,9 +77,9 @@ class ModelRunner:
 
     def grow_context(self, context: int) -> Loading[None]:
         """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
-        engine = yield from Engine.opening(
-            self._source, context=context, weights=self._weights, adapter=self._adapter, program=self._program
-        )
+        self._use((yield from Engine.loading(self._source, replace(self._options, context=context))))
+
+    def _use(self, engine: Engine) -> None:
         self._engine, self._strip = engine, StripPass(engine)
         self._observer = TensorReader(engine, self._strip)
         self._logits = LogitsReadback(engine)
@@ -192,14 +172,14 @@ class ModelRunner:
 
     def open_map(self, glyphs: np.ndarray, context: int) -> MapPass:
         """A map of the same engine, with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
-        return MapPass(self._engine, glyphs, map_layout(self._engine.registry, context))
+        return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context))
 
     def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
         """The same in steps: between them a window can draw."""
         engine = self._engine
         layout = map_layout(engine.registry, context)
         yield "layout", 1.0
-        return (yield from paced(engine.device, MapPass.opening(engine, glyphs, layout)))
+        return (yield from paced(engine.device, MapPass.loading(engine, glyphs, layout)))
 
     @property
     def registry(self) -> Registry:

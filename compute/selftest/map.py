@@ -125,7 +125,7 @@ def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Ite
     sheet, errors, numbers = glyph_sheet(), Errors(), Errors()
     tokens = some_tokens(engine.config, CONTEXT)
     run_pass(engine, tokens[:6])
-    passes = MapPass(engine, sheet, map_layout(engine.registry, CONTEXT, base=base))
+    passes = MapPass.load(engine, sheet, map_layout(engine.registry, CONTEXT, base=base))
     for total, valid, part in ((6, 0, slice(0, None, 2)), (7, 6, slice(1, None, 2))):
         run_pass(engine, tokens[:total], valid_rows=valid)
         passes.update()

@@ -11,6 +11,7 @@ import numpy as np
 from compute.forward.chain_program import ChainProgram
 from compute.forward.engine import Engine
 from compute.forward.fused_program import FusedProgram
+from compute.forward.load_options import LoadOptions
 from compute.forward.pass_plan import state_of
 from compute.forward.program import Program
 from compute.forward.rows_program import CHUNK, RowsProgram
@@ -96,7 +97,7 @@ class Runner:
 
     def __init__(self, source: ArrayModel, layout: str, dtype: str) -> None:
         self.config = source.config
-        self.engine = Engine(source, context=source.config.positions, weights=dtype, layout=layout)
+        self.engine = Engine.load(source, LoadOptions(context=source.config.positions, weights=dtype, layout=layout))
         self._exact = reference.in_float64(rounded_model(source, dtype))
         self._wanted: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
 
@@ -176,7 +177,7 @@ def untraced() -> Check:
     model = loud_model(_NARROW)
     tokens = some_tokens(_NARROW, 21)
     errors = Errors()
-    engine = Engine(model, context=_NARROW.positions, trace=False)
+    engine = Engine.load(model, LoadOptions(context=_NARROW.positions, trace=False))
     for count, valid in ((20, 0), (21, 20)):
         run_pass(engine, tokens[:count], valid_rows=valid)
         errors.close(engine.read_logits(), reference.forward(model, tokens[:count])["logits"])
@@ -186,7 +187,7 @@ def untraced() -> Check:
 def embedded() -> Check:
     """The embedded model by the programs that the engine itself chooses here: a prompt, and tokens after it."""
     source = open_model("stories")
-    engine = Engine(source, context=64)
+    engine = Engine.load(source, LoadOptions(context=64))
     exact = reference.in_float64(source)
     tokens, errors = list(_STORIES_TOKENS), Errors()
     for total in (6, 7, 8):

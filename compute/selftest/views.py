@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.weights.upload import DTYPES
 
 from .check import Check
@@ -25,13 +26,13 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     """What the self-test runs."""
     for dtype, base in zip(DTYPES, (2, 4, 8), strict=True):
         source = rounded_model(loud_model(CONFIG), dtype)
-        engine = Engine(source, context=CONTEXT, program="rows")
+        engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
         yield patterns(engine, source)
         yield probes(engine, source)
         yield strip(engine, source)
         yield statistics(engine, source)
         yield from maps(engine, source, base)
     source = spoilt(CONFIG)
-    engine = Engine(source, context=CONTEXT, program="rows")
+    engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
     yield probes(engine, source)
     yield statistics(engine, source)

@@ -45,32 +45,14 @@ class MapPass:
     `nbytes` is the GPU memory that it adds to the engine, the picture left out.
     """
 
-    def __init__(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> None:
-        """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
-
-        Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
-        `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
-        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
-        """
-        finished(self._open(engine, glyphs, layout))
-
-    @classmethod
-    def opening(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
-        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
-        draw between them; at their end all pipelines that pictures need are made, too."""
-        made = cls.__new__(cls)
-        yield from made._open(engine, glyphs, layout)
-        yield from made._try_out()
-        return made
-
-    def _open(self, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[None]:
+    def __init__(self, engine: Engine, glyphs: np.ndarray, patterns: PatternStore, pyramid: MapPyramid) -> None:
+        """A map of a pyramid that has taken the weights in; `load` makes it. glyphs: as `load` takes them."""
         device = engine.device
-        self.nbytes = map_bytes(engine, layout)
-        check_map_budget(self.nbytes, free_bytes(device.adapter, engine.gpu_bytes))
         self.engine = engine
-        self.layout = layout
-        self.patterns = PatternStore(engine, layout.context)
-        self.pyramid = MapPyramid(engine, self.layout, self.patterns)
+        self.layout = pyramid.layout
+        self.patterns = patterns
+        self.pyramid = pyramid
+        self.nbytes = map_bytes(engine, pyramid.layout)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         size = len(look_bytes(ColorMapping())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
@@ -81,21 +63,46 @@ class MapPass:
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
         self._cells: CellPainters | None = None
+
+    @classmethod
+    def load(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> MapPass:
+        """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
+
+        Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
+        `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
+        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
+        """
+        return finished(cls._with_weights(engine, glyphs, layout))
+
+    @classmethod
+    def loading(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
+        draw between them; at their end all pipelines that pictures need are made, too."""
+        made = yield from cls._with_weights(engine, glyphs, layout)
+        yield from made._try_out()
+        return made
+
+    @classmethod
+    def _with_weights(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
+        check_map_budget(map_bytes(engine, layout), free_bytes(engine.device.adapter, engine.gpu_bytes))
+        patterns = PatternStore(engine, layout.context)
+        pyramid = MapPyramid(engine, layout, patterns)
         most = _SLICE[engine.layout]
         work: list[Dispatch] = []
         pipelines = set()
         told = ("weights", 0.0)
-        for dispatch, what, done in self.pyramid.opening(most):
+        for dispatch, what, done in pyramid.opening(most):
             new = dispatch.pipeline not in pipelines
             if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
-                self._submit(work)
+                _submit(engine.device, work)
                 yield told
                 work = []
             pipelines.add(dispatch.pipeline)
             work.append(dispatch)
             told = what, done
-        self._submit(work)
+        _submit(engine.device, work)
         yield told
+        return cls(engine, glyphs, patterns, pyramid)
 
     def _try_out(self) -> Loading[None]:
         """Draw a small picture with each pipeline: a driver finishes one when it is used first."""
@@ -122,7 +129,7 @@ class MapPass:
 
     def update(self) -> None:
         """Take in the registry's latest pass. Never blocks."""
-        self._submit(self.pyramid.update())
+        _submit(self.engine.device, self.pyramid.update())
 
     def draw(
         self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
@@ -143,9 +150,10 @@ class MapPass:
         if level is None:
             self._clear()
             assert self._cells is not None
-            self._submit(self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None), timer)
+            work = self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None)
         else:
-            self._submit([dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))], timer)
+            work = [dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))]
+        _submit(self.engine.device, work, timer)
         assert self.texture is not None
         return self.texture
 
@@ -225,11 +233,12 @@ class MapPass:
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])
 
-    def _submit(self, work: list[Dispatch], timer: Timer | None = None) -> None:
-        if not work:
-            return
-        encoder = ComputeEncoder(self.engine.device)
-        encoder.run(work, timer)
-        if timer is not None:
-            encoder.resolve(timer)
-        encoder.submit()
+
+def _submit(device: wgpu.GPUDevice, work: list[Dispatch], timer: Timer | None = None) -> None:
+    if not work:
+        return
+    encoder = ComputeEncoder(device)
+    encoder.run(work, timer)
+    if timer is not None:
+        encoder.resolve(timer)
+    encoder.submit()

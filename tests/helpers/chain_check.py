@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
@@ -25,7 +26,9 @@ def check(config: ModelConfig, dtype: str) -> None:
     assert_ok(Runner(model, chain.layout, dtype).way(chain).check(chain.name, str(config), PASS))
     outcomes = []
     for program in ("chain", "fused", "rows"):
-        engine = Engine(model, context=config.positions, layout="buffer", weights=dtype, program=program)
+        engine = Engine.load(
+            model, LoadOptions(context=config.positions, layout="buffer", weights=dtype, program=program)
+        )
         assert engine.path == program
         options = GenerateOptions(max_new_tokens=60, temperature=0.0, context=config.positions, top=3)
         generation = Generation(engine, Letters(config.vocabulary, ends=False), PROMPT, options)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ import numpy as np
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
 from compute.sampling.options import GenerateOptions
@@ -58,7 +59,7 @@ def recorded(
 
 def main() -> None:
     tokens, rounds = (int(value) for value in (sys.argv[1:] + ["60", "15"][len(sys.argv) - 1 :]))
-    engine, tokenizer = Engine(open_model("stories"), context=256), load_tokenizer()
+    engine, tokenizer = Engine.load(open_model("stories"), LoadOptions(context=256)), load_tokenizer()
     options = GenerateOptions(max_new_tokens=tokens, temperature=0.0)
     measure = StatisticsPass(engine, histograms=False)  # weights are measured once, before the clock runs
     print(f"{engine.adapter_name}, {engine.path}, {tokens} tokens, {rounds} rounds")

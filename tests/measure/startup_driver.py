@@ -13,6 +13,7 @@ from typing import Any
 
 import atlas_viewer.app.open_window as window
 from atlas_viewer.app.viewer import Viewer
+from compute.forward.load_options import LoadOptions
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
 
@@ -50,4 +51,4 @@ class TimedViewer(Viewer):
 if __name__ == "__main__":
     window.Viewer = TimedViewer  # type: ignore[misc]
     options = GenerateOptions(max_new_tokens=TOKENS, temperature=0.0)
-    window.view(open_model("stories"), "Once upon a time, there was a", options, None, "native")
+    window.view(open_model("stories"), "Once upon a time, there was a", options, LoadOptions())

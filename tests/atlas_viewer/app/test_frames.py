@@ -11,6 +11,7 @@ from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.state import State
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate import generator
 from compute.generate.generator import Generation
 from compute.gpu import wgpu_native
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.gpu
 
 def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_model("stories")
-    runner = ModelRunner(source, tokenizer, context=64)
+    runner = ModelRunner.load(source, tokenizer, LoadOptions(context=64))
     options = GenerateOptions(max_new_tokens=12, context=64, temperature=0.0)
     state = State("Once upon a time", options)
 

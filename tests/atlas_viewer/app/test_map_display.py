@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import wgpu
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.model_switch import ModelSwitch
@@ -21,6 +22,7 @@ from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import Dispatch
@@ -47,7 +49,7 @@ class Window:
     def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.source = open_model("stories")
         self.tokenizer = tokenizer
-        runner = ModelRunner(self.source, tokenizer, context=64)
+        runner = ModelRunner.load(self.source, tokenizer, LoadOptions(context=64))
         options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
         self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
         for owner, method, name in (
@@ -73,7 +75,7 @@ class Window:
         """Ask for another model, and draw until its first run has ended."""
 
         def opening(_: str) -> Loading[RunnerLike]:
-            return (yield from ModelRunner.opening(tiny_model(config), self.tokenizer, context=64))
+            return (yield from ModelRunner.loading(tiny_model(config), self.tokenizer, LoadOptions(context=64)))
 
         self.viewer.switch = ModelSwitch(self.state, opening)
         self.state.requests.append(OpenModel("another"))
@@ -149,13 +151,13 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(context: Window) ->
 def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
     submits: list[list[Dispatch]] = []
-    submit = MapPass._submit
+    submit = map_pass._submit
 
-    def counted(self: MapPass, work: list[Dispatch], timer: None = None) -> None:
+    def counted(device: wgpu.GPUDevice, work: list[Dispatch], timer: None = None) -> None:
         submits.append(work)
-        submit(self, work, timer)
+        submit(device, work, timer)
 
-    monkeypatch.setattr(MapPass, "_submit", counted)
+    monkeypatch.setattr(map_pass, "_submit", counted)
     state = context.state
     context.rest()
     navigation.open_map(state)
@@ -229,7 +231,7 @@ def test_another_model_under_the_map(context: Window) -> None:
         image = context.rest()
         assert state.messages == []
         # The picture is that of a map of the new model from the same place.
-        passes = MapPass(context.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes = MapPass.load(context.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         place = widget_tracking.places["map"]

@@ -27,6 +27,7 @@ from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.state.state import State
 from atlas_viewer.ui.panels import TITLES
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.models.config import parameter_shapes
 from compute.sampling.options import GenerateOptions
@@ -140,7 +141,7 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
 
 def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
-    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    loading = opened(replay.player, open_model("stories"), LoadOptions())
     replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
     while viewer.controller is None or not isinstance(viewer.controller.runner, ModelRunner):
@@ -168,7 +169,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
 
 def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
-    loading = opened(replay.player, open_model("stories"), weights="native", adapter=None, program="auto")
+    loading = opened(replay.player, open_model("stories"), LoadOptions())
     viewer.load(loading, "stories")
     replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
     replay.draw(lambda: state.map.layout is not None and state.map.viewport().target == VIEWPORT.target)
@@ -196,7 +197,7 @@ def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> N
     arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
     arrays["h.3.mlp.c_fc.weight"] *= 2
     other = ArrayModel("other", source.config, arrays)
-    replay.viewer.load(opened(replay.player, other, weights="native", adapter=None, program="auto"), "other")
+    replay.viewer.load(opened(replay.player, other, LoadOptions()), "other")
     replay.draw(lambda: "other weights" in replay.told.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None

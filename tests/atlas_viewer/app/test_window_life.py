@@ -25,13 +25,14 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.state.state import State
 from atlas_viewer.runner.model_runner import ModelRunner
 from compute.weights.checkpoint import open_model
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.gpu.wgpu_native import Readback, poll
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 
 state = State("Once", GenerateOptions(max_new_tokens=50))
-loading = ModelRunner.opening(open_model("stories"), load_tokenizer(), context=32)
+loading = ModelRunner.loading(open_model("stories"), load_tokenizer(), LoadOptions(context=32))
 canvas = open_picture((320, 200))
 viewer = Viewer(canvas, shared_device(), state, loading)
 while state.run is None or len(state.run.steps) < 3:

@@ -33,6 +33,7 @@ from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_viewport import MapViewport, sight_of
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
@@ -74,7 +75,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def runner() -> ModelRunner:
-    return ModelRunner(open_model("stories"), load_tokenizer(), context=32)
+    return ModelRunner.load(open_model("stories"), load_tokenizer(), LoadOptions(context=32))
 
 
 @pytest.fixture

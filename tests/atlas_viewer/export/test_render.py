@@ -13,6 +13,7 @@ from atlas_viewer.export.render import EMPTY, render, strip_pixels, window_pixel
 from atlas_viewer.media.png import png
 from atlas_viewer.state.camera import StripCamera
 from compute.errors import OutputError
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
@@ -91,8 +92,7 @@ def _render(out: Path, *, panels: bool) -> str:
         panels=panels,
         zoom=1,
         center=None,
-        adapter=None,
-        weights="native",
+        load=LoadOptions(),
     )
     return generation.text
 

@@ -18,6 +18,7 @@ from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import head_of, tensors_of
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
 from compute.models.config import parameter_shapes
@@ -174,7 +175,7 @@ def test_other_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) ->
     arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
     arrays["h.3.mlp.c_fc.weight"][7] *= 3
     changed = ArrayModel("stories", source.config, arrays)
-    other = Engine(changed, context=16)
+    other = Engine.load(changed, LoadOptions(context=16))
     assert DIFFERENT in {v.verdict for v in verdicts(sound, other, tokenizer)}
     with Recording(sound) as recording:
         (why,) = reasons(recording, other, weights_sha256(changed), "this program")
@@ -187,7 +188,7 @@ def test_other_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) ->
 
 
 def test_other_kernels_are_within_tolerance_and_named(sound: Path, tokenizer: Tokenizer) -> None:
-    other = Engine(open_model("stories"), context=16, layout="buffer", program="fused")
+    other = Engine.load(open_model("stories"), LoadOptions(context=16, layout="buffer", program="fused"))
     found = verdicts(sound, other, tokenizer)
     assert {v.verdict for v in found} <= {IDENTICAL, WITHIN}
     assert WITHIN in {v.verdict for v in found}

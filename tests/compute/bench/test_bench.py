@@ -23,6 +23,7 @@ from compute.bench import engine_bench, map_bench, torch_bench
 from compute.bench.engine_bench import Budget
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.text.tokenizer import Tokenizer
 from compute.views.map_digits import digit_style
@@ -50,7 +51,7 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    made = Engine(tiny_model(TINY), context=48)
+    made = Engine.load(tiny_model(TINY), LoadOptions(context=48))
     engine_bench.warm_up(made, SHORT)
     return made
 
@@ -188,7 +189,7 @@ def test_a_run_never_leaves_the_window(engine: Engine, tokenizer: Tokenizer, con
 
 
 def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
-    engine = Engine(constant_model({tokenizer.end_of_text: 50.0}), context=48)
+    engine = Engine.load(constant_model({tokenizer.end_of_text: 50.0}), LoadOptions(context=48))
     figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     assert figure.value
     assert figure.tokens > 1
@@ -196,7 +197,9 @@ def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
 
 
 def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
-    engine = Engine(constant_model(dict.fromkeys(range(TINY.padded_vocabulary), math.nan)), context=48)
+    engine = Engine.load(
+        constant_model(dict.fromkeys(range(TINY.padded_vocabulary), math.nan)), LoadOptions(context=48)
+    )
     assert engine_bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
 
 
@@ -301,7 +304,7 @@ def test_the_views_of_the_map_are_of_what_they_say() -> None:
 def test_rows_of_the_map_are_given_back(engine: Engine, tokenizer: Tokenizer) -> None:
     engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     rows = engine.registry.rows
-    made = MapPass(engine, digit_pictures(), map_layout(engine.registry, 48))
+    made = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 48))
     figure = map_bench.row_us(made, SHORT)
     assert figure.value
     assert engine.registry.rows == rows

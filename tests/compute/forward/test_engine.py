@@ -10,6 +10,7 @@ import wgpu
 
 from compute.errors import AtlasError, CheckpointError, UsageError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.sampling.options import GenerateOptions
@@ -63,7 +64,7 @@ def stories_f32(tmp_path_factory: pytest.TempPathFactory, device: wgpu.GPUDevice
     write_llmc(path, source.config, source.tensor, 3)
     copy = open_model(str(path))
     assert copy.dtype == "f32"
-    return Engine(copy, context=64)
+    return Engine.load(copy, LoadOptions(context=64))
 
 
 @pytest.mark.parametrize("model", ["stories", "stories_f32"])
@@ -98,7 +99,7 @@ def test_every_activation_of_the_embedded_model(stories: Engine) -> None:
 @pytest.mark.parametrize(("layout", "program"), PATHS)
 def test_every_activation_of_odd_shapes(device: wgpu.GPUDevice, config: ModelConfig, layout: str, program: str) -> None:
     model = tiny_model(config)
-    engine = Engine(model, context=config.positions, layout=layout, program=program)
+    engine = Engine.load(model, LoadOptions(context=config.positions, layout=layout, program=program))
     assert engine.path == program
     for count in sorted({1, min(5, config.positions), config.positions}):
         tokens = some_tokens(config, count)
@@ -113,7 +114,7 @@ def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str, progra
     model = tiny_model(SMALL)
     wanted = reference.forward(rounded_model(model, dtype), tokens)
     source, weights = (model, dtype) if layout == "texture" else (rounded_model(model, dtype), "native")
-    engine = Engine(source, context=24, layout=layout, weights=weights, program=program)
+    engine = Engine.load(source, LoadOptions(context=24, layout=layout, weights=weights, program=program))
     assert engine.dtype == dtype
     run_pass(engine, tokens)
     assert_activations(engine, wanted)
@@ -138,9 +139,9 @@ def test_matrices_and_activations_above_the_binding_limit(
     device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch, limit: int, context: int, split: list[int]
 ) -> None:
     config = ModelConfig(layers=3, heads=5, channels=20, positions=33, vocabulary=130, padded_vocabulary=130)
-    monkeypatch.setattr("compute.forward.engine.shared_device", lambda adapter: SmallLimits(device, limit))
+    monkeypatch.setattr("compute.forward.model_memory.shared_device", lambda adapter: SmallLimits(device, limit))
     model = tiny_model(config)
-    engine = Engine(model, context=context, layout="buffer")
+    engine = Engine.load(model, LoadOptions(context=context, layout="buffer"))
     names = ("wte", "h.0.mlp.c_fc.weight", "h.0.mlp.c_proj.weight")
     assert [len(engine.storages[name].shards) for name in names] == split
     assert engine.activations is not None
@@ -149,14 +150,14 @@ def test_matrices_and_activations_above_the_binding_limit(
         run_pass(engine, tokens)
         assert_activations(engine, reference.forward(model, tokens))
     with pytest.raises(AtlasError, match=r"a window of 9 .* use --context \d or less$"):
-        Engine(model, context=9, layout="buffer")
+        Engine.load(model, LoadOptions(context=9, layout="buffer"))
 
 
 @pytest.mark.parametrize("head_size", [1, 2, 6])
 def test_heads_that_are_no_whole_vectors_are_refused(device: wgpu.GPUDevice, head_size: int) -> None:
     model = tiny_model(ModelConfig(1, 12 // head_size, 12, 9, 21, 24))
     with pytest.raises(CheckpointError, match=rf"head size {head_size} \(channels / heads\) is no multiple of 4;"):
-        Engine(model, context=9)
+        Engine.load(model, LoadOptions(context=9))
 
 
 @pytest.mark.parametrize(("layout", "program"), PATHS[1:])
@@ -164,7 +165,7 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
     model, tokens = tiny_model(SMALL), some_tokens(SMALL, 20)
     logits = []
     for trace in (True, False):
-        engine = Engine(model, context=24, trace=trace, layout=layout, program=program)
+        engine = Engine.load(model, LoadOptions(context=24, trace=trace, layout=layout, program=program))
         run_pass(engine, tokens)
         logits.append(engine.read_logits())
     assert np.array_equal(*logits)
@@ -175,7 +176,7 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
 def test_values_that_are_not_finite_reach_the_activations(device: wgpu.GPUDevice) -> None:
     model = tiny_model(SMALL)
     model.tensor("h.1.mlp.c_fc.bias")[7] = np.nan
-    engine = Engine(model, context=24)
+    engine = Engine.load(model, LoadOptions(context=24))
     run_pass(engine, [1, 2, 3])
     assert np.isfinite(read_tensor(engine, "h.1.ln_2")).all()
     for name in ("h.1.mlp.c_fc", "h.1.mlp.gelu"):
@@ -188,7 +189,7 @@ def test_values_that_are_not_finite_reach_the_activations(device: wgpu.GPUDevice
 @pytest.mark.parametrize("context", [0, -1, 25])
 def test_a_window_that_the_model_has_not(device: wgpu.GPUDevice, context: int) -> None:
     with pytest.raises(UsageError, match="must be from 1 to 24"):
-        Engine(tiny_model(SMALL), context=context)
+        Engine.load(tiny_model(SMALL), LoadOptions(context=context))
 
 
 # -- windows and the cache
@@ -197,7 +198,7 @@ def test_a_window_that_the_model_has_not(device: wgpu.GPUDevice, context: int) -
 @pytest.fixture(scope="module", params=PATHS, ids=lambda path: "-".join(path))
 def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
     layout, program = request.param
-    return Engine(tiny_model(SMALL), context=SMALL.positions, layout=layout, program=program)
+    return Engine.load(tiny_model(SMALL), LoadOptions(context=SMALL.positions, layout=layout, program=program))
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 16, 17, 18, 24])
@@ -239,7 +240,7 @@ def test_the_programs_agree(device: wgpu.GPUDevice) -> None:
     model, tokens = tiny_model(SMALL), some_tokens(SMALL, 24)
     logits = []
     for layout, program in PATHS:
-        engine = Engine(model, context=24, layout=layout, program=program)
+        engine = Engine.load(model, LoadOptions(context=24, layout=layout, program=program))
         run_pass(engine, tokens)
         logits.append(engine.read_logits())
     assert max(np.abs(other - logits[0]).max() for other in logits[1:]) <= 1e-4

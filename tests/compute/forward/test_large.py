@@ -10,6 +10,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.gpu
 def gpt2(device: wgpu.GPUDevice) -> tuple[Engine, dict[str, np.ndarray]]:
     """An engine, and the weights of its strip."""
     source = open_model("random:gpt2")
-    engine = Engine(source, context=32)
+    engine = Engine.load(source, LoadOptions(context=32))
     weights = [tensor.name for tensor in engine.registry if tensor.strip and tensor.kind == "weight"]
     return engine, {name: np.array(source.tensor(name)) for name in weights}
 

@@ -12,6 +12,7 @@ from atlas_viewer.scene.glyphs import digit_pictures
 from compute.errors import MemoryBudgetError
 from compute.forward import memory_budget
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass, map_bytes
@@ -27,7 +28,9 @@ GB = 10**9
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
 def test_the_estimate_is_what_an_engine_takes(device: wgpu.GPUDevice, layout: str, dtype: str, trace: bool) -> None:
-    engine = Engine(RandomModel(CONFIG), context=64, layout=layout, weights=dtype, trace=trace, program="rows")
+    engine = Engine.load(
+        RandomModel(CONFIG), LoadOptions(context=64, layout=layout, weights=dtype, trace=trace, program="rows")
+    )
     estimate = memory_budget.needed_bytes(CONFIG, dtype=dtype, context=64, trace=trace) - memory_budget._OTHERS
     assert engine.gpu_bytes == pytest.approx(estimate, rel=0.02)
 
@@ -58,14 +61,14 @@ def test_what_does_not_fit_is_refused_with_what_would(available: int, says: list
 
 
 def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("compute.forward.engine.available_bytes", lambda adapter: 1 << 20)
+    monkeypatch.setattr("compute.forward.model_memory.available_bytes", lambda adapter: 1 << 20)
 
     class Untouchable(RandomModel):
         def tensor(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
             raise AssertionError("a tensor was read")
 
     with pytest.raises(MemoryBudgetError):
-        Engine(Untouchable(CONFIG), context=64)
+        Engine.load(Untouchable(CONFIG), LoadOptions(context=64))
 
 
 @pytest.mark.parametrize("context", [16, 64])
@@ -83,7 +86,7 @@ def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.Mon
 
         monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
     layout = map_layout(stories.registry, context)
-    made = MapPass(stories, digit_pictures(), layout)
+    made = MapPass.load(stories, digit_pictures(), layout)
     assert made.nbytes == map_bytes(stories, layout)
     assert sum(taken) == pytest.approx(made.nbytes, rel=0.02)
 
@@ -92,11 +95,11 @@ def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pyte
     layout = map_layout(stories.registry, 64)
     needed = map_bytes(stories, layout)
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
-    assert MapPass(stories, digit_pictures(), layout).nbytes == needed
+    assert MapPass.load(stories, digit_pictures(), layout).nbytes == needed
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
     monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing is to be made
     with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, there are 0\.0\d GB: use [^\n]*$"):
-        MapPass(stories, digit_pictures(), layout)
+        MapPass.load(stories, digit_pictures(), layout)
 
 
 def test_a_gpu_has_left_what_the_engine_does_not_take(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:

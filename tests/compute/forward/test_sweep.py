@@ -10,6 +10,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.config import ModelConfig
 from compute.selftest import reference
 from compute.weights.random_model import RandomModel
@@ -32,7 +33,9 @@ def test_logits_of_a_random_checkpoint(device: wgpu.GPUDevice, seed: int) -> Non
     )
     layout, program = draw.choice([("texture", "rows"), ("buffer", "rows"), ("buffer", "fused")])
     model = RandomModel(config, seed=seed)
-    engine = Engine(model, context=positions, layout=layout, program=program, trace=draw.random() < 0.5)
+    engine = Engine.load(
+        model, LoadOptions(context=positions, layout=layout, program=program, trace=draw.random() < 0.5)
+    )
     for _ in range(3):
         tokens = [draw.randrange(vocabulary) for _ in range(draw.randint(1, 2 * positions))]
         context = draw.randint(1, positions)

@@ -11,6 +11,7 @@ import wgpu
 
 from compute.errors import DeviceError, UsageError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu import wgpu_native
 from compute.selftest import reference
@@ -199,7 +200,7 @@ def test_a_generation_that_is_stopped_in_the_middle_of_a_pass(engine: Engine) ->
 @pytest.fixture(scope="module")
 def flat(device: wgpu.GPUDevice) -> Engine:
     """Logits that depend on nothing; token 5 ends the text and has a tenth of the rest's probability."""
-    return Engine(fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), context=1)
+    return Engine.load(fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), LoadOptions(context=1))
 
 
 def test_end_of_text_ends(flat: Engine) -> None:
@@ -218,7 +219,9 @@ def test_end_of_text_ends(flat: Engine) -> None:
 
 
 def test_after_end_of_text_the_registry_is_that_of_the_last_step(device: wgpu.GPUDevice) -> None:
-    engine = Engine(fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), context=FLAT.positions)
+    engine = Engine.load(
+        fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), LoadOptions(context=FLAT.positions)
+    )
     for seed in range(6):
         generation = run(engine, "abc", max_new_tokens=20, temperature=1.0, seed=seed)
         assert engine.registry.rows == generation.steps[-1].context_length
@@ -231,7 +234,7 @@ def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
 ) -> None:
     """Passes are submitted before it is known that the text has ended: they must change nothing."""
     config = replace(FLAT, channels=8, positions=40)
-    engine = Engine(RandomModel(config, seed=3), context=context, layout=layout)
+    engine = Engine.load(RandomModel(config, seed=3), LoadOptions(context=context, layout=layout))
     ended = 0
     for seed in range(40):
         generation = run(engine, "abc", max_new_tokens=30, temperature=30.0, seed=seed, context=context)
@@ -244,7 +247,7 @@ def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
 
 
 def test_a_stalled_pass_is_an_error(device: wgpu.GPUDevice) -> None:
-    engine = Engine(tiny_model(CONFIG), context=40)
+    engine = Engine.load(tiny_model(CONFIG), LoadOptions(context=40))
     flag = engine.device.create_buffer(
         size=4, usage=wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.STORAGE
     )
@@ -259,7 +262,7 @@ def test_a_stalled_pass_is_an_error(device: wgpu.GPUDevice) -> None:
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_without_a_finite_logit_it_ends(device: wgpu.GPUDevice, temperature: float) -> None:
-    engine = Engine(fixed_logits(FLAT, np.full(6, np.nan)), context=4)
+    engine = Engine.load(fixed_logits(FLAT, np.full(6, np.nan)), LoadOptions(context=4))
     generation = run(engine, "abc", temperature=temperature)
     assert (generation.stop_reason, generation.steps, generation.text) == ("nonfinite", [], "abc")
     sliced = start(engine, "abc", temperature=temperature)

@@ -10,6 +10,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.sampling.options import GenerateOptions
 from compute.selftest import reference
@@ -31,7 +32,7 @@ def test_the_seed_decides(engine: Engine) -> None:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_draws_follow_their_probabilities(device: wgpu.GPUDevice, temperature: float) -> None:
     logits = np.array([1.0, 0.0, -0.5, 0.7, 0.2, -20.0])
-    engine = Engine(fixed_logits(FLAT, logits), context=1, trace=False)
+    engine = Engine.load(fixed_logits(FLAT, logits), LoadOptions(context=1, trace=False))
     draws = 800
     steps = run(engine, "a", max_new_tokens=draws, temperature=temperature, seed=11).steps
     expected = reference.distribution(logits, temperature)[:5] * draws
@@ -51,8 +52,8 @@ def test_tokens_are_the_same_with_and_without_tracing_and_cache(
     device: wgpu.GPUDevice, layout: str, program: str
 ) -> None:
     model, options = tiny_model(CONFIG), {"max_new_tokens": 14, "temperature": 0.9, "seed": 3}
-    traced = Engine(model, context=40, layout=layout, program=program)
-    untraced = Engine(model, context=40, layout=layout, program=program, trace=False)
+    traced = Engine.load(model, LoadOptions(context=40, layout=layout, program=program))
+    untraced = Engine.load(model, LoadOptions(context=40, layout=layout, program=program, trace=False))
     assert len(untraced.registry) < len(traced.registry)
     wanted = run(traced, **options).tokens
     assert run(untraced, **options).tokens == wanted

@@ -7,6 +7,7 @@ import pytest
 
 from compute.errors import UsageError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.replay import KnownText, Replay
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
@@ -25,7 +26,7 @@ CONFIG = ModelConfig(layers=2, heads=2, channels=16, positions=20, vocabulary=21
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    return Engine(tiny_model(CONFIG), context=20)
+    return Engine.load(tiny_model(CONFIG), LoadOptions(context=20))
 
 
 def generated(engine: Engine, context: int, count: int = 25) -> Tapped:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.steps import StepRecord
 from compute.sampling.options import GenerateOptions
@@ -62,7 +63,7 @@ def test_a_fork_goes_on_behind_another_token(engine: Engine) -> None:
     # The same text as a prompt of its own gives the same logits, though nothing was kept then.
     rows = {name: read_tensor(engine, name) for name in ("h.1.resid_post", "logits")}
     text = "".join(chr(97 + token) for token in fork.tokens[:-1])
-    fresh = finished(Engine(tiny_model(CONFIG), context=40), text, replace(OPTIONS, max_new_tokens=1))
+    fresh = finished(Engine.load(tiny_model(CONFIG), LoadOptions(context=40)), text, replace(OPTIONS, max_new_tokens=1))
     assert np.abs(fresh.engine.read_logits() - rows["logits"]).max() < 1e-4
     assert np.abs(read_tensor(fresh.engine, "h.1.resid_post") - rows["h.1.resid_post"]).max() < 1e-4
 

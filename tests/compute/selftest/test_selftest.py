@@ -15,6 +15,7 @@ import wgsl
 from atlas_viewer.state import proof
 from compute.errors import DeviceError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
 from compute.selftest import attention, check, draws, lookups, matmul, norm, passes, transpose
@@ -68,7 +69,7 @@ def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevic
 
 
 def engine_of(dtype: str = "f32") -> Engine:
-    return Engine(loud_model(SMALL), context=SMALL.positions, weights=dtype, program="rows")
+    return Engine.load(loud_model(SMALL), LoadOptions(context=SMALL.positions, weights=dtype, program="rows"))
 
 
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
@@ -80,6 +81,12 @@ def viewed(mapping: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Sk
 
 
 SPOILT = statistics_checks.spoilt(SMALL)
+
+
+def spoilt_engine() -> Engine:
+    return Engine.load(SPOILT, LoadOptions(context=14))
+
+
 # Shader, text in it and what stands there instead, what must notice it.
 MUTANTS = (
     ("forward/matmul_rows", "bias[out]", "1.001 * bias[out]",
@@ -99,7 +106,7 @@ MUTANTS = (
     ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
     ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
     ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
-    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(Engine(SPOILT, context=14), SPOILT)])),
+    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(spoilt_engine(), SPOILT)])),
     ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
     ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
     ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),

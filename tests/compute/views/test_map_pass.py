@@ -9,6 +9,7 @@ import pytest
 
 from atlas_viewer.scene.glyphs import digit_pictures
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.config import parameter_shapes
 from compute.models.registry import Registry
 from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
@@ -43,9 +44,9 @@ def spoilt() -> ArrayModel:
 def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     base, layout, dtype = request.param
     source = tiny_model(CONFIG)
-    engine = Engine(source, context=12, weights=dtype, layout=layout, program="rows")
+    engine = Engine.load(source, LoadOptions(context=12, weights=dtype, layout=layout, program="rows"))
     run_pass(engine, list(range(7)))
-    passes = MapPass(engine, DIGITS, map_layout(engine.registry, CONTEXT, base=base))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, CONTEXT, base=base))
     passes.update()
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
 
@@ -60,7 +61,7 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
 
 
 def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    passes = MapPass(stories, DIGITS, map_layout(stories.registry, 64))
+    passes = MapPass.load(stories, DIGITS, map_layout(stories.registry, 64))
     passes.update()
     layout = passes.layout
     place = layout.placements["wte"]
@@ -68,7 +69,7 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
     wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
     del passes
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
-    opening, told = MapPass.opening(stories, DIGITS, layout), []
+    opening, told = MapPass.loading(stories, DIGITS, layout), []
     while True:
         try:
             told.append(next(opening))
@@ -84,8 +85,8 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
 
 def test_new_rows_arrive_in_place() -> None:
     source = tiny_model(CONFIG)
-    engine = Engine(source, context=12, program="rows")
-    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
+    engine = Engine.load(source, LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     seen = list(views(passes, 12))
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
@@ -97,8 +98,8 @@ def test_new_rows_arrive_in_place() -> None:
 
 
 def test_a_nan_is_red_from_the_farthest() -> None:
-    engine = Engine(spoilt(), context=12, program="rows")
-    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12))
+    engine = Engine.load(spoilt(), LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
     passes.update()
     layout = passes.layout
     for width, height in ((WIDTH, HEIGHT), (7, 4), (1, 1)):
@@ -114,9 +115,9 @@ def test_a_nan_is_red_from_the_farthest() -> None:
 
 def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
     source = tiny_model(CONFIG)
-    engine = Engine(source, context=12, program="rows")
+    engine = Engine.load(source, LoadOptions(context=12, program="rows"))
     run_pass(engine, [1, 2, 3])
-    passes = MapPass(engine, DIGITS, map_layout(engine.registry, 12, base=2))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
     for mapping, high in ((ColorMapping(span_scale="all"), plane.peaks.max()), (ColorMapping(high=0.5), 0.5)):
@@ -154,14 +155,14 @@ def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
 
 def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
     source = tiny_model(CONFIG)
-    engine = Engine(source, context=12, layout="buffer", program="rows")
+    engine = Engine.load(source, LoadOptions(context=12, layout="buffer", program="rows"))
     storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", shards=(10, 20))
     split = Registry(CONFIG)
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split
     run_pass(engine, [1, 2, 3])
-    passes = MapPass(engine, DIGITS, map_layout(split, 12, base=2))
+    passes = MapPass.load(engine, DIGITS, map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
     place = passes.layout.placements["wte"]

@@ -7,6 +7,7 @@ import pytest
 
 from atlas_viewer.scene.glyphs import digit_pictures
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.gpu.wgpu_native import ComputeEncoder
 from compute.selftest.lookups import patterns
 from compute.selftest.map import pictures, views
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    made = Engine(tiny_model(CONFIG), context=14, program="rows")
+    made = Engine.load(tiny_model(CONFIG), LoadOptions(context=14, program="rows"))
     run_pass(made, list(range(11)))
     return made
 
@@ -65,8 +66,8 @@ def test_what_is_there_is_not_made_again(engine: Engine) -> None:
 def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
     source = tiny_model(CONFIG)
-    engine = Engine(source, context=12, program="rows")
-    passes = MapPass(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    engine = Engine.load(source, LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
     places = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
     for tokens, valid in (([1, 2, 3, 4, 5, 6, 7], 0), ([1, 2, 3, 4, 5, 6, 7, 8], 7), ([9, 9, 9], 0)):
         run_pass(engine, tokens, valid_rows=valid)

@@ -7,6 +7,7 @@ import pytest
 
 from compute.errors import UsageError
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.gpu.wgpu_native import poll
 from compute.models.config import ModelConfig
 from compute.selftest.lookups import probes
@@ -23,12 +24,12 @@ ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, p
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
 def test_values(layout: str, dtype: str) -> None:
-    engine = Engine(tiny_model(ODD), context=12, weights=dtype, layout=layout, program="rows")
+    engine = Engine.load(tiny_model(ODD), LoadOptions(context=12, weights=dtype, layout=layout, program="rows"))
     assert_ok(probes(engine, tiny_model(ODD)))
 
 
 def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
-    engine = Engine(tiny_model(ODD), context=12)
+    engine = Engine.load(tiny_model(ODD), LoadOptions(context=12))
     run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
     later = Probe("h.1.ln_1", 3 * 60 + 2)
@@ -52,7 +53,7 @@ def test_what_is_not_finite_is_found_first(bad: float) -> None:
     source = tiny_model(ODD)
     values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
     values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad
-    engine = Engine(source, context=12)
+    engine = Engine.load(source, LoadOptions(context=12))
     run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
     whole = Probe("h.1.mlp.c_fc.weight", 0, values.size)

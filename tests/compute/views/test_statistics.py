@@ -8,6 +8,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
@@ -36,13 +37,17 @@ def assert_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tensor
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
 def test_every_tensor_of_a_spoilt_model(layout: str, dtype: str) -> None:
     source = spoilt(ODD)
-    assert_ok(check_statistics(Engine(source, context=12, weights=dtype, layout=layout, program="rows"), source))
+    assert_ok(
+        check_statistics(
+            Engine.load(source, LoadOptions(context=12, weights=dtype, layout=layout, program="rows")), source
+        )
+    )
 
 
 def test_weights_are_measured_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.views.statistics._SLICE", {"texture": 1, "buffer": 1})
     source = spoilt(ODD)
-    engine = Engine(source, context=12)
+    engine = Engine.load(source, LoadOptions(context=12))
     statistics = StatisticsPass(engine)
     assert not statistics.poll()
     assert not statistics.pending

@@ -11,6 +11,7 @@ import wgpu
 
 import wgsl
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.kernels import Kernel
 from compute.models.config import ModelConfig
@@ -201,7 +202,7 @@ def test_the_embedded_model_s_picture(stories: Engine, tokenizer: Tokenizer) -> 
 @pytest.mark.parametrize(("layout", "dtype"), [("texture", "f32"), ("buffer", "f32"), ("texture", "bf16")])
 def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: str) -> None:
     model = rounded_model(tiny_model(ODD), dtype)
-    engine = Engine(model, context=40, layout=layout)
+    engine = Engine.load(model, LoadOptions(context=40, layout=layout))
     strip = StripPass(engine, POINT)
     generation = start(engine, "abc", context=20)
     # The 18 rows of step 16 are followed by a full window, then by sliding ones; some updates miss several steps.
@@ -221,7 +222,7 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
 def test_the_scale_follows_when_all_but_one_row_is_cached(device: wgpu.GPUDevice) -> None:
     """The largest logit of each step scales the logits' span, though the span stays where it is."""
     model = tiny_model(ODD)
-    engine = Engine(model, context=40)
+    engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)
     generation = start(engine, "abcdefgh")
     peaks = []
@@ -237,7 +238,7 @@ def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
     model = tiny_model(ODD)
     model.tensor("h.1.mlp.c_fc.bias")[5] = np.nan
     model.tensor("h.0.ln_2.weight")[0] = np.inf
-    engine = Engine(model, context=40)
+    engine = Engine.load(model, LoadOptions(context=40))
     start(engine, "abc").step()
     strip = StripPass(engine, POINT)
     strip.update()
@@ -252,7 +253,7 @@ def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
 
 def test_a_full_strip(device: wgpu.GPUDevice) -> None:
     model = tiny_model(DEEP, scale=0.1)
-    engine = Engine(model, context=40)
+    engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)
     for prompt, full in (("m" * 40, True), ("abc", False), ("n" * 39, True)):
         start(engine, prompt).step()
@@ -266,7 +267,7 @@ def test_a_full_strip(device: wgpu.GPUDevice) -> None:
 
 
 def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> None:
-    strip = StripPass(Engine(tiny_model(ODD), context=40))
+    strip = StripPass(Engine.load(tiny_model(ODD), LoadOptions(context=40)))
     strip.update()
     shown = {span.name for span in strip.layout.spans}
     assert "h.0.attn.c_attn.weight" in shown
@@ -277,7 +278,7 @@ def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> Non
 def test_looks(device: wgpu.GPUDevice) -> None:
     """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colors."""
     model = tiny_model(ODD)
-    engine = Engine(model, context=40)
+    engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)
     start(engine, "abc").step()
     strip.update()

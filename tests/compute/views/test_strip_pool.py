@@ -10,6 +10,7 @@ import wgpu
 
 import wgsl
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.kernels import Kernel
 from compute.models.config import ModelConfig, parameter_shapes
@@ -74,7 +75,7 @@ def test_gather(gpu: Gpu, kind: str, shards: Sequence[int], dtype: str) -> None:
 @pytest.mark.parametrize(("layout", "dtype"), [("texture", "f32"), ("buffer", "f32"), ("texture", "bf16")])
 def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: str) -> None:
     model = rounded_model(tiny_model(ODD), dtype)
-    engine = Engine(model, context=100, layout=layout)
+    engine = Engine.load(model, LoadOptions(context=100, layout=layout))
     strip = StripPass(engine)
     # From 9 * 60 * 3 values on a cell stands for several; from 32 on blocks are kept; the window slides at the end.
     generation = start(engine, "hello" * 17, context=90)
@@ -92,7 +93,7 @@ def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
     """Ranges of 48 values and more: `mlp.c_fc` of 200 rows and 256 columns in 1024 cells."""
     wide = ModelConfig(layers=1, heads=2, channels=64, positions=256, vocabulary=26, padded_vocabulary=32)
     model = tiny_model(wide)
-    engine = Engine(model, context=230)
+    engine = Engine.load(model, LoadOptions(context=230))
     strip = StripPass(engine)
     generation = start(engine, "loremipsu" * 22, context=205)
     for _ in range(5):
@@ -108,7 +109,7 @@ def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
 
 def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
     model = tiny_model(ODD)
-    engine = Engine(model, context=100)
+    engine = Engine.load(model, LoadOptions(context=100))
     start(engine, "hello" * 10, context=90).step()
     strip = StripPass(engine)
     strip.update()
@@ -148,7 +149,7 @@ def test_one_bad_weight_reddens_just_its_cell(
         values = model.tensor(name).reshape(-1)
         index = int(rng.integers(values.size))
         values[index] = bad
-        engine = Engine(model, context=16, layout=layout, program="rows")
+        engine = Engine.load(model, LoadOptions(context=16, layout=layout, program="rows"))
         strip = StripPass(engine)
         strip.update()  # before any pass: weights alone
         cells = strip.read().reshape(-1, 4)[:, :3]
@@ -168,7 +169,7 @@ def test_one_bad_weight_reddens_just_its_cell(
 def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.views.strip_weights._SLICE", {"texture": 1, "buffer": 1})
     model = tiny_model(ODD)
-    engine = Engine(model, context=100)
+    engine = Engine.load(model, LoadOptions(context=100))
     generation = start(engine, "hello", context=90)
     generation.step()
     strip = StripPass(engine)

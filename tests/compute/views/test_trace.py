@@ -10,6 +10,7 @@ import pytest
 
 from atlas_viewer.cli.main import main
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.selftest import reference
 from compute.text.tokenizer import load_tokenizer
@@ -132,7 +133,7 @@ def test_names_the_first_bad_tensor() -> None:
     model = tiny_model(config)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
     arrays["h.1.mlp.c_fc.weight"][0, 3] = np.nan
-    engine = Engine(ArrayModel("bad", config, arrays), context=8)
+    engine = Engine.load(ArrayModel("bad", config, arrays), LoadOptions(context=8))
     engine.registry.rows = 1
     statistics = StatisticsPass(engine)
     told = records(engine, statistics.read() | pattern_statistics(engine), strip_layout(engine.registry))

@@ -10,6 +10,7 @@ import pytest
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.gpu.loading import finished
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.selftest import reference
@@ -72,7 +73,7 @@ def test_logits_are_those_of_the_reference(
         written = tiny_model(config, seed=number, scale=0.15)
         folder = write_folder(tmp_path / str(number), state_dict(written, dtype, prefix), config)
         model = open_model(str(folder))
-        engine = Engine(model, context=config.positions, layout=layout, program=program)
+        engine = Engine.load(model, LoadOptions(context=config.positions, layout=layout, program=program))
         model.close()
         assert engine.dtype == dtype
         tokens = np.random.default_rng(number).integers(config.vocabulary, size=config.positions - 2).tolist()
@@ -87,7 +88,7 @@ def test_layers_that_were_kept_exact_among_rounded_ones(tmp_path: Path, device: 
     tensors = state_dict(written, "bf16")
     for name in ("h.0.attn.c_attn.weight", "h.1.ln_2.weight", "wpe.weight"):
         tensors[name] = tensors[name].astype(np.float32)
-    engine = Engine(open_model(str(write_folder(tmp_path, tensors, SHAPES[0]))), context=8)
+    engine = Engine.load(open_model(str(write_folder(tmp_path, tensors, SHAPES[0]))), LoadOptions(context=8))
     assert engine.dtype == "f32"
     wanted = reference.forward(written, [5, 3, 8])["logits"]
     assert np.abs(logits_after(engine, [5, 3, 8], 8) - wanted).max() <= 2e-3
@@ -105,7 +106,7 @@ def test_logits_are_those_of_transformers(tmp_path: Path, device: wgpu.GPUDevice
         )
     ).eval()  # fmt: skip
     theirs.save_pretrained(tmp_path)
-    engine = Engine(open_model(str(tmp_path)), context=config.positions)
+    engine = Engine.load(open_model(str(tmp_path)), LoadOptions(context=config.positions))
     tokens = torch.randint(config.vocabulary, (config.positions,)).tolist()
     with torch.no_grad():
         wanted = theirs(torch.tensor([tokens])).logits[0, -1].numpy()

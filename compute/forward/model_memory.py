@@ -1,0 +1,96 @@
+"""A model in GPU memory: its weights, its activations, and the buffers that its programs share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import wgpu
+
+from compute.errors import CheckpointError, UsageError
+from compute.gpu.device import shared_device
+from compute.gpu.kernels import Kernels, shared_kernels
+from compute.gpu.loading import Loading
+from compute.gpu.subgroups import NO_SUBGROUPS
+from compute.models.config import ModelConfig
+from compute.models.registry import TensorStorage
+from compute.weights.checkpoint import WeightSource
+from compute.weights.limits import why_it_cannot_run
+from compute.weights.upload import WeightUpload, weight_layout
+
+from .activation_buffers import Activations
+from .load_options import LoadOptions
+from .memory_budget import available_bytes, check_budget
+from .program import Program
+from .program_buffers import ProgramBuffers
+
+
+@dataclass(frozen=True)
+class ModelMemory:
+    """What a model has on the GPU. `context` is in tokens, `nbytes` counts all of it."""
+
+    model_name: str
+    config: ModelConfig
+    context: int
+    layout: str  # of matrices: "texture" or "buffer"
+    dtype: str  # of matrices: "f32", "f16" or "bf16"
+    kernels: Kernels
+    storages: dict[str, TensorStorage]  # of the parameters, by name
+    activations: Activations | None  # None when they are not kept
+    shared: ProgramBuffers
+    nbytes: int
+
+    @property
+    def device(self) -> wgpu.GPUDevice:
+        """The device that all of it is on."""
+        return self.kernels.device
+
+    def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
+        """A program over the weights and buffers that takes up to `rows` rows; team: see `team_size`."""
+        return kind(self.kernels, self.config, self.storages, self.shared, self.activations, self.context, rows, team)
+
+    def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
+        """Put token ids into the history from index `at` on."""
+        self.device.queue.write_buffer(self.shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
+
+    def write_state(self, state: bytes) -> None:
+        """Set the state that dispatches submitted from now on read."""
+        self.device.queue.write_buffer(self.shared.state, 0, state)
+
+    def read_logits(self) -> np.ndarray:
+        """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
+        data = self.device.queue.read_buffer(self.shared.logits)
+        return np.frombuffer(data, np.float32)[: self.config.padded_vocabulary].copy()  # [padded vocabulary]
+
+
+def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemory]:
+    """Check that the model fits, open the shared device, upload the weights. Raises `AtlasError`s."""
+    config, context, dtype = source.config, options.context_for(source), options.dtype_for(source)
+    if not 1 <= context <= config.positions:
+        raise UsageError(f"--context {context}: must be from 1 to {config.positions}, the model's positions")
+    reason = why_it_cannot_run(config)
+    if reason is not None:
+        raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")
+    device = shared_device(options.adapter)
+    layout = options.layout or weight_layout(device.adapter)
+    check_budget(
+        source.name, config, dtype=dtype, context=context, trace=options.trace,
+        available=available_bytes(device.adapter),
+    )  # fmt: skip
+    upload = WeightUpload(device, source, layout=layout, dtype=dtype)
+    storages = yield from upload.run()
+    activations = Activations(device, config, context) if options.trace else None
+    caches = 8 * config.layers * config.channels * context
+    return ModelMemory(
+        model_name=source.name,
+        config=config,
+        context=context,
+        layout=layout,
+        dtype=dtype,
+        kernels=shared_kernels(device),
+        storages=storages,
+        activations=activations,
+        shared=ProgramBuffers.made(device, config, context, textures=layout == "texture"),
+        nbytes=upload.nbytes + caches + (activations.nbytes if activations else 0),
+    )
