@@ -49,7 +49,7 @@ def measure(
     """
 
     def make() -> MapPass:
-        return workbench.open_map(digit_pictures(), workbench.room)
+        return workbench.open_map(digit_pictures(), workbench.max_context)
 
     passes, opened, again = map_bench.open_ms(engine, make, budget)
     views = map_bench.map_views(passes.layout, size)
@@ -82,7 +82,7 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
     canvas = open_picture(size)
     start = len(workbench.tokens_of(prompt))
     options = GenerateOptions(
-        max_new_tokens=max(1, workbench.room - start), context=workbench.room, temperature=_TEMPERATURE
+        max_new_tokens=max(1, workbench.max_context - start), context=workbench.max_context, temperature=_TEMPERATURE
     )
     state = State(prompt, options)
     generation = workbench.start(prompt, options)

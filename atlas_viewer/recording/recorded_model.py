@@ -56,7 +56,7 @@ class RecordedModel:
     """A `protocols.RunnerLike` of a file. `run` is the one that steps are of."""
 
     atlas = None
-    room = 0
+    max_context = 0
     spans_left_out: Sequence[str] = ()
 
     def __init__(self, recording: Recording) -> None:

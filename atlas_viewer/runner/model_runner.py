@@ -68,10 +68,10 @@ class ModelRunner:
 
     def fits(self, options: GenerateOptions) -> bool:
         """True when the engine has room for the window of these options."""
-        return options.context <= self.room
+        return options.context <= self.max_context
 
     @property
-    def room(self) -> int:
+    def max_context(self) -> int:
         """The longest window, in tokens, for which the engine has room."""
         return self._engine.context
 

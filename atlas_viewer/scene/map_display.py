@@ -109,7 +109,7 @@ class MapDisplay:
     def _make(self, runner: RunnerLike) -> None:
         """The next step to a map with enough rows, unless there is one."""
         wanted = self._context(runner)
-        enough = min(runner.registry.rows, runner.room)
+        enough = min(runner.registry.rows, runner.max_context)
         if self._maps is not None and self._maps.layout.context >= enough:
             return
         run = self._state.run.number if self._state.run else 0
@@ -140,7 +140,7 @@ class MapDisplay:
         context = _ROWS_LEAST
         while context < rows:
             context *= 2
-        return max(1, min(context, runner.room))
+        return max(1, min(context, runner.max_context))
 
     def _drop(self) -> None:
         self._maps = self._opening = self._refused = self._mapping = self._shown = None

@@ -199,7 +199,7 @@ class RunnerLike(Protocol):
         """The tensors; another one after a new engine has been made."""
 
     @property
-    def room(self) -> int:
+    def max_context(self) -> int:
         """The longest window, in tokens, for which the engine has room."""
 
     def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:

@@ -1,4 +1,4 @@
-"""GPU buffers that keep every activation of the window ("sinks"), one block of tensors a layer.
+"""GPU buffers that keep every activation of the context, one block of tensors per layer.
 
 Kernels read small scratch buffers and write, when traced, a second copy here: tracing only adds stores.
 """
@@ -56,7 +56,7 @@ class ActivationBlock:
 
 
 class Activations:
-    """Sinks of one window: block 0 holds the embeddings, block 1 + N layer N, the last `ln_f`.
+    """Activations of one context: block 0 holds the embeddings, block 1 + N layer N, the last `ln_f`.
 
     Blocks are packed into as few buffers ("arenas") as the binding limit allows, so that a view over all activations
     takes few dispatches.

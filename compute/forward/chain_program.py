@@ -100,7 +100,7 @@ class ChainProgram(Program):
                 "fc_bias": self._vector(h + "mlp.c_fc.bias"),
                 "mlp_proj_weight": resource(self._storages[h + "mlp.c_proj.weight"].shards[0]),
                 "mlp_proj_bias": self._vector(h + "mlp.c_proj.bias"),
-                **self._sink(block),
+                **self._activation_binding(block),
             },
             cost=12 * c * c + 2 * c * self._context,
             label=h.rstrip("."),

@@ -93,9 +93,9 @@ class Engine:
     ) -> Pass:
         """The pass that computes the logits after the first `total` tokens of the text, and draws the next.
 
-        window: context in tokens; step: draws made before; valid_rows: rows 0.. of the caches and sinks that are those
-        of this window already; base: index in the text of history word 0; top: candidates to report; follows: the pass
-        before was the one of `total - 1` tokens.
+        context: in tokens; step: draws made before; valid_rows: rows of the caches and activations, from row 0 on, that
+        already are those of this context; base: index in the text of history word 0; top: candidates to report;
+        follows: the previous pass was the one over `total - 1` tokens.
         """
         rows = min(total, context)
         start = total - rows

@@ -68,7 +68,7 @@ class FusedProgram(Program):
                 "weight": resource(shard),
                 "bias": self._vector(h + name + ".bias"),
                 **bound,
-                **self._sink(block),
+                **self._activation_binding(block),
             },
             cost=inputs * outputs,
             label=h + name,

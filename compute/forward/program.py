@@ -85,8 +85,8 @@ class Program(ABC):
         self._params.append(slot)
         return (self._params_buffer, at * _PARAMS_SLOT, 64)
 
-    def _sink(self, block: ActivationBlock | None) -> dict[str, Resource]:
-        return {} if block is None else {"sink": block.binding}
+    def _activation_binding(self, block: ActivationBlock | None) -> dict[str, Resource]:
+        return {} if block is None else {"activations": block.binding}
 
     def _vector(self, name: str) -> Resource:
         """A one-dimensional parameter."""
@@ -112,7 +112,7 @@ class Program(ABC):
                     "weight": resource(shard),
                     "wpe": self._vector("wpe"),
                     "resid": resid,
-                    **self._sink(block),
+                    **self._activation_binding(block),
                 },
                 cost=self.rows * config.channels,
             )
@@ -145,7 +145,7 @@ class Program(ABC):
                 "weight": resource(shard),
                 "logits": self._shared.logits,
                 "resid": resid,
-                **self._sink(block),
+                **self._activation_binding(block),
             }
             if normed:
                 bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}

@@ -1,6 +1,7 @@
 """The forward pass as one dispatch per operation over a chunk of rows: the program for software adapters.
 
-Every operation reads and writes small scratch buffers of one chunk; with tracing it also stores into the sinks.
+Every operation reads and writes small scratch buffers of one chunk; with tracing it also stores its result in the
+activation buffers.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class RowsProgram(Program):
             "scale": self._vector(name + ".weight"),
             "shift": self._vector(name + ".bias"),
             "y": self._norm,
-            **self._sink(block),
+            **self._activation_binding(block),
         }
         if head:
             bound["head_input"] = self._shared.head_input
@@ -109,7 +110,7 @@ class RowsProgram(Program):
                     "x": (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x,
                     "weight": resource(shard),
                     "y": y,
-                    **self._sink(block),
+                    **self._activation_binding(block),
                 }
                 if bias is not None:
                     bound["bias"] = resource(bias.shards[0])
@@ -157,7 +158,7 @@ class RowsProgram(Program):
                 "qkv": self._qkv,
                 "cache": self._shared.caches[layer],
                 "y": self._mixed,
-                **self._sink(block),
+                **self._activation_binding(block),
             },
             cost=2 * self.rows * config.channels * self._context / 2,
         )

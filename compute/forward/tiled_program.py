@@ -52,7 +52,7 @@ class TiledProgram(RowsProgram):
                 "weight": resource(shard),
                 "bias": self._vector(name + ".bias"),
                 "y": y,
-                **self._sink(block),
+                **self._activation_binding(block),
             }
             groups = (-(-shard.rows // 64), -(-rows // (16 * tall)), 1)
             run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=name + ".weight"))
@@ -77,7 +77,7 @@ class TiledProgram(RowsProgram):
                 "qkv": self._qkv,
                 "cache": self._shared.caches[layer],
                 "y": self._mixed,
-                **self._sink(block),
+                **self._activation_binding(block),
             },
             cost=self.rows * config.channels * self._context,
         )

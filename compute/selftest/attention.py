@@ -13,7 +13,7 @@ from compute.gpu.kernels import Resource
 from . import reference
 from .check import KERNEL, Check, Errors
 from .gpu import Gpu
-from .matmul import SINK
+from .matmul import OFFSET
 from .models import layouts, normal
 
 
@@ -31,7 +31,7 @@ def attention(
     """All rows of the window after chunks of (rows of the program, valid rows); scale: of queries, keys, values."""
     channels = heads * size
     qkv = normal(context, 3 * channels) * np.float32(scale)
-    cache, sink = cache_of(gpu, kind, context, channels), gpu.empty(SINK + context * channels)
+    cache, activations = cache_of(gpu, kind, context, channels), gpu.empty(OFFSET + context * channels)
     store = gpu.kernels.get("forward/kv_store", channels=channels, head_size=size, context=context, storage=kind)
     mix = gpu.kernels.get(
         "forward/attention_rows", channels=channels, head_size=size, scale=repr(float(1 / np.sqrt(size))),
@@ -49,9 +49,11 @@ def attention(
         }  # fmt: skip
         gpu.run(
             store.dispatch((-(-channels // 2 // 32), rows, 1), shared),
-            mix.dispatch((heads, rows, 1), {**shared, "params": gpu.params(SINK), "y": y, "sink": sink}),
+            mix.dispatch(
+                (heads, rows, 1), {**shared, "params": gpu.params(OFFSET), "y": y, "activations": activations}
+            ),
         )
-        kept = gpu.read(sink, context, channels, offset=SINK)
+        kept = gpu.read(activations, context, channels, offset=OFFSET)
         errors.same(gpu.read(y, rows, channels)[:valid], kept[first : first + valid], "kept rows")
         first += valid
     expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)

@@ -17,7 +17,7 @@ from .check import KERNEL, Check, Errors
 from .gpu import UNTOUCHED, Gpu, bound
 from .models import layouts, normal
 
-SINK = 64  # elements before a kept result
+OFFSET = 64  # elements before a kept result
 FIRST_ROW = 3  # of a chunk, in the window
 
 
@@ -58,7 +58,7 @@ def run(
         trace=case.trace,
     )  # fmt: skip
     kept = (FIRST_ROW + rows) * outputs
-    x_buffer, sink, y = gpu.buffer(x), gpu.empty(SINK + 2 * kept), gpu.buffer(before)
+    x_buffer, activations, y = gpu.buffer(x), gpu.empty(OFFSET + 2 * kept), gpu.buffer(before)
     state = gpu.state(first_row=FIRST_ROW, rows=rows if case.valid is None else case.valid)
     work = []
     for first in range(0, rows, at_once):
@@ -66,18 +66,18 @@ def run(
         for shard in storage.shards:
             resources: dict[str, Resource] = {
                 "state": state,
-                "params": gpu.params(first, shard.first_row, shard.rows, SINK, SINK + kept),
+                "params": gpu.params(first, shard.first_row, shard.rows, OFFSET, OFFSET + kept),
                 "x": part if case.space == "uniform" else x_buffer,
                 "weight": bound(shard),
                 "y": y,
             }
             if case.trace:
-                resources["sink"] = sink
+                resources["activations"] = activations
             if bias is not None:
                 resources["bias"] = gpu.buffer(bias)
             work.append(kernel.dispatch((-(-shard.rows // 32), 1, 1), resources))
     gpu.run(*work)
-    both = gpu.read(sink, 2, FIRST_ROW + rows, outputs, offset=SINK)
+    both = gpu.read(activations, 2, FIRST_ROW + rows, outputs, offset=OFFSET)
     return gpu.read(y, rows, outputs), both[0], both[1]
 
 

@@ -13,7 +13,7 @@ from compute.weights.upload import DTYPES
 from . import reference
 from .check import KERNEL, Check, Errors
 from .gpu import UNTOUCHED, Gpu, bound
-from .matmul import FIRST_ROW, SINK
+from .matmul import FIRST_ROW, OFFSET
 from .models import layouts, normal
 
 
@@ -24,12 +24,12 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     x[-1] *= 1e3 if rows > 1 else 1
     scale, shift = normal(channels, seed=1), normal(channels, seed=2)
     wanted = valid // 2
-    y, sink = gpu.empty(rows * channels), gpu.empty(SINK + (FIRST_ROW + rows) * channels)
+    y, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + (FIRST_ROW + rows) * channels)
     head_input = gpu.empty(channels)
     resources: dict[str, Resource] = {
         "state": gpu.state(first_row=FIRST_ROW, rows=valid, last_row=FIRST_ROW + wanted),
-        "params": gpu.params(SINK),
-        "x": gpu.buffer(x), "scale": gpu.buffer(scale), "shift": gpu.buffer(shift), "y": y, "sink": sink,
+        "params": gpu.params(OFFSET),
+        "x": gpu.buffer(x), "scale": gpu.buffer(scale), "shift": gpu.buffer(shift), "y": y, "activations": activations,
     }  # fmt: skip
     if head:
         resources["head_input"] = head_input
@@ -41,7 +41,7 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     expected = reference.layer_norm(x.astype(np.float64), scale, shift)
     errors = Errors()
     errors.close(gpu.read(y, rows, channels)[:valid], expected[:valid], "result")
-    kept = gpu.read(sink, FIRST_ROW + rows, channels, offset=SINK)
+    kept = gpu.read(activations, FIRST_ROW + rows, channels, offset=OFFSET)
     errors.close(kept[FIRST_ROW : FIRST_ROW + valid], expected[:valid], "kept result")
     others = np.concatenate([kept[:FIRST_ROW], kept[FIRST_ROW + valid :]])
     errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
@@ -63,13 +63,13 @@ def embed(
         "forward/embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True
     )
     each = (FIRST_ROW + rows) * channels
-    resid, sink = gpu.empty(rows * channels), gpu.empty(SINK + 3 * each)
+    resid, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + 3 * each)
     state = gpu.state(window_start=start, first_row=FIRST_ROW, rows=valid, position=position)
     for shard in storage.shards:
         resources: dict[str, Resource] = {
             "state": state, "history": gpu.buffer(history), "weight": bound(shard), "wpe": gpu.buffer(wpe),
-            "params": gpu.params(shard.first_row, shard.rows, 20, SINK, SINK + each, SINK + 2 * each),
-            "resid": resid, "sink": sink,
+            "params": gpu.params(shard.first_row, shard.rows, 20, OFFSET, OFFSET + each, OFFSET + 2 * each),
+            "resid": resid, "activations": activations,
         }  # fmt: skip
         gpu.run(kernel.dispatch((-(-channels // 4 // 32), rows, 1), resources))
     tokens = history[start + FIRST_ROW : start + FIRST_ROW + valid].tolist()
@@ -78,7 +78,7 @@ def embed(
     found = gpu.read(resid, rows, channels)
     errors.close(found[:valid], expected[2], "result")
     errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")
-    kept = gpu.read(sink, 3, FIRST_ROW + rows, channels, offset=SINK)
+    kept = gpu.read(activations, 3, FIRST_ROW + rows, channels, offset=OFFSET)
     for actual, wanted, what in zip(kept, expected, ("tokens", "positions", "sum"), strict=True):
         errors.close(actual[FIRST_ROW : FIRST_ROW + valid], wanted, f"kept {what}")
         others = np.concatenate([actual[:FIRST_ROW], actual[FIRST_ROW + valid :]])

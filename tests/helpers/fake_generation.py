@@ -103,7 +103,7 @@ class FakeRunner:
         self.cells[..., 3] = 255
         self.painted = self._asked = 0
         self.replays: list[int] = []
-        self.room = 256
+        self.max_context = 256
         self.closed = False
         self._device = device
 
@@ -114,7 +114,7 @@ class FakeRunner:
         self.closed = True
 
     def fits(self, options: GenerateOptions) -> bool:
-        return options.context <= self.room
+        return options.context <= self.max_context
 
     def opening_map(self, glyphs: np.ndarray, window: int) -> Loading[Any]:
         raise UsageError("this model has no map")
@@ -122,7 +122,7 @@ class FakeRunner:
     def grow_context(self, context: int) -> Loading[None]:
         for part in range(3):
             yield "weights", part / 2
-        self.room = context
+        self.max_context = context
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions

@@ -10,7 +10,7 @@ from compute.weights.checkpoint import open_model
 STORIES = open_model("stories").config
 
 
-class Sinks:
+class FakeActivations:
     """Activations that lie nowhere."""
 
     def __init__(self, context: int) -> None:
@@ -28,5 +28,5 @@ def registry(config: ModelConfig, context: int, *, traced: bool = True, piece_ro
         shards = [Shard(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
-    sinks = Sinks(context) if traced else None
-    return build_registry(config, storages, sinks, logits)  # type: ignore[arg-type]
+    activations = FakeActivations(context) if traced else None
+    return build_registry(config, storages, activations, logits)  # type: ignore[arg-type]

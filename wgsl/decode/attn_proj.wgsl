@@ -6,9 +6,9 @@ const HEADS = {{ heads }}u;
 const HEAD_QUADS = {{ inputs // heads // 4 }}u;
 const SPAN = {{ span }}u;
 struct Params {
-    sink_mixed: u32, // offset of attention's output in the sink, in elements
-    sink_out: u32,   // of the projection
-    sink_resid: u32, // of the residual stream after it
+    mixed_offset: u32, // offset of attention's output in the activation block, in elements
+    out_offset: u32,   // of the projection
+    resid_offset: u32, // of the residual stream after it
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -18,7 +18,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> resid: array<f32>;
 {% if trace %}
-{{ d.sink(7) }}
+{{ d.activations(7) }}
 {% endif %}
 
 {{ d.store_residual(trace) }}
@@ -43,7 +43,7 @@ struct Params {
         let value = sum / total;
         x[quad] = value;
 {% if trace %}
-        if (group.x == 0u) { keep4(params.sink_mixed + row * INPUTS + quad * 4u, value); }
+        if (group.x == 0u) { keep4(params.mixed_offset + row * INPUTS + quad * 4u, value); }
 {% endif %}
     }
     workgroupBarrier();

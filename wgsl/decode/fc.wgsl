@@ -4,9 +4,9 @@
 {% include "common/gelu.wgsl" %}
 const OUTPUTS = {{ 4 * inputs }}u;
 struct Params {
-    sink_norm: u32, // offset of the layer norm in the sink, in elements
-    sink_out: u32,  // of the hidden neurons before GELU
-    sink_gelu: u32, // and after
+    norm_offset: u32, // offset of the layer norm in the activation block, in elements
+    out_offset: u32,  // of the hidden neurons before GELU
+    gelu_offset: u32, // and after
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -17,7 +17,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> hidden: array<f32>;
 {% if trace %}
-{{ d.sink(8) }}
+{{ d.activations(8) }}
 {% endif %}
 
 fn store(out: u32, product: f32, row: u32) {
@@ -25,8 +25,8 @@ fn store(out: u32, product: f32, row: u32) {
     let after = gelu(value);
     hidden[out] = after;
 {% if trace %}
-    sink[params.sink_out + row * OUTPUTS + out] = value;
-    sink[params.sink_gelu + row * OUTPUTS + out] = after;
+    activations[params.out_offset + row * OUTPUTS + out] = value;
+    activations[params.gelu_offset + row * OUTPUTS + out] = after;
 {% endif %}
 }
 

@@ -3,7 +3,7 @@
 {% include "common/state.wgsl" %}
 const ROUNDS = {{ rounds }}u;
 struct Params {
-    sink_norm: u32, // offset of ln_f in the sink, in elements
+    norm_offset: u32, // offset of ln_f in the activation block, in elements
     first_out: u32, // token that row 0 of this piece of wte is
     outs: u32,      // rows of this piece
 }
@@ -17,7 +17,7 @@ struct Params {
 {{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
 @group(0) @binding(6) var<storage, read_write> logits: array<f32>;
 {% if trace %}
-{{ d.sink(7) }}
+{{ d.activations(7) }}
 {% endif %}
 {% if reset %}
 @group(0) @binding(8) var<storage, read_write> counters: array<u32>;

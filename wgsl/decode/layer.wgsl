@@ -29,16 +29,16 @@ const FAILED = 0u; // counter 0 is the flag; stage counters follow
 const PATIENCE = {{ patience }}u; // polls
 struct Params {
     layer: u32,
-    sink_ln_1: u32, // offsets in the sink, in elements
-    sink_qkv: u32,
-    sink_mixed: u32,
-    sink_attn_proj: u32,
-    sink_resid_mid: u32,
-    sink_ln_2: u32,
-    sink_fc: u32,
-    sink_gelu: u32,
-    sink_mlp_proj: u32,
-    sink_resid_post: u32,
+    ln_1_offset: u32, // offsets in the activation block, in elements
+    qkv_offset: u32,
+    mixed_offset: u32,
+    attn_proj_offset: u32,
+    resid_mid_offset: u32,
+    ln_2_offset: u32,
+    fc_offset: u32,
+    gelu_offset: u32,
+    mlp_proj_offset: u32,
+    resid_post_offset: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -64,9 +64,9 @@ struct Params {
 @group(0) @binding(21) var<storage, read> mlp_proj_weight: array<{{ c.weight_type(dtype, 4 * channels) }}>;
 @group(0) @binding(22) var<storage, read> mlp_proj_bias: array<f32>;
 {% if trace %}
-@group(0) @binding(23) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(23) var<storage, read_write> activations: array<f32>;
 fn keep4(at: u32, value: vec4f) {
-    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+    for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endif %}
 {{ w.unpack_pairs(dtype) }}
@@ -112,7 +112,7 @@ fn main(
         let bias0 = qkv_bias[min(first, 3u * CHANNELS - 1u)];
         let bias1 = qkv_bias[min(first + 1u, 3u * CHANNELS - 1u)];
 {{ c.gather("x_in", dtype, channels, lanes) }}
-{{ c.norm(dtype, channels, lanes, trace, "0u", "params.sink_ln_1") }}
+{{ c.norm(dtype, channels, lanes, trace, "0u", "params.ln_1_offset") }}
 {{ c.product(dtype, channels, lanes, 2) }}
         if (lane == 0u) {
             store_qkv(first, y0 + bias0, row);
@@ -139,7 +139,7 @@ fn main(
             let value = merged(quad, row / SPAN + 1u);
             mixture[quad] = value;
 {% if trace %}
-            if (at == 0u) { keep4(params.sink_mixed + row * CHANNELS + quad * 4u, value); }
+            if (at == 0u) { keep4(params.mixed_offset + row * CHANNELS + quad * 4u, value); }
 {% endif %}
         }
         workgroupBarrier();
@@ -149,8 +149,8 @@ fn main(
             let value = y0 + bias;
             x_mid[out / 4u][out % 4u] = before + value;
 {% if trace %}
-            sink[params.sink_attn_proj + row * CHANNELS + out] = value;
-            sink[params.sink_resid_mid + row * CHANNELS + out] = before + value;
+            activations[params.attn_proj_offset + row * CHANNELS + out] = value;
+            activations[params.resid_mid_offset + row * CHANNELS + out] = before + value;
 {% endif %}
         }
         finish(2u, thread);
@@ -165,7 +165,7 @@ fn main(
         let bias1 = fc_bias[min(first + 1u, 4u * CHANNELS - 1u)];
         await_stage(2u, PROJ_GROUPS, thread);
 {{ c.gather("x_mid", dtype, channels, lanes) }}
-{{ c.norm(dtype, channels, lanes, trace, "QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS", "params.sink_ln_2") }}
+{{ c.norm(dtype, channels, lanes, trace, "QKV_GROUPS + ATTENTION_GROUPS + PROJ_GROUPS", "params.ln_2_offset") }}
 {{ c.product(dtype, channels, lanes, 2) }}
         if (lane == 0u) {
             store_fc(first, y0 + bias0, row);
@@ -187,8 +187,8 @@ fn main(
         let value = y0 + bias;
         x_out[out / 4u][out % 4u] = before + value;
 {% if trace %}
-        sink[params.sink_mlp_proj + row * CHANNELS + out] = value;
-        sink[params.sink_resid_post + row * CHANNELS + out] = before + value;
+        activations[params.mlp_proj_offset + row * CHANNELS + out] = value;
+        activations[params.resid_post_offset + row * CHANNELS + out] = before + value;
 {% endif %}
     }
 }
@@ -201,7 +201,7 @@ fn store_qkv(out: u32, value: f32, row: u32) {
         cache[cache_index(row, channel / 4u)][channel % 4u] = value;
     }
 {% if trace %}
-    sink[params.sink_qkv + row * 3u * CHANNELS + out] = value;
+    activations[params.qkv_offset + row * 3u * CHANNELS + out] = value;
 {% endif %}
 }
 
@@ -210,7 +210,7 @@ fn store_fc(out: u32, value: f32, row: u32) {
     let after = gelu(value);
     hidden[out / 4u][out % 4u] = after;
 {% if trace %}
-    sink[params.sink_fc + row * 4u * CHANNELS + out] = value;
-    sink[params.sink_gelu + row * 4u * CHANNELS + out] = after;
+    activations[params.fc_offset + row * 4u * CHANNELS + out] = value;
+    activations[params.gelu_offset + row * 4u * CHANNELS + out] = after;
 {% endif %}
 }

@@ -3,8 +3,8 @@
 {% include "common/state.wgsl" %}
 const OUTPUTS = {{ inputs // 4 }}u;
 struct Params {
-    sink_out: u32,   // offset of the projection in the sink, in elements
-    sink_resid: u32, // of the residual stream after it
+    out_offset: u32,   // offset of the projection in the activation block, in elements
+    resid_offset: u32, // of the residual stream after it
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> resid: array<f32>;
 {% if trace %}
-{{ d.sink(6) }}
+{{ d.activations(6) }}
 {% endif %}
 
 {{ d.store_residual(trace) }}

@@ -8,8 +8,8 @@ const CHANNEL_QUADS = CHANNELS / 4u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;
 struct Params {
-    sink_norm: u32, // offset of the layer norm in the sink, in elements
-    sink_qkv: u32,
+    norm_offset: u32, // offset of the layer norm in the activation block, in elements
+    qkv_offset: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> query: array<f32>;
 @group(0) @binding(8) var<storage, read_write> cache: array<f32>; // see common/kv_cache.wgsl
 {% if trace %}
-{{ d.sink(9) }}
+{{ d.activations(9) }}
 {% endif %}
 {{ kv.buffer_index() }}
 
@@ -34,7 +34,7 @@ fn store(out: u32, product: f32, row: u32) {
         cache[cache_index(row, channel / 4u) * 4u + channel % 4u] = value;
     }
 {% if trace %}
-    sink[params.sink_qkv + row * OUTPUTS + out] = value;
+    activations[params.qkv_offset + row * OUTPUTS + out] = value;
 {% endif %}
 }
 

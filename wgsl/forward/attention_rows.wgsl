@@ -11,7 +11,7 @@ const THREADS = 64u;
 // The sum over keys is split among as many threads as there are for one quad of channels.
 const PARTS = THREADS / HEAD_QUADS;
 struct Params {
-    sink: u32, // offset of the result in the sink, in elements
+    offset: u32, // offset of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -19,7 +19,7 @@ struct Params {
 {{ kv.reader(storage, 3) }}
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 {% if trace %}
-@group(0) @binding(5) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(5) var<storage, read_write> activations: array<f32>;
 {% endif %}
 
 var<workgroup> query: array<vec4f, HEAD_QUADS>;
@@ -69,8 +69,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         y[r * CHANNEL_QUADS + at] = sum;
 {% if trace %}
         if (r < state.rows) {
-            let kept = params.sink + row * CHANNELS + at * 4u;
-            for (var i = 0u; i < 4u; i++) { sink[kept + i] = sum[i]; }
+            let kept = params.offset + row * CHANNELS + at * 4u;
+            for (var i = 0u; i < 4u; i++) { activations[kept + i] = sum[i]; }
         }
 {% endif %}
     }

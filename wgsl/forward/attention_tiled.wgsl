@@ -12,7 +12,7 @@ const KEYS = 32u;
 const THREADS = 128u;
 const MATES = THREADS / QUERIES; // threads that share a query
 struct Params {
-    sink: u32, // offset of the result in the sink, in elements
+    offset: u32, // offset of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -20,7 +20,7 @@ struct Params {
 {{ kv.reader("buffer", 3) }}
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 {% if trace %}
-@group(0) @binding(5) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(5) var<storage, read_write> activations: array<f32>;
 {% endif %}
 
 var<workgroup> q: array<vec4f, QUERIES * HEAD_QUADS>;
@@ -98,7 +98,7 @@ fn store(r: u32, row: u32, head: u32, quad: u32, value: vec4f) {
     let at = head * HEAD_QUADS + quad;
     y[r * CHANNEL_QUADS + at] = value;
 {% if trace %}
-    let kept = params.sink + row * CHANNELS + at * 4u;
-    for (var i = 0u; i < 4u; i++) { sink[kept + i] = value[i]; }
+    let kept = params.offset + row * CHANNELS + at * 4u;
+    for (var i = 0u; i < 4u; i++) { activations[kept + i] = value[i]; }
 {% endif %}
 }

@@ -8,9 +8,9 @@ struct Params {
     first_token: u32, // first vocabulary row of this piece of wte
     tokens: u32,      // vocabulary rows of this piece
     positions: u32,   // rows of wpe
-    sink_tokens: u32, // offset of embed.tokens in the sink, in elements
-    sink_positions: u32,
-    sink_sum: u32,
+    tokens_offset: u32, // offset of embed.tokens in the activation block, in elements
+    positions_offset: u32,
+    sum_offset: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -19,10 +19,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read> wpe: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> resid: array<vec4f>;
 {% if trace %}
-@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 fn keep(offset: u32, row: u32, quad: u32, value: vec4f) {
     let at = offset + row * CHANNELS + quad * 4u;
-    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+    for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endif %}
 
@@ -41,8 +41,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let from_position = wpe[position * QUADS + quad];
     resid[r * QUADS + quad] = from_token + from_position;
 {% if trace %}
-    keep(params.sink_tokens, row, quad, from_token);
-    keep(params.sink_positions, row, quad, from_position);
-    keep(params.sink_sum, row, quad, from_token + from_position);
+    keep(params.tokens_offset, row, quad, from_token);
+    keep(params.positions_offset, row, quad, from_position);
+    keep(params.sum_offset, row, quad, from_token + from_position);
 {% endif %}
 }

@@ -5,7 +5,7 @@ const CHANNELS = {{ channels }}u;
 const THREADS = 64u;
 const EPSILON = 1e-5;
 struct Params {
-    sink: u32, // offset of the result in the sink, in elements
+    offset: u32, // offset of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> shift: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 {% if trace %}
-@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
 {% if head %}
 @group(0) @binding(7) var<storage, read_write> head_input: array<f32>;
@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let value = (x[base + c] - mean) * inverse * scale[c] + shift[c];
         y[base + c] = value;
 {% if trace %}
-        if (r < state.rows) { sink[params.sink + row * CHANNELS + c] = value; }
+        if (r < state.rows) { activations[params.offset + row * CHANNELS + c] = value; }
 {% endif %}
 {% if head %}
         if (row == state.last_row) { head_input[c] = value; }

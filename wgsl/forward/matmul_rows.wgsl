@@ -11,8 +11,8 @@ struct Params {
     first: u32,      // row of the chunk that row 0 of x is
     first_out: u32,  // output that row 0 of this piece of the weight is
     outs: u32,       // outputs of this piece
-    sink: u32,       // offset of the product (with bias) in the sink, in elements
-    sink_after: u32, // offset of the result after the epilogue, in elements
+    offset: u32,       // offset of the product (with bias) in the activation block, in elements
+    after_offset: u32, // offset of the result after the epilogue, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -27,7 +27,7 @@ struct Params {
 {% endif %}
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 {% if trace %}
-@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
 {% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
 {% if epilogue == "gelu" %}
@@ -77,9 +77,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
 {% endif %}
     let out = params.first_out + local_out;
-    let offset = {{ "bias[out]" if bias else "0.0" }};
+    let shift = {{ "bias[out]" if bias else "0.0" }};
 {% for r in range(rows) %}
-    store(params.first + {{ r }}u, out, sum{{ r }} + offset);
+    store(params.first + {{ r }}u, out, sum{{ r }} + shift);
 {% endfor %}
 }
 
@@ -96,9 +96,9 @@ fn store(r: u32, out: u32, product: f32) {
 {% if trace %}
     if (r < state.rows) {
         let kept = (state.first_row + r) * OUTPUTS + out;
-        sink[params.sink + kept] = product;
+        activations[params.offset + kept] = product;
 {% if epilogue != "none" %}
-        sink[params.sink_after + kept] = after;
+        activations[params.after_offset + kept] = after;
 {% endif %}
     }
 {% endif %}

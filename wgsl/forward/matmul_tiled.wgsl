@@ -12,8 +12,8 @@ const DEPTH = 16u; // k of a step
 struct Params {
     first_out: u32,  // output that row 0 of this piece of the weight is
     outs: u32,       // outputs of this piece
-    sink: u32,       // offset of the product (with bias) in the sink, in elements
-    sink_after: u32, // offset of the result after the epilogue, in elements
+    offset: u32,       // offset of the product (with bias) in the activation block, in elements
+    after_offset: u32, // offset of the result after the epilogue, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 {% if trace %}
-@group(0) @binding(6) var<storage, read_write> sink: array<f32>;
+@group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
 {% if epilogue == "gelu" %}
 {% include "common/gelu.wgsl" %}
@@ -108,9 +108,9 @@ fn store(r: u32, local_out: u32, sums: vec4f) {
         y[at] = after;
 {% if trace %}
         let kept = (state.first_row + r) * OUTPUTS + out;
-        sink[params.sink + kept] = product;
+        activations[params.offset + kept] = product;
 {% if epilogue != "none" %}
-        sink[params.sink_after + kept] = after;
+        activations[params.after_offset + kept] = after;
 {% endif %}
 {% endif %}
     }

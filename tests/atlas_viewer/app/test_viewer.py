@@ -177,12 +177,12 @@ def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
     loop.draw(6)
     loop.finish()
     assert loop.state.run is not None
-    assert (loop.state.run.prompt, loop.state.loading, loop.runner.room) == ("three", "", 400)
+    assert (loop.state.run.prompt, loop.state.loading, loop.runner.max_context) == ("three", "", 400)
     loop.state.options = replace(loop.state.options, context=500, max_new_tokens=3)
     loop.state.requests.append(Continue(2))
     loop.draw(20)
     assert not loop.state.messages
-    assert (len(loop.state.run.steps), loop.runner.room) == (5, 500)
+    assert (len(loop.state.run.steps), loop.runner.max_context) == (5, 500)
     loop.state.requests.append(Generate("too long", GenerateOptions(max_new_tokens=3, context=4000)))
     loop.draw(2)
     assert "--context 4000" in loop.state.messages[-1]

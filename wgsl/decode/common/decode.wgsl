@@ -157,17 +157,17 @@ fn main(
         let value = (v{{ s }} - vec4f(mean)) * inverse * scale[quad] + shift[quad];
         x[quad] = value;
 {% if trace %}
-        if (group.x == 0u) { keep4(params.sink_norm + row * INPUTS + quad * 4u, value); }
+        if (group.x == 0u) { keep4(params.norm_offset + row * INPUTS + quad * 4u, value); }
 {% endif %}
     }
 {% endfor %}
     workgroupBarrier();
 {% endmacro %}
 
-{% macro sink(binding) %}
-@group(0) @binding({{ binding }}) var<storage, read_write> sink: array<f32>;
+{% macro activations(binding) %}
+@group(0) @binding({{ binding }}) var<storage, read_write> activations: array<f32>;
 fn keep4(at: u32, value: vec4f) {
-    for (var i = 0u; i < 4u; i++) { sink[at + i] = value[i]; }
+    for (var i = 0u; i < 4u; i++) { activations[at + i] = value[i]; }
 }
 {% endmacro %}
 
@@ -187,8 +187,8 @@ fn store(out: u32, product: f32, row: u32) {
     let after = resid[out] + value;
     resid[out] = after;
 {% if trace %}
-    sink[params.sink_out + row * OUTPUTS + out] = value;
-    sink[params.sink_resid + row * OUTPUTS + out] = after;
+    activations[params.out_offset + row * OUTPUTS + out] = value;
+    activations[params.resid_offset + row * OUTPUTS + out] = after;
 {% endif %}
 }
 {% endmacro %}
