@@ -1,10 +1,11 @@
-"""One exception tree. What a user can cause is an `AtlasError` with a one-line message: what, where, what to do."""
+"""All exceptions. An error that a user can cause is an `AtlasError` whose message, in one line, says what happened,
+where, and what to do."""
 
 from __future__ import annotations
 
 
 class AtlasError(Exception):
-    """Base of every error that is told to the user in one line. `exit_status` is what the command line returns."""
+    """Base of every error that the user sees, in one line. `exit_status` is what the command line returns."""
 
     exit_status = 1
 
@@ -16,11 +17,11 @@ class UsageError(AtlasError):
 
 
 class CheckpointError(AtlasError):
-    """A model file cannot be read as what it says it is."""
+    """A model file is damaged, unsupported or not what it claims to be."""
 
 
 class TensorsError(CheckpointError):
-    """Tensors of a model file do not fit its config. `problems` has a line for each of them."""
+    """Tensors of a model file do not match its config. `problems` has one line per tensor."""
 
     def __init__(self, message: str, problems: list[str]) -> None:
         super().__init__(message)
@@ -28,19 +29,19 @@ class TensorsError(CheckpointError):
 
 
 class TokenizerError(AtlasError):
-    """A tokenizer file cannot be read, or does not fit the model."""
+    """A tokenizer file cannot be read or does not match the model."""
 
 
 class PromptError(AtlasError):
-    """The prompt is no valid text."""
+    """The prompt is not valid text."""
 
 
 class DeviceError(AtlasError):
-    """No usable adapter, or the device was lost."""
+    """There is no usable adapter, or the device was lost."""
 
 
 class MemoryBudgetError(DeviceError):
-    """The model or its window does not fit the memory or the binding limits of the adapter."""
+    """The model or its context exceeds the memory or the binding limits of the adapter."""
 
 
 class DisplayError(AtlasError):
@@ -52,15 +53,15 @@ class OutputError(AtlasError):
 
 
 class TakenError(OutputError):
-    """A file is there already, and what would be written there replaces nothing."""
+    """The target already exists and must not be replaced."""
 
 
 class RecordingError(AtlasError):
-    """A recording cannot be read, written, replayed, or does not hold what it says."""
+    """A recording cannot be read, written or replayed, or its contents are inconsistent."""
 
 
 class FetchError(AtlasError):
-    """A model cannot be fetched, or did not arrive as it should."""
+    """A model cannot be downloaded, or the download is incomplete or damaged."""
 
 
 class TourError(AtlasError):

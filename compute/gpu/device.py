@@ -1,4 +1,4 @@
-"""The one GPU device of the process, shared by the engine and by whatever draws its tensors."""
+"""The GPU device of the process, shared by the engine and by everything that draws its tensors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from compute.errors import DeviceError, MemoryBudgetError
 
 from .cffi_startup import speed_up
 
-speed_up()  # before an adapter is asked for: that imports the backend
+speed_up()  # before an adapter is requested, which imports the backend
 
-# Asked for when the adapter has them; every use has a fallback that is chosen by looking at `device.features`.
+# Requested when the adapter has them. Code that uses one checks `device.features` and has a fallback.
 PREFERRED_FEATURES = {
     "float32-filterable",  # pygfx cannot start without it
     "subgroup",
@@ -25,7 +25,7 @@ PREFERRED_FEATURES = {
     "timestamp-query-inside-encoders",
 }
 
-# OpenGL adapters are listed too, but lack storage textures and limits that the engine needs.
+# OpenGL adapters lack the storage textures and the limits that the engine needs.
 _BACKENDS = {"Vulkan", "Metal", "D3D12"}
 _PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "Unknown": 2, "CPU": 3}
 
@@ -33,48 +33,48 @@ _chosen: wgpu.GPUAdapter | None = None
 
 
 def list_adapters() -> list[wgpu.GPUAdapter]:
-    """Every adapter that can run the engine, the one taken by default first: discrete, integrated, then software."""
-    _leave_out_opengl()
+    """Every adapter that can run the engine, the default first: discrete, integrated, then software."""
+    _disable_opengl()
     adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] in _BACKENDS]
     return sorted(adapters, key=lambda a: _PREFERENCE.get(a.info["adapter_type"], 2))
 
 
 @functools.cache
-def _leave_out_opengl() -> None:
-    """Do not start OpenGL, none of whose adapters is taken: that was half of the time it took to list them."""
+def _disable_opengl() -> None:
+    """Keep wgpu from starting OpenGL, whose adapters are never used: it took half of the time to list adapters."""
     if sys.platform != "linux":
-        return  # elsewhere there is more than one other backend, each with settings that this call would touch
+        return  # elsewhere there are several other backends, and this call would change their settings
     from wgpu.backends.wgpu_native.extras import set_instance_extras
 
-    with contextlib.suppress(RuntimeError):  # somebody listed adapters before: then that time is spent
+    with contextlib.suppress(RuntimeError):  # adapters were listed before: it is too late to save that time
         set_instance_extras(backends=["Vulkan"])
 
 
-# Told wherever a device turns out to be gone: its driver was reset, its card removed, or it hung.
+# The message for a lost device: its driver was reset, its card removed, or it hung.
 LOST = "the GPU device was lost: close other GPU programs and start again"
 
 
 def adapter_name(adapter: wgpu.GPUAdapter) -> str:
-    """One line that names the adapter: device, kind, interface and driver."""
+    """The adapter in one line: device, type, graphics API and driver."""
     info = adapter.info
     return f"{info['device']} ({info['adapter_type']}, {info['backend_type']}, {info['description']})"
 
 
 def is_software(adapter: wgpu.GPUAdapter) -> bool:
-    """True for an adapter that runs on the host processor."""
+    """True for an adapter that runs on the CPU."""
     return bool(adapter.info["adapter_type"] == "CPU")
 
 
 def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
-    """The device of this process, made at the first call; it is wgpu's default device, so pygfx draws with it.
+    """The device of this process, created by the first call. It is wgpu's default device, so pygfx draws with it.
 
-    adapter: text that the adapter's name must contain (case is ignored); None takes the first of `list_adapters`.
-    Raises `DeviceError` when no adapter fits, or when another adapter is already in use.
+    adapter: text that the adapter's name must contain, ignoring case; None for the first of `list_adapters`.
+    Raises `DeviceError` when no adapter matches or another adapter is already in use.
     """
     global _chosen
     if _chosen is None:
         chosen = _find(adapter)
-        # The adapter overrides other adapter settings by design; wgpu warns about that, which no user can act on.
+        # This overrides other adapter settings on purpose; users can ignore the warning that wgpu logs about it.
         wgpu.preconfigure_default_device("engine", adapter=chosen, preferred_features=PREFERRED_FEATURES)
         try:
             wgpu.utils.get_default_device()
@@ -87,7 +87,7 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
 
 
 def device_error(error: BaseException) -> DeviceError | None:
-    """The error to tell when `error` comes of a device that was lost or has no memory left; None when it does not."""
+    """The error to report when `error` means a lost device or exhausted GPU memory; None for any other error."""
     if isinstance(error, wgpu.GPUOutOfMemoryError):
         return MemoryBudgetError(
             "the GPU has no memory left: close other programs, or use a smaller --context or a smaller model"
@@ -110,7 +110,7 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
     shown = text.encode("unicode_escape").decode()
-    raise DeviceError(f"--adapter {shown}: no adapter has that in its name; there are: {known}")
+    raise DeviceError(f"--adapter {shown}: no adapter's name contains this; the adapters are: {known}")
 
 
 def _first_line(error: Exception) -> str:

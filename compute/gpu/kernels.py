@@ -1,4 +1,4 @@
-"""Compute pipelines from WGSL templates: bound by name, each made once."""
+"""Compute pipelines from WGSL templates: each is created once, and its resources are bound by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Resource: TypeAlias = "wgpu.GPUBuffer | tuple[wgpu.GPUBuffer, int, int] | wgpu.G
 
 
 class Kernel:
-    """One compute pipeline whose bindings have the names of the shader's variables."""
+    """A compute pipeline whose bindings have the names of the shader's variables."""
 
     def __init__(self, device: wgpu.GPUDevice, label: str, source: str) -> None:
         self.label = label
@@ -45,7 +45,7 @@ class Kernel:
     def dispatch(
         self, groups: tuple[int, int, int], resources: Mapping[str, Resource], *, cost: float = 1.0, label: str = ""
     ) -> Dispatch:
-        """Bind `resources` by name (exactly the shader's names, else KeyError) and return what to run."""
+        """Bind `resources` by name. Raises `KeyError` unless the names are exactly those of the shader."""
         if resources.keys() != self._index.keys():
             raise KeyError(f"{self.label}: shader binds {sorted(self._index)}, given {sorted(resources)}")
         bind_group = self._device.create_bind_group(
@@ -77,7 +77,7 @@ def _resource(resource: Resource) -> Any:
 
 
 class Kernels:
-    """Every pipeline of one device, made at first use and kept."""
+    """The pipelines of one device, created at first use and kept."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self.device = device
@@ -94,6 +94,6 @@ class Kernels:
 
 @functools.cache
 def shared_kernels(device: wgpu.GPUDevice) -> Kernels:
-    """The pipelines of `device`, kept as long as the process: another engine, of another model or with a longer window,
-    compiles only what is new to it."""
+    """The pipelines of `device`, kept for the life of the process: a second engine, for another model or a longer
+    context, compiles only the pipelines that are new."""
     return Kernels(device)

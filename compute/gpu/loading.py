@@ -1,4 +1,4 @@
-"""Work in steps: what takes long is a generator that tells how far it is, so that a window can go on drawing."""
+"""Long work in steps: a generator that reports its progress, so that a window can draw between the steps."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import wgpu
 from .wgpu_native import poll, work_done
 
 Result = TypeVar("Result")
-# Yields what is being done and how much of that is done, 0 to 1; returns what it made.
+# Yields the name of the current activity and the finished fraction of it, 0 to 1; returns the result.
 Loading: TypeAlias = Generator[tuple[str, float], None, Result]
 
 
 def finished(loading: Loading[Result]) -> Result:
-    """Do all of it at once. Blocks."""
+    """Run all steps and return the result. Blocks."""
     while True:
         try:
             next(loading)
@@ -25,15 +25,16 @@ def finished(loading: Loading[Result]) -> Result:
 
 
 def paced(device: wgpu.GPUDevice, loading: Loading[Result]) -> Loading[Result]:
-    """The same, but no step begins before the GPU has done the one before: steps that say the last again pass by."""
+    """The same steps, but each begins only after the GPU has finished the previous one. Meanwhile the last progress
+    report is yielded again."""
     while True:
         try:
-            told = next(loading)
+            progress = next(loading)
         except StopIteration as end:
             result: Result = end.value
             return result
         fence = work_done(device)
-        yield told
+        yield progress
         while not (fence.done or fence.failed):
             poll(device)
-            yield told
+            yield progress

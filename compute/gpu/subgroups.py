@@ -1,4 +1,4 @@
-"""How many threads run in lockstep on this device: asked of the device itself, since no adapter tells reliably."""
+"""The subgroup size of the device. It is measured on the device, since adapters do not report it reliably."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import wgpu
 from .kernels import Kernels
 from .wgpu_native import ComputeEncoder
 
-NO_SUBGROUPS = (32, False)  # threads that share a row of a matrix where there are no subgroups to rely on
+NO_SUBGROUPS = (32, False)  # threads per matrix row where the size of subgroups is unknown
 _SMALLEST, _LARGEST = 8, 64
 
 
 def team_size(kernels: Kernels) -> tuple[int, bool]:
-    """Threads that compute a row of a matrix together, and whether they are a subgroup. Blocks at the first call."""
+    """How many threads compute a matrix row together, and whether they are a subgroup. The first call blocks."""
     if kernels.team is None:
         kernels.team = _probe(kernels)
     return kernels.team

@@ -1,6 +1,6 @@
-"""How much memory a Vulkan adapter has: wgpu does not say, so the Vulkan library itself is asked.
+"""The memory size of a Vulkan adapter, read from the Vulkan library itself, since wgpu does not report it.
 
-Structures are those of the Vulkan 1.0 specification, with the parts that are not read left as bytes.
+The structures are those of the Vulkan 1.0 specification; parts that are not read are left as bytes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _MemoryProperties(ctypes.Structure):
 
 
 def device_memory(vendor: int, device: int) -> int | None:
-    """Bytes of the largest memory of its own that the adapter with these PCI numbers has; None when nobody can tell."""
+    """Size in bytes of the largest memory heap of the adapter with these PCI ids; None when it is unknown."""
     name = _LIBRARIES.get(sys.platform)
     if name is None:
         return None

@@ -1,12 +1,12 @@
-"""The only file that touches private names of wgpu, for three things that its public interface cannot do.
+"""The only file that uses private names of wgpu, for three things that its public API cannot do.
 
-1. Waiting without blocking. `map_async` starts a thread that waits inside the library, and while it waits every submit
-   of the program waits too (measured: 190 ms for a 200 ms dispatch). Here a callback is registered and the device is
-   polled without waiting.
-2. Encoding at the speed of the library. The public methods check each argument for errors in Python, 5 to 12 us a
-   dispatch; the raw functions take under 3 us.
-3. Shaders without loop counters. The library adds a counter to every loop, against endless ones, and no compiler
-   unrolls such a loop. Ours end; without the counters they run up to twice as fast.
+1. Waiting without blocking. `map_async` starts a thread that waits inside the library and blocks every submit of the
+   program meanwhile (measured: 190 ms for a 200 ms dispatch). Here a callback is registered, and the device is polled
+   without waiting.
+2. Fast encoding. The public methods check each argument in Python, which takes 5 to 12 us per dispatch; the raw
+   functions take under 3 us.
+3. Shaders without loop counters. The library adds a counter to every loop to stop endless ones, and no compiler unrolls
+   such a loop. The loops of this program end; without the counters they run up to twice as fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from compute.errors import DeviceError
 
-from .device import LOST  # first: it speeds up how the backend reads its header
+from .device import LOST  # before wgpu: it makes the backend parse its header faster
 
 # isort: split
 import wgpu
@@ -27,7 +27,7 @@ from wgpu.backends.wgpu_native import _api, _ffi
 _lib: Any = _ffi.lib
 _c: Any = _ffi.ffi
 
-# What is still checked at run time: an index out of range stays inside its buffer.
+# The check that remains at run time: an index out of range stays inside its buffer.
 _CHECKS = _lib.WGPUShaderRuntimeChecks_BoundsChecks
 
 _keys = itertools.count(1)
@@ -35,7 +35,7 @@ _pending: dict[int, Fence] = {}
 
 
 def create_shader(device: wgpu.GPUDevice, label: str, code: str) -> wgpu.GPUShaderModule:
-    """A shader module from WGSL of our own. Raises wgpu's `GPUValidationError` when it is wrong."""
+    """A shader module from this program's own WGSL. Raises wgpu's `GPUValidationError` for invalid code."""
     text = [_c.new("char[]", part.encode()) for part in (label, code)]
     source = _c.new("WGPUShaderSourceWGSL *")
     source.chain.sType = _lib.WGPUSType_ShaderSourceWGSL
@@ -50,20 +50,20 @@ def create_shader(device: wgpu.GPUDevice, label: str, code: str) -> wgpu.GPUShad
 
 @dataclass(frozen=True)
 class Dispatch:
-    """One compute dispatch, ready to encode: what to run, on what, how often, and about how much work it is."""
+    """A compute dispatch that is ready to encode, with an estimate of its work."""
 
     label: str
     pipeline: wgpu.GPUComputePipeline
     bind_group: wgpu.GPUBindGroup
     groups: tuple[int, int, int]
-    cost: float  # multiply-adds or element visits, for slicing a pass into frames
+    cost: float  # in multiply-adds or elements read, for slicing a pass into frames
 
 
 class Fence:
-    """Becomes `done` when the GPU has finished what the fence was set for; `failed` when it never will."""
+    """Becomes `done` when the GPU has finished the work before the fence, or `failed` when it never will."""
 
     def __init__(self, then: Callable[[], object] | None = None) -> None:
-        """then: called when it becomes done, within `poll`."""
+        """then: called by `poll` when the fence becomes done."""
         self.done = False
         self.failed = False
         self._then = then
@@ -93,7 +93,7 @@ def _work_done(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
 
 
 def _keep(_kind: Any, error: BaseException, _trace: Any) -> None:
-    # The library's binding prints what a callback raises and goes on: Ctrl+C that strikes there would be lost.
+    # cffi prints an exception of a callback and continues: a Ctrl+C during a callback would be lost.
     _raised.append(error)
 
 
@@ -105,14 +105,14 @@ _on_work_done: Any = _c.callback(
 
 
 def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
-    """Let finished fences and readbacks settle. `wait` blocks until the GPU is idle: never inside a frame."""
+    """Settle fences and readbacks whose work is finished. `wait` blocks until the GPU is idle: never inside a frame."""
     _lib.wgpuDevicePoll(device._internal, wait, _c.NULL)
     if _raised:
         raise _raised.pop()
 
 
 class Timer:
-    """Measures one compute pass on the GPU's own clock; the device needs the feature "timestamp-query"."""
+    """Measures one compute pass by the GPU's clock. The device needs the feature "timestamp-query"."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self._device = device
@@ -125,9 +125,9 @@ class Timer:
         }
 
     def seconds(self) -> float:
-        """Time between the two points of the latest resolved pass. Blocks."""
+        """Duration of the latest resolved pass. Blocks."""
         first, last = memoryview(self._device.queue.read_buffer(self.resolved)).cast("B").cast("Q")
-        period = _lib.wgpuQueueGetTimestampPeriod(self._device.queue._internal)  # nanoseconds a tick
+        period = _lib.wgpuQueueGetTimestampPeriod(self._device.queue._internal)  # nanoseconds per tick
         return float(last - first) * float(period) * 1e-9
 
 
@@ -139,7 +139,7 @@ class ComputeEncoder:
         self._encoder = device.create_command_encoder()
 
     def run(self, dispatches: Sequence[Dispatch], timer: Timer | None = None) -> None:
-        """Append `dispatches` as one compute pass, timed if wanted. Each sees what those before it wrote."""
+        """Append `dispatches` as one compute pass, measured by `timer`. Each sees what the earlier ones wrote."""
         if timer is None:
             begin = self._encoder.begin_compute_pass()
         else:
@@ -156,7 +156,7 @@ class ComputeEncoder:
         begin.end()
 
     def resolve(self, timer: Timer) -> None:
-        """Append the fetching of the timer's two points."""
+        """Append the copy of the timer's two timestamps."""
         self._encoder.resolve_query_set(timer.queries, 0, 2, timer.resolved, 0)
 
     def copy(
@@ -166,7 +166,7 @@ class ComputeEncoder:
         self._encoder.copy_buffer_to_buffer(source, source_offset, target, target_offset, size)
 
     def submit(self) -> None:
-        """Hand everything to the GPU. The encoder is spent."""
+        """Submit everything to the GPU. The encoder cannot be used again."""
         self._device.queue.submit([self._encoder.finish()])
 
 
@@ -182,8 +182,10 @@ def work_done(device: wgpu.GPUDevice) -> Fence:
 
 
 class Readback:
-    """A buffer of `size` bytes for bringing a small result to the CPU: copy into `buffer`, submit, `request`, and when
-    `ready`, `read`. One readback is in flight at a time; make several for a ring."""
+    """A buffer of `size` bytes that brings a small result to the CPU.
+
+    Copy into `buffer`, submit, `request`, and `read` when `ready`. Use several to have several in flight.
+    """
 
     def __init__(self, device: wgpu.GPUDevice, size: int, label: str = "readback") -> None:
         self.size = size
@@ -193,7 +195,7 @@ class Readback:
         self._data: bytes | None = None
 
     def request(self) -> None:
-        """Ask for the content as it will be when everything submitted so far has run."""
+        """Request the contents as of everything submitted so far."""
         if self._fence is not None:
             raise RuntimeError("this readback is already in flight")
         self._fence = Fence(self._take)
@@ -205,7 +207,7 @@ class Readback:
 
     @property
     def ready(self) -> bool:
-        """True when `read` can be called. Poll the device first. Raises `DeviceError` when the device was lost."""
+        """True when `read` can be called. Call `poll` first. Raises `DeviceError` when the device was lost."""
         if self._fence is None:
             return False
         if self._fence.failed:
@@ -213,18 +215,18 @@ class Readback:
         return self._fence.done
 
     def read(self) -> bytes:
-        """The content; the readback is free again afterwards."""
+        """The contents. Afterwards the readback can be used again."""
         if not self.ready:
             raise RuntimeError("this readback is not ready")
-        if self._data is None:  # Ctrl+C struck while it was taken
+        if self._data is None:  # Ctrl+C interrupted `_take`
             self._take()
         data, self._data, self._fence = self._data, None, None
         assert data is not None
         return data
 
     def _take(self) -> None:
-        # At once: a device that is lost later takes its buffers with it, and the library ends the process that asks for
-        # the content of such a one.
+        # Immediately: a device that is lost later destroys its buffers, and the library ends a process that reads
+        # a destroyed buffer.
         pointer = _lib.wgpuBufferGetConstMappedRange(self.buffer._internal, 0, self.size)
         self._data = bytes(_c.buffer(pointer, self.size))
         _lib.wgpuBufferUnmap(self.buffer._internal)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes of a GPT-2 architecture model, in elements.
+    """Sizes of a model with the GPT-2 architecture, in elements.
 
-    `padded_vocabulary` is `vocabulary` rounded up as stored (llm.c pads to a multiple of 128): rows of `wte` past
-    `vocabulary` belong to no token.
+    `padded_vocabulary` is the number of rows of `wte` (llm.c pads it to a multiple of 128); rows past `vocabulary`
+    belong to no token.
     """
 
     layers: int
@@ -27,7 +27,7 @@ class ModelConfig:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters, the padding rows of `wte` left out."""
+        """Number of parameters, without the padding rows of `wte`."""
         padding = (self.padded_vocabulary - self.vocabulary) * self.channels
         return sum(_count(shape) for shape in parameter_shapes(self).values()) - padding
 
@@ -40,7 +40,7 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def layer_parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names (without `h.N.`) and shapes of a block's parameters, as in llm.c files; matrices are [out, in]."""
+    """Names (without `h.N.`) and shapes of a block's parameters, as ordered in llm.c files; matrices are [out, in]."""
     c = config.channels
     return {
         "ln_1.weight": (c,),
@@ -59,7 +59,7 @@ def layer_parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Every parameter by its Hugging Face name without prefix, in the order the model runs; matrices are [out, in]."""
+    """Every parameter by its Hugging Face name without prefix, in the order of use; matrices are [out, in]."""
     c = config.channels
     shapes: dict[str, tuple[int, ...]] = {"wte": (config.padded_vocabulary, c), "wpe": (config.positions, c)}
     for layer in range(config.layers):

@@ -1,6 +1,6 @@
-"""The registry: every tensor of the model by name, where it lies on the GPU, and one sentence on what it is.
+"""The registry: every tensor of the model by name, with its location on the GPU and a one-sentence description.
 
-All views (atlas, statistics, inspector, traces) read this; none has a list of its own.
+All views (Strip, Map, statistics, inspector, traces) read the registry; none has its own list of tensors.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .config import ModelConfig
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive rows of a matrix in one resource; more than one when the matrix is above the binding limit."""
+    """Consecutive rows of a matrix in one resource. A matrix above the binding limit has several shards."""
 
     resource: wgpu.GPUBuffer | wgpu.GPUTexture
     offset: int  # bytes into the buffer; 0 for textures
-    size: int  # bytes; of a texture, those of its texels
+    size: int  # bytes; for a texture, of its texels
     first_row: int
     rows: int
 
 
 @dataclass(frozen=True)
 class TensorStorage:
-    """Where values lie on the GPU and how they are packed.
+    """Where the values of a tensor are on the GPU, and how they are packed.
 
-    kind: "buffer" (row by row), "texture" (see wgsl/common/weight.wgsl), or "recomputed" when a view asks, and then
-    there are no pieces; dtype: "f32", "bf16" or "f16"; tile: texture width in rows of the matrix, 0 for buffers.
+    kind: "buffer" (row by row), "texture" (see wgsl/common/weight.wgsl), or "recomputed" on demand by a view, without
+    shards; dtype: "f32", "bf16" or "f16"; tile: texture width in rows of the matrix, 0 for buffers.
     """
 
     kind: str
@@ -43,9 +43,9 @@ class TensorStorage:
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor. `rows` is None for activations, which have a row for each token of the context.
+    """One tensor. `rows` is None for activations, which have one row per context token.
 
-    Attention patterns are [heads, query, key]; their `columns` are the longest context, of which they use a part.
+    Attention patterns are [heads, query, key]; `columns` is the longest context, of which they use a part.
     """
 
     name: str
@@ -55,17 +55,17 @@ class Tensor:
     vector: bool  # one-dimensional: shape is (columns,)
     sentence: str
     storage: TensorStorage
-    strip: bool = True  # shown in the strip atlas
-    heads: int = 0  # of attention patterns, otherwise 0
+    strip: bool = True  # shown in the Strip
+    heads: int = 0  # for attention patterns, otherwise 0
 
     @property
     def kept(self) -> bool:
-        """True when the values lie in memory, false when they are recomputed."""
+        """True when the values are in GPU memory, false when they are recomputed."""
         return bool(self.storage.shards)
 
 
 class Registry:
-    """Tensors in the order in which the model runs. `rows` is the number of context tokens of the latest pass."""
+    """Tensors in the order in which the model uses them. `rows` is the number of context tokens of the latest pass."""
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
@@ -74,9 +74,9 @@ class Registry:
         self._tensors: dict[str, Tensor] = {}
 
     def add(self, tensor: Tensor) -> None:
-        """Append a tensor; a second one of the same name is a programming error."""
+        """Append a tensor. Raises `ValueError` when the name is already there."""
         if tensor.name in self._tensors:
-            raise ValueError(f"{tensor.name} is in the registry already")
+            raise ValueError(f"{tensor.name} is already in the registry")
         self._tensors[tensor.name] = tensor
 
     def __iter__(self) -> Iterator[Tensor]:
