@@ -1,6 +1,6 @@
 """GPU buffers that keep every activation of the context, one block of tensors per layer.
 
-Kernels read small scratch buffers and write, when traced, a second copy here: tracing only adds stores.
+Kernels compute in small scratch buffers. When traced, they also store a copy here: tracing only adds stores.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from compute.errors import MemoryBudgetError
 from compute.models.config import ModelConfig
 from compute.models.registry import Shard
 
-_ALIGNMENT = 64  # elements: 256 bytes, the largest offset alignment that WebGPU allows
+_ALIGNMENT = 64  # elements, 256 bytes: the largest offset alignment that WebGPU allows
 
 
 def embed_columns(config: ModelConfig) -> dict[str, int]:
-    """Activations before the first block: name and columns."""
+    """Columns of the activations before the first block, by name."""
     c = config.channels
     return {"embed.tokens": c, "embed.positions": c, "embed.sum": c}
 
 
 def layer_columns(config: ModelConfig) -> dict[str, int]:
-    """Activations that a block writes, in run order: name without `h.N.`, and columns."""
+    """Columns of the activations that a block writes, in order of computation, by name without `h.N.`."""
     c = config.channels
     return {
         "ln_1": c,
@@ -41,7 +41,7 @@ def layer_columns(config: ModelConfig) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class ActivationBlock:
-    """A bindable range of an arena with the element offset of each tensor in it."""
+    """A range of an arena that can be bound, with the element offset of each of its tensors."""
 
     arena: int
     buffer: wgpu.GPUBuffer
@@ -56,10 +56,10 @@ class ActivationBlock:
 
 
 class Activations:
-    """Activations of one context: block 0 holds the embeddings, block 1 + N layer N, the last `ln_f`.
+    """Activations of one context: block 0 contains the embeddings, block 1 + N layer N, the last block `ln_f`.
 
-    Blocks are packed into as few buffers ("arenas") as the binding limit allows, so that a view over all activations
-    takes few dispatches.
+    Blocks are packed into as few buffers ("arenas") as the binding limit allows, so that a view of all activations
+    needs few dispatches.
     """
 
     def __init__(self, device: wgpu.GPUDevice, config: ModelConfig, context: int) -> None:
@@ -82,8 +82,8 @@ class Activations:
             if size * 4 > limit:
                 fit = int(context * limit / (size * 4))
                 raise MemoryBudgetError(
-                    f"a window of {context} needs {size * 4 / 1e6:.0f} MB of activations in one binding, this adapter "
-                    f"binds {limit / 1e6:.0f} MB: use --context {fit} or less"
+                    f"a context of {context} tokens needs {size * 4 / 1e6:.0f} MB of activations in one binding,"
+                    f" this adapter allows {limit / 1e6:.0f} MB: use --context {fit} or less"
                 )
             if used + size * 4 > limit:
                 plans.append([])
@@ -104,7 +104,7 @@ class Activations:
                 start += size
 
     def shard(self, name: str, columns: int) -> Shard:
-        """Where the activation `name` of so many columns lies."""
+        """The location of the activation `name`, which has `columns` columns."""
         block = next(block for block in self.blocks if name in block.offsets)
         offset = block.offset + 4 * block.offsets[name]
         return Shard(block.buffer, offset, 4 * columns * self.context, 0, self.context)

@@ -1,4 +1,4 @@
-"""One token on a GPU in one dispatch a layer: the stages of a block wait for each other on the GPU."""
+"""One token on a GPU with one dispatch per layer: the stages of a block wait for each other on the GPU."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from compute.gpu.wgpu_native import Dispatch
 from .activation_buffers import ActivationBlock
 from .program import THREADS, Program, resource
 
-_SPAN = 64  # keys of one workgroup of attention
-_GUARD = 64  # words on both sides of a vector: more than a cache line
+_SPAN = 64  # keys per workgroup of attention
+_GUARD = 64  # words on each side of a vector: more than a cache line
 _COUNTER_STRIDE = 32  # words, as in the shader
-_PATIENCE = 1 << 20  # polls before a wait gives up, about a second
+_PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
 _BINDINGS = 24
 
 _STORED = (
@@ -25,7 +25,7 @@ _STORED = (
 
 
 class ChainProgram(Program):
-    """The pass over one row; needs subgroups and a GPU that starts workgroups in order, see wgsl/decode/layer.wgsl."""
+    """A pass over one row. It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layer.wgsl."""
 
     @staticmethod
     def suits(device: wgpu.GPUDevice, subgroups: bool) -> bool:
@@ -53,8 +53,8 @@ class ChainProgram(Program):
     def _guarded(self, label: str, elements: int) -> Resource:
         """A vector that shares no cache line with another buffer.
 
-        Stages read each other's vectors within one dispatch, where nothing clears a processor's first cache: a line
-        that came in with a neighbour would bring along what its other part held before.
+        Stages read each other's vectors within one dispatch, during which nothing invalidates the first-level caches:
+        a cache line that was loaded for a neighboring buffer would contain stale values of this one.
         """
         buffer = self._buffer(label, elements + 2 * _GUARD)
         return (buffer, 4 * _GUARD, 4 * elements)
@@ -71,7 +71,7 @@ class ChainProgram(Program):
             threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
             scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
         )  # fmt: skip
-        # In the order of the shader's stages.
+        # The sum over the shader's stages, in their order.
         groups = -(-3 * c // (2 * teams)) + config.heads * spans + -(-c // teams) + -(-4 * c // (2 * teams))
         groups += -(-c // teams)
         return kernel.dispatch(
@@ -107,5 +107,5 @@ class ChainProgram(Program):
         )
 
     def stalled(self) -> bool:
-        """True when a wait on the GPU ever gave up. Blocks."""
+        """True when a wait on the GPU was ever abandoned. Blocks."""
         return any(self._device.queue.read_buffer(self.counters, 0, 4))

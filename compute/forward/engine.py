@@ -1,4 +1,4 @@
-"""The engine: one model on the shared device, with its registry, its programs and its window."""
+"""The engine: one model on the shared device, with its registry, its programs and its context."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .registry_build import build_registry
 
 
 class Engine:
-    """GPT-2 on the GPU. `context` is the longest window it can run."""
+    """GPT-2 on the GPU. `context` is the longest context that it can run, in tokens."""
 
     def __init__(self, memory: ModelMemory, sampler: Sampler, programs: ProgramChoice) -> None:
-        """An engine of parts that are on the GPU already; `load` makes them."""
+        """Takes parts that are already on the GPU: `load` makes them."""
         self._memory, self._programs = memory, programs
         self.sampler = sampler
         self.config, self.model_name = memory.config, memory.model_name
@@ -39,16 +39,16 @@ class Engine:
         self.path, self.decode, self.prefill = programs.path, programs.decode, programs.prefill
         self.registry = build_registry(memory.config, memory.storages, memory.activations, memory.shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
-        self._held: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its beginning are computed
+        self._cached: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its prefix are computed
 
     @classmethod
     def load(cls, source: WeightSource, options: LoadOptions) -> Engine:
-        """Open the shared device, upload the weights, build the programs. Blocks. Raises `AtlasError`s."""
+        """Open the shared device, upload the weights and build the programs. Blocks. Raises `AtlasError`s."""
         return finished(cls.loading(source, options))
 
     @classmethod
     def loading(cls, source: WeightSource, options: LoadOptions) -> Loading[Engine]:
-        """The same in steps: between them a window can draw."""
+        """The same in steps, between which a window can draw."""
         with _out_of_memory_explained(source, options):
             memory = yield from load_memory(source, options)
             shared = memory.shared
@@ -57,25 +57,25 @@ class Engine:
         return cls(memory, sampler, programs)
 
     def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
-        """A program over the engine's weights and buffers that takes up to `rows` rows; team: see `team_size`."""
+        """A program over the engine's weights and buffers for up to `rows` rows; team: see `team_size`."""
         return self._memory.program(kind, rows, team)
 
     # -- running
 
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
-        """Put token ids into the history from index `at` on."""
+        """Write token ids to the history, from index `at` on."""
         self._memory.write_history(tokens, at)
 
     def mark_cached(self, text: Sequence[int], rows: int) -> None:
-        """Caches and activations have the first `rows` rows of `text`."""
-        self._held = (text, rows)
+        """Note that the caches and activations contain the first `rows` rows of `text`."""
+        self._cached = (text, rows)
 
     def cached_prefix(self, text: Sequence[int]) -> int:
-        """How many rows from the beginning of `text` need not be computed again."""
-        known, rows = self._held
+        """How many rows of the prefix of `text` need not be computed again."""
+        cached, rows = self._cached
         same = 0
-        for mine, theirs in zip(text, known[:rows], strict=False):
-            if mine != theirs:
+        for token, cached_token in zip(text, cached[:rows], strict=False):
+            if token != cached_token:
                 break
             same += 1
         return same
@@ -91,7 +91,7 @@ class Engine:
         top: int = 8,
         follows: bool = False,
     ) -> Pass:
-        """The pass that computes the logits after the first `total` tokens of the text, and draws the next.
+        """The pass that computes the logits after the first `total` tokens of the text and draws the next token.
 
         context: in tokens; step: draws made before; valid_rows: rows of the caches and activations, from row 0 on, that
         already are those of this context; base: index in the text of history word 0; top: candidates to report;
@@ -114,7 +114,7 @@ class Engine:
                 dispatches += [*program.head, *self.sampler.dispatches(top)]
             state = state_of(start - base, first, count, rows - 1, first_position, total - base, step)
             if follows:
-                # The draw before may have ended the text: whether it did is only known on the GPU, and stays.
+                # The previous draw may have ended the text. Only the GPU knows, so its flag is not overwritten.
                 state = state[:POSITION_BYTES]
             cost = sum(dispatch.cost for dispatch in dispatches)
             segments.append(Segment(None if cached else state, dispatches, cost, seconds * cost))
@@ -122,19 +122,19 @@ class Engine:
         return Pass(tuple(segments), start, rows, first_position, cached)
 
     def write_state(self, state: bytes) -> None:
-        """Set the state that dispatches submitted from now on read."""
+        """Write the state that dispatches read that are submitted from now on."""
         self._memory.write_state(state)
 
-    def completed(self, done: Pass) -> None:
-        """Everything of this pass was submitted: what views submit from now on sees it, whole."""
-        if not done.cached:
+    def completed(self, submitted: Pass) -> None:
+        """Note that this pass was submitted completely: views submitted from now on see all of it."""
+        if not submitted.cached:
             self.epoch += 1
-        self.registry.rows = done.rows
-        self.registry.first_position = done.first_position
+        self.registry.rows = submitted.rows
+        self.registry.first_position = submitted.first_position
 
     @property
     def logits_buffer(self) -> wgpu.GPUBuffer:
-        """Logits of the latest pass, float32 [padded vocabulary, in fours]."""
+        """Logits of the latest pass, float32 [padded vocabulary, rounded up to a multiple of 4]."""
         return self._memory.shared.logits
 
     def read_logits(self) -> np.ndarray:
@@ -144,7 +144,7 @@ class Engine:
 
 @contextlib.contextmanager
 def _out_of_memory_explained(source: WeightSource, options: LoadOptions) -> Iterator[None]:
-    """Turns the GPU's out-of-memory error into one that says what to do."""
+    """Turns the GPU's out-of-memory error into a `MemoryBudgetError` that says what to do."""
     try:
         yield
     except wgpu.GPUOutOfMemoryError as error:

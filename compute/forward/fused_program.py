@@ -1,4 +1,4 @@
-"""One token on a GPU in five dispatches a layer: layer norms, biases, GELU and residuals inside the matrix kernels."""
+"""One token on a GPU with five dispatches per layer: matrix kernels include layer norm, bias, GELU and residual."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from compute.gpu.wgpu_native import Dispatch
 from .activation_buffers import ActivationBlock
 from .program import THREADS, Program, resource
 
-_SPAN = 128  # keys of one workgroup of attention
+_SPAN = 128  # keys per workgroup of attention
 
 
 class FusedProgram(Program):
-    """The pass over one row; matrices and caches are storage buffers. Without subgroups, sums go by shared memory."""
+    """A pass over one row. Matrices and caches are storage buffers; without subgroups, sums use shared memory."""
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c, heads = self._config.channels, self._config.heads
@@ -49,7 +49,7 @@ class FusedProgram(Program):
         each: int,
         **values: int | str | bool,
     ) -> Dispatch:
-        """One matrix kernel. `each`: rows of the matrix that a team of threads computes."""
+        """One matrix kernel. each: matrix rows per team of threads."""
         h = f"h.{layer}."
         storage = self._storages[h + name + ".weight"]
         (shard,) = storage.shards
@@ -106,7 +106,7 @@ class FusedProgram(Program):
     def _attn_proj(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound: dict[str, Resource] = {"mixed": self._mixed, "weights": self._weights, "resid": self._resid}
         kept = ("attn.out", "attn.c_proj", "resid_mid")
-        # One buffer must not be bound twice: the weight matrix is "weight", the spans' "weights".
+        # "weight" is the matrix, "weights" are those of the spans.
         return self._linear(
             "decode/attn_proj", layer, "attn.c_proj", block, kept, bound, each=1, heads=self._config.heads, span=_SPAN
         )

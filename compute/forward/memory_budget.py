@@ -1,4 +1,4 @@
-"""GPU memory: what a model needs, what the adapter has, and what would fit instead."""
+"""GPU memory: how much a model needs, how much the adapter has, and what fits instead."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from compute.models.config import ModelConfig, parameter_shapes
 
 from .activation_buffers import embed_columns, layer_columns
 
-_OTHERS = 64 << 20  # bytes: staging, scratch, atlas, pipelines
-_WIDTH = {"f32": 4, "bf16": 2, "f16": 2}  # bytes of a weight
+_OTHERS = 64 << 20  # bytes: staging, scratch, pictures, pipelines
+_BYTES = {"f32": 4, "bf16": 2, "f16": 2}  # per weight
 
 
 def needed_bytes(config: ModelConfig, *, dtype: str, context: int, trace: bool) -> int:
-    """GPU memory of an engine, in bytes: weights, key-value caches and, when traced, every activation."""
+    """GPU memory of an engine in bytes: weights, key-value caches and, when traced, every activation."""
     weights = 0
     for name, shape in parameter_shapes(config).items():
         if len(shape) == 1 or name == "wpe":
             weights += 4 * shape[0] * (shape[1] if len(shape) == 2 else 1)
         else:
-            weights += _WIDTH[dtype] * shape[0] * shape[1]
+            weights += _BYTES[dtype] * shape[0] * shape[1]
     caches = 8 * config.layers * config.channels * context
     columns = sum(embed_columns(config).values()) + config.layers * sum(layer_columns(config).values())
     activations = 4 * context * (columns + config.channels) if trace else 0
@@ -33,10 +33,10 @@ def needed_bytes(config: ModelConfig, *, dtype: str, context: int, trace: bool) 
 
 
 def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:
-    """Memory that the adapter can use, in bytes; None when nobody can tell.
+    """Memory that the adapter can use, in bytes; None when it is unknown.
 
-    Software adapters take the host's free memory (the size that llvmpipe reports, 2 GiB, is no limit: 6 GB were
-    allocated); others have their own, all of it counted as free.
+    Software adapters use the host's free memory (llvmpipe reports 2 GiB, which is no limit: 6 GB were allocated).
+    For other adapters all of their own memory counts as free.
     """
     if is_software(adapter):
         return _free_host_bytes()
@@ -46,9 +46,9 @@ def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:
 
 
 def free_bytes(adapter: wgpu.GPUAdapter, used: int) -> int | None:
-    """What is left for views of an engine that takes `used` bytes of GPU memory; None when nobody can tell."""
+    """Memory left for views beside an engine of `used` bytes, in bytes; None when it is unknown."""
     available = available_bytes(adapter)
-    if available is None or is_software(adapter):  # the host's free memory is without the engine's
+    if available is None or is_software(adapter):  # the host's free memory already excludes the engine
         return available
     return max(0, available - used - _OTHERS)
 
@@ -65,34 +65,34 @@ def _free_host_bytes() -> int | None:
 def check_budget(
     name: str, config: ModelConfig, *, dtype: str, context: int, trace: bool, available: int | None
 ) -> None:
-    """Raise `MemoryBudgetError` when the model does not fit into `available` bytes, naming what would."""
+    """Raise a `MemoryBudgetError` that says what would fit when the model does not fit into `available` bytes."""
     needed = needed_bytes(config, dtype=dtype, context=context, trace=trace)
     if available is None or needed <= available:
         return
-    ways = []
+    options = []
     for other in ("f16", "bf16"):
         size = needed_bytes(config, dtype=other, context=context, trace=trace)
-        if _WIDTH[other] < _WIDTH[dtype] and size <= available:
-            ways.append(f"--weights {other} ({_gb(size)})")
+        if _BYTES[other] < _BYTES[dtype] and size <= available:
+            options.append(f"--weights {other} ({_gb(size)})")
     shorter = context // 2
     while shorter >= 16 and needed_bytes(config, dtype=dtype, context=shorter, trace=trace) > available:
         shorter //= 2
     if shorter >= 16:
         size = needed_bytes(config, dtype=dtype, context=shorter, trace=trace)
-        ways.append(f"--context {shorter} ({_gb(size)})")
-    fits = " or ".join(ways) or "a smaller model, nothing of this one fits"
+        options.append(f"--context {shorter} ({_gb(size)})")
+    fits = " or ".join(options) or "a smaller model, since no variant of this one fits"
     raise MemoryBudgetError(
         f"{name} with {dtype} weights and --context {context} needs {_gb(needed)} of GPU memory,"
-        f" there are {_gb(available)}: use {fits}"
+        f" {_gb(available)} are available: use {fits}"
     )
 
 
 def check_map_budget(needed: int, free: int | None) -> None:
-    """Raise `MemoryBudgetError` when a map that takes `needed` bytes does not fit into `free` bytes."""
+    """Raise `MemoryBudgetError` when a map of `needed` bytes does not fit into `free` bytes."""
     if free is not None and needed > free:
         raise MemoryBudgetError(
-            f"the map needs {_gb(needed)} of GPU memory beside the model, there are {_gb(free)}:"
-            " use a shorter window (--context) or a smaller model"
+            f"the map needs {_gb(needed)} of GPU memory beside the model, {_gb(free)} are available:"
+            " use a shorter context (--context) or a smaller model"
         )
 
 

@@ -28,7 +28,7 @@ from .program_buffers import ProgramBuffers
 
 @dataclass(frozen=True)
 class ModelMemory:
-    """What a model has on the GPU. `context` is in tokens, `nbytes` counts all of it."""
+    """Everything that a model has on the GPU: `nbytes` bytes, for contexts of up to `context` tokens."""
 
     model_name: str
     config: ModelConfig
@@ -43,19 +43,19 @@ class ModelMemory:
 
     @property
     def device(self) -> wgpu.GPUDevice:
-        """The device that all of it is on."""
+        """The device of all buffers."""
         return self.kernels.device
 
     def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
-        """A program over the weights and buffers that takes up to `rows` rows; team: see `team_size`."""
+        """A program over these weights and buffers for up to `rows` rows; team: see `team_size`."""
         return kind(self.kernels, self.config, self.storages, self.shared, self.activations, self.context, rows, team)
 
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
-        """Put token ids into the history from index `at` on."""
+        """Write token ids to the history, from index `at` on."""
         self.device.queue.write_buffer(self.shared.history, 4 * at, np.asarray(tokens, np.uint32).tobytes())
 
     def write_state(self, state: bytes) -> None:
-        """Set the state that dispatches submitted from now on read."""
+        """Write the state that dispatches read that are submitted from now on."""
         self.device.queue.write_buffer(self.shared.state, 0, state)
 
     def read_logits(self) -> np.ndarray:
@@ -65,7 +65,7 @@ class ModelMemory:
 
 
 def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemory]:
-    """Check that the model fits, open the shared device, upload the weights. Raises `AtlasError`s."""
+    """Check that the model fits, open the shared device and upload the weights. Raises `AtlasError`s."""
     config, context, dtype = source.config, options.context_for(source), options.dtype_for(source)
     if not 1 <= context <= config.positions:
         raise UsageError(f"--context {context}: must be from 1 to {config.positions}, the model's positions")
@@ -91,6 +91,6 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
         kernels=shared_kernels(device),
         storages=storages,
         activations=activations,
-        shared=ProgramBuffers.made(device, config, context, textures=layout == "texture"),
+        shared=ProgramBuffers.create(device, config, context, textures=layout == "texture"),
         nbytes=upload.nbytes + caches + (activations.nbytes if activations else 0),
     )

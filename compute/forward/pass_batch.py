@@ -14,24 +14,24 @@ from .pass_plan import Pass, Segment
 
 @dataclass(frozen=True)
 class Slice:
-    """Dispatches of one segment that are to be submitted next."""
+    """Consecutive dispatches of one segment, to be submitted next."""
 
-    state: bytes | None  # what the host writes before them
+    state: bytes | None  # written by the host before them; None to keep the current one
     dispatches: Sequence[Dispatch]
     seconds: float  # predicted GPU time
-    completes: Pass | None  # the pass that is whole with them
+    completes: Pass | None  # the pass whose last dispatch is among them
 
 
 class PassBatch:
     """Passes of an engine, how much of them has been submitted, and the readback of their results."""
 
     def __init__(self, plans: list[Pass], first_step: int) -> None:
-        """plans: may grow until the first part is taken; first_step: index of the step that the first of them makes."""
+        """plans: may grow until the first slice is submitted; first_step: index of the step of the first pass."""
         self.plans, self.first_step = plans, first_step
-        self.started = 0.0  # by the clock, in seconds; 0 before
-        self.submitted = 0  # whole passes
+        self.started = 0.0  # by `time.perf_counter`, in seconds; 0 before the first slice
+        self.submitted = 0  # passes that are submitted completely
         self.readback: Readback | None = None
-        self._segment = self._dispatch = 0  # the next: its place among all segments, and within its segment
+        self._segment = self._dispatch = 0  # next: index among all segments, and within its segment
 
     @property
     def _segments(self) -> list[tuple[Pass, Segment]]:
@@ -44,16 +44,16 @@ class PassBatch:
 
     @property
     def progress(self) -> float:
-        """How much has been submitted, 0 to 1."""
+        """The fraction that has been submitted, 0 to 1."""
         segments = self._segments
         if self.encoded:
             return 1.0
-        inside = self._dispatch / len(segments[self._segment][1].dispatches)
-        return (self._segment + inside) / len(segments)
+        fraction = self._dispatch / len(segments[self._segment][1].dispatches)
+        return (self._segment + fraction) / len(segments)
 
     @property
     def pass_complete(self) -> bool:
-        """True unless a pass that rewrites the window is partly submitted."""
+        """True unless a pass that rewrites every row of the context is partly submitted."""
         if self.submitted == len(self.plans) or not (self._segment or self._dispatch):
             return True
         return self.plans[self.submitted].cached

@@ -1,4 +1,4 @@
-"""A forward pass as it is submitted: segments of dispatches, and the state that each of them runs with."""
+"""A forward pass as it is submitted: segments of dispatches, each with the state that it runs with."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from compute.gpu.wgpu_native import Dispatch
 
-STATE_WORDS = 12  # of wgsl/common/state.wgsl
-POSITION_BYTES = 28  # of the state: all but what the draws leave there
+STATE_WORDS = 12  # see wgsl/common/state.wgsl
+POSITION_BYTES = 28  # of the state: everything before the fields that draws write
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Part of a pass that runs with one state. `state` is None where the draw before has left the right one."""
+    """Part of a pass that runs with one state. `state` is None when the previous draw has already written it."""
 
     state: bytes | None
     dispatches: Sequence[Dispatch]
@@ -24,15 +24,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass and the draw after it."""
+    """A forward pass and the draw after it."""
 
     segments: tuple[Segment, ...]
     window_start: int  # index in the text of the first context token
     rows: int
     first_position: int
-    cached: bool  # continues the pass before: only the newest row is computed
+    cached: bool  # continues the previous pass: only the newest row is computed
 
 
 def state_of(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
-    """The words of wgsl/common/state.wgsl."""
+    """The state as in wgsl/common/state.wgsl."""
     return struct.pack(f"<{STATE_WORDS}I", window_start, first, rows, last_row, position, total, step, *[0] * 5)

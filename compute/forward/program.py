@@ -1,4 +1,4 @@
-"""What every way of running the forward pass has: buffers, parameters of its dispatches, the embedding."""
+"""The base of all programs: buffers, the parameters of dispatches, the embedding, and the head for GPUs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from compute.models.registry import Shard, TensorStorage
 from .activation_buffers import ActivationBlock, Activations
 from .program_buffers import ProgramBuffers
 
-THREADS = 128  # of a workgroup of the decode kernels
-_HEAD_ROUNDS = 8  # of a workgroup of the head: the layer norm before it is computed once for all
-_HEAD_EACH = 2  # rows of a team in a round
+THREADS = 128  # per workgroup of the decode kernels
+_HEAD_ROUNDS = 8  # per workgroup of the head, which computes the layer norm once for all rounds
+_HEAD_ROWS = 2  # per team and round
 _PARAMS_SLOT = 256  # bytes: the largest uniform offset alignment
 
 
 class Program(ABC):
     """Dispatches that run the model over up to `rows` rows: `body` all blocks, `head` the logits of the last row."""
 
-    # A buffer whose first word becomes other than 0 when a pass got stuck; None where that cannot be.
+    # A buffer whose first word becomes nonzero when a pass has stalled; None for programs that cannot stall.
     stall_flag: wgpu.GPUBuffer | None = None
 
     def __init__(
@@ -40,7 +40,7 @@ class Program(ABC):
     ) -> None:
         """Build the dispatches.
 
-        activations: where to keep every activation, None to keep none; window: in tokens; team: see
+        activations: buffers for every activation, None to keep none; context: in tokens; team: see
         `subgroups.team_size`.
         """
         self.rows = rows
@@ -53,7 +53,7 @@ class Program(ABC):
         self._blocks = activations.blocks if activations else None
         self._context = context
         self._params: list[np.ndarray] = []
-        # Matrices may be bound in pieces and rows in parts: more slots than operations.
+        # Matrices may be bound shard by shard and rows in parts: more slots than operations.
         self._slots = 64 * (config.layers + 1)
         self._params_buffer = self._buffer("params", self._slots * _PARAMS_SLOT // 4, wgpu.BufferUsage.UNIFORM)
         self.body, self.head = self._build()
@@ -61,11 +61,11 @@ class Program(ABC):
 
     @abstractmethod
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
-        """Make scratch buffers and return body and head."""
+        """Create the scratch buffers and return body and head."""
 
     @property
     def cost(self) -> float:
-        """Cost of body and head together."""
+        """Total cost of body and head."""
         return sum(dispatch.cost for dispatch in (*self.body, *self.head))
 
     def _buffer(self, label: str, elements: int, usage: int = 0) -> wgpu.GPUBuffer:
@@ -76,14 +76,14 @@ class Program(ABC):
         return self._buffer(label, self.rows * columns, wgpu.BufferUsage.UNIFORM)
 
     def _slot(self, *values: int) -> tuple[wgpu.GPUBuffer, int, int]:
-        """A uniform range that holds `values` as u32."""
-        at = len(self._params)
-        if at == self._slots:
+        """A range of the uniform buffer that contains `values` as u32."""
+        index = len(self._params)
+        if index == self._slots:
             raise ValueError("more dispatches than parameter slots")
         slot = np.zeros(_PARAMS_SLOT // 4, np.uint32)
         slot[: len(values)] = values
         self._params.append(slot)
-        return (self._params_buffer, at * _PARAMS_SLOT, 64)
+        return (self._params_buffer, index * _PARAMS_SLOT, 64)
 
     def _activation_binding(self, block: ActivationBlock | None) -> dict[str, Resource]:
         return {} if block is None else {"activations": block.binding}
@@ -127,14 +127,14 @@ class Program(ABC):
         normed: bool,
         counters: wgpu.GPUBuffer | None = None,
     ) -> list[Dispatch]:
-        """Logits of the row in `resid`, after its final layer norm if `normed`.
+        """Logits of the row in `resid`; normed: after the final layer norm, which is computed here.
 
-        It also clears the stage `counters` for the next token. Needs `wte` as buffers.
+        Clears the stage `counters` for the next token. Needs `wte` in buffers.
         """
         storage, channels = self._storages["wte"], self._config.channels
         lanes, subgroups = self._team
         kernel = self._kernels.get(
-            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_EACH,
+            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_ROWS,
             threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []
@@ -151,13 +151,13 @@ class Program(ABC):
                 bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
             if counters is not None:
                 bound["counters"] = counters
-            groups = (-(-shard.rows // (THREADS // lanes * _HEAD_EACH * _HEAD_ROUNDS)), 1, 1)
+            groups = (-(-shard.rows // (THREADS // lanes * _HEAD_ROWS * _HEAD_ROUNDS)), 1, 1)
             run.append(kernel.dispatch(groups, bound, cost=channels * shard.rows, label="wte"))
         return run
 
 
 def resource(shard: Shard) -> Resource:
-    """A piece as a binding."""
+    """A shard as a binding."""
     if isinstance(shard.resource, wgpu.GPUBuffer):
         return (shard.resource, shard.offset, shard.size)
     return shard.resource

@@ -10,12 +10,12 @@ from compute.models.config import ModelConfig
 
 from .pass_plan import STATE_WORDS
 
-HISTORY = 1 << 16  # tokens kept on the GPU besides the window, before the host writes them anew
+HISTORY = 1 << 16  # tokens that the GPU can append to the context before the host writes the history again
 
 
 @dataclass(frozen=True)
 class ProgramBuffers:
-    """What passes of all programs share: the position, the tokens, the logits, the key-value caches."""
+    """Buffers that all programs use: the state, the tokens, the logits, the key-value caches."""
 
     state: wgpu.GPUBuffer
     history: wgpu.GPUBuffer
@@ -24,8 +24,8 @@ class ProgramBuffers:
     caches: tuple[wgpu.GPUBuffer | wgpu.GPUTexture, ...]
 
     @classmethod
-    def made(cls, device: wgpu.GPUDevice, config: ModelConfig, context: int, *, textures: bool) -> ProgramBuffers:
-        """New ones, for windows of up to `context` tokens; textures: the caches are some."""
+    def create(cls, device: wgpu.GPUDevice, config: ModelConfig, context: int, *, textures: bool) -> ProgramBuffers:
+        """Buffers for contexts of up to `context` tokens. textures: keep the caches in textures."""
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
 
         def buffer(label: str, elements: int, extra: int = 0) -> wgpu.GPUBuffer:
@@ -45,6 +45,6 @@ class ProgramBuffers:
             state=buffer("state", STATE_WORDS),
             history=buffer("history", context + HISTORY),
             head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
-            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four at a time
+            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four values at once
             caches=tuple(cache(f"h.{layer} keys and values") for layer in range(config.layers)),
         )

@@ -24,7 +24,7 @@ from .rows_program import CHUNK, RowsProgram
 from .tiled_program import CHUNK as TILED_CHUNK
 from .tiled_program import TiledProgram
 
-_COMPILING = "kernels"  # reported while programs are made: their shaders are compiled
+_COMPILING = "kernels"  # reported while programs are built, which compiles their shaders
 _UNKNOWN = 1e-9  # seconds per unit of cost, where it was not measured
 
 
@@ -40,7 +40,7 @@ class ProgramChoice:
 
 
 def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions) -> Loading[ProgramChoice]:
-    """Make the programs that `options` ask for, and measure them. Raises `UsageError` when they cannot run here."""
+    """Build the programs that `options` select, and measure them. Raises `UsageError` when they cannot run here."""
     yield _COMPILING, 0.0
     path, decode, prefill = yield from _choose(memory, options.program)
     seconds = []
@@ -70,7 +70,7 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Pro
     yield _COMPILING, 0.2
     suits = ChainProgram.suits(memory.device, team[1])
     if wanted == "chain" and not suits:
-        raise UsageError(f"--program chain: {adapter_name(adapter)} has no subgroups to rely on; use --program fused")
+        raise UsageError(f"--program chain: {adapter_name(adapter)} has no reliable subgroups; use --program fused")
     if wanted == "chain" or (wanted == "auto" and suits and not is_software(adapter)):
         chain = memory.program(ChainProgram, 1, team)
         if wanted == "chain" or _agree(memory, chain, prefill):
@@ -84,12 +84,12 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Pro
 
 
 def _agree(memory: ModelMemory, decode: Program, prefill: Program) -> bool:
-    """True when `decode` computes on this device what `prefill` does: three tokens both ways. Blocks."""
+    """True when both programs compute the same logits from three tokens on this device. Blocks."""
     rows = min(3, memory.context)
     memory.write_history([0, 1, 2])
     runs = []
-    for steps in (((prefill, 0, rows),), tuple((decode, row, 1) for row in range(rows))):
-        for program, first, count in steps:
+    for passes in (((prefill, 0, rows),), tuple((decode, row, 1) for row in range(rows))):
+        for program, first, count in passes:
             memory.write_state(state_of(0, first, count, first + count - 1, 0, rows, 0))
             _run(memory, [*program.body, *program.head])
         runs.append(memory.read_logits())
@@ -105,7 +105,7 @@ def _measure(memory: ModelMemory, sampler: Sampler, program: Program) -> float:
     work = [*program.body, *program.head]
     _timed(memory, [*work, *sampler.dispatches(1)])
     passes, elapsed = 1, _timed(memory, work)
-    if elapsed < 0.01:  # a GPU: so short that submitting counts; take several at once
+    if elapsed < 0.01:  # a GPU, so fast that submitting takes a share of the time: run several passes at once
         passes = 8
         elapsed = _timed(memory, work * passes)
     return elapsed / passes / program.cost

@@ -1,4 +1,4 @@
-"""Fills a registry: every parameter and every kept activation, in the order in which the model runs."""
+"""Builds the registry: every parameter and every activation, in the order in which the model uses them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .activation_buffers import Activations, embed_columns, layer_columns
 def build_registry(
     config: ModelConfig, parameters: dict[str, TensorStorage], activations: Activations | None, logits: wgpu.GPUBuffer
 ) -> Registry:
-    """The registry of a model whose parameters and activations lie as given; without activations only the rest."""
+    """The registry of a model; activations: None when they are not kept, and then they are left out."""
     registry = Registry(config)
     shapes = parameter_shapes(config)
 
@@ -33,7 +33,7 @@ def build_registry(
         registry.add(Tensor(name, kind, None, columns, False, sentence(name), storage, strip))
 
     def pattern(name: str, context: int) -> None:
-        # Of all layers they would take far more than the rest: whoever shows them recomputes them from attn.qkv.
+        # Patterns of all layers would take far more memory than everything else: views recompute them from attn.qkv.
         storage = TensorStorage("recomputed", "f32", 0, ())
         registry.add(
             Tensor(name, "activation", None, context, False, sentence(name), storage, False, heads=config.heads)
@@ -45,9 +45,9 @@ def build_registry(
         activation(name, columns, kind="embedding")
     for layer in range(config.layers):
         h = f"h.{layer}."
-        # What enters a block is what left the one before: one place in memory, two names.
-        before = "embed.sum" if layer == 0 else f"h.{layer - 1}.resid_post"
-        activation(h + "resid_pre", config.channels, stored_as=before, strip=layer == 0)
+        # The input of a block is the output of the previous one: one location in memory with two names.
+        previous = "embed.sum" if layer == 0 else f"h.{layer - 1}.resid_post"
+        activation(h + "resid_pre", config.channels, stored_as=previous, strip=layer == 0)
         for name in layer_parameter_shapes(config):
             parameter(h + name, strip=True)
         for name, columns in layer_columns(config).items():

@@ -1,6 +1,6 @@
-"""The forward pass as one dispatch per operation over a chunk of rows: the program for software adapters.
+"""The forward pass with one dispatch per operation and chunk of rows: the program for software adapters.
 
-Every operation reads and writes small scratch buffers of one chunk; with tracing it also stores its result in the
+Every operation reads and writes small scratch buffers for one chunk. With tracing it also stores its results in the
 activation buffers.
 """
 
@@ -16,12 +16,12 @@ from compute.gpu.wgpu_native import Dispatch
 from .activation_buffers import ActivationBlock
 from .program import Program, resource
 
-CHUNK = 16  # rows of a chunk: more loads fewer weights per row, but a slice must fit a frame
-_UNIFORM_LIMIT = 65536  # bytes, the largest uniform binding that every adapter offers
+CHUNK = 16  # rows: with more, fewer weights are loaded per row, but a slice must fit into a frame
+_UNIFORM_LIMIT = 65536  # bytes: the largest uniform binding that every adapter allows
 
 
 class RowsProgram(Program):
-    """The pass over `rows` rows at a time (1 or CHUNK), on any weight layout."""
+    """A pass in chunks of `rows` rows (1 or CHUNK), for any layout of the weights."""
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
         c = self._config.channels
@@ -119,7 +119,7 @@ class RowsProgram(Program):
         return run
 
     def _rows_at_once(self, inputs: int, rows: int) -> tuple[int, str]:
-        """How many rows of x one dispatch takes, and the address space x is bound in."""
+        """How many rows of x a dispatch takes, and the address space in which x is bound."""
         alignment = self._device.limits["min-uniform-buffer-offset-alignment"]
         at_once = rows
         while at_once * inputs * 4 > _UNIFORM_LIMIT:

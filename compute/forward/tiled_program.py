@@ -1,4 +1,4 @@
-"""The forward pass over many rows for GPUs: as the rows program, with tiled matrix products and tiled attention."""
+"""The forward pass over many rows on a GPU: the rows program with tiled matrix products and tiled attention."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .activation_buffers import ActivationBlock
 from .program import resource
 from .rows_program import RowsProgram
 
-CHUNK = 256  # rows of a chunk
+CHUNK = 256  # rows
 
 
 class TiledProgram(RowsProgram):
-    """Prefill on a GPU; matrices and caches are storage buffers."""
+    """Prefill on a GPU. Matrices and caches are storage buffers."""
 
     def _build_head(self) -> list[Dispatch]:
         return self._gpu_head(None, self._shared.head_input, normed=False)
@@ -35,7 +35,7 @@ class TiledProgram(RowsProgram):
     ) -> list[Dispatch]:
         storage = self._storages[name + ".weight"]
         inputs, outputs = x.size // 4 // rows, y.size // 4 // rows
-        # Narrow products have few tiles: smaller ones keep more of the GPU busy.
+        # Narrow products have few tiles: smaller tiles keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
         kernel = self._kernels.get(
             "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype, epilogue=epilogue,
@@ -61,7 +61,7 @@ class TiledProgram(RowsProgram):
     def _attention(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         config = self._config
         head = config.head_size
-        # Queries, scores, keys and values of a tile, in bytes of shared memory.
+        # Shared memory for the queries, scores, keys and values of a tile, in bytes.
         needed = 16 * head * 4 + 16 * 32 * 4 + 2 * 32 * head * 4
         if needed > self._device.limits["max-compute-workgroup-storage-size"]:
             return super()._attention(layer, block)

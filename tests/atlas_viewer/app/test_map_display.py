@@ -259,8 +259,8 @@ def test_a_map_without_memory_is_told_and_the_window_goes_on(context: Window, mo
     assert context.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
-        "the map needs 0.04 GB of GPU memory beside the model, there are 0.02 GB:"
-        " use a shorter window (--context) or a smaller model"
+        "the map needs 0.04 GB of GPU memory beside the model, 0.02 GB are available:"
+        " use a shorter context (--context) or a smaller model"
     )
     state.requests.append(Generate("There was a dog", state.options))
     context.frame()

@@ -98,7 +98,7 @@ def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pyte
     assert MapPass.load(stories, digit_pictures(), layout).nbytes == needed
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
     monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing is to be made
-    with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, there are 0\.0\d GB: use [^\n]*$"):
+    with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, 0\.0\d GB are available: use [^\n]*$"):
         MapPass.load(stories, digit_pictures(), layout)
 
 
