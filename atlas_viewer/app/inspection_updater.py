@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 
 from atlas_viewer.state.color_mapping import ColorMapping
-from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
+from compute.models.tensor_index import TensorIndex
 
 # Seconds between two statistics of a run in progress: while they are on screen, and otherwise for the alarm.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0

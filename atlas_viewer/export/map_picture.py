@@ -10,7 +10,7 @@ import numpy as np
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures, letter, put
-from atlas_viewer.state.map_addresses import Target, box_of
+from atlas_viewer.state.map_addresses import box_of
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import Label, Words, labels_for
 from atlas_viewer.state.map_viewport import MapViewport, show
@@ -18,6 +18,7 @@ from atlas_viewer.state.protocols import GenerationLike
 from atlas_viewer.state.quoting import quoted
 from compute.generate.generator import Generation
 from compute.io.output_files import output_file
+from compute.models.tensor_index import TensorIndex
 
 _STRIP = 1 << 21  # pixels painted at a time
 _INK = np.array((226, 231, 238), np.float32)
@@ -32,7 +33,7 @@ def write_map(
     *,
     zoom: float,
     center: tuple[float, float] | None,
-    place: Target | None,
+    place: TensorIndex | None,
 ) -> None:
     """Write the map after `generation` as a PNG of `size` (width, height) pixels to `out`.
 

@@ -15,7 +15,6 @@ from atlas_viewer.media.png import png
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import atlas_scene
 from atlas_viewer.state.camera import StripCamera, fitted
-from atlas_viewer.state.map_addresses import parse_place
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import go, open_map
 from atlas_viewer.state.protocols import GenerationLike, RunnerLike
@@ -27,6 +26,7 @@ from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.device import shared_device
 from compute.io.output_files import write_output
+from compute.models.tensor_index import parse_tensor_index
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource
@@ -99,7 +99,7 @@ def render(
         if view == "map" and not panels:
             shapes = {tensor.name: runner.registry.shape(tensor) for tensor in runner.registry}
             with _telling_place():
-                target = None if place is None else parse_place(place, shapes)
+                target = None if place is None else parse_tensor_index(place, shapes)
             write_map(runner, generation, out, size, zoom=zoom, center=center, place=target)
             return generation
         while runner.paint():

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
-from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_viewport import MapViewport
+from compute.models.tensor_index import TensorIndex
 
 from .records import UiEvent
 
@@ -80,7 +80,7 @@ def viewport_data(viewport: MapViewport) -> dict[str, Any]:
     """What is recorded of the map's camera."""
     return {
         "tensor": viewport.target.name,
-        "index": list(viewport.target.index or ()),
+        "index": list(viewport.target.index),
         "x": viewport.x,
         "y": viewport.y,
         "width": viewport.width,
@@ -120,7 +120,7 @@ def _sight(data: Mapping[str, Any]) -> MapViewport | None:
         return None
     if x is None or y is None or width is None or height is None or min(width, height) < _SMALLEST:
         return None
-    return MapViewport(Target(name, tuple(index)), x, y, width, height)
+    return MapViewport(TensorIndex(name, tuple(index)), x, y, width, height)
 
 
 def _view(value: object) -> str | None:

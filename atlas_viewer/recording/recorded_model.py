@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from atlas_viewer.state.color_mapping import ColorMapping
-from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
+from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.protocols import GenerationLike, StepOrder
 from atlas_viewer.state.state import Color, ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading
 from compute.models.registry import Registry
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.map_pass import MapPass

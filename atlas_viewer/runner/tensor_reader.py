@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from atlas_viewer.state.color_mapping import ColorMapping
-from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
+from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.state import Color
 from compute.forward.engine import Engine
+from compute.models.tensor_index import TensorIndex
 from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
-from compute.views.probe import Probe, ProbePass
+from compute.views.probe import ProbePass
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.views.strip import StripPass
 from compute.views.strip_layout import StripLayout
@@ -57,10 +58,7 @@ class TensorReader:
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
         """What the watched spots were found to be, as far as it has arrived."""
-        return {
-            TensorIndex(probe.name, probe.first, probe.count): ProbedValue(known.value, known.index)
-            for probe, known in self._probes.values.items()
-        }
+        return {element: ProbedValue(known.value, known.index) for element, known in self._probes.values.items()}
 
     @property
     def pending(self) -> bool:
@@ -80,7 +78,6 @@ class TensorReader:
                 t.sentence,
                 t.rows is None,
                 spans.get(t.name),
-                context=t.columns if t.heads else 0,
             )
             for t in registry
         }
@@ -96,7 +93,7 @@ class TensorReader:
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch these values of the latest pass."""
-        self._probes.watch([Probe(element.name, element.index, element.count) for element in elements])
+        self._probes.watch(elements)
         self._probes.update()
 
     def ask_statistics(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 from compute.views.strip_layout import HEIGHT, WIDTH, Span, StripLayout
 
 from .camera import StripCamera
@@ -21,31 +22,16 @@ _HISTORY = 4096  # values kept of a pin
 
 
 @dataclass(frozen=True)
-class TensorIndex:
-    """One value: a tensor and the flat index in it; stays the same value when the context grows by a row.
-
-    With a `count` above 1 it is the extreme one of so many values from `index` on, as a pooling cell shows it.
-    """
-
-    name: str
-    index: int
-    count: int = 1
-
-
-@dataclass(frozen=True)
 class ProbedValue:
-    """What a spot was found to be: the value, and its flat index in the tensor."""
+    """The extreme of the values at a `TensorIndex`, and its index in the tensor."""
 
     value: float
-    index: int
+    index: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of the latest pass; `span` is None when the strip does not show it.
-
-    Flat indices count rows of `context` values, and as many rows a head, in attention patterns, which grow both ways.
-    """
+    """A tensor of the latest pass; `span` is None when the strip does not show it."""
 
     name: str
     kind: str
@@ -53,26 +39,24 @@ class TensorInfo:
     sentence: str
     per_token: bool  # a row for each context token
     span: Span | None = None
-    context: int = 0  # of patterns, otherwise 0
 
     @property
     def count(self) -> int:
         """Number of values."""
         return math.prod(self.shape)
 
-    def place(self, index: int) -> tuple[int, ...]:
-        """[row, column] of the value `index`, [column] of a vector, [head, query, key] of a pattern."""
-        if self.context:
-            row, key = divmod(index, self.context)
-            return (*divmod(row, self.context), key)
-        return (index,) if len(self.shape) == 1 else divmod(index, self.shape[-1])
+    @property
+    def first(self) -> TensorIndex:
+        """The first value."""
+        return TensorIndex(self.name, (0,) * len(self.shape))
 
-    def index(self, place: Sequence[int]) -> int:
-        """The flat index of the value at `place`."""
-        found = 0
-        for number in place:
-            found = found * (self.context or self.shape[-1]) + number
-        return found
+    def multi_index(self, flat: int) -> tuple[int, ...]:
+        """The index of the value with the flat index `flat`."""
+        return multi_index(flat, self.shape)
+
+    def flat_index(self, index: Sequence[int]) -> int:
+        """The flat index of the value at `index`."""
+        return flat_index(index, self.shape)
 
 
 @dataclass
@@ -138,10 +122,11 @@ class Inspection:
     def exists(self, element: TensorIndex) -> bool:
         """True when the latest pass has this value."""
         info = self.tensors.get(element.name)
-        if info is None or element.index < 0:
+        if info is None or not is_inside(element.index, info.shape):
             return False
-        last = info.place(element.index + element.count - 1)
-        return all(place < size for place, size in zip(last, info.shape, strict=True))
+        return element.count == 1 or is_inside(
+            info.multi_index(info.flat_index(element.index) + element.count - 1), info.shape
+        )
 
     def value(self, element: TensorIndex) -> float | None:
         """What has arrived of it."""
@@ -151,22 +136,24 @@ class Inspection:
     def single(self, element: TensorIndex) -> TensorIndex:
         """The one value that a spot of several was found to be; until that is known, the first of them."""
         probed = self.probed_values.get(element)
-        return TensorIndex(element.name, element.index if probed is None else probed.index)
+        return element.first if probed is None else TensorIndex(element.name, probed.index)
 
-    def spot_at(self, cell: int) -> TensorIndex | None:
+    def element_at(self, cell: int) -> TensorIndex | None:
         """What cell number `cell` of the atlas shows; None where it is empty."""
         span = self.layout.span_at(cell)
-        if span is None:
+        info = self.tensors.get(span.name) if span is not None else None
+        if span is None or info is None:
             return None
         first, last = span.source_range(cell - span.first)
-        return TensorIndex(span.name, first, last - first + 1 if self.mapping.sampling == "pool" else 1)
+        count = last - first + 1 if self.mapping.sampling == "pool" else 1
+        return TensorIndex(span.name, info.multi_index(first), count)
 
     def cell_of(self, element: TensorIndex) -> int | None:
         """The atlas' cell that stands for this value; None when the strip has none."""
         info = self.tensors.get(element.name)
         if info is None or info.span is None or not self.exists(element):
             return None
-        return info.span.first + info.span.cell_of(element.index)
+        return info.span.first + info.span.cell_of(info.flat_index(element.index))
 
     def hover(self, element: TensorIndex | None, moved: bool) -> None:
         """The mouse is over this; while it rests, the arrow keys' cell stays."""
@@ -181,17 +168,16 @@ class Inspection:
         cell = self.cell_of(element) if strip else None
         if cell is not None:
             to = cell + columns + rows * WIDTH
-            return (self.spot_at(to) if 0 <= to < WIDTH * HEIGHT else None) or element
+            return (self.element_at(to) if 0 <= to < WIDTH * HEIGHT else None) or element
         info = self.tensors.get(element.name)
         if info is None or not self.exists(element):
             return element
         element = self.single(element)
-        place = list(info.place(element.index))
-        place[-1] += columns
-        if len(place) > 1:
-            place[-2] += rows
-        inside = all(0 <= at < size for at, size in zip(place, info.shape, strict=True))
-        return TensorIndex(element.name, info.index(place)) if inside else element
+        index = list(element.index)
+        index[-1] += columns
+        if len(index) > 1:
+            index[-2] += rows
+        return TensorIndex(element.name, tuple(index)) if is_inside(index, info.shape) else element
 
     def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
         """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
@@ -199,7 +185,7 @@ class Inspection:
             pin = self.pins[self.selected]
             element = self.moved(pin.element, columns, rows, strip=strip)
             if element != pin.element:
-                element = TensorIndex(element.name, element.index)
+                element = element.first
                 self.pins[self.selected] = Pin(element)
             self.cursor, self.keyed = element, True
         elif self.cursor is not None:
@@ -223,9 +209,9 @@ class Inspection:
         if self.selected is not None and self.selected >= place:
             self.selected = None if self.selected == place else self.selected - 1
 
-    def point_at(self, name: str, index: int) -> None:
+    def point_at(self, element: TensorIndex) -> None:
         """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
-        self.cursor, self.keyed, self.selected, self.marked = TensorIndex(name, index), True, None, name
+        self.cursor, self.keyed, self.selected, self.marked = element, True, None, element.name
 
     def forget(self) -> None:
         """A new run begins: what was read belongs to the one before."""
@@ -253,12 +239,6 @@ def frame_span(camera: StripCamera, span: Span) -> None:
         camera.look_at(0.95 * WIDTH / width, left + width / 2, top + 0.5)
     else:
         camera.look_at(_WRAPPED_ZOOM, left + 0.4 * WIDTH / _WRAPPED_ZOOM, (top + bottom + 1) / 2)
-
-
-def label(info: TensorInfo | None, element: TensorIndex) -> str:
-    """`name[row, column]` of a single value."""
-    place = info.place(element.index) if info else (element.index,)
-    return f"{element.name}[{', '.join(map(str, place))}]"
 
 
 def shown_value(value: float | None) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_placement import Placement
 from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
 
-from .inspection import Inspection, TensorIndex, TensorInfo
-from .map_addresses import Target
+from .inspection import Inspection, TensorInfo
+from .map_addresses import index_at
 
 
-def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> TensorIndex | None:
+def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> TensorIndex | None:
     """What the pixel (px, py) of `view` shows; None where there is no value.
 
     That is the extreme of all values in the pixel, when they are one run of indices, otherwise the single value in its
@@ -36,11 +35,11 @@ def spot_under(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     if found is None or info is None:
         return None
     row, column = found
-    element = TensorIndex(place.name, _index(info, row, column, layout.context))
+    element = TensorIndex(place.name, index_at(len(info.shape), row, column, layout.context))
     if not inspection.exists(element):
         return None
     first, count = _run(info, place, layout.context, found, (x, y), (left, top, right, bottom))
-    ranged = TensorIndex(place.name, _index(info, row, first, layout.context), count)
+    ranged = TensorIndex(place.name, index_at(len(info.shape), row, first, layout.context), count)
     return ranged if count > 1 and inspection.exists(ranged) else element
 
 
@@ -67,7 +66,7 @@ def _run(
     of this tensor than that."""
     (row, column), (x, y), (left, top, right, bottom) = found, cell, pixel
     rows = info.shape[-2] if len(info.shape) > 1 else 1
-    start = row - row % context if info.context else 0
+    start = row - row % context if len(info.shape) == 3 else 0
     above, below = row - (y - top), row + (bottom - 1 - y)
     band = column // place.band_columns * place.band_columns
     if max(above, start) < row or min(below, start + rows - 1) > row or (place.over > 1 and bottom - top > 1):
@@ -75,24 +74,3 @@ def _run(
     end = min(band + place.band_columns, info.shape[-1])
     first, last = max(column - (x - left), band), min(column + (right - x), end)
     return first, last - first
-
-
-def _index(info: TensorInfo, row: int, column: int, context: int) -> int:
-    """The flat index of a value by its row and column on a map with `context` rows."""
-    if info.context:
-        return info.index((*divmod(row, context), column))
-    return column if len(info.shape) == 1 else info.index((row, column))
-
-
-def target_of(element: TensorIndex, tensors: Mapping[str, TensorInfo]) -> Target | None:
-    """The value of a spot, of several its first, as a place of the map; None when there is no such tensor."""
-    info = tensors.get(element.name)
-    return None if info is None else Target(element.name, info.place(element.index))
-
-
-def spot_of(target: Target, tensors: Mapping[str, TensorInfo]) -> TensorIndex | None:
-    """The value of a place, of a tensor its first; None when there is no such tensor."""
-    info = tensors.get(target.name)
-    if info is None:
-        return None
-    return TensorIndex(target.name, info.index(target.index or (0,) * len(info.shape)))

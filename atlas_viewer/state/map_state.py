@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from compute.models.registry import Registry
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
-from .map_addresses import Target, box_of, row_and_column, row_boxes
+from .map_addresses import box_of, row_and_column, row_boxes
 from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import Label
-from .map_viewport import MapViewport, of_last_layer, show, sight_of
+from .map_viewport import MapViewport, of_last_layer, show, viewport_of
 
 _CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
 GLOW = 1.0  # seconds that new rows glow
@@ -41,7 +42,7 @@ class MapState:
     going: bool = False  # a place is being typed
     going_begun: bool = False
     typed: str = ""
-    wanted: Target | None = None  # where to go once there is a map
+    wanted: TensorIndex | None = None  # where to go once there is a map
     refused: str = ""  # why the camera could not go there
     labels: tuple[Any, Sequence[Label]] = (None, ())  # what they are for, and those of the last frame
     # Of the layout, (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
@@ -58,16 +59,17 @@ class MapState:
         """Pixels that a cell is wide."""
         return 1 / self.view.scale
 
-    def has(self, target: Target) -> bool:
+    def has(self, target: TensorIndex) -> bool:
         """True when the map has a place for it."""
         place = self.layout.placements.get(target.name) if self.layout else None
         if place is None or self.layout is None:
             return False
-        rows = self.layout.context if target.index is not None and len(target.index) == 3 else place.rows
-        index = target.index or (0,)
-        return len(index) == 1 or index[-2] < rows
+        if len(target.index) == 3 and target.index[1] >= self.layout.context:
+            return False  # it would be another head's row
+        row, column = row_and_column(target, self.layout.context)
+        return row < place.rows and column < place.columns
 
-    def cell_of(self, target: Target) -> tuple[int, int] | None:
+    def cell_of(self, target: TensorIndex) -> tuple[int, int] | None:
         """The cell of a value; None when the map has none."""
         if self.layout is None or not self.has(target):
             return None
@@ -75,7 +77,7 @@ class MapState:
 
     # -- moving the camera
 
-    def go(self, target: Target) -> None:
+    def go(self, target: TensorIndex) -> None:
         """Show a tensor as large as it fits, or a value among those around it."""
         if self.layout is None:
             self.wanted = target
@@ -83,7 +85,7 @@ class MapState:
             return
         x, y, width, height = box_of(target, self.layout)
         with self._leaving():
-            if target.index is None:
+            if not target.index:
                 self.camera.frame((x, y, width, height), *self.size)
             else:
                 whole = self.view.scale * self.camera.pose.zoom
@@ -94,7 +96,7 @@ class MapState:
         """Show a tensor, or a part of the model by its title, as large as it fits."""
         region = next((region for region in self.layout.regions if region.title == name), None) if self.layout else None
         if region is None:
-            self.go(Target(name))
+            self.go(TensorIndex(name))
             return
         with self._leaving():
             self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
@@ -105,7 +107,7 @@ class MapState:
             target, self.wanted = self.wanted, None
             self.go(target)
 
-    def follow(self, target: Target) -> None:
+    def follow(self, target: TensorIndex) -> None:
         """Bring a value into the picture, unless it is in it."""
         cell = self.cell_of(target)
         if cell is None:
@@ -150,7 +152,7 @@ class MapState:
         """What is seen. Raises `RuntimeError` while there is no map."""
         if self.registry is None or self.layout is None:
             raise RuntimeError("a sight without a map")
-        return sight_of(self.camera, self.registry, self.layout, *self.size)
+        return viewport_of(self.camera, self.registry, self.layout, *self.size)
 
     def show(self, viewport: MapViewport) -> None:
         """See that, if there is a map with such a tensor."""
@@ -174,6 +176,6 @@ class MapState:
         old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
         old.pose = pose
         if pose.zoom > 1:
-            viewport = sight_of(old, registry, before, *self.size)
+            viewport = viewport_of(old, registry, before, *self.size)
             show(new, of_last_layer(viewport, after), after, *self.size)
         return new.pose

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from compute.models.registry import Registry
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_placement import Placement
 
-from .map_addresses import Target, row_and_column
+from .map_addresses import index_at, row_and_column
 from .map_camera import MapCamera
 
 
@@ -19,20 +20,21 @@ class MapViewport:
     Cells move when the map gets room for more rows; values do not. `target` has an index.
     """
 
-    target: Target
+    target: TensorIndex
     x: float  # of the middle, in cells from the corner of the value's cell
     y: float
     width: float  # of what is seen, in cells; more than the whole map at the smallest zoom
     height: float
 
 
-def sight_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
+def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
     """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
     x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
     place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
     row, column = place.value_near(int(x), int(y))
     corner = place.cell_of(row, column)
-    target = Target(place.name, _index(registry, place, row, column, layout.context))
+    dimensions = len(registry.shape(registry[place.name]))
+    target = TensorIndex(place.name, index_at(dimensions, row, column, layout.context))
     return MapViewport(target, x - corner[0], y - corner[1], wide * scale, high * scale)
 
 
@@ -57,22 +59,15 @@ def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
         return viewport
     end = "." + name.split(".", 2)[2]
     namesake = next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
-    return replace(viewport, target=Target(namesake, viewport.target.index))
+    return replace(viewport, target=TensorIndex(namesake, viewport.target.index))
 
 
-def _within(target: Target, context: int) -> Target:
+def _within(target: TensorIndex, context: int) -> TensorIndex:
     """Of a pattern, a query that the map has: a later one would be another head's."""
-    if target.index is None or len(target.index) != 3:
+    if len(target.index) != 3:
         return target
     head, query, key = target.index
-    return Target(target.name, (head, min(query, context - 1), key))
-
-
-def _index(registry: Registry, place: Placement, row: int, column: int, context: int) -> tuple[int, ...]:
-    tensor = registry[place.name]
-    if tensor.heads:
-        return (*divmod(row, context), column)
-    return (column,) if tensor.vector else (row, column)
+    return TensorIndex(target.name, (head, min(query, context - 1), key))
 
 
 def _distance(place: Placement, x: float, y: float) -> float:

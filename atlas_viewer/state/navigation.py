@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from compute.models.tensor_index import TensorIndex, parse_tensor_index
+
 from .inspection import frame_span
-from .map_addresses import Target, made_by, parse_place
-from .map_hit_test import spot_of, target_of
+from .map_addresses import made_by
 from .state import State
 
 ATLAS, MAP = "Atlas", "Map"
@@ -15,14 +16,14 @@ def on_map(state: State) -> bool:
     return state.ui.view == MAP
 
 
-def show(state: State, name: str, index: int = 0) -> None:
-    """Inspect a value of the tensor `name`, and frame the tensor."""
-    info = state.inspection.tensors.get(name)
+def show(state: State, element: TensorIndex) -> None:
+    """Inspect a value, of a whole tensor its first, and frame the tensor."""
+    info = state.inspection.tensors.get(element.name)
     if info is None:
         return
-    state.inspection.point_at(name, index)
+    state.inspection.point_at(element if element.index else info.first)
     if on_map(state):
-        state.map.frame(name)
+        state.map.frame(element.name)
     elif info.span is not None:
         frame_span(state.camera, info.span)
 
@@ -59,26 +60,26 @@ def go(state: State, text: str) -> None:
         state.map.frame(text.strip())
         return
     tensors = state.inspection.tensors
-    visit(state, parse_place(text, {info.name: info.shape for info in tensors.values()}))
+    visit(state, parse_tensor_index(text, {info.name: info.shape for info in tensors.values()}))
 
 
-def visit(state: State, target: Target) -> None:
-    """Show this place on the map, and inspect its value."""
-    element = spot_of(target, state.inspection.tensors)
-    if element is None:
+def visit(state: State, target: TensorIndex) -> None:
+    """Show this value, or this tensor, on the map, and inspect it."""
+    info = state.inspection.tensors.get(target.name)
+    if info is None:
         return
-    state.inspection.point_at(element.name, element.index)
+    state.inspection.point_at(target if target.index else info.first)
     open_map(state)
     state.map.go(target)
 
 
-def makers(state: State) -> Target | None:
+def makers(state: State) -> TensorIndex | None:
     """The first of the weights that made the value that is inspected; None when it is a weight, or nothing is."""
     inspection, registry = state.inspection, state.map.registry
     if inspection.focus is None or registry is None:
         return None
-    target = target_of(inspection.single(inspection.focus), inspection.tensors)
-    if target is None or target.name not in registry or registry[target.name].rows is not None:
+    target = inspection.single(inspection.focus)
+    if target.name not in registry or registry[target.name].rows is not None:
         return None
     return made_by(target, registry)
 

@@ -10,12 +10,13 @@ import wgpu
 
 from compute.gpu.loading import Loading
 from compute.models.registry import Registry
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.map_pass import MapPass
 from compute.views.strip_layout import StripLayout
 
 from .color_mapping import ColorMapping
-from .inspection import ProbedValue, TensorIndex, TensorInfo
+from .inspection import ProbedValue, TensorInfo
 from .state import Color, ModelSummary
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from atlas_viewer.state.color_mapping import brightness
-from atlas_viewer.state.inspection import Inspection, TensorIndex, TensorInfo, label, shown_value
+from atlas_viewer.state.inspection import Inspection, TensorInfo, shown_value
 from atlas_viewer.state.navigation import on_map
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
+from compute.models.tensor_index import TensorIndex
 from compute.views.strip_layout import Span
 
 _VOCABULARY_ROWS = ("wte", "logits")
@@ -22,13 +23,14 @@ def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
     value, ranged = inspection.value(element), element.count > 1
     cell = None if on_map(state) else inspection.cell_of(element)
     known = value is not None or not ranged
-    first, last = element.index, element.index + element.count - 1
+    first = info.flat_index(element.index)
+    last = first + element.count - 1
     element = inspection.single(element)
     lines = [
         ("Value", shown_value(value)),
         ("Tensor", info.name),
         ("Shape", " x ".join(map(str, info.shape))),
-        ("Index", str(list(info.place(element.index))) if known else "..."),
+        ("Index", str(list(element.index)) if known else "..."),
     ]
     if cell is not None and info.span is not None:
         lines += _cell(info.span, cell, "extreme of" if ranged else "")
@@ -37,7 +39,7 @@ def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
-        lines += _context(state, info.place(element.index)[1 if info.context else 0])
+        lines += _context(state, element.index[-2])
     if info.name in _VOCABULARY_ROWS:
         lines.append(("Vocabulary", _vocabulary(state, info, element, cell)))
     return lines
@@ -46,8 +48,7 @@ def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
 def summary(state: State, element: TensorIndex) -> str:
     """The name, index and value in a line."""
     inspection = state.inspection
-    single = inspection.single(element)
-    return f"{label(inspection.tensors.get(element.name), single)} = {shown_value(inspection.value(element))}"
+    return f"{inspection.single(element)} = {shown_value(inspection.value(element))}"
 
 
 def context_start(state: State) -> int:
@@ -107,12 +108,12 @@ def _context(state: State, row: int) -> list[tuple[str, str]]:
 
 def _vocabulary(state: State, info: TensorInfo, element: TensorIndex, cell: int | None) -> str:
     if info.name == "wte":
-        tokens = range(info.place(element.index)[0], info.place(element.index)[0] + 1)
+        tokens = range(element.index[0], element.index[0] + 1)
     elif cell is not None and info.span is not None:
         first, last = info.span.source_range(cell - info.span.first)
         tokens = range(first, last + 1)
     else:
-        tokens = range(element.index, element.index + 1)
+        tokens = range(element.index[-1], element.index[-1] + 1)
     shown = ", ".join(_token(state, token) for token in tokens[:_TOKENS_LISTED])
     return shown + (f" ... {_token(state, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import poll
-from compute.views.probe import MOST, Probe, ProbePass
+from compute.models.tensor_index import TensorIndex, flat_index, multi_index
+from compute.views.probe import MOST, ProbePass
 from compute.weights.checkpoint import WeightSource
 from compute.weights.upload import DTYPES
 
@@ -49,11 +52,12 @@ def probes(engine: Engine, source: WeightSource) -> Check:
         own = _ROWS if tensor.rows is None else tensor.rows
         if tensor.heads:
             head, query, key = int(rng.integers(tensor.heads)), int(rng.integers(own)), int(rng.integers(own))
-            wanted.append(Probe(tensor.name, (head * engine.context + query) * tensor.columns + key))
+            wanted.append(TensorIndex(tensor.name, (head, query, key)))
             continue
         count = own * tensor.columns
         first = int(rng.integers(count))
-        wanted += [Probe(tensor.name, first), Probe(tensor.name, first, int(rng.integers(1, count - first + 1)))]
+        value = TensorIndex(tensor.name, multi_index(first, engine.registry.shape(tensor)))
+        wanted += [value, replace(value, count=int(rng.integers(1, count - first + 1)))]
     passes = ProbePass(engine)
     for start in range(0, len(wanted), MOST):
         watched = wanted[start : start + MOST]
@@ -63,24 +67,25 @@ def probes(engine: Engine, source: WeightSource) -> Check:
         passes.poll()
         for probe in watched:
             known = passes.values.get(probe)
-            found = (known.value, known.index, known.step) if known else (0.0, -1, -1)
-            errors.same(np.array(found), np.array((*_extreme(engine, source, probe), _ROWS - 1)), str(probe))
+            extreme, index = _extreme(engine, source, probe)
+            found = (known.value, *known.index, known.step) if known else (0.0, *(-1 for _ in index), -1)
+            errors.same(np.array(found), np.array((extreme, *index, _ROWS - 1)), str(probe))
     shapes = f"{len(wanted)} ranges of {shape_of(engine.config)}, {engine.dtype} in {engine.layout}s"
     return errors.check("probe/range", shapes, 0.0)
 
 
-def _extreme(engine: Engine, source: WeightSource, probe: Probe) -> tuple[float, int]:
-    """Value and flat index that NumPy finds."""
+def _extreme(engine: Engine, source: WeightSource, probe: TensorIndex) -> tuple[float, tuple[int, ...]]:
+    """Value and index that NumPy finds."""
     tensor = engine.registry[probe.name]
     if tensor.heads:
-        row, key = divmod(probe.first, tensor.columns)
-        head, query = divmod(row, engine.context)
-        return float(read_tensor(engine, probe.name)[head, query, key]), probe.first
+        return float(read_tensor(engine, probe.name)[probe.index]), probe.index
     if tensor.kind == "weight":
         with np.errstate(over="ignore"):
             values = source.tensor(probe.name).astype(DTYPES[engine.dtype])
     else:
         values = read_tensor(engine, probe.name)
-    part = values.ravel()[probe.first : probe.first + probe.count].astype(np.float32)
-    index = int(keys(part).argmax())
-    return float(part[index]), probe.first + index
+    shape = engine.registry.shape(tensor)
+    first = flat_index(probe.index, shape)
+    part = values.ravel()[first : first + probe.count].astype(np.float32)
+    extreme = int(keys(part).argmax())
+    return float(part[extreme]), multi_index(first + extreme, shape)

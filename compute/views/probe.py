@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from compute.forward.engine import Engine
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.registry import Tensor
+from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 
 from .patterns import pattern_params, pattern_row, row_of_keys
 
@@ -20,23 +22,13 @@ MOST = 64  # probes watched at a time
 
 
 @dataclass(frozen=True)
-class Probe:
-    """`count` consecutive values of a tensor from flat index `first` on; of an attention pattern, whose rows are those
-    of the engine's whole window for each head, one value."""
-
-    name: str
-    first: int
-    count: int = 1
-
-
-@dataclass(frozen=True)
 class ProbeValue:
-    """The extreme of a probe's values, its flat index, and in which pass: `step` is the position of that pass's last
+    """The extreme of a probe's values, its index, and in which pass: `step` is the position of that pass's last
     context token. Extreme is the largest magnitude, infinity above all of them and NaN above infinity."""
 
-    probe: Probe
+    probe: TensorIndex
     value: float
-    index: int
+    index: tuple[int, ...]
     step: int
 
 
@@ -45,17 +37,17 @@ class ProbePass:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.values: dict[Probe, ProbeValue] = {}
-        self._watched: tuple[Probe, ...] = ()
+        self.values: dict[TensorIndex, ProbeValue] = {}
+        self._watched: tuple[TensorIndex, ...] = ()
         self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._found = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
         self._readback = Readback(engine.device, 8 * MOST, "probes")
-        self._asked: tuple[tuple[Probe, int], ...] | None = None  # probe and place, of the readback in flight
+        self._asked: tuple[tuple[TensorIndex, int], ...] | None = None  # probe and place, of the readback in flight
         self._asked_step = 0
         self._again = False
 
-    def watch(self, probes: Sequence[Probe]) -> None:
+    def watch(self, probes: Sequence[TensorIndex]) -> None:
         """Watch these and no others. Raises `UsageError` for unknown names, places out of range, or too many."""
         wanted = tuple(dict.fromkeys(probes))
         if wanted == self._watched:
@@ -100,7 +92,8 @@ class ProbePass:
         for probe, place in self._asked:
             if probe in self._watched:
                 value = float(found[place, :1].view(np.float32)[0])
-                index = probe.first if probe.count == 1 else int(found[place, 1])
+                sizes = self._sizes(self._engine.registry[probe.name])
+                index = probe.index if probe.count == 1 else multi_index(int(found[place, 1]), sizes)
                 self.values[probe] = ProbeValue(probe, value, index, self._asked_step)
         self._asked = None
         if self._again:
@@ -108,21 +101,20 @@ class ProbePass:
             self.update()
         return True
 
-    def _fetch(self, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
+    def _fetch(self, probe: TensorIndex, place: int) -> tuple[int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]
-        per_token = tensor.rows is None
-        rows = self._engine.context * max(1, tensor.heads) if tensor.rows is None else tensor.rows
-        count = tensor.columns * rows
-        end = probe.first + probe.count
-        if not (0 <= probe.first < end <= count) or (tensor.heads and probe.count > 1):
-            raise UsageError(f"{probe.name}: no values {probe.first} to {end - 1}; it has {count}")
+        sizes = self._sizes(tensor)
+        begin = flat_index(probe.index, sizes) if is_inside(probe.index, sizes) else -1
+        end = begin + probe.count
+        if not (0 <= begin < end <= math.prod(sizes)) or (tensor.heads and probe.count > 1):
+            raise UsageError(f"{probe}: there are no such values; {probe.name} is {' x '.join(map(str, sizes))}")
         if tensor.heads:
             return self._fetch_pattern(tensor, probe, place)
         device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
         work: list[Dispatch] = []
         for shard in storage.shards:
             values: Resource = shard.resource
-            first, last = probe.first, end
+            first, last = begin, end
             if tensor.kind == "weight":
                 kernel = kernels.get(
                     "probe/range", storage=storage.kind, dtype=storage.dtype, columns=tensor.columns, tile=storage.tile
@@ -143,12 +135,19 @@ class ProbePass:
                     "found": self._found,
                 }
                 work.append(kernel.dispatch((1, 1, 1), resources))
-        return -(-end // tensor.columns) if per_token else 0, work
+        return -(-end // tensor.columns) if tensor.rows is None else 0, work
 
-    def _fetch_pattern(self, tensor: Tensor, probe: Probe, place: int) -> tuple[int, list[Dispatch]]:
+    def _sizes(self, tensor: Tensor) -> tuple[int, ...]:
+        """The shape of the tensor in the longest context."""
+        if tensor.vector:
+            return (tensor.columns,)
+        if tensor.heads:
+            return tensor.heads, self._engine.context, tensor.columns
+        return self._engine.context if tensor.rows is None else tensor.rows, tensor.columns
+
+    def _fetch_pattern(self, tensor: Tensor, probe: TensorIndex, place: int) -> tuple[int, list[Dispatch]]:
         """Recompute the row of all heads, then take the value from it."""
-        row, column = divmod(probe.first, tensor.columns)
-        head, query = divmod(row, self._engine.context)
+        head, query, column = probe.index
         device, stride = self._engine.device, row_of_keys(self._engine)
         keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
         params = device.create_buffer_with_data(data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM)

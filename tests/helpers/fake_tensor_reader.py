@@ -7,7 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from atlas_viewer.state.color_mapping import ColorMapping
-from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
+from atlas_viewer.state.inspection import ProbedValue, TensorInfo
+from compute.models.tensor_index import TensorIndex
 from compute.views.strip_layout import Span, StripLayout
 
 ROWS, CHANNELS, VOCABULARY, PADDED = 12, 192, 50257, 50304
@@ -87,12 +88,14 @@ class FakeObserver:
     def poll(self) -> tuple[bool, bool]:
         arrived = [self._arrived(kind) for kind in ("values", "statistics")]
         if arrived[0]:
-            self.probed_values = {
-                element: ProbedValue(element.index + self.step / 8, element.index) for element in self.asked[-1]
-            }
+            self.probed_values = {element: self._probed(element) for element in self.asked[-1]}
         if arrived[1]:
             self.statistics = fake_statistics(self.first_bad)
         return arrived[0], arrived[1]
+
+    def _probed(self, element: TensorIndex) -> ProbedValue:
+        flat = self._tensors[element.name].flat_index(element.index)
+        return ProbedValue(flat + self.step / 8, element.index)
 
     def _arrived(self, kind: str) -> bool:
         if kind not in self._wait:

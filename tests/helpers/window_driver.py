@@ -9,13 +9,8 @@ from imgui_bundle import imgui
 
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.cli.main import main
-from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels.tensors import rows
-
-
-def _spot(element: TensorIndex | None) -> str | None:
-    return f"{element.name}:{element.index}" if element else None
 
 
 def _edges(label: str) -> list[float]:
@@ -69,8 +64,8 @@ class Reports:
             "frame_ms": state.frame_ms,
             "messages": state.messages,
             "places": {label: place.middle for label, place in widget_tracking.places.items()},
-            "cursor": _spot(state.inspection.cursor),
-            "pins": [_spot(pin.element) for pin in state.inspection.pins],
+            "cursor": str(state.inspection.cursor) if state.inspection.cursor else None,
+            "pins": [str(pin.element) for pin in state.inspection.pins],
             "values": [probed.value for probed in state.inspection.probed_values.values()],
             "search": state.inspection.search,
             "found": len(rows(state.inspection.tensors.values(), state.inspection.search, set())),

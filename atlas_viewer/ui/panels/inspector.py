@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.inspection import Inspection, Pin, label, shown_value
+from atlas_viewer.state.inspection import Inspection, Pin, shown_value
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import facts
@@ -79,7 +79,7 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
     tooltip("Remove the pin")
     imgui.same_line()
     value = _short(inspection.value(pin.element)) if inspection.exists(pin.element) else "-"
-    name = label(inspection.tensors.get(pin.element.name), pin.element)
+    name = str(pin.element)
     free, plot = imgui.get_content_region_avail().x, theme.em(_PLOT)
     with theme.numbers():
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)

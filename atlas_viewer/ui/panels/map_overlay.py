@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.inspection import TensorIndex
-from atlas_viewer.state.map_hit_test import target_of
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_view import MapView
 
 from .view_common import OUTLINE
@@ -106,8 +105,7 @@ def marks(state: State, frame: Frame) -> None:
         line = packed(theme.ON_PICTURE, 0.45)
         canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
     for element, color in _marked(state):
-        target = target_of(inspection.single(element), inspection.tensors)
-        cell = maps.cell_of(target) if target is not None else None
+        cell = maps.cell_of(inspection.single(element))
         if cell is None:
             continue
         middle = frame.screen(*view.pixel_at(cell[0] + 0.5, cell[1] + 0.5))

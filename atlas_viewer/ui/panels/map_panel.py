@@ -8,7 +8,7 @@ from collections.abc import Callable
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
-from atlas_viewer.state.map_hit_test import spot_under, target_of
+from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import Words, labels_for
 from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.quoting import quoted
@@ -143,7 +143,7 @@ def _mouse(state: State, frame: Frame) -> None:
     if io.mouse_wheel:
         maps.camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, x, y, *maps.size)
     assert maps.layout is not None
-    element = spot_under(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
+    element = element_at(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
     inspection.hover(element, moved)
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
         imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
@@ -183,10 +183,8 @@ def _keys(state: State) -> None:
     if move is None:
         return
     if maps.cell >= _STEPPED and inspection.step(*move, strip=False):
-        focus = inspection.focus
-        target = target_of(focus, inspection.tensors) if focus else None
-        if target is not None:
-            maps.follow(target)
+        if inspection.focus is not None:
+            maps.follow(inspection.focus)
     else:
         maps.camera.drag(-PAN * move[0] * maps.size[0], -PAN * move[1] * maps.size[1], *maps.size)
 

@@ -94,7 +94,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
             camera.reset()
         x, y = camera.cell_at(u, v)
         cell = min(max(int(y), 0), CELLS_HIGH - 1) * CELLS_WIDE + min(max(int(x), 0), CELLS_WIDE - 1)
-        element = inspection.spot_at(cell)
+        element = inspection.element_at(cell)
         inspection.hover(element, moved)
         if moved:
             state.ui.view = ATLAS

@@ -12,6 +12,7 @@ from atlas_viewer.state.inspection import Inspection, TensorInfo
 from atlas_viewer.state.navigation import on_map, show
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from compute.models.tensor_index import TensorIndex
 
 from . import plots
 from .widgets import hint, packed, tooltip
@@ -140,7 +141,7 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     chosen = focus is not None and focus.name == info.name
     clicked, _ = widget_tracking.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
     if clicked:
-        show(state, info.name)
+        show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)
     tooltip(info.sentence + ("\nNot in the atlas: a click inspects its first value." if missing else ""))
     imgui.table_next_column()

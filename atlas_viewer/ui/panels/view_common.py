@@ -9,6 +9,7 @@ from atlas_viewer.state.navigation import show
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import summary
+from compute.models.tensor_index import TensorIndex
 
 from .widgets import beside, elided, hint, tooltip
 
@@ -49,8 +50,9 @@ def alarm(state: State) -> bool:
         return False
     beside(theme.em(ALARM))
     if widget_tracking.button("Go##alarm"):
-        known = inspection.statistics.get(name)
-        show(state, name, known.first_nonfinite or 0 if known is not None else 0)
+        info, known = inspection.tensors.get(name), inspection.statistics.get(name)
+        first = known.first_nonfinite if known is not None else None
+        show(state, TensorIndex(name, info.multi_index(first) if info is not None and first is not None else ()))
     tooltip(f"Show {name}")
     imgui.same_line()
     imgui.align_text_to_frame_padding()

@@ -16,8 +16,6 @@ from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state import navigation
-from atlas_viewer.state.inspection import TensorIndex
-from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
@@ -27,6 +25,7 @@ from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.config import ModelConfig
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.views import map_pass
@@ -210,15 +209,15 @@ def test_another_model_under_the_map(context: Window) -> None:
     state = context.state
     navigation.open_map(state)
     context.rest()
-    target = Target("h.3.attn.pattern", (1, 3, 1))
-    navigation.visit(state, Target("wte", (20_000, 100)))
+    target = TensorIndex("h.3.attn.pattern", (1, 3, 1))
+    navigation.visit(state, TensorIndex("wte", (20_000, 100)))
     navigation.visit(state, target)
-    state.inspection.pin(TensorIndex("h.7.mlp.gelu", 5))
+    state.inspection.pin(TensorIndex("h.7.mlp.gelu", (0, 5)))
     context.rest()
     cell = state.map.cell
     for config, kept, earlier in (
-        (SMALL, Target("h.3.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 79))),
-        (SMALLER, Target("h.1.attn.pattern", (1, 3, 1)), Target("wte", (20_000, 23))),
+        (SMALL, TensorIndex("h.3.attn.pattern", (1, 3, 1)), TensorIndex("wte", (20_000, 79))),
+        (SMALLER, TensorIndex("h.1.attn.pattern", (1, 3, 1)), TensorIndex("wte", (20_000, 23))),
     ):
         context.switch(config)
         layout, registry = state.map.layout, context.runner.registry
@@ -282,10 +281,10 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(context: Window) 
     state = context.state
     navigation.open_map(state)
     context.rest()
-    target = Target("h.3.mlp.c_fc.weight", (100, 50))
+    target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
     navigation.visit(state, target)
     context.rest()
-    assert state.inspection.probed_values[TensorIndex(target.name, 100 * 192 + 50)].value != 0
+    assert state.inspection.probed_values[target].value != 0
     layout, cell = state.map.layout, state.map.cell
     assert layout is not None
     text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)

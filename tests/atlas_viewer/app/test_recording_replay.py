@@ -22,7 +22,6 @@ from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.state.state import State
@@ -30,6 +29,7 @@ from atlas_viewer.ui.panels import TITLES
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.models.config import parameter_shapes
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 from compute.weights.checkpoint import ArrayModel, open_model
@@ -41,7 +41,7 @@ from helpers.recording_loop import OPTIONS, Loop
 
 pytestmark = pytest.mark.gpu
 
-VIEWPORT = MapViewport(Target("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
+VIEWPORT = MapViewport(TensorIndex("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 64.0, 36.0)
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
         # Row 2 is inside the token embeddings: 4096 cells, or the context's 192 columns a token.
         window.move(left + 100.5 * pixels, top + 1.5 * pixels)
         told = window.wait("the cell under the cursor is named", lambda told: told["cursor"] is not None)
-        assert told["cursor"].startswith("embed.tokens:")
+        assert told["cursor"].startswith("embed.tokens[")
         window.wait("its value arrives", lambda told: len(told["values"]) == 1)
         window.tool("xdotool", "click", "3")
         told = window.wait("a right click pins it", lambda told: len(told["pins"]) == 1)
@@ -45,7 +45,7 @@ def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
         window.type("##search", "3 gelu", lambda told: told["search"])
         window.wait("the search leaves one tensor and its heading", lambda told: told["found"] == 2)
         window.click("  mlp.gelu##h.3.mlp.gelu")
-        told = window.wait("a click inspects it", lambda told: told["cursor"] == "h.3.mlp.gelu:0")
+        told = window.wait("a click inspects it", lambda told: told["cursor"] == "h.3.mlp.gelu[0, 0]")
         assert told["messages"] == []
         picture(window, "atlas-tensors.png")
 

@@ -28,13 +28,14 @@ from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
-from atlas_viewer.state.map_addresses import Target, box_of
+from atlas_viewer.state.map_addresses import box_of
 from atlas_viewer.state.map_camera import MapCamera
-from atlas_viewer.state.map_viewport import MapViewport, sight_of
+from atlas_viewer.state.map_viewport import MapViewport, viewport_of
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.views.map_layout import map_layout
@@ -193,7 +194,7 @@ def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Pat
     assert made[-1].read_bytes() == one.read_bytes()
 
 
-TARGETS = (Target("h.2.mlp.c_fc.weight", (100, 50)), Target("h.5.attn.pattern", (2, 1, 1)))
+TARGETS = (TensorIndex("h.2.mlp.c_fc.weight", (100, 50)), TensorIndex("h.5.attn.pattern", (2, 1, 1)))
 
 
 def with_map_cameras(recorded: Path, path: Path, viewports: Sequence[MapViewport]) -> Path:
@@ -225,7 +226,7 @@ def test_the_map_is_seen_from_where_it_was(
     camera, viewports = MapCamera(layout.width, layout.height), []
     for x, y, *_ in cells:
         camera.look_at(zoom, x + 0.5, y + 0.5, *size)
-        viewports.append(sight_of(camera, runner.registry, layout, *size))
+        viewports.append(viewport_of(camera, runner.registry, layout, *size))
     path = with_map_cameras(recorded, tmp_path / "a.atlas", viewports)
     mapping = ["--view", "map", "--size", "320x180", "--png"]
     assert main(["session", "export", str(path), *mapping, str(tmp_path / "follow")]) == 0
@@ -245,7 +246,7 @@ def test_the_map_is_seen_from_where_it_was(
 
 
 def window_with_map(
-    runner: ModelRunner, steps: int, target: Target, size: tuple[int, int]
+    runner: ModelRunner, steps: int, target: TensorIndex, size: tuple[int, int]
 ) -> tuple[np.ndarray, MapViewport]:
     """The window when a run has drawn `steps` tokens and the map has gone to `target`; and what that shows."""
     options = GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0)

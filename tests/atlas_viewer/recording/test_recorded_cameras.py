@@ -18,12 +18,12 @@ from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.ui_recorder import Notes
-from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import ATLAS, MAP
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.state import State
 from compute.errors import RecordingError
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
 
@@ -32,7 +32,7 @@ from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, draw,
 from helpers.map_registry import STORIES, registry
 
 SIZE = (900, 500)
-VIEWPORT = MapViewport(Target("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
+VIEWPORT = MapViewport(TensorIndex("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
 TENSORS_OF = registry(STORIES, 256)
 
 
@@ -56,7 +56,7 @@ def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
     recorder.step(step(0), draw(0))
     state.map.fit()
     notes.frame(1.25)  # too soon
-    state.map.go(Target("wte"))
+    state.map.go(TensorIndex("wte"))
     framed = state.map.viewport()
     state.ui.view = ATLAS
     notes.end()
@@ -205,7 +205,7 @@ class Window:
             self.selected, ui.raised = ui.raised, ""
 
     @property
-    def target(self) -> Target:
+    def target(self) -> TensorIndex:
         return self.state.map.viewport().target
 
 
@@ -220,7 +220,7 @@ def test_the_map_is_followed_and_brought_to_the_front() -> None:
     assert (window.target, ui.view) == (VIEWPORT.target, MAP)
     assert MAP in ui.shown
     window.frame(3.5)
-    assert window.target == Target("wte", (900, 7))
+    assert window.target == TensorIndex("wte", (900, 7))
     window.frame(1.5, 5)
     assert (ui.shown, ui.view) == ({ATLAS, "Session"}, ATLAS)
     assert window.told.camera
@@ -275,7 +275,7 @@ def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
     assert not window.told.camera
     window.told.camera = True  # and gives it back
     window.frame(3.5, 6)
-    assert window.target == Target("wte", (900, 7))
+    assert window.target == TensorIndex("wte", (900, 7))
     assert MAP in window.state.ui.shown
     assert window.told.camera
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_viewer.state.map_addresses import Target
 from atlas_viewer.state.map_camera import CELL_MOST, CameraPose, MapCamera, ViewHistory
 from atlas_viewer.state.map_state import MapState
-from atlas_viewer.state.map_viewport import MapViewport, show, sight_of
+from atlas_viewer.state.map_viewport import MapViewport, show, viewport_of
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import map_layout
 
 from helpers.make_models import TINY
@@ -74,9 +74,9 @@ def test_another_window_keeps_the_value_in_the_middle(name: str) -> None:
     camera = MapCamera(before.width, before.height)
     x, y = before.place_of(name, row, column)
     camera.look_at(200, x + 0.5, y + 0.5, WIDE, HIGH)
-    viewport = sight_of(camera, tensors, before, WIDE, HIGH)
+    viewport = viewport_of(camera, tensors, before, WIDE, HIGH)
     index = {"h.2.attn.pattern": (1, 40, 50), "h.1.ln_1.bias": (70,)}.get(name, (41, 70))
-    assert viewport.target == Target(name, index)
+    assert viewport.target == TensorIndex(name, index)
     other = MapCamera(after.width, after.height)
     assert show(other, viewport, after, WIDE, HIGH)
     wanted = (256 + 40, 50) if name.endswith("pattern") else (row, column)
@@ -90,7 +90,7 @@ def test_a_sight_is_seen_again(zoom: float, x: float, y: float) -> None:
     layout = map_layout(tensors, 64)
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
     camera.look_at(zoom, x * layout.width, y * layout.height, WIDE, HIGH)
-    assert show(other, sight_of(camera, tensors, layout, WIDE, HIGH), layout, WIDE, HIGH)
+    assert show(other, viewport_of(camera, tensors, layout, WIDE, HIGH), layout, WIDE, HIGH)
     assert vars(other.pose) == pytest.approx(vars(camera.pose))
 
 
@@ -102,7 +102,7 @@ def test_between_two_bands_a_value_nearby_holds_the_place() -> None:
     x, y = place.x + place.band_columns + 5, place.y + 30.5
     assert before.cell_at(int(x), int(y)) is None
     camera.look_at(90, x + 0.5, y, WIDE, HIGH)
-    viewport = sight_of(camera, tensors, before, WIDE, HIGH)
+    viewport = viewport_of(camera, tensors, before, WIDE, HIGH)
     assert show(other, viewport, after, WIDE, HIGH)
     moved = after.placements[place.name]
     assert (other.pose.x - moved.x, other.pose.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
@@ -113,7 +113,7 @@ def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
     layout = map_layout(tensors, 64)
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
     camera.look_at(40, *layout.place_of("h.3.attn.qkv", 3, 3), WIDE, HIGH)
-    show(other, sight_of(camera, tensors, layout, WIDE, HIGH), layout, 300, 900)
+    show(other, viewport_of(camera, tensors, layout, WIDE, HIGH), layout, 300, 900)
     seen, again = camera.view(WIDE, HIGH), other.view(300, 900)
     assert again.cell_at(0, 0)[0] == pytest.approx(seen.cell_at(0, 0)[0])
     assert again.cell_at(300, 900)[0] == pytest.approx(seen.cell_at(WIDE, HIGH)[0])
@@ -127,7 +127,7 @@ def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
 def test_what_is_beyond_a_tensor_is_its_end(index: tuple[int, ...], there: tuple[int, int]) -> None:
     layout = map_layout(registry(STORIES, 64), 64)
     camera = MapCamera(layout.width, layout.height)
-    assert show(camera, MapViewport(Target("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
+    assert show(camera, MapViewport(TensorIndex("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
     assert layout.cell_at(int(camera.pose.x), int(camera.pose.y)) == ("h.2.attn.pattern", *there)
 
 
@@ -136,7 +136,7 @@ def test_a_model_without_the_tensor_shows_nothing_else() -> None:
     layout = map_layout(before, 64)
     camera, other = MapCamera(layout.width, layout.height), MapCamera(after.width, after.height)
     camera.look_at(99, *layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
-    assert not show(other, sight_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
+    assert not show(other, viewport_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
     assert other.pose == CameraPose(1.0, after.width / 2, after.height / 2)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from atlas_viewer.state.inspection import Inspection, TensorIndex, TensorInfo
-from atlas_viewer.state.map_addresses import Target, row_and_column
-from atlas_viewer.state.map_hit_test import spot_of, spot_under, target_of
+from atlas_viewer.state.inspection import Inspection, TensorInfo
+from atlas_viewer.state.map_addresses import row_and_column
+from atlas_viewer.state.map_hit_test import element_at
+from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import map_layout
 from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
@@ -19,10 +20,7 @@ REGISTRY = registry(STORIES, 64)
 REGISTRY.rows = ROWS
 LAYOUT = map_layout(REGISTRY, CONTEXT)
 INSPECTION = Inspection(
-    tensors={
-        t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None, context=t.columns if t.heads else 0)
-        for t in REGISTRY
-    }
+    tensors={t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None) for t in REGISTRY}
 )
 
 
@@ -38,14 +36,15 @@ def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:
 
 
 def values(element: TensorIndex) -> set[tuple[int, int]]:
-    """The cells of a spot's values."""
+    """The cells of the element's values."""
     info = INSPECTION.tensors[element.name]
-    places = (info.place(index) for index in range(element.index, element.index + element.count))
-    return {LAYOUT.place_of(element.name, *row_and_column(Target(element.name, place), CONTEXT)) for place in places}
+    first = info.flat_index(element.index)
+    elements = (TensorIndex(info.name, info.multi_index(flat)) for flat in range(first, first + element.count))
+    return {LAYOUT.place_of(info.name, *row_and_column(single, CONTEXT)) for single in elements}
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 1.7, 3.0, 9.0, 40.0])
-def test_the_spot_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
+def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
     generator = np.random.default_rng(int(100 * scale))
     names = list(LAYOUT.placements)
     told = ranged = 0
@@ -53,7 +52,7 @@ def test_the_spot_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
         place = LAYOUT.placements[names[generator.integers(len(names))]]
         x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
         view = MapView(x - 50.5 * scale + generator.random(), y - 40.5 * scale, scale)
-        element = spot_under(INSPECTION, LAYOUT, view, 50, 40)
+        element = element_at(INSPECTION, LAYOUT, view, 50, 40)
         shown = under(view, 50, 40)
         if element is None:
             continue
@@ -74,7 +73,7 @@ def _exists(cell: tuple[int, int]) -> bool:
     assert found is not None
     name, row, column = found
     info = INSPECTION.tensors[name]
-    if info.context:
+    if len(info.shape) == 3:
         return row % CONTEXT < ROWS and column < ROWS
     return len(info.shape) == 1 or row < info.shape[0]
 
@@ -85,16 +84,6 @@ def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
     view = MapView(0, 0, scale)
     found = set()
     for py in range(int(place.y / scale) - 3, int(place.y / scale) + 4):
-        element = spot_under(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
+        element = element_at(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
         found.add(element.name if element else None)
     assert "h.3.ln_1.weight" in found
-
-
-def test_places_and_spots_belong_together() -> None:
-    for name, index in (("wte", 1234), ("logits", 99), ("h.1.attn.pattern", (2 * 64 + 11) * 64 + 7)):
-        target = target_of(TensorIndex(name, index), INSPECTION.tensors)
-        assert target is not None
-        assert spot_of(target, INSPECTION.tensors) == TensorIndex(name, index)
-    assert spot_of(Target("h.1.attn.pattern"), INSPECTION.tensors) == TensorIndex("h.1.attn.pattern", 0)
-    assert spot_of(Target("nothing"), INSPECTION.tensors) is None
-    assert target_of(TensorIndex("nothing", 0), INSPECTION.tensors) is None

@@ -10,8 +10,9 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.wgpu_native import poll
 from compute.models.config import ModelConfig
+from compute.models.tensor_index import TensorIndex
 from compute.selftest.lookups import probes
-from compute.views.probe import Probe, ProbePass
+from compute.views.probe import ProbePass
 
 from helpers.gpu import assert_ok, read_tensor, run_pass
 from helpers.make_models import tiny_model
@@ -32,7 +33,7 @@ def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
     engine = Engine.load(tiny_model(ODD), LoadOptions(context=12))
     run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
-    later = Probe("h.1.ln_1", 3 * 60 + 2)
+    later = TensorIndex("h.1.ln_1", (3, 2))
     passes.watch([later])
     passes.update()
     assert not passes.poll()
@@ -41,11 +42,21 @@ def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
     poll(engine.device, wait=True)
     assert passes.poll()
     assert passes.values[later].value == read_tensor(engine, later.name)[3, 2]
-    for bad in (Probe("nothing", 0), Probe("logits", 27), Probe("ln_f", 12 * 60 - 1, 2), Probe("ln_f", 0, 0)):
+    for bad in (
+        TensorIndex("nothing", (0,)),
+        TensorIndex("logits", (27,)),
+        TensorIndex("logits"),
+        TensorIndex("ln_f", (11, 59), 2),
+        TensorIndex("ln_f", (0, 60)),
+        TensorIndex("ln_f", (0, 0), 0),
+        TensorIndex("h.0.attn.pattern", (0, 1, 0), 2),
+    ):
         with pytest.raises(UsageError):
             passes.watch([bad])
     with pytest.raises(UsageError, match="at most 64"):
-        passes.watch([Probe("logits", i) for i in range(27)] + [Probe("ln_f", i) for i in range(40)])
+        passes.watch(
+            [TensorIndex("logits", (i,)) for i in range(27)] + [TensorIndex("ln_f", (0, i)) for i in range(40)]
+        )
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
@@ -56,11 +67,11 @@ def test_what_is_not_finite_is_found_first(bad: float) -> None:
     engine = Engine.load(source, LoadOptions(context=12))
     run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
-    whole = Probe("h.1.mlp.c_fc.weight", 0, values.size)
+    whole = TensorIndex("h.1.mlp.c_fc.weight", (0, 0), values.size)
     passes.watch([whole])
     passes.update()
     poll(engine.device, wait=True)
     assert passes.poll()
     found = passes.values[whole]
     assert np.array_equal([found.value], [bad], equal_nan=True)
-    assert found.index == 700
+    assert found.index == (700 // 60, 700 % 60)

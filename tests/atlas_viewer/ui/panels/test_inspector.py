@@ -9,10 +9,11 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.app.inspection_updater import InspectionUpdater
 from atlas_viewer.state.color_mapping import Axis, ColorMapping, brightness
-from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorIndex, TensorInfo
+from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui.inspector_rows import facts, summary
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
@@ -42,7 +43,7 @@ def said(state: State, element: TensorIndex) -> dict[str, str]:
 
 
 def test_facts_of_an_activation(state: State) -> None:
-    element = TensorIndex("h.1.mlp.gelu", 4 * 768 + 5)
+    element = TensorIndex("h.1.mlp.gelu", (4, 5))
     assert said(state, element)["Value"] == "..."
     assert "Sign" not in said(state, element)
     state.inspection.probed_values[element] = ProbedValue(-1.5, element.index)
@@ -58,39 +59,39 @@ def test_facts_of_an_activation(state: State) -> None:
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
-    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Index"] == "[7]"
-    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Cell"] == "7 of 192"
-    assert said(state, TensorIndex("h.0.ln_1.weight", 7))["Shows"] == "value 7"
-    assert said(state, TensorIndex("wte", 192 * 3 + 1))["Vocabulary"] == '3 "<3>"'
-    assert "Cell" not in said(state, TensorIndex("wte", 0))
+    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Index"] == "[7]"
+    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Cell"] == "7 of 192"
+    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Shows"] == "value 7"
+    assert said(state, TensorIndex("wte", (3, 1)))["Vocabulary"] == '3 "<3>"'
+    assert "Cell" not in said(state, TensorIndex("wte", (0, 0)))
     inspection = state.inspection
-    element = inspection.spot_at(4288 + 1)
-    assert element == TensorIndex("logits", 12, 12)
+    element = inspection.element_at(4288 + 1)
+    assert element == TensorIndex("logits", (12,), 12)
     told = said(state, element)
     assert told["Shows"] == "extreme of values 12 to 23"
     assert told["Index"] == "..."
-    inspection.probed_values[element] = ProbedValue(-7.0, 20)
+    inspection.probed_values[element] = ProbedValue(-7.0, (20,))
     told = said(state, element)
     assert (told["Value"], told["Index"]) == ("-7", "[20]")
     assert summary(state, element) == "logits[20] = -7"
     inspection.pin(element)
-    assert inspection.pins[0].element == TensorIndex("logits", 20)
+    assert inspection.pins[0].element == TensorIndex("logits", (20,))
     inspection.mapping = ColorMapping(sampling="point")
-    assert inspection.spot_at(4288 + 1) == TensorIndex("logits", 12)
-    told = said(state, TensorIndex("logits", 12))
+    assert inspection.element_at(4288 + 1) == TensorIndex("logits", (12,))
+    told = said(state, TensorIndex("logits", (12,)))
     assert told["Shows"] == "values 12 to 23"
     assert told["Vocabulary"] == '12 "<12>", 13 "<13>", 14 "<14>" ... 23 "<23>"'
-    assert said(state, TensorIndex("logits", 50303))["Vocabulary"].endswith("50303 (padding)")
+    assert said(state, TensorIndex("logits", (50303,)))["Vocabulary"].endswith("50303 (padding)")
 
 
 def test_a_value_of_a_longer_context_is_told_as_missing(state: State) -> None:
-    assert said(state, TensorIndex("h.1.mlp.gelu", 12 * 768))["Value"] == "not in the latest pass"
+    assert said(state, TensorIndex("h.1.mlp.gelu", (12, 0)))["Value"] == "not in the latest pass"
 
 
 @pytest.mark.parametrize(("value", "sign"), [(float("nan"), "NaN"), (float("-inf"), "infinite, negative"), (0.0, "ze")])
 def test_signs_that_are_no_numbers(state: State, value: float, sign: str) -> None:
-    state.inspection.probed_values[TensorIndex("logits", 0)] = ProbedValue(value, 0)
-    assert said(state, TensorIndex("logits", 0))["Sign"].startswith(sign)
+    state.inspection.probed_values[TensorIndex("logits", (0,))] = ProbedValue(value, (0,))
+    assert said(state, TensorIndex("logits", (0,)))["Sign"].startswith(sign)
 
 
 def test_cells_and_values_belong_together() -> None:
@@ -99,7 +100,7 @@ def test_cells_and_values_belong_together() -> None:
     for span in inspection.layout.spans:
         covered = 0
         for cell in range(span.cells):
-            element = inspection.spot_at(span.first + cell)
+            element = inspection.element_at(span.first + cell)
             assert element is not None
             assert inspection.cell_of(element) == span.first + cell
             first, last = span.source_range(cell)
@@ -107,33 +108,33 @@ def test_cells_and_values_belong_together() -> None:
             assert {span.cell_of(first), span.cell_of(last)} == {cell}
             covered = last + 1
         assert covered == span.values
-    assert inspection.spot_at(2310) is None
+    assert inspection.element_at(2310) is None
 
 
 def test_arrows_step_over_cells_and_stay_inside() -> None:
     inspection = Inspection()
     inspection.tensors, inspection.layout = fake_tensors()
     assert not inspection.step(1, 0)
-    inspection.pin(TensorIndex("embed.tokens", 0))
+    inspection.pin(TensorIndex("embed.tokens", (0, 0)))
     inspection.pins[0].follow(1, 2.0)
     assert inspection.step(1, 0)
-    assert (inspection.pins[0].element, inspection.pins[0].history) == (TensorIndex("embed.tokens", 1), [])
+    assert (inspection.pins[0].element, inspection.pins[0].history) == (TensorIndex("embed.tokens", (0, 1)), [])
     inspection.step(0, 1)
-    assert inspection.focus == TensorIndex("embed.tokens", 641)
-    inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", 0)
+    assert inspection.focus == TensorIndex("embed.tokens", (3, 65))
+    inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", (0, 0))
     inspection.step(-1, 0)
-    assert inspection.cursor == TensorIndex("embed.tokens", 0)
-    inspection.cursor = TensorIndex("wte", 0)  # not in the strip: by columns and rows
+    assert inspection.cursor == TensorIndex("embed.tokens", (0, 0))
+    inspection.cursor = TensorIndex("wte", (0, 0))  # not in the strip: by columns and rows
     inspection.step(1, 2)
-    assert inspection.cursor == TensorIndex("wte", 385)
+    assert inspection.cursor == TensorIndex("wte", (2, 1))
 
 
 def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
     inspection = Inspection()
     for index in range(PINS_MOST + 3):
-        inspection.pin(TensorIndex("logits", index))
+        inspection.pin(TensorIndex("logits", (index,)))
     assert len(inspection.pins) == PINS_MOST
-    assert inspection.pins[0].element.index == 3
+    assert inspection.pins[0].element.index == (3,)
     assert inspection.selected == PINS_MOST - 1
     inspection.unpin(0)
     assert inspection.selected == PINS_MOST - 2
@@ -142,7 +143,7 @@ def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
 
 
 def test_a_pin_keeps_one_value_a_step_and_starts_anew() -> None:
-    pin = Pin(TensorIndex("logits", 0))
+    pin = Pin(TensorIndex("logits", (0,)))
     assert pin.follow(1, 2.0)
     assert not pin.follow(1, 2.0)
     assert pin.follow(3, 4.0)
@@ -163,9 +164,10 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     assert element.name == "h.1.mlp.gelu"
     assert inspection.cell_of(element) in (3305, 3304, 2665, 2664, 3306, 3945)
     assert screen.shows("What h.1.mlp.gelu is.")
-    inspection.probed_values[element] = ProbedValue(0.1 + 0.2, element.index + 2)
+    extreme = TensorIndex(element.name, (*element.index[:-1], element.index[-1] + 2))
+    inspection.probed_values[element] = ProbedValue(0.1 + 0.2, extreme.index)
     screen.click("picture", 1)
-    assert [pin.element for pin in inspection.pins] == [TensorIndex(element.name, element.index + 2)]
+    assert [pin.element for pin in inspection.pins] == [extreme]
     screen.press(imgui.Key.c, ctrl=True)
     assert copied == ["0.3"]
     screen.press(imgui.Key.right_arrow)
@@ -208,7 +210,7 @@ def test_the_alarm_names_the_tensor_and_goes_there(
     assert screen.shows("NaN or infinity first in")
     screen.click("Go##alarm")
     assert state.camera.zoom > 1
-    assert inspection.focus == TensorIndex("h.0.attn.c_attn.weight", 7)
+    assert inspection.focus == TensorIndex("h.0.attn.c_attn.weight", (0, 7))
 
 
 def test_the_fixed_range_is_dragged_on_the_color_bar(
@@ -236,7 +238,7 @@ def test_the_color_bar_tells_numbers_only_of_what_has_them(
     state.inspection.statistics = fake_statistics()
     for mapping, focus, told in (
         (ColorMapping(), None, "Each tensor has its own range"),
-        (ColorMapping(), TensorIndex("h.1.mlp.gelu", 0), "Histogram of h.1.mlp.gelu"),
+        (ColorMapping(), TensorIndex("h.1.mlp.gelu", (0, 0)), "Histogram of h.1.mlp.gelu"),
         (ColorMapping(span_scale="all"), None, "Histogram of every tensor"),
         (ColorMapping(high=5.0), None, "Histogram of every tensor"),
     ):
@@ -264,18 +266,18 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
     assert inspection_updater.mapping_changed()
     assert not inspection_updater.mapping_changed()
     inspection_updater.painted()
-    state.inspection.cursor = TensorIndex("logits", 5)
-    state.inspection.pin(TensorIndex("embed.tokens", 9))
+    state.inspection.cursor = TensorIndex("logits", (5,))
+    state.inspection.pin(TensorIndex("embed.tokens", (0, 9)))
     inspection_updater.frame(0.0, pass_complete=False, done=False)
     assert tensor_reader.asked == []  # the tensors are of no whole pass
     for _ in range(5):
         inspection_updater.frame(0.0, pass_complete=True, done=True)
-    assert tensor_reader.asked == [(TensorIndex("logits", 5), TensorIndex("embed.tokens", 9))]
+    assert tensor_reader.asked == [(TensorIndex("logits", (5,)), TensorIndex("embed.tokens", (0, 9)))]
     assert not inspection_updater.pending
     probed_values = state.inspection.probed_values
     assert probed_values == {
-        TensorIndex("logits", 5): ProbedValue(5.125, 5),
-        TensorIndex("embed.tokens", 9): ProbedValue(9.125, 9),
+        TensorIndex("logits", (5,)): ProbedValue(5.125, (5,)),
+        TensorIndex("embed.tokens", (0, 9)): ProbedValue(9.125, (0, 9)),
     }
     assert tensor_reader.measured == 0
     assert state.run is not None
@@ -295,11 +297,10 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
 
 def test_indices_of_patterns_stay_when_the_context_grows() -> None:
     for rows in (5, 8):
-        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, context=16)
+        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True)
         inspection = Inspection(tensors={info.name: info})
-        element = TensorIndex(info.name, (2 * 16 + 4) * 16 + 3)
-        assert info.place(element.index) == (2, 4, 3)
+        element = TensorIndex(info.name, (2, 4, 3))
         assert inspection.exists(element)
-        assert not inspection.exists(TensorIndex(info.name, (2 * 16 + rows) * 16 + 3))
-        assert not inspection.exists(TensorIndex(info.name, rows))
-        assert inspection.moved(element, 1, -1) == TensorIndex(info.name, (2 * 16 + 3) * 16 + 4)
+        assert not inspection.exists(TensorIndex(info.name, (2, rows, 3)))
+        assert not inspection.exists(TensorIndex(info.name, (0, 0, rows)))
+        assert inspection.moved(element, 1, -1) == TensorIndex(info.name, (2, 3, 4))

@@ -8,14 +8,14 @@ import pytest
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
-from atlas_viewer.state.inspection import ProbedValue, TensorIndex, TensorInfo
-from atlas_viewer.state.map_addresses import Target
+from atlas_viewer.state.inspection import ProbedValue, TensorInfo
 from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import context_token, facts
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
 
@@ -39,10 +39,7 @@ def state() -> State:
     known = registry(STORIES, 256)
     known.rows = ROWS
     made.inspection.tensors = {
-        t.name: TensorInfo(
-            t.name, t.kind, known.shape(t), t.sentence, t.rows is None, context=t.columns if t.heads else 0
-        )
-        for t in known
+        t.name: TensorInfo(t.name, t.kind, known.shape(t), t.sentence, t.rows is None) for t in known
     }
     made.inspection.rows = ROWS
     made.map.lay_out(known, map_layout(known, WINDOW))
@@ -61,7 +58,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
     return made
 
 
-def place_of(screen: Screen, target: Target) -> ImVec2:
+def place_of(screen: Screen, target: TensorIndex) -> ImVec2:
     """Where on the screen a value is."""
     maps, picture = screen.state.map, widget_tracking.places["map"]
     cell = maps.cell_of(target)
@@ -78,7 +75,7 @@ def double_click(screen: Screen) -> None:
 
 def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, state: State) -> None:
     maps, atlas = state.map, state.camera.view
-    target = Target("h.3.mlp.c_fc.weight", (100, 50))
+    target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
     maps.frame("h.3")  # so near that no edge holds the camera
     screen.frame(2)
     zoom = maps.camera.pose.zoom
@@ -116,10 +113,10 @@ def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, 
 
 def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: State) -> None:
     inspection = state.inspection
-    screen.state.map.go(Target("h.2.mlp.gelu", (5, 300)))
+    screen.state.map.go(TensorIndex("h.2.mlp.gelu", (5, 300)))
     screen.frame(2)
-    screen.point(place_of(screen, Target("h.2.mlp.gelu", (5, 300))))
-    element = TensorIndex("h.2.mlp.gelu", 5 * 768 + 300)
+    screen.point(place_of(screen, TensorIndex("h.2.mlp.gelu", (5, 300))))
+    element = TensorIndex("h.2.mlp.gelu", (5, 300))
     assert inspection.cursor == element
     inspection.probed_values[element] = ProbedValue(0.5, element.index)
     screen.frame()
@@ -134,24 +131,24 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     inspection.selected = None
     screen.press(imgui.Key.down_arrow)
     screen.press(imgui.Key.left_arrow)
-    assert inspection.cursor == TensorIndex("h.2.mlp.gelu", 6 * 768 + 299)
-    state.map.go(Target("h.2.mlp.gelu", (ROWS - 1, 300)))
+    assert inspection.cursor == TensorIndex("h.2.mlp.gelu", (6, 299))
+    state.map.go(TensorIndex("h.2.mlp.gelu", (ROWS - 1, 300)))
     screen.frame()
-    screen.point(place_of(screen, Target("h.2.mlp.gelu", (ROWS, 300))))
+    screen.point(place_of(screen, TensorIndex("h.2.mlp.gelu", (ROWS, 300))))
     assert inspection.cursor is None, "there is no such row yet"
 
 
 def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen: Screen, state: State) -> None:
     maps = state.map
-    target = Target("h.2.mlp.gelu", (5, 300))
+    target = TensorIndex("h.2.mlp.gelu", (5, 300))
     maps.go(target)
     pose = maps.camera.pose
     screen.frame(2)
     screen.point(place_of(screen, target))
     double_click(screen)
     screen.frame(2)
-    assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", 300 * 192)
-    middle = maps.cell_of(Target("h.2.mlp.c_fc.weight", (300, 0)))
+    assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", (300, 0))
+    middle = maps.cell_of(TensorIndex("h.2.mlp.c_fc.weight", (300, 0)))
     assert middle == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
     there = maps.camera.pose
     press(screen, "Alt+[")
@@ -201,8 +198,8 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
     press(screen, "Enter")
     screen.frame(2)
     assert not state.map.going
-    assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7)
-    cell = state.map.cell_of(Target("h.1.attn.pattern", (2, 11, 7)))
+    assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2, 11, 7))
+    cell = state.map.cell_of(TensorIndex("h.1.attn.pattern", (2, 11, 7)))
     assert cell == (math.floor(state.map.camera.pose.x), math.floor(state.map.camera.pose.y))
     texts = [label.text for label in state.map.labels[1]]
     for row in (11, 7):
@@ -218,7 +215,7 @@ def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> Non
 
 
 def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
-    navigation.show(state, "h.6.attn.c_attn.weight")
+    navigation.show(state, TensorIndex("h.6.attn.c_attn.weight"))
     box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
     assert state.map.camera.pose.x == pytest.approx(box.x + box.width / 2)
     assert state.camera.zoom == 1
@@ -227,7 +224,7 @@ def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, sta
 def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     maps = state.map
     assert "minimap" not in screen.places, "all is seen"
-    maps.go(Target("wte", (7, 7)))
+    maps.go(TensorIndex("wte", (7, 7)))
     screen.frame(2)
     screen.click("minimap")
     assert maps.layout is not None
@@ -239,12 +236,12 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
 
 def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None:
     maps = state.map
-    target = Target("h.5.attn.c_proj.weight", (100, 33))
+    target = TensorIndex("h.5.attn.c_proj.weight", (100, 33))
     maps.go(target)
-    maps.go(Target("h.7.mlp.c_proj", (3, 3)))
+    maps.go(TensorIndex("h.7.mlp.c_proj", (3, 3)))
     assert maps.registry is not None
     maps.lay_out(maps.registry, map_layout(maps.registry, 128))
-    assert maps.cell_of(Target("h.7.mlp.c_proj", (3, 3))) == (
+    assert maps.cell_of(TensorIndex("h.7.mlp.c_proj", (3, 3))) == (
         math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y),
     )  # fmt: skip
     maps.back()
@@ -254,10 +251,10 @@ def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None
 @pytest.mark.parametrize("ago", [0.0, GLOW / 2, GLOW, math.inf])
 def test_glow_and_pins_are_drawn_at_every_zoom(screen: Screen, state: State, ago: float) -> None:
     state.map.changed, state.map.changed_ago = (3, ROWS), ago
-    state.inspection.pin(TensorIndex("h.1.attn.pattern", (2 * 256 + 11) * 256 + 7))
-    state.inspection.pin(TensorIndex("h.1.ln_1", ROWS * 192))  # not in the latest pass
+    state.inspection.pin(TensorIndex("h.1.attn.pattern", (2, 11, 7)))
+    state.inspection.pin(TensorIndex("h.1.ln_1", (ROWS, 0)))  # not in the latest pass
     for cell in (0.05, 1, 20, 100):
-        state.map.go(Target("h.1.attn.pattern", (2, 11, 7)))
+        state.map.go(TensorIndex("h.1.attn.pattern", (2, 11, 7)))
         state.map.zoom_by(500 * math.log2(cell / state.map.cell))
         screen.frame(2)
 
@@ -267,7 +264,7 @@ def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
     screen.frame(2)
     assert screen.shows("too large")
     navigation.go(state, "wte[3, 3]")
-    assert state.map.wanted == Target("wte", (3, 3))
+    assert state.map.wanted == TensorIndex("wte", (3, 3))
 
 
 def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:

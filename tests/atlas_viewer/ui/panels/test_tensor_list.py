@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.inspection import TensorIndex
 from atlas_viewer.state.requests import SaveTrace
 from atlas_viewer.state.state import State
 from atlas_viewer.ui.panels.tensors import rows
 from atlas_viewer.ui.panels.trace import filtered
+from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_tensor_reader import fake_statistics, fake_tensors
@@ -65,7 +65,7 @@ def test_a_click_frames_the_tensor(context: None, state: State, monkeypatch: pyt
     tab(screen, "Tensors")
     screen.click("  attn.c_attn.weight##h.0.attn.c_attn.weight")
     view = state.camera.view
-    assert state.inspection.focus == TensorIndex("h.0.attn.c_attn.weight", 0)
+    assert state.inspection.focus == TensorIndex("h.0.attn.c_attn.weight", (0, 0))
     assert state.camera.zoom > 1
     # Cells 2624 to 3135 are in rows 4 to 4: all of them are in sight.
     assert view.x <= 2624 % 640
