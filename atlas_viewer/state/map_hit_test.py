@@ -16,7 +16,7 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     """What the pixel (px, py) of `view` shows; None where there is no value.
 
     That is the extreme of all values in the pixel, when they are one run of indices, otherwise the single value in its
-    middle, or the one nearest to that.
+    middle, or the one nearest to that. Of an attention pattern it is always a single value, as probes read no others.
     """
     level = level_of(view.scale, layout.base, LEVELS)
     block = 1 if level is None else layout.base << level
@@ -38,7 +38,9 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     element = TensorIndex(place.name, index_at(len(info.shape), row, column, layout.context))
     if not inspection.exists(element):
         return None
-    first, count = _run(info, place, layout.context, found, (x, y), (left, top, right, bottom))
+    if len(info.shape) == 3:
+        return element
+    first, count = _run(info, place, found, (x, y), (left, top, right, bottom))
     ranged = TensorIndex(place.name, index_at(len(info.shape), row, first, layout.context), count)
     return ranged if count > 1 and inspection.exists(ranged) else element
 
@@ -57,7 +59,6 @@ def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: in
 def _run(
     info: TensorInfo,
     place: Placement,
-    context: int,
     found: tuple[int, int],
     cell: tuple[int, int],
     pixel: tuple[int, int, int, int],
@@ -66,10 +67,9 @@ def _run(
     of this tensor than that."""
     (row, column), (x, y), (left, top, right, bottom) = found, cell, pixel
     rows = info.shape[-2] if len(info.shape) > 1 else 1
-    start = row - row % context if len(info.shape) == 3 else 0
     above, below = row - (y - top), row + (bottom - 1 - y)
     band = column // place.band_columns * place.band_columns
-    if max(above, start) < row or min(below, start + rows - 1) > row or (place.over > 1 and bottom - top > 1):
+    if max(above, 0) < row or min(below, rows - 1) > row or (place.over > 1 and bottom - top > 1):
         return column, 1
     end = min(band + place.band_columns, info.shape[-1])
     first, last = max(column - (x - left), band), min(column + (right - x), end)

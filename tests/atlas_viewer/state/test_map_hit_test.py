@@ -87,3 +87,16 @@ def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
         element = element_at(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
         found.add(element.name if element else None)
     assert "h.3.ln_1.weight" in found
+
+
+def test_elements_of_patterns_are_single_values() -> None:
+    """Probes read no runs of a pattern's values."""
+    place, generator, hits = LAYOUT.placements["h.1.attn.pattern"], np.random.default_rng(0), 0
+    for _ in range(300):
+        x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
+        view = MapView(x - 75 - generator.random(), y - 60 - generator.random(), 1.5)
+        element = element_at(INSPECTION, LAYOUT, view, 50, 40)
+        if element is not None and element.name == place.name:
+            hits += 1
+            assert element.count == 1
+    assert hits > 10
