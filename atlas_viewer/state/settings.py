@@ -24,7 +24,7 @@ from . import layout_text
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
-from .ui_state import CHIP_COLOURS, THEME_NAMES, ZOOMS, UiState
+from .ui_state import CHIP_COLORS, THEME_NAMES, ZOOMS, UiState
 
 VERSION = 1
 _REST = 2.0  # seconds that a change must be old before it is written
@@ -42,7 +42,7 @@ def path() -> Path:
 def dumps(ui: UiState) -> str:
     """`ui` as JSON text, without what is only of the moment."""
     values: dict[str, Any] = {"version": VERSION}
-    values |= {name: getattr(ui, name) for name in _CHECKS}
+    values |= {key: getattr(ui, _field(key)) for key in _CHECKS}
     values["hidden"] = sorted(ui.hidden)
     values["presets"] = {name: options.as_json() for name, options in ui.presets.items()}
     room = _PROMPT_CHARACTERS
@@ -70,13 +70,18 @@ def loads(text: str) -> UiState:
     if version != VERSION:
         raise ValueError("says no version that is known")
     ui = UiState()
-    for name, check in _CHECKS.items():
-        if name in values:
+    for key, check in _CHECKS.items():
+        if key in values:
             try:
-                setattr(ui, name, check(values[name]))
+                setattr(ui, _field(key), check(values[key]))
             except (TypeError, ValueError, AttributeError, OverflowError):
-                raise ValueError(f"has no usable {name!r}") from None
+                raise ValueError(f"has no usable {key!r}") from None
     return ui
+
+
+def _field(key: str) -> str:
+    """The field of `UiState` that the file stores under `key`."""
+    return _RENAMED.get(key, key)
 
 
 def _of(*allowed: str) -> Callable[[Any], str]:
@@ -156,11 +161,12 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "layout_zoom": _size,
     "presets": _presets,
     "prompts": _texts,
-    "chip_colour": _of(*CHIP_COLOURS),
+    "chip_colour": _of(*CHIP_COLORS),
     "seed_locked": _instance(bool),
     "minimap": _instance(bool),
     "glow": _instance(bool),
 }
+_RENAMED = {"chip_colour": "chip_color"}  # fields whose key in the file is older than their name
 
 
 class SettingsStore:
@@ -215,7 +221,7 @@ class SettingsStore:
     def _snapshot(self) -> tuple[Any, ...]:
         """What would be saved, cheap to make and to compare: texts are not copied."""
         ui = self._state.ui
-        plain = tuple(getattr(ui, name) for name in _CHECKS if name not in ("hidden", "presets", "prompts"))
+        plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in ("hidden", "presets", "prompts"))
         return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts))
 
     def frame(self, now: float, dragging: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from compute.sampling.options import GenerateOptions
 
 ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0)
-CHIP_COLOURS = ("plain", "probability", "rank", "entropy")
+CHIP_COLORS = ("plain", "probability", "rank", "entropy")
 THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
 # Up to this height of the window, in logical pixels, the zoom that follows it is this.
@@ -25,7 +25,7 @@ class UiState:
     layout_zoom: float = 1.0  # that its sizes are for: the zoom in force
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # those of the user, by name
     prompts: list[str] = field(default_factory=list)  # earlier ones, the newest last
-    chip_colour: str = "probability"
+    chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
     minimap: bool = True  # shown on the map when it is not seen whole
     glow: bool = True  # of the rows on the map that a run has just written

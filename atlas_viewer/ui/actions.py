@@ -10,7 +10,7 @@ from atlas_viewer.state.color_mapping import SAMPLINGS
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
 from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import CHIP_COLOURS, THEME_NAMES
+from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
 from .recording_actions import is_played_back, play_back, record, record_video, seek
 
@@ -154,8 +154,8 @@ def _toggle_glow(state: State) -> None:
 
 def _next_chip_color(state: State) -> None:
     ui = state.ui
-    at = CHIP_COLOURS.index(ui.chip_colour)
-    ui.chip_colour = CHIP_COLOURS[(at + 1) % len(CHIP_COLOURS)]
+    at = CHIP_COLORS.index(ui.chip_color)
+    ui.chip_color = CHIP_COLORS[(at + 1) % len(CHIP_COLORS)]
 
 
 def _open(dialog: str) -> Callable[[State], None]:

@@ -12,7 +12,7 @@ from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Continue, Pause, Stop, Undo, Use
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from atlas_viewer.state.ui_state import CHIP_COLOURS
+from atlas_viewer.state.ui_state import CHIP_COLORS
 from atlas_viewer.ui import theme, widget_tracking
 
 from .token_chips import ChipFlow
@@ -76,15 +76,15 @@ def _buttons(state: State, run: Run) -> None:
     imgui.same_line()
     ui = state.ui
     imgui.set_next_item_width(-1)
-    if widget_tracking.begin_combo("##chip_colour", ui.chip_colour):
-        for name in CHIP_COLOURS:
-            clicked, _ = widget_tracking.selectable(f"{name}##chip_colour", name == ui.chip_colour)
+    if widget_tracking.begin_combo("##chip_colour", ui.chip_color):
+        for name in CHIP_COLORS:
+            clicked, _ = widget_tracking.selectable(f"{name}##chip_colour", name == ui.chip_color)
             tooltip(_TIPS[name])
             if clicked:
-                ui.chip_colour = name
+                ui.chip_color = name
         imgui.end_combo()
     else:
-        tooltip(_TIPS[ui.chip_colour])
+        tooltip(_TIPS[ui.chip_color])
 
 
 def _button(label: str, name: str, tip: str, possible: bool) -> bool:
@@ -165,7 +165,7 @@ def _paint(
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     back = theme.now.raised_hover if imgui.is_item_hovered() else theme.now.raised
     canvas.add_rect_filled(corner, end, packed(back), 3.0)
-    heat = strength(step, state.ui.chip_colour)
+    heat = strength(step, state.ui.chip_color)
     if heat > 0:
         canvas.add_rect_filled(corner, end, packed(_HOT, 0.55 * heat), 3.0)
     if chosen:

@@ -28,7 +28,7 @@ ARRANGED = UiState(
     layout_zoom=1.5,
     presets={"mine": GenerateOptions(temperature=1, top_k=7, seed=2**32 - 1)},
     prompts=["Once", "zwei\nZeilen, 日本"],
-    chip_colour="rank",
+    chip_color="rank",
     seed_locked=False,
     minimap=False,
     glow=False,
@@ -57,6 +57,13 @@ def test_everything_comes_back_but_what_is_of_the_moment() -> None:
     assert loads(dumps(moment)) == ARRANGED
     assert loads(dumps(UiState())) == UiState()
     assert loads('{"version": 1, "unknown": 3}') == UiState()
+
+
+def test_the_key_of_the_chip_color_stays() -> None:
+    assert json.loads(dumps(ARRANGED))["chip_colour"] == "rank"
+    assert loads('{"version": 1, "chip_colour": "entropy"}').chip_color == "entropy"
+    with pytest.raises(ValueError, match="has no usable 'chip_colour'"):
+        loads('{"version": 1, "chip_colour": "heat"}')
 
 
 def test_the_newest_prompts_are_kept_when_there_is_too_much() -> None:

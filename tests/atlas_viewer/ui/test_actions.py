@@ -122,7 +122,7 @@ def test_keys_choose_tokens_and_looks(screen: Screen, state: State) -> None:
     mapping = state.inspection.mapping
     assert (mapping.sampling, mapping.palette) == ("point", "blue-orange")
     press(screen, "K")
-    assert state.ui.chip_colour == "rank"
+    assert state.ui.chip_color == "rank"
     press(screen, "T")
     assert state.inspection.trace_on
 

@@ -21,7 +21,7 @@ _FULL = UiState(
     layout_zoom=1.5,
     presets={"mine": GenerateOptions(temperature=1, top_k=7, seed=2**32 - 1)},
     prompts=["Once", "zwei\nZeilen, 日本"],
-    chip_colour="rank",
+    chip_color="rank",
     seed_locked=False,
 )
 

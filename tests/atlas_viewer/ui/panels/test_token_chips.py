@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_viewer.state.options_text import changes_in_words
-from atlas_viewer.state.ui_state import CHIP_COLOURS
+from atlas_viewer.state.ui_state import CHIP_COLORS
 from atlas_viewer.ui.panels.token_chips import ChipFlow
 from atlas_viewer.ui.panels.tokens import strength
 from compute.generate.steps import StepRecord
@@ -69,7 +69,7 @@ def test_strength() -> None:
     assert strength(step, "plain") == 0
     unknown = replace(step, model_probability=math.nan, rank=0, entropy=math.nan)
     assert strength(replace(step, model_probability=0.0), "probability") == 1
-    assert [strength(unknown, color) for color in CHIP_COLOURS] == [0, 0, 0, 0]
+    assert [strength(unknown, color) for color in CHIP_COLORS] == [0, 0, 0, 0]
 
 
 def test_changes_in_words() -> None:
