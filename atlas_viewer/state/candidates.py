@@ -20,15 +20,16 @@ _UNKNOWN = math.nan
 
 @dataclass(frozen=True)
 class Line:
-    """One token; NaN is not known (yet). `rank` is the model's, `place` that in the draw, both from 1 (0: not known).
+    """One token of the table. NaN marks numbers that are not known (yet), 0 unknown ranks.
 
-    `gain` is the model probability here minus that at the step compared with, `climb` the places that it is further up.
+    `rank` orders tokens by the model's probability, `draw_rank` by the draw's; both count from 1. `gain` is the model
+    probability at this step minus that at the compared step, `climb` how many ranks the token is higher here.
     """
 
     token: int
     text: str
     rank: int = 0
-    place: int = 0
+    draw_rank: int = 0
     logit: float = _UNKNOWN
     scaled_delta: float = _UNKNOWN
     probability: float = _UNKNOWN
@@ -150,7 +151,7 @@ def line_of(token: int, text: str, distribution: Distribution, difference: Diffe
         token,
         text,
         int(distribution.rank[token]),
-        int(distribution.place[token]),
+        int(distribution.draw_rank[token]),
         float(distribution.logits[token]),
         float(distribution.scaled_delta[token]),
         float(distribution.drawn[token]),
@@ -168,7 +169,7 @@ def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]
 
     def unknown(line: Line) -> bool:
         value = getattr(line, column)
-        return bool((column in ("rank", "place") and value == 0) or value != value)
+        return bool((column in ("rank", "draw_rank") and value == 0) or value != value)
 
     known = sorted((line for line in lines if not unknown(line)), key=lambda line: line.rank)
     known.sort(key=lambda line: getattr(line, column), reverse=descending)
@@ -182,7 +183,7 @@ def cuts_between(lines: Sequence[Line], distribution: Distribution) -> dict[int,
     """
     found: dict[int, tuple[str, ...]] = {}
     for cut in distribution.cuts:
-        inside = [line.place <= cut.kept for line in lines]
+        inside = [line.draw_rank <= cut.kept for line in lines]
         changes = [at for at in range(len(inside) - 1) if inside[at] != inside[at + 1]]
         if len(changes) == 1:
             found[changes[0]] = (*found.get(changes[0], ()), cut.label)

@@ -23,10 +23,10 @@ class Axis:
     def value_at(self, x: float) -> float:
         """The value at `x`, 0 to 1, linear inside a bin."""
         bins = len(self.edges) - 1
-        place = min(max(x, 0.0), 1.0) * bins
-        number = min(int(place), bins - 1)
+        position = min(max(x, 0.0), 1.0) * bins
+        number = min(int(position), bins - 1)
         low, high = self._bounds(number)
-        return low + (high - low) * (place - number)
+        return low + (high - low) * (position - number)
 
     def x_at(self, value: float) -> float:
         """Where `value` is, 0 to 1."""

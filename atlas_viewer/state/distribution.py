@@ -66,7 +66,7 @@ class Distribution:
     @cached_property
     def rank(self) -> np.ndarray:
         """Place of each token in `order`, int64, from 1."""
-        return _places(self.order)
+        return _ranks(self.order)
 
     @cached_property
     def nonfinite(self) -> int:
@@ -95,7 +95,7 @@ class Distribution:
         return greedy
 
     @cached_property
-    def penalised(self) -> np.ndarray:
+    def penalized(self) -> np.ndarray:
         """Logits after the repetition penalty, float64: of tokens in the window, those above 0 are divided by it."""
         found: np.ndarray = self.logits.astype(np.float64)
         penalty = self.options.repetition_penalty
@@ -109,12 +109,12 @@ class Distribution:
         """Tokens from the likeliest on as the draw and its filters see them, int64: with the repetition penalty."""
         if self.options.repetition_penalty == 1:
             return self.order
-        return _descending(self.penalised)
+        return _descending(self.penalized)
 
     @cached_property
-    def place(self) -> np.ndarray:
+    def draw_rank(self) -> np.ndarray:
         """Place of each token in `draw_order`, int64, from 1."""
-        return self.rank if self.draw_order is self.order else _places(self.draw_order)
+        return self.rank if self.draw_order is self.order else _ranks(self.draw_order)
 
     @cached_property
     def cumulative(self) -> np.ndarray:
@@ -123,7 +123,7 @@ class Distribution:
         Temperature 0 has no such probabilities: there it is that of temperature 1.
         """
         total = np.empty(self.logits.size)
-        total[self.draw_order] = np.cumsum(_normalised(_first(self._weights, self._top_k)))
+        total[self.draw_order] = np.cumsum(_normalized(_first(self._weights, self._top_k)))
         return total
 
     @cached_property
@@ -138,7 +138,7 @@ class Distribution:
         if options.top_k:
             found.append(Cut("top-k", options.top_k, kept))
         if options.top_p < 1:
-            mass = np.cumsum(_normalised(_first(self._weights, kept)))
+            mass = np.cumsum(_normalized(_first(self._weights, kept)))
             kept = min(int(np.searchsorted(mass, options.top_p)) + 1, kept)
             found.append(Cut("top-p", options.top_p, kept))
         if options.min_p > 0:
@@ -173,17 +173,17 @@ class Distribution:
 
     @cached_property
     def drawn_curve(self) -> Curve:
-        """Of what the draw used over `place`."""
+        """Of what the draw used over `draw_rank`."""
         return _curve(self.drawn[self.draw_order])
 
     def cut_of(self, token: int) -> Cut | None:
         """The first filter that left `token` out."""
-        return next((cut for cut in self.cuts if self.place[token] > cut.kept), None)
+        return next((cut for cut in self.cuts if self.draw_rank[token] > cut.kept), None)
 
     @cached_property
     def _weights(self) -> np.ndarray:
         """Along `draw_order`, exponentials of the logits as drawn, the first one 1; at temperature 0 as at 1."""
-        return _exponentials(self.penalised, self.draw_order, self.options.temperature or 1.0)
+        return _exponentials(self.penalized, self.draw_order, self.options.temperature or 1.0)
 
     @property
     def _top_k(self) -> int:
@@ -240,7 +240,7 @@ def _first(weights: np.ndarray, count: int) -> np.ndarray:
     return np.where(np.arange(weights.size) < count, weights, 0.0)
 
 
-def _normalised(weights: np.ndarray) -> np.ndarray:
+def _normalized(weights: np.ndarray) -> np.ndarray:
     """`weights` over their sum; zeros stay."""
     shares: np.ndarray = weights / (weights.sum() or 1.0)
     return shares
@@ -249,14 +249,14 @@ def _normalised(weights: np.ndarray) -> np.ndarray:
 def _shares(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
     """`weights`, which are along `order`, over their sum and by token."""
     shares = np.empty(weights.size)
-    shares[order] = _normalised(weights)
+    shares[order] = _normalized(weights)
     return shares
 
 
-def _places(order: np.ndarray) -> np.ndarray:
-    places = np.empty_like(order)
-    places[order] = np.arange(1, order.size + 1)
-    return places
+def _ranks(order: np.ndarray) -> np.ndarray:
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(1, order.size + 1)
+    return ranks
 
 
 def _shape(falling: np.ndarray) -> Shape:

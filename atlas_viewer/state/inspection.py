@@ -203,11 +203,11 @@ class Inspection:
         else:
             self.selected = elements.index(element)
 
-    def unpin(self, place: int) -> None:
+    def unpin(self, index: int) -> None:
         """Remove a pin."""
-        del self.pins[place]
-        if self.selected is not None and self.selected >= place:
-            self.selected = None if self.selected == place else self.selected - 1
+        del self.pins[index]
+        if self.selected is not None and self.selected >= index:
+            self.selected = None if self.selected == index else self.selected - 1
 
     def point_at(self, element: TensorIndex) -> None:
         """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
@@ -220,7 +220,7 @@ class Inspection:
             pin.history.clear()
 
 
-def runs(span: Span) -> list[tuple[int, int, int, int]]:
+def rectangles(span: Span) -> list[tuple[int, int, int, int]]:
     """(column, row, columns, rows) of the at most three rectangles that the span's cells are."""
     top, bottom = span.first // WIDTH, span.last // WIDTH
     left, right = span.first % WIDTH, span.last % WIDTH + 1

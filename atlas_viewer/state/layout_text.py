@@ -91,9 +91,9 @@ def _decimal(low: float, high: float) -> Callable[[str], bool]:
     return lambda value: re.fullmatch(r"-?[0-9]{1,6}(\.[0-9]{1,6})?", value) is not None and low <= float(value) <= high
 
 
-_PLACE, _SIZE, _SWITCH = _pair(-_SIDE), _pair(0), _whole(0, 1)
+_POSITION, _SIZE, _SWITCH = _pair(-_SIDE), _pair(0), _whole(0, 1)
 _WINDOW_WORDS: dict[str, Callable[[str], bool]] = {
-    "Pos": _PLACE,
+    "Pos": _POSITION,
     "Size": _SIZE,
     "Collapsed": _SWITCH,
     "IsChild": _SWITCH,
@@ -113,7 +113,7 @@ _NODE_WORDS: dict[str, Callable[[str], bool]] = {
     "ID": _id_of_something,
     "Parent": _id_of_something,
     "Window": _id_of_something,
-    "Pos": _PLACE,
+    "Pos": _POSITION,
     "Size": _SIZE,
     "SizeRef": _SIZE,
     "Split": lambda value: value in ("X", "Y"),
@@ -126,14 +126,14 @@ _NODE_WORDS: dict[str, Callable[[str], bool]] = {
 
 def _words(words: Iterable[str], known: dict[str, Callable[[str], bool]]) -> dict[str, str]:
     """`Name=value` of each, as far as the name is known; a newer imgui may write others."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for word in words:
         name, _, value = word.partition("=")
-        if not _WORD.fullmatch(word) or name in found or (name in known and not known[name](value)):
+        if not _WORD.fullmatch(word) or name in values or (name in known and not known[name](value)):
             raise ValueError(f"has no usable {word[:40]!r}")
         if name in known:
-            found[name] = value
-    return found
+            values[name] = value
+    return values
 
 
 def _written(words: dict[str, str], order: Iterable[str]) -> list[str]:
@@ -150,21 +150,21 @@ def _window(lines: list[str], docks: Container[str]) -> list[str]:
 
 def _table(name: str, lines: list[str]) -> list[str]:
     """A table's columns: each of them once, and each in a place of its own."""
-    found = re.fullmatch(r"0x[0-9A-F]{8},([1-9][0-9]{0,2})", name)
-    columns = int(found[1]) if found else 0
+    match = re.fullmatch(r"0x[0-9A-F]{8},([1-9][0-9]{0,2})", name)
+    columns = int(match[1]) if match else 0
     if not 1 <= columns <= _MOST:
         raise ValueError(f"has a broken table, {name[:40]!r}")
     own = _words((line for line in lines if not line.startswith("Column ")), _TABLE_WORDS)
-    written, places, orders = _written(own, ("RefScale",)), [-1], []
+    written, numbers, orders = _written(own, ("RefScale",)), [-1], []
     for line in lines:
         if line.startswith("Column "):
-            _, place, *rest = [*line.split(), ""]
-            if not _NUMBER.fullmatch(place) or not places[-1] < int(place) < columns:
+            _, number, *rest = [*line.split(), ""]
+            if not _NUMBER.fullmatch(number) or not numbers[-1] < int(number) < columns:
                 raise ValueError(f"has no usable column, {line[:40]!r}")
             words = _words(rest[:-1], _COLUMN_WORDS)
-            places.append(int(place))
+            numbers.append(int(number))
             orders += [int(words["Order"])] if "Order" in words else []
-            written.append(" ".join([f"Column {place:<2}", *_written(words, _COLUMN_WORDS)]))
+            written.append(" ".join([f"Column {number:<2}", *_written(words, _COLUMN_WORDS)]))
     if len(set(orders)) < len(orders) or max(orders, default=0) >= columns:
         raise ValueError("has a table with two columns in one place")
     return [*written, *_written(own, ("LastUsed",))]
@@ -210,10 +210,10 @@ def _docking(lines: list[str]) -> dict[str, _Node]:
         if len(node.children) != (2 if "Split" in node.words else 0):
             raise ValueError(f"has a dock node {name} with {len(node.children)} parts")
     spaces = [name for name, node in nodes.items() if node.is_space]
-    centres = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
+    centers = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
     # In another dock space the program would not find its panels; in a part of one imgui begins no dock space.
     space = f"0x{DOCK_SPACE:08X}"
-    if spaces != [space] or len(centres) != 1 or centres[0].root is not nodes[space] or centres[0].children:
+    if spaces != [space] or len(centers) != 1 or centers[0].root is not nodes[space] or centers[0].children:
         raise ValueError("has not one place in the middle where panels are docked")
     return nodes
 

@@ -35,8 +35,8 @@ def index_at(dimensions: int, row: int, column: int, context: int) -> tuple[int,
 def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
     """(x, y, width, height) of the target, in cells. KeyError when the map has no such tensor."""
     if not target.index:
-        place = layout.placements[target.name]
-        return place.x, place.y, place.width, place.height
+        placement = layout.placements[target.name]
+        return placement.x, placement.y, placement.width, placement.height
     return (*layout.place_of(target.name, *row_and_column(target, layout.context)), 1, 1)
 
 
@@ -60,10 +60,10 @@ def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
 def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> list[tuple[int, int, int, int]]:
     """(x, y, width, height), in cells, of rows `first` to `end` of every activation: what a pass has changed."""
     boxes = []
-    for name, place in layout.placements.items():
+    for name, placement in layout.placements.items():
         if registry[name].rows is None and first < end:
-            for band in range(place.bands):
-                x, y, width, _ = place.band_box(band)
+            for band in range(placement.bands):
+                x, y, width, _ = placement.band_box(band)
                 boxes.append((x, y + first, width, end - first))
     return boxes
 

@@ -15,7 +15,7 @@ _REMEMBERED = 100
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Where the camera stands: the zoom (1 shows everything) and the cell in the middle."""
+    """Where the camera poses: the zoom (1 shows everything) and the cell in the middle."""
 
     zoom: float
     x: float
@@ -87,17 +87,17 @@ def _inside(middle: float, seen: float, size: int) -> float:
 class ViewHistory:
     """The places where the camera stood, for going back and forward."""
 
-    stands: list[CameraPose] = field(default_factory=list)
+    poses: list[CameraPose] = field(default_factory=list)
     at: int = -1  # of them, the one where the camera is
 
     def visit(self, pose: CameraPose) -> None:
         """The camera has come here; what lay forward is forgotten."""
-        if self.at >= 0 and self.stands[self.at] == pose:
+        if self.at >= 0 and self.poses[self.at] == pose:
             return
-        del self.stands[self.at + 1 :]
-        self.stands.append(pose)
-        del self.stands[:-_REMEMBERED]
-        self.at = len(self.stands) - 1
+        del self.poses[self.at + 1 :]
+        self.poses.append(pose)
+        del self.poses[:-_REMEMBERED]
+        self.at = len(self.poses) - 1
 
     def back(self) -> CameraPose | None:
         """The stand before; None at the first."""
@@ -108,7 +108,7 @@ class ViewHistory:
         return self._go(1)
 
     def _go(self, by: int) -> CameraPose | None:
-        if not 0 <= self.at + by < len(self.stands):
+        if not 0 <= self.at + by < len(self.poses):
             return None
         self.at += by
-        return self.stands[self.at]
+        return self.poses[self.at]

@@ -24,53 +24,61 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     top, bottom = (int(edge) * block for edge in axis(view.y, view.scale, 1, layout.height, block, py)[0, :2])
     if right <= left or bottom <= top:
         return None
-    x, y = (int(place) for place in view.cell_at(px + 0.5, py + 0.5))
+    x, y = (int(part) for part in view.cell_at(px + 0.5, py + 0.5))
     x, y = min(max(x, left), right - 1), min(max(y, top), bottom - 1)
-    place = _placement(layout, x, y, left, top, right, bottom)
-    if place is None:
+    placement = _placement(layout, x, y, left, top, right, bottom)
+    if placement is None:
         return None
-    x, y = min(max(x, place.x), place.x + place.width - 1), min(max(y, place.y), place.y + place.height - 1)
-    found = place.value_at(x, y)
-    info = inspection.tensors.get(place.name)
-    if found is None or info is None:
+    x, y = (
+        min(max(x, placement.x), placement.x + placement.width - 1),
+        min(max(y, placement.y), placement.y + placement.height - 1),
+    )
+    value = placement.value_at(x, y)
+    info = inspection.tensors.get(placement.name)
+    if value is None or info is None:
         return None
-    row, column = found
-    element = TensorIndex(place.name, index_at(len(info.shape), row, column, layout.context))
+    row, column = value
+    element = TensorIndex(placement.name, index_at(len(info.shape), row, column, layout.context))
     if not inspection.exists(element):
         return None
     if len(info.shape) == 3:
         return element
-    first, count = _run(info, place, found, (x, y), (left, top, right, bottom))
-    ranged = TensorIndex(place.name, index_at(len(info.shape), row, first, layout.context), count)
+    first, count = _run(info, placement, value, (x, y), (left, top, right, bottom))
+    ranged = TensorIndex(placement.name, index_at(len(info.shape), row, first, layout.context), count)
     return ranged if count > 1 and inspection.exists(ranged) else element
 
 
 def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: int, bottom: int) -> Placement | None:
     """The tensor at cell (x, y), otherwise the one that reaches into the pixel."""
     reaching = None
-    for place in layout.placements.values():
-        if left < place.x + place.width and place.x < right and top < place.y + place.height and place.y < bottom:
-            if place.value_at(x, y) is not None:
-                return place
-            reaching = reaching or place
+    for placement in layout.placements.values():
+        if (
+            left < placement.x + placement.width
+            and placement.x < right
+            and top < placement.y + placement.height
+            and placement.y < bottom
+        ):
+            if placement.value_at(x, y) is not None:
+                return placement
+            reaching = reaching or placement
     return reaching
 
 
 def _run(
     info: TensorInfo,
-    place: Placement,
-    found: tuple[int, int],
+    placement: Placement,
+    value: tuple[int, int],
     cell: tuple[int, int],
     pixel: tuple[int, int, int, int],
 ) -> tuple[int, int]:
-    """First column and number of columns, in the row of `found`, of the values in a pixel: one when it has more rows
+    """First column and number of columns, in the row of `value`, of the values in a pixel: one when it has more rows
     of this tensor than that."""
-    (row, column), (x, y), (left, top, right, bottom) = found, cell, pixel
+    (row, column), (x, y), (left, top, right, bottom) = value, cell, pixel
     rows = info.shape[-2] if len(info.shape) > 1 else 1
     above, below = row - (y - top), row + (bottom - 1 - y)
-    band = column // place.band_columns * place.band_columns
-    if max(above, 0) < row or min(below, rows - 1) > row or (place.over > 1 and bottom - top > 1):
+    band = column // placement.band_columns * placement.band_columns
+    if max(above, 0) < row or min(below, rows - 1) > row or (placement.over > 1 and bottom - top > 1):
         return column, 1
-    end = min(band + place.band_columns, info.shape[-1])
+    end = min(band + placement.band_columns, info.shape[-1])
     first, last = max(column - (x - left), band), min(column + (right - x), end)
     return first, last - first

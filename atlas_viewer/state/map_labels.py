@@ -48,10 +48,10 @@ def labels_for(
     registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
 ) -> list[Label]:
     """Labels of `view` at width x height pixels, those of large things first."""
-    found = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
+    labels = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
     return [
         label
-        for label in found
+        for label in labels
         if label.x < width and label.y < height and label.x + label.width > 0 and label.y + label.size > 0
     ][:_MOST]
 
@@ -74,18 +74,18 @@ def _named(layout: MapLayout, view: MapView) -> bool:
 def _tensors(
     registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
 ) -> Iterator[Label]:
-    for name, place in layout.placements.items():
-        left, top = view.pixel_at(place.x, place.y)
-        wide, high = place.width / view.scale, place.height / view.scale
-        band = place.band_columns / view.scale
+    for name, placement in layout.placements.items():
+        left, top = view.pixel_at(placement.x, placement.y)
+        wide, high = placement.width / view.scale, placement.height / view.scale
+        band = placement.band_columns / view.scale
         if left > width or top > height or left + wide < -200 or top + high < -2 * TENSOR:
             continue
         yield from _name(name, layout, view, left, top, wide, high, band)
         if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
             yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True, of=name)
         tensor = registry[name]
-        for number in range(place.bands):
-            yield from _Band(registry, layout, tensor, place, number, view, width, height, words).labels()
+        for number in range(placement.bands):
+            yield from _Band(registry, layout, tensor, placement, number, view, width, height, words).labels()
 
 
 def _name(
@@ -107,7 +107,7 @@ class _Band:
         registry: Registry,
         layout: MapLayout,
         tensor: Tensor,
-        place: Placement,
+        placement: Placement,
         band: int,
         view: MapView,
         width: int,
@@ -117,9 +117,9 @@ class _Band:
         self._registry, self._tensor, self._view, self._words = registry, tensor, view, words
         self._above = _named(layout, view)
         self._context = layout.context
-        self._first_row = band // place.over * place.band_rows
-        self._first_column = band % place.over * place.band_columns
-        x, y, columns, rows = place.band_box(band)
+        self._first_row = band // placement.over * placement.band_rows
+        self._first_column = band % placement.over * placement.band_columns
+        x, y, columns, rows = placement.band_box(band)
         self._cell = 1 / view.scale
         self._left, self._top = view.pixel_at(x, y)
         self._right, self._bottom = view.pixel_at(x + columns, y + rows)

@@ -61,13 +61,13 @@ class MapState:
 
     def has(self, target: TensorIndex) -> bool:
         """True when the map has a place for it."""
-        place = self.layout.placements.get(target.name) if self.layout else None
-        if place is None or self.layout is None:
+        placement = self.layout.placements.get(target.name) if self.layout else None
+        if placement is None or self.layout is None:
             return False
         if len(target.index) == 3 and target.index[1] >= self.layout.context:
             return False  # it would be another head's row
         row, column = row_and_column(target, self.layout.context)
-        return row < place.rows and column < place.columns
+        return row < placement.rows and column < placement.columns
 
     def cell_of(self, target: TensorIndex) -> tuple[int, int] | None:
         """The cell of a value; None when the map has none."""
@@ -127,15 +127,15 @@ class MapState:
 
     def back(self) -> None:
         """To the place visited before."""
-        if self.view_history.stands and self.view_history.stands[self.view_history.at] != self.camera.pose:
+        if self.view_history.poses and self.view_history.poses[self.view_history.at] != self.camera.pose:
             self.view_history.visit(self.camera.pose)
-        self._stand(self.view_history.back())
+        self._show_pose(self.view_history.back())
 
     def forward(self) -> None:
         """To the place that `back` came from."""
-        self._stand(self.view_history.forward())
+        self._show_pose(self.view_history.forward())
 
-    def _stand(self, pose: CameraPose | None) -> None:
+    def _show_pose(self, pose: CameraPose | None) -> None:
         if pose is not None:
             self.camera.look_at(pose.zoom, pose.x, pose.y, *self.size)
 
@@ -161,15 +161,15 @@ class MapState:
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
         """The map has another layout now; what is seen stays, and so do the places visited."""
-        before, stands = (self.registry, self.layout), [self.camera.pose, *self.view_history.stands]
+        before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
         self.camera = MapCamera(layout.width, layout.height)
         if before[0] is not None and before[1] is not None:
-            stands = [self._moved(pose, before[0], before[1], layout) for pose in stands]
-            self.camera.pose, self.view_history.stands = stands[0], stands[1:]
+            poses = [self._moved(pose, before[0], before[1], layout) for pose in poses]
+            self.camera.pose, self.view_history.poses = poses[0], poses[1:]
 
     def _moved(self, pose: CameraPose, registry: Registry, before: MapLayout, after: MapLayout) -> CameraPose:
         """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""

@@ -30,11 +30,11 @@ class MapViewport:
 def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
     """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
     x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
-    place = min(layout.placements.values(), key=lambda place: _distance(place, x, y))
-    row, column = place.value_near(int(x), int(y))
-    corner = place.cell_of(row, column)
-    dimensions = len(registry.shape(registry[place.name]))
-    target = TensorIndex(place.name, index_at(dimensions, row, column, layout.context))
+    placement = min(layout.placements.values(), key=lambda placement: _distance(placement, x, y))
+    row, column = placement.value_near(int(x), int(y))
+    corner = placement.cell_of(row, column)
+    dimensions = len(registry.shape(registry[placement.name]))
+    target = TensorIndex(placement.name, index_at(dimensions, row, column, layout.context))
     return MapViewport(target, x - corner[0], y - corner[1], wide * scale, high * scale)
 
 
@@ -43,11 +43,11 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
 
     A value that this map has no row or column for is taken for the last one.
     """
-    place = layout.placements.get(viewport.target.name)
-    if place is None:
+    placement = layout.placements.get(viewport.target.name)
+    if placement is None:
         return False
     row, column = row_and_column(_within(viewport.target, layout.context), layout.context)
-    x, y = place.cell_of(min(row, place.rows - 1), min(column, place.columns - 1))
+    x, y = placement.cell_of(min(row, placement.rows - 1), min(column, placement.columns - 1))
     camera.cover(x + viewport.x, y + viewport.y, viewport.width, viewport.height, wide, high)
     return True
 
@@ -70,7 +70,7 @@ def _within(target: TensorIndex, context: int) -> TensorIndex:
     return TensorIndex(target.name, (head, min(query, context - 1), key))
 
 
-def _distance(place: Placement, x: float, y: float) -> float:
-    dx = max(place.x - x, 0.0, x - place.x - place.width)
-    dy = max(place.y - y, 0.0, y - place.y - place.height)
+def _distance(placement: Placement, x: float, y: float) -> float:
+    dx = max(placement.x - x, 0.0, x - placement.x - placement.width)
+    dy = max(placement.y - y, 0.0, y - placement.y - placement.height)
     return dx * dx + dy * dy

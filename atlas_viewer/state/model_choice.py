@@ -12,7 +12,7 @@ class ModelChoice:
 
     name: str
     what: str
-    licence: str
+    license: str
     here: bool
 
 

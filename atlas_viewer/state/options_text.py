@@ -19,9 +19,9 @@ _NAMES = {
 
 def changes_in_words(before: GenerateOptions, after: GenerateOptions) -> str:
     """What is other in `after`: `temperature 1.2 (0.8 before)`, joined by commas; "the same" where nothing is."""
-    told = []
+    changes = []
     for field in fields(GenerateOptions):
         old, new = getattr(before, field.name), getattr(after, field.name)
         if field.name in _NAMES and old != new:
-            told.append(f"{_NAMES[field.name]} {new:g} ({old:g} before)")
-    return ", ".join(told) or "the same"
+            changes.append(f"{_NAMES[field.name]} {new:g} ({old:g} before)")
+    return ", ".join(changes) or "the same"

@@ -26,7 +26,7 @@ def applied(preset: GenerateOptions, options: GenerateOptions) -> GenerateOption
     return dataclasses.replace(options, **{name: getattr(preset, name) for name in _FIELDS})
 
 
-def every(saved: Mapping[str, GenerateOptions]) -> dict[str, GenerateOptions]:
+def all_presets(saved: Mapping[str, GenerateOptions]) -> dict[str, GenerateOptions]:
     """All presets by name, those of the program first."""
     return {**BUILT_IN, **{name: preset for name, preset in saved.items() if name not in BUILT_IN}}
 
@@ -34,17 +34,17 @@ def every(saved: Mapping[str, GenerateOptions]) -> dict[str, GenerateOptions]:
 def name_of(options: GenerateOptions, saved: Mapping[str, GenerateOptions]) -> str | None:
     """The preset that `options` are equal to."""
     wanted = sampling_of(options)
-    return next((name for name, preset in every(saved).items() if sampling_of(preset) == wanted), None)
+    return next((name for name, preset in all_presets(saved).items() if sampling_of(preset) == wanted), None)
 
 
 def summary(options: GenerateOptions) -> str:
     """What a preset sets, in words."""
-    said = [f"temperature {options.temperature:g}"]
-    said += [f"top-k {options.top_k}"] if options.top_k else []
-    said += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
-    said += [f"min-p {options.min_p:g}"] if options.min_p > 0 else []
-    said += [f"repetition penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
-    return ", ".join(said)
+    parts = [f"temperature {options.temperature:g}"]
+    parts += [f"top-k {options.top_k}"] if options.top_k else []
+    parts += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
+    parts += [f"min-p {options.min_p:g}"] if options.min_p > 0 else []
+    parts += [f"repetition penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
+    return ", ".join(parts)
 
 
 def bad_name(name: str) -> str:

@@ -20,7 +20,7 @@ class History:
         """The prompt after `current`, at last what was being written."""
         return self._step(prompts, current, 1)
 
-    def place(self, prompts: Sequence[str], current: str) -> tuple[int, int]:
+    def around(self, prompts: Sequence[str], current: str) -> tuple[int, int]:
         """How many entries there are before and after `current`."""
         entries = self._entries(prompts, current)
         index = entries.index(current)

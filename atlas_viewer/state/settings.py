@@ -45,11 +45,11 @@ def dumps(ui: UiState) -> str:
     values |= {key: getattr(ui, _field(key)) for key in _CHECKS}
     values["hidden"] = sorted(ui.hidden)
     values["presets"] = {name: options.as_json() for name, options in ui.presets.items()}
-    room = _PROMPT_CHARACTERS
+    remaining = _PROMPT_CHARACTERS
     kept: list[str] = []
     for prompt in reversed(ui.prompts):
-        room -= len(prompt)
-        if room < 0:
+        remaining -= len(prompt)
+        if remaining < 0:
             break
         kept.insert(0, prompt)
     values["prompts"] = kept
@@ -84,7 +84,7 @@ def _field(key: str) -> str:
     return _RENAMED.get(key, key)
 
 
-def _of(*allowed: str) -> Callable[[Any], str]:
+def _one_of(*allowed: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if value not in allowed:
             raise ValueError
@@ -155,13 +155,13 @@ def _options(values: Any) -> GenerateOptions:
 # What is remembered, and how a value that was read is checked: it returns the value for `UiState` or raises.
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "zoom": _zoom,
-    "theme": _of(*THEME_NAMES),
+    "theme": _one_of(*THEME_NAMES),
     "hidden": lambda values: set(_texts(values)),
     "layout": _text,
     "layout_zoom": _size,
     "presets": _presets,
     "prompts": _texts,
-    "chip_colour": _of(*CHIP_COLORS),
+    "chip_colour": _one_of(*CHIP_COLORS),
     "seed_locked": _instance(bool),
     "minimap": _instance(bool),
     "glow": _instance(bool),

@@ -206,7 +206,7 @@ def told(line: Line, taken: bool, state: State) -> str:
     """All that is known of the line, for the pointer that rests on it."""
     lines = [f"{quoted(line.text)}, token {line.token}"]
     if line.rank:
-        lines.append(f"rank {line.rank:,}" + (f", {line.place:,} in the draw" if line.place else ""))
+        lines.append(f"rank {line.rank:,}" + (f", {line.draw_rank:,} in the draw" if line.draw_rank else ""))
     for name, value in (("raw logit", line.logit), ("scaled delta", line.scaled_delta)):
         lines += [f"{name} {value:.6g}"] if value == value else []
     for name, value in (

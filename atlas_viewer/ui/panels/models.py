@@ -59,7 +59,7 @@ def _table(state: State) -> None:
         imgui.table_next_column()
         imgui.text_wrapped(choice.what)
         imgui.table_next_column()
-        dim(choice.licence)
+        dim(choice.license)
         imgui.table_next_column()
         _button(state, choice, shown)
     imgui.end_table()

@@ -24,7 +24,7 @@ def draw(state: State) -> None:
     button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
     imgui.set_next_item_width(-button - imgui.get_style().item_spacing.x)
     if widget_tracking.begin_combo("##preset", current or "own values"):
-        for name, preset in presets.every(saved).items():
+        for name, preset in presets.all_presets(saved).items():
             if widget_tracking.selectable(f"{name}##preset", name == current)[0]:
                 _choose(state, name)
             tooltip(presets.summary(preset))
@@ -40,7 +40,7 @@ def draw(state: State) -> None:
 
 
 def _choose(state: State, name: str) -> None:
-    preset = presets.every(state.ui.presets)[name]
+    preset = presets.all_presets(state.ui.presets)[name]
     options = presets.applied(preset, state.options)
     if state.model is not None:  # it may have been saved with a model of more tokens
         options = dataclasses.replace(options, top_k=min(options.top_k, state.model.vocabulary))

@@ -94,7 +94,7 @@ def _count(state: State) -> None:
         ("##newer", imgui.Dir.down, 1, "Later prompt"),
     ):
         imgui.same_line(x + step * (size + 4))
-        there = state.history.place(state.ui.prompts, state.prompt)[step]
+        there = state.history.around(state.ui.prompts, state.prompt)[step]
         imgui.begin_disabled(not there)
         if widget_tracking.arrow_button(label, arrow):
             _walk(state, step == 0, step == 1)

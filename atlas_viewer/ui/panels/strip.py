@@ -5,7 +5,7 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.camera import CELLS_HIGH, CELLS_WIDE, StripCamera, fitted
-from atlas_viewer.state.inspection import Inspection, runs
+from atlas_viewer.state.inspection import Inspection, rectangles
 from atlas_viewer.state.navigation import ATLAS, on_map
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
@@ -139,7 +139,7 @@ def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
     canvas.push_clip_rect(start, ImVec2(start.x + width, start.y + height), True)
     pixels = width / view.width
     focus = inspection.tensors.get(inspection.focus.name) if inspection.focus else None
-    for x, y, columns, rows in runs(focus.span) if focus and focus.span else ():
+    for x, y, columns, rows in rectangles(focus.span) if focus and focus.span else ():
         corner = ImVec2(start.x + (x - view.x) * pixels - 1, start.y + (y - view.y) * pixels - 1)
         end = ImVec2(corner.x + columns * pixels + 2, corner.y + rows * pixels + 2)
         canvas.add_rect(corner, end, packed(theme.ON_PICTURE, 0.45))

@@ -240,7 +240,7 @@ def test_another_model_under_the_map(context: Window) -> None:
         navigation.visit(state, kept)
         context.rest()
         assert state.inspection.probed_values
-        pose = state.map.view_history.stands[1]
+        pose = state.map.view_history.poses[1]
         assert (int(pose.x), int(pose.y)) == state.map.cell_of(earlier), "the way back is kept, too"
         navigation.visit(state, kept)
     navigation.fit(state)

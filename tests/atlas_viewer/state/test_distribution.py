@@ -55,7 +55,7 @@ def test_the_draw_is_the_samplers() -> None:
     kept = [cut.kept for cut in found.cuts]
     assert kept[0] == 90 > kept[1] > kept[2]
     # What is kept are the first tokens in the order of the draw.
-    assert (found.place[wanted > 0] <= found.kept).all()
+    assert (found.draw_rank[wanted > 0] <= found.kept).all()
     assert all(found.cut_of(int(token)) is None for token in np.flatnonzero(wanted))
     first_out = int(found.draw_order[found.kept])
     assert found.cut_of(first_out) == found.cuts[2]
@@ -91,7 +91,7 @@ def test_every_option_is_that_of_the_reference(seed: int) -> None:
 def test_a_penalty_moves_places_and_not_ranks() -> None:
     found = of(EIGHTHS, (1,), repetition_penalty=4.0)
     assert found.rank[1] == 1
-    assert found.place[1] == 3
+    assert found.draw_rank[1] == 3
     assert found.drawn[1] < found.drawn[3]
     assert found.model[1] == pytest.approx(0.5)
 

@@ -162,7 +162,7 @@ def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there:
     assert maps.cell == pytest.approx(cell)
     pose = maps.camera.pose
     assert maps.layout.cell_at(int(pose.x), int(pose.y)) == (there, *wanted)
-    assert maps.view_history.stands == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), pose]
+    assert maps.view_history.poses == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), pose]
 
 
 def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
@@ -179,15 +179,15 @@ def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
 def test_visits_go_back_and_forward() -> None:
     view_history = ViewHistory()
     assert view_history.back() is None
-    stands = [CameraPose(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]
-    for pose in (*stands, stands[-1]):
+    poses = [CameraPose(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]
+    for pose in (*poses, poses[-1]):
         view_history.visit(pose)
-    assert [view_history.back(), view_history.back(), view_history.back()] == [stands[1], stands[0], None]
-    assert view_history.forward() == stands[1]
+    assert [view_history.back(), view_history.back(), view_history.back()] == [poses[1], poses[0], None]
+    assert view_history.forward() == poses[1]
     view_history.visit(CameraPose(9.0, 0, 0))
     assert view_history.forward() is None
-    assert view_history.back() == stands[1]
+    assert view_history.back() == poses[1]
     for number in range(300):
         view_history.visit(CameraPose(1.0, number, 0))
-    assert len(view_history.stands) == 100
+    assert len(view_history.poses) == 100
     assert view_history.back() == CameraPose(1.0, 298, 0)

@@ -56,9 +56,9 @@ def test_summary_tells_what_is_set() -> None:
 
 def test_history_keeps_what_is_being_written() -> None:
     history, prompts = History(), ["a", "b"]
-    assert history.place(prompts, "new") == (2, 0)
+    assert history.around(prompts, "new") == (2, 0)
     assert history.older(prompts, "new") == "b"
-    assert history.place(prompts, "b") == (1, 1)
+    assert history.around(prompts, "b") == (1, 1)
     assert history.newer(prompts, "b") == "new"
     assert history.older(prompts, "a") == "a"
     assert history.older(prompts, "edited") == "b"
@@ -69,7 +69,7 @@ def test_history_of_a_prompt_that_was_run_has_it_once() -> None:
     history, prompts = History(), ["a"]
     history.older(prompts, "new")
     prompts.append("new")
-    assert history.place(prompts, "new") == (1, 0)
+    assert history.around(prompts, "new") == (1, 0)
     assert history.newer(prompts, "new") == "new"
 
 
@@ -124,9 +124,9 @@ def follow_to_the_end(watch: PromptTokenizer, now: float) -> None:
 def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
     state, runner = State("", GenerateOptions()), SlowWords()
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
-    for place in range(20):
-        state.prompt = "word " * 20_000 + str(place)
-        watch.follow(0.05 * place)
+    for number in range(20):
+        state.prompt = "word " * 20_000 + str(number)
+        watch.follow(0.05 * number)
     assert runner.calls == 0
     watch.follow(1.3)  # returns although nothing is ready
     watch.follow(1.4)

@@ -35,7 +35,7 @@ def use(data: bytes) -> None:
     """Read them, then do with them what the panel does."""
     with may_refuse(ValueError):
         saved = loads(f'{{"version": {VERSION}, "presets": {data.decode()}\n}}').presets
-    for name, preset in presets.every(saved).items():
+    for name, preset in presets.all_presets(saved).items():
         name.encode()
         presets.summary(preset).encode()
         options = presets.applied(preset, GenerateOptions(context=1))
