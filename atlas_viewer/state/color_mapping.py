@@ -1,4 +1,4 @@
-"""How values become colors in the atlas, as the window's controls have it, and the axis that they show it on."""
+"""How values become colors, and the axis on which the controls show it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SCALES = ("tensor", "all")
 
 
 class Axis:
-    """Values from edge to edge over 0..1, every bin of a histogram equally wide."""
+    """A value axis from 0 to 1 on which every bin of a histogram is equally wide."""
 
     def __init__(self, edges: Sequence[float]) -> None:
-        """edges: ascending, one more than there are bins; the outer ones may be infinite."""
+        """edges: of the bins, ascending; the first and the last may be infinite."""
         self.edges = tuple(edges)
 
     def value_at(self, x: float) -> float:
-        """The value at `x`, 0 to 1, linear inside a bin."""
+        """The value at `x`, 0 to 1; linear within a bin."""
         bins = len(self.edges) - 1
         position = min(max(x, 0.0), 1.0) * bins
         number = min(int(position), bins - 1)
@@ -29,7 +29,7 @@ class Axis:
         return low + (high - low) * (position - number)
 
     def x_at(self, value: float) -> float:
-        """Where `value` is, 0 to 1."""
+        """The position of `value`, 0 to 1."""
         bins = len(self.edges) - 1
         for number in range(bins):
             low, high = self._bounds(number)
@@ -47,7 +47,7 @@ class Axis:
 
 
 def brightness(value: float, low: float, high: float) -> float:
-    """Brightness of a value, 0.04 to 1; zero is 0.05. `high` is the magnitude of the brightest."""
+    """Brightness of a value, 0.04 to 1; zero gets 0.05. low, high: the magnitudes of the darkest and the brightest."""
     if value == 0:
         return 0.05
     if not math.isfinite(value):

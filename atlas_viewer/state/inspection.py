@@ -1,4 +1,4 @@
-"""What is looked at in the atlas: the cell under the cursor, pinned cells, what is known of tensors. Plain values."""
+"""The inspected values: the one under the cursor, the pinned ones, and the data about their tensors. Plain values."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .color_mapping import ColorMapping
 if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
 
-PINS_MOST = 48  # what the probes can watch besides the cursor
+PINS_MOST = 48  # probes can watch these and the cursor
 _WRAPPED_ZOOM = 4.0
-_HISTORY = 4096  # values kept of a pin
+_HISTORY = 4096  # values kept per pin
 
 
 @dataclass(frozen=True)
 class ProbedValue:
-    """The extreme of the values at a `TensorIndex`, and its index in the tensor."""
+    """The value at a `TensorIndex`, of a run the extreme one, and its index in the tensor."""
 
     value: float
     index: tuple[int, ...]
@@ -31,13 +31,13 @@ class ProbedValue:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of the latest pass; `span` is None when the strip does not show it."""
+    """A tensor of the latest pass; `span` is None when Strip does not show it."""
 
     name: str
     kind: str
     shape: tuple[int, ...]
     sentence: str
-    per_token: bool  # a row for each context token
+    per_token: bool  # one row per token of the context
     span: Span | None = None
 
     @property
@@ -61,13 +61,13 @@ class TensorInfo:
 
 @dataclass
 class Pin:
-    """A pinned value and what it was, as (step, value), in the passes since it was pinned."""
+    """A pinned value, and its (step, value) in every pass since it was pinned."""
 
     element: TensorIndex
     history: list[tuple[int, float]] = field(default_factory=list)
 
     def follow(self, step: int, value: float) -> bool:
-        """Take the value of `step`; True when it is news. An earlier step begins a new history."""
+        """Record the value at `step`; True when this changes the history. An earlier step starts a new history."""
         if self.history and step < self.history[-1][0]:
             self.history.clear()
         if self.history and step == self.history[-1][0]:
@@ -82,7 +82,7 @@ class Pin:
 
 @dataclass
 class Inspection:
-    """The part of the state about single tensors and values. `probed_values` holds what has arrived from the GPU."""
+    """The state of single tensors and values. `probed_values` are those that have arrived from the GPU."""
 
     tensors: Mapping[str, TensorInfo] = field(default_factory=dict)
     layout: StripLayout = field(default_factory=lambda: StripLayout((), ()))
@@ -90,32 +90,32 @@ class Inspection:
     first_position: int = 0
     probed_values: dict[TensorIndex, ProbedValue] = field(default_factory=dict)
     statistics: Mapping[str, TensorStatistics] = field(default_factory=dict)
-    bad: str | None = None  # first tensor of the pass with a value that is not finite
+    bad: str | None = None  # first tensor of the pass with a non-finite value
     cursor: TensorIndex | None = None
-    keyed: bool = False  # arrow keys have moved the cursor off the mouse
+    keyed: bool = False  # the arrow keys have moved the cursor away from the mouse
     pins: list[Pin] = field(default_factory=list)
-    selected: int | None = None  # of the pins
+    selected: int | None = None  # index of the selected pin
     mapping: ColorMapping = field(default_factory=ColorMapping)
     search: str = ""
-    closed: set[str] = field(default_factory=set)  # groups of the tensor list
-    marked: str | None = None  # tensor that the list has scrolled to
+    closed: set[str] = field(default_factory=set)  # collapsed groups of the tensor list
+    marked: str | None = None  # the tensor that the list has scrolled to
     list_visible: bool = False
     trace_on: bool = False
     trace: Sequence[str] = ()
     trace_filter: str = ""
     trace_path: str = "trace.txt"
-    note: str = ""  # what became of the last save
+    note: str = ""  # the outcome of the last save
 
     @property
     def focus(self) -> TensorIndex | None:
-        """What the inspector tells about: the cursor's cell, otherwise the selected pin."""
+        """The value that the inspector describes: the one under the cursor, otherwise the selected pin."""
         if self.cursor is not None:
             return self.cursor
         return None if self.selected is None else self.pins[self.selected].element
 
     @property
     def watched(self) -> tuple[TensorIndex, ...]:
-        """The values that are to be fetched, each once, of tensors and rows that there are."""
+        """The values to fetch, without duplicates: only those that the latest pass has."""
         elements = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.element for pin in self.pins)])
         return tuple(element for element in elements if element.name in self.tensors and self.exists(element))
 
@@ -129,17 +129,17 @@ class Inspection:
         )
 
     def value(self, element: TensorIndex) -> float | None:
-        """What has arrived of it."""
+        """The value at `element`; None until it has arrived."""
         probed = self.probed_values.get(element)
         return None if probed is None else probed.value
 
     def single(self, element: TensorIndex) -> TensorIndex:
-        """The one value that a spot of several was found to be; until that is known, the first of them."""
+        """The extreme value of a run; until it is known, the first value."""
         probed = self.probed_values.get(element)
         return element.first if probed is None else TensorIndex(element.name, probed.index)
 
     def element_at(self, cell: int) -> TensorIndex | None:
-        """What cell number `cell` of the atlas shows; None where it is empty."""
+        """The values that cell number `cell` of Strip shows; None for an empty cell."""
         span = self.layout.span_at(cell)
         info = self.tensors.get(span.name) if span is not None else None
         if span is None or info is None:
@@ -149,21 +149,21 @@ class Inspection:
         return TensorIndex(span.name, info.multi_index(first), count)
 
     def cell_of(self, element: TensorIndex) -> int | None:
-        """The atlas' cell that stands for this value; None when the strip has none."""
+        """The cell of Strip that shows this value; None when there is none."""
         info = self.tensors.get(element.name)
         if info is None or info.span is None or not self.exists(element):
             return None
         return info.span.first + info.span.cell_of(info.flat_index(element.index))
 
     def hover(self, element: TensorIndex | None, moved: bool) -> None:
-        """The mouse is over this; while it rests, the arrow keys' cell stays."""
+        """Inspect the value under the mouse. A cursor moved by the arrow keys stays until the mouse moves."""
         if moved or not self.keyed:
             self.cursor, self.keyed = element, False
 
     def moved(self, element: TensorIndex, columns: int, rows: int, *, strip: bool = True) -> TensorIndex:
-        """The value so many cells to the right and below, or `element` itself where there is none.
+        """The value `columns` to the right and `rows` below, or `element` itself when there is none.
 
-        strip: cells are those of the strip, as far as it shows the tensor, otherwise its own columns and rows.
+        strip: move by cells of Strip if it shows the tensor; otherwise move by the tensor's columns and rows.
         """
         cell = self.cell_of(element) if strip else None
         if cell is not None:
@@ -180,7 +180,7 @@ class Inspection:
         return TensorIndex(element.name, tuple(index)) if is_inside(index, info.shape) else element
 
     def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
-        """Move the selected pin, otherwise the cursor; False when there is neither. strip: see `moved`."""
+        """Move the selected pin, otherwise the cursor. False when there is neither. strip: see `moved`."""
         if self.selected is not None:
             pin = self.pins[self.selected]
             element = self.moved(pin.element, columns, rows, strip=strip)
@@ -193,7 +193,7 @@ class Inspection:
         return self.focus is not None
 
     def pin(self, element: TensorIndex) -> None:
-        """Pin the single value and select it; one pinned before is selected, the oldest pin makes room if need be."""
+        """Pin a single value, unless it is pinned already, and select it. At `PINS_MOST` the oldest pin is dropped."""
         elements, element = [pin.element for pin in self.pins], self.single(element)
         if element not in elements:
             if len(self.pins) == PINS_MOST:
@@ -210,18 +210,18 @@ class Inspection:
             self.selected = None if self.selected == index else self.selected - 1
 
     def point_at(self, element: TensorIndex) -> None:
-        """Put the cursor on a value, wherever the mouse is, until it moves over the atlas."""
+        """Put the cursor on a value until the mouse moves over a view."""
         self.cursor, self.keyed, self.selected, self.marked = element, True, None, element.name
 
     def forget(self) -> None:
-        """A new run begins: what was read belongs to the one before."""
+        """Clear the values of the previous run."""
         self.probed_values.clear()
         for pin in self.pins:
             pin.history.clear()
 
 
 def rectangles(span: Span) -> list[tuple[int, int, int, int]]:
-    """(column, row, columns, rows) of the at most three rectangles that the span's cells are."""
+    """(column, row, columns, rows) of the rectangles, at most three, that make up the span."""
     top, bottom = span.first // WIDTH, span.last // WIDTH
     left, right = span.first % WIDTH, span.last % WIDTH + 1
     if top == bottom:
@@ -231,7 +231,7 @@ def rectangles(span: Span) -> list[tuple[int, int, int, int]]:
 
 
 def frame_span(camera: StripCamera, span: Span) -> None:
-    """Move the camera to the span: all of it in one row, of what wraps around the atlas' edge its beginning."""
+    """Frame the span if it is in one row of cells; otherwise show its beginning."""
     top, bottom = span.first // WIDTH, span.last // WIDTH
     left, right = span.first % WIDTH, span.last % WIDTH
     if top == bottom:
@@ -242,5 +242,5 @@ def frame_span(camera: StripCamera, span: Span) -> None:
 
 
 def shown_value(value: float | None) -> str:
-    """All figures of a 32-bit float; three dots until it has arrived."""
+    """All digits of a 32-bit float, or three dots until the value has arrived."""
     return "..." if value is None else f"{value:.9g}"

@@ -1,4 +1,4 @@
-"""Addresses on the map: from a `TensorIndex` to cells and back, and to what made its value."""
+"""Addresses on Map: from a `TensorIndex` to cells and back, and to the weights that made its value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 
-# The weight whose row a column of an activation comes from, by the end of the names.
+# By the last part of an activation's name: the weight whose row makes a column of it.
 _MADE_BY = {
     "ln_1": "ln_1.weight", "attn.qkv": "attn.c_attn.weight", "attn.c_proj": "attn.c_proj.weight",
     "resid_mid": "attn.c_proj.weight", "ln_2": "ln_2.weight", "mlp.c_fc": "mlp.c_fc.weight",
@@ -16,7 +16,7 @@ _MADE_BY = {
 
 
 def row_and_column(target: TensorIndex, context: int) -> tuple[int, int]:
-    """Where the target's value, or its first one, is in the tensor's placement on a map with `context` rows."""
+    """Row and column in the tensor's placement, of a whole tensor its first; context: rows of Map per pattern head."""
     index = target.index or (0, 0)
     if len(index) == 1:
         return 0, index[0]
@@ -26,14 +26,14 @@ def row_and_column(target: TensorIndex, context: int) -> tuple[int, int]:
 
 
 def index_at(dimensions: int, row: int, column: int, context: int) -> tuple[int, ...]:
-    """The index of the value in this row and column of the placement: the inverse of `row_and_column`."""
+    """The index of the value at a row and column of the placement; the inverse of `row_and_column`."""
     if dimensions == 1:
         return (column,)
     return (*divmod(row, context), column) if dimensions == 3 else (row, column)
 
 
 def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
-    """(x, y, width, height) of the target, in cells. KeyError when the map has no such tensor."""
+    """(x, y, width, height) of the target, in cells. KeyError when Map has no such tensor."""
     if not target.index:
         placement = layout.placements[target.name]
         return placement.x, placement.y, placement.width, placement.height
@@ -41,8 +41,10 @@ def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
 
 
 def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
-    """The first of the weights that made an activation's value, or of the queries that made a pattern's; None when
-    nothing did. KeyError when `target` has no index."""
+    """The first of the weights that made an activation's value, or of the queries that made a pattern's.
+
+    None for other values. KeyError when `target` has no index.
+    """
     if not target.index:
         raise KeyError(target.name)
     block, short = _split(target.name)
@@ -58,7 +60,7 @@ def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
 
 
 def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> list[tuple[int, int, int, int]]:
-    """(x, y, width, height), in cells, of rows `first` to `end` of every activation: what a pass has changed."""
+    """(x, y, width, height), in cells, of rows `first` to `end` (exclusive) of every activation."""
     boxes = []
     for name, placement in layout.placements.items():
         if registry[name].rows is None and first < end:
@@ -69,7 +71,7 @@ def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> li
 
 
 def _split(name: str) -> tuple[str, str]:
-    """("h.3", "attn.qkv"), or ("", name) outside of the blocks."""
+    """("h.3", "attn.qkv"), or ("", name) outside the blocks."""
     if not name.startswith("h."):
         return "", name
     h, layer, short = name.split(".", 2)

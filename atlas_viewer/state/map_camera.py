@@ -1,4 +1,4 @@
-"""The camera of the map: which part of the plane is seen, and the way back. Plain arithmetic, no graphics."""
+"""The camera of Map: which part of the plane is visible, and the view history. Plain arithmetic, no graphics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from compute.views.map_view import MapView
 
 from .camera import UNITS_PER_DOUBLING
 
-CELL_MOST = 160.0  # pixels that a cell is wide at the largest zoom
-_FRAMED = 0.9  # of the picture that what is framed fills
+CELL_MOST = 160.0  # width of a cell at the largest zoom, in pixels
+_FRAMED = 0.9  # share of the picture that a framed box fills
 _REMEMBERED = 100
 
 
 @dataclass(frozen=True)
 class CameraPose:
-    """Where the camera poses: the zoom (1 shows everything) and the cell in the middle."""
+    """The zoom (1 shows everything) and the cell at the center of the picture."""
 
     zoom: float
     x: float
@@ -23,42 +23,42 @@ class CameraPose:
 
 
 class MapCamera:
-    """Zoom and centre over a plane of cells. Sizes and places in the picture are in pixels."""
+    """Zoom and center over a plane of cells. Sizes and positions in the picture are in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
-        """width, height: of the plane, in cells. Shows all of it."""
+        """Show everything. width, height: of the plane, in cells."""
         self.width, self.height = width, height
         self.pose = CameraPose(1.0, width / 2, height / 2)
 
     def view(self, wide: int, high: int) -> MapView:
-        """What a picture of wide x high pixels shows."""
+        """The part of the plane that a picture of wide x high pixels shows."""
         scale = self._whole(wide, high) / self.pose.zoom
         return MapView(self.pose.x - wide * scale / 2, self.pose.y - high * scale / 2, scale)
 
     def zoom_most(self, wide: int, high: int) -> float:
-        """The largest zoom in such a picture."""
+        """The largest zoom in a picture of wide x high pixels."""
         return max(1.0, CELL_MOST * self._whole(wide, high))
 
     def look_at(self, zoom: float, x: float, y: float, wide: int, high: int) -> None:
-        """Show `zoom` with cell (x, y) in the middle, both moved to the nearest that is allowed."""
+        """Center cell (x, y) at `zoom`; both are clamped to the allowed range."""
         zoom = min(max(zoom, 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
         self.pose = CameraPose(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
 
     def wheel(self, units: float, px: float, py: float, wide: int, high: int) -> None:
-        """Zoom by `units` of the wheel (positive zooms in); the cell under (px, py) stays if the edges let it."""
+        """Zoom by `units` of the wheel; positive zooms in. The cell at (px, py) stays there if the edges allow."""
         x, y = self.view(wide, high).cell_at(px, py)
         zoom = min(max(self.pose.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
         self.look_at(zoom, x + (wide / 2 - px) * scale, y + (high / 2 - py) * scale, wide, high)
 
     def drag(self, dx: float, dy: float, wide: int, high: int) -> None:
-        """Move the picture by pixels: the cell under the cursor follows it."""
+        """Move the picture by pixels; the cell under the cursor follows it."""
         scale = self.view(wide, high).scale
         self.look_at(self.pose.zoom, self.pose.x - dx * scale, self.pose.y - dy * scale, wide, high)
 
     def frame(self, box: tuple[float, float, float, float], wide: int, high: int) -> None:
-        """Show (x, y, width, height), in cells, as large as it fits."""
+        """Show the box (x, y, width, height), in cells, as large as it fits."""
         x, y, width, height = box
         self.cover(x + width / 2, y + height / 2, width / _FRAMED, height / _FRAMED, wide, high)
 
@@ -72,12 +72,12 @@ class MapCamera:
         self.pose = CameraPose(1.0, self.width / 2, self.height / 2)
 
     def _whole(self, wide: int, high: int) -> float:
-        """Cells a pixel is wide when everything is seen."""
+        """Cells per pixel when everything is visible."""
         return max(self.width / wide, self.height / high)
 
 
 def _inside(middle: float, seen: float, size: int) -> float:
-    """The nearest middle that leaves no more than half of what is seen outside."""
+    """The nearest center that leaves at most half of the view outside the plane."""
     if seen >= size:
         return size / 2
     return min(max(middle, 0.0), float(size))
@@ -85,13 +85,13 @@ def _inside(middle: float, seen: float, size: int) -> float:
 
 @dataclass
 class ViewHistory:
-    """The places where the camera stood, for going back and forward."""
+    """Earlier poses of the camera, to go back and forward."""
 
     poses: list[CameraPose] = field(default_factory=list)
-    at: int = -1  # of them, the one where the camera is
+    at: int = -1  # index of the current pose
 
     def visit(self, pose: CameraPose) -> None:
-        """The camera has come here; what lay forward is forgotten."""
+        """Add the current pose; poses after the current one are dropped."""
         if self.at >= 0 and self.poses[self.at] == pose:
             return
         del self.poses[self.at + 1 :]
@@ -100,11 +100,11 @@ class ViewHistory:
         self.at = len(self.poses) - 1
 
     def back(self) -> CameraPose | None:
-        """The stand before; None at the first."""
+        """The previous pose; None at the first."""
         return self._go(-1)
 
     def forward(self) -> CameraPose | None:
-        """The stand after; None at the last."""
+        """The next pose; None at the last."""
         return self._go(1)
 
     def _go(self, by: int) -> CameraPose | None:

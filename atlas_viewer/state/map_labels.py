@@ -1,4 +1,4 @@
-"""What is written over a view of the map: names of blocks, tensors and heads, tokens of rows, numbers of channels."""
+"""Labels over Map: names of blocks, tensors and heads, tokens of rows, numbers of channels."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from compute.views.map_layout import MapLayout
 from compute.views.map_placement import Placement
 from compute.views.map_view import MapView
 
-# Heights of letters in pixels; they are half as wide as they are high.
+# Heights of letters in pixels; letters are half as wide as they are high.
 REGION, TENSOR, SMALL = 17, 13, 12
 _MOST = 600
-_ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # pixels of a cell, for labels of rows and of columns
-_CELL_LEAST = 49.0  # for the vocabulary's text in cells of the logits
+_ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # least width of a cell in pixels, for labels of rows and of columns
+_CELL_LEAST = 49.0  # the same, for tokens in the cells of the logits
 _HEADED = ("attn.qkv", "attn.out")
 
 
 @dataclass(frozen=True)
 class Label:
-    """A text with its top left corner at (x, y) of the picture, in pixels; `plate`: on a ground of its own; `of`: the
-    tensor or part of the model that it is the name of."""
+    """A text with its top left corner at (x, y) of the picture, in pixels.
+
+    plate: drawn on a background of its own. of: the tensor or part of the model whose name this is, if it is one.
+    """
 
     text: str
     x: float
@@ -38,7 +40,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Words:
-    """Texts of tokens: of a row of the context (None where it is not known), and of a token of the vocabulary."""
+    """Texts of tokens: by row of the context (None when it is not known), and by number in the vocabulary."""
 
     context: Callable[[int], str | None]
     vocabulary: Callable[[int], str]
@@ -47,7 +49,7 @@ class Words:
 def labels_for(
     registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
 ) -> list[Label]:
-    """Labels of `view` at width x height pixels, those of large things first."""
+    """The labels of `view` at width x height pixels, those of large parts first."""
     labels = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
     return [
         label
@@ -60,14 +62,14 @@ def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
     for region in layout.regions:
         x, y = view.pixel_at(region.x, region.y)
         top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
-        held = top < 0 <= y  # at the picture's edge rather than cut off
+        held = top < 0 <= y  # move it to the picture's edge so that it is not cut off
         label = Label(region.title, x, 0.0 if held else top, REGION, plate=held, of=region.title)
         if label.width <= region.width / view.scale and label.y > -REGION:
             yield label
 
 
 def _named(layout: MapLayout, view: MapView) -> bool:
-    """True when there is room for tensors' names in the gaps between them."""
+    """True when the gaps between tensors have space for their names."""
     return layout.grid / 2 / view.scale >= TENSOR + 2
 
 
@@ -81,7 +83,7 @@ def _tensors(
         if left > width or top > height or left + wide < -200 or top + high < -2 * TENSOR:
             continue
         yield from _name(name, layout, view, left, top, wide, high, band)
-        if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is out of sight
+        if top < 0 and left < 0.7 * width and top + high > height:  # the name itself is not visible
             yield Label(name, max(left, 0.0) + 3, height - TENSOR - 4, TENSOR, plate=True, of=name)
         tensor = registry[name]
         for number in range(placement.bands):
@@ -127,7 +129,7 @@ class _Band:
         self._rows = range(max(0, int(view.y) - y), min(rows, int(view.y + height * view.scale) - y + 1))
 
     def labels(self) -> Iterator[Label]:
-        """Those that are in sight and have room."""
+        """The visible labels that fit."""
         if not self._columns or not self._rows:
             return
         yield from self._heads()
@@ -140,7 +142,7 @@ class _Band:
             yield from self._along_columns()
 
     def _heads(self) -> Iterator[Label]:
-        """Below the band: which head's it is, or which heads are in it."""
+        """Below the band: its head, or the heads in it."""
         y = self._bottom + 2
         if not self._above:
             return

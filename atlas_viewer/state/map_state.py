@@ -1,4 +1,4 @@
-"""The map as the window shows it: where its camera stands, the places visited, what is drawn over it. Plain values."""
+"""Map as the window shows it: its camera and history, "go to", and what is drawn over it. Plain values."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import Label
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
 
-_CELL_SEEN = 56.0  # pixels that a cell is wide at least when the camera has gone to it
-GLOW = 1.0  # seconds that new rows glow
+_CELL_SEEN = 56.0  # least width of a cell that the camera has gone to, in pixels
+GLOW = 1.0  # seconds that new rows glow for
 
 
 @dataclass
 class MapState:
-    """Of the map; `layout` and `registry` are None until it has been laid out. Sizes are in pixels of the picture."""
+    """The state of Map. `layout` and `registry` are None until it is laid out. Sizes are in pixels of the picture."""
 
     registry: Registry | None = None
     layout: MapLayout | None = None
     camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
     view_history: ViewHistory = field(default_factory=ViewHistory)
-    size: tuple[int, int] = (16, 9)  # of the picture that was drawn last
+    size: tuple[int, int] = (16, 9)  # of the latest picture
     # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
     picture: Callable[[int, int], Any] | None = None
-    problem: str = ""  # why there can be no map
-    preparing: tuple[str, float] | None = None  # what is being made of a map to come, and how much of that is done
-    changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote, first and end
-    changed_ago: float = math.inf  # seconds
-    going: bool = False  # a place is being typed
+    problem: str = ""  # why there is no map
+    preparing: tuple[str, float] | None = None  # the current step of opening the map, and the share of it that is done
+    changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote: first and end (exclusive)
+    changed_ago: float = math.inf  # seconds since then
+    going: bool = False  # the "go to" field is open
     going_begun: bool = False
     typed: str = ""
-    wanted: TensorIndex | None = None  # where to go once there is a map
-    refused: str = ""  # why the camera could not go there
-    labels: tuple[Any, Sequence[Label]] = (None, ())  # what they are for, and those of the last frame
-    # Of the layout, (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
+    wanted: TensorIndex | None = None  # where to go when the map is ready
+    refused: str = ""  # why the camera could not go to the typed text
+    labels: tuple[Any, Sequence[Label]] = (None, ())  # their cache key, and those of the last frame
+    # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
     first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
 
     @property
     def view(self) -> MapView:
-        """What is seen."""
+        """The visible part of the plane."""
         return self.camera.view(*self.size)
 
     @property
     def cell(self) -> float:
-        """Pixels that a cell is wide."""
+        """Width of a cell in pixels."""
         return 1 / self.view.scale
 
     def has(self, target: TensorIndex) -> bool:
-        """True when the map has a place for it."""
+        """True when the map has cells for the target."""
         placement = self.layout.placements.get(target.name) if self.layout else None
         if placement is None or self.layout is None:
             return False
@@ -70,7 +70,7 @@ class MapState:
         return row < placement.rows and column < placement.columns
 
     def cell_of(self, target: TensorIndex) -> tuple[int, int] | None:
-        """The cell of a value; None when the map has none."""
+        """The cell of a value; None when the map does not have it."""
         if self.layout is None or not self.has(target):
             return None
         return self.layout.place_of(target.name, *row_and_column(target, self.layout.context))
@@ -78,7 +78,7 @@ class MapState:
     # -- moving the camera
 
     def go(self, target: TensorIndex) -> None:
-        """Show a tensor as large as it fits, or a value among those around it."""
+        """Show a tensor as large as it fits, or a value with its surroundings."""
         if self.layout is None:
             self.wanted = target
         if self.layout is None or not self.has(target):
@@ -102,13 +102,13 @@ class MapState:
             self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
 
     def arrive(self) -> None:
-        """Go where there was no map to go to before."""
+        """Go to the target that was asked for before the map was ready."""
         if self.wanted is not None and self.layout is not None:
             target, self.wanted = self.wanted, None
             self.go(target)
 
     def follow(self, target: TensorIndex) -> None:
-        """Bring a value into the picture, unless it is in it."""
+        """Center a value unless it is visible already."""
         cell = self.cell_of(target)
         if cell is None:
             return
@@ -122,17 +122,17 @@ class MapState:
             self.camera.reset()
 
     def zoom_by(self, units: float) -> None:
-        """Zoom about the middle by `units` of the wheel."""
+        """Zoom about the center by `units` of the wheel."""
         self.camera.wheel(units, self.size[0] / 2, self.size[1] / 2, *self.size)
 
     def back(self) -> None:
-        """To the place visited before."""
+        """Go back to the previous pose."""
         if self.view_history.poses and self.view_history.poses[self.view_history.at] != self.camera.pose:
             self.view_history.visit(self.camera.pose)
         self._show_pose(self.view_history.back())
 
     def forward(self) -> None:
-        """To the place that `back` came from."""
+        """Go forward to the pose that `back` came from."""
         self._show_pose(self.view_history.forward())
 
     def _show_pose(self, pose: CameraPose | None) -> None:
@@ -141,26 +141,26 @@ class MapState:
 
     @contextmanager
     def _leaving(self) -> Iterator[None]:
-        """A jump: the places before and after it can be gone back to."""
+        """A jump: the history records the poses before and after it."""
         self.view_history.visit(self.camera.pose)
         yield
         self.view_history.visit(self.camera.pose)
 
-    # -- what is seen, whatever the layout
+    # -- the visible part, independent of the layout
 
     def viewport(self) -> MapViewport:
-        """What is seen. Raises `RuntimeError` while there is no map."""
+        """The visible part. Raises `RuntimeError` while there is no map."""
         if self.registry is None or self.layout is None:
-            raise RuntimeError("a sight without a map")
+            raise RuntimeError("there is no map: lay it out before asking for its viewport")
         return viewport_of(self.camera, self.registry, self.layout, *self.size)
 
     def show(self, viewport: MapViewport) -> None:
-        """See that, if there is a map with such a tensor."""
+        """Show the viewport, if there is a map with such a tensor."""
         if self.layout is not None:
             show(self.camera, viewport, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
-        """The map has another layout now; what is seen stays, and so do the places visited."""
+        """Take a new layout. The visible values stay visible, in the history as well."""
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
@@ -172,7 +172,7 @@ class MapState:
             self.camera.pose, self.view_history.poses = poses[0], poses[1:]
 
     def _moved(self, pose: CameraPose, registry: Registry, before: MapLayout, after: MapLayout) -> CameraPose:
-        """The stand in another layout; all stays all, and so it is for a tensor that the layout has not."""
+        """The pose in a new layout. A view of everything, or of a tensor that is gone, becomes a view of everything."""
         old, new = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
         old.pose = pose
         if pose.zoom > 1:

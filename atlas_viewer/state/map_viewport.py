@@ -1,4 +1,4 @@
-"""What is seen of the map, told by a value rather than by a cell, so that it holds in another layout and picture."""
+"""The visible part of Map, anchored to a value instead of a cell, so that it is valid in other layouts and sizes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from .map_camera import MapCamera
 
 @dataclass(frozen=True)
 class MapViewport:
-    """The value nearest to the middle of the picture, where the middle is beside it, and how much is seen.
+    """The value nearest to the center of the picture, the center relative to it, and the visible size.
 
-    Cells move when the map gets room for more rows; values do not. `target` has an index.
+    Cells move when Map gets space for more rows; indices of values do not change. `target` has an index.
     """
 
     target: TensorIndex
-    x: float  # of the middle, in cells from the corner of the value's cell
+    x: float  # of the center, in cells from the top left corner of the value's cell
     y: float
-    width: float  # of what is seen, in cells; more than the whole map at the smallest zoom
+    width: float  # visible, in cells; more than the whole of Map at the smallest zoom
     height: float
 
 
 def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
-    """What `camera` shows of a map in a picture of wide x high pixels. The map has a tensor at least."""
+    """What `camera` shows in a picture of wide x high pixels. The layout has at least one tensor."""
     x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
     placement = min(layout.placements.values(), key=lambda placement: _distance(placement, x, y))
     row, column = placement.value_near(int(x), int(y))
@@ -39,9 +39,9 @@ def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: 
 
 
 def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
-    """Have `camera` show all of `viewport` in a picture of wide x high pixels; False when the map has no such tensor.
+    """Point `camera` at all of `viewport` in a picture of wide x high pixels; False when Map has no such tensor.
 
-    A value that this map has no row or column for is taken for the last one.
+    Rows and columns beyond the tensor's end are clamped to its last ones.
     """
     placement = layout.placements.get(viewport.target.name)
     if placement is None:
@@ -53,7 +53,7 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
 
 
 def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
-    """The same sight for another model's map: of a layer that it has not, that of its last one."""
+    """The same viewport for another model; a layer that this model lacks becomes its last layer."""
     name = viewport.target.name
     if name in layout.placements or not name.startswith("h."):
         return viewport
@@ -63,7 +63,7 @@ def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
 
 
 def _within(target: TensorIndex, context: int) -> TensorIndex:
-    """Of a pattern, a query that the map has: a later one would be another head's."""
+    """Clamp a pattern's query to the rows of Map: a larger one would be in the next head."""
     if len(target.index) != 3:
         return target
     head, query, key = target.index

@@ -1,4 +1,4 @@
-"""Atlas and map alike: what keys, the list of tensors and the alarm do to whichever of the two is looked at."""
+"""Navigation in Strip and Map: keys, tensor list and alarm act on the view in front."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ATLAS, MAP = "Atlas", "Map"
 
 
 def on_map(state: State) -> bool:
-    """True when the map is the one that is looked at."""
+    """True when Map is the view in front."""
     return state.ui.view == MAP
 
 
 def show(state: State, element: TensorIndex) -> None:
-    """Inspect a value, of a whole tensor its first, and frame the tensor."""
+    """Inspect a value, or the first value of a whole tensor, and frame the tensor."""
     info = state.inspection.tensors.get(element.name)
     if info is None:
         return
@@ -37,7 +37,7 @@ def fit(state: State) -> None:
 
 
 def zoom(state: State, units: float) -> None:
-    """Zoom about the middle by `units` of the wheel."""
+    """Zoom about the center by `units` of the wheel."""
     if on_map(state):
         state.map.zoom_by(units)
     else:
@@ -45,14 +45,14 @@ def zoom(state: State, units: float) -> None:
 
 
 def open_map(state: State) -> None:
-    """Bring the map to the front."""
+    """Bring Map to the front."""
     state.ui.front = state.ui.view = MAP
 
 
 def go(state: State, text: str) -> None:
-    """Show the place on the map that `text` names, and inspect its value; or a part of the model, by its title.
+    """Go to what `text` names: a value, a tensor, or a part of the model by its title.
 
-    Raises `UsageError`.
+    Raises `UsageError` when it names none of these.
     """
     layout = state.map.layout
     if layout is not None and text.strip() in (region.title for region in layout.regions):
@@ -64,7 +64,7 @@ def go(state: State, text: str) -> None:
 
 
 def visit(state: State, target: TensorIndex) -> None:
-    """Show this value, or this tensor, on the map, and inspect it."""
+    """Show a value or a tensor on Map, and inspect it."""
     info = state.inspection.tensors.get(target.name)
     if info is None:
         return
@@ -74,7 +74,7 @@ def visit(state: State, target: TensorIndex) -> None:
 
 
 def makers(state: State) -> TensorIndex | None:
-    """The first of the weights that made the value that is inspected; None when it is a weight, or nothing is."""
+    """The first of the weights that made the inspected value; None for a weight, or when nothing is inspected."""
     inspection, registry = state.inspection, state.map.registry
     if inspection.focus is None or registry is None:
         return None
@@ -85,7 +85,7 @@ def makers(state: State) -> TensorIndex | None:
 
 
 def go_to_makers(state: State) -> None:
-    """Show the weights that made the value that is inspected."""
+    """Show the weights that made the inspected value."""
     target = makers(state)
     if target is not None:
         visit(state, target)

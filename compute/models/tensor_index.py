@@ -18,7 +18,7 @@ class TensorIndex:
 
     index: (row, column) of a matrix, (column,) of a vector, (head, query, key) of an attention pattern; empty for the
     whole tensor. It does not change when the context grows.
-    count: more than 1 is a run of so many values in row-major order, from `index` on.
+    count: the number of consecutive values in row-major order, starting at `index`.
     """
 
     name: str
@@ -26,7 +26,7 @@ class TensorIndex:
     count: int = 1
 
     def __str__(self) -> str:
-        """`name[row, column]`, which `parse_tensor_index` reads, or `name`; a run's length comes after it."""
+        """`name[row, column]` or `name`, which `parse_tensor_index` reads; a run also shows its length."""
         text = f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
         return text if self.count == 1 else f"{text}, {self.count} values"
 
@@ -37,11 +37,14 @@ class TensorIndex:
 
 
 def parse_tensor_index(text: str, shapes: Mapping[str, tuple[int, ...]]) -> TensorIndex:
-    """The value or the tensor that `text` names; shapes: of all tensors by name. Raises `UsageError`."""
+    """The value or tensor that `text` names.
+
+    shapes: the shape of every tensor, by name. Raises `UsageError` when there is no such tensor or value.
+    """
     shown = one_line(text)
     match = _TEXT.fullmatch(text)
     if match is None:
-        raise UsageError(f"{shown}: is no place; write a tensor's name and an index, such as wte[12, 3]")
+        raise UsageError(f"{shown}: not a tensor index; write a tensor's name and an index, such as wte[12, 3]")
     name = match["name"]
     if name not in shapes:
         close = [known for known in shapes if name in known][:3]
@@ -54,7 +57,7 @@ def parse_tensor_index(text: str, shapes: Mapping[str, tuple[int, ...]]) -> Tens
     try:
         index = tuple(int(part) for part in match["index"].split(","))
     except ValueError:
-        raise UsageError(f"{shown}: is no index; {name} is {size}") from None
+        raise UsageError(f"{shown}: not an index; {name} is {size}") from None
     if not is_inside(index, shape):
         raise UsageError(f"{shown}: there is no such value; {name} is {size}")
     return TensorIndex(name, index)
@@ -66,7 +69,7 @@ def is_inside(index: Sequence[int], shape: Sequence[int]) -> bool:
 
 
 def multi_index(flat: int, shape: Sequence[int]) -> tuple[int, ...]:
-    """The index of value number `flat` in row-major order; of a value past the end, one beyond the first dimension."""
+    """The index of value number `flat` in row-major order. A number past the end gives an index outside the shape."""
     parts: list[int] = []
     for size in reversed(shape[1:]):
         flat, part = divmod(flat, size)
