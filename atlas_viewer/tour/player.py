@@ -1,6 +1,7 @@
 """A scripted tour: interface events from a file, played back frame by frame, with pictures on the way; and recording.
 
-One JSON object a line. Places are labels of widgets (see `items`); `+x,y` behind a label moves away from its middle.
+One JSON object per line. Widgets are named by their ids (see `ui/widget_tracking.py`), or by the labels they had in an
+earlier version; `+x,y` after a name moves away from the widget's center.
 
     {"wait": "done"}           until the run rests and everything about it has arrived; "writing": until it writes,
                                with "steps" until so many tokens are there
@@ -24,11 +25,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from atlas_viewer.ui import widget_tracking
 from compute.errors import TourError
 from compute.io.escape import one_line
 from compute.io.untrusted_json import read_foreign_json
 
+from . import old_names
 from .steps import checked, shortened
 
 Event = dict[str, Any]
@@ -116,11 +117,11 @@ class Tour:
         return label is None or self._place(str(label)) is not None
 
     def _place(self, label: str) -> tuple[float, float] | None:
-        place = widget_tracking.places.get(label)
+        place = old_names.find(label)
         if place is not None:
             return place.middle
         match = _OFFSET.match(label)
-        place = widget_tracking.places.get(match["label"]) if match else None
+        place = old_names.find(match["label"]) if match else None
         if place is None or match is None or match["x"] is None:
             return None
         x, y = place.middle

@@ -1,4 +1,4 @@
-"""Writes what the user does as a tour: clicks by the labels of widgets, so that it still plays when they have moved."""
+"""Writes what the user does as a tour: clicks by the ids of widgets, so that it still plays when they have moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""imgui's widgets, which also note where they are: tours, tests and the keyboard find a widget by its label."""
+"""imgui's widgets, which also note where they are: tours and tests find a widget by its id.
+
+The id of a widget is what follows `###` in its label, as for imgui, or the whole label: `Write on###Play##play` shows
+"Write on" and has the id `Play##play`. Ids are written to tours, so a new wording keeps the id.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ class Place:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
-places: dict[str, Place] = {}  # of the frame that is drawn, by label
+places: dict[str, Place] = {}  # of the frame that is drawn, by id
 
 
 def begin_frame() -> None:
@@ -33,17 +37,22 @@ def begin_frame() -> None:
     places.clear()
 
 
-def note(label: str) -> None:
-    """Note the place of the widget before this call."""
+def id_of(label: str) -> str:
+    """The id of the widget with this label."""
+    return label.rpartition("###")[2]
+
+
+def note(identity: str) -> None:
+    """Note the place of the widget before this call under `identity`."""
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-    places[label] = Place(low.x, low.y, high.x, high.y)
+    places[identity] = Place(low.x, low.y, high.x, high.y)
 
 
 def _noted(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def noted(label: str, *arguments: Any, **options: Any) -> Any:
         result = function(label, *arguments, **options)
-        note(label)
+        note(id_of(label))
         return result
 
     return noted

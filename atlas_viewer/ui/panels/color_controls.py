@@ -47,7 +47,7 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
 
 def _automatic(state: State) -> None:
     mapping = state.inspection.mapping
-    changed, automatic = widget_tracking.checkbox(_AUTO, mapping.high is None)
+    changed, automatic = widget_tracking.checkbox(f"{_AUTO}###auto", mapping.high is None)
     tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
     if changed:
         high = None if automatic else (_known_largest(state) or 1.0)

@@ -88,7 +88,7 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
     toggle = imgui.get_frame_height() + imgui.calc_text_size(log).x + 2 * imgui.get_style().item_spacing.x
     compare_choice(state, "plot", imgui.get_content_region_avail().x - toggle)
     imgui.same_line()
-    _, state.logits.log_probability = widget_tracking.checkbox(log, state.logits.log_probability)
+    _, state.logits.log_probability = widget_tracking.checkbox(f"{log}###log", state.logits.log_probability)
     tooltip("Probabilities on a logarithmic scale")
     if imgui.begin_table("figures", 1 + len(drawn), imgui.TableFlags_.sizing_fixed_fit):
         imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))

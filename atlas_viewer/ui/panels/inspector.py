@@ -85,7 +85,7 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
         room = max(free - plot - figures, theme.em(2.7))
         clicked, _ = widget_tracking.selectable(
-            f"{elided_start(name, room)}##pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
+            f"{elided_start(name, room)}###pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
         )
         tooltip(name)
         if clicked:

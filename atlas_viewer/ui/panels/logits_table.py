@@ -90,11 +90,11 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
         kind |= kinds.default_hide if name in hidden else 0
         imgui.table_setup_column(heading, kind, theme.em(width))
     imgui.table_next_row(imgui.TableRowFlags_.headers)
-    for heading, _, _, meaning in columns:
+    for heading, name, _, meaning in columns:
         if not imgui.table_next_column():
             continue
         with theme.colored(imgui.Col_.text, theme.now.text_dim):
-            widget_tracking.table_header(f"{heading}##head")
+            widget_tracking.table_header(f"{heading}###{name}##head")
         tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
     specs = imgui.table_get_sort_specs()
     if specs is not None and specs.specs_count:

@@ -105,8 +105,8 @@ def _tools(state: State) -> list[Tool]:
     return [
         button("<##map back", "Back to the place before  Alt+[", maps.back),
         button(">##map forward", "Forward to the place after  Alt+]", maps.forward),
-        button("Fit##map", "Show everything  F", maps.fit),
-        button("Go to##map", "Go to a tensor or a value by its name  G", go_to),
+        button("Fit###Fit##map", "Show everything  F", maps.fit),
+        button("Go to###Go to##map", "Go to a tensor or a value by its name  G", go_to),
     ]
 
 

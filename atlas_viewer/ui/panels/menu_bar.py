@@ -20,10 +20,11 @@ def draw(state: State, titles: Sequence[str]) -> None:
     if not imgui.begin_main_menu_bar():
         return
     for menu in MENUS:
-        if widget_tracking.begin_menu(f"{menu}##menu"):
+        if widget_tracking.begin_menu(f"{menu}###{menu}##menu"):
             for action in ACTIONS:
                 if action.menu == menu:
-                    clicked, _ = widget_tracking.menu_item(action.title, action.chord, False, action.enabled(state))
+                    label = f"{action.title}###{action.name}"
+                    clicked, _ = widget_tracking.menu_item(label, action.chord, False, action.enabled(state))
                     if clicked:
                         action.run(state)
             if menu == "View":
@@ -36,7 +37,7 @@ def _panels(state: State, titles: Sequence[str]) -> None:
     """How large everything is, and a check for each panel."""
     imgui.separator()
     dim(f"Interface at {100 * theme.zoom():.0f} %")
-    if widget_tracking.begin_menu("Panels"):
+    if widget_tracking.begin_menu("Panels###Panels"):
         for title in titles:
             shown = title not in state.ui.hidden
             if widget_tracking.menu_item(f"{title}##panel", "", shown)[0]:

@@ -44,6 +44,6 @@ def draw(state: State) -> None:
     imgui.text_colored(theme.now.error, text + more)
     imgui.pop_text_wrap_pos()
     imgui.same_line(left + room + style.item_spacing.x)
-    if widget_tracking.button("Dismiss", ImVec2(button, 0)):
+    if widget_tracking.button("Dismiss###Dismiss", ImVec2(button, 0)):
         state.messages.clear()
     imgui.end()

@@ -36,7 +36,7 @@ def _models(state: State) -> None:
     )
     imgui.same_line()
     imgui.begin_disabled(not choices.path.strip())
-    if widget_tracking.button("Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
+    if widget_tracking.button("Open###Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
         _open(state, choices.path.strip())
     imgui.end_disabled()
     _progress(state)
@@ -70,15 +70,17 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
     wide = ImVec2(-1, 0)
     if choice.here:
         imgui.begin_disabled(shown or bool(state.loading))
-        if widget_tracking.button(f"{'Open' if not shown else 'Shown'}##{choice.name}", wide):
+        label = f"Shown###Shown##{choice.name}" if shown else f"Open###Open##{choice.name}"
+        if widget_tracking.button(label, wide):
             _open(state, choice.name)
         imgui.end_disabled()
         return
     imgui.begin_disabled(bool(choices.busy))
     if choices.offered is not None and choices.offered[0] == choice.name:
-        if widget_tracking.button(f"{choices.offered[1] / 1e6:,.0f} MB: fetch##{choice.name}", wide):
+        size = f"{choices.offered[1] / 1e6:,.0f} MB"
+        if widget_tracking.button(f"{size}: fetch###{size}: fetch##{choice.name}", wide):
             state.requests.append(FetchModel(choice.name))
-    elif widget_tracking.button(f"Fetch ...##{choice.name}", wide):
+    elif widget_tracking.button(f"Fetch ...###Fetch ...##{choice.name}", wide):
         state.requests.append(LookUpModel(choice.name))
     imgui.end_disabled()
 
@@ -96,7 +98,7 @@ def _progress(state: State) -> None:
         dim(choices.busy)
         imgui.progress_bar(share, ImVec2(-theme.em(_BUTTON), 0), text)
         imgui.same_line()
-        if widget_tracking.button("Stop##fetch", ImVec2(-1, 0)):
+        if widget_tracking.button("Stop###Stop##fetch", ImVec2(-1, 0)):
             state.requests.append(StopFetch())
     elif choices.offered is not None:
         name, size, licence = choices.offered

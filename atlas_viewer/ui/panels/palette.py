@@ -48,7 +48,7 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
     for place, action in enumerate(found):
         marked = place == state.ui.marked
         imgui.begin_disabled(not action.enabled(state))
-        clicked, _ = widget_tracking.selectable(f"{action.title}##{action.name}", marked)
+        clicked, _ = widget_tracking.selectable(f"{action.title}###{action.name}", marked)
         imgui.end_disabled()
         if marked and (_moved() or changed):
             imgui.set_scroll_here_y()

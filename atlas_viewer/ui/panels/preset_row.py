@@ -30,7 +30,7 @@ def draw(state: State) -> None:
             tooltip(presets.summary(preset))
         imgui.end_combo()
     imgui.same_line()
-    if widget_tracking.button("Edit##preset", ImVec2(button, 0)):
+    if widget_tracking.button("Edit###Edit##preset", ImVec2(button, 0)):
         state.preset_name = current if current in saved else ""
         imgui.open_popup(_POPUP)
     tooltip("Save, rename or delete a preset")
@@ -57,21 +57,21 @@ def _edit(state: State, current: str | None) -> None:
     entered = imgui.is_item_deactivated_after_edit() and imgui.is_key_pressed(imgui.Key.enter)
     name = state.preset_name.strip()
     reason = presets.cannot_save(name, state.options, saved)
-    if _button("Save##preset", reason) or (entered and not reason):
+    if _button("Save###Save##preset", reason) or (entered and not reason):
         presets.save(name, state.options, saved)
         imgui.close_current_popup()
     imgui.same_line()
-    if _button("Rename##preset", presets.cannot_rename(current, name, saved)) and current:
+    if _button("Rename###Rename##preset", presets.cannot_rename(current, name, saved)) and current:
         presets.rename(current, name, saved)
     imgui.same_line()
-    if _button("Delete##preset", "" if current in saved else "Only a saved preset can be deleted") and current:
+    if _button("Delete###Delete##preset", "" if current in saved else "Only a saved preset can be deleted") and current:
         del saved[current]
 
 
-def _button(name: str, reason: str) -> bool:
+def _button(label: str, reason: str) -> bool:
     """A button that closes the popup; with a reason against it, it is disabled and tells."""
     imgui.begin_disabled(bool(reason))
-    pressed = bool(widget_tracking.button(name))
+    pressed = bool(widget_tracking.button(label))
     imgui.end_disabled()
     if reason and imgui.is_item_hovered(imgui.HoveredFlags_.allow_when_disabled):
         imgui.set_tooltip(reason)

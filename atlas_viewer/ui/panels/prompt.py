@@ -108,12 +108,12 @@ def _buttons(state: State, asked: bool) -> None:
     width = (imgui.get_content_region_avail().x - gap) / 2
     ready = state.model is not None
     imgui.begin_disabled(not ready)
-    if primary_button("Generate", ImVec2(width, 0)) or (asked and ready):
+    if primary_button("Generate###Generate", ImVec2(width, 0)) or (asked and ready):
         state.generate()
     imgui.end_disabled()
     imgui.same_line()
     imgui.begin_disabled(not state.busy)
-    if widget_tracking.button("Stop", ImVec2(width, 0)):
+    if widget_tracking.button("Stop###Stop", ImVec2(width, 0)):
         state.requests.append(Stop())
     imgui.end_disabled()
 

@@ -56,7 +56,7 @@ def _told(text: str, trouble: str, stage: str = "") -> None:
 def _recording(state: State) -> None:
     told = state.recording.recorder
     imgui.begin_disabled(state.model is None or told.stage in _STAGES)
-    if _switch("Stop recording##session" if told.on else "Record##session", told.on):
+    if _switch("Stop recording###Stop recording##session" if told.on else "Record###Record##session", told.on):
         record(state)
     imgui.end_disabled()
     tooltip("Ctrl+R")
@@ -69,12 +69,12 @@ def _recording(state: State) -> None:
     _label("Logits")
     if widget_tracking.begin_combo("##session logits", _LOGITS[told.logits]):
         for name in LOGITS_TYPES:
-            if widget_tracking.selectable(f"{_LOGITS[name]}##logits {name}", name == told.logits)[0]:
+            if widget_tracking.selectable(f"{_LOGITS[name]}###logits {name}", name == told.logits)[0]:
                 told.logits = name
         imgui.end_combo()
     tooltip("All logits of every step: some 100 kB a step as float16")
     _label("Statistics")
-    _, told.statistics = widget_tracking.checkbox("of every tensor##session statistics", told.statistics)
+    _, told.statistics = widget_tracking.checkbox("of every tensor###session statistics", told.statistics)
     tooltip("Range, mean and what is not finite, of every tensor at every step")
     imgui.end_disabled()
 
@@ -94,7 +94,7 @@ def _video(state: State) -> None:
     told = state.recording.video
     on = bool(told.stage)
     imgui.begin_disabled(told.stage in _STAGES)
-    if _switch("Stop the video##video" if on else "Record the window##video", on):
+    if _switch("Stop the video###Stop the video##video" if on else "Record the window###Record the window##video", on):
         record_video(state)
     imgui.end_disabled()
     tooltip("Shift+F12")
@@ -118,7 +118,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
         hint(playback.notice)
     if playback.left:
         hint("Something else than the recording is on screen.")
-        if widget_tracking.button("Back to the recording", ImVec2(-1, 0)):
+        if widget_tracking.button("Back to the recording###Back to the recording", ImVec2(-1, 0)):
             state.requests.append(BackToRecording())
         return
     imgui.begin_disabled(not playback.count)
@@ -127,7 +127,8 @@ def _timeline(state: State, playback: PlaybackState) -> None:
             seek(offset)(state)
         tooltip("Alt+, and Alt+. go from step to step")
         imgui.same_line()
-    label = "Hold recording##playback" if playback.playing else "Play recording##playback"
+    playing = playback.playing
+    label = "Hold recording###Hold recording##playback" if playing else "Play recording###Play recording##playback"
     if widget_tracking.button(label, ImVec2(theme.em(_PLAY), 0)):
         play_back(state)
     tooltip("Shift+Space")
@@ -147,10 +148,10 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     imgui.end_disabled()
     of = f", run {playback.run} of {playback.runs}" if playback.runs > 1 else ""
     dim(elided(f"{playback.time:.1f} of {playback.length:.1f} s{of}", imgui.get_content_region_avail().x))
-    _, playback.follow = widget_tracking.checkbox("Follow live##follow", playback.follow)
+    _, playback.follow = widget_tracking.checkbox("Follow live###Follow live##follow", playback.follow)
     tooltip("Show what another process adds to the file")
     beside(theme.em(9))
-    _, playback.camera = widget_tracking.checkbox("Camera##camera", playback.camera)
+    _, playback.camera = widget_tracking.checkbox("Camera###Camera##camera", playback.camera)
     tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
     if playback.event:
         dim(elided(f"last done: {playback.event}", imgui.get_content_region_avail().x))

@@ -41,7 +41,7 @@ def _row(state: State, run: Run) -> None:
     right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - wide
     room = imgui.get_content_region_avail().x - wide - em
     title = elided(_title(state, run), room)
-    clicked, _ = widget_tracking.selectable(f"{title}##run{run.number}", shown)
+    clicked, _ = widget_tracking.selectable(f"{title}###run{run.number}", shown)
     if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         state.ui.renaming = run.number
     elif clicked and not shown:

@@ -120,12 +120,12 @@ def _seed(state: State) -> None:
             digits = "".join(c for c in text if c.isascii() and c.isdigit())
             change(state, seed=min(int(digits or "0"), _SEED_END - 1))
         imgui.same_line()
-        if widget_tracking.button("New##seed", ImVec2(button, 0)):
+        if widget_tracking.button("New###New##seed", ImVec2(button, 0)):
             change(state, seed=secrets.randbelow(_SEED_END))
         tooltip("Draw another seed now")
     again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
     label("", again)
-    changed, unlocked = widget_tracking.checkbox("New one at each run", not state.ui.seed_locked)
+    changed, unlocked = widget_tracking.checkbox("New one at each run###New one at each run", not state.ui.seed_locked)
     if changed:
         state.ui.seed_locked = not unlocked
     tooltip(again)

@@ -24,14 +24,14 @@ def compare_choice(state: State, panel: str, width: float) -> None:
     if not opened:
         tooltip("Which step to hold against this one: its model's beliefs, once the run rests")
         return
-    if widget_tracking.selectable("nothing", against is None)[0]:
+    if widget_tracking.selectable("nothing###nothing", against is None)[0]:
         state.compare(None)
     clipper = imgui.ListClipper()
     clipper.begin(len(run.steps))
     while clipper.step():
         for index in range(clipper.display_start, clipper.display_end):
             other = run.steps[index]
-            label = f"#{index + 1} {quoted(other.text)}##against{index}"
+            label = f"#{index + 1} {quoted(other.text)}###against{index}"
             flags = imgui.SelectableFlags_.disabled if index == step.index else 0
             if widget_tracking.selectable(label, index == state.compared, flags)[0]:
                 state.compare(index)

@@ -139,7 +139,7 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     info = line.info
     focus = inspection.focus
     chosen = focus is not None and focus.name == info.name
-    clicked, _ = widget_tracking.selectable(f"  {_short(info.name)}##{info.name}", chosen, span_all)
+    clicked, _ = widget_tracking.selectable(f"  {_short(info.name)}###{info.name}", chosen, span_all)
     if clicked:
         show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)

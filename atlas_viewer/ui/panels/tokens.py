@@ -61,17 +61,19 @@ def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
     # In a replay the other button plays what is recorded.
-    play, tip = ("Write on", "The model writes on  Space") if state.recording.playback else ("Play", "Space")
-    if _button("Pause" if state.busy else play, "play", tip, possible):
+    play, tip = ("Write on###Write on##play", "The model writes on  Space")
+    if not state.recording.playback:
+        play, tip = "Play###Play##play", "Space"
+    if _button("Pause###Pause##play" if state.busy else play, tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
-    if _button("Step", "step", "One token more  (.)", run.paused and not state.busy):
+    if _button("Step###Step##step", "One token more  (.)", run.paused and not state.busy):
         state.requests.append(Continue(1))
     imgui.same_line(0, gap)
-    if _button("Undo", "undo", "Take back the last token  (Backspace)", bool(run.steps)):
+    if _button("Undo###Undo##undo", "Take back the last token  (Backspace)", bool(run.steps)):
         state.requests.append(Undo())
     imgui.same_line(0, gap)
-    if _button("Stop", "stop", "Ctrl+.", state.busy):
+    if _button("Stop###Stop##stop", "Ctrl+.", state.busy):
         state.requests.append(Stop())
     imgui.same_line()
     ui = state.ui
@@ -87,16 +89,16 @@ def _buttons(state: State, run: Run) -> None:
         tooltip(_TIPS[ui.chip_color])
 
 
-def _button(label: str, name: str, tip: str, possible: bool) -> bool:
+def _button(label: str, tip: str, possible: bool) -> bool:
     imgui.begin_disabled(not possible)
-    clicked = bool(widget_tracking.small_button(f"{label}##{name}"))
+    clicked = bool(widget_tracking.small_button(label))
     imgui.end_disabled()
     tooltip(tip)
     return clicked
 
 
 def _header(state: State, step: StepRecord) -> None:
-    if widget_tracking.small_button("use"):
+    if widget_tracking.small_button("use###use"):
         state.requests.append(Use(step.index))
     tooltip("Copy the text through the chosen token into the prompt")
     imgui.same_line()
@@ -107,7 +109,7 @@ def _header(state: State, step: StepRecord) -> None:
     imgui.same_line(imgui.get_content_region_avail().x + imgui.get_cursor_pos_x() - width)
     if state.chosen is None:
         dim("newest" if state.busy else "last")
-    elif widget_tracking.small_button(label):
+    elif widget_tracking.small_button(f"{label}###follow"):
         state.chosen = None
     if state.chosen is not None:
         tooltip("Show the newest token again")

@@ -24,7 +24,7 @@ def filtered(lines: Sequence[str], words: str) -> list[str]:
 def draw(state: State) -> None:
     """Switch, filter, copy and save, then the lines."""
     inspection = state.inspection
-    changed, inspection.trace_on = widget_tracking.checkbox("Trace", inspection.trace_on)
+    changed, inspection.trace_on = widget_tracking.checkbox("Trace###Trace", inspection.trace_on)
     if changed and not inspection.trace_on:
         inspection.trace = ()
     if not inspection.trace_on:
@@ -36,10 +36,10 @@ def draw(state: State) -> None:
     _, inspection.trace_filter = widget_tracking.input_text_with_hint("##filter", "filter", inspection.trace_filter)
     imgui.same_line()
     imgui.begin_disabled(not lines)
-    if widget_tracking.button("Copy##trace"):
+    if widget_tracking.button("Copy###Copy##trace"):
         imgui.set_clipboard_text("\n".join(lines))
     imgui.same_line()
-    if widget_tracking.button("Save##trace"):
+    if widget_tracking.button("Save###Save##trace"):
         state.requests.append(SaveTrace(inspection.trace_path, tuple(lines)))
     imgui.end_disabled()
     imgui.same_line()

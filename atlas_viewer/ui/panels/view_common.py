@@ -49,7 +49,7 @@ def alarm(state: State) -> bool:
     if name is None:
         return False
     beside(theme.em(ALARM))
-    if widget_tracking.button("Go##alarm"):
+    if widget_tracking.button("Go###Go##alarm"):
         info, known = inspection.tensors.get(name), inspection.statistics.get(name)
         first = known.first_nonfinite if known is not None else None
         show(state, TensorIndex(name, info.multi_index(first) if info is not None and first is not None else ()))

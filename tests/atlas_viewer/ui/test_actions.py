@@ -264,7 +264,7 @@ def test_panels_come_to_the_front(screen: Screen, state: State) -> None:
 def test_menus_run_actions(screen: Screen, state: State) -> None:
     screen.click("Run##menu")
     screen.frame(2)
-    screen.click("One token more")
+    screen.click("run.step")
     assert list(state.requests) == [Continue(1)]
 
 

@@ -128,7 +128,7 @@ def test_the_layout_is_put_back(screen: Screen) -> None:
     imgui.internal.dock_builder_dock_window(logits.TITLE, 0)  # floats
     screen.frame(3)
     assert layout.floats(logits.TITLE, imgui.internal.find_window_by_name(tensors.TITLE).dock_node.id_)
-    choose(screen, "Reset layout")
+    choose(screen, "view.reset")
     assert not ui.hidden
     assert not ui.reset_layout
     assert corners() == pytest.approx(usual, abs=3)
@@ -155,7 +155,7 @@ def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> No
     screen.press(imgui.Key.m)
     screen.frame(2)
     assert ui.hidden == set(panels.TITLES) - {"Map"}
-    choose(screen, "Reset layout")
+    choose(screen, "view.reset")
     screen.frame(2)
     assert corners() == pytest.approx(usual, abs=3)
 
@@ -234,10 +234,10 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     left, right = widths()
     ui = screen.state.ui
     for entry, ratio in (
-        ("Everything larger", 1.1),
-        ("Everything larger", 1.25),
-        ("Everything smaller", 1.1),
-        ("Size that follows the window", 1.0),
+        ("view.larger", 1.1),
+        ("view.larger", 1.25),
+        ("view.smaller", 1.1),
+        ("view.automatic", 1.0),
     ):
         choose(screen, entry)
         assert theme.zoom() == pytest.approx(ratio)
@@ -283,7 +283,7 @@ def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, m
 
 def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
     for name in ("light", "dark"):
-        choose(screen, "Dark or light theme")
+        choose(screen, "view.theme")
         assert screen.state.ui.theme == name
         assert theme.now is theme.THEMES[name]
 

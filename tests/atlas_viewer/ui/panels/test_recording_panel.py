@@ -44,8 +44,8 @@ def played(state: State) -> PlaybackState:
 def test_a_button_and_a_key_record_with_the_options_that_are_set(screen: Screen, state: State) -> None:
     screen.click("##session logits")
     screen.frame(3)
-    screen.click("as float32##logits f32")
-    screen.click("of every tensor##session statistics")
+    screen.click("logits f32")
+    screen.click("session statistics")
     screen.click("Record##session")
     assert list(state.requests) == [Record("session.atlas", "f32", statistics=False)]
     state.requests.clear()
@@ -59,7 +59,7 @@ def test_a_recording_tells_how_it_goes_and_can_be_ended(screen: Screen, state: S
     screen.frame(2)
     assert screen.shows("42 steps written, 9 waiting")
     screen.click("##session logits")  # cannot be changed on the way
-    assert "as float32##logits f32" not in screen.places
+    assert "logits f32" not in screen.places
     screen.click("Stop recording##session")
     assert list(state.requests) == [EndRecording()]
     told.trouble = "a.atlas: nothing is recorded any more: the disk is full"
