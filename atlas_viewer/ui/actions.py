@@ -12,6 +12,7 @@ from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, St
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
+from .panel_titles import title
 from .recording_actions import is_played_back, play_back, record, record_video, seek
 
 _UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
@@ -166,10 +167,10 @@ def _open(dialog: str) -> Callable[[State], None]:
     return toggle
 
 
-def _focus(title: str) -> Callable[[State], None]:
+def _focus(panel: str) -> Callable[[State], None]:
     def focus(state: State) -> None:
-        state.ui.hidden.discard(title)
-        state.ui.front = title
+        state.ui.hidden.discard(panel)
+        state.ui.front = panel
 
     return focus
 
@@ -226,7 +227,7 @@ def _undo(state: State) -> None:
     state.requests.append(Undo())
 
 
-# Titles of the panels that a key brings to the front, in the order of those keys.
+# Names of the panels that a key brings to the front, in the order of those keys.
 FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
 
 ACTIONS: tuple[Action, ...] = (
@@ -263,8 +264,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
     Action("tokens.colour", "Colour tokens by something else", "View", _next_chip_color, "K"),
     *(
-        Action(f"focus.{title}", f"Go to {title}", "View", _focus(title), f"Ctrl+{number}", anywhere=True)
-        for number, title in enumerate(FOCUSED, start=1)
+        Action(f"focus.{name}", f"Go to {title(name)}", "View", _focus(name), f"Ctrl+{number}", anywhere=True)
+        for number, name in enumerate(FOCUSED, start=1)
     ),
     Action("view.larger", "Everything larger", "View", _size(1), "Ctrl++", anywhere=True),
     Action("view.smaller", "Everything smaller", "View", _size(-1), "Ctrl+-", anywhere=True),
@@ -280,7 +281,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("session.play", "Play or hold the recording", "File", play_back, "Shift+Space", is_played_back),
     Action("session.back", "Step of the recording before", "File", seek(-1), "Alt+,", is_played_back),
     Action("session.on", "Step of the recording after", "File", seek(1), "Alt+.", is_played_back),
-    Action("focus.Session", "Go to Session", "View", _focus("Session"), "R"),
+    Action("focus.Session", f"Go to {title('Session')}", "View", _focus("Session"), "R"),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),
     Action("app.keys", "List of keys", "Help", _open("keys"), "Shift+/"),
@@ -291,4 +292,6 @@ ACTIONS: tuple[Action, ...] = (
 def matching(words: str) -> list[Action]:
     """The actions that a search in the palette finds: all words in title or menu, in the order of the list."""
     wanted = words.lower().split()
-    return [action for action in ACTIONS if all(word in f"{action.menu} {action.title}".lower() for word in wanted)]
+    return [
+        action for action in ACTIONS if all(word in f"{title(action.menu)} {action.title}".lower() for word in wanted)
+    ]

@@ -1,4 +1,4 @@
-"""The panels: one file each, a title and a function that draws the state; and how they are laid out."""
+"""The panels: one file each, a name and a function that draws the state; and how they are laid out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import ModuleType
 from imgui_bundle import ImVec4, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import shortcuts, theme, widget_tracking
+from atlas_viewer.ui import panel_titles, shortcuts, theme, widget_tracking
 
 from . import (
     dialogs,
@@ -49,23 +49,23 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (tensors, "below"),
     (trace, "below"),
 )
-DOCKED = tuple((panel.TITLE, where) for panel, where in _PANELS)
+DOCKED = tuple((panel.NAME, where) for panel, where in _PANELS)
 _SETTLED = 3  # the frame in which imgui has brought the remembered tabs to the front
-TITLES = tuple(title for title, _ in DOCKED)
+NAMES = tuple(name for name, _ in DOCKED)
 
 
 def draw_all(state: State) -> None:
     """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
     widget_tracking.begin_frame()
     shortcuts.handle(state)
-    menu_bar.draw(state, TITLES)
+    menu_bar.draw(state, NAMES)
     ui = state.ui
     dock_space, fresh = layout.dock_space(ui, DOCKED)
     ui.hidden -= {ui.front, ui.raised}
     drawn = set()
     focused = ""
     for panel, _ in _PANELS:
-        if panel.TITLE in ui.hidden:
+        if panel.NAME in ui.hidden:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
@@ -75,29 +75,29 @@ def draw_all(state: State) -> None:
             flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
             flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that color; a floating panel is not.
-        solid = float(layout.floats(panel.TITLE, dock_space))
+        solid = float(layout.floats(panel.NAME, dock_space))
         with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
-            shown, kept = imgui.begin(panel.TITLE, True, flags)
+            shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, flags)
         if panel is tensors:
             state.inspection.list_visible = shown
         if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
-            focused = panel.TITLE
+            focused = panel.NAME
         if shown:
-            drawn.add(panel.TITLE)
+            drawn.add(panel.NAME)
             panel.draw(state)
         imgui.end()
         if not kept:
-            ui.hidden.add(panel.TITLE)
+            ui.hidden.add(panel.NAME)
     ui.shown = drawn
-    looked_at = {strip.TITLE, map_panel.TITLE} & drawn
+    looked_at = {strip.NAME, map_panel.NAME} & drawn
     if len(looked_at) == 1 and not ui.front and not ui.raised:
         ui.view = looked_at.pop()
     if imgui.get_frame_count() == _SETTLED:
         imgui.set_window_focus(ui.view)  # at the start keys are for what is looked at
     if fresh:
         layout.order_tabs(DOCKED)
-        for title in (*layout.front(DOCKED), strip.TITLE):
-            imgui.set_window_focus(title)  # of the tabs in one place the last one would be in front
+        for name in (*layout.front(DOCKED), strip.NAME):
+            imgui.set_window_focus(name)  # of the tabs in one place the last one would be in front
     if ui.front:
         imgui.set_window_focus(ui.front)
         ui.front = ""
@@ -108,5 +108,5 @@ def draw_all(state: State) -> None:
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
-    layout.note_tabs(title for title in TITLES if title not in ui.hidden)
+    layout.note_tabs(name for name in NAMES if name not in ui.hidden)
     layout.remember(ui)

@@ -6,7 +6,7 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer import __version__
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui import panel_titles, theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
 from .menu_bar import MENUS
@@ -67,7 +67,7 @@ def draw(state: State) -> None:
 
 def _keys(_state: State) -> None:
     for menu in MENUS:
-        _heading(menu)
+        _heading(panel_titles.title(menu))
         _table(menu, [(action.chord, action.title) for action in ACTIONS if action.menu == menu and action.chord])
     _heading("Mouse and keyboard")
     _table("hands", list(_HANDS))
@@ -98,9 +98,9 @@ def _about(state: State) -> None:
         dim(f"{state.model.name} on {state.model.adapter}")
     if not imgui.begin_tab_bar("pages"):
         return
-    for title, paragraphs in _PAGES.items():
-        opened, _ = imgui.begin_tab_item(title)
-        widget_tracking.note(f"page:{title}")
+    for page, paragraphs in _PAGES.items():
+        opened, _ = imgui.begin_tab_item(f"{panel_titles.title(page)}###{page}")
+        widget_tracking.note(f"page:{page}")
         if opened:
             for paragraph in paragraphs:
                 imgui.spacing()

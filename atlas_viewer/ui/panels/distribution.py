@@ -15,7 +15,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from .step_compare import compare_choice
 from .widgets import dim, elided, hint, packed, quoted, tooltip
 
-TITLE = "Distribution"
+NAME = "Distribution"
 
 # In ems.
 _LABELS, _VALUES = 7.6, 4.8

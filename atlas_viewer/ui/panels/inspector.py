@@ -12,7 +12,7 @@ from atlas_viewer.ui.inspector_rows import facts
 from . import plots
 from .widgets import dim, elided_start, hint, tooltip, wrapped
 
-TITLE = "Inspector"
+NAME = "Inspector"
 
 # In ems: the names of facts, the course of a pin, and the room that facts have above the pins.
 _LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4

@@ -18,7 +18,7 @@ _WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
 # What is around the atlas takes no more of the window than this, on each side and below, however large everything is.
 _MOST_WIDE, _MOST_HIGH = 0.36, 0.45
 _ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
-Docked = Sequence[tuple[str, str]]  # title of a panel, and its place: panels in one place are tabs, the first in front
+Docked = Sequence[tuple[str, str]]  # name of a panel, and its place: panels in one place are tabs, the first in front
 
 
 def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
@@ -45,16 +45,16 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
     elif first:
         _find_places(panels)
     if ui.layout_zoom != theme.zoom():
-        _scale(identity, ui, (title for title, _ in panels), theme.zoom() / ui.layout_zoom)
+        _scale(identity, ui, (name for name, _ in panels), theme.zoom() / ui.layout_zoom)
         ui.layout_zoom = theme.zoom()
     return identity, fresh
 
 
 def front(panels: Docked) -> list[str]:
-    """The titles that are in front when all is as it was laid out."""
+    """The names that are in front when all is as it was laid out."""
     places: dict[str, str] = {}
-    for title, where in panels:
-        places.setdefault(where, title)
+    for name, where in panels:
+        places.setdefault(where, name)
     return list(places.values())
 
 
@@ -64,8 +64,8 @@ def order_tabs(panels: Docked) -> None:
     Panels that were shown before stay in front of those that come back.
     """
     counts: dict[str, int] = {}
-    for title, where in panels:
-        window = imgui.internal.find_window_by_name(title)
+    for name, where in panels:
+        window = imgui.internal.find_window_by_name(name)
         bar = window.dock_node.tab_bar if window and window.dock_node else None
         if not bar:
             continue
@@ -80,37 +80,37 @@ def order_tabs(panels: Docked) -> None:
                 bar.reorder_request_tab_id = 0  # imgui takes no other request while it finds this one
 
 
-def floats(title: str, dock_space: int) -> bool:
+def floats(name: str, dock_space: int) -> bool:
     """True when the panel is in a window of its own, not docked over the canvas."""
-    window = imgui.internal.find_window_by_name(title)
+    window = imgui.internal.find_window_by_name(name)
     if not window:
         return False
     node = window.dock_node
     return not node or imgui.internal.dock_node_get_root_node(node).id_ != dock_space
 
 
-def raise_panel(title: str, focused: str) -> None:
-    """Bring a panel to the front. Whatever is typed or dragged in another place goes on; focused: title of a panel."""
-    window = imgui.internal.find_window_by_name(title)
+def raise_panel(name: str, focused: str) -> None:
+    """Bring a panel to the front. Whatever is typed or dragged in another place goes on; focused: name of a panel."""
+    window = imgui.internal.find_window_by_name(name)
     if not window:
         return
     node = window.dock_node
-    if focused and _dock_of(focused) == _dock_of(title):
-        imgui.set_window_focus(title)  # of tabs in one place the focused one is in front
+    if focused and _dock_of(focused) == _dock_of(name):
+        imgui.set_window_focus(name)  # of tabs in one place the focused one is in front
     elif node and node.tab_bar:
         node.tab_bar.next_selected_tab_id = window.tab_id
     else:
         imgui.internal.bring_window_to_display_front(window)
 
 
-def note_tabs(titles: Iterable[str]) -> None:
-    """Note the places of the tabs, as `tab:TITLE`."""
-    for title in titles:
-        window = imgui.internal.find_window_by_name(title)
+def note_tabs(names: Iterable[str]) -> None:
+    """Note the places of the tabs, as `tab:NAME`."""
+    for name in names:
+        window = imgui.internal.find_window_by_name(name)
         if window and window.dock_node:
             low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
             if high.x > low.x:
-                widget_tracking.places[f"tab:{title}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
+                widget_tracking.places[f"tab:{name}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
 
 
 def remember(ui: UiState) -> None:
@@ -119,16 +119,16 @@ def remember(ui: UiState) -> None:
         ui.layout = imgui.save_ini_settings_to_memory()
 
 
-def _dock_of(title: str) -> int:
+def _dock_of(name: str) -> int:
     """The dock node of a panel, drawn before or only remembered; 0 for none."""
-    window = imgui.internal.find_window_by_name(title)
+    window = imgui.internal.find_window_by_name(name)
     if window:
         return int(window.dock_id)
-    settings = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title))
+    settings = imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(name))
     return int(settings.dock_id) if settings else 0
 
 
-def _scale(identity: int, ui: UiState, titles: Iterable[str], ratio: float) -> None:
+def _scale(identity: int, ui: UiState, names: Iterable[str], ratio: float) -> None:
     """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
     window = imgui.get_main_viewport().size
     middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
@@ -136,8 +136,8 @@ def _scale(identity: int, ui: UiState, titles: Iterable[str], ratio: float) -> N
         middle.add(node.id_)
         node = node.parent_node
     done = set()
-    for title in titles:
-        node = imgui.internal.dock_builder_get_node(_dock_of(title))
+    for name in names:
+        node = imgui.internal.dock_builder_get_node(_dock_of(name))
         while node and node.id_ not in done:
             done.add(node.id_)
             size = ImVec2(node.size_ref.x * ratio, node.size_ref.y * ratio)
@@ -167,12 +167,12 @@ def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: 
 def _find_places(panels: Docked) -> None:
     """Dock the panels that a remembered layout does not know yet where others of the same place are."""
     known: dict[str, int] = {}
-    for title, where in panels:
-        if _dock_of(title):
-            known.setdefault(where, _dock_of(title))
-    for title, where in panels:
-        if known and not imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(title)):
-            imgui.internal.dock_builder_dock_window(title, known.get(where, next(iter(known.values()))))
+    for name, where in panels:
+        if _dock_of(name):
+            known.setdefault(where, _dock_of(name))
+    for name, where in panels:
+        if known and not imgui.internal.find_window_settings_by_id(imgui.internal.im_hash_str(name)):
+            imgui.internal.dock_builder_dock_window(name, known.get(where, next(iter(known.values()))))
 
 
 def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
@@ -200,6 +200,6 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)
     nodes["right, bottom"], upper = split(right_node, down, _INSPECTOR * em, size.y)
     nodes["right, top"], nodes["right, middle"] = split(upper, up, 0.5, 1.0)
-    for title, where in panels:
-        dock.dock_builder_dock_window(title, nodes[where])
+    for name, where in panels:
+        dock.dock_builder_dock_window(name, nodes[where])
     dock.dock_builder_finish(identity)

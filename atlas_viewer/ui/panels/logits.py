@@ -19,7 +19,7 @@ from .widgets import dim, elided, hint, quoted, tooltip
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
-TITLE = "Logits"
+NAME = "Logits"
 
 # In ems: the controls, and the panel's width from which on they stand beside the facts.
 _TOP, _SEARCH, _COMPARE = 8.0, 13.0, 12.0

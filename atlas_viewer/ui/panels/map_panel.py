@@ -23,7 +23,7 @@ from .toolbar import Tool, button_width, toolbar
 from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
 from .widgets import beside, dim, hint, packed, tooltip
 
-TITLE = navigation.MAP
+NAME = navigation.MAP
 
 _HINT = "wheel zooms, drag moves, double click goes to what made a value, G to a place"
 _FIELD = 22.0  # ems
@@ -138,7 +138,7 @@ def _mouse(state: State, frame: Frame) -> None:
         _side_buttons(maps)
         return
     if moved or io.mouse_wheel:
-        state.ui.view = TITLE
+        state.ui.view = NAME
     x, y = frame.pixel(io.mouse_pos)
     if io.mouse_wheel:
         maps.camera.wheel(io.mouse_wheel * UNITS_PER_NOTCH, x, y, *maps.size)

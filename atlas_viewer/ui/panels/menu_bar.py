@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from imgui_bundle import imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui import panel_titles, theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
 from .widgets import dim
@@ -15,12 +15,12 @@ from .widgets import dim
 MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
 
 
-def draw(state: State, titles: Sequence[str]) -> None:
-    """One menu for each group of actions, with their keys; titles: of the panels, which View shows and hides."""
+def draw(state: State, panels: Sequence[str]) -> None:
+    """One menu for each group of actions, with their keys; panels: names of those that View shows and hides."""
     if not imgui.begin_main_menu_bar():
         return
     for menu in MENUS:
-        if widget_tracking.begin_menu(f"{menu}###{menu}##menu"):
+        if widget_tracking.begin_menu(f"{panel_titles.title(menu)}###{menu}##menu"):
             for action in ACTIONS:
                 if action.menu == menu:
                     label = f"{action.title}###{action.name}"
@@ -28,18 +28,18 @@ def draw(state: State, titles: Sequence[str]) -> None:
                     if clicked:
                         action.run(state)
             if menu == "View":
-                _panels(state, titles)
+                _panels(state, panels)
             imgui.end_menu()
     imgui.end_main_menu_bar()
 
 
-def _panels(state: State, titles: Sequence[str]) -> None:
+def _panels(state: State, names: Sequence[str]) -> None:
     """How large everything is, and a check for each panel."""
     imgui.separator()
     dim(f"Interface at {100 * theme.zoom():.0f} %")
     if widget_tracking.begin_menu("Panels###Panels"):
-        for title in titles:
-            shown = title not in state.ui.hidden
-            if widget_tracking.menu_item(f"{title}##panel", "", shown)[0]:
-                state.ui.toggle(title)
+        for name in names:
+            shown = name not in state.ui.hidden
+            if widget_tracking.menu_item(f"{panel_titles.title(name)}###{name}##panel", "", shown)[0]:
+                state.ui.toggle(name)
         imgui.end_menu()

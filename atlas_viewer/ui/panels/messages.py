@@ -9,7 +9,7 @@ from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import drawable
 
-TITLE = "Messages"
+NAME = "Messages"
 
 _WIDEST = 60.0  # ems
 _GAP = 0.6  # ems to the edge of the window
@@ -35,7 +35,7 @@ def draw(state: State) -> None:
         theme.colored(imgui.Col_.window_bg, theme.now.error_back),
         theme.colored(imgui.Col_.border, theme.now.error),
     ):
-        imgui.begin(f"##{TITLE}", None, kind | flags.no_focus_on_appearing | flags.no_nav)
+        imgui.begin(f"##{NAME}", None, kind | flags.no_focus_on_appearing | flags.no_nav)
     imgui.pop_style_var()
     imgui.internal.bring_window_to_display_front(imgui.internal.get_current_window())
     left = imgui.get_cursor_pos_x()

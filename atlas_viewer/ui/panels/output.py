@@ -15,7 +15,7 @@ from atlas_viewer.ui import theme
 
 from .widgets import hint, packed
 
-TITLE = "Output"
+NAME = "Output"
 
 _WORD = re.compile(r"\n|[^\s]+[^\S\n]*|[^\S\n]+")
 _LINE_GAP = 0.27  # ems

@@ -11,7 +11,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from . import token_layout
 from .widgets import dim, elided, primary_button, tooltip, wrapped
 
-TITLE = "Prompt"
+NAME = "Prompt"
 
 _FIELD = 0.5  # of the height that text field and tokens share
 

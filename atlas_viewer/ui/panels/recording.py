@@ -12,7 +12,7 @@ from atlas_viewer.ui.recording_actions import play_back, record, record_video, s
 
 from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip, wrapped
 
-TITLE = "Session"
+NAME = "Session"
 
 _LABELS = 5.6  # ems
 _PLAY = 8.0  # ems

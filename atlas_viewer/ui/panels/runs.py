@@ -11,7 +11,7 @@ from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, elided, hint, quoted, tooltip
 
-TITLE = "Runs"
+NAME = "Runs"
 
 _INDENT = 1.1  # ems a level
 

@@ -13,7 +13,7 @@ from . import preset_row
 from .option_rows import Real, change, label, line, real, whole
 from .widgets import dim, tooltip
 
-TITLE = "Sampling"
+NAME = "Sampling"
 
 LENGTHS = (1, 16, 64, 256, 1024)
 WINDOWS = (16, 64, 128, 256, 512, 1024)

@@ -13,7 +13,7 @@ from atlas_viewer.ui import theme
 
 from .widgets import dim, quoted, tooltip, wrapped
 
-TITLE = "Run status"
+NAME = "Run status"
 
 _LABELS = 5.6  # ems
 _LISTED = 24  # prompt tokens in the tooltip

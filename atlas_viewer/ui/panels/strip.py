@@ -15,7 +15,7 @@ from .toolbar import toolbar
 from .view_common import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
 from .widgets import beside, dim, elided, hint, packed, tooltip
 
-TITLE = ATLAS
+NAME = ATLAS
 
 _EMPTY = "Every weight and activation of the latest pass appears here."
 _HINT = "wheel zooms, drag pans, F fits, right click pins"

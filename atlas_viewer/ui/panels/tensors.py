@@ -17,7 +17,7 @@ from compute.models.tensor_index import TensorIndex
 from . import plots
 from .widgets import hint, packed, tooltip
 
-TITLE = "Tensors"
+NAME = "Tensors"
 
 # Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
 _COLUMNS = (

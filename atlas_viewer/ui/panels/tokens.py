@@ -21,7 +21,7 @@ from .widgets import dim, hint, packed, quoted, tooltip
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
-TITLE = "Generated tokens"
+NAME = "Generated tokens"
 
 _GAP = 5.0
 _BAR = 2.0

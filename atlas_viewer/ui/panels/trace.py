@@ -12,7 +12,7 @@ from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, hint, tooltip
 
-TITLE = "Trace"
+NAME = "Trace"
 
 
 def filtered(lines: Sequence[str], words: str) -> list[str]:

@@ -25,7 +25,7 @@ from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.requests import BackToRecording, Continue, ShowRun
 from atlas_viewer.state.state import State
-from atlas_viewer.ui.panels import TITLES
+from atlas_viewer.ui.panels import NAMES
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.models.config import parameter_shapes
@@ -300,7 +300,7 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
     for position in range(1, 6):
         replay.told.seek = position
         replay.draw(lambda at=position: replay.told.position == at)
-    for title in TITLES:
+    for title in NAMES:
         replay.state.ui.front = title
         for _ in range(2):
             replay.viewer.canvas.draw()

@@ -13,7 +13,7 @@ from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import shortcuts
 from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
-from atlas_viewer.ui.panels import TITLES
+from atlas_viewer.ui.panels import NAMES
 from atlas_viewer.ui.panels.menu_bar import MENUS
 from compute.sampling.options import GenerateOptions
 
@@ -74,7 +74,7 @@ def test_no_two_actions_share_a_key_or_a_name() -> None:
     # What the atlas does with keys that are no actions.
     taken = {(frozenset(), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
     assert not taken & set(chords)
-    assert set(FOCUSED) <= set(TITLES)
+    assert set(FOCUSED) <= set(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def another_context(ui: UiState) -> Iterator[None]:
 
 def corners() -> dict[str, float]:
     """Where the tabs begin: left and top of each, in one dictionary, for comparisons."""
-    places = {title: tab(title) for title in panels.TITLES}
+    places = {title: tab(title) for title in panels.NAMES}
     return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
 
 
@@ -77,7 +77,7 @@ def choose(screen: Screen, label: str) -> None:
     """An entry of the View menu, or a panel in its menu of panels."""
     screen.click("View##menu")
     screen.frame(2)
-    if label in panels.TITLES:
+    if label in panels.NAMES:
         screen.point(screen.places["Panels"])
         screen.frame(3)
         label += "##panel"
@@ -86,48 +86,56 @@ def choose(screen: Screen, label: str) -> None:
 
 
 def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
-    assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
+    assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.places)
     front = layout.front(panels.DOCKED)
-    assert [title for title in panels.TITLES if not imgui.internal.find_window_by_name(title).hidden] == front
+    assert [title for title in panels.NAMES if not imgui.internal.find_window_by_name(title).hidden] == front
     assert not screen.state.inspection.list_visible
-    screen.click(f"tab:{tensors.TITLE}")
+    screen.click(f"tab:{tensors.NAME}")
     screen.frame(2)
     assert screen.state.inspection.list_visible
 
 
+def test_a_layout_names_panels_by_ids_whatever_their_tabs_say(screen: Screen) -> None:
+    for name, title in (("Atlas", "Strip"), ("Session", "Recording"), ("Prompt", "Prompt")):
+        window = imgui.internal.find_window_by_name(name)
+        assert window.name.partition("###")[0] == title
+        assert f"\n[Window][{name}]\n" in f"\n{screen.state.ui.layout}"
+    assert "###" not in screen.state.ui.layout
+
+
 def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     hidden = screen.state.ui.hidden
-    screen.click(f"tab:{tensors.TITLE}")
-    for title in (tensors.TITLE, inspector.TITLE):
+    screen.click(f"tab:{tensors.NAME}")
+    for title in (tensors.NAME, inspector.NAME):
         choose(screen, title)
-    assert hidden == {tensors.TITLE, inspector.TITLE}
-    assert f"tab:{inspector.TITLE}" not in widget_tracking.places
+    assert hidden == {tensors.NAME, inspector.NAME}
+    assert f"tab:{inspector.NAME}" not in widget_tracking.places
     assert not screen.shows("Point at a cell")
     assert not screen.state.inspection.list_visible
-    choose(screen, tensors.TITLE)
-    assert hidden == {inspector.TITLE}
+    choose(screen, tensors.NAME)
+    assert hidden == {inspector.NAME}
     assert screen.state.inspection.list_visible, "a panel that is shown again comes to the front"
-    assert tab(tensors.TITLE).top == pytest.approx(tab(logits.TITLE).top)
+    assert tab(tensors.NAME).top == pytest.approx(tab(logits.NAME).top)
 
 
 def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
-    place = tab(tokens.TITLE)
+    place = tab(tokens.NAME)
     screen.point(ImVec2(*place.middle))
     x = ImVec2(place.right - theme.em(0.8), place.middle[1])
     screen.point(x)
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
         screen.frame(2)
-    assert screen.state.ui.hidden == {tokens.TITLE}
+    assert screen.state.ui.hidden == {tokens.NAME}
 
 
 def test_the_layout_is_put_back(screen: Screen) -> None:
     usual = corners()
     ui = screen.state.ui
-    ui.hidden |= {tokens.TITLE, trace.TITLE}
-    imgui.internal.dock_builder_dock_window(logits.TITLE, 0)  # floats
+    ui.hidden |= {tokens.NAME, trace.NAME}
+    imgui.internal.dock_builder_dock_window(logits.NAME, 0)  # floats
     screen.frame(3)
-    assert layout.floats(logits.TITLE, imgui.internal.find_window_by_name(tensors.TITLE).dock_node.id_)
+    assert layout.floats(logits.NAME, imgui.internal.find_window_by_name(tensors.NAME).dock_node.id_)
     choose(screen, "view.reset")
     assert not ui.hidden
     assert not ui.reset_layout
@@ -150,11 +158,11 @@ def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
 def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
     ui = screen.state.ui
     usual = corners()
-    ui.hidden |= set(panels.TITLES)
+    ui.hidden |= set(panels.NAMES)
     screen.frame(2)
     screen.press(imgui.Key.m)
     screen.frame(2)
-    assert ui.hidden == set(panels.TITLES) - {"Map"}
+    assert ui.hidden == set(panels.NAMES) - {"Map"}
     choose(screen, "view.reset")
     screen.frame(2)
     assert corners() == pytest.approx(usual, abs=3)
@@ -191,26 +199,26 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
     moved = tab("Atlas").left
     assert moved == pytest.approx(x + 90, abs=2)
     assert ui.layout != before
-    ui.hidden.add(trace.TITLE)
-    screen.click(f"tab:{tensors.TITLE}")
+    ui.hidden.add(trace.NAME)
+    screen.click(f"tab:{tensors.NAME}")
     with another_context(ui):
         again = Screen(made(ui), monkeypatch)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
-        assert f"tab:{trace.TITLE}" not in widget_tracking.places
-        choose(again, trace.TITLE)
-        assert tab(trace.TITLE).top == tab(logits.TITLE).top
+        assert f"tab:{trace.NAME}" not in widget_tracking.places
+        choose(again, trace.NAME)
+        assert tab(trace.NAME).top == tab(logits.NAME).top
 
 
 def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ui = screen.state.ui
-    before, rest = ui.layout.split(f"[Window][{trace.TITLE}]")
+    before, rest = ui.layout.split(f"[Window][{trace.NAME}]")
     ui.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
     with another_context(ui):
         Screen(made(ui), monkeypatch)
-        assert tab(trace.TITLE).top == tab(logits.TITLE).top
+        assert tab(trace.NAME).top == tab(logits.NAME).top
 
 
 @pytest.mark.parametrize(
@@ -220,7 +228,7 @@ def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPat
     ui = UiState(layout=text)
     with another_context(ui):
         Screen(made(ui), monkeypatch)
-        assert {f"tab:{title}" for title in panels.TITLES} <= set(widget_tracking.places)
+        assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.places)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
 
@@ -303,11 +311,11 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
     screen.io.display_framebuffer_scale = ImVec2(1, 1)
     screen.frame(3)
     assert corners() == pytest.approx(usual, abs=3)
-    for title in panels.TITLES:
+    for title in panels.NAMES:
         state.ui.front = title
         screen.frame(2)
         # Four times the size does not leave room for all.
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
-    state.ui.hidden = set(panels.TITLES)
+    state.ui.hidden = set(panels.NAMES)
     screen.frame(2)
     assert not any(label.startswith("tab:") for label in widget_tracking.places)

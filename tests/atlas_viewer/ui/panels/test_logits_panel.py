@@ -48,7 +48,7 @@ def whole(step: int, seed: int = 0, options: GenerateOptions = OPTIONS) -> Distr
 
 
 def open_distribution(screen: Screen) -> None:
-    imgui.set_window_focus(distribution.TITLE)
+    imgui.set_window_focus(distribution.NAME)
     screen.frame(4)
 
 

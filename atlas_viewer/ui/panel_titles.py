@@ -1,0 +1,21 @@
+"""Names and titles of panels.
+
+The name is the panel's id: in settings, saved layouts, recordings, tours and the names of actions. It never changes.
+The title is what people read, and is the name unless `_TITLES` says otherwise.
+"""
+
+from __future__ import annotations
+
+from atlas_viewer.state.navigation import ATLAS
+
+_TITLES = {ATLAS: "Strip", "Session": "Recording"}
+
+
+def title(name: str) -> str:
+    """What the tab of this panel says."""
+    return _TITLES.get(name, name)
+
+
+def window(name: str) -> str:
+    """The name of the panel's imgui window: imgui shows the title and saves the layout under the name."""
+    return f"{title(name)}###{name}"
