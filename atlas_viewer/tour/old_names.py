@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from atlas_viewer.ui import widget_tracking
-from atlas_viewer.ui.widget_tracking import Place
+from atlas_viewer.ui.widget_tracking import WidgetRect
 
 # What was written on a menu entry or at the head of a column, and its id.
 _IDS = {
@@ -75,10 +75,10 @@ _IDS = {
 }
 
 
-def find(name: str) -> Place | None:
+def find(name: str) -> WidgetRect | None:
     """Where the widget with the id `name` is; `name` may also be the label it had in an earlier version.
 
     Those labels end in the id, if it is not theirs: `My run##run2`, `Take back a token##run.undo`.
     """
-    places = widget_tracking.places
-    return places.get(name) or places.get(_IDS.get(name, "")) or places.get(name.partition("##")[2])
+    rects = widget_tracking.rects
+    return rects.get(name) or rects.get(_IDS.get(name, "")) or rects.get(name.partition("##")[2])

@@ -114,17 +114,17 @@ class Tour:
         if "wait" in step:
             return self._reached(step)
         label = step.get("point") or step.get("click") or step.get("drag") or step.get("at")
-        return label is None or self._place(str(label)) is not None
+        return label is None or self._point_of(str(label)) is not None
 
-    def _place(self, label: str) -> tuple[float, float] | None:
-        place = old_names.find(label)
-        if place is not None:
-            return place.middle
+    def _point_of(self, label: str) -> tuple[float, float] | None:
+        rect = old_names.find(label)
+        if rect is not None:
+            return rect.center
         match = _OFFSET.match(label)
-        place = old_names.find(match["label"]) if match else None
-        if place is None or match is None or match["x"] is None:
+        rect = old_names.find(match["label"]) if match else None
+        if rect is None or match is None or match["x"] is None:
             return None
-        x, y = place.middle
+        x, y = rect.center
         return x + int(match["x"]), y + int(match["y"])
 
     def _play(self, step: dict[str, Any]) -> None:
@@ -158,9 +158,9 @@ class Tour:
             self._picture(str(step["picture"]))
 
     def _move(self, label: str) -> None:
-        place = self._place(label)
-        assert place is not None  # `_ready` has seen it
-        self._move_to(*place)
+        point = self._point_of(label)
+        assert point is not None  # `_ready` has seen it
+        self._move_to(*point)
 
     def _move_to(self, x: float, y: float) -> None:
         self._pointer = (x, y)

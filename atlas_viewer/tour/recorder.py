@@ -86,14 +86,14 @@ class TourRecorder:
 
 
 def _label(x: float, y: float) -> str:
-    """The smallest widget at a place of the window, with the way from its middle; empty where there is none."""
+    """The smallest widget at a point of the window, with the offset from its center; empty where there is none."""
     here = [
-        (place, label)
-        for label, place in widget_tracking.places.items()
-        if place.left <= x < place.right and place.top <= y < place.bottom
+        (rect, label)
+        for label, rect in widget_tracking.rects.items()
+        if rect.left <= x < rect.right and rect.top <= y < rect.bottom
     ]
     if not here:
         return ""
-    place, label = min(here, key=lambda entry: (entry[0].right - entry[0].left) * (entry[0].bottom - entry[0].top))
-    dx, dy = round(x - place.middle[0]), round(y - place.middle[1])
+    rect, label = min(here, key=lambda entry: (entry[0].right - entry[0].left) * (entry[0].bottom - entry[0].top))
+    dx, dy = round(x - rect.center[0]), round(y - rect.center[1])
     return f"{label}+{dx},{dy}" if (dx, dy) != (0, 0) else label

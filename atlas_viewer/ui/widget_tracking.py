@@ -15,7 +15,7 @@ from imgui_bundle import imgui
 
 
 @dataclass(frozen=True)
-class Place:
+class WidgetRect:
     """The rectangle of a widget on the screen, in logical pixels."""
 
     left: float
@@ -24,17 +24,17 @@ class Place:
     bottom: float
 
     @property
-    def middle(self) -> tuple[float, float]:
-        """Its centre."""
+    def center(self) -> tuple[float, float]:
+        """Its center, x and y."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
-places: dict[str, Place] = {}  # of the frame that is drawn, by id
+rects: dict[str, WidgetRect] = {}  # of the frame being drawn, by id
 
 
 def begin_frame() -> None:
-    """Forget the places of the frame before."""
-    places.clear()
+    """Forget the rectangles of the previous frame."""
+    rects.clear()
 
 
 def id_of(label: str) -> str:
@@ -43,9 +43,9 @@ def id_of(label: str) -> str:
 
 
 def note(identity: str) -> None:
-    """Note the place of the widget before this call under `identity`."""
+    """Record the rectangle of the widget drawn last under `identity`."""
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
-    places[identity] = Place(low.x, low.y, high.x, high.y)
+    rects[identity] = WidgetRect(low.x, low.y, high.x, high.y)
 
 
 def _noted(function: Callable[..., Any]) -> Callable[..., Any]:

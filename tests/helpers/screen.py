@@ -23,9 +23,9 @@ class Screen:
         self.frame(4)
 
     @property
-    def places(self) -> dict[str, ImVec2]:
-        """The middle of each widget of the last frame, by its label."""
-        return {label: ImVec2(*place.middle) for label, place in widget_tracking.places.items()}
+    def centers(self) -> dict[str, ImVec2]:
+        """The center of each widget of the last frame, by its id."""
+        return {identity: ImVec2(*rect.center) for identity, rect in widget_tracking.rects.items()}
 
     def _listen(self, monkeypatch: pytest.MonkeyPatch, name: str, position: int) -> None:
         original = getattr(imgui, name)
@@ -54,7 +54,7 @@ class Screen:
         self.frame(2)
 
     def click(self, label: str, button: int = 0) -> None:
-        self.point(self.places[label])
+        self.point(self.centers[label])
         for down in (True, False):
             self.io.add_mouse_button_event(button, down)
             self.frame()

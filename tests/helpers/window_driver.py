@@ -14,7 +14,7 @@ from atlas_viewer.ui.panels.tensors import rows
 
 
 def _edges(label: str) -> list[float]:
-    place = widget_tracking.places.get(label)
+    place = widget_tracking.rects.get(label)
     return [place.left, place.top, place.right, place.bottom] if place else []
 
 
@@ -63,7 +63,7 @@ class Reports:
             "map_rows": state.map.layout.context if state.map.layout else 0,
             "frame_ms": state.frame_ms,
             "messages": state.messages,
-            "places": {label: place.middle for label, place in widget_tracking.places.items()},
+            "places": {label: place.center for label, place in widget_tracking.rects.items()},
             "cursor": str(state.inspection.cursor) if state.inspection.cursor else None,
             "pins": [str(pin.element) for pin in state.inspection.pins],
             "values": [probed.value for probed in state.inspection.probed_values.values()],

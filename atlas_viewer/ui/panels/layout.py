@@ -110,7 +110,7 @@ def note_tabs(names: Iterable[str]) -> None:
         if window and window.dock_node:
             low, high = window.dc.dock_tab_item_rect.min, window.dc.dock_tab_item_rect.max
             if high.x > low.x:
-                widget_tracking.places[f"tab:{name}"] = widget_tracking.Place(low.x, low.y, high.x, high.y)
+                widget_tracking.rects[f"tab:{name}"] = widget_tracking.WidgetRect(low.x, low.y, high.x, high.y)
 
 
 def remember(ui: UiState) -> None:

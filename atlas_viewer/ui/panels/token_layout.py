@@ -128,7 +128,7 @@ def _field(tokens: PromptTokens, first_seen: int) -> None:
             corner = ImVec2(origin.x + left, origin.y + line * high)
             end = ImVec2(origin.x + right, corner.y + high - 1)
             _paint(tokens.tokens[index], corner, end, 1.0 if index >= first_seen else _UNSEEN)
-            widget_tracking.places[f"token{index}"] = widget_tracking.Place(corner.x, corner.y, end.x, end.y)
+            widget_tracking.rects[f"token{index}"] = widget_tracking.WidgetRect(corner.x, corner.y, end.x, end.y)
     if imgui.is_window_hovered():
         mouse = imgui.get_mouse_pos()
         pointed = shown.at(mouse.x - origin.x, int((mouse.y - origin.y) // high))

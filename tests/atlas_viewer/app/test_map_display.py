@@ -117,7 +117,7 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(context: Window) ->
     assert counts["open"] == counts["update"] == counts["draw"] == 0
     navigation.open_map(state)
     image = context.rest()
-    place = widget_tracking.places["map"]
+    place = widget_tracking.rects["map"]
     pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
     assert (pixels == GROUND).all(-1).mean() > 0.1
@@ -233,7 +233,7 @@ def test_another_model_under_the_map(context: Window) -> None:
         passes = MapPass.load(context.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
-        place = widget_tracking.places["map"]
+        place = widget_tracking.rects["map"]
         shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
         same = (shown == passes.read()[..., :3]).all(-1)
         assert same.mean() > 0.5  # labels, frames and the minimap are over it

@@ -42,7 +42,7 @@ class Person:
             self.send({"event_type": "key_up", "key": key.lower() if len(key) == 1 else key})
 
     def click(self, label: str) -> None:
-        x, y = widget_tracking.places[label].middle
+        x, y = widget_tracking.rects[label].center
         place = {"x": x, "y": y, "button": 1, "buttons": ()}
         for kind in ("pointer_move", "pointer_down", "pointer_up"):
             self.send({"event_type": kind, **place})

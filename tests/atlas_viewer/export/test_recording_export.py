@@ -274,7 +274,7 @@ def test_the_map_among_panels_is_what_the_window_shows(
 ) -> None:
     size = (960, 540)
     shown = [window_with_map(runner, number, target, size) for number, target in enumerate(TARGETS, start=1)]
-    place = widget_tracking.places["map"]
+    place = widget_tracking.rects["map"]
     part = (slice(round(place.top), round(place.bottom)), slice(round(place.left), round(place.right)), slice(3))
     path = with_map_cameras(recorded, tmp_path / "a.atlas", [viewport for _, viewport in shown])
     mapping = ["--view", "map", "--panels", "--size", "960x540", "--png", str(tmp_path / "p")]

@@ -57,13 +57,13 @@ def test_entries_of_menus(screen: Screen, menu: str, label: str, identity: str) 
     assert old_names.find(label) is None
     screen.click(f"{menu}##menu")
     screen.frame(2)
-    assert old_names.find(label) == old_names.find(identity) == widget_tracking.places[identity]
+    assert old_names.find(label) == old_names.find(identity) == widget_tracking.rects[identity]
 
 
 def test_entries_of_the_palette(screen: Screen) -> None:
     screen.state.ui.dialog = "palette"
     screen.frame(3)
-    assert old_names.find("Take back a token##run.undo") == widget_tracking.places["run.undo"]
+    assert old_names.find("Take back a token##run.undo") == widget_tracking.rects["run.undo"]
 
 
 @pytest.mark.parametrize(("panel", "label", "identity"), PANELS)
@@ -71,7 +71,7 @@ def test_widgets_of_panels(screen: Screen, panel: str, label: str, identity: str
     screen.state.ui.front = panel
     screen.frame(4)
     assert old_names.find(f"tab:{panel}") is not None
-    assert old_names.find(label) == widget_tracking.places[identity]
+    assert old_names.find(label) == widget_tracking.rects[identity]
 
 
 def test_labels_of_all_actions_are_known() -> None:

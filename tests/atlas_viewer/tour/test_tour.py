@@ -100,11 +100,11 @@ class Window:
 
 @pytest.fixture
 def places() -> Iterator[None]:
-    widget_tracking.places.clear()
-    widget_tracking.places["a"] = widget_tracking.Place(10, 20, 30, 40)
-    widget_tracking.places["b+1"] = widget_tracking.Place(100, 100, 120, 110)
+    widget_tracking.rects.clear()
+    widget_tracking.rects["a"] = widget_tracking.WidgetRect(10, 20, 30, 40)
+    widget_tracking.rects["b+1"] = widget_tracking.WidgetRect(100, 100, 120, 110)
     yield
-    widget_tracking.places.clear()
+    widget_tracking.rects.clear()
 
 
 def kinds(window: Window) -> list[str]:
@@ -143,7 +143,7 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
     window = Window()
     tour = window.play({"click": "later"}, {"wait": "done"}, {"picture": "end"})
     assert not window.events
-    widget_tracking.places["later"] = widget_tracking.Place(0, 0, 10, 10)
+    widget_tracking.rects["later"] = widget_tracking.WidgetRect(0, 0, 10, 10)
     for _ in range(30):
         tour.frame()
     assert kinds(window)[-1] == "pointer_up"

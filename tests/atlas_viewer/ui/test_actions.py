@@ -219,7 +219,7 @@ def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: b
 
 @pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
 def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
-    place = screen.places["##prompt"]
+    place = screen.centers["##prompt"]
     press(screen, chord)
     screen.frame(3)
     assert state.ui.dialog
@@ -229,7 +229,7 @@ def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, s
     screen.frame(2)
     screen.click("Generate")
     assert len(state.requests) == 1
-    assert (place.x, place.y) == (screen.places["##prompt"].x, screen.places["##prompt"].y)
+    assert (place.x, place.y) == (screen.centers["##prompt"].x, screen.centers["##prompt"].y)
 
 
 def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None:
@@ -272,14 +272,14 @@ def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: S
     run = state.run
     assert run is not None
     run.changes[3] = dataclasses.replace(run.options, temperature=1.5, top_k=40)
-    screen.point(screen.places["chip3"])
+    screen.point(screen.centers["chip3"])
     screen.frame(4)
     assert screen.shows("from here on: temperature 1.5 (0.8 before), top-k 40 (0 before)")
     child = state.runs.branch(run, 2)
     child.steps, child.done, child.stop_reason = run.steps, True, "length"
     state.run = child
     screen.frame(2)
-    screen.point(screen.places["chip2"])
+    screen.point(screen.centers["chip2"])
     screen.frame(4)
     assert screen.shows("taken by hand: the run branches here")
     screen.click("token 4003")

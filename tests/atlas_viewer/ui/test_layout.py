@@ -69,8 +69,8 @@ def corners() -> dict[str, float]:
     return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
 
 
-def tab(title: str) -> widget_tracking.Place:
-    return widget_tracking.places[f"tab:{title}"]
+def tab(title: str) -> widget_tracking.WidgetRect:
+    return widget_tracking.rects[f"tab:{title}"]
 
 
 def choose(screen: Screen, label: str) -> None:
@@ -78,7 +78,7 @@ def choose(screen: Screen, label: str) -> None:
     screen.click("View##menu")
     screen.frame(2)
     if label in panels.NAMES:
-        screen.point(screen.places["Panels"])
+        screen.point(screen.centers["Panels"])
         screen.frame(3)
         label += "##panel"
     screen.click(label)
@@ -86,7 +86,7 @@ def choose(screen: Screen, label: str) -> None:
 
 
 def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
-    assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.places)
+    assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
     front = layout.front(panels.DOCKED)
     assert [title for title in panels.NAMES if not imgui.internal.find_window_by_name(title).hidden] == front
     assert not screen.state.inspection.list_visible
@@ -109,7 +109,7 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     for title in (tensors.NAME, inspector.NAME):
         choose(screen, title)
     assert hidden == {tensors.NAME, inspector.NAME}
-    assert f"tab:{inspector.NAME}" not in widget_tracking.places
+    assert f"tab:{inspector.NAME}" not in widget_tracking.rects
     assert not screen.shows("Point at a cell")
     assert not screen.state.inspection.list_visible
     choose(screen, tensors.NAME)
@@ -120,8 +120,8 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
 
 def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
     place = tab(tokens.NAME)
-    screen.point(ImVec2(*place.middle))
-    x = ImVec2(place.right - theme.em(0.8), place.middle[1])
+    screen.point(ImVec2(*place.center))
+    x = ImVec2(place.right - theme.em(0.8), place.center[1])
     screen.point(x)
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -150,7 +150,7 @@ def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
     layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
     screen.frame(2)
     for titles in places.values():
-        lefts = [tab(title).left for title in titles if f"tab:{title}" in widget_tracking.places]
+        lefts = [tab(title).left for title in titles if f"tab:{title}" in widget_tracking.rects]
         assert lefts == sorted(lefts)
     assert max(map(len, places.values())) > 2
 
@@ -205,7 +205,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
         again = Screen(made(ui), monkeypatch)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
-        assert f"tab:{trace.NAME}" not in widget_tracking.places
+        assert f"tab:{trace.NAME}" not in widget_tracking.rects
         choose(again, trace.NAME)
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
@@ -228,7 +228,7 @@ def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPat
     ui = UiState(layout=text)
     with another_context(ui):
         Screen(made(ui), monkeypatch)
-        assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.places)
+        assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
 
@@ -268,7 +268,7 @@ def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> Non
         ui.zoom = zoom
         screen.frame(3)
     assert max(widths()) < 0.4 * 1280
-    picture = widget_tracking.places["picture"]
+    picture = widget_tracking.rects["picture"]
     assert picture.right - picture.left > 180
     assert picture.bottom - picture.top > 100
     ui.zoom = 1.0
@@ -318,4 +318,4 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
     state.ui.hidden = set(panels.NAMES)
     screen.frame(2)
-    assert not any(label.startswith("tab:") for label in widget_tracking.places)
+    assert not any(label.startswith("tab:") for label in widget_tracking.rects)

@@ -45,10 +45,10 @@ def use(data: bytes) -> None:
     path.write_bytes(data)
     with may_refuse(TourError):
         steps = read_tour(path)
-    widget_tracking.places.clear()
-    widget_tracking.places |= {
-        "picture": widget_tracking.Place(10, 20, 110, 220),
-        "Generate": widget_tracking.Place(0, 0, 50, 20),
+    widget_tracking.rects.clear()
+    widget_tracking.rects |= {
+        "picture": widget_tracking.WidgetRect(10, 20, 110, 220),
+        "Generate": widget_tracking.WidgetRect(0, 0, 50, 20),
     }
     tour = Tour(steps, _check_event, _check_size, _check_name, lambda step: True)
     for _ in range(_FRAMES):

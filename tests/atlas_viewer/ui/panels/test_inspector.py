@@ -158,7 +158,7 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     monkeypatch.setattr(imgui, "set_clipboard_text", copied.append)
     inspection = state.inspection
     state.camera.look_at(64, 105.5, 5.5)  # cell 3305, of h.1.mlp.gelu, in the middle
-    screen.point(screen.places["picture"])
+    screen.point(screen.centers["picture"])
     element = inspection.cursor
     assert element is not None
     assert element.name == "h.1.mlp.gelu"
@@ -188,7 +188,7 @@ def test_keys_move_the_camera_unless_they_are_typed(
         screen.press(imgui.Key.equal)
     assert state.camera.zoom == pytest.approx(2)
     x, y = state.camera.center
-    screen.point(ImVec2(screen.places["picture"].x, screen.places["picture"].y - 190))  # in the panel, over no cell
+    screen.point(ImVec2(screen.centers["picture"].x, screen.centers["picture"].y - 190))  # in the panel, over no cell
     screen.press(imgui.Key.right_arrow)
     screen.press(imgui.Key.up_arrow)
     assert (state.camera.center[0] > x, state.camera.center[1] < y) == (True, True)
@@ -218,7 +218,7 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
 ) -> None:
     state.inspection.mapping = ColorMapping(high=5.0)
     screen = Screen(state, monkeypatch)
-    place = screen.places["colour bar"]
+    place = screen.centers["colour bar"]
     for x, check in ((150, "high"), (30, "low")):
         screen.point(ImVec2(place.x + x, place.y))
         screen.io.add_mouse_button_event(0, True)
@@ -245,7 +245,7 @@ def test_the_color_bar_tells_numbers_only_of_what_has_them(
         state.inspection.mapping, state.inspection.pins = mapping, []
         if focus is not None:
             state.inspection.pin(focus)
-        screen.point(screen.places["colour bar"])
+        screen.point(screen.centers["colour bar"])
         screen.frame(6)
         assert screen.shows(told), told
         state.inspection.selected = None

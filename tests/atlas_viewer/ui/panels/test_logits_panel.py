@@ -56,7 +56,7 @@ def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: St
     screen.io.display_size = ImVec2(1600, 1000)
     screen.frame(4)
     for column in ("rank", "token", "logit", "scaled_delta", "probability", "model_probability", "cumulative", "text"):
-        assert f"{column}##head" in widget_tracking.places, column
+        assert f"{column}##head" in widget_tracking.rects, column
     assert state.step is not None
     for candidate in state.step.top[:6]:
         assert str(candidate.token) in screen.texts
@@ -97,12 +97,12 @@ def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen
 
 def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen: Screen, state: State) -> None:
     assert state.run is not None
-    screen.point(screen.places["token 4003"])
+    screen.point(screen.centers["token 4003"])
     screen.io.add_mouse_button_event(0, True)
     screen.frame()
     state.run.steps = [*state.run.steps, fake_step(5)]
     screen.frame()
-    assert "token 4003" not in widget_tracking.places
+    assert "token 4003" not in widget_tracking.rects
     screen.io.add_mouse_button_event(0, False)
     screen.frame()
     assert list(state.requests) == [Branch(4, 4003)]
@@ -111,12 +111,12 @@ def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen:
 def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
     state.distribution = whole(3)  # of another step
     screen.frame()
-    assert "token 4001" in widget_tracking.places
+    assert "token 4001" in widget_tracking.rects
     state.distribution = found = whole(4)
     screen.frame(2)
     first, second = (int(token) for token in found.order[:2])
-    assert f"token {first}" in widget_tracking.places
-    assert "token 4001" not in widget_tracking.places
+    assert f"token {first}" in widget_tracking.rects
+    assert "token 4001" not in widget_tracking.rects
     assert screen.shows(f"{100 * found.drawn[first]:.3f} %")
     screen.click(f"token {second}")
     assert list(state.requests) == [Branch(4, second)]
@@ -126,7 +126,7 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
     state.distribution, state.compared, state.comparison = whole(4), 1, whole(1)
     screen.frame(2)
     token = int(state.distribution.order[2])
-    screen.point(screen.places[f"token {token}"])
+    screen.point(screen.centers[f"token {token}"])
     screen.frame(8)
     there = int(state.comparison.rank[token])
     for part in (f"token {token}", "rank 3", "raw logit", "sum for top-p", f"at #2: rank {there:,}", "click: go on"):
@@ -134,7 +134,7 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
 
 
 def test_no_tip_covers_the_table_while_a_search_is_typed(screen: Screen, state: State) -> None:
-    screen.point(screen.places["##find"])
+    screen.point(screen.centers["##find"])
     screen.frame(8)
     assert screen.shows("Any token of the vocabulary")
     screen.click("##find")
@@ -148,7 +148,7 @@ def test_a_click_on_a_heading_sorts(screen: Screen, state: State) -> None:
     assert (state.logits.column, state.logits.descending) == ("token", False)
     screen.frame()
     numbers = sorted(int(token) for token in state.distribution.order[:50])
-    tops = [widget_tracking.places[f"token {number}"].top for number in numbers[:4]]
+    tops = [widget_tracking.rects[f"token {number}"].top for number in numbers[:4]]
     assert tops == sorted(tops)
     screen.click("probability##head")
     assert (state.logits.column, state.logits.descending) == ("probability", True)
@@ -164,7 +164,7 @@ def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, s
     assert state.logits.words == "dog"
     assert screen.shows('" dog"')
     assert screen.shows(percent(float(found.model[12])))
-    assert "token 50256" in widget_tracking.places
+    assert "token 50256" in widget_tracking.rects
     screen.click("token 12")
     assert list(state.requests) == [Branch(4, 12)]
     state.find_tokens, state.logits.words = (lambda words: []), "nowhere"
@@ -180,12 +180,12 @@ def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: Sta
     assert (state.compared, state.comparison) == (1, None)  # the one of another step is not taken for it
     state.comparison = whole(1)
     screen.frame(3)
-    assert "gain##head" in widget_tracking.places
-    assert "climb##head" in widget_tracking.places
+    assert "gain##head" in widget_tracking.rects
+    assert "climb##head" in widget_tracking.rects
     state.run.steps = state.run.steps[:1]  # type: ignore[union-attr]
     screen.frame(2)
     assert state.against is None
-    assert "gain##head" not in widget_tracking.places
+    assert "gain##head" not in widget_tracking.rects
 
 
 def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
@@ -204,7 +204,7 @@ def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
 def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state: State) -> None:
     open_distribution(screen)
     assert screen.shows("fetched when the run rests")
-    assert "distribution plot" not in widget_tracking.places
+    assert "distribution plot" not in widget_tracking.rects
     state.distribution = found = whole(4)
     screen.frame(2)
     shape = found.model_shape
@@ -213,14 +213,14 @@ def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state
     assert screen.shows(f"{shape.entropy:.3f}")
     assert screen.shows(f"{shape.perplexity:,.2f}")
     assert screen.shows(f"{shape.holding[2]:,}")
-    screen.point(screen.places["distribution plot"])
+    screen.point(screen.centers["distribution plot"])
     screen.frame()
     assert screen.shows("model's running sum")
     assert screen.shows("rank ")
     screen.click("log")
     assert not state.logits.log_probability
     screen.frame(2)
-    assert "distribution plot" in widget_tracking.places
+    assert "distribution plot" in widget_tracking.rects
 
 
 def test_another_step_has_a_column_and_a_divergence(screen: Screen, state: State) -> None:

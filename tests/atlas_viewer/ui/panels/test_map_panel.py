@@ -60,7 +60,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 def place_of(screen: Screen, target: TensorIndex) -> ImVec2:
     """Where on the screen a value is."""
-    maps, picture = screen.state.map, widget_tracking.places["map"]
+    maps, picture = screen.state.map, widget_tracking.rects["map"]
     cell = maps.cell_of(target)
     assert cell is not None
     x, y = maps.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
@@ -155,7 +155,7 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
     assert maps.camera.pose == pose
     press(screen, "Alt+]")
     assert maps.camera.pose == there
-    screen.point(ImVec2(screen.places["map"].x, screen.places["map"].y))
+    screen.point(ImVec2(screen.centers["map"].x, screen.centers["map"].y))
     for button in (3, 4):
         for down in (True, False):
             screen.io.add_mouse_button_event(button, down)
@@ -166,7 +166,7 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
 def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> None:
     maps = state.map
     screen.point(ImVec2(5, 5))
-    picture = widget_tracking.places["map"]
+    picture = widget_tracking.rects["map"]
     label = next(label for label in maps.labels[1] if label.of == "h.4")
     screen.point(ImVec2(picture.left + label.x + 4, picture.top + label.y + 4))
     for down in (True, False):
@@ -223,7 +223,7 @@ def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, sta
 
 def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     maps = state.map
-    assert "minimap" not in screen.places, "all is seen"
+    assert "minimap" not in screen.centers, "all is seen"
     maps.go(TensorIndex("wte", (7, 7)))
     screen.frame(2)
     screen.click("minimap")
@@ -231,7 +231,7 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     assert maps.camera.pose.x == pytest.approx(maps.layout.width / 2, abs=maps.layout.width / 50)
     press(screen, "Shift+M")
     screen.frame()
-    assert "minimap" not in screen.places
+    assert "minimap" not in screen.centers
 
 
 def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None:
@@ -268,20 +268,20 @@ def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
 
 
 def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:
-    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.places)
-    assert "...##map tools" not in widget_tracking.places
+    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.rects)
+    assert "...##map tools" not in widget_tracking.rects
     tools = {
         label: place.top
-        for label, place in widget_tracking.places.items()
+        for label, place in widget_tracking.rects.items()
         if label in ("<##map back", "auto", "Fit##map")
     }
     state.ui.zoom = 2.0
     screen.frame(4)
-    assert "auto" not in widget_tracking.places
-    assert "Fit##map" in widget_tracking.places
+    assert "auto" not in widget_tracking.rects
+    assert "Fit##map" in widget_tracking.rects
     screen.click("...##map tools")
     screen.frame(2)
-    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.places)
+    assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.rects)
     assert state.inspection.mapping.high is None
     screen.click("auto")
     assert state.inspection.mapping.high is not None

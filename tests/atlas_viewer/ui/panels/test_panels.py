@@ -66,7 +66,7 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
 
 def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(screen: Screen, state: State) -> None:
     assert state.run is not None
-    screen.point(screen.places["chip1"])
+    screen.point(screen.centers["chip1"])
     screen.io.add_mouse_button_event(0, True)
     screen.frame()
     state.run.steps = [fake_step(i) for i in range(300)]
@@ -77,7 +77,7 @@ def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(scree
 
 
 def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
-    screen.point(screen.places["chip2"])
+    screen.point(screen.centers["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000")
     assert screen.shows("raw logit 9.5000, rank 1\nprobability in the draw 50.000 %, the model's own 40.000 %")
@@ -107,14 +107,14 @@ def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
 
 def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> None:
     assert not screen.shows("went wrong")
-    usual = screen.places
+    usual = screen.centers
     state.messages.append("something went wrong: try again")
     screen.frame(3)
     assert screen.shows("something went wrong: try again")
     moved = {
         label
         for label, place in usual.items()
-        if (place.x, place.y) != (screen.places[label].x, screen.places[label].y)
+        if (place.x, place.y) != (screen.centers[label].x, screen.centers[label].y)
     }
     assert not moved, "what is about to be clicked must stay where it is"
     screen.click("Dismiss")
@@ -122,7 +122,7 @@ def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> Non
 
 
 def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: State) -> None:
-    place = screen.places["picture"]
+    place = screen.centers["picture"]
     screen.point(place)
     screen.io.add_mouse_wheel_event(0, 10)
     screen.frame()

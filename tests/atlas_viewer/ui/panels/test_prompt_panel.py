@@ -150,9 +150,9 @@ def test_tokens_are_counted_against_the_window(screen: Screen, state: State) -> 
     state.options = GenerateOptions(context=2)
     screen.frame()
     assert screen.shows("3 tokens, the last 2 seen")
-    screen.point(screen.places["token0"])
+    screen.point(screen.centers["token0"])
     assert screen.shows('"Once"\ntoken 389, place 1\noutside of the window')
-    screen.point(screen.places["token2"])
+    screen.point(screen.centers["token2"])
     assert screen.shows('" a"\ntoken 97, place 3')
     assert not screen.shows("outside of the window")
 
@@ -255,8 +255,8 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
     state.prompt_tokens = tokens_of(state.prompt)
     screen.frame(2)
     assert len(state.prompt_tokens.tokens) > 10_000
-    assert screen.places["##prompt"]
-    drawn = [label for label in screen.places if label.startswith("token")]
+    assert screen.centers["##prompt"]
+    drawn = [label for label in screen.centers if label.startswith("token")]
     assert 0 < len(drawn) < 60
     laid_out = flow.cache_info().misses
     # Ten thousand times as long, a frame costs about twice as much.
@@ -272,4 +272,4 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
 def test_the_panel_draws_at_any_size(screen: Screen, state: State, size: tuple[int, int]) -> None:
     screen.io.display_size = ImVec2(*size)
     screen.frame(4)
-    assert "##prompt" in screen.places
+    assert "##prompt" in screen.centers

@@ -59,7 +59,7 @@ def test_a_recording_tells_how_it_goes_and_can_be_ended(screen: Screen, state: S
     screen.frame(2)
     assert screen.shows("42 steps written, 9 waiting")
     screen.click("##session logits")  # cannot be changed on the way
-    assert "logits f32" not in screen.places
+    assert "logits f32" not in screen.centers
     screen.click("Stop recording##session")
     assert list(state.requests) == [EndRecording()]
     told.trouble = "a.atlas: nothing is recorded any more: the disk is full"
@@ -144,7 +144,7 @@ def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: S
     playback.left, playback.notice = True, "its model is not here"
     screen.frame(3)
     assert screen.shows("its model is not here")
-    assert "##timeline" not in screen.places
+    assert "##timeline" not in screen.centers
     screen.click("Back to the recording")
     assert list(state.requests) == [BackToRecording()]
 
@@ -152,7 +152,7 @@ def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: S
 def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen, state: State) -> None:
     playback = played(state)
     screen.frame(3)
-    place = screen.places["##timeline"]
+    place = screen.centers["##timeline"]
     screen.point(place)
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)

@@ -47,7 +47,7 @@ def type_into(screen: Screen, label: str, text: str) -> None:
 
 def drag(screen: Screen, label: str, x: float) -> None:
     """Press the mouse on a widget, `x` of its width away from its middle."""
-    place = screen.places[label]
+    place = screen.centers[label]
     screen.point(ImVec2(place.x + x, place.y))
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -103,12 +103,12 @@ def test_a_typed_number_counts_exactly_within_its_limits(
 
 
 def test_an_option_that_differs_has_a_reset(screen: Screen, state: State) -> None:
-    assert not [label for label in screen.places if label.startswith("reset##")]
+    assert not [label for label in screen.centers if label.startswith("reset##")]
     state.options = GenerateOptions(
         max_new_tokens=5, context=9, temperature=1.5, top_k=4, top_p=0.5, min_p=0.1, repetition_penalty=1.2, seed=3
     )
     screen.frame(2)
-    labels = [label for label in screen.places if label.startswith("reset##")]
+    labels = [label for label in screen.centers if label.startswith("reset##")]
     assert len(labels) == 8
     for label in labels:
         screen.click(label)
@@ -119,7 +119,7 @@ def test_what_the_program_was_started_with_has_no_reset(context: None, monkeypat
     started = GenerateOptions(max_new_tokens=64, context=100, temperature=0.5)
     state = State("Once upon a", started, model=MODEL)
     screen = Screen(state, monkeypatch)
-    assert not [label for label in screen.places if label.startswith("reset##")]
+    assert not [label for label in screen.centers if label.startswith("reset##")]
     state.options = GenerateOptions()
     screen.frame(2)
     for name in ("max_new_tokens", "context", "temperature"):
@@ -134,13 +134,13 @@ def test_a_short_model_resets_the_window_to_what_it_has(screen: Screen, state: S
     screen.click("reset##context")
     assert state.options.context == 64
     screen.frame(2)
-    assert "reset##context" not in screen.places
+    assert "reset##context" not in screen.centers
 
 
 def test_usual_values_are_a_click_away(screen: Screen, state: State) -> None:
     screen.click("##usual context")
     screen.frame(2)
-    assert "1,024##context" not in screen.places  # more than the model's positions
+    assert "1,024##context" not in screen.centers  # more than the model's positions
     screen.click("512##context")
     assert state.options.context == 512
     screen.click("##usual max_new_tokens")
@@ -170,7 +170,7 @@ def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
     ],
 )
 def test_every_option_has_a_sentence_of_help(screen: Screen, widget: str, part: str) -> None:
-    screen.io.add_mouse_pos_event(15, screen.places[widget].y)
+    screen.io.add_mouse_pos_event(15, screen.centers[widget].y)
     screen.frame(8)
     assert [text for text in screen.texts if part in text.replace("\n", " ")]
 

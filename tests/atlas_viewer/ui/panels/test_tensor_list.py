@@ -83,7 +83,7 @@ def test_a_click_on_a_heading_folds_its_group(context: None, state: State, monke
 def test_what_is_under_the_cursor_is_marked_once(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(state, monkeypatch)
     tab(screen, "Tensors")
-    place = screen.places["picture"]
+    place = screen.centers["picture"]
     state.camera.look_at(64, 105.5, 5.5)
     screen.point(ImVec2(place.x, place.y))
     assert state.inspection.marked == "h.1.mlp.gelu"
