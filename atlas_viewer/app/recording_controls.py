@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from atlas_viewer.recording.live_recording import LiveRecording
 from atlas_viewer.state.protocols import RunnerLike
-from atlas_viewer.state.requests import EndRecording, EndVideo, Record, RecordVideo, Request
+from atlas_viewer.state.requests import EndRecording, EndVideo, OpenRecording, Record, RecordVideo, Request
 from atlas_viewer.state.state import State
 
+from .recording_windows import RecordingWindows
 from .screenshot import FrameReadback
 from .window_video import WindowVideo
 
@@ -20,6 +22,7 @@ class RecordingControls:
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: of the frame that has been drawn."""
         self._recording, self._video = LiveRecording(state), WindowVideo(state, picture)
+        self._windows = RecordingWindows()
 
     @property
     def pending(self) -> bool:
@@ -37,6 +40,8 @@ class RecordingControls:
                 self._video.start(path, time.perf_counter())
             case EndVideo():
                 self._video.stop()
+            case OpenRecording(path):
+                self._windows.open(Path(path))
             case _:
                 self._recording.asked(request)
                 return False

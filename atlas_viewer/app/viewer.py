@@ -22,7 +22,7 @@ from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import Tour
 from atlas_viewer.tour.recorder import TourRecorder
-from atlas_viewer.ui import fonts, panels, theme
+from atlas_viewer.ui import file_dialogs, fonts, panels, theme
 from compute.errors import AtlasError
 from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
@@ -36,8 +36,7 @@ from .recording_controls import RecordingControls
 from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
 
-# imgui settles the places and sizes of docked panels over a few frames.
-_SETTLE = 3
+_SETTLE = 3  # frames over which imgui settles positions and sizes of docked panels
 # The load begins when so many frames have been drawn: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
 # Seconds of a frame that loading may take. A frame costs as much as several steps: with one step each, drawing them was
@@ -187,7 +186,7 @@ class Viewer:
     def _wants_frames(self, now: float) -> bool:
         """True while frames have to go on without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
-        busy = busy or bool(self.state.requests) or self._input.holding
+        busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
         busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.recordings.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
@@ -336,6 +335,7 @@ class Viewer:
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        file_dialogs.close()
         self.updater = None
         self._strip.close()
         self._map.close()

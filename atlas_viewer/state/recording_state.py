@@ -68,3 +68,4 @@ class RecordingState:
     recorder: RecorderState = field(default_factory=RecorderState)
     video: VideoState = field(default_factory=VideoState)
     playback: PlaybackState | None = None
+    other: str = ""  # path of a recording to open, as it is typed

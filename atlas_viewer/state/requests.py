@@ -113,6 +113,13 @@ class BackToRecording:
 
 
 @dataclass(frozen=True)
+class OpenRecording:
+    """Open a recording in a window of its own."""
+
+    path: str
+
+
+@dataclass(frozen=True)
 class OpenModel:
     """Show another model: what `--model` takes. All runs of the one before are forgotten when it is there."""
 
@@ -141,4 +148,5 @@ class StopFetch:
 RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
-Request = RunRequest | SessionRequest | ModelRequest | Screenshot
+WindowRequest = Screenshot | OpenRecording
+Request = RunRequest | SessionRequest | ModelRequest | WindowRequest

@@ -12,6 +12,8 @@ from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, St
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
+from . import file_dialogs
+from .file_actions import choose_model, choose_picture, choose_recording
 from .panel_titles import title
 from .recording_actions import is_played_back, play_back, record, record_video, seek
 
@@ -34,6 +36,11 @@ class Action:
     chord: str = ""
     enabled: Callable[[State], bool] = _always
     anywhere: bool = False
+    reason: Callable[[], str] = str  # why it is never possible on this machine, for people
+
+    def possible(self, state: State) -> bool:
+        """True when it can be done now."""
+        return not self.reason() and self.enabled(state)
 
 
 def _play(state: State) -> None:
@@ -227,6 +234,10 @@ def _undo(state: State) -> None:
     state.requests.append(Undo())
 
 
+def _no_dialogs() -> str:
+    return file_dialogs.problem()
+
+
 # Names of the panels that a key brings to the front, in the order of those keys.
 FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
 
@@ -273,7 +284,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.theme", "Dark or light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
     Action("view.reset", "Reset layout", "View", _reset_layout),
     Action("app.models", "Open or fetch a model", "File", _open("models"), "Ctrl+O", anywhere=True),
+    Action("app.models_file", "Open a model file ...", "File", choose_model, reason=_no_dialogs),
     Action("app.screenshot", "Save a picture of the window", "File", _screenshot, "F12", anywhere=True),
+    Action("app.screenshot_as", "Save a picture of the window as ...", "File", choose_picture, reason=_no_dialogs),
+    Action("session.open", "Open a recording ...", "File", choose_recording, reason=_no_dialogs),
     Action("session.record", "Record a session, or end it", "File", record, "Ctrl+R", _ready, anywhere=True),
     Action(
         "session.video", "Record a video of the window, or end it", "File", record_video, "Shift+F12", anywhere=True

@@ -69,7 +69,7 @@ def handle(state: State) -> None:
 
 
 def _applies(state: State, action: Action, io: imgui.IO) -> bool:
-    if not action.enabled(state):
+    if not action.possible(state):
         return False
     if action.anywhere:
         return True

@@ -7,7 +7,7 @@ from types import ModuleType
 from imgui_bundle import ImVec4, imgui
 
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import panel_titles, shortcuts, theme, widget_tracking
+from atlas_viewer.ui import file_dialogs, panel_titles, shortcuts, theme, widget_tracking
 
 from . import (
     dialogs,
@@ -57,6 +57,7 @@ NAMES = tuple(name for name, _ in DOCKED)
 def draw_all(state: State) -> None:
     """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
     widget_tracking.begin_frame()
+    file_dialogs.poll()
     shortcuts.handle(state)
     menu_bar.draw(state, NAMES)
     ui = state.ui

@@ -10,7 +10,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import panel_titles, theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
-from .widgets import dim
+from .widgets import dim, tooltip
 
 MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
 
@@ -24,7 +24,8 @@ def draw(state: State, panels: Sequence[str]) -> None:
             for action in ACTIONS:
                 if action.menu == menu:
                     label = f"{action.title}###{action.name}"
-                    clicked, _ = widget_tracking.menu_item(label, action.chord, False, action.enabled(state))
+                    clicked, _ = widget_tracking.menu_item(label, action.chord, False, action.possible(state))
+                    tooltip(action.reason())
                     if clicked:
                         action.run(state)
             if menu == "View":

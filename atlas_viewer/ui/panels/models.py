@@ -8,9 +8,10 @@ from atlas_viewer.state.model_choice import ModelChoice
 from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.file_actions import choose_model
 
 from .modal import modal
-from .widgets import dim, hint, wrapped
+from .widgets import browse_button, browse_width, dim, hint, wrapped
 
 _NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
@@ -25,7 +26,8 @@ def _models(state: State) -> None:
     _table(state)
     imgui.spacing()
     choices = state.models
-    imgui.set_next_item_width(-theme.em(_BUTTON))
+    gap = imgui.get_style().item_spacing.x
+    imgui.set_next_item_width(-theme.em(_BUTTON) - browse_width() - gap)
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
     entered, choices.path = widget_tracking.input_text_with_hint(
@@ -34,6 +36,8 @@ def _models(state: State) -> None:
         choices.path,
         imgui.InputTextFlags_.enter_returns_true,
     )
+    imgui.same_line()
+    browse_button("browse model", lambda: choose_model(state), "Choose a model file")
     imgui.same_line()
     imgui.begin_disabled(not choices.path.strip())
     if widget_tracking.button("Open###Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):

@@ -11,7 +11,7 @@ from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.actions import Action, matching
 
 from .modal import modal
-from .widgets import dim
+from .widgets import dim, tooltip
 
 _WIDTH, _ROWS = 32.0, 14  # in ems; rows that are seen at once
 
@@ -37,7 +37,7 @@ def _palette(state: State) -> None:
         clicked = _found(state, found, bool(changed))
         chosen = clicked if clicked is not None else chosen
     imgui.end_child()
-    if chosen is not None and found[chosen].enabled(state):
+    if chosen is not None and found[chosen].possible(state):
         ui.dialog = ""
         found[chosen].run(state)
 
@@ -47,9 +47,10 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
     chosen = None
     for place, action in enumerate(found):
         marked = place == state.ui.marked
-        imgui.begin_disabled(not action.enabled(state))
+        imgui.begin_disabled(not action.possible(state))
         clicked, _ = widget_tracking.selectable(f"{action.title}###{action.name}", marked)
         imgui.end_disabled()
+        tooltip(action.reason())
         if marked and (_moved() or changed):
             imgui.set_scroll_here_y()
         if action.chord:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.recording_state import LOGITS_TYPES, SPEEDS, PlaybackState
-from atlas_viewer.state.requests import BackToRecording
+from atlas_viewer.state.requests import BackToRecording, OpenRecording
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.file_actions import choose_recording, name_recording, name_video
 from atlas_viewer.ui.recording_actions import play_back, record, record_video, seek
 
-from .widgets import beside, dim, elided, elided_start, hint, packed, tooltip, wrapped
+from .widgets import beside, browse_button, browse_width, dim, elided, elided_start, hint, packed, tooltip, wrapped
 
 NAME = "Session"
 
@@ -30,6 +31,8 @@ def draw(state: State) -> None:
     _recording(state)
     imgui.separator()
     _video(state)
+    imgui.separator()
+    _other(state)
 
 
 def _label(text: str) -> None:
@@ -64,8 +67,11 @@ def _recording(state: State) -> None:
     _told(f"{told.steps} steps written{behind}" if told.on else told.note, told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(told.on)
     _label("File")
+    imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, told.path = widget_tracking.input_text("##session file", told.path)
     tooltip("In the current folder unless a path is given; a file that is there is never replaced")
+    imgui.same_line()
+    browse_button("browse session file", lambda: name_recording(state), "Choose where to save the recording")
     _label("Logits")
     if widget_tracking.begin_combo("##session logits", _LOGITS[told.logits]):
         for name in LOGITS_TYPES:
@@ -103,9 +109,27 @@ def _video(state: State) -> None:
     _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(on)
     _label("Video")
+    imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, told.path = widget_tracking.input_text("##video file", told.path)
     tooltip("Of the window itself: .mp4, .mkv or .webm")
+    imgui.same_line()
+    browse_button("browse video file", lambda: name_video(state), "Choose where to save the video")
     imgui.end_disabled()
+
+
+def _other(state: State) -> None:
+    """Another recording, in a window of its own."""
+    told = state.recording
+    _label("Open")
+    imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
+    entered, told.other = widget_tracking.input_text_with_hint(
+        "##recording to open", "a recording, .atlas", told.other, imgui.InputTextFlags_.enter_returns_true
+    )
+    tooltip("Enter opens the recording in a window of its own")
+    if entered and told.other.strip():
+        state.requests.append(OpenRecording(told.other.strip()))
+    imgui.same_line()
+    browse_button("browse recording", lambda: choose_recording(state), "Choose a recording to open in its own window")
 
 
 # -- playing back

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.quoting import quoted
-from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui import file_dialogs, theme, widget_tracking
 from compute.io.escape import escaped
 
 __all__ = [
     "beside",
+    "browse_button",
+    "browse_width",
     "dim",
     "drawable",
     "elided",
@@ -91,6 +95,21 @@ def primary_button(label: str, size: ImVec2) -> bool:
         return bool(widget_tracking.button(label, size))
 
 
+def browse_button(identity: str, act: Callable[[], None], tip: str) -> None:
+    """A small button that opens a file dialog, disabled with the reason where there are none."""
+    problem = file_dialogs.problem()
+    imgui.begin_disabled(bool(problem) or file_dialogs.pending())
+    if widget_tracking.button(f"...###{identity}", ImVec2(browse_width(), 0)):
+        act()
+    imgui.end_disabled()
+    tooltip(problem or tip)
+
+
+def browse_width() -> float:
+    """Width of a `browse_button`, in pixels."""
+    return float(imgui.calc_text_size("...").x + 2 * imgui.get_style().frame_padding.x)
+
+
 def rested_on() -> bool:
     """True while the mouse rests on the item before this call, which is neither typed into nor dragged."""
     flags = imgui.HoveredFlags_
@@ -100,8 +119,8 @@ def rested_on() -> bool:
 
 
 def tooltip(text: str) -> None:
-    """Show `text` while the mouse rests on the item before this call."""
-    if rested_on():
+    """Show `text`, if any, while the mouse rests on the item before this call."""
+    if text and rested_on():
         imgui.set_tooltip(drawable(text))
 
 

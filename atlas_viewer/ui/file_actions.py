@@ -1,0 +1,60 @@
+"""What people can choose in a file dialog, as functions of the state: a model, a recording, names of new files."""
+
+from __future__ import annotations
+
+from atlas_viewer.state.requests import OpenModel, OpenRecording, Screenshot
+from atlas_viewer.state.state import State
+
+from . import file_dialogs
+
+
+def choose_model(state: State) -> None:
+    """Choose a model file and open it."""
+
+    def open_model(path: str) -> None:
+        state.models.path = path
+        state.requests.append(OpenModel(path))
+        if state.ui.dialog == "models":
+            state.ui.dialog = ""
+
+    file_dialogs.choose("Open a model", state.models.path, file_dialogs.MODELS, open_model)
+
+
+def choose_recording(state: State) -> None:
+    """Choose a recording and open it in a window of its own."""
+
+    def open_recording(path: str) -> None:
+        state.recording.other = path
+        state.requests.append(OpenRecording(path))
+
+    start = state.recording.other or state.recording.recorder.path
+    file_dialogs.choose("Open a recording", start, file_dialogs.RECORDINGS, open_recording)
+
+
+def name_recording(state: State) -> None:
+    """Choose where the next recording is saved. The recorder never replaces a file, so the dialog does not offer it."""
+    recorder = state.recording.recorder
+
+    def name(path: str) -> None:
+        recorder.path = path
+
+    file_dialogs.choose_new("Save the recording as", recorder.path, file_dialogs.RECORDINGS, name, replace=False)
+
+
+def name_video(state: State) -> None:
+    """Choose where the next video of the window is saved."""
+    video = state.recording.video
+
+    def name(path: str) -> None:
+        video.path = path
+
+    file_dialogs.choose_new("Save the video as", video.path, file_dialogs.VIDEOS, name, replace=False)
+
+
+def choose_picture(state: State) -> None:
+    """Choose a file and save a picture of the window to it."""
+
+    def save(path: str) -> None:
+        state.requests.append(Screenshot(path))
+
+    file_dialogs.choose_new("Save a picture as", "atlas-viewer.png", file_dialogs.PICTURES, save, replace=True)
