@@ -26,6 +26,7 @@ from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.settings import loads
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import panels, theme
+from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
 from compute.weights.checkpoint import open_model
@@ -83,7 +84,7 @@ def window(tmp_path: Path) -> Iterator[Loop]:
         state = State("", GenerateOptions())
         viewer, player = open_player(open_picture((960, 540)), shared_device(), state, recording, None)
         loop = Loop(viewer)
-        viewer.load(opened(player, open_model("stories"), weights="native", adapter=None, program="auto"), "stories")
+        viewer.load(opened(player, open_model("stories"), LoadOptions()), "stories")
         loop.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
         yield loop
         viewer.canvas.close()
@@ -121,7 +122,7 @@ def test_settings_are_remembered() -> None:
     assert ui.layout.startswith("[Window][")
     assert (ui.zoom, ui.theme, ui.hidden, ui.prompts) == (1.1, "light", set(), ["Once upon a time", "The dog"])
     assert ui.presets == {"mine": GenerateOptions(top_k=7)}
-    assert (ui.chip_colour, ui.seed_locked, ui.minimap, ui.glow) == ("rank", True, True, True)
+    assert (ui.chip_color, ui.seed_locked, ui.minimap, ui.glow) == ("rank", True, True, True)
 
 
 def test_panels_are_where_they_were(context: None) -> None:
