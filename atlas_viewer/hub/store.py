@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import msgspec
+
 from compute.io.untrusted_json import read_foreign_json
 from compute.weights.model_cache import models_folder
 
@@ -42,10 +44,8 @@ class Note:
 def read_note(folder: Path) -> Note | None:
     """The note in `folder`; None when there is none that can be read."""
     try:
-        told = read_foreign_json((folder / NOTE).read_bytes())
-        files = tuple(StoredFile(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in told["files"])
-        return Note(str(told["name"]), str(told["repo"]), str(told["revision"]), str(told["licence"]), files)
-    except (OSError, ValueError, TypeError, KeyError):
+        return msgspec.convert(read_foreign_json((folder / NOTE).read_bytes()), Note)
+    except (OSError, ValueError, msgspec.ValidationError):
         return None
 
 

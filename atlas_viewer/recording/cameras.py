@@ -6,7 +6,10 @@ import bisect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
 
 from atlas_viewer.state import navigation
 from atlas_viewer.state.camera import StripCamera
@@ -20,9 +23,30 @@ STRIP, MAP = "strip", "map"  # the views, as the file names them
 TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and as the window does
 VIEW = "view"  # the kind of the event that tells which is looked at
 # Beyond these no recording goes; what is inside and still too far, cameras bring back.
-_MOST = 1e6  # cells that a place is away
-_LARGEST = 1e9  # cells that are seen, and indices
-_SMALLEST = 1e-3  # cells that are seen
+_LARGEST = 1_000_000_000  # cells that are seen, and indices
+_Near = Annotated[float, Meta(gt=-1e6, lt=1e6)]  # cells
+_Extent = Annotated[float, Meta(ge=1e-3, lt=_LARGEST)]  # cells
+_Index = Annotated[int, Meta(ge=0, lt=_LARGEST)]
+
+
+class _StripView(msgspec.Struct):
+    """What `camera_data` records."""
+
+    zoom: _Near
+    x: _Near
+    y: _Near
+
+
+class _MapView(msgspec.Struct):
+    """What `viewport_data` records."""
+
+    tensor: str
+    index: Annotated[tuple[_Index, ...], Meta(min_length=1, max_length=3)]
+    x: _Near
+    y: _Near
+    width: _Extent
+    height: _Extent
+
 
 # At a time of the session, in seconds.
 CameraAt = Callable[[float], StripCamera]
@@ -68,7 +92,7 @@ def recorded_camera(
 
 def recorded_viewport(ui_events: Sequence[UiEvent]) -> ViewportAt:
     """What was seen of the map, as it was recorded; None before that is known. What makes no sense is left out."""
-    return _latest((ui_event.time, _sight(ui_event.data)) for ui_event in ui_events if ui_event.name == MAP)
+    return _latest((ui_event.time, _viewport(ui_event.data)) for ui_event in ui_events if ui_event.name == MAP)
 
 
 def camera_data(camera: StripCamera) -> dict[str, Any]:
@@ -102,31 +126,28 @@ def _latest(pairs: Iterable[tuple[float, T | None]]) -> Callable[[float], T | No
 
 
 def _camera(data: Mapping[str, Any]) -> StripCamera | None:
-    zoom, x, y = (_number(data.get(name), _MOST) for name in ("zoom", "x", "y"))
-    if zoom is None or x is None or y is None:
+    recorded = _converted(data, _StripView)
+    if recorded is None:
         return None
     camera = StripCamera()
-    camera.look_at(zoom, x, y)
+    camera.look_at(recorded.zoom, recorded.x, recorded.y)
     return camera
 
 
-def _sight(data: Mapping[str, Any]) -> MapViewport | None:
-    name, index = data.get("tensor"), data.get("index")
-    x, y = (_number(data.get(name), _MOST) for name in ("x", "y"))
-    width, height = (_number(data.get(name), _LARGEST) for name in ("width", "height"))
-    if not isinstance(name, str) or not isinstance(index, list) or not 1 <= len(index) <= 3:
+def _viewport(data: Mapping[str, Any]) -> MapViewport | None:
+    view = _converted(data, _MapView)
+    if view is None:
         return None
-    if not all(type(part) is int and 0 <= part < _LARGEST for part in index):
-        return None
-    if x is None or y is None or width is None or height is None or min(width, height) < _SMALLEST:
-        return None
-    return MapViewport(TensorIndex(name, tuple(index)), x, y, width, height)
+    return MapViewport(TensorIndex(view.tensor, view.index), view.x, view.y, view.width, view.height)
 
 
 def _view(value: object) -> str | None:
     return value if isinstance(value, str) and value in (STRIP, MAP) else None
 
 
-def _number(value: object, most: float) -> float | None:
-    """A number that is not infinite and not absurd."""
-    return float(value) if isinstance(value, int | float) and abs(value) < most else None
+def _converted(data: Mapping[str, Any], kind: type[T]) -> T | None:
+    """What was recorded as a `kind`; None when it is no such value, or an absurd one."""
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError:
+        return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
+from compute.io.value_type import one_of, optional, shown, whole
 from compute.models.config import ModelConfig
 
 from . import validate
@@ -23,7 +24,7 @@ _LARGEST_SIZE = 2**32 - 1
 
 @dataclass(frozen=True)
 class Column:
-    """The check of a column: it returns the value to use or raises `Unsound`.
+    """The check of a column: it returns the value to use or raises ValueError.
 
     mend: what stands in for a damaged value when a session is recovered; None where the row is lost without it.
     """
@@ -44,43 +45,30 @@ class Table:
         """The SELECT of these columns; tail: which rows, in which order."""
         return f"SELECT {', '.join(self.columns)} FROM {self.name} {tail}"
 
-    @cached_property
-    def _checks(self) -> tuple[Check, ...]:
-        return tuple(column.check for column in self.columns.values())
-
     def checked(self, row: Sequence[object]) -> list[Any]:
         """The values of `row`. Raises `Unsound` that names the row, the column and what is wrong with it."""
-        try:
-            return [check(value) for check, value in zip(self._checks, row, strict=True)]
-        except Unsound:
-            return self._explained(row)
+        return self._values(row, mend=False)[0]
 
     def mended(self, row: Sequence[object]) -> tuple[list[Any], bool]:
         """As `checked`, but damaged values are replaced where they can be; and whether any was."""
-        found, damaged = [], False
-        for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
-            try:
-                found.append(column.check(value))
-            except Unsound as error:
-                if column.mend is None:
-                    raise Unsound(f"{self.place(row)}, {name}: {error}") from None
-                found.append(column.mend(value))
-                damaged = True
-        return found, damaged
+        return self._values(row, mend=True)
 
     def place(self, row: Sequence[object]) -> str:
         """Which row it is, in words."""
         known = dict(zip(self.columns, row, strict=True))
-        return ", ".join([self.name, *(f"{name} {validate.shown(known[name])}" for name in self.key)])
+        return ", ".join([self.name, *(f"{name} {shown(known[name])}" for name in self.key)])
 
-    def _explained(self, row: Sequence[object]) -> list[Any]:
-        found = []
+    def _values(self, row: Sequence[object], *, mend: bool) -> tuple[list[Any], bool]:
+        found, damaged = [], False
         for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
             try:
                 found.append(column.check(value))
-            except Unsound as error:
-                raise Unsound(f"{self.place(row)}, {name}: {error}") from None
-        return found
+            except ValueError as error:
+                if column.mend is None or not mend:
+                    raise Unsound(f"{self.place(row)}, {name}: {error}") from None
+                found.append(column.mend(value))
+                damaged = True
+        return found, damaged
 
 
 def _always(value: Any) -> Callable[[object], Any]:
@@ -91,11 +79,11 @@ _LINE = Column(validate.line, validate.printable)
 _FIGURE = Column(validate.real, _always(float("nan")))
 _SHARE = Column(validate.share, _always(float("nan")))
 _SECONDS = Column(validate.seconds, _always(0.0))
-_RUN = validate.whole(1, _MOST_RUNS)
-_STEP = validate.whole(0, _MOST_STEPS)
-_MAYBE_RUN = Column(validate.optional(_RUN), _always(None))
-_MAYBE_STEP = Column(validate.optional(_STEP), _always(None))
-_ID = Column(validate.whole(-_LARGEST_ID, _LARGEST_ID))
+_RUN = whole(1, _MOST_RUNS)
+_STEP = whole(0, _MOST_STEPS)
+_MAYBE_RUN = Column(optional(_RUN), _always(None))
+_MAYBE_STEP = Column(optional(_STEP), _always(None))
+_ID = Column(whole(-_LARGEST_ID, _LARGEST_ID))
 
 _SIZES = ("layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary")
 
@@ -108,7 +96,7 @@ HEAD = Table(
         "model": _LINE,
         "weights_sha256": _LINE,
         **{name: Column(validate.size(name)) for name in _SIZES},
-        "end_of_text": Column(validate.whole(0, _LARGEST_SIZE)),
+        "end_of_text": Column(whole(0, _LARGEST_SIZE)),
         "weights": _LINE,
         "kernels": _LINE,
         "adapter": _LINE,
@@ -123,22 +111,20 @@ TENSORS = Table(
     {
         "id": _ID,
         "name": Column(validate.line),
-        "family": Column(validate.one_of(_FAMILIES)),
-        "rows": Column(validate.optional(validate.whole(1, _LARGEST_SIZE))),
-        "columns": Column(validate.whole(1, _LARGEST_SIZE)),
+        "family": Column(one_of(_FAMILIES)),
+        "rows": Column(optional(whole(1, _LARGEST_SIZE))),
+        "columns": Column(whole(1, _LARGEST_SIZE)),
     },
 )
-TOKENS = Table(
-    "tokens", ("id",), {"id": Column(validate.whole(0, _LARGEST_SIZE)), "bytes": Column(validate.token_text)}
-)
+TOKENS = Table("tokens", ("id",), {"id": Column(whole(0, _LARGEST_SIZE)), "bytes": Column(validate.token_text)})
 EVENTS = Table(
     "events",
     ("id",),
     {
         "id": _ID,
         "time": Column(validate.seconds),
-        "run": Column(validate.optional(_RUN)),
-        "step": Column(validate.optional(_STEP)),
+        "run": Column(optional(_RUN)),
+        "step": Column(optional(_STEP)),
         "kind": Column(validate.line),
         "json": Column(validate.mapping),
     },
@@ -149,8 +135,8 @@ CAMERAS = Table(
     {
         "id": _ID,
         "time": Column(validate.seconds),
-        "run": Column(validate.optional(_RUN)),
-        "step": Column(validate.optional(_STEP)),
+        "run": Column(optional(_RUN)),
+        "step": Column(optional(_STEP)),
         "view": Column(validate.line),
         "json": Column(validate.mapping),
     },
@@ -162,9 +148,9 @@ class RunTables:
     """The tables whose values depend on the sizes of the model that the head names."""
 
     def __init__(self, sizes: ModelConfig) -> None:
-        token = Column(validate.whole(0, sizes.vocabulary - 1))
-        count = Column(validate.whole(0, sizes.padded_vocabulary), _always(0))  # of logits
-        number = Column(validate.whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
+        token = Column(whole(0, sizes.vocabulary - 1))
+        count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # of logits
+        number = Column(whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
         self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(validate.options, sizes=sizes))})
         self.runs = Table(
             "runs",
@@ -177,9 +163,9 @@ class RunTables:
                 "prompt": Column(validate.text, validate.readable),
                 "prompt_tokens": Column(partial(validate.tokens, vocabulary=sizes.vocabulary)),
                 "options": number,
-                "logits": Column(validate.one_of(tuple(LOGITS))),
+                "logits": Column(one_of(tuple(LOGITS))),
                 "statistics": Column(validate.switch, _always(True)),
-                "stop_reason": Column(validate.optional(validate.line), _always(None)),
+                "stop_reason": Column(optional(validate.line), _always(None)),
             },
         )
         self.steps = Table(
@@ -192,7 +178,7 @@ class RunTables:
                 "options": number,
                 "token": token,
                 "context_start": Column(_STEP),
-                "context_length": Column(validate.whole(1, sizes.positions)),
+                "context_length": Column(whole(1, sizes.positions)),
                 "logit": _FIGURE,
                 "probability": _SHARE,
                 "model_probability": _SHARE,
@@ -212,7 +198,7 @@ class RunTables:
             {
                 "run": Column(_RUN),
                 "step": Column(_STEP),
-                "place": Column(validate.whole(1, _MOST_CANDIDATES)),
+                "place": Column(whole(1, _MOST_CANDIDATES)),
                 "token": token,
                 "logit": _FIGURE,
                 "scaled_delta": _FIGURE,

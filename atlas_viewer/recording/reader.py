@@ -175,7 +175,7 @@ class Recording:
         number, name, data = row
         try:
             return name, validate.array(data, STATISTICS, 1)[0]
-        except Unsound as error:
+        except ValueError as error:
             raise Unsound(f"tensors, id {number}, statistics: {error}") from None
 
     def _run(self, row: Sequence[Any]) -> RunInfo:
@@ -243,7 +243,7 @@ class Recording:
             return None
         try:
             return validate.array(row[0], dtype, count)
-        except Unsound as error:
+        except ValueError as error:
             where = f"{table}, run {run.id}, step {step}, data: {error}"
             raise RecordingError(f"{self.shown}: is damaged ({where}); {self._database.advice}") from None
 

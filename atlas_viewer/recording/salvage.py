@@ -11,10 +11,11 @@ import numpy as np
 
 from compute.errors import RecordingError
 from compute.generate.steps import Candidate
+from compute.io.value_type import shown
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 
-from . import columns, validate
+from . import columns
 from .columns import Table
 from .reader import MEASURED, Recording
 from .records import RecordedStep, RecordedTensor, RunInfo, UiEvent
@@ -57,7 +58,7 @@ class DamagedRecording(Recording):
             try:
                 found += map(self._run, self._rows(self._tables.runs, "WHERE id = ?", (number,)))
             except (RecordingError, Unsound):
-                self.lost.append(f"run {validate.shown(number)}")
+                self.lost.append(f"run {shown(number)}")
         return found
 
     def _run_numbers(self) -> list[int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from compute.errors import UsageError
 from compute.io.escape import one_line
 from compute.io.untrusted_json import read_foreign_json
+from compute.io.value_type import ValueType, shown, whole
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
+from compute.sampling.options_json import options_from_json
 
 LONGEST_TEXT = 1 << 26  # characters of a prompt
 LONGEST_JSON = 1 << 24  # characters
@@ -21,9 +23,9 @@ _LONGEST_LINE = 4096
 _LONGEST_TOKEN = 4096  # bytes
 _LAST_SECOND = 1e12
 _ROUNDING = 1e-3  # by which a probability may be above 1
-_LARGEST_TOKEN = 2**32 - 1
 _LARGEST = {"layers": 1024, "heads": 1024, "channels": 1 << 20, "positions": 1 << 24, "vocabulary": 1 << 24}
-_SHOWN = 40  # characters of a value in a message
+_LONGEST_NAME = 40  # characters of a name in a message
+_LONGEST_REASON = 200  # characters
 
 Check = Callable[[object], Any]
 
@@ -32,83 +34,41 @@ class Unsound(ValueError):
     """A value that no recording has. Its text is one line and says what is wrong."""
 
 
-def integer(value: object, low: int = 0, high: int = 2**62) -> int:
-    """A whole number from `low` to `high`."""
-    if type(value) is not int or not low <= value <= high:
-        raise Unsound(f"must be a whole number from {low} to {high}, is {shown(value)}")
+def _encodable(value: str) -> str:
+    value.encode()  # a UnicodeEncodeError is a ValueError
     return value
 
 
-def whole(low: int, high: int) -> Check:
-    """The check for a whole number from `low` to `high`."""
-    return lambda value: integer(value, low, high)
-
-
-def optional(check: Check) -> Check:
-    """The check for what `check` takes, or nothing."""
-    return lambda value: None if value is None else check(value)
-
-
-def switch(value: object) -> bool:
-    """A whole number, 0 or 1, as yes or no."""
-    return bool(integer(value, 0, 1))
-
-
-def real(value: object) -> float:
-    """A number, infinity among them; NaN where the file has nothing, because SQLite stores NaN like that."""
-    if value is None:
-        return math.nan
-    if type(value) is not float and type(value) is not int:
-        raise Unsound(f"must be a number, is {shown(value)}")
-    return float(value)  # SQLite's whole numbers have 64 bits
-
-
-def seconds(value: object) -> float:
-    """A time of the session, in seconds: a finite number."""
-    found = real(value)
-    if not -_LAST_SECOND <= found <= _LAST_SECOND:
-        raise Unsound(f"must be a finite number of seconds, is {shown(value)}")
-    return found
-
-
-def share(value: object) -> float:
-    """A probability, or NaN."""
-    found = real(value)
-    if not (math.isnan(found) or 0 <= found <= 1 + _ROUNDING):
-        raise Unsound(f"must be from 0 to 1, is {shown(value)}")
-    return found
-
-
-def text(value: object, longest: int = LONGEST_TEXT) -> str:
-    """Text of up to `longest` characters that can be encoded."""
-    if not isinstance(value, str):
-        raise Unsound(f"must be text, is {shown(value)}")
-    if len(value) > longest:
-        raise Unsound(f"must be text of at most {longest} characters, has {len(value)}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise Unsound("is no UTF-8 text") from None
+def _line(value: str) -> str:
+    # Control characters could change the terminal that it is printed on.
+    if not value.isprintable():
+        raise ValueError
     return value
 
 
-def line(value: object) -> str:
-    """Text without control characters, which could change the terminal it is printed on."""
-    found = text(value, _LONGEST_LINE)
-    if not found.isprintable():
-        raise Unsound(f"must be text without control characters, is {shown(value)}")
-    return found
+def _text(longest: int) -> ValueType:
+    return ValueType(
+        Annotated[str, Meta(max_length=longest)], f"UTF-8 text of at most {longest} characters", _encodable
+    )
 
 
-def one_of(known: Sequence[str]) -> Check:
-    """The check for one of the texts `known`."""
+def _nan_for_none(value: float | None) -> float:
+    return math.nan if value is None else value  # SQLite stores NaN as NULL
 
-    def check(value: object) -> str:
-        if not isinstance(value, str) or value not in known:
-            raise Unsound(f"must be one of {', '.join(known)}, is {shown(value)}")
-        return value
 
-    return check
+text = _text(LONGEST_TEXT)
+line = ValueType(
+    Annotated[str, Meta(max_length=_LONGEST_LINE)],
+    f"text of at most {_LONGEST_LINE} characters without control characters",
+    _line,
+)
+switch = ValueType(Literal[0, 1], "0 or 1", bool)
+real = ValueType(float | None, "a number", _nan_for_none)  # it may be infinite
+seconds = ValueType(Annotated[float, Meta(ge=-_LAST_SECOND, le=_LAST_SECOND)], "a finite number of seconds")
+share = ValueType(Annotated[float, Meta(ge=0, le=1 + _ROUNDING)] | None, "a number from 0 to 1", _nan_for_none)
+blob = ValueType(bytes, "bytes")
+token_text = ValueType(Annotated[bytes, Meta(max_length=_LONGEST_TOKEN)], f"at most {_LONGEST_TOKEN} bytes")
+_json_text = _text(LONGEST_JSON)
 
 
 def printable(value: object) -> str:
@@ -123,29 +83,11 @@ def readable(value: object) -> str:
     return found.encode(errors="surrogatepass").decode(errors="replace")
 
 
-def blob(value: object, size: int | None = None) -> bytes:
-    """Bytes, `size` of them."""
-    if not isinstance(value, bytes):
-        raise Unsound(f"must be bytes, is {shown(value)}")
-    if size is not None and len(value) != size:
-        raise Unsound(f"must have {size} bytes, has {len(value)}")
-    return value
-
-
-def token_text(value: object) -> bytes:
-    """The bytes of one token."""
-    found = blob(value)
-    if len(found) > _LONGEST_TOKEN:
-        raise Unsound(f"must have at most {_LONGEST_TOKEN} bytes, has {len(found)}")
-    return found
-
-
 def mapping(value: object) -> dict[str, Any]:
     """An object of JSON; what it holds is as `read_foreign_json` has it."""
+    content = _json_text(value)
     try:
-        found = read_foreign_json(text(value, LONGEST_JSON))
-    except Unsound:
-        raise
+        found = read_foreign_json(content)
     except ValueError as error:
         raise Unsound(f"is no JSON that can be used ({error})") from None
     if not isinstance(found, dict):
@@ -159,14 +101,17 @@ def lines(value: object) -> dict[str, str]:
     for key, part in mapping(value).items():
         try:
             found[line(key)] = line(part)
-        except Unsound as error:
-            raise Unsound(f"{one_line(key[:_SHOWN])}: {error}") from None
+        except ValueError as error:
+            raise Unsound(f"{one_line(key[:_LONGEST_NAME])}: {error}") from None
     return found
 
 
 def array(value: object, dtype: np.dtype[Any], count: int) -> np.ndarray:
     """`count` elements of `dtype`, read only."""
-    return np.frombuffer(blob(value, count * dtype.itemsize), dtype)
+    data, size = blob(value), count * dtype.itemsize
+    if len(data) != size:
+        raise Unsound(f"must have {size} bytes, has {len(data)}")
+    return np.frombuffer(data, dtype)
 
 
 def tokens(value: object, vocabulary: int) -> tuple[int, ...]:
@@ -197,31 +142,9 @@ def config(layers: int, heads: int, channels: int, positions: int, vocabulary: i
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:
     """The options of a generation, as checked as those of the command line."""
     found = mapping(value)
-    known = {field.name: field.type for field in fields(GenerateOptions)}
-    if found.keys() != known.keys():
-        raise Unsound(f"must have {', '.join(known)}")
-    for name, kind in known.items():
-        try:
-            found[name] = integer(found[name], 0, _LARGEST_TOKEN) if kind == "int" else _finite(found[name])
-        except Unsound as error:
-            raise Unsound(f"{name} {error}") from None
+    if found.keys() != GenerateOptions().as_json().keys():
+        raise Unsound(f"must have {', '.join(GenerateOptions().as_json())}")
     try:
-        return GenerateOptions(**found).checked(sizes.positions, sizes.vocabulary)
-    except UsageError as error:
-        raise Unsound(str(error)) from None
-
-
-def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Unsound(f"must be a number, is {shown(value)}")
-    return float(value)
-
-
-def shown(value: object) -> str:
-    """A value for a message: short and on one line."""
-    if isinstance(value, bytes):
-        return f"{len(value)} bytes"
-    if value is None:
-        return "missing"
-    # A long text is cut before it is spelled out.
-    return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]
+        return options_from_json(found).checked(sizes.positions, sizes.vocabulary)
+    except (ValueError, UsageError) as error:
+        raise Unsound(str(error)[:_LONGEST_REASON]) from None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import wgpu
 
 import wgsl
@@ -48,7 +49,7 @@ class Subject:
 class Proved:
     """A result: the largest error of numbers (None when it is not finite), the verdict, and when, in UTC."""
 
-    error: float | None
+    error: Annotated[float, msgspec.Meta(ge=0)] | None
     ok: bool
     date: str
 
@@ -69,15 +70,11 @@ def known(adapter: wgpu.GPUAdapter) -> Proved | None:
     subject = Subject.of(adapter)
     try:
         values = read_foreign_json(subject.path.read_text("utf-8"))
-    except (OSError, ValueError):
+        proved = msgspec.convert(values, Proved)
+        same_subject = msgspec.convert(values, Subject) == subject
+    except (OSError, ValueError, msgspec.ValidationError):
         return None
-    if not isinstance(values, dict) or any(values.get(name) != text for name, text in asdict(subject).items()):
-        return None
-    error, ok, date = (values.get(name) for name in ("error", "ok", "date"))
-    number = isinstance(error, int | float) and not isinstance(error, bool) and math.isfinite(error) and error >= 0
-    if not (number or (error is None and ok is False)) or not isinstance(ok, bool) or not isinstance(date, str):
-        return None
-    return Proved(error, ok, date)
+    return proved if same_subject and (proved.error is not None or not proved.ok) else None
 
 
 def keep(adapter: wgpu.GPUAdapter, proved: Proved) -> None:

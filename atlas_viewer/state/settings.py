@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import itertools
 import json
-import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import platformdirs
 
 from compute.errors import OutputError, UsageError
@@ -18,7 +18,9 @@ from compute.io.escape import one_line
 from compute.io.output_files import write_output
 from compute.io.placing import set_aside
 from compute.io.untrusted_json import read_foreign_json
+from compute.io.value_type import one_of
 from compute.sampling.options import GenerateOptions
+from compute.sampling.options_json import options_from_json
 
 from . import layout_text
 from .presets import BUILT_IN, bad_name
@@ -74,7 +76,7 @@ def loads(text: str) -> UiState:
         if key in values:
             try:
                 setattr(ui, _field(key), check(values[key]))
-            except (TypeError, ValueError, AttributeError, OverflowError):
+            except (msgspec.ValidationError, ValueError, UsageError):
                 raise ValueError(f"has no usable {key!r}") from None
     return ui
 
@@ -84,87 +86,39 @@ def _field(key: str) -> str:
     return _RENAMED.get(key, key)
 
 
-def _one_of(*allowed: str) -> Callable[[Any], str]:
-    def check(value: Any) -> str:
-        if value not in allowed:
-            raise ValueError
-        return str(value)
-
-    return check
-
-
-def _instance(kind: type) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise TypeError
-        return value
-
-    return check
-
-
-def _zoom(value: Any) -> float:
-    zoom = float(value)
+def _zoom(value: object) -> float:
+    zoom = msgspec.convert(value, float)
     if zoom != 0 and not ZOOMS[0] <= zoom <= ZOOMS[-1]:
         raise ValueError
     return zoom
 
 
-def _size(value: Any) -> float:
-    if not math.isfinite(float(value)) or not 0.1 <= float(value) <= 10:
-        raise ValueError
-    return float(value)
+def _presets(values: object) -> dict[str, GenerateOptions]:
+    saved = msgspec.convert(values, dict[str, Any])
+    for name in saved:
+        if name not in BUILT_IN and bad_name(name):
+            raise ValueError
+    # They may be for another model than the next one that is opened.
+    return {name: options_from_json(options).checked(_ANY_SIZE, _ANY_SIZE) for name, options in saved.items()}
 
 
-def _texts(values: Any) -> list[str]:
-    if not isinstance(values, list):
-        raise TypeError
-    return [_text(value) for value in values]
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    value.encode()  # lone surrogates would end the program where text is drawn
-    return value
-
-
-def _presets(values: Any) -> dict[str, GenerateOptions]:
-    return {_preset_name(name): _options(options) for name, options in values.items()}
-
-
-def _preset_name(value: Any) -> str:
-    name = _text(value)
-    if name not in BUILT_IN and bad_name(name):
-        raise ValueError
-    return name
-
-
-def _options(values: Any) -> GenerateOptions:
-    options = GenerateOptions(**values)
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        whole = isinstance(getattr(GenerateOptions(), field.name), int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)) or not math.isfinite(value):
-            raise TypeError
-    try:
-        return options.checked(_ANY_SIZE, _ANY_SIZE)  # it may be of another model than the next one that is opened
-    except UsageError:
-        raise ValueError from None
+def _as(kind: Any) -> Callable[[object], Any]:
+    return functools.partial(msgspec.convert, type=kind)
 
 
 # What is remembered, and how a value that was read is checked: it returns the value for `UiState` or raises.
-_CHECKS: dict[str, Callable[[Any], Any]] = {
+_CHECKS: Mapping[str, Callable[[object], Any]] = {
     "zoom": _zoom,
-    "theme": _one_of(*THEME_NAMES),
-    "hidden": lambda values: set(_texts(values)),
-    "layout": _text,
-    "layout_zoom": _size,
+    "theme": one_of(THEME_NAMES),
+    "hidden": _as(set[str]),
+    "layout": _as(str),
+    "layout_zoom": _as(Annotated[float, msgspec.Meta(ge=0.1, le=10)]),
     "presets": _presets,
-    "prompts": _texts,
-    "chip_colour": _one_of(*CHIP_COLORS),
-    "seed_locked": _instance(bool),
-    "minimap": _instance(bool),
-    "glow": _instance(bool),
+    "prompts": _as(list[str]),
+    "chip_colour": one_of(CHIP_COLORS),
+    "seed_locked": _as(bool),
+    "minimap": _as(bool),
+    "glow": _as(bool),
 }
 _RENAMED = {"chip_colour": "chip_color"}  # fields whose key in the file is older than their name
 

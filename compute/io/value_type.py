@@ -1,0 +1,59 @@
+"""Types of single values in external data. msgspec checks the type and the range; each type has words for a message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+_SHOWN = 40  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """A type, and what a message calls it.
+
+    type: a type that msgspec knows, which is strict: it takes an int for a float, and converts nothing else.
+    expected: follows "must be" in a message.
+    refine: makes the result from the converted value, or raises ValueError.
+    """
+
+    type: Any
+    expected: str
+    refine: Callable[[Any], Any] | None = None
+
+    def __call__(self, value: object) -> Any:
+        """The converted value. Raises ValueError: what it must be, and what it is, on one line."""
+        try:
+            # As a builtin type, bytes are bytes: otherwise msgspec decodes text as base64.
+            found = msgspec.convert(value, self.type, builtin_types=(bytes,))
+            return found if self.refine is None else self.refine(found)
+        except (msgspec.ValidationError, ValueError):
+            raise ValueError(f"must be {self.expected}, is {shown(value)}") from None
+
+
+def whole(low: int, high: int) -> ValueType:
+    """A whole number from `low` to `high`."""
+    return ValueType(Annotated[int, msgspec.Meta(ge=low, le=high)], f"a whole number from {low} to {high}")
+
+
+def one_of(known: Sequence[str | int]) -> ValueType:
+    """One of several texts or whole numbers."""
+    return ValueType(Literal[tuple(known)], f"one of {', '.join(map(str, known))}")
+
+
+def optional(kind: ValueType) -> Callable[[object], Any]:
+    """What `kind` takes, or None."""
+    return lambda value: None if value is None else kind(value)
+
+
+def shown(value: object) -> str:
+    """A value for a message: short and on one line."""
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if value is None:
+        return "missing"
+    # A long text is cut before it is quoted.
+    return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]
