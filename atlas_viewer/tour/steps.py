@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-# Each raises ValueError, whose text says what the value must be.
-Check = Callable[[Any], object]
+from msgspec import Meta
+
+from compute.io.value_type import ValueType, one_of, whole
 
 _MOST_FRAMES = 1_000_000
 _LARGEST = 16384  # logical pixels
@@ -27,7 +27,7 @@ def checked(step: object) -> dict[str, Any]:
             try:
                 check(step[name])
             except ValueError as error:
-                raise ValueError(f"{name!r} must be {error}") from None
+                raise ValueError(f"{name!r} {error}") from None
         elif name in needed:
             raise ValueError(f"{kinds[0]!r} needs {name!r}, too")
     for name in step:
@@ -41,85 +41,46 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _label(value: Any) -> None:
-    _text(value)
-    if not value:
-        raise ValueError("text")
+def _printable_name(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError
+    return value
 
 
-def _text(value: Any) -> None:
-    if not isinstance(value, str):
-        raise ValueError("text")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("text without halves of characters") from None
-
-
-def _chord(value: Any) -> None:
+def _chord(value: str) -> str:
     from atlas_viewer.ui.shortcuts import parts  # which asks imgui
 
-    try:
-        _text(value)
-        parts(value)
-    except ValueError:
-        raise ValueError("a key such as Up, with modifiers such as Ctrl+Shift+A") from None
+    parts(value)
+    return value
 
 
-def _name(value: Any) -> None:
-    _label(value)
-    if not value.isprintable() or any(sign in value for sign in "/\\") or len(value) > 200:
-        raise ValueError("the name of a picture, without a folder")
+_Number = Annotated[float, Meta(ge=-_LARGEST, le=_LARGEST)]
+_Length = Annotated[float, Meta(ge=1, le=_LARGEST)]
 
-
-def _yes_or_no(value: Any) -> None:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")
-
-
-def _one_of(*known: object) -> Check:
-    def check(value: Any) -> None:
-        if isinstance(value, bool) or value not in known:
-            raise ValueError(f"one of {', '.join(map(str, known))}")
-
-    return check
-
-
-def _whole(value: Any) -> None:
-    if type(value) is not int or not 0 <= value <= _MOST_FRAMES:
-        raise ValueError(f"a whole number from 0 to {_MOST_FRAMES}")
-
-
-def _number(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("a number")
-    if abs(value) > _LARGEST:
-        raise ValueError(f"a number from -{_LARGEST} to {_LARGEST}")
-
-
-def _pair(value: Any) -> None:
-    if not isinstance(value, list) or len(value) != 2:
-        raise ValueError("two numbers in brackets")
-    for part in value:
-        _number(part)
-
-
-def _size(value: Any) -> None:
-    _pair(value)
-    if min(value) < 1:
-        raise ValueError("a width and a height from 1 on")
-
+_LABEL = ValueType(Annotated[str, Meta(min_length=1)], "text")
+_TEXT = ValueType(str, "text")
+_FRAMES = whole(0, _MOST_FRAMES)
+_FLAG = ValueType(bool, "true or false")
+_NUMBER = ValueType(_Number, f"a number from -{_LARGEST} to {_LARGEST}")
+_PAIR = ValueType(tuple[_Number, _Number], f"two numbers in brackets, from -{_LARGEST} to {_LARGEST}")
+_SIZE = ValueType(tuple[_Length, _Length], f"two numbers in brackets, a width and a height from 1 to {_LARGEST}")
+_KEY = ValueType(str, "a key such as Up, with modifiers such as Ctrl+Shift+A", _chord)
+_NAME = ValueType(
+    Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^/\\]+$")],
+    "the name of a picture, without a folder",
+    _printable_name,
+)
 
 # Of each kind of step: what it needs and what it may have besides.
-_STEPS: Mapping[str, tuple[Mapping[str, Check], Mapping[str, Check]]] = {
-    "wait": ({"wait": _one_of(*WAITS)}, {"steps": _whole}),
-    "frames": ({"frames": _whole}, {}),
-    "point": ({"point": _label}, {}),
-    "click": ({"click": _label}, {"button": _one_of(*BUTTONS), "twice": _yes_or_no}),
-    "drag": ({"drag": _label, "by": _pair}, {}),
-    "wheel": ({"wheel": _number, "at": _label}, {}),
-    "type": ({"type": _text}, {}),
-    "key": ({"key": _chord}, {}),
-    "resize": ({"resize": _size}, {}),
-    "picture": ({"picture": _name}, {}),
+_STEPS: Mapping[str, tuple[Mapping[str, ValueType], Mapping[str, ValueType]]] = {
+    "wait": ({"wait": one_of(WAITS)}, {"steps": _FRAMES}),
+    "frames": ({"frames": _FRAMES}, {}),
+    "point": ({"point": _LABEL}, {}),
+    "click": ({"click": _LABEL}, {"button": one_of(BUTTONS), "twice": _FLAG}),
+    "drag": ({"drag": _LABEL, "by": _PAIR}, {}),
+    "wheel": ({"wheel": _NUMBER, "at": _LABEL}, {}),
+    "type": ({"type": _TEXT}, {}),
+    "key": ({"key": _KEY}, {}),
+    "resize": ({"resize": _SIZE}, {}),
+    "picture": ({"picture": _NAME}, {}),
 }

@@ -170,9 +170,15 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         ('{"frames": "x"}', "line 1: 'frames' must be a whole number"),
         ('{"frames": true}', "line 1: 'frames' must be a whole number"),
         ('{"resize": [1]}', "line 1: 'resize' must be two numbers"),
-        ('{"resize": [0, 5]}', "line 1: 'resize' must be a width"),
+        (
+            '{"resize": [0, 5]}',
+            "line 1: 'resize' must be two numbers in brackets, a width",
+        ),
         ('{"resize": [1e999, 5]}', r"line 1: is no JSON \(resize\[0\] is no finite number"),
-        ('{"resize": [1e300, 5]}', "line 1: 'resize' must be a number from"),
+        (
+            '{"resize": [1e300, 5]}',
+            "line 1: 'resize' must be two numbers in brackets, a width",
+        ),
         ('{"drag": "a"}', "line 1: 'drag' needs 'by'"),
         ('{"drag": "a", "by": {"x": 1}}', "line 1: 'by' must be two numbers"),
         ('{"wheel": NaN, "at": "a"}', r"line 1: is no JSON \(wheel is no finite number"),

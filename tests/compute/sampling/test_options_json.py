@@ -1,0 +1,31 @@
+"""Options of a generation from JSON: the types are checked, and nothing unknown is taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from compute.sampling.options import GenerateOptions
+from compute.sampling.options_json import options_from_json
+
+
+def test_options_come_back_from_json() -> None:
+    options = GenerateOptions(temperature=1.5, top_k=3, seed=2**32 - 1)
+    assert options_from_json(options.as_json()) == options
+    assert options_from_json({"temperature": 1}) == GenerateOptions(temperature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([], "object"),
+        ({"heat": 1}, "may have only context"),
+        ({"top_k": 1.5}, "top_k"),
+        ({"top_k": True}, "top_k"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": None}, "temperature"),
+        ({"temperature": 10**400}, "temperature"),
+    ],
+)
+def test_other_options_are_refused(values: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        options_from_json(values)
