@@ -44,9 +44,14 @@ def one_of(known: Sequence[str | int]) -> ValueType:
     return ValueType(Literal[tuple(known)], f"one of {', '.join(map(str, known))}")
 
 
-def optional(kind: ValueType) -> Callable[[object], Any]:
+def optional(kind: ValueType) -> ValueType:
     """What `kind` takes, or None."""
-    return lambda value: None if value is None else kind(value)
+    refine = kind.refine
+    return ValueType(
+        kind.type | None,
+        f"{kind.expected}, or missing",
+        None if refine is None else lambda value: None if value is None else refine(value),
+    )
 
 
 def shown(value: object) -> str:

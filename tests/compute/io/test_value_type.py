@@ -23,6 +23,8 @@ BYTES = ValueType(bytes, "bytes")
         (one_of((1, 2)), 2, 2),
         (optional(whole(1, 5)), None, None),
         (ValueType(str, "text", str.upper), "a", "A"),
+        (optional(ValueType(str, "text", str.upper)), "a", "A"),
+        (optional(ValueType(str, "text", str.upper)), None, None),
     ],
 )
 def test_a_value_of_the_type_is_converted(kind: Any, value: object, result: object) -> None:
@@ -44,7 +46,7 @@ def test_a_value_of_the_type_is_converted(kind: Any, value: object, result: obje
         (whole(0, 5), b"abc", "must be a whole number from 0 to 5, is 3 bytes"),
         (one_of(("hot", "cold")), "a\n", r"must be one of hot, cold, is 'a\n'"),
         (one_of((1, 2)), True, "must be one of 1, 2, is True"),
-        (optional(whole(1, 5)), 0, "must be a whole number from 1 to 5, is 0"),
+        (optional(whole(1, 5)), 0, "must be a whole number from 1 to 5, or missing, is 0"),
         (ValueType(str, "a number in text", int), "x", "must be a number in text, is 'x'"),
         (NUMBER, "x" * 10**6, f"must be a number, is '{'x' * 39}"),
     ],
