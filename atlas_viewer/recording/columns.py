@@ -65,13 +65,7 @@ class Table:
 
     def checked(self, row: Sequence[object]) -> list[Any]:
         """The values of `row`. Raises `Unsound` that names the row, the column and what is wrong with it."""
-        try:
-            values = list(msgspec.structs.astuple(msgspec.convert(row, self._type, builtin_types=(bytes,))))
-            for index, refine in self._refinements:
-                values[index] = refine(values[index])
-        except (msgspec.ValidationError, ValueError):
-            return self._values(row, mend=False)[0]
-        return values
+        return self._values(row, mend=False)[0]
 
     def mended(self, row: Sequence[object]) -> tuple[list[Any], bool]:
         """As `checked`, but damaged values are replaced where they can be; and whether any was."""
@@ -83,6 +77,16 @@ class Table:
         return ", ".join([self.name, *(f"{name} {shown(known[name])}" for name in self.key)])
 
     def _values(self, row: Sequence[object], *, mend: bool) -> tuple[list[Any], bool]:
+        try:
+            values = list(msgspec.structs.astuple(msgspec.convert(row, self._type, builtin_types=(bytes,))))
+            for index, refine in self._refinements:
+                values[index] = refine(values[index])
+        except (msgspec.ValidationError, ValueError):
+            return self._values_one_by_one(row, mend=mend)
+        return values, False
+
+    def _values_one_by_one(self, row: Sequence[object], *, mend: bool) -> tuple[list[Any], bool]:
+        """The same for a damaged row, which shows which column it is."""
         found, damaged = [], False
         for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
             try:
