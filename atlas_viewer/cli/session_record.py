@@ -6,9 +6,7 @@ import argparse
 import sys
 import time
 
-from atlas_viewer import __version__
-from atlas_viewer.recording.recorder import Recorder
-from atlas_viewer.recording.records import head_of, tensors_of
+from atlas_viewer.recording.recorder import Recorder, open_recorder
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
@@ -45,8 +43,7 @@ def record(arguments: argparse.Namespace) -> int:
 
     generation = open_generation(arguments, source, tap)
     # Once nothing can fail any more but the run: without a run there is no recording.
-    head = head_of(generation.engine, sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
-    recorder = Recorder(arguments.out, head, tensors_of(generation.engine), tokenizer.token_bytes)
+    recorder = open_recorder(arguments.out, generation.engine, tokenizer, sha256)
     try:
         recorder.begin_run(
             generation.prompt,

@@ -18,7 +18,7 @@ from compute.io.output_files import free_name
 from compute.sampling.options import GenerateOptions
 
 from .event_text import NAME
-from .recorder import CanRecord, Recorder
+from .recorder import CanRecord, Recorder, open_recorder
 from .ui_recorder import Notes, plain
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class LiveRecording:
             raise RecordingError("runs of this model cannot be recorded: its file is not here")
         while True:
             try:
-                return runner.open_recording(Path(self._told.path), sha256)
+                return open_recorder(Path(self._told.path), runner.engine, runner.tokenizer, sha256)
             except TakenError:
                 if self._told.path != self._offered:
                     raise

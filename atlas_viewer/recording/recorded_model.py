@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,6 @@ from compute.views.statistics import HISTOGRAM_EDGES, TensorStatistics
 from compute.views.strip_layout import StripLayout
 
 from .reader import Recording
-from .recorder import Recorder
 from .records import RunInfo
 
 
@@ -164,10 +162,6 @@ class RecordedModel:
     def weights_sha256(self) -> str:
         """Of the recorded model."""
         return self._session.head.weights_sha256
-
-    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
-        """Raises `RecordingError`."""
-        raise self._no_model()
 
     def order_steps(self, order: StepOrder | None) -> None:
         """Nothing: there will be no steps."""

@@ -13,13 +13,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from atlas_viewer import __version__
 from compute.errors import OutputError
+from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
 from compute.io.escape import one_line
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
+from compute.text.tokenizer import Tokenizer
 
-from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
+from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent, head_of, tensors_of
 from .store import Store, create_session
 
 # Above the first, logits and statistics of new steps are left out; above the second, recording ends: a session with
@@ -273,5 +276,19 @@ def _reason(error: Exception) -> str:
 class CanRecord(Protocol):
     """A model whose runs can be recorded."""
 
-    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
-        """A recorder into a new session file. Raises `OutputError`."""
+    @property
+    def engine(self) -> Engine:
+        """The engine that runs the model."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the model."""
+
+
+def open_recorder(path: Path, engine: Engine, tokenizer: Tokenizer, weights_sha256: str) -> Recorder:
+    """A recorder of the runs of `engine` into a new file at `path`. Raises `OutputError`.
+
+    weights_sha256: see compute/weights/fingerprint.py.
+    """
+    head = head_of(engine, weights_sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
+    return Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)

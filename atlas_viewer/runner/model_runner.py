@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import wgpu
 
-from atlas_viewer import __version__
-from atlas_viewer.recording.recorder import Recorder
-from atlas_viewer.recording.records import head_of, tensors_of
 from atlas_viewer.state import proof
 from atlas_viewer.state.protocols import StepOrder, TensorReaderLike
 from atlas_viewer.state.state import ModelSummary
@@ -83,6 +79,11 @@ class ModelRunner:
         self._engine, self._strip = engine, StripPass(engine)
         self._observer = TensorReader(engine, self._strip)
         self._logits = LogitsReadback(engine)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; another one after `start` has made a new one."""
+        return self._engine
 
     @property
     def model(self) -> ModelSummary:
@@ -159,12 +160,6 @@ class ModelRunner:
     def weights_sha256(self) -> str:
         """See compute/weights/fingerprint.py; a second a gigabyte. Raises `ValueError` when the source is closed."""
         return weights_sha256(self._source)
-
-    def open_recording(self, path: Path, weights_sha256: str) -> Recorder:
-        """A recorder into a new session file at `path`. Raises `OutputError` when it cannot be made."""
-        program = f"atlas-viewer {__version__}"
-        head = head_of(self._engine, weights_sha256, program, self.tokenizer.end_of_text)
-        return Recorder(path, head, tensors_of(self._engine), self.tokenizer.token_bytes)
 
     def order_steps(self, order: StepOrder | None) -> None:
         """Generations that `start` makes from now on hand everything of their steps to `order`."""

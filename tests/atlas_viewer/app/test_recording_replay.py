@@ -19,7 +19,7 @@ from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport, v
 from atlas_viewer.recording.playback import RecordedRun
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
-from atlas_viewer.recording.recorder import Recorder
+from atlas_viewer.recording.recorder import Recorder, open_recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.map_viewport import MapViewport
@@ -48,7 +48,7 @@ VIEWPORT = MapViewport(TensorIndex("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 
 def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> Path:
     """A run of the real model with cameras that move at its third step; the map is in front at its fifth."""
     path = tmp_path_factory.mktemp("recording") / "r.atlas"
-    recorder = runner.open_recording(path, runner.weights_sha256())
+    recorder = open_recorder(path, runner.engine, runner.tokenizer, runner.weights_sha256())
 
     class Order:
         logits = statistics = True
