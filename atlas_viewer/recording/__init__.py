@@ -1,1 +1,1 @@
-"""Recordings of runs: one SQLite file a session. docs/sessions.md describes the tables."""
+"""Recordings of runs, one SQLite file each. docs/sessions.md describes the tables."""

@@ -1,4 +1,4 @@
-"""What each column of a session file may hold. Whatever is read of one goes through here, row by row."""
+"""The values that each column of a recording may contain. Every row that is read is checked here."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ _LARGEST_SIZE = 2**32 - 1
 
 @dataclass(frozen=True)
 class Column:
-    """The check of a column: it returns the value to use or raises ValueError.
+    """A column. `check` returns the value to use or raises ValueError.
 
-    mend: what stands in for a damaged value when a session is recovered; None where the row is lost without it.
+    substitute: replaces a damaged value when a recording is salvaged; None if the row is useless without the value.
     """
 
     check: Check
-    mend: Callable[[object], Any] | None = None
+    substitute: Callable[[object], Any] | None = None
 
 
 @dataclass(frozen=True)
 class Table:
-    """The columns that are read of one table, in the order in which a row has them; `key`: those that name the row."""
+    """The columns that are read from one table, in the order of a row; `key`: the columns that identify a row."""
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, Column]
 
     def query(self, tail: str = "") -> str:
-        """The SELECT of these columns; tail: which rows, in which order."""
+        """The SELECT of these columns; `tail` says which rows and in which order."""
         return f"SELECT {', '.join(self.columns)} FROM {self.name} {tail}"
 
     @cached_property
     def _type(self) -> type[msgspec.Struct]:
-        """The types of all columns. A row is converted at once, which is much faster than value by value."""
+        """The types of all columns. Converting a whole row is much faster than converting its values one by one."""
         types = [
             (name, column.check.type if isinstance(column.check, ValueType) else Any)
             for name, column in self.columns.items()
@@ -58,45 +58,45 @@ class Table:
 
     @cached_property
     def _refinements(self) -> list[tuple[int, Check]]:
-        """What is done with values after their types have been checked, by index of the column."""
+        """The checks that follow the check of the type, with the index of their column."""
         checks = [column.check for column in self.columns.values()]
         refinements = (check.refine if isinstance(check, ValueType) else check for check in checks)
         return [(index, refine) for index, refine in enumerate(refinements) if refine is not None]
 
     def checked(self, row: Sequence[object]) -> list[Any]:
-        """The values of `row`. Raises `Unsound` that names the row, the column and what is wrong with it."""
-        return self._values(row, mend=False)[0]
+        """The values of `row`. Raises `Unsound`, which names the row, the column and the fault."""
+        return self._values(row, substitute=False)[0]
 
-    def mended(self, row: Sequence[object]) -> tuple[list[Any], bool]:
-        """As `checked`, but damaged values are replaced where they can be; and whether any was."""
-        return self._values(row, mend=True)
+    def salvaged(self, row: Sequence[object]) -> tuple[list[Any], bool]:
+        """Like `checked`, but replaces damaged values where possible; also whether it replaced any."""
+        return self._values(row, substitute=True)
 
-    def place(self, row: Sequence[object]) -> str:
-        """Which row it is, in words."""
+    def row_name(self, row: Sequence[object]) -> str:
+        """The name of the row in a message: its table and key."""
         known = dict(zip(self.columns, row, strict=True))
         return ", ".join([self.name, *(f"{name} {shown(known[name])}" for name in self.key)])
 
-    def _values(self, row: Sequence[object], *, mend: bool) -> tuple[list[Any], bool]:
+    def _values(self, row: Sequence[object], *, substitute: bool) -> tuple[list[Any], bool]:
         try:
             values = list(msgspec.structs.astuple(msgspec.convert(row, self._type, builtin_types=(bytes,))))
             for index, refine in self._refinements:
                 values[index] = refine(values[index])
         except (msgspec.ValidationError, ValueError):
-            return self._values_one_by_one(row, mend=mend)
+            return self._values_one_by_one(row, substitute=substitute)
         return values, False
 
-    def _values_one_by_one(self, row: Sequence[object], *, mend: bool) -> tuple[list[Any], bool]:
-        """The same for a damaged row, which shows which column it is."""
-        found, damaged = [], False
+    def _values_one_by_one(self, row: Sequence[object], *, substitute: bool) -> tuple[list[Any], bool]:
+        """The same for a damaged row, to find the damaged column."""
+        values, damaged = [], False
         for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
             try:
-                found.append(column.check(value))
+                values.append(column.check(value))
             except ValueError as error:
-                if column.mend is None or not mend:
-                    raise Unsound(f"{self.place(row)}, {name}: {error}") from None
-                found.append(column.mend(value))
+                if column.substitute is None or not substitute:
+                    raise Unsound(f"{self.row_name(row)}, {name}: {error}") from None
+                values.append(column.substitute(value))
                 damaged = True
-        return found, damaged
+        return values, damaged
 
 
 def _always(value: Any) -> Callable[[object], Any]:
@@ -173,12 +173,12 @@ WEIGHTS = Table("tensors", ("id",), {"id": _ID, "name": Column(validate.line), "
 
 
 class RunTables:
-    """The tables whose values depend on the sizes of the model that the head names."""
+    """The tables whose values are limited by the sizes of the recorded model."""
 
     def __init__(self, sizes: ModelConfig) -> None:
         token = Column(whole(0, sizes.vocabulary - 1))
-        count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # of logits
-        number = Column(whole(1, _LARGEST_ID), _always(0))  # of a row that is not there
+        count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # a number of logits
+        number = Column(whole(1, _LARGEST_ID), _always(0))  # no row has this id
         self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(validate.options, sizes=sizes))})
         self.runs = Table(
             "runs",

@@ -1,4 +1,4 @@
-"""Reading a session: everything recorded as plain values, each checked before it is used."""
+"""Reads a recording as plain values, each checked before it is used."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
 
 
 class Recording:
-    """An open session, for one thread. It may still be written by another process: `steps` then finds more each time.
+    """An open recording, for one thread. Another process may still be writing it; `steps` then returns more each time.
 
-    Raises `RecordingError` from every method when the file is damaged where it has to be read.
+    Every method raises `RecordingError` if the part of the file that it reads is damaged.
     """
 
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
-        """Check the file and read its head. Raises `RecordingError` when it is none, damaged, or newer."""
+        """Check the file and read its head. Raises `RecordingError` if it is not a recording, damaged, or too new."""
         self.path = path
         self._database = self._open(path, schema)
-        self._options: dict[int, GenerateOptions] = {}  # that were read
+        self._options: dict[int, GenerateOptions] = {}  # by row, as far as read
         try:
             self.head = self._read(self._head)
             self._tables = RunTables(self.head.config)
@@ -55,7 +55,7 @@ class Recording:
         return self._database.shown
 
     def close(self) -> None:
-        """Give up the file."""
+        """Close the file."""
         self._database.close()
 
     def __enter__(self) -> Self:
@@ -66,14 +66,14 @@ class Recording:
     ) -> None:
         self.close()
 
-    # -- what was recorded
+    # -- recorded values
 
     def runs(self) -> list[RunInfo]:
-        """Every run, in the order in which they began."""
+        """All runs, in the order in which they began."""
         return self._read(lambda: list(map(self._run, self._rows(self._tables.runs, "ORDER BY id"))))
 
     def run(self, number: int | None = None) -> RunInfo:
-        """The run of that number, the last one by default. Raises `RecordingError` when there is none."""
+        """The run with that number, by default the last one. Raises `RecordingError` if there is none."""
         runs = self.runs()
         for run in reversed(runs):
             if number in (None, run.id):
@@ -84,39 +84,39 @@ class Recording:
         raise RecordingError(f"{self.shown}: has no run {number}; give one of {known}")
 
     def count(self, run: RunInfo) -> int:
-        """How many steps of the run are recorded."""
+        """The number of recorded steps of the run."""
         row = self._database.row("SELECT count(*) FROM steps WHERE run = ?", (run.id,))
         return int(row[0]) if row else 0
 
     def steps(self, run: RunInfo, first: int = 0, last: int | None = None) -> list[RecordedStep]:
-        """Steps `first` to before `last`, every one from `first` on."""
+        """The steps from `first` up to but not including `last`; by default all from `first` on."""
         return self._read(lambda: self._steps(run, first, 2**62 if last is None else last))
 
     def logits(self, run: RunInfo, step: int) -> np.ndarray | None:
-        """Logits of a step in the type they were recorded in, [vocabulary]; None when they were not."""
+        """The logits of a step as recorded, [vocabulary]; None if they were not recorded."""
         dtype = LOGITS[run.logits]
         if dtype is None:
             return None
         return self._blob("logits", run, step, dtype, self.head.config.vocabulary)
 
     def statistics(self, run: RunInfo, step: int) -> np.ndarray | None:
-        """STATISTICS of a step, a record for each of `live`; None when they were not recorded."""
+        """The STATISTICS of a step, one record per tensor of `live`; None if they were not recorded."""
         return self._blob("statistics", run, step, STATISTICS, len(self.live)) if run.statistics else None
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
-        """STATISTICS, one record, of every weight by name, as far as recorded."""
+        """The STATISTICS record of every weight, by name, as far as recorded."""
         return self._read(lambda: dict(map(self._weight, self._rows(columns.WEIGHTS, MEASURED))))
 
     def events(self) -> list[UiEvent]:
-        """Events of the interface, in order."""
+        """All events of the interface, in order."""
         return self._ui_events(columns.EVENTS)
 
     def cameras(self) -> list[UiEvent]:
-        """Where the cameras were, in order."""
+        """All camera positions, in order."""
         return self._ui_events(columns.CAMERAS)
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of a token that occurs in the session. Raises `RecordingError` when it does not."""
+        """The bytes of a token that occurs in the recording. Raises `RecordingError` for any other token."""
         if token not in self._texts:
             self._texts = self._read(lambda: dict(self._rows(columns.TOKENS)))
         try:
@@ -125,7 +125,7 @@ class Recording:
             raise RecordingError(f"{self.shown}: is damaged (token {token} has no text)") from None
 
     def token_text(self, token: int) -> str:
-        """How one token is shown; parts of characters become U+FFFD."""
+        """The text of one token, with U+FFFD for incomplete characters."""
         return self.token_bytes(token).decode(errors="replace")
 
     # -- reading
@@ -137,8 +137,8 @@ class Recording:
             raise RecordingError(f"{self.shown}: is damaged ({error}); {self._database.advice}") from None
 
     def _rows(self, table: Table, tail: str = "", where: Sequence[object] = ()) -> Iterator[list[Any]]:
-        """The checked rows of a table; tail: which of them, with the values `where`."""
-        # All of them first: a query has a time limit, and what is done with a row would count.
+        """The checked rows of a table; `tail` selects them, with the values `where`."""
+        # The query runs to its end first: its time limit must not include the work on the rows.
         for row in self._database.rows(table.query(tail), where):
             yield self._checked(table, row)
 
@@ -183,7 +183,7 @@ class Recording:
         return RunInfo(number, parent, fork, started, prompt, prompt_tokens, self._options_of(options), *more)
 
     def _options_of(self, number: int, context: int = 1) -> GenerateOptions:
-        """A row of `options`, of a step that saw `context` tokens."""
+        """A row of `options`, for a step that saw `context` tokens."""
         if number not in self._options:
             for _, found in self._rows(self._tables.options, "WHERE id = ?", (number,)):
                 self._options[number] = found

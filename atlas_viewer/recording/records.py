@@ -1,4 +1,4 @@
-"""What a session tells, as plain values."""
+"""The contents of a recording as plain values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ LOGITS = {"none": None, "f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 
 @dataclass(frozen=True)
 class Head:
-    """What the recorded numbers depend on. `created` is UTC; hashes in hex, see compute/weights/fingerprint.py."""
+    """Everything that the recorded numbers depend on. `created` is in UTC; for the hashes, in hexadecimal, see
+    compute/weights/fingerprint.py.
+    """
 
     created: str
     program: str
@@ -29,7 +31,7 @@ class Head:
     weights_sha256: str
     config: ModelConfig
     end_of_text: int
-    weights: str  # precision on the GPU
+    weights: str  # their precision on the GPU
     kernels: str  # the program of the forward pass
     adapter: str
     driver: str
@@ -39,7 +41,7 @@ class Head:
 
 @dataclass(frozen=True)
 class RecordedTensor:
-    """A tensor of the registry. `rows` is None for what has a row for each context token."""
+    """A tensor of the registry. `rows` is None if it has one row per context token."""
 
     name: str
     kind: str
@@ -48,18 +50,18 @@ class RecordedTensor:
 
     @property
     def is_weight(self) -> bool:
-        """Weights do not change: their statistics are recorded once."""
+        """True for a weight. Weights do not change, so their statistics are recorded once."""
         return self.kind == "weight"
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """One run. A branch has the number of its parent, and the step of the parent that its first step stands beside."""
+    """One run. A branch has the number of its parent, and the step of the parent that its first step replaces."""
 
     id: int
     parent: int | None
     fork_step: int | None
-    started: float  # seconds since the session began
+    started: float  # seconds since the recording began
     prompt: str
     prompt_tokens: tuple[int, ...]
     options: GenerateOptions
@@ -70,7 +72,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class DrawInfo:
-    """What a draw leaves besides the record of its step, see compute/sampling/sampler.py."""
+    """The results of a draw that are not in the record of its step; see compute/sampling/sampler.py."""
 
     highest: float
     log_total: float
@@ -81,7 +83,7 @@ class DrawInfo:
 
 @dataclass(frozen=True)
 class RecordedStep:
-    """One step as recorded. `time` is in seconds since the session began."""
+    """One recorded step. `time` is in seconds since the recording began."""
 
     record: StepRecord
     time: float
@@ -91,7 +93,7 @@ class RecordedStep:
 
 @dataclass(frozen=True)
 class UiEvent:
-    """An event of the interface (`name` is its kind) or a camera (`name` is its view) at a time of the session."""
+    """An event of the interface (`name` is its kind) or a camera position (`name` is its view) at a time in seconds."""
 
     time: float
     run: int | None
@@ -101,7 +103,7 @@ class UiEvent:
 
 
 def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int) -> Head:
-    """The head of a session that is recorded from `engine`; the hash is that of compute/weights/fingerprint.py."""
+    """The head of a recording of `engine`; for the hash see compute/weights/fingerprint.py."""
     return Head(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         program=program,
@@ -119,5 +121,5 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
 
 
 def tensors_of(engine: Engine) -> list[RecordedTensor]:
-    """What of the registry is recorded, in the order in which the model runs: tensors that are kept in memory."""
+    """The tensors of the registry whose statistics are recorded: those kept in memory, in the order of the pass."""
     return [RecordedTensor(t.name, t.kind, t.rows, t.columns) for t in engine.registry if t.kept]

@@ -1,4 +1,4 @@
-"""Opening a file that anybody may have written: nothing in it runs, nothing in it takes long, nothing changes it."""
+"""Opens a file from an untrusted source: nothing in it is executed, nothing takes long, and it is never changed."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _LONGEST_VALUE = 64 << 20  # bytes
-_LEAST_ROW = 4  # bytes of the file that a row takes at least
-# A query may take so long: seconds, and bytes of the file a second.
+_LEAST_ROW = 4  # bytes: the least that a row takes in the file
+# A query may take this long: a number of seconds, and the time to read the file at this many bytes per second.
 _PATIENCE_S, _RATE = 1.0, 10 << 20
-_INSTRUCTIONS = 20_000  # of SQLite's machine between two looks at the clock
+_INSTRUCTIONS = 20_000  # of SQLite's virtual machine between two checks of the time
 _LONGEST_REASON = 200  # characters
 _RECOVER = "`session recover` saves what can be read"
-_LOST = "nothing of it can be saved, look for a copy"
+_LOST = "nothing in it can be saved, look for a copy"
 
-# What SQLite may do while such a file is open: read. It asks before it prepares a statement.
+# The actions that SQLite may take while such a file is open. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _FUNCTIONS = {"count"}
-# What reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: Python's sqlite3 raises
-# it instead of an error of its own when SQLite cannot allocate what a damaged size asks for.
+# The exceptions that reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: raised by
+# Python's sqlite3 when SQLite cannot allocate the memory that a damaged size asks for.
 _UNSOUND = (sqlite3.Error, UnicodeDecodeError, MemoryError)
 
 
 class Database:
-    """A checked session file, read only. Every way in which it can be unsound is a `RecordingError`."""
+    """A checked recording, open for reading. Every fault in it raises `RecordingError`."""
 
     def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
-        """Check that `path` is a session of a version that can be read; an older one is migrated on a copy.
+        """Check that `path` is a recording of a known version; an older one is migrated in a temporary copy.
 
-        damaged: take a file that is cut off, and one that defines more than a session does. Raises `RecordingError`.
+        damaged: also accept a truncated file, and one with additional tables. Raises `RecordingError`.
         """
         self.path = path
         self.shown = one_line(path)
@@ -56,22 +56,22 @@ class Database:
         self._deadline = 0.0
         try:
             version = check_file(path, schema)
-            place = path
+            source = path
             if version != schema.version or _needs_copy(path):
-                place = self._copied()
-            self.size = sum(p.stat().st_size for p in (place, Path(f"{place}-wal")) if p.exists())
+                source = self._copied()
+            self.size = sum(p.stat().st_size for p in (source, Path(f"{source}-wal")) if p.exists())
             if version != schema.version:
-                self._migrate(place, version, schema)
-            self._open(place)
+                self._migrate(source, version, schema)
+            self._open(source)
             found, wanted = self._definition(), expected(schema.tables)
             if self._damaged:
-                # A table of a session must be what it should be, if it is there; nothing else is ever read. One whose
-                # definition SQLite cannot read is not there.
+                # A table may be missing, but must not be defined differently; no other table is ever read. A table
+                # whose definition SQLite cannot read counts as missing.
                 names, readable = {name for _, name, _, _ in wanted}, self._readable()
-                found = [thing for thing in found if thing[1] in names and thing[2] in readable]
-                wanted = [thing for thing in wanted if thing[1] in {name for _, name, _, _ in found}]
+                found = [entry for entry in found if entry[1] in names and entry[2] in readable]
+                wanted = [entry for entry in wanted if entry[1] in {name for _, name, _, _ in found}]
             if found != wanted:
-                raise RecordingError(f"{self.shown}: has other tables than a session; {self.advice}")
+                raise RecordingError(f"{self.shown}: has other tables than a recording; {self.advice}")
             self._guard()
         except OSError as error:
             self.close()
@@ -82,7 +82,7 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Give up the file; a second call does nothing."""
+        """Close the file; a second call does nothing."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -91,27 +91,27 @@ class Database:
             self._copy = None
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """The rows of a SELECT. Raises `RecordingError` when the file is damaged."""
+        """The rows of a SELECT. Raises `RecordingError` if the file is damaged."""
         return list(self.each_row(query, values))
 
     def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """One row after the other, until there is no more or `RecordingError` is raised."""
+        """The rows of a SELECT, one after the other. Raises `RecordingError` where the file is damaged."""
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         with self._refused("is damaged"):
             for number, row in enumerate(self._connection.execute(query, values)):
                 if number >= limit:
-                    raise RecordingError(f"{self.shown}: is damaged (more rows than fit it); {self.advice}")
+                    raise RecordingError(f"{self.shown}: is damaged (more rows than fit into it); {self.advice}")
                 yield row
 
     def row(self, query: str, values: Sequence[object] = ()) -> tuple[Any, ...] | None:
-        """The first row, None when there is none."""
+        """The first row, or None."""
         return next(iter(self.rows(query, values)), None)
 
     @contextmanager
     def _refused(self, what: str) -> Iterator[None]:
-        """Raise `RecordingError` for whatever SQLite, or Python's sqlite3, raises in the body; `what` happened then."""
+        """Turn the errors of SQLite and of Python's sqlite3 into a `RecordingError`, which says `what` happened."""
         try:
             yield
         except _UNSOUND as error:
@@ -125,12 +125,12 @@ class Database:
             shutil.copyfile(f"{self.path}-wal", f"{target}-wal")
         return target
 
-    def _open(self, place: Path, mode: str = "ro") -> None:
+    def _open(self, path: Path, mode: str = "ro") -> None:
         with self._refused("cannot be opened"):
-            self._connection = connect(place, mode)
+            self._connection = connect(path, mode)
             if self._damaged:
-                # SQLite then takes a file that is shorter than it says, and does not mind other things in its schema.
-                # Nothing becomes writable by it: the connection is read only.
+                # SQLite then accepts a truncated file and unknown entries in its schema. The file does not become
+                # writable, because the connection is read-only.
                 self._connection.execute("PRAGMA writable_schema = ON")
         self._connection.set_progress_handler(self._late, _INSTRUCTIONS)
 
@@ -144,7 +144,7 @@ class Database:
             return definition(self._connection)
 
     def _readable(self) -> set[str]:
-        """Names of the tables and views that SQLite knows."""
+        """The names of the tables and views that SQLite can read."""
         assert self._connection is not None
         with self._refused("is damaged"):
             return {str(row[1]) for row in self._connection.execute("PRAGMA table_list")}
@@ -159,12 +159,12 @@ class Database:
 
         self._connection.set_authorizer(allowed)
 
-    def _migrate(self, place: Path, version: int, schema: Schema) -> None:
-        """Make the copy at `place` a session of this version."""
-        self._open(place, "rw")
+    def _migrate(self, path: Path, version: int, schema: Schema) -> None:
+        """Migrate the copy at `path` to this version."""
+        self._open(path, "rw")
         assert self._connection is not None
         if self._definition() != expected(schema.tables_of(version)):
-            raise RecordingError(f"{self.shown}: has other tables than a session of version {version}; {self.advice}")
+            raise RecordingError(f"{self.shown}: has other tables than a recording of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         with self._refused("cannot be migrated"):
             self._connection.execute("BEGIN")
@@ -178,12 +178,12 @@ class Database:
 
 
 def beside(path: Path) -> tuple[Path, ...]:
-    """Files that SQLite may keep beside a database, which belong to it."""
+    """The files that SQLite may keep beside a database and that belong to it."""
     return tuple(Path(f"{path}{suffix}") for suffix in ("-wal", "-shm", "-journal"))
 
 
 def is_session(path: Path) -> bool:
-    """True when the regular file at `path` says that it is a session, of whatever version, damaged or not."""
+    """True if the header of the regular file at `path` is that of a recording, of any version, damaged or not."""
     try:
         with path.open("rb") as file:
             return _version(file.read(_HEADER_BYTES)) is not None
@@ -192,7 +192,7 @@ def is_session(path: Path) -> bool:
 
 
 def _version(header: bytes) -> int | None:
-    """The version that a file with these first bytes tells; None when it is no session."""
+    """The version in the header of a file; None if it is not a recording."""
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         return None
     version: int
@@ -202,16 +202,16 @@ def _version(header: bytes) -> int | None:
 
 
 def check_file(path: Path, schema: Schema = SCHEMA) -> int:
-    """The version of the session at `path`, told from its first bytes. Raises `RecordingError` when it is none."""
+    """The version of the recording at `path`, read from its header. Raises `RecordingError`."""
     shown = one_line(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            kind = "a folder" if path.is_dir() else "no regular file"
-            raise RecordingError(f"{shown}: is {kind}; give the path of a session")
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise RecordingError(f"{shown}: is {kind}; give the path of a recording")
         for other in beside(path):
-            # SQLite would open it, and wait at a pipe for ever.
+            # SQLite would open it, and wait forever if it is a pipe.
             if os.path.lexists(other) and not stat.S_ISREG(other.lstat().st_mode):
-                raise RecordingError(f"{one_line(other)}: is no regular file; remove it")
+                raise RecordingError(f"{one_line(other)}: is not a regular file; remove it")
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
     except FileNotFoundError:
@@ -220,23 +220,25 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
         reason = error.strerror if isinstance(error, OSError) else error
         raise RecordingError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        raise RecordingError(f"{shown}: is no session; give a file that `session record` made")
+        raise RecordingError(f"{shown}: is not a recording; give a file that `session record` made")
     version = _version(header)
     if version is None:
         raise RecordingError(f"{shown}: is a database of another program; give a file that `session record` made")
     if version > schema.version:
         raise RecordingError(
-            f"{shown}: was recorded by a newer program (version {version} of sessions, this one reads up to"
+            f"{shown}: was recorded by a newer program (format version {version}, this program reads up to"
             f" {schema.version}); update atlas-viewer"
         )
     if version != schema.version and version not in schema.older:
-        raise RecordingError(f"{shown}: version {version} of sessions is unknown; the file is damaged or foreign")
+        raise RecordingError(
+            f"{shown}: has the unknown format version {version}; the file is damaged or from another program"
+        )
     return version
 
 
-def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
-    """A connection that trusts nothing of the file. Raises `sqlite3.Error`, and MemoryError as sqlite3 does."""
-    connection = sqlite3.connect(uri(place, mode), uri=True, isolation_level=None)
+def connect(path: Path, mode: str = "ro") -> sqlite3.Connection:
+    """A connection that trusts nothing in the file. Raises `sqlite3.Error`, and MemoryError as sqlite3 does."""
+    connection = sqlite3.connect(uri(path, mode), uri=True, isolation_level=None)
     connection.text_factory = _text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
@@ -247,15 +249,15 @@ def connect(place: Path, mode: str = "ro") -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    """Text of the file. What is no UTF-8 becomes halves of characters, which the check of its column refuses.
+    """Text from the file. Invalid UTF-8 becomes lone surrogates, which the check of the column refuses.
 
-    So one bad value costs its own row, not those after it.
+    A bad value then costs only its own row, not those after it.
     """
     return data.decode(errors="surrogateescape")
 
 
 def _needs_copy(path: Path) -> bool:
-    """True when there is a log beside the file and SQLite could not make its index there: in a read-only folder."""
+    """True if the file has a log, but its folder is read-only, so that SQLite cannot make the index of the log."""
     return Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
 
 

@@ -169,9 +169,9 @@ class DamagedRecording(Recording):
     # -- reading
 
     def _checked(self, table: Table, row: Sequence[object]) -> list[Any]:
-        found, damaged = table.mended(row)
+        found, damaged = table.salvaged(row)
         if damaged:
-            self._mended[table.name].add(table.place(row))
+            self._mended[table.name].add(table.row_name(row))
         return found
 
     def _tensors(self) -> list[RecordedTensor]:

@@ -1,4 +1,4 @@
-"""Single values of a session file, checked: a damaged or made-up file may hold anything in any column."""
+"""Checks of single values in a recording: a damaged or forged file may contain anything in any column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_JSON = 1 << 24  # characters
 _LONGEST_LINE = 4096
 _LONGEST_TOKEN = 4096  # bytes
 _LAST_SECOND = 1e12
-_ROUNDING = 1e-3  # by which a probability may be above 1
+_ROUNDING = 1e-3  # by how much a probability may exceed 1
 _LARGEST = {"layers": 1024, "heads": 1024, "channels": 1 << 20, "positions": 1 << 24, "vocabulary": 1 << 24}
 _LONGEST_NAME = 40  # characters of a name in a message
 _LONGEST_REASON = 200  # characters
@@ -31,7 +31,7 @@ Check = Callable[[object], Any]
 
 
 class Unsound(ValueError):
-    """A value that no recording has. Its text is one line and says what is wrong."""
+    """A value that cannot come from a recording. Its text is one line and says what is wrong."""
 
 
 def _encodable(value: str) -> str:
@@ -40,7 +40,7 @@ def _encodable(value: str) -> str:
 
 
 def _line(value: str) -> str:
-    # Control characters could change the terminal that it is printed on.
+    # Control characters could change the terminal that the line is printed on.
     if not value.isprintable():
         raise ValueError
     return value
@@ -72,31 +72,31 @@ _json_text = _text(LONGEST_JSON)
 
 
 def printable(value: object) -> str:
-    """What of a damaged line can be shown: it without control characters, nothing for what is no text."""
+    """The printable characters of a damaged line; empty for a value that is not text."""
     found = value[:_LONGEST_LINE] if isinstance(value, str) else ""
     return "".join(filter(str.isprintable, found))
 
 
 def readable(value: object) -> str:
-    """What of damaged text can be read: U+FFFD for each byte that belongs to no character, nothing for no text."""
+    """The readable part of damaged text, with U+FFFD for each invalid byte; empty for a value that is not text."""
     found = value[:LONGEST_TEXT] if isinstance(value, str) else ""
     return found.encode(errors="surrogatepass").decode(errors="replace")
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """An object of JSON; what it holds is as `read_foreign_json` has it."""
+    """A JSON object, whose values meet the guarantees of `read_foreign_json`."""
     content = _json_text(value)
     try:
         found = read_foreign_json(content)
     except ValueError as error:
-        raise Unsound(f"is no JSON that can be used ({error})") from None
+        raise Unsound(f"is not usable JSON ({error})") from None
     if not isinstance(found, dict):
-        raise Unsound(f"must be an object of JSON, is {shown(value)}")
+        raise Unsound(f"must be a JSON object, is {shown(value)}")
     return found
 
 
 def lines(value: object) -> dict[str, str]:
-    """An object of JSON of lines by name."""
+    """A JSON object that contains lines by name."""
     found = {}
     for key, part in mapping(value).items():
         try:
@@ -107,7 +107,7 @@ def lines(value: object) -> dict[str, str]:
 
 
 def array(value: object, dtype: np.dtype[Any], count: int) -> np.ndarray:
-    """`count` elements of `dtype`, read only."""
+    """An array of `count` elements of `dtype`, read-only."""
     data, size = blob(value), count * dtype.itemsize
     if len(data) != size:
         raise Unsound(f"must have {size} bytes, has {len(data)}")
@@ -126,12 +126,12 @@ def tokens(value: object, vocabulary: int) -> tuple[int, ...]:
 
 
 def size(name: str) -> Check:
-    """The check for the size of a model that `ModelConfig` calls `name`."""
+    """The check for the field `name` of `ModelConfig`."""
     return whole(1, 2 * _LARGEST["vocabulary"] if name == "padded_vocabulary" else _LARGEST[name])
 
 
 def config(layers: int, heads: int, channels: int, positions: int, vocabulary: int, padded: int) -> ModelConfig:
-    """The sizes of a model, each of which is checked, held against each other."""
+    """The sizes of a model, each already checked, if they fit together."""
     if padded < vocabulary:
         raise Unsound(f"padded_vocabulary {padded} must be at least the vocabulary, {vocabulary}")
     if channels % heads:
@@ -140,7 +140,7 @@ def config(layers: int, heads: int, channels: int, positions: int, vocabulary: i
 
 
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:
-    """The options of a generation, as checked as those of the command line."""
+    """The options of a generation, checked like those of the command line."""
     found = mapping(value)
     if found.keys() != GenerateOptions().as_json().keys():
         raise Unsound(f"must have {', '.join(GenerateOptions().as_json())}")

@@ -1,4 +1,4 @@
-"""Types of single values in external data. msgspec checks the type and the range; each type has words for a message."""
+"""Types of single values in external data: msgspec checks type and range, and each type has a description."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SHOWN = 40  # characters of a value in a message
 
 @dataclass(frozen=True)
 class ValueType:
-    """A type, and what a message calls it.
+    """A type with its description for error messages.
 
-    type: a type that msgspec knows, which is strict: it takes an int for a float, and converts nothing else.
-    expected: follows "must be" in a message.
+    type: as msgspec takes it, which is strict: an int passes as a float, and nothing else is converted.
+    expected: the description; follows "must be" in a message.
     refine: makes the result from the converted value, or raises ValueError.
     """
 
@@ -25,9 +25,9 @@ class ValueType:
     refine: Callable[[Any], Any] | None = None
 
     def __call__(self, value: object) -> Any:
-        """The converted value. Raises ValueError: what it must be, and what it is, on one line."""
+        """The converted value. Raises ValueError, whose text says on one line what it must be and what it is."""
         try:
-            # As a builtin type, bytes are bytes: otherwise msgspec decodes text as base64.
+            # Without `builtin_types`, msgspec would decode text as base64.
             found = msgspec.convert(value, self.type, builtin_types=(bytes,))
             return found if self.refine is None else self.refine(found)
         except (msgspec.ValidationError, ValueError):
@@ -45,7 +45,7 @@ def one_of(known: Sequence[str | int]) -> ValueType:
 
 
 def optional(kind: ValueType) -> ValueType:
-    """What `kind` takes, or None."""
+    """A value that `kind` takes, or None."""
     refine = kind.refine
     return ValueType(
         kind.type | None,

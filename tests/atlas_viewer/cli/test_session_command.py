@@ -165,8 +165,8 @@ def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
         (("record", "x", "--out", "a.atlas", "--top", "900"), 2, "--top 900"),
         (("info", "nowhere.atlas"), 1, "no such file"),
         (("verify", "there.atlas", "--tolerance", "-1"), 2, "--tolerance -1"),
-        (("verify", "there.atlas"), 1, "is no session"),
-        (("recover", "there.atlas", "--out", "a.atlas"), 1, "is no session"),
+        (("verify", "there.atlas"), 1, "is not a recording"),
+        (("recover", "there.atlas", "--out", "a.atlas"), 1, "is not a recording"),
     ],
 )
 def test_mistakes_are_told_in_a_line(

@@ -124,7 +124,7 @@ def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, ob
     numbers = value if isinstance(value, list) else [value]
     with Recording(path) as recording:
         if any(isinstance(part, int | float) and not abs(part) <= sys.float_info.max for part in numbers):
-            with pytest.raises(RecordingError, match="cameras, id 3, json: is no JSON that can be used"):
+            with pytest.raises(RecordingError, match="cameras, id 3, json: is not usable JSON"):
                 recording.cameras()
         else:
             assert len(recording.cameras()) == 3

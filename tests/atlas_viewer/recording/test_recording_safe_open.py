@@ -159,7 +159,7 @@ def test_mutated_files_are_recovered_or_told_in_time(tmp_path: Path, sound: Path
 )
 def test_other_tables_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
-    with pytest.raises(RecordingError, match="has other tables than a session"):
+    with pytest.raises(RecordingError, match="has other tables than a recording"):
         Recording(path)
 
 
@@ -215,13 +215,13 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> No
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: path.write_bytes(b""), "is no session"),
-        (lambda path: path.write_bytes(b"once upon a time" * 100), "is no session"),
+        (lambda path: path.write_bytes(b""), "is not a recording"),
+        (lambda path: path.write_bytes(b"once upon a time" * 100), "is not a recording"),
         (lambda path: path.write_bytes(b"SQLite format 3\0" + bytes(200)), "of another program"),
         (lambda path: damage(path, "CREATE TABLE a (b)"), "of another program"),
         (lambda path: path.mkdir(), "is a folder"),
-        (lambda path: os.mkfifo(path), "no regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "no regular file"),
+        (lambda path: os.mkfifo(path), "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
         (lambda path: None, "there is no such file"),
     ],
 )
@@ -237,13 +237,13 @@ def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], objec
 def test_a_pipe_beside_a_session_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
     path = make_session(tmp_path / "a.atlas")
     os.mkfifo(f"{path}{suffix}")
-    with pytest.raises(RecordingError, match=f"a.atlas{suffix}: is no regular file"):
+    with pytest.raises(RecordingError, match=f"a.atlas{suffix}: is not a regular file"):
         Recording(path)
 
 
 def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), f"PRAGMA user_version = {SCHEMA.version + 1}")
-    with pytest.raises(RecordingError, match=f"newer program .version {SCHEMA.version + 1}.*update"):
+    with pytest.raises(RecordingError, match=f"newer program .format version {SCHEMA.version + 1}.*update"):
         Recording(path)
 
 
@@ -275,7 +275,7 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == before
     with pytest.raises(RecordingError, match="cannot be migrated"):
         Recording(path, replace(newer, older={SCHEMA.version: (SCHEMA.tables, ("DROP TABLE nothing",))}))
-    with pytest.raises(RecordingError, match=f"other tables than a session of version {SCHEMA.version}"):
+    with pytest.raises(RecordingError, match=f"other tables than a recording of version {SCHEMA.version}"):
         Recording(path, replace(newer, older={SCHEMA.version: ((old,), steps)}))
     assert path.read_bytes() == before
 

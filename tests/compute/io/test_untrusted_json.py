@@ -75,7 +75,7 @@ def test_everything_that_reads_some_says_so(tmp_path: Path, text: str) -> None:
     assert read_note(folder) is None
     with pytest.raises(ValueError, match="is no JSON, it is nested too deeply"):
         loads(text)
-    with pytest.raises(validate.Unsound, match="no JSON"):
+    with pytest.raises(validate.Unsound, match="not usable JSON"):
         validate.mapping(text)
 
 
