@@ -9,7 +9,7 @@ from dataclasses import replace
 import wgpu
 from rendercanvas.base import BaseRenderCanvas
 
-from atlas_viewer.recording.playback import widest
+from atlas_viewer.recording.playback import longest_context
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.runner.model_runner import ModelRunner
@@ -47,7 +47,7 @@ def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[R
                 " everything recorded is shown"
             )
             return player.runner
-        context = max(widest(recording.steps(run)) for run in recording.runs())
+        context = max(longest_context(recording.steps(run)) for run in recording.runs())
         runner = yield from ModelRunner.loading(source, load_tokenizer(), replace(load, context=context))
     except AtlasError as error:
         playback.notice = f"the model cannot be loaded, so there is no atlas: {error}"

@@ -13,7 +13,7 @@ from atlas_viewer import __version__
 from atlas_viewer.recording.arrays import plain, summary
 from atlas_viewer.recording.compare import TOLERANCE
 from atlas_viewer.recording.diff import RunDiff, StepDiff, diff_runs
-from atlas_viewer.recording.playback import check_shape, widest
+from atlas_viewer.recording.playback import check_shape, longest_context
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
@@ -101,7 +101,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             source,
             load_options(
                 arguments,
-                context=max(widest(recording.steps(known)) for known in runs),
+                context=max(longest_context(recording.steps(known)) for known in runs),
                 weights=recorded_weights(arguments, recording.head),
             ),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
-from atlas_viewer.recording.playback import RecordedRun, check_shape, widest
+from atlas_viewer.recording.playback import RecordedRun, check_shape, longest_context
 from atlas_viewer.recording.reader import Recording
 from compute.errors import OutputError, RecordingError, UsageError
 from compute.io.output_files import output_folder, output_path, write_output
@@ -101,7 +101,7 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
         runner = ModelRunner.load(
             source,
             load_tokenizer(),
-            load_options(arguments, widest(run.all_steps), recorded_weights(arguments, recording.head)),
+            load_options(arguments, longest_context(run.all_steps), recorded_weights(arguments, recording.head)),
         )
         pictures = RunPictures(runner, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:

@@ -1,4 +1,4 @@
-"""A session as text and arrays: JSON, CSV, NPZ."""
+"""A recording as JSON, CSV and NPZ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 def summary(recording: Recording) -> dict[str, Any]:
-    """Head and runs, without their steps."""
+    """The head and the runs, without their steps."""
     head = asdict(recording.head)
     head["config"]["parameters"] = recording.head.config.parameters
     return {
@@ -33,7 +33,7 @@ def summary(recording: Recording) -> dict[str, Any]:
 
 
 def as_json(recording: Recording) -> str:
-    """Everything but logits and statistics as one JSON object; numbers that JSON has no word for are null."""
+    """Everything but logits and statistics as one JSON object; NaN and infinities become null."""
     result = summary(recording)
     for run, info in zip(result["runs"], recording.runs(), strict=True):
         run["prompt_texts"] = [recording.token_text(token) for token in info.prompt_tokens]
@@ -44,7 +44,7 @@ def as_json(recording: Recording) -> str:
 
 
 def as_csv(recording: Recording) -> str:
-    """A line for each step of each run, under the names of the columns."""
+    """One line per step of each run, after a line with the names of the columns."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -59,7 +59,7 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
     """The steps of one run as the bytes of an NPZ file.
 
     `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
-    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); where recorded
+    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); if recorded,
     `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
     `statistics_steps` and `statistics_tensors`. `head` is JSON text.
     """
@@ -93,13 +93,13 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """`value` with None for every float that is not finite."""
+    """`value` with None for every non-finite float."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [plain(part) for part in value]
     return value
 
 

@@ -1,4 +1,4 @@
-"""Where the cameras of strip and map were, and which of the two was looked at, at any time of a session."""
+"""The cameras of Strip and Map, and the view in front, at any time of a recording."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from compute.models.tensor_index import TensorIndex
 from .records import UiEvent
 
 T = TypeVar("T")
-STRIP, MAP = "strip", "map"  # the views, as the file names them
-TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and as the window does
-VIEW = "view"  # the kind of the event that tells which is looked at
-# Beyond these no recording goes; what is inside and still too far, cameras bring back.
-_LARGEST = 1_000_000_000  # cells that are seen, and indices
+STRIP, MAP = "strip", "map"  # the names of the views in the file
+TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and in the window
+VIEW = "view"  # the kind of the event that reports which view is in front
+# No recording exceeds these limits. Cameras clamp positions that are within them and still outside the picture.
+_LARGEST = 1_000_000_000  # of visible cells, and of indices
 _Near = Annotated[float, Meta(gt=-1e6, lt=1e6)]  # cells
 _Extent = Annotated[float, Meta(ge=1e-3, lt=_LARGEST)]  # cells
 _Index = Annotated[int, Meta(ge=0, lt=_LARGEST)]
 
 
 class _StripView(msgspec.Struct):
-    """What `camera_data` records."""
+    """The values that `camera_data` records."""
 
     zoom: _Near
     x: _Near
@@ -38,7 +38,7 @@ class _StripView(msgspec.Struct):
 
 
 class _MapView(msgspec.Struct):
-    """What `viewport_data` records."""
+    """The values that `viewport_data` records."""
 
     tensor: str
     index: Annotated[tuple[_Index, ...], Meta(min_length=1, max_length=3)]
@@ -48,14 +48,14 @@ class _MapView(msgspec.Struct):
     height: _Extent
 
 
-# At a time of the session, in seconds.
+# At a time of the recording, in seconds.
 CameraAt = Callable[[float], StripCamera]
 ViewportAt = Callable[[float], MapViewport | None]
 
 
 @dataclass(frozen=True)
 class CameraTrack:
-    """What was looked at, by the time of the session in seconds; None before anything is known."""
+    """What was visible at a time of the recording, in seconds; None before anything was recorded."""
 
     strip: CameraAt
     map: ViewportAt
@@ -63,7 +63,7 @@ class CameraTrack:
 
 
 def recorded_camera_track(cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> CameraTrack:
-    """As it was recorded. What makes no sense is left out."""
+    """The track as recorded, without implausible values."""
     return CameraTrack(
         recorded_camera(cameras),
         recorded_viewport(cameras),
@@ -72,7 +72,7 @@ def recorded_camera_track(cameras: Sequence[UiEvent], events: Sequence[UiEvent])
 
 
 def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
-    """The same camera all the time; `center` in cells, None is the middle."""
+    """The same camera at any time; `center` is in cells, None means the middle."""
     camera = StripCamera()
     camera.look_at(zoom, *(center or camera.center))
     return lambda _: camera
@@ -81,9 +81,9 @@ def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
 def recorded_camera(
     ui_events: Sequence[UiEvent], zoom: float = 1.0, center: tuple[float, float] | None = None
 ) -> CameraAt:
-    """The strip's camera as it was recorded: it stays where it was put last. What makes no sense is left out.
+    """The camera of Strip as recorded, without implausible values: it stays at its latest position.
 
-    zoom, center: of the time before anything is known, as `fixed_camera` has them.
+    zoom, center: as for `fixed_camera`, for the time before the first position.
     """
     latest = _latest((ui_event.time, _camera(ui_event.data)) for ui_event in ui_events if ui_event.name == STRIP)
     start = fixed_camera(zoom, center)
@@ -91,17 +91,17 @@ def recorded_camera(
 
 
 def recorded_viewport(ui_events: Sequence[UiEvent]) -> ViewportAt:
-    """What was seen of the map, as it was recorded; None before that is known. What makes no sense is left out."""
+    """The viewport of Map as recorded, without implausible values; None before the first one."""
     return _latest((ui_event.time, _viewport(ui_event.data)) for ui_event in ui_events if ui_event.name == MAP)
 
 
 def camera_data(camera: StripCamera) -> dict[str, Any]:
-    """What is recorded of the strip's camera."""
+    """The camera of Strip as it is recorded."""
     return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
 
 
 def viewport_data(viewport: MapViewport) -> dict[str, Any]:
-    """What is recorded of the map's camera."""
+    """The viewport of Map as it is recorded."""
     return {
         "tensor": viewport.target.name,
         "index": list(viewport.target.index),
@@ -113,14 +113,14 @@ def viewport_data(viewport: MapViewport) -> dict[str, Any]:
 
 
 def _latest(pairs: Iterable[tuple[float, T | None]]) -> Callable[[float], T | None]:
-    """The value that was known last at a time; pairs of a time and a value, if there is a sound one."""
+    """The latest value at a time. The pairs are of a time and a value, None for an implausible one."""
     known = [(time, value) for time, value in pairs if value is not None and math.isfinite(time)]
     known.sort(key=lambda pair: pair[0])
     times = [time for time, _ in known]
 
     def at(time: float) -> T | None:
-        place = bisect.bisect_right(times, time)
-        return known[place - 1][1] if place else None
+        count = bisect.bisect_right(times, time)
+        return known[count - 1][1] if count else None
 
     return at
 
@@ -146,7 +146,7 @@ def _view(value: object) -> str | None:
 
 
 def _converted(data: Mapping[str, Any], kind: type[T]) -> T | None:
-    """What was recorded as a `kind`; None when it is no such value, or an absurd one."""
+    """The data as a `kind`; None if it is of another type or out of range."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError:

@@ -1,4 +1,4 @@
-"""Comparing what two passes left of the same step: the figures, and whether they are the same."""
+"""Compares the results of two passes of the same step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from compute.generate.steps import Candidate, StepRecord
 
-# Between two passes that each keep to 2e-3 of the exact logits.
+# Each of two passes may differ from the exact logits by 2e-3.
 TOLERANCE = 4e-3
 _COUNTS = ("count", "finite", "nan", "pos_inf", "neg_inf", "first_nonfinite")
 _VALUES = ("min", "max", "mean")
@@ -17,31 +17,31 @@ _VALUES = ("min", "max", "mean")
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two sides are apart: `largest` is 0 when they are bit for bit the same; `what` names where it is."""
+    """The difference of two sides. `largest` is 0 if they are the same bit for bit; `what` names the largest one."""
 
     largest: float = 0.0
     what: str = ""
     same: bool = True  # bit for bit
 
     def within(self, tolerance: float) -> bool:
-        """True when no figure is farther apart than `tolerance`."""
+        """True if no number differs by more than `tolerance`."""
         return self.largest <= tolerance  # false for NaN
 
     def joined(self, other: Difference) -> Difference:
-        """Both; the larger figure is told."""
+        """Both differences in one, which reports the larger number."""
         worst = self if not other.largest > self.largest else other
         return Difference(worst.largest, worst.what, self.same and other.same)
 
 
 def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
-    """Of whole logits [vocabulary]; those recorded as float16 are compared in that type's steps."""
+    """The difference of all logits, [vocabulary]. Those recorded as float16 are compared as float16."""
     rounded = found.astype(recorded.dtype)
     if recorded.tobytes() == rounded.tobytes():
         return Difference()
     one, other = recorded.astype(np.float64), found.astype(np.float64)
     apart = _apart(one, other)
     if recorded.dtype == np.dtype("<f2"):
-        # What rounding alone may account for is no difference of the passes.
+        # The part that rounding alone may cause is not a difference of the passes.
         with np.errstate(invalid="ignore"):
             rounding = np.where(np.isfinite(one), np.spacing(np.abs(recorded)).astype(np.float64) / 2, 0.0)
         apart = np.maximum(apart - rounding, 0.0)
@@ -50,7 +50,7 @@ def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
 
 
 def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray | None) -> Difference:
-    """Of a step's own figures and its candidates. logits: all of the pass found, None when they are not known."""
+    """The difference of a step's own numbers and its candidates. logits: all logits of the new pass, if known."""
     known = {candidate.token: candidate.logit for candidate in found.top} | {found.token: found.logit}
 
     def here(token: int) -> float | None:
@@ -62,12 +62,12 @@ def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray
         whole = _figure(recorded.logit, logit, f"logit of token {recorded.token}")
     whole = whole.joined(_candidates_difference(recorded.top, found.top, here))
     if recorded.token == found.token:
-        # A probability moves by at most its own size times that of the logit.
+        # A probability changes by at most its own size times the change of the logit.
         whole = whole.joined(
             _figure(recorded.model_probability, found.model_probability, "probability of the token, of the model")
         )
-    same_place = (recorded.context_start, recorded.context_length) == (found.context_start, found.context_length)
-    if not same_place:
+    same_context = (recorded.context_start, recorded.context_length) == (found.context_start, found.context_length)
+    if not same_context:
         whole = whole.joined(Difference(float("inf"), "the window", same=False))
     return whole
 
@@ -78,19 +78,19 @@ def _candidates_difference(
     if len(recorded) != len(found):
         return Difference(float("inf"), f"{len(recorded)} candidates, here {len(found)}", same=False)
     whole = Difference()
-    for place, (one, other) in enumerate(zip(recorded, found, strict=True)):
-        # Two that are nearly as likely may change places: then both logits, the token's and the place's, are close.
+    for rank, (one, other) in enumerate(zip(recorded, found, strict=True), start=1):
+        # Two nearly equally likely candidates may swap ranks; then the logits of the token and of the rank are close.
         twin = here(one.token)
         if twin is not None:
-            whole = whole.joined(_figure(one.logit, twin, f"logit of candidate {place + 1}, token {one.token}"))
+            whole = whole.joined(_figure(one.logit, twin, f"logit of candidate {rank}, token {one.token}"))
         if one.token != other.token:
-            swapped = _figure(one.logit, other.logit, f"candidate {place + 1} is token {one.token}")
+            swapped = _figure(one.logit, other.logit, f"candidate {rank} is token {one.token}")
             whole = whole.joined(Difference(swapped.largest, swapped.what, same=False))
     return whole
 
 
 def statistics_difference(names: Sequence[str], recorded: np.ndarray, found: np.ndarray) -> Difference:
-    """Of STATISTICS [tensors]: counts of values that are not finite exactly, the rest relative to the largest value."""
+    """The difference of STATISTICS [tensors]: counts of non-finite values exactly, others relative to the largest."""
     if recorded.tobytes() == found.tobytes():
         return Difference()
     whole = Difference(0.0, "zeros", same=False)
@@ -107,7 +107,7 @@ def statistics_difference(names: Sequence[str], recorded: np.ndarray, found: np.
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Distances; 0 where both are the same infinity or both NaN, infinite where only one side is not finite."""
+    """Absolute differences; 0 for two equal infinities or two NaN, infinite if only one side is finite."""
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(one - other)
     alike = (one == other) | (np.isnan(one) & np.isnan(other))

@@ -1,4 +1,4 @@
-"""Two runs side by side: where their tokens part, and how far apart their figures are until then."""
+"""Compares two runs: where their tokens diverge, and how much their numbers differ until then."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .records import RecordedStep, RecordedTensor, RunInfo
 
 @dataclass(frozen=True)
 class StepDiff:
-    """One step of both runs. `figures` is the largest difference of logits and probabilities, of the statistics the
-    largest relative one; None where not both recorded them."""
+    """One step of both runs. `figures` is the largest difference of logits and probabilities, `statistics` the largest
+    relative difference of statistics, None unless both runs recorded them."""
 
     step: int
     tokens: tuple[int | None, int | None]  # None: that run has no such step
@@ -29,7 +29,7 @@ class StepDiff:
 
     @property
     def same(self) -> bool:
-        """True when nothing recorded tells the two apart."""
+        """True if nothing recorded differs."""
         return (
             self.tokens[0] == self.tokens[1] and self.figures.same and (self.statistics is None or self.statistics.same)
         )
@@ -37,7 +37,7 @@ class StepDiff:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """`head`: what differs before the first step, in words. `steps` end with the one at which the tokens part."""
+    """`head`: what differs before the first step, in words. `steps` end with the one at which the tokens diverge."""
 
     head: tuple[str, ...]
     steps: tuple[StepDiff, ...]
@@ -45,12 +45,12 @@ class RunDiff:
 
     @property
     def same(self) -> bool:
-        """True when both are the same run with the same figures."""
+        """True if both are the same run with the same numbers."""
         return not self.head and all(step.same for step in self.steps)
 
 
 def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) -> RunDiff:
-    """Compare two runs, step by step until their tokens part: from there on they are different texts."""
+    """Compare two runs step by step until their tokens diverge; from there on the texts are different."""
     names, shared = _shared_tensors(one, other)
     steps: list[StepDiff] = []
     parted = None
@@ -75,7 +75,7 @@ def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo
 
 
 def _ended(step: int, left: RecordedStep | None, right: RecordedStep | None) -> StepDiff:
-    """One of the two has no such step."""
+    """The difference at a step that only one of the runs has."""
 
     def side(known: RecordedStep | None) -> tuple[int | None, str, float]:
         record = known.record if known else None
@@ -117,10 +117,10 @@ def _rows(table: np.ndarray, rows: list[int]) -> np.ndarray:
 
 
 def _shared_tensors(one: Recording, other: Recording) -> tuple[list[str], tuple[list[int], list[int]]]:
-    def places(tensors: list[RecordedTensor]) -> dict[str, int]:
+    def rows(tensors: list[RecordedTensor]) -> dict[str, int]:
         return {tensor.name: number for number, tensor in enumerate(tensors)}
 
-    mine, theirs = places(one.live), places(other.live)
+    mine, theirs = rows(one.live), rows(other.live)
     names = [name for name in mine if name in theirs]
     return names, ([mine[name] for name in names], [theirs[name] for name in names])
 

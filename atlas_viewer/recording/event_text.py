@@ -1,4 +1,4 @@
-"""What a session's events say in words: what was done last, and how runs were called."""
+"""The events of a recording in words: the latest action, and the names of runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from .records import UiEvent
 
 _LONGEST = 200  # characters
-NAME = "name"  # the event of a run that gets another name: its number in `run`, the name in `value`
+NAME = "name"  # the event of renaming a run: its number is in `run`, its name in `value`
 
 
 def names(events: Sequence[UiEvent]) -> dict[int, str]:
-    """The last name of each run that was given one, on one line, by the run's number in the file."""
+    """The latest name of each named run, on one line, by the number of the run in the file."""
     found: dict[int, str] = {}
     for ui_event in events:
         run, name = ui_event.data.get("run"), ui_event.data.get("value")
@@ -25,10 +25,10 @@ def names(events: Sequence[UiEvent]) -> dict[int, str]:
 
 
 def last_done(events: Sequence[UiEvent], until: float) -> str:
-    """What was done last up to a time of the session; empty when nothing was."""
+    """The latest action up to a time of the recording; empty if there was none."""
     done = [ui_event for ui_event in events if ui_event.time <= until]
     latest: dict[str, UiEvent] = {}
-    before: list[UiEvent | None] = []  # of each, the one of the same name before it
+    before: list[UiEvent | None] = []  # for each event, the previous one of the same kind
     for ui_event in done:
         before.append(latest.get(ui_event.name))
         latest[ui_event.name] = ui_event
@@ -45,7 +45,7 @@ def _plain(data: Any) -> str:
 
 
 def _changes(ui_event: UiEvent, before: UiEvent | None) -> str | None:
-    """What of several values is another one; None where it was only noted for the first time, or nothing is."""
+    """The values that an event has changed; None for the first event of its kind, or if nothing changed."""
     known = before.data.get("value") if before is not None else None
     if not isinstance(known, dict):
         return None

@@ -19,7 +19,7 @@ from compute.sampling.options import GenerateOptions
 
 from .event_text import NAME
 from .recorder import CanRecord, Recorder, open_recorder
-from .ui_recorder import Notes, plain
+from .ui_recorder import UiRecorder, plain
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepCaptureLike, StepRecord
@@ -51,7 +51,7 @@ class LiveRecording:
         self._written: _Written | None = None  # the run that was written to last
         self._known: dict[int, _Written] = {}  # by the run's number in the window
         self._named: dict[int, str] = {}  # names that are in the file
-        self._notes: Notes | None = None
+        self._ui_recorder: UiRecorder | None = None
         self._offered = ""  # the name that this chose
         if state.live:
             self._offer("session")
@@ -76,7 +76,7 @@ class LiveRecording:
         if os.path.lexists(request.path) and request.path != self._offered:
             shown = one_line(request.path)
             self._offer(Path(request.path).stem.rstrip("0123456789-") or "session")
-            raise OutputError(f"{shown}: is there already, and a recording replaces nothing; choose another name")
+            raise OutputError(f"{shown}: already exists, and a recording never replaces a file; choose another name")
         told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
         told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
         self._bench = runner
@@ -105,7 +105,7 @@ class LiveRecording:
             return
         told.stage = "recording"
         self.logits, self.statistics = told.logits != "none", told.statistics
-        self._notes = Notes(self._state, self._recorder)
+        self._ui_recorder = UiRecorder(self._state, self._recorder)
         self._written, self._known, self._named = None, {}, {}
         self._order(self)
 
@@ -150,8 +150,8 @@ class LiveRecording:
         """What there is to be told before the file is closed; window: that goes, too."""
         self._end_run(stopped=window)
         self._note_names()
-        if self._notes is not None:
-            self._notes.end()
+        if self._ui_recorder is not None:
+            self._ui_recorder.end()
 
     def close(self) -> None:
         """The window has closed: write what waits. Blocks."""
@@ -170,7 +170,7 @@ class LiveRecording:
         told.stage, told.waiting = "", 0
         if self._state.live:
             self._offer("session")
-        self._recorder = self._bench = self._notes = None
+        self._recorder = self._bench = self._ui_recorder = None
 
     # -- steps; `order_steps` has them come here
 
@@ -247,8 +247,8 @@ class LiveRecording:
             return
         self._end_run()
         self._note_names()
-        if self._notes is not None:
-            self._notes.frame(now)
+        if self._ui_recorder is not None:
+            self._ui_recorder.frame(now)
         self._follow(recorder)
         if recorder.ended:
             self.stop()

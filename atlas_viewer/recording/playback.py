@@ -1,4 +1,4 @@
-"""A recorded run as the viewer takes one: with the model at any step, or without it as far as recorded."""
+"""A recorded run as the viewer expects a run: at any step, with the model or without it."""
 
 from __future__ import annotations
 
@@ -15,89 +15,89 @@ from .records import RecordedStep, RunInfo
 
 
 class RecordedRun:
-    """A run of a session, all of it or its first steps; has what `protocols.GenerationLike` asks for."""
+    """A `protocols.GenerationLike` of a recorded run, or of its first steps."""
 
     def __init__(self, recording: Recording, run: RunInfo) -> None:
-        """Reads every step. Raises `RecordingError`."""
+        """Read every step. Raises `RecordingError`."""
         self.info = run
         self.all_steps: list[RecordedStep] = recording.steps(run)
         self.prompt_tokens = list(run.prompt_tokens)
         self.options: GenerateOptions = run.options
         self.done = self.pass_complete = True
         self.progress = 1.0
-        self.steps: list[StepRecord] = []  # those that are shown
+        self.steps: list[StepRecord] = []  # the visible ones
         self._end_of_text = recording.head.end_of_text
         self._bytes = [recording.token_bytes(step.record.token) for step in self.all_steps]
         self.prompt_texts = [(token, recording.token_text(token)) for token in self.prompt_tokens]
         self.show(len(self.all_steps))
 
     def follow(self, recording: Recording) -> bool:
-        """Take in the steps that were recorded since; True when there are some. Raises `RecordingError`."""
+        """Read the steps that were recorded since the last call; True if there are any. Raises `RecordingError`."""
         new = recording.steps(self.info, len(self.all_steps))
         self.all_steps += new
         self._bytes += [recording.token_bytes(step.record.token) for step in new]
         return bool(new)
 
     def show(self, count: int) -> None:
-        """Be the run as it was after its first `count` steps."""
+        """Become the run as it was after its first `count` steps."""
         self.steps = [step.record for step in self.all_steps[:count]]
 
     @property
     def continuation(self) -> str:
-        """What was written until then, the end of text left out."""
+        """The text generated so far, without the end-of-text token."""
         parts = zip(self.steps, self._bytes, strict=False)
         kept = (data for step, data in parts if step.token != self._end_of_text)
         return b"".join(kept).decode(errors="replace")
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the run ended; at an earlier step it has not."""
+        """Why the run ended; None at an earlier step."""
         return self.info.stop_reason if len(self.steps) == len(self.all_steps) else None
 
     @property
     def tokens_per_second(self) -> float:
-        """The speed at which it was recorded, until the step that is shown."""
+        """The speed at which it was recorded, up to the visible step."""
         if not self.steps:
             return 0.0
         seconds = self.all_steps[len(self.steps) - 1].time - self.info.started
         return len(self.steps) / seconds if seconds > 0 else 0.0
 
     def advance(self, budget_s: float) -> bool:
-        """Nothing: it has been written already."""
+        """Do nothing: the run is finished."""
         return False
 
     def stop(self) -> None:
-        """Nothing to stop."""
+        """Do nothing: the run is finished."""
 
 
 def steps_before(runs: Sequence[RunInfo], run: RunInfo) -> int:
-    """How many of `prompt_tokens` are steps that were written before the run's first one: of its parents, or before
-    recording began. 0 when the parents make no sense."""
+    """The number of `prompt_tokens` that are steps before the run's first one: steps of its parents, or steps before
+    the recording began. 0 if the parents are inconsistent."""
     known = {other.id: other for other in runs}
-    count, at, seen = 0, run, set()
-    while at.fork_step is not None:
-        count += at.fork_step
-        seen.add(at.id)
-        if at.parent is None:
+    count, ancestor, seen = 0, run, set()
+    while ancestor.fork_step is not None:
+        count += ancestor.fork_step
+        seen.add(ancestor.id)
+        if ancestor.parent is None:
             break
-        if at.parent not in known or at.parent in seen:
+        if ancestor.parent not in known or ancestor.parent in seen:
             return 0
-        at = known[at.parent]
+        ancestor = known[ancestor.parent]
     return count if count < len(run.prompt_tokens) else 0
 
 
 def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptions, before: int = 0) -> KnownText:
-    """The tokens of a run with the options that some of them were drawn with; before: as `steps_before` has it."""
+    """The tokens of a run with the options of some of its steps; before: see `steps_before`."""
     return KnownText(run.prompt_tokens, [step.token for step in steps], options, before)
 
 
-def widest(steps: Iterable[RecordedStep]) -> int:
-    """The longest window that was in force, in tokens; 1 when there is no step."""
+def longest_context(steps: Iterable[RecordedStep]) -> int:
+    """The longest context in the options of the steps, in tokens; 1 if there are no steps."""
     return max((step.options.context for step in steps), default=1)
 
 
 def check_shape(recording: Recording, model: str, config: ModelConfig) -> None:
-    """Raise `RecordingError` when the session is of a model of another shape."""
+    """Raise `RecordingError` if the recording is of a model of another shape."""
     recorded = recording.head.config
     if recorded != config:
 

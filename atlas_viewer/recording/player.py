@@ -10,7 +10,7 @@ from atlas_viewer.state.requests import ShowRun
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
 
-from .camera_follow import Following
+from .camera_follow import CameraFollower
 from .event_text import last_done, names
 from .playback import RecordedRun, steps_before
 from .reader import Recording
@@ -36,7 +36,7 @@ class Player:
         # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
         self._forks: dict[int, tuple[int, str]] = {}
         self._events: Sequence[UiEvent] = ()
-        self._following = Following(state, self.playback)
+        self._following = CameraFollower(state, self.playback)
         self._take_runs()
         self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
         self._clock = self._looked = 0.0

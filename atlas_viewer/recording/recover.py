@@ -1,4 +1,4 @@
-"""What is left of a damaged session, as a sound one."""
+"""Saves the readable part of a damaged recording as a sound one."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from .store import Store, fill_session, new_session
 
 @dataclass(frozen=True)
 class Recovered:
-    """How much of a session could be read."""
+    """How much of a recording could be read."""
 
     runs: int
     steps: int
-    lost: tuple[str, ...]  # what could not, in words
+    lost: tuple[str, ...]  # what could not be read, in words
 
 
 def recover(path: Path, target: Path) -> Recovered:
-    """Write what can be read of the session at `path` to a new one at `target`.
+    """Write the readable part of the recording at `path` to a new one at `target`.
 
-    Of each run the steps up to the first that is damaged; of steps that are kept, logits and statistics where they are
-    sound. Raises `RecordingError` when not even the head can be read, or something is lost and no step is left;
-    `OutputError` when `target` cannot be written; then there is no `target`.
+    It contains the steps of each run up to the first damaged one, and their logits and statistics unless damaged.
+    Raises `RecordingError` if not even the head can be read, or something is lost and no step is left; `OutputError`
+    if `target` cannot be written. Then there is no `target`.
     """
     with DamagedRecording(path) as recording, new_session(target) as temporary:
         fill_session(temporary, recording.head, recording.tensors)
@@ -43,23 +43,23 @@ def _copy(recording: DamagedRecording, target: Path) -> Recovered:
     try:
         _weights(recording, store)
         for run in runs:
-            # All tokens before a branch are its own, too: it can stand alone.
+            # A branch repeats all tokens before it, so it does not need its parent.
             steps += _run(recording, run if run.parent in known else replace(run, parent=None), store)
         _ui_events(recording, store)
     finally:
         store.close()
     if recording.lost and not steps:
-        told = "; ".join(recording.lost[:3])
-        raise RecordingError(f"{recording.shown}: no step can be read (damaged: {told}); look for a copy")
-    # These alone are no reason to refuse: a reader does not miss them, so the copy has all that the file shows.
+        damaged = "; ".join(recording.lost[:3])
+        raise RecordingError(f"{recording.shown}: no step can be read (damaged: {damaged}); look for a copy")
+    # These alone are not a reason to refuse: readers never see them, so the copy has everything that the file shows.
     if not recording.lost and recording.step_count() > steps:
         recording.lost.append("steps that belong to no run")
-    return Recovered(len(runs), steps, tuple(recording.told()))
+    return Recovered(len(runs), steps, tuple(recording.report()))
 
 
 def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
     steps = list(recording.readable_steps(run))
-    run, steps = _with_window(recording, run, steps)
+    run, steps = _with_seen_context(recording, run, steps)
     whole = len(steps) == _count(recording, run)
     with store.transaction():
         store.add_run(run if whole else replace(run, stop_reason=None))
@@ -82,7 +82,7 @@ def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
 
 
 def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step: int) -> tuple[bytes | None, bool]:
-    """The bytes of what was recorded of a step, if anything was; and whether it is damaged."""
+    """The bytes of an array of a step, None if there is none; and whether it is damaged."""
     try:
         found = read(run, step)
     except RecordingError:
@@ -90,10 +90,10 @@ def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step
     return None if found is None else found.tobytes(), False
 
 
-def _with_window(
+def _with_seen_context(
     recording: DamagedRecording, run: RunInfo, steps: list[RecordedStep]
 ) -> tuple[RunInfo, list[RecordedStep]]:
-    """Where options are guessed, with the window that the steps show."""
+    """The run and its steps with the context that the steps show, where their options are guessed."""
     guessed = recording.guessed
     if guessed is None or not steps:
         return run, steps

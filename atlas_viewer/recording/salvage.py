@@ -1,4 +1,4 @@
-"""Reading a session of which not everything can be read: what is damaged is left out or guessed, and reported."""
+"""Reads a damaged recording: leaves out or guesses the damaged parts, and reports them."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from .safe_open import Database
 from .schema import SCHEMA, Schema
 from .validate import Unsound
 
-# What is said of rows of a table that have a value in the place of a damaged one.
-_MENDED = {
-    "session": "a part of the head",
-    "runs": "a part of what is known of {} runs",
-    "steps": "figures of {} steps",
-    "candidates": "figures of {} candidates",
+# The report on rows of a table in which damaged values were replaced.
+_REPLACED = {
+    "session": "part of the head",
+    "runs": "part of the description of {} runs",
+    "steps": "numbers of {} steps",
+    "candidates": "numbers of {} candidates",
 }
 
 
 class DamagedRecording(Recording):
-    """A session as far as it can be read. Guards and checks are those of `Recording`: nothing of the file is trusted.
+    """A recording as far as it can be read. Like `Recording`, it trusts nothing in the file.
 
     lost: what could not be read, in words.
     """
 
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
-        """Raises `RecordingError` when not even the head and the list of tensors can be read."""
+        """Open the file. Raises `RecordingError` if not even the head can be read."""
         self.lost: list[str] = []
-        self.guessed: GenerateOptions | None = None  # in the place of options that are damaged
-        # Rows with a value that stands in for a damaged one, by table: a row may be read more than once.
-        self._mended: defaultdict[str, set[str]] = defaultdict(set)
+        self.guessed: GenerateOptions | None = None  # replace damaged options
+        # Names of the rows with replaced values, by table; a set, because a row may be read more than once.
+        self._replaced: defaultdict[str, set[str]] = defaultdict(set)
         self._other_texts: set[int] = set()
         self._without_candidates: set[tuple[int, int]] = set()
         super().__init__(path, schema)
@@ -52,7 +52,7 @@ class DamagedRecording(Recording):
         return Database(path, schema, damaged=True)
 
     def runs(self) -> list[RunInfo]:
-        """Every run that can be read."""
+        """All readable runs."""
         found: list[RunInfo] = []
         for number in self._run_numbers():
             try:
@@ -62,7 +62,7 @@ class DamagedRecording(Recording):
         return found
 
     def _run_numbers(self) -> list[int]:
-        """From both ends of the list to where it is damaged."""
+        """The numbers of the runs, read from both ends of the list up to the damage."""
         found: set[int] = set()
         for order in ("ASC", "DESC"):
             try:
@@ -71,11 +71,11 @@ class DamagedRecording(Recording):
                 return sorted(found)
             except RecordingError:
                 continue
-        self.lost.append("a part of the list of runs")
+        self.lost.append("part of the list of runs")
         return sorted(found)
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
-        """Those that can be read."""
+        """The readable ones."""
         found: dict[str, np.ndarray] = {}
         bad = 0
         for row in self._whole_rows(columns.WEIGHTS.query(MEASURED), "statistics of weights"):
@@ -89,7 +89,7 @@ class DamagedRecording(Recording):
         return found
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
-        """Those that can be read."""
+        """The readable ones."""
         found: list[UiEvent] = []
         bad = 0
         for row in self._whole_rows(table.query("ORDER BY id"), table.name):
@@ -102,7 +102,7 @@ class DamagedRecording(Recording):
         return found
 
     def _whole_rows(self, query: str, what: str) -> list[Sequence[object]]:
-        """Rows up to where the file itself is damaged."""
+        """The rows before the damage to the file."""
         found: list[Sequence[object]] = []
         try:
             for row in self._database.each_row(query):
@@ -112,7 +112,7 @@ class DamagedRecording(Recording):
         return found
 
     def step_count(self) -> int:
-        """How many steps are in the file, whether they can be read or not; 0 when that cannot be told."""
+        """The number of steps in the file, readable or not; 0 if it cannot be counted."""
         try:
             row = self._database.row("SELECT count(*) FROM steps")
         except RecordingError:
@@ -120,7 +120,7 @@ class DamagedRecording(Recording):
         return int(row[0]) if row else 0
 
     def readable_steps(self, run: RunInfo) -> Iterator[RecordedStep]:
-        """The steps of a run up to the first that is damaged."""
+        """The steps of a run up to the first damaged one."""
         first, many = 0, 1 << 16
         while True:
             try:
@@ -129,41 +129,41 @@ class DamagedRecording(Recording):
                 if many == 1:
                     self.lost.append(f"run {run.id} from step {first + 1} on")
                     return
-                many //= 2  # the damage is somewhere among so many
+                many //= 2  # one of this many steps is damaged
                 continue
             yield from steps
             first += len(steps)
             if len(steps) < many:
-                self._without_candidates.discard((run.id, first))  # of no step
+                self._without_candidates.discard((run.id, first))  # there is no such step
                 return
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of a token; where they are damaged, those of GPT-2, or U+FFFD for another vocabulary."""
+        """The bytes of a token; if damaged, those of GPT-2, or U+FFFD for another vocabulary."""
         if token not in self._texts:
             try:
                 ((_, self._texts[token]),) = self._rows(columns.TOKENS, "WHERE id = ?", (token,))
             except (RecordingError, ValueError):  # `Unsound`, or no row
                 self._other_texts.add(token)
-                self._texts[token] = self._usual_text(token)
+                self._texts[token] = self._default_text(token)
         return self._texts[token]
 
-    def _usual_text(self, token: int) -> bytes:
+    def _default_text(self, token: int) -> bytes:
         tokenizer = load_tokenizer()
         known = self.head.config.vocabulary == tokenizer.vocabulary
         return tokenizer.token_bytes(token) if known else "\ufffd".encode()
 
-    def told(self) -> list[str]:
-        """What was lost, and what is guessed in its place."""
+    def report(self) -> list[str]:
+        """What was lost and what was guessed, in words."""
         guesses = []
-        for table, what in _MENDED.items():
-            if self._mended[table]:
-                guesses.append(what.format(len(self._mended[table])))
+        for table, what in _REPLACED.items():
+            if self._replaced[table]:
+                guesses.append(what.format(len(self._replaced[table])))
         if self._without_candidates:
             guesses.append(f"candidates of {len(self._without_candidates)} steps")
         if self._other_texts:
-            guesses.append(f"texts of {len(self._other_texts)} tokens; they are GPT-2's now, or U+FFFD")
+            guesses.append(f"texts of {len(self._other_texts)} tokens, replaced by those of GPT-2 or U+FFFD")
         if self.guessed is not None:
-            guesses.append("options of some steps; they are the usual ones now")
+            guesses.append("options of some steps, replaced by the defaults")
         return self.lost + guesses
 
     # -- reading
@@ -171,7 +171,7 @@ class DamagedRecording(Recording):
     def _checked(self, table: Table, row: Sequence[object]) -> list[Any]:
         found, damaged = table.salvaged(row)
         if damaged:
-            self._mended[table.name].add(table.row_name(row))
+            self._replaced[table.name].add(table.row_name(row))
         return found
 
     def _tensors(self) -> list[RecordedTensor]:
@@ -188,7 +188,7 @@ class DamagedRecording(Recording):
             if self.guessed is None:
                 config = self.head.config
                 self.guessed = GenerateOptions(context=config.positions, top=min(8, config.vocabulary))
-            self._options.setdefault(number, self.guessed)  # a row that cannot be read is read once
+            self._options.setdefault(number, self.guessed)  # an unreadable row is read only once
             return self.guessed
 
     def _candidates(self, run: RunInfo, first: int, last: int) -> dict[int, list[Candidate]]:

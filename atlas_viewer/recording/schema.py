@@ -1,4 +1,4 @@
-"""What a session file looks like: its tables, its version, and how older versions become this one."""
+"""The tables of a recording, their version, and how older versions are migrated."""
 
 from __future__ import annotations
 
@@ -126,15 +126,15 @@ _TABLES = (
 
 @dataclass(frozen=True)
 class Schema:
-    """One version of the tables, and what is known of those before it."""
+    """One version of the tables, and the older versions that can be migrated to it."""
 
     version: int
     tables: Sequence[str]
-    # Of each older version that is read: its tables, and the statements that make the next version of it.
+    # For each readable older version: its tables, and the statements that migrate it to the next version.
     older: Mapping[int, tuple[Sequence[str], Sequence[str]]] = field(default_factory=dict)
 
     def tables_of(self, version: int) -> Sequence[str]:
-        """The statements that make the tables of `version`; KeyError when it is not known."""
+        """The statements that create the tables of `version`. Raises KeyError for an unknown version."""
         return self.tables if version == self.version else self.older[version][0]
 
 
@@ -142,12 +142,12 @@ SCHEMA = Schema(1, _TABLES)
 
 
 def uri(path: Path, mode: str) -> str:
-    """What SQLite opens the file at `path` by in `mode` "ro" or "rw", whatever its name is: `:memory:` is one, too."""
+    """The URI that opens the file at `path` in SQLite, whatever its name (even `:memory:`); `mode` is "ro" or "rw"."""
     return f"{Path(os.path.abspath(path)).as_uri()}?mode={mode}"
 
 
 def create(connection: sqlite3.Connection, schema: Schema = SCHEMA) -> None:
-    """Make the tables in an empty database, and mark it as a session of this version."""
+    """Create the tables in an empty database, and mark it as a recording of this version."""
     for statement in schema.tables:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -163,7 +163,7 @@ def definition(connection: sqlite3.Connection) -> list[tuple[str, str, str, str 
 
 
 def expected(statements: Sequence[str]) -> list[tuple[str, str, str, str | None]]:
-    """The `definition` of a database that `statements` made."""
+    """The `definition` of a database that `statements` create."""
     connection = sqlite3.connect(":memory:")
     try:
         for statement in statements:

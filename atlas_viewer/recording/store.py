@@ -1,4 +1,4 @@
-"""The writing side of a session file: statements only, no thread and no queue."""
+"""Writes a recording: SQL statements only, no thread and no queue."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from .records import Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
 
-_PATIENCE_S = 1.0  # for readers to let go
-# The logits of a step are 100 kB: with the usual pages of SQLite, and a log that is put away every 4 MB, writing them
-# takes a third longer. Pages are no larger, so that short sessions stay small.
+_PATIENCE_S = 1.0  # the wait for readers to release the file
+# The logits of a step are 100 kB. With SQLite's default page size and a checkpoint every 4 MB, writing takes a third
+# longer. Larger pages would make short recordings large.
 _PAGE_BYTES, _LOG_BYTES = 8192, 16 << 20
 
 
 class Store:
-    """An open session that is being written. Everything written inside one `transaction` is there whole or not at all.
+    """A recording that is being written. Everything in one `transaction` is written completely or not at all.
 
-    The write-ahead log is not flushed at every commit: what is committed survives the end of the program at any moment,
-    and a power cut costs at most the last steps, never the file.
+    The write-ahead log is not flushed at every commit: committed data survives a crash of the program at any moment,
+    and a power failure costs at most the last steps, never the file.
     """
 
     def __init__(self, path: Path, token_bytes: Callable[[int], bytes]) -> None:
-        """Open what `fill_session` made, for the thread that calls this. Raises `sqlite3.Error`."""
-        self._tokens_known: set[int] = set()
+        """Open a file that `fill_session` made, for use in the calling thread. Raises `sqlite3.Error`."""
+        self._known_tokens: set[int] = set()
         self._options: dict[GenerateOptions, int] = {}
         self._token_bytes = token_bytes
         self._path = path
@@ -47,31 +47,31 @@ class Store:
         except BaseException:
             self._connection.close()
             raise
-        self._place = self._found()
+        self._identity = self._current_identity()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. Raises `sqlite3.Error`, and `OutputError` when the file was removed or replaced."""
+        """Commit all of the body or none of it. Raises `sqlite3.Error`; `OutputError` if the file was replaced."""
         self._connection.execute("BEGIN IMMEDIATE")
-        tokens, options = set(self._tokens_known), dict(self._options)
+        tokens, options = set(self._known_tokens), dict(self._options)
         try:
             yield
-            if self._found() != self._place:
-                # What is written now would go to a file that nobody can open any more.
+            if self._current_identity() != self._identity:
+                # The data would go to a file that nobody can open any more.
                 raise OutputError(f"{one_line(self._path)}: the file was removed or replaced")
             self._connection.execute("COMMIT")
         except BaseException:
-            self._tokens_known, self._options = tokens, options
-            # After some errors SQLite has rolled back already.
+            self._known_tokens, self._options = tokens, options
+            # After some errors SQLite has already rolled back.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
 
     def close(self, *, tidy: bool = True) -> None:
-        """Close; `tidy` makes one file of it, without a log beside it. Raises `sqlite3.Error`."""
+        """Close the file; `tidy` merges the log into it. Raises `sqlite3.Error`."""
         try:
             if tidy:
-                # With a journal file, the program's end at this moment would leave one that only a writer can undo.
+                # If the program ended at this moment, a journal on disk would need a writer to roll it back.
                 self._connection.execute("PRAGMA journal_mode = MEMORY")
         finally:
             self._connection.close()
@@ -80,7 +80,7 @@ class Store:
 
     def add_run(self, run: RunInfo) -> None:
         """A run that begins."""
-        self._know_tokens(run.prompt_tokens)
+        self._add_tokens(run.prompt_tokens)
         self._connection.execute(
             "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
@@ -91,13 +91,13 @@ class Store:
         )  # fmt: skip
 
     def end_run(self, run: int, reason: str) -> None:
-        """Why the run has ended."""
+        """Store why the run has ended."""
         self._connection.execute("UPDATE runs SET stop_reason = ? WHERE id = ?", (reason, run))
 
     def add_step(self, run: int, step: RecordedStep, logits: bytes | None, statistics: bytes | None) -> None:
-        """A step with its candidates; logits in the run's type, statistics as STATISTICS of the live tensors."""
+        """Add a step with its candidates; logits in the type of the run, STATISTICS of the live tensors."""
         record, draw = step.record, step.draw
-        self._know_tokens([record.token, *(candidate.token for candidate in record.top)])
+        self._add_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute
         execute(
             "INSERT INTO steps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -120,29 +120,29 @@ class Store:
             execute("INSERT INTO statistics (run, step, data) VALUES (?,?,?)", (run, record.index, statistics))
 
     def set_weight_statistics(self, records: Sequence[tuple[str, bytes]]) -> None:
-        """One STATISTICS record for each weight, by its name."""
+        """Store one STATISTICS record per weight, given with the weight's name."""
         self._connection.executemany(
             "UPDATE tensors SET statistics = ? WHERE name = ?", [(data, name) for name, data in records]
         )
 
     def add_event(self, ui_event: UiEvent) -> None:
-        """An event of the interface."""
+        """Add an event of the interface."""
         self._add_ui_event("events", ui_event)
 
     def add_camera(self, ui_event: UiEvent) -> None:
-        """A camera that has moved."""
+        """Add a camera position."""
         self._add_ui_event("cameras", ui_event)
 
     def _add_ui_event(self, table: str, ui_event: UiEvent) -> None:
         values = (ui_event.time, ui_event.run, ui_event.step, ui_event.name, _json(ui_event.data))
         self._connection.execute(f"INSERT INTO {table} VALUES (NULL,?,?,?,?,?)", values)
 
-    def _know_tokens(self, tokens: Sequence[int]) -> None:
-        new = set(tokens) - self._tokens_known
+    def _add_tokens(self, tokens: Sequence[int]) -> None:
+        new = set(tokens) - self._known_tokens
         self._connection.executemany(
             "INSERT OR IGNORE INTO tokens VALUES (?,?)", [(token, self._token_bytes(token)) for token in new]
         )
-        self._tokens_known |= new
+        self._known_tokens |= new
 
     def _options_id(self, options: GenerateOptions) -> int:
         if options not in self._options:
@@ -151,7 +151,7 @@ class Store:
             self._options[options] = number
         return self._options[options]
 
-    def _found(self) -> tuple[int, int] | None:
+    def _current_identity(self) -> tuple[int, int] | None:
         try:
             status = os.stat(self._path)
         except FileNotFoundError:
@@ -160,18 +160,19 @@ class Store:
 
 
 def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make a session file without steps at `path`. Raises `OutputError`, `TakenError` when something is there."""
+    """Make a recording without steps at `path`. Raises `OutputError`; `TakenError` if the path exists."""
     with new_session(path) as temporary:
         fill_session(temporary, head, tensors)
 
 
 @contextmanager
 def new_session(path: Path) -> Iterator[Path]:
-    """Give an empty temporary file that becomes the recording at `path`, where there must not be anything.
+    """Yield an empty temporary file that becomes the recording at `path`, which must not exist.
 
-    Raises `OutputError`, also for SQLite's errors in the body; `TakenError` when something is there, however late.
+    Raises `OutputError`, also for errors of SQLite in the body; `TakenError` if the path exists, even if it appeared
+    meanwhile.
     """
-    # A log left behind by a file that was there before would be taken for this one's.
+    # SQLite would take a log left behind by another file for the log of this one.
     for leftover in beside(path):
         if os.path.lexists(leftover) and not os.path.lexists(path):
             raise OutputError(f"{one_line(leftover)}: belongs to another recording; remove it or choose another path")
@@ -180,14 +181,14 @@ def new_session(path: Path) -> Iterator[Path]:
             yield temporary
     except TakenError:
         raise TakenError(
-            f"{one_line(path)}: is there already, and a recording replaces nothing; choose another path"
+            f"{one_line(path)}: already exists, and a recording never replaces a file; choose another path"
         ) from None
     except sqlite3.Error as error:
         raise OutputError(f"{one_line(path)}: cannot be written ({error}); choose another path") from error
 
 
 def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make the empty file at `path` a session without steps. Raises `sqlite3.Error`."""
+    """Make the empty file at `path` a recording without steps. Raises `sqlite3.Error`."""
     config = head.config
     connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None)
     try:
@@ -208,7 +209,7 @@ def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> N
             [(number, t.name, t.kind, t.rows, t.columns) for number, t in enumerate(tensors)],
         )
         connection.execute("COMMIT")
-        # Here and not later: switching writes to a file that nobody knows yet.
+        # The switch writes to the file, so it happens before anybody can open it.
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""Does a session hold? Its tokens go through the model again, and every recorded figure is compared with what comes."""
+"""Verifies a recording: runs its tokens through the model again and compares every recorded number."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 
 @dataclass(frozen=True)
 class Verdict:
-    """On one step. `figure` is the largest difference, in logits or relative to a tensor's largest value."""
+    """The verdict on a step. `figure` is the largest difference, in logits or relative to a tensor's largest value."""
 
     run: int
     step: int
@@ -32,46 +32,46 @@ class Verdict:
     text: str
     verdict: str
     figure: float
-    what: str  # where the largest difference is
-    draw_repeats: bool  # the options and the seed draw the same token here
+    what: str  # what differs most
+    draw_repeats: bool  # whether the options and the seed give the same token here
 
 
 def reasons(recording: Recording, engine: Engine, weights_sha256: str, program: str) -> list[str]:
-    """What is not as it was when the session was recorded, that which matters most first."""
+    """What has changed since the recording was made, the most important first."""
     head = recording.head
-    told = []
+    changes = []
     if head.weights_sha256 != weights_sha256:
-        told.append(f"other weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
+        changes.append(f"other weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
     here = {
         "precision": (head.weights, engine.dtype),
         "adapter": (head.adapter, engine.adapter_name),
         "kernels": (head.kernels, engine.path),
         "version": (head.program, program),
     }
-    told += [f"other {what} (recorded {was}, here {now})" for what, (was, now) in here.items() if was != now]
+    changes += [f"other {what} (recorded {was}, here {now})" for what, (was, now) in here.items() if was != now]
     if head.shaders_sha256 != shaders_sha256():
-        told.append("other shaders")
+        changes.append("other shaders")
     now = versions()
-    told += [
+    changes += [
         f"other {name} (recorded {head.versions[name]}, here {now[name]})"
         for name in sorted(head.versions.keys() & now.keys())
         if head.versions[name] != now[name]
     ]
-    return told
+    return changes
 
 
 def verify_run(
     recording: Recording, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
 ) -> Iterator[Verdict]:
-    """The verdict on each step, in order. `engine` has room for the windows of all. Blocks. Raises `AtlasError`s."""
+    """The verdict on each step, in order. `engine` has the context of all steps. Blocks. Raises `AtlasError`s."""
     steps = recording.steps(run)
     known, before = [step.record for step in steps], steps_before(recording.runs(), run)
-    engine.mark_cached((), 0)  # every row is computed here, in the passes in which it was: so the same bits come out
+    engine.mark_cached((), 0)  # recompute every row, in the same passes as when recording, for the same bits
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     for step in steps:
         if replay is None or replay.text.options != step.options:
-            # As a run goes on with other options: on the rows that are there.
+            # Like a run that continues with other options, it reuses the rows of the previous steps.
             replay = Replay(engine, known_text(run, known, step.options, before), recording.head.end_of_text)
         yield _verdict(recording, run, step, replay, tokenizer, measure, tolerance)
 
@@ -91,7 +91,7 @@ def _verdict(
     rows = engine.registry.rows
     start = len(run.prompt_tokens) + index - rows
     found = step_record(draw, start, rows, temperature, tokenizer.token_text, recorded.forward_ms)
-    found = replace(found, index=index)  # among the run's own steps
+    found = replace(found, index=index)  # its number within the run
     logits = replay.logits()
     apart = steps_difference(recorded, found, logits)
     saved = recording.logits(run, index)
@@ -106,7 +106,7 @@ def _verdict(
     if recorded.text != tokenizer.token_text(recorded.token):
         apart = apart.joined(Difference(float("inf"), f"text of token {recorded.token}", same=False))
     if apart.same:
-        # The same logits, options and seed: then nothing else may be another.
+        # With the same logits, options and seed, everything else must be the same, too.
         what = _first_other(recorded, found) or _first_other(step.draw, draw_info(draw))
         if what:
             apart = Difference(float("inf"), what, same=False)
@@ -115,6 +115,6 @@ def _verdict(
 
 
 def _first_other(recorded: object, found: object) -> str | None:
-    """Name of the first field of a record that is another; None when all are the same, NaN included."""
+    """The name of the first field that differs; None if all are the same, NaN included."""
     one, other = vars(recorded), vars(found)
     return next((name for name in one if repr(one[name]) != repr(other[name])), None)

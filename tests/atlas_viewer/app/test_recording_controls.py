@@ -138,7 +138,7 @@ def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
 def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> None:
     (folder / "mine.atlas").write_text("precious")
     loop.ask(Record("mine.atlas"))
-    assert "mine.atlas: is there already" in loop.state.messages[-1]
+    assert "mine.atlas: already exists" in loop.state.messages[-1]
     assert not loop.state.recording.recorder.on
     loop.ask(Record(str(folder / "nowhere" / "a.atlas")))
     loop.draw(lambda: not loop.state.recording.recorder.on)

@@ -160,7 +160,7 @@ def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
         ((), 2, "VERB"),
         (("record", "x"), 2, "--out"),
         (("record", "x", "--out", "no/where.atlas"), 1, "there is no folder"),
-        (("record", "x", "--out", "there.atlas"), 1, "is there already"),
+        (("record", "x", "--out", "there.atlas"), 1, "already exists"),
         (("record", "x", "--out", "a.atlas", "--context", "0"), 2, "--context 0"),
         (("record", "x", "--out", "a.atlas", "--top", "900"), 2, "--top 900"),
         (("info", "nowhere.atlas"), 1, "no such file"),

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from atlas_viewer.recording.camera_follow import Following
+from atlas_viewer.recording.camera_follow import CameraFollower
 from atlas_viewer.recording.cameras import recorded_camera, recorded_camera_track, recorded_viewport, viewport_data
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.records import UiEvent
 from atlas_viewer.recording.recover import recover
-from atlas_viewer.recording.ui_recorder import Notes
+from atlas_viewer.recording.ui_recorder import UiRecorder
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import ATLAS, MAP
 from atlas_viewer.state.recording_state import PlaybackState
@@ -47,7 +47,7 @@ def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     state = State("Once", GenerateOptions())
-    notes = Notes(state, recorder)
+    notes = UiRecorder(state, recorder)
     notes.frame(1.0)  # no map so far
     state.map = state_with_map().map
     state.ui.view = MAP
@@ -80,7 +80,7 @@ def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
 def test_another_layout_and_another_size_are_noted(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     state = state_with_map()
-    notes = Notes(state, recorder)
+    notes = UiRecorder(state, recorder)
     state.map.show(VIEWPORT)
     for time in (1.0, 2.0):
         notes.frame(time)
@@ -192,7 +192,7 @@ class Window:
     def __init__(self, marks: list[UiEvent], events: list[UiEvent]) -> None:
         self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
         self.state.ui.shown = {ATLAS, "Session"}
-        self.following = Following(self.state, self.told)
+        self.following = CameraFollower(self.state, self.told)
         self.following.take(marks, events)
         self.selected = ""
 

@@ -142,7 +142,7 @@ def test_a_run_is_shown_without_its_model(tmp_path: Path) -> None:
 def test_a_recording_replaces_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.atlas"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="already exists"):
         Recorder(path, HEAD, TENSORS, token_bytes)
     assert path.read_bytes() == b"precious"
     (tmp_path / "b.atlas-wal").write_bytes(b"")

@@ -24,7 +24,7 @@ from atlas_viewer.app.canvas import open_window
 from atlas_viewer.cli import parser
 from atlas_viewer.cli.main import main
 from atlas_viewer.cli.session_source import recorded_source, recorded_weights
-from atlas_viewer.recording.playback import check_shape, widest
+from atlas_viewer.recording.playback import check_shape, longest_context
 from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
@@ -118,7 +118,7 @@ def play(path: Path) -> None:
 def prepare_to_verify(path: Path) -> None:
     """What `session verify` does before it computes. Raises `RecordingError`."""
     with Recording(path) as recording:
-        widest(step for run in recording.runs() for step in recording.steps(run))
+        longest_context(step for run in recording.runs() for step in recording.steps(run))
         recorded_weights(argparse.Namespace(), recording.head)
         source = recorded_source(argparse.Namespace(), recording.head)
         try:

@@ -87,7 +87,7 @@ def two_runs(path: Path) -> Path:
         (["DELETE FROM runs WHERE id = 2"], 1, 2, "steps that belong to no run"),
         (["UPDATE steps SET run = run + 7"], 2, 0, "steps that belong to no run"),
         (["UPDATE candidates SET token = -3 WHERE run = 1 AND step = 1"], 2, 3, "candidates of 1 steps"),
-        (["UPDATE session SET model = model || char(27), versions = '['"], 2, 3, "a part of the head"),
+        (["UPDATE session SET model = model || char(27), versions = '['"], 2, 3, "part of the head"),
         (["CREATE VIEW spy AS SELECT * FROM steps", "CREATE TABLE more (id INTEGER)"], 2, 3, None),
         (["CREATE TRIGGER spy AFTER INSERT ON steps BEGIN DELETE FROM steps; END"], 2, 3, None),
         (["CREATE INDEX more ON steps (token)"], 2, 3, None),
