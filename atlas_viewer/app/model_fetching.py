@@ -9,6 +9,7 @@ from atlas_viewer.hub.catalogue import CATALOGUE
 from atlas_viewer.hub.store import state as state_on_disk
 from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
 from compute.errors import AtlasError
+from compute.io.system_errors import first_line
 
 
 def known_models() -> list[ModelChoice]:
@@ -94,7 +95,7 @@ class ModelFetching:
             except AtlasError as error:
                 self._error = str(error)
             except Exception as error:  # of a library: told like the others, the window goes on
-                self._error = f"{what}: unexpected {type(error).__name__}: {str(error).splitlines()[0]}"
+                self._error = f"{what}: unexpected {type(error).__name__}: {first_line(error)}"
 
         self._thread = threading.Thread(target=guarded, name="models", daemon=True)
         self._thread.start()

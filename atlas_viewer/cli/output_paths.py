@@ -12,6 +12,7 @@ from pathlib import Path
 from atlas_viewer.recording.safe_open import beside, is_session
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
+from compute.io.system_errors import reason_of
 from compute.weights.checkpoint import model_files
 
 from .shared import model_spec
@@ -84,8 +85,7 @@ def _status(path: Path) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise OutputError(f"{one_line(path)}: cannot be written ({reason}); choose another path") from None
+        raise OutputError(f"{one_line(path)}: cannot be written ({reason_of(error)}); choose another path") from None
 
 
 def _is_log(path: Path) -> bool:

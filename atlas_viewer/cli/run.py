@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compute.errors import AtlasError
+from compute.io.system_errors import first_line
 
 from .parser import parse
 from .streams import complain, standard_streams
@@ -52,8 +53,7 @@ def run(argv: Sequence[str]) -> int:
                 # Libraries ask for it while they are imported, whether they need it or not.
                 complain("the working folder is gone; change to another one and run again")
                 return 1
-            first = (str(error).splitlines() or [""])[0]
-            complain(f"unexpected {type(error).__name__}: {first}; run again with --debug and report this")
+            complain(f"unexpected {type(error).__name__}: {first_line(error)}; run again with --debug and report this")
             return 1
 
 

@@ -11,6 +11,7 @@ from typing import Any, TextIO, cast
 
 from compute.errors import OutputError
 from compute.io.escape import escaped, one_line
+from compute.io.system_errors import reason_of
 
 _KEPT = "\n\t"  # what a terminal does with these is what a reader expects
 
@@ -55,8 +56,7 @@ class _Output:
             raise
         except OSError as error:
             self.failed = True
-            reason = error.strerror or type(error).__name__
-            raise OutputError(f"standard output: cannot be written ({reason}); free its disk") from None
+            raise OutputError(f"standard output: cannot be written ({reason_of(error)}); free its disk") from None
 
 
 class _Errors:

@@ -16,6 +16,7 @@ from typing import Any
 import assets
 from atlas_viewer import __version__
 from compute.errors import AtlasError
+from compute.io.system_errors import first_line
 
 from . import systems
 
@@ -158,7 +159,7 @@ def _module(name: str, family: str, missing: list[str], load: Callable[[str], An
         # A module that is linked against a library which is not there names it.
         libraries = [found for found in re.findall(r"lib[\w+.-]*\.so[\w.]*", str(error)) if systems.holds(found)][:1]
         missing += libraries
-        return Check(name, False, _first_line(error), systems.module_command(family, name, error, libraries))
+        return Check(name, False, first_line(error), systems.module_command(family, name, error, libraries))
     return Check(name, True, str(getattr(module, "__version__", "installed")))
 
 
@@ -176,7 +177,7 @@ def _loader(family: str, missing: list[str]) -> Check:
         ctypes.CDLL(library)
     except OSError as error:
         missing.append(library)
-        return Check("vulkan loader", False, _first_line(error), systems.install_command(family, [library]))
+        return Check("vulkan loader", False, first_line(error), systems.install_command(family, [library]))
     return Check("vulkan loader", True, library)
 
 
@@ -201,7 +202,7 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
 
         adapters = list_adapters()
     except Exception as error:
-        return (), [Check("adapter", False, _first_line(error), "mend the lines above first")]
+        return (), [Check("adapter", False, first_line(error), "mend the lines above first")]
     facts = tuple(
         AdapterFacts(
             name=adapter_name(a),
@@ -254,7 +255,3 @@ def _display(family: str) -> Check:
     except (OSError, subprocess.TimeoutExpired):
         opened = False
     return Check("display", opened, shown if opened else f"{shown}: no window can be opened there", remedy, "window")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

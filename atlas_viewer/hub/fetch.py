@@ -13,6 +13,7 @@ import filelock
 from compute.errors import FetchError
 from compute.io.escape import one_line
 from compute.io.placing import put_in_place
+from compute.io.system_errors import reason_of
 from compute.weights.model_cache import models_folder
 
 from .hub import Offer, RemoteFile, download
@@ -57,9 +58,8 @@ def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event 
     except filelock.Timeout:
         raise FetchError(f"{name}: is being fetched already; wait for that") from None
     except OSError as error:
-        reason = error.strerror or error
         raise FetchError(
-            f"{one_line(models_folder())}: cannot be written ({reason}); make room or change its permissions"
+            f"{one_line(models_folder())}: cannot be written ({reason_of(error)}); make room or change its permissions"
         ) from None
 
 

@@ -32,7 +32,7 @@ from huggingface_hub.utils import logging as hub_logging
 
 from atlas_viewer import __version__
 from compute.errors import FetchError
-from compute.io.escape import one_line
+from compute.io.system_errors import reason_of
 
 from .catalogue import CatalogueEntry
 
@@ -181,7 +181,7 @@ def _telling_failures(what: str) -> Iterator[None]:
             f"{what}: the hub answers with status {error.response.status_code}; fetch again later"
         ) from None
     except httpx2.ProxyError as error:
-        raise FetchError(f"{what}: the proxy refuses ({_reason(error)}); check HTTPS_PROXY and NO_PROXY") from None
+        raise FetchError(f"{what}: the proxy refuses ({reason_of(error)}); check HTTPS_PROXY and NO_PROXY") from None
     except httpx2.TimeoutException:
         raise FetchError(f"{what}: the hub does not answer; what arrived is kept, fetch again to go on") from None
     except httpx2.TooManyRedirects:
@@ -189,17 +189,13 @@ def _telling_failures(what: str) -> Iterator[None]:
             f"{what}: the hub sends from address to address for ever; check HF_ENDPOINT and the proxy"
         ) from None
     except ValueError as error:  # also of the standard library, for what cannot be parsed
-        raise FetchError(f"{what}: the hub names no usable address ({_reason(error)}); check HF_ENDPOINT") from None
+        raise FetchError(f"{what}: the hub names no usable address ({reason_of(error)}); check HF_ENDPOINT") from None
     except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise FetchError(
-            f"{what}: the connection fails ({_reason(error)}); check network and HTTPS_PROXY, then fetch again to go on"
+            f"{what}: the connection fails ({reason_of(error)}); check network and HTTPS_PROXY,"
+            " then fetch again to go on"
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise FetchError(f"{what}: the disk is full; free some space, then fetch again to go on") from None
-        raise FetchError(f"{what}: cannot be written ({_reason(error)}); check the cache folder") from None
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return one_line((text.splitlines() or [type(error).__name__])[0])
+        raise FetchError(f"{what}: cannot be written ({reason_of(error)}); check the cache folder") from None

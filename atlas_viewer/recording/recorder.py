@@ -18,6 +18,7 @@ from compute.errors import OutputError
 from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
 from compute.io.escape import one_line
+from compute.io.system_errors import reason_of
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import SampleResult
 from compute.text.tokenizer import Tokenizer
@@ -269,7 +270,7 @@ def draw_info(draw: SampleResult) -> DrawInfo:
 def _reason(error: Exception) -> str:
     if isinstance(error, sqlite3.Error) and "full" in str(error):
         return "the disk is full"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason_of(error)
 
 
 @runtime_checkable

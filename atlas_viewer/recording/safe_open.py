@@ -16,6 +16,7 @@ from typing import Any
 
 from compute.errors import RecordingError
 from compute.io.escape import one_line
+from compute.io.system_errors import read_errors_as, reason_of
 from compute.io.temporary_folder import TemporaryFolder
 
 from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
@@ -75,8 +76,7 @@ class Database:
             self._guard()
         except OSError as error:
             self.close()
-            reason = one_line(str(error.strerror or error))
-            raise RecordingError(f"{self.shown}: cannot be read ({reason}); check the path") from None
+            raise RecordingError(f"{self.shown}: cannot be read ({reason_of(error)}); check the path") from None
         except BaseException:
             self.close()
             raise
@@ -204,7 +204,7 @@ def _version(header: bytes) -> int | None:
 def check_file(path: Path, schema: Schema = SCHEMA) -> int:
     """The version of the recording at `path`, read from its header. Raises `RecordingError`."""
     shown = one_line(path)
-    try:
+    with read_errors_as(RecordingError, shown):
         if not stat.S_ISREG(path.stat().st_mode):
             kind = "a folder" if path.is_dir() else "not a regular file"
             raise RecordingError(f"{shown}: is {kind}; give the path of a recording")
@@ -214,11 +214,6 @@ def check_file(path: Path, schema: Schema = SCHEMA) -> int:
                 raise RecordingError(f"{one_line(other)}: is not a regular file; remove it")
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
-    except FileNotFoundError:
-        raise RecordingError(f"{shown}: there is no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise RecordingError(f"{shown}: cannot be read ({reason}); check the path and its permissions") from None
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise RecordingError(f"{shown}: is not a recording; give a file that `session record` made")
     version = _version(header)
@@ -267,5 +262,4 @@ def _first_line(error: Exception) -> str:
         return "reading it takes too long"
     if isinstance(error, MemoryError):
         return "reading it takes more memory than there is"
-    # SQLite quotes names and statements of the file.
-    return one_line((text.splitlines() or [type(error).__name__])[0][:_LONGEST_REASON])
+    return reason_of(error)[:_LONGEST_REASON]  # SQLite quotes names and statements of the file

@@ -27,6 +27,7 @@ from typing import Any
 
 from compute.errors import TourError
 from compute.io.escape import one_line
+from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
 
 from . import old_names
@@ -44,11 +45,8 @@ _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
 
 def read_tour(path: Path) -> list[dict[str, Any]]:
     """The steps of a tour file. Raises `TourError`: which file and line, and what is wrong with it."""
-    try:
+    with read_errors_as(TourError, one_line(path), "give a tour file"):
         lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise TourError(f"{one_line(path)}: cannot be read ({reason}); give a tour file") from None
     steps = []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):

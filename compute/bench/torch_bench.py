@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from compute.errors import AtlasError
+from compute.io.system_errors import first_line
 from compute.models.config import ModelConfig
 
 from .engine_bench import Budget
@@ -75,7 +76,7 @@ def _imported(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except Exception as error:  # a broken installation fails in many ways
-        raise _missing(name, (str(error).splitlines() or [type(error).__name__])[0]) from error
+        raise _missing(name, first_line(error)) from error
 
 
 def _missing(name: str, reason: str) -> AtlasError:

@@ -10,6 +10,7 @@ import wgpu
 import wgpu.utils
 
 from compute.errors import DeviceError, MemoryBudgetError
+from compute.io.system_errors import first_line
 
 from .cffi_startup import speed_up
 
@@ -79,7 +80,7 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
         try:
             wgpu.utils.get_default_device()
         except Exception as error:
-            raise DeviceError(f"{adapter_name(chosen)}: the device cannot be opened: {_first_line(error)}") from error
+            raise DeviceError(f"{adapter_name(chosen)}: the device cannot be opened: {first_line(error)}") from error
         _chosen = chosen
     elif adapter is not None and adapter.lower() not in adapter_name(_chosen).lower():
         raise DeviceError(f"--adapter {adapter}: this process already uses {adapter_name(_chosen)}")
@@ -111,7 +112,3 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
     known = "; ".join(adapter_name(a) for a in adapters)
     shown = text.encode("unicode_escape").decode()
     raise DeviceError(f"--adapter {shown}: no adapter's name contains this; the adapters are: {known}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

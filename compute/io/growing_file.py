@@ -10,6 +10,7 @@ from compute.errors import OutputError
 
 from .escape import one_line
 from .output_files import write_output
+from .system_errors import write_errors_as
 
 
 class GrowingFile:
@@ -19,31 +20,25 @@ class GrowingFile:
         """Begin with an empty file in the place of what is at `path`. Raises `OutputError`."""
         write_output(path, b"")
         self._shown = one_line(path)
-        try:
+        with write_errors_as(OutputError, self._shown):
             self._file = path.open("ab", buffering=0)
-        except OSError as error:
-            raise OutputError(f"{self._shown}: cannot be written ({error.strerror}); choose another path") from error
         self._size = 0  # bytes of whole pieces
 
     def append(self, shard: bytes) -> None:
         """Write `shard`. Raises `OutputError`; then the file ends with the piece before it."""
         left = memoryview(shard)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-        except OSError as error:
-            with suppress(OSError):  # a pipe cannot be shortened
-                os.ftruncate(self._file.fileno(), self._size)
-            raise OutputError(
-                f"{self._shown}: cannot be written any more ({error.strerror}); what was written before is kept"
-            ) from error
+        with write_errors_as(OutputError, self._shown, "what was written before is kept", "cannot be written any more"):
+            try:
+                while left:
+                    left = left[self._file.write(left) :]
+            except OSError:
+                with suppress(OSError):  # a pipe cannot be shortened
+                    os.ftruncate(self._file.fileno(), self._size)
+                raise
         self._size += len(shard)
 
     def close(self) -> None:
         """Have it on the disk. Raises `OutputError`."""
-        try:
-            with self._file:
-                if self._file.seekable():  # no pipe
-                    os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(f"{self._shown}: cannot be written ({error.strerror}); check the disk") from error
+        with write_errors_as(OutputError, self._shown, "check the disk"), self._file:
+            if self._file.seekable():  # no pipe
+                os.fsync(self._file.fileno())

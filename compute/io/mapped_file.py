@@ -5,15 +5,12 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from compute.errors import CheckpointError
 
 
 class MappedFile:
@@ -54,17 +51,3 @@ class MappedFile:
             # Where somebody still holds a view, the mapping goes with the last of them.
             with suppress(BufferError):
                 mapped.close()
-
-
-@contextmanager
-def telling_failures(shown: str) -> Iterator[None]:
-    """Turn what the system says while a model's file is opened into a `CheckpointError` that begins with `shown`."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise CheckpointError(f"{shown}: there is no such file; check the path") from None
-    except PermissionError:
-        raise CheckpointError(f"{shown}: may not be read by this user; change its permissions") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise CheckpointError(f"{shown}: cannot be read ({reason}); check the path") from None

@@ -19,6 +19,7 @@ from compute.errors import OutputError, TakenError
 from .escape import one_line
 from .held_signals import held_signals
 from .placing import link, merge, move_below, sync, sync_folder, sync_tree
+from .system_errors import write_errors_as
 from .temporary_folder import temporary_folder
 
 
@@ -32,7 +33,7 @@ def output_path(path: Path | str) -> Iterator[Path]:
     Raises `OutputError` when the path cannot be written.
     """
     target = Path(path)
-    with _telling(one_line(target)):
+    with write_errors_as(OutputError, one_line(target)):
         mode = _mode_of(target)
         real = Path(os.path.realpath(target))
         if mode is None or stat.S_ISREG(mode):
@@ -62,7 +63,7 @@ def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Ite
     target = Path(path)
     if another is None and os.path.lexists(target):
         raise _taken(target)
-    with _telling(one_line(target)):
+    with write_errors_as(OutputError, one_line(target)):
         _mode_of(target)  # for its errors
         with _temporary_file(target) as temporary:
             yield temporary
@@ -117,7 +118,7 @@ def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolde
         if os.path.lexists(above):
             raise OutputError(f"{name}: cannot be written ({one_line(above.name)} is no folder); choose another path")
         above = above.parent
-    with _telling(name):
+    with write_errors_as(OutputError, name):
         with temporary_folder(above) as temporary:
             written = temporary / "files"
             written.mkdir()
@@ -142,28 +143,15 @@ def free_name(stem: str, suffix: str) -> str:
 # -- errors
 
 
-@contextmanager
-def _telling(name: str) -> Iterator[None]:
-    """Inside it an `OSError` is an `OutputError` that begins with `name`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error) or type(error).__name__
-        raise OutputError(f"{name}: cannot be written ({reason}); choose another path") from error
-
-
 def _taken(path: Path) -> TakenError:
     return TakenError(f"{one_line(path)}: is there already and is never replaced; choose another path")
 
 
 def _confirm(path: Path, folder: Path) -> None:
     """Flush the names in `folder` to the disk, for what was written to `path`. Raises `OutputError`; the files stay."""
-    try:
+    problem = "is written, but its disk does not confirm the name"
+    with write_errors_as(OutputError, one_line(path), "check the disk", problem):
         sync_folder(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{one_line(path)}: is written, but its disk does not confirm the name ({error.strerror}); check the disk"
-        ) from error
 
 
 # -- before the name

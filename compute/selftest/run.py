@@ -11,6 +11,7 @@ from typing import TypeAlias
 import wgpu
 
 from compute.errors import AtlasError
+from compute.io.system_errors import first_line
 
 from . import attention, draws, matmul, norm, passes, transpose, views
 from .check import Check, Skipped
@@ -99,7 +100,7 @@ def _run(gpu: Gpu, name: str) -> tuple[list[Result], list[Skipped]]:
                 made[check.name] = ([*same, check], seconds + now - start)
             start = now
     except (wgpu.GPUError, AtlasError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
+        why = first_line(error)
         made[name] = ([Check(name, "", math.nan, 0.0, why)], time.perf_counter() - start)
     return [_joined(checks, seconds) for checks, seconds in made.values()], skipped
 

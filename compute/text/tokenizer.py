@@ -12,6 +12,7 @@ import numpy as np
 from assets import TOKENIZER
 from compute.errors import PromptError, TokenizerError
 from compute.io.escape import one_line
+from compute.io.system_errors import read_errors_as
 
 from .byte_pairs import BytePairs
 
@@ -112,14 +113,11 @@ def _embedded() -> Tokenizer:
 
 def _read(path: Path) -> Tokenizer:
     shown = one_line(path)
-    try:
-        with path.open("rb") as file:
-            # The header first: what is given by mistake may be a model of many gigabytes.
-            count, end_of_text = _checked_header(file.read(HEADER_BYTES), shown)
-            data = file.read()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise TokenizerError(f"{shown}: cannot be read ({reason}); give the path of an llm.c tokenizer file") from None
+    advice = "give the path of an llm.c tokenizer file"
+    with read_errors_as(TokenizerError, shown, advice), path.open("rb") as file:
+        # The header first: what is given by mistake may be a model of many gigabytes.
+        count, end_of_text = _checked_header(file.read(HEADER_BYTES), shown)
+        data = file.read()
     tokens = _tokens(data, count, shown)
     _check_tokens(tokens, end_of_text, shown)
     return Tokenizer(path.name, tokens, end_of_text)

@@ -12,7 +12,7 @@ import numpy as np
 from assets import CHECKPOINT
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.mapped_file import telling_failures
+from compute.io.system_errors import read_errors_as
 from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
 
 from .hugging_face import open_hugging_face
@@ -130,11 +130,11 @@ def model_files(spec: str) -> list[Path]:
     folder = path if _is_folder(path) else path.parent
     if folder == path or path.suffix == ".safetensors":
         # Its config and its tokenizer lie beside the weights.
-        with telling_failures(one_line(path)):
+        with read_errors_as(CheckpointError, one_line(path)):
             return sorted(folder.iterdir())
     return [path]
 
 
 def _is_folder(path: Path) -> bool:
-    with telling_failures(one_line(path)):
+    with read_errors_as(CheckpointError, one_line(path)):
         return path.is_dir()

@@ -12,7 +12,7 @@ import numpy as np
 
 from compute.errors import CheckpointError, TensorsError
 from compute.io.escape import one_line
-from compute.io.mapped_file import telling_failures
+from compute.io.system_errors import read_errors_as
 from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.text.vocabulary import check_vocabulary
 
@@ -133,7 +133,7 @@ def _weights_file(path: Path) -> Path:
     """The safetensors file that `path` means, or the reason why there is none."""
     shown = one_line(path)
     folder, named = (path.parent, path.name) if path.suffix == ".safetensors" else (path, WEIGHTS)
-    with telling_failures(shown):
+    with read_errors_as(CheckpointError, shown):
         names = {entry.name for entry in folder.iterdir()}
     if "-of-" in named or (named not in names and f"{named}.index.json" in names):
         raise CheckpointError(

@@ -8,7 +8,7 @@ from typing import Any
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.mapped_file import telling_failures
+from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.text.vocabulary import LARGEST, added_tokens, is_whole
@@ -40,7 +40,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     Raises `CheckpointError` for all that cannot run here.
     """
     shown = one_line(path)
-    with telling_failures(shown):
+    with read_errors_as(CheckpointError, shown):
         text = path.read_bytes()
     try:
         values = read_foreign_json(text)

@@ -13,8 +13,9 @@ import numpy as np
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.mapped_file import MappedFile, telling_failures
+from compute.io.mapped_file import MappedFile
 from compute.io.output_files import output_file
+from compute.io.system_errors import read_errors_as
 from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
 
 from .limits import why_it_cannot_run
@@ -73,7 +74,7 @@ def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
     right, or is shorter or longer than its header says.
     """
     shown = one_line(path)
-    with telling_failures(shown):
+    with read_errors_as(CheckpointError, shown):
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if path.is_dir() else "no regular file"

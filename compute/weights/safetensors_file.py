@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.mapped_file import MappedFile, telling_failures
+from compute.io.mapped_file import MappedFile
+from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
 
 DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
@@ -42,7 +43,7 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         """Open `path`. Raises `CheckpointError` when it cannot be read or its header is not sound."""
         shown = one_line(path)
-        with telling_failures(shown):
+        with read_errors_as(CheckpointError, shown):
             if path.stat().st_size == 0:
                 raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
             self._file = MappedFile(path)

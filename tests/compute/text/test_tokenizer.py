@@ -165,7 +165,7 @@ def test_a_file_cut_off_anywhere_is_told(tmp_path: Path) -> None:
 
 
 def test_no_file_and_a_directory(tmp_path: Path) -> None:
-    assert "cannot be read (No such file or directory)" in refused(tmp_path / "none.bin")
+    assert "there is no such file" in refused(tmp_path / "none.bin")
     assert "cannot be read (Is a directory)" in refused(tmp_path)
 
 
