@@ -10,11 +10,15 @@ from compute.errors import CheckpointError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
+from compute.io.value_type import ValueType, whole
 from compute.models.config import GPT2_SIZES, ModelConfig
-from compute.text.vocabulary import LARGEST, added_tokens, is_whole
+from compute.text.vocabulary import LARGEST, added_tokens
 
 from .llmc import check_sizes
 
+_SIZE = whole(1, LARGEST)
+_FLAG = ValueType(bool, "true or false")
+_NAMES = ValueType(list[str] | None, "a list of names")
 _VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
 
 # Heads other than the language model's own are in files of their own architecture.
@@ -50,7 +54,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
         raise CheckpointError(f"{shown}: is no JSON object; fetch or copy it again")
     fields = _Fields(values, shown)
     _check_kind(fields, shown)
-    vocabulary = fields.size("vocab_size")
+    vocabulary = fields.checked("vocab_size", _SIZE)
     padded = vocabulary
     if vocabulary > _VOCABULARY:
         numbers = added_tokens(path.parent)
@@ -62,10 +66,10 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
             )
         vocabulary = _VOCABULARY
     config = ModelConfig(
-        layers=fields.size("n_layer"),
-        heads=fields.size("n_head"),
-        channels=fields.size("n_embd"),
-        positions=fields.size("n_positions"),
+        layers=fields.checked("n_layer", _SIZE),
+        heads=fields.checked("n_head", _SIZE),
+        channels=fields.checked("n_embd", _SIZE),
+        positions=fields.checked("n_positions", _SIZE),
         vocabulary=vocabulary,
         padded_vocabulary=padded,
     )
@@ -73,7 +77,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     inner = values.get("n_inner")
     if inner not in (None, 4 * config.channels):
         _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
-    return config, fields.flag("tie_word_embeddings", usual=True)
+    return config, fields.checked("tie_word_embeddings", _FLAG, usual=True)
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
@@ -103,7 +107,7 @@ def _check_kind(fields: _Fields, shown: str) -> None:
     kind = values.get("model_type")
     if kind != "gpt2":
         raise CheckpointError(f"{shown}: is a model of type {_told(kind)}; only gpt2 can run here, use such a model")
-    others = [name for name in fields.names("architectures") if name not in _ARCHITECTURES]
+    others = [name for name in fields.checked("architectures", _NAMES) or () if name not in _ARCHITECTURES]
     if others:
         raise CheckpointError(
             f"{shown}: is for {_told(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
@@ -132,30 +136,15 @@ class _Fields:
     def __init__(self, values: dict[str, Any], shown: str) -> None:
         self.values, self._shown = values, shown
 
-    def size(self, name: str) -> int:
-        """A whole number that a size can be."""
-        value = self.values.get(name)
-        if not is_whole(value, 1):
-            raise self._wrong(name, value, f"a whole number from 1 to {LARGEST}")
-        return value
-
-    def flag(self, name: str, usual: bool) -> bool:
-        """true or false, `usual` where it is left out."""
+    def checked(self, name: str, kind: ValueType, usual: object = None) -> Any:
+        """The value of a field, `usual` where it is left out."""
         value = self.values.get(name, usual)
-        if not isinstance(value, bool):
-            raise self._wrong(name, value, "true or false")
-        return value
-
-    def names(self, name: str) -> list[str]:
-        """A list of text, empty where it is left out or null."""
-        value = self.values.get(name)
-        names = [] if value is None else value
-        if not isinstance(names, list) or not all(isinstance(part, str) for part in names):
-            raise self._wrong(name, value, "a list of names")
-        return names
-
-    def _wrong(self, name: str, value: object, needed: str) -> CheckpointError:
-        return CheckpointError(f"{self._shown}: {name} is {_told(value)}, must be {needed}; fetch or copy it again")
+        try:
+            return kind(value)
+        except ValueError:
+            raise CheckpointError(
+                f"{self._shown}: {name} is {_told(value)}, must be {kind.expected}; fetch or copy it again"
+            ) from None
 
 
 def _told(value: object) -> str:
