@@ -27,6 +27,10 @@ def escaped(text: str, keep: str = "") -> str:
     return _SUSPECTS.sub(spelled, text)
 
 
-def one_line(text: Path | str) -> str:
-    """A path, or text of a library or a file, for a message: on one line, without a harmful character."""
-    return escaped(str(text))
+def one_line(text: Path | str, longest: int | None = None) -> str:
+    """A path, or text of a library or a file, for a message: on one line, without a harmful character.
+
+    longest: characters of `text` that are shown; the rest becomes an ellipsis.
+    """
+    whole = str(text)
+    return escaped(whole if longest is None or len(whole) <= longest else f"{whole[:longest]}...")

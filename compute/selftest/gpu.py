@@ -14,7 +14,7 @@ from compute.gpu.kernels import Resource, shared_kernels
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Shard, TensorStorage
 from compute.views.patterns import PatternStore, row_of_keys
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
 

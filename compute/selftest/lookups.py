@@ -11,7 +11,7 @@ from compute.gpu.wgpu_native import poll
 from compute.models.tensor_index import TensorIndex, flat_index, multi_index
 from compute.views.probe import MOST, ProbePass
 from compute.weights.checkpoint import WeightSource
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 from . import reference
 from .check import PASS, Check, Errors

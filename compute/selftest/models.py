@@ -6,7 +6,7 @@ import numpy as np
 
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.weights.checkpoint import ArrayModel
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 SMALL = ModelConfig(layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=100)
 

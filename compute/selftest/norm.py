@@ -8,7 +8,7 @@ import numpy as np
 
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 from . import reference
 from .check import KERNEL, Check, Errors

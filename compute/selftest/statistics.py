@@ -10,7 +10,7 @@ from compute.forward.engine import Engine
 from compute.models.config import ModelConfig, parameter_shapes
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.weights.checkpoint import ArrayModel, WeightSource
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 from .check import KERNEL, Check, Errors
 from .gpu import read_tensor, run_pass

@@ -9,8 +9,8 @@ import wgpu
 
 from compute.gpu.device import is_software
 from compute.models.registry import Shard, TensorStorage
+from compute.weights.dtypes import DTYPES
 from compute.weights.transpose import TransposedUpload
-from compute.weights.upload import DTYPES
 
 from .check import Check, Errors
 from .gpu import Gpu

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.weights.upload import DTYPES
+from compute.weights.dtypes import DTYPES
 
 from .check import Check
 from .gpu import Gpu

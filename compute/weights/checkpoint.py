@@ -15,6 +15,7 @@ from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
 from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
 
+from .dtypes import DTYPES
 from .hugging_face import open_hugging_face
 from .llmc import open_llmc
 from .model_cache import FETCHABLE, fetched_model
@@ -71,7 +72,7 @@ class ArrayModel:
         self.path: Path | None = None
         self.config = config
         # float64 exists only for the reference; to anyone who asks it counts as f32.
-        self.dtype = {"bfloat16": "bf16", "float16": "f16"}.get(arrays["wte"].dtype.name, "f32")
+        self.dtype = next((name for name, dtype in DTYPES.items() if dtype == arrays["wte"].dtype), "f32")
         self._arrays = dict(arrays)
 
     def tensor(self, name: str) -> np.ndarray:

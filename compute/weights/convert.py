@@ -17,13 +17,13 @@ from compute.io.output_files import output_folder
 from compute.models.config import ModelConfig, parameter_shapes
 
 from .checkpoint import WeightSource
+from .dtypes import DTYPES
 from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
 from .hugging_face_config import config_json
 from .llmc import write_llmc
-from .safetensors_file import DTYPES
+from .safetensors_file import TYPE_NAMES
 
-# Ours -> the format's name of a type, and NumPy's type.
-_TYPES = {own: (name, stored) for name, (own, stored) in DTYPES.items()}
+_FORMAT_NAMES = {own: name for name, own in TYPE_NAMES.items()}
 _LLMC_VERSIONS = {"f32": 3, "bf16": 5}
 _LLMC_PADDING = 128  # llm.c rounds the rows of `wte` up to a multiple of this
 _HEADER_STEP = 8  # bytes: the data begins at a multiple
@@ -93,25 +93,23 @@ def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> Non
     """The format by hand, because the library wants all tensors in memory at once."""
     config = replace(source.config, padded_vocabulary=source.config.vocabulary)
     shapes = parameter_shapes(config)
-    _, stored_type = _TYPES[dtype]
     file.write(_safetensors_header(config, dtype))
     for name, shape in shapes.items():
         values = source.tensor(name)[: shape[0]]  # without rows that belong to no token
         with np.errstate(over="ignore"):  # float16 makes infinities, which `models verify` shows
             stored = values.T if name.endswith(TRANSPOSED) else values
-            file.write(np.ascontiguousarray(stored, dtype=stored_type).view(np.uint8).data)
+            file.write(np.ascontiguousarray(stored, dtype=DTYPES[dtype]).view(np.uint8).data)
         source.release(name)
 
 
 def _safetensors_header(config: ModelConfig, dtype: str) -> bytes:
     """The length of the header and the header: type, shape and place of each tensor, in the order they are written."""
     told: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    type_name, stored_type = _TYPES[dtype]
     at = 0
     for name, shape in parameter_shapes(config).items():
-        size = int(np.prod(shape)) * stored_type.itemsize
+        size = int(np.prod(shape)) * DTYPES[dtype].itemsize
         told[stored_name(name)] = {
-            "dtype": type_name,
+            "dtype": _FORMAT_NAMES[dtype],
             "shape": list(stored_shape(name, shape)),
             "data_offsets": [at, at + size],
         }

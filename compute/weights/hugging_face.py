@@ -16,8 +16,9 @@ from compute.io.system_errors import read_errors_as
 from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
 from compute.text.vocabulary import check_vocabulary
 
+from .dtypes import DTYPES
 from .hugging_face_config import read_config
-from .safetensors_file import DTYPES, SafetensorsFile
+from .safetensors_file import TYPE_NAMES, SafetensorsFile
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -44,7 +45,7 @@ class HuggingFaceModel:
         self._prefix = prefix
         kinds = {file.tensors[prefix + stored_name(own)].dtype for own in parameter_shapes(config)}
         # Types are mixed where some layers were kept exact: float32 holds every value of the others.
-        self.dtype = DTYPES[kinds.pop()][0] if len(kinds) == 1 else "f32"
+        self.dtype = TYPE_NAMES[kinds.pop()] if len(kinds) == 1 else "f32"
 
     def tensor(self, name: str) -> np.ndarray:
         """Parameter `name`, a view of the mapped file, transposed where it is stored so; see `WeightSource.tensor`."""
@@ -116,17 +117,12 @@ def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> 
             problems.append(f"{key} is missing")
         elif stored.shape != shape:
             problems.append(f"{key} has shape {list(stored.shape)}, must be {list(shape)}")
-        elif stored.dtype not in DTYPES:
-            problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(DTYPES)}")
+        elif stored.dtype not in TYPE_NAMES:
+            problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(TYPE_NAMES)}")
     for key in file.tensors:
         if key not in wanted and key != _HEAD and not key.endswith(_MASKS):
-            problems.append(f"{_shown(key)} is no tensor of GPT-2")
+            problems.append(f"{one_line(key, _LONGEST_NAME)} is no tensor of GPT-2")
     return problems
-
-
-def _shown(key: str) -> str:
-    """The name of a tensor, of any length, for a message."""
-    return one_line(key if len(key) <= _LONGEST_NAME else f"{key[:_LONGEST_NAME]}...")
 
 
 def _weights_file(path: Path) -> Path:
@@ -174,7 +170,7 @@ def _equal(file: SafetensorsFile, first: str, second: str) -> bool:
     one, other = file.tensors[first], file.tensors[second]
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
-    width = DTYPES[one.dtype][1].itemsize
+    width = DTYPES[TYPE_NAMES[one.dtype]].itemsize
     step = max(1, _SLAB // (width * one.shape[1]))
     # As whole numbers, so that NaN equals itself.
     left, right = (file.tensor(name).view(f"u{width}") for name in (first, second))

@@ -14,7 +14,7 @@ from compute.io.value_type import ValueType, whole
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.text.vocabulary import LARGEST, added_tokens
 
-from .llmc import check_sizes
+from .limits import check_sizes
 
 _SIZE = whole(1, LARGEST)
 _FLAG = ValueType(bool, "true or false")
@@ -25,7 +25,8 @@ _VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
 _ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
 # Names of the one formula that the kernels have: GELU in its tanh form.
 _ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
-_LONGEST_TOKEN, _MOST_TOKENS = 40, 5  # in a message
+_LONGEST_VALUE, _LONGEST_TOKEN = 60, 40  # characters in a message
+_MOST_TOKENS = 5  # in a message
 # What the format leaves out when it is as usual -> (the usual value, which is the one that runs here).
 _AS_USUAL: dict[str, Any] = {
     "layer_norm_epsilon": 1e-5,
@@ -126,8 +127,8 @@ def _refuse(shown: str, name: str, value: object, needed: str) -> None:
 
 def _listed(tokens: list[str]) -> str:
     """The first tokens for a message; there may be many of any length."""
-    shown = [one_line(token if len(token) <= _LONGEST_TOKEN else f"{token[:_LONGEST_TOKEN]}...") for token in tokens]
-    return ", ".join(shown[:_MOST_TOKENS] + ["..."] * (len(shown) > _MOST_TOKENS))
+    shown = [one_line(token, _LONGEST_TOKEN) for token in tokens[:_MOST_TOKENS]]
+    return ", ".join(shown + ["..."] * (len(tokens) > _MOST_TOKENS))
 
 
 class _Fields:
@@ -149,5 +150,4 @@ class _Fields:
 
 def _told(value: object) -> str:
     """A value of the file for a message: short, on one line."""
-    text = one_line(value if isinstance(value, str) else json.dumps(value))
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return one_line(value if isinstance(value, str) else json.dumps(value), _LONGEST_VALUE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compute.errors import CheckpointError
 from compute.models.config import ModelConfig
 
 VECTOR = 4
@@ -22,3 +23,25 @@ def why_it_cannot_run(config: ModelConfig) -> str | None:
     if config.head_size > MAX_HEAD_SIZE:
         return f"{size} is above {MAX_HEAD_SIZE}"
     return None
+
+
+def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
+    """Raise `CheckpointError` for sizes that no model can have, or that cannot run here, before anything else."""
+    c = config
+    for label, value in (
+        ("positions", c.positions),
+        ("vocabulary", c.vocabulary),
+        ("layers", c.layers),
+        ("heads", c.heads),
+        ("channels", c.channels),
+        ("padded vocabulary", c.padded_vocabulary),
+    ):
+        if value <= 0:
+            raise CheckpointError(
+                f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
+            )
+    problem = why_it_cannot_run(c)
+    if problem is None and c.padded_vocabulary < c.vocabulary:
+        problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
+    if problem:
+        raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")

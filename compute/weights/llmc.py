@@ -8,7 +8,6 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
-import ml_dtypes
 import numpy as np
 
 from compute.errors import CheckpointError
@@ -17,19 +16,20 @@ from compute.io.mapped_file import MappedFile
 from compute.io.output_files import output_file
 from compute.io.system_errors import read_errors_as
 from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
+from compute.text import tokenizer
 
-from .limits import why_it_cannot_run
+from .dtypes import DTYPES
+from .limits import check_sizes
 
 MAGIC = 20240326
 HEADER_BYTES = 1024
 VERSIONS = {3: "f32", 5: "bf16"}
 MAX_BYTES = 2**40
 
-_DTYPES: dict[int, np.dtype[Any]] = {3: np.dtype("<f4"), 5: np.dtype(ml_dtypes.bfloat16)}
 
 # What people give by mistake, by its first bytes.
 _OTHER_FILES = (
-    (np.array(20240328, "<i4").tobytes(), "an llm.c tokenizer"),
+    (tokenizer.MAGIC.to_bytes(4, "little"), "an llm.c tokenizer"),
     (b"GGUF", "a GGUF file"),
     (b"PK\x03\x04", "a PyTorch or zip archive"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself"),
@@ -47,7 +47,7 @@ class LlmcModel:
         self.path: Path | None = path
         self.config = config
         self.dtype = VERSIONS[version]
-        self._type = _DTYPES[version]
+        self._type = DTYPES[self.dtype]
         self._file = file
         self._shapes = parameter_shapes(config)
         self._offsets = _offsets(config, self._type.itemsize)
@@ -99,7 +99,7 @@ def write_llmc(
     or not at all. Raises `OutputError` when it cannot be written, ValueError when a tensor has another shape than
     `parameter_shapes(config)` says.
     """
-    dtype = _DTYPES[version]
+    dtype = DTYPES[VERSIONS[version]]
     shapes = parameter_shapes(config)
     header = np.zeros(256, "<i4")
     header[:8] = (
@@ -159,7 +159,7 @@ def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, 
     positions, vocabulary, layers, heads, channels, padded = numbers[2:]
     config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
     check_sizes(config, shown)
-    expected = _file_bytes(config, _DTYPES[version].itemsize)
+    expected = _file_bytes(config, DTYPES[VERSIONS[version]].itemsize)
     if expected > MAX_BYTES:
         raise CheckpointError(
             f"{shown}: header asks for {expected} bytes of weights, which no GPU holds; it is damaged"
@@ -188,28 +188,6 @@ def _check_magic(header: bytes, shown: str) -> None:
             f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
         )
     raise CheckpointError(f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
-
-
-def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
-    """Raise `CheckpointError` for sizes that no model can have, or that cannot run here, before anything else."""
-    c = config
-    for label, value in (
-        ("positions", c.positions),
-        ("vocabulary", c.vocabulary),
-        ("layers", c.layers),
-        ("heads", c.heads),
-        ("channels", c.channels),
-        ("padded vocabulary", c.padded_vocabulary),
-    ):
-        if value <= 0:
-            raise CheckpointError(
-                f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
-            )
-    problem = why_it_cannot_run(c)
-    if problem is None and c.padded_vocabulary < c.vocabulary:
-        problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
-    if problem:
-        raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")
 
 
 def _file_bytes(config: ModelConfig, item_bytes: int) -> int:

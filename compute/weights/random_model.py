@@ -6,13 +6,13 @@ import zlib
 from math import sqrt
 from pathlib import Path
 
-import ml_dtypes
 import numpy as np
 
 from compute.models.config import ModelConfig, parameter_shapes
 
+from .dtypes import DTYPES
+
 _STANDARD_DEVIATION = 0.02
-_TYPES = {"f32": np.float32, "bf16": ml_dtypes.bfloat16, "f16": np.float16}
 
 
 class RandomModel:
@@ -24,7 +24,7 @@ class RandomModel:
         self.path: Path | None = None
         self.config = config
         self.dtype = dtype
-        self._type = _TYPES[dtype]
+        self._type = DTYPES[dtype]
         self._seed = seed
         self._shapes = parameter_shapes(config)
         self._kept: dict[str, np.ndarray] = {}

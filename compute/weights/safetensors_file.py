@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -16,12 +14,10 @@ from compute.io.mapped_file import MappedFile
 from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
 
-DTYPES: dict[str, tuple[str, np.dtype[Any]]] = {
-    "F32": ("f32", np.dtype("<f4")),
-    "F16": ("f16", np.dtype("<f2")),
-    "BF16": ("bf16", np.dtype(ml_dtypes.bfloat16)),
-}
-"""What is read: the format's name of a type -> (ours, NumPy's)."""
+from .dtypes import DTYPES
+
+TYPE_NAMES = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
+"""What is read: the format's name of a type -> ours."""
 
 _LONGEST_REASON = 200  # characters
 _LFS_POINTER = b"version https://git-lfs"
@@ -89,7 +85,7 @@ class SafetensorsFile:
     def tensor(self, name: str) -> np.ndarray:
         """Tensor `name` as a read-only view in its stored type and shape; KeyError for an unknown name or type."""
         stored = self.tensors[name]
-        return self._file.view(DTYPES[stored.dtype][1], stored.shape, stored.offset)
+        return self._file.view(DTYPES[TYPE_NAMES[stored.dtype]], stored.shape, stored.offset)
 
     def release(self, name: str) -> None:
         """Drop the mapped pages of tensor `name`."""
@@ -103,5 +99,5 @@ class SafetensorsFile:
 
 def _unsound(shown: str, reason: str) -> CheckpointError:
     """reason: of a library; it may quote the file at any length."""
-    told = one_line(reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}...")
-    return CheckpointError(f"{shown}: is no sound safetensors file ({told}); fetch or copy it again")
+    shortened = one_line(reason, _LONGEST_REASON)
+    return CheckpointError(f"{shown}: is no sound safetensors file ({shortened}); fetch or copy it again")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import ml_dtypes
 import numpy as np
 import wgpu
 
@@ -15,13 +12,8 @@ from compute.models.config import parameter_shapes
 from compute.models.registry import Shard, TensorStorage
 
 from .checkpoint import WeightSource
+from .dtypes import DTYPES
 from .transpose import TransposedUpload
-
-DTYPES: Mapping[str, np.dtype] = {
-    "f32": np.dtype(np.float32),
-    "bf16": np.dtype(ml_dtypes.bfloat16),
-    "f16": np.dtype(np.float16),
-}
 
 _TILE = 8192  # widest texture used, in texels; adapters allow 16384
 _SLAB = 8 << 20  # bytes converted and handed over at a time

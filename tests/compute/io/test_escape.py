@@ -45,6 +45,7 @@ class Terminal(io.StringIO):
 def test_harmful_characters_are_spelled_out(text: str, wanted: str | None) -> None:
     assert one_line(text) == (text if wanted is None else wanted)
     assert one_line(Path("a") / "b\nc") == r"a/b\nc"
+    assert (one_line("a\nbc", 4), one_line("a\nbc", 3)) == (r"a\nbc", r"a\nb...")
 
 
 def test_what_is_kept_is_said() -> None:
