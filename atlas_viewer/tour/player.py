@@ -31,7 +31,7 @@ from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_foreign_json
 
 from . import old_names
-from .steps import checked, shortened
+from .steps import LONGEST_QUOTE, checked
 
 Event = dict[str, Any]
 
@@ -102,7 +102,9 @@ class Tour:
         if not self._ready(step):
             self._waited += 1
             if self._waited > _MOST_FRAMES:
-                raise TourError(f"tour line {step.get('line', '?')}: waited in vain for {shortened(json.dumps(step))}")
+                raise TourError(
+                    f"tour line {step.get('line', '?')}: waited in vain for {one_line(json.dumps(step), LONGEST_QUOTE)}"
+                )
             return
         self._steps.popleft()
         self._waited, self._pause = 0, _SETTLE

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from compute.io.escape import one_line
 from compute.io.value_type import ValueType, one_of, whole
 
 _MOST_FRAMES = 1_000_000
 _LARGEST = 16384  # logical pixels
-_LONGEST = 200  # characters of a tour that a message quotes
+LONGEST_QUOTE = 200  # characters of a tour that a message quotes
 BUTTONS = (1, 2, 3)
 WAITS = ("done", "writing")
 
@@ -32,13 +33,8 @@ def checked(step: object) -> dict[str, Any]:
             raise ValueError(f"{kinds[0]!r} needs {name!r}, too")
     for name in step:
         if name not in needed and name not in allowed:
-            raise ValueError(f"{kinds[0]!r} has no {shortened(repr(name))}")
+            raise ValueError(f"{kinds[0]!r} has no {one_line(repr(name), LONGEST_QUOTE)}")
     return step
-
-
-def shortened(text: str) -> str:
-    """`text` of a tour for a message."""
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _printable_name(value: str) -> str:

@@ -10,6 +10,7 @@ import wgpu
 import wgpu.utils
 
 from compute.errors import DeviceError, MemoryBudgetError
+from compute.io.escape import one_line
 from compute.io.system_errors import first_line
 
 from .cffi_startup import speed_up
@@ -110,5 +111,4 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
         if text.lower() in adapter_name(adapter).lower():
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
-    shown = text.encode("unicode_escape").decode()
-    raise DeviceError(f"--adapter {shown}: no adapter's name contains this; the adapters are: {known}")
+    raise DeviceError(f"--adapter {one_line(text)}: no adapter\'s name contains this; the adapters are: {known}")
