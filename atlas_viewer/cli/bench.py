@@ -17,7 +17,7 @@ from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state import proof
 from atlas_viewer.state.state import State
 from compute.bench import engine_bench, torch_bench
-from compute.bench.engine_bench import Budget, Figure
+from compute.bench.measuring import Budget, Figure
 from compute.forward.engine import Engine
 from compute.generate.generator import Generation
 from compute.gpu.device import is_software

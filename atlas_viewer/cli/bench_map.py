@@ -15,7 +15,7 @@ from atlas_viewer.state.navigation import open_map
 from atlas_viewer.state.requests import Generate
 from atlas_viewer.state.state import State
 from compute.bench import map_bench
-from compute.bench.engine_bench import Budget, Figure
+from compute.bench.measuring import Budget, Figure
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import Fence, poll, work_done

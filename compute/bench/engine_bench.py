@@ -7,11 +7,11 @@ Figures are None where one repeat alone would take too long, or where the adapte
 from __future__ import annotations
 
 import copy
+import math
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from compute.forward.engine import Engine
 from compute.forward.pass_plan import Pass
@@ -20,6 +20,8 @@ from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer, poll, work_
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass
+
+from .measuring import Budget, Figure, repeated
 
 PREFILL_SIZES = (16, 64, 256, 1024)
 DECODE_CONTEXTS = (16, 256, 1000)
@@ -37,38 +39,7 @@ _NEVER = 0xFFFFFFFF  # the id of no token
 _NAP_S = 0.0001
 
 
-@dataclass(frozen=True)
-class Budget:
-    """Limits in seconds: of a measurement with all its repeats, of one repeat's prompt pass, of the warm-up."""
-
-    seconds: float = 5.0
-    longest: float = 60.0
-    warm_up: float = 0.7
-
-
 QUICK = Budget(seconds=1.0, longest=8.0)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A median; `repeats` of `tokens` each went into it. Decode: contexts from `first` to `last`, in tokens.
-
-    `prompt_pass` is False where the prompt was too long to be computed in the time: the cache then held other rows,
-    on whose values the time of a token does not depend.
-    """
-
-    value: float | None
-    repeats: int = 0
-    tokens: int = 0
-    first: int = 0
-    last: int = 0
-    prompt_pass: bool = True
-
-    @property
-    def counts(self) -> dict[str, int | bool]:
-        """What the value was made from, as plain JSON values."""
-        numbers = ("repeats", "tokens", "first", "last", "prompt_pass") if self.last else ("repeats", "tokens")
-        return {name: getattr(self, name) for name in numbers}
 
 
 def endless(tokenizer: Tokenizer) -> Tokenizer:
@@ -101,16 +72,16 @@ def prefill_ms(engine: Engine, tokens: int, budget: Budget) -> Figure:
     plan = engine.plan(tokens, tokens, 0, 0, top=0)
     if _seconds(plan) > budget.longest:
         return Figure(None, tokens=tokens)
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+
+    def once() -> float:
         start = time.perf_counter()
         for segment in plan.segments:
             _submit(engine, segment.state, segment.dispatches)
         poll(engine.device, wait=True)
-        times.append(time.perf_counter() - start)
-    kept = times[1:] or times  # the first repeat may have to bring pipelines and clocks up
-    return Figure(1e3 * statistics.median(kept), len(kept), tokens)
+        return time.perf_counter() - start
+
+    times = repeated(once, _REPEATS, budget.seconds)
+    return Figure(1e3 * statistics.median(times), len(times), tokens)
 
 
 def gpu_us(engine: Engine, context: int) -> Figure:
@@ -119,29 +90,33 @@ def gpu_us(engine: Engine, context: int) -> Figure:
     if "timestamp-query" not in engine.device.features:
         return Figure(None, tokens=count)
     timer = Timer(engine.device)
-    times = []
-    for _ in range(_REPEATS + 1):
+
+    def once() -> float:
         if state is not None:
             engine.write_state(state)
         encoder = ComputeEncoder(engine.device)
         encoder.run(work, timer)
         encoder.resolve(timer)
         encoder.submit()
-        times.append(timer.seconds())
-    return Figure(1e6 * statistics.median(times[1:]) / count, _REPEATS, count)
+        return timer.seconds()
+
+    times = repeated(once, _REPEATS, math.inf)
+    return Figure(1e6 * statistics.median(times) / count, len(times), count)
 
 
 def host_us(engine: Engine, context: int) -> Figure:
     """Time in microseconds that the host takes to encode and submit one token. The GPU is idle at the start."""
     state, work, count = _tokens_at(engine, context)
-    times = []
-    for _ in range(_REPEATS + 1):
+
+    def once() -> float:
         poll(engine.device, wait=True)
         start = time.perf_counter()
         _submit(engine, state, work)
-        times.append(time.perf_counter() - start)
+        return time.perf_counter() - start
+
+    times = repeated(once, _REPEATS, math.inf)
     poll(engine.device, wait=True)
-    return Figure(1e6 * statistics.median(times[1:]) / count, _REPEATS, count)
+    return Figure(1e6 * statistics.median(times) / count, len(times), count)
 
 
 def decode_rate(
@@ -184,17 +159,20 @@ def atlas_us(engine: Engine, paint: Callable[[], object], budget: Budget) -> Fig
     """
     paint()
     poll(engine.device, wait=True)
-    times: list[float] = []
-    count, began = 1, time.perf_counter()
-    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+    count = 1
+
+    def once() -> float:
+        nonlocal count
         start = time.perf_counter()
         for _ in range(count):
             paint()
         poll(engine.device, wait=True)
-        times.append((time.perf_counter() - start) / count)
-        count = max(1, min(_BATCH, int(_BATCH_S / times[-1])))
-    kept = times[1:] or times
-    return Figure(1e6 * statistics.median(kept), len(kept), count)
+        seconds = (time.perf_counter() - start) / count
+        count = max(1, min(_BATCH, int(_BATCH_S / seconds)))
+        return seconds
+
+    times = repeated(once, _REPEATS, budget.seconds)
+    return Figure(1e6 * statistics.median(times), len(times), count)
 
 
 def statistics_us(engine: Engine, budget: Budget) -> Figure:
@@ -207,9 +185,8 @@ def statistics_us(engine: Engine, budget: Budget) -> Figure:
     known = registry.rows
     count = min(_BATCH, engine.context - 1)
     base = min(known, engine.context - count)
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) <= _REPEATS and (not times or time.perf_counter() - began < budget.seconds):
+
+    def once() -> float:
         registry.rows = base
         statistics_pass.read()
         start = time.perf_counter()
@@ -217,11 +194,13 @@ def statistics_us(engine: Engine, budget: Budget) -> Figure:
             registry.rows = row
             statistics_pass.update()
         poll(engine.device, wait=True)
-        times.append((time.perf_counter() - start) / count)
+        seconds = (time.perf_counter() - start) / count
         statistics_pass.read()
+        return seconds
+
+    times = repeated(once, _REPEATS, budget.seconds)
     registry.rows = known
-    kept = times[1:] or times
-    return Figure(1e6 * statistics.median(kept), len(kept), count)
+    return Figure(1e6 * statistics.median(times), len(times), count)
 
 
 def peak_host_mb() -> float | None:

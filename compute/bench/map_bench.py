@@ -12,7 +12,7 @@ from compute.views.map_layout import MapLayout
 from compute.views.map_pass import MapPass
 from compute.views.map_view import MapView
 
-from .engine_bench import Budget, Figure
+from .measuring import Budget, Figure, repeated
 
 _REPEATS = 9
 _ROWS = 16  # taken in within one wait, at most
@@ -74,12 +74,13 @@ def draw_us(passes: MapPass, view: MapView, size: tuple[int, int], budget: Budge
     if "timestamp-query" not in device.features:
         return Figure(None)
     timer = Timer(device)
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) <= _REPEATS and (len(times) < 2 or time.perf_counter() - began < budget.seconds):
+
+    def once() -> float:
         passes.draw(view, *size, timer=timer)
-        times.append(timer.seconds())
-    return Figure(1e6 * statistics.median(times[1:]), len(times) - 1, 1)
+        return timer.seconds()
+
+    times = repeated(once, _REPEATS, budget.seconds, least=2)
+    return Figure(1e6 * statistics.median(times), len(times), 1)
 
 
 def row_us(passes: MapPass, budget: Budget) -> Figure:
@@ -92,9 +93,8 @@ def row_us(passes: MapPass, budget: Budget) -> Figure:
     room = passes.layout.context
     count = min(_ROWS, max(1, room - 1))
     base = min(known, room - count)
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) <= _REPEATS and (len(times) < 2 or time.perf_counter() - began < budget.seconds):
+
+    def once() -> float:
         registry.rows = base
         passes.update()
         poll(device, wait=True)
@@ -103,7 +103,9 @@ def row_us(passes: MapPass, budget: Budget) -> Figure:
             registry.rows = row
             passes.update()
         poll(device, wait=True)
-        times.append((time.perf_counter() - start) / count)
+        return (time.perf_counter() - start) / count
+
+    times = repeated(once, _REPEATS, budget.seconds, least=2)
     registry.rows = known
     passes.update()
-    return Figure(1e6 * statistics.median(times[1:]), len(times) - 1, count)
+    return Figure(1e6 * statistics.median(times), len(times), count)

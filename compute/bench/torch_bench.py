@@ -16,7 +16,7 @@ from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 from compute.models.config import ModelConfig
 
-from .engine_bench import Budget
+from .measuring import Budget
 
 PRECISIONS = {"fp16": "float16", "fp32": "float32"}
 _NEEDED = ("torch", "transformers")

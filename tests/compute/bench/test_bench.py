@@ -20,7 +20,7 @@ from atlas_viewer.cli.parser import parse
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state import proof
 from compute.bench import engine_bench, map_bench, torch_bench
-from compute.bench.engine_bench import Budget
+from compute.bench.measuring import Budget, Figure, repeated
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -168,6 +168,15 @@ def test_arguments() -> None:
 # -- figures
 
 
+@pytest.mark.parametrize(
+    ("seconds", "least", "results"),
+    [(math.inf, 1, [2, 3, 4]), (0.0, 1, [1]), (0.0, 2, [2]), (math.inf, 2, [2, 3, 4])],
+)
+def test_the_first_repeat_counts_only_when_it_is_the_only_one(seconds: float, least: int, results: list[float]) -> None:
+    values = iter([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert repeated(lambda: next(values), 3, seconds, least) == results
+
+
 def test_sizes_are_clipped_each_once() -> None:
     assert engine_bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
     assert engine_bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
@@ -205,7 +214,7 @@ def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
 
 def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
     hurried = Budget(seconds=1e-9, longest=1e-9, warm_up=0.0)
-    assert engine_bench.prefill_ms(engine, 16, hurried) == engine_bench.Figure(None, tokens=16)
+    assert engine_bench.prefill_ms(engine, 16, hurried) == Figure(None, tokens=16)
     figure = engine_bench.decode_rate(engine, tokenizer, 30, hurried)
     assert figure.value
     assert (figure.repeats, figure.prompt_pass) == (1, False)
