@@ -52,7 +52,7 @@ class OutputError(AtlasError):
     """A result cannot be written."""
 
 
-class TakenError(OutputError):
+class OutputExistsError(OutputError):
     """The target already exists and must not be replaced."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.weights.model_cache import models_folder
 
 NOTE = "fetched.json"
@@ -44,7 +44,7 @@ class Note:
 def read_note(folder: Path) -> Note | None:
     """The note in `folder`; None when there is none that can be read."""
     try:
-        return msgspec.convert(read_foreign_json((folder / NOTE).read_bytes()), Note)
+        return msgspec.convert(read_untrusted_json((folder / NOTE).read_bytes()), Note)
     except (OSError, ValueError, msgspec.ValidationError):
         return None
 

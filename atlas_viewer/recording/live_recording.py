@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from atlas_viewer.state.protocols import RunnerLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError, OutputError, RecordingError, TakenError
+from compute.errors import AtlasError, OutputError, OutputExistsError, RecordingError
 from compute.io.escape import one_line
 from compute.io.output_files import free_name
 from compute.sampling.options import GenerateOptions
@@ -116,7 +116,7 @@ class LiveRecording:
         while True:
             try:
                 return open_recorder(Path(self._told.path), runner.engine, runner.tokenizer, sha256)
-            except TakenError:
+            except OutputExistsError:
                 if self._told.path != self._offered:
                     raise
                 self._offer(Path(self._offered).stem.rstrip("0123456789-") or "session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.errors import OutputError, TakenError
+from compute.errors import OutputError, OutputExistsError
 from compute.io.escape import one_line
 from compute.io.output_files import new_path
 from compute.sampling.options import GenerateOptions
@@ -160,7 +160,7 @@ class Store:
 
 
 def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make a recording without steps at `path`. Raises `OutputError`; `TakenError` if the path exists."""
+    """Make a recording without steps at `path`. Raises `OutputError`; `OutputExistsError` if the path exists."""
     with new_session(path) as temporary:
         fill_session(temporary, head, tensors)
 
@@ -169,7 +169,7 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
 def new_session(path: Path) -> Iterator[Path]:
     """Yield an empty temporary file that becomes the recording at `path`, which must not exist.
 
-    Raises `OutputError`, also for errors of SQLite in the body; `TakenError` if the path exists, even if it appeared
+    Raises `OutputError`, also for errors of SQLite in the body; `OutputExistsError` if the path exists, even if it appeared
     meanwhile.
     """
     # SQLite would take a log left behind by another file for the log of this one.
@@ -179,8 +179,8 @@ def new_session(path: Path) -> Iterator[Path]:
     try:
         with new_path(path) as temporary:
             yield temporary
-    except TakenError:
-        raise TakenError(
+    except OutputExistsError:
+        raise OutputExistsError(
             f"{one_line(path)}: already exists, and a recording never replaces a file; choose another path"
         ) from None
     except sqlite3.Error as error:

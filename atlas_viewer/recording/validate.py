@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from compute.errors import UsageError
 from compute.io.escape import one_line
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.io.value_type import ValueType, shown, whole
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
@@ -84,10 +84,10 @@ def readable(value: object) -> str:
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """A JSON object, whose values meet the guarantees of `read_foreign_json`."""
+    """A JSON object, whose values meet the guarantees of `read_untrusted_json`."""
     content = _json_text(value)
     try:
-        found = read_foreign_json(content)
+        found = read_untrusted_json(content)
     except ValueError as error:
         raise Unsound(f"is not usable JSON ({error})") from None
     if not isinstance(found, dict):

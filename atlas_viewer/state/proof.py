@@ -15,7 +15,7 @@ import wgsl
 from atlas_viewer import __version__
 from compute.errors import OutputError
 from compute.io.output_files import write_output
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.weights.model_cache import cache_folder
 
 NOT_PROVED = "not proved; doctor --prove does it"
@@ -69,7 +69,7 @@ def known(adapter: wgpu.GPUAdapter) -> Proved | None:
     """The result for `adapter`; None when there is none, or its file cannot be read as one."""
     subject = Subject.of(adapter)
     try:
-        values = read_foreign_json(subject.path.read_text("utf-8"))
+        values = read_untrusted_json(subject.path.read_text("utf-8"))
         proved = msgspec.convert(values, Proved)
         same_subject = msgspec.convert(values, Subject) == subject
     except (OSError, ValueError, msgspec.ValidationError):

@@ -17,7 +17,7 @@ from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
 from compute.io.output_files import write_output
 from compute.io.placing import set_aside
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.io.value_type import one_of
 from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
@@ -61,7 +61,7 @@ def dumps(ui: UiState) -> str:
 def loads(text: str) -> UiState:
     """The interface that `dumps` wrote. Raises `ValueError` that says what is wrong with the text."""
     try:
-        values = read_foreign_json(text)
+        values = read_untrusted_json(text)
     except ValueError as error:
         raise ValueError(f"is no JSON, {error}") from None
     if not isinstance(values, dict):

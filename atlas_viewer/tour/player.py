@@ -28,7 +28,7 @@ from typing import Any
 from compute.errors import TourError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 
 from . import old_names
 from .steps import LONGEST_QUOTE, checked
@@ -53,7 +53,7 @@ def read_tour(path: Path) -> list[dict[str, Any]]:
             continue
         where = f"{one_line(path)}: line {number}"
         try:
-            step = read_foreign_json(line)
+            step = read_untrusted_json(line)
         except ValueError as error:
             raise TourError(f"{where}: is no JSON ({error}); mend it") from None
         try:

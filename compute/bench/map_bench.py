@@ -34,8 +34,8 @@ def map_views(layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
     weight = (place.x + place.band_columns / 2, place.y + place.band_rows / 2)
     middle = (layout.width / 2, layout.height / 2)
 
-    def view(scale: float, centre: tuple[float, float]) -> MapView:
-        return MapView(centre[0] - wide * scale / 2, centre[1] - high * scale / 2, scale)
+    def view(scale: float, center: tuple[float, float]) -> MapView:
+        return MapView(center[0] - wide * scale / 2, center[1] - high * scale / 2, scale)
 
     return {
         "whole": view(whole, middle),

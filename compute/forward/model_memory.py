@@ -16,7 +16,7 @@ from compute.gpu.subgroups import NO_SUBGROUPS
 from compute.models.config import ModelConfig
 from compute.models.registry import TensorStorage
 from compute.weights.checkpoint import WeightSource
-from compute.weights.limits import why_it_cannot_run
+from compute.weights.limits import unsupported_reason
 from compute.weights.upload import WeightUpload, weight_layout
 
 from .activation_buffers import Activations
@@ -69,7 +69,7 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     config, context, dtype = source.config, options.context_for(source), options.dtype_for(source)
     if not 1 <= context <= config.positions:
         raise UsageError(f"--context {context}: must be from 1 to {config.positions}, the model's positions")
-    reason = why_it_cannot_run(config)
+    reason = unsupported_reason(config)
     if reason is not None:
         raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")
     device = shared_device(options.adapter)

@@ -111,4 +111,4 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
         if text.lower() in adapter_name(adapter).lower():
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
-    raise DeviceError(f"--adapter {one_line(text)}: no adapter\'s name contains this; the adapters are: {known}")
+    raise DeviceError(f"--adapter {one_line(text)}: no adapter's name contains this; the adapters are: {known}")

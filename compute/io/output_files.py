@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from compute.errors import OutputError, TakenError
+from compute.errors import OutputError, OutputExistsError
 
 from .escape import one_line
 from .held_signals import held_signals
@@ -58,7 +58,7 @@ def output_path(path: Path | str) -> Iterator[Path]:
 def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Iterator[Path]:
     """As `output_path`, but whatever is at `path` stays, also when it appears while the body runs.
 
-    another: gives the next path to try when one is taken, however late; without it, that raises `TakenError`.
+    another: gives the next path to try when one is taken, however late; without it, that raises `OutputExistsError`.
     """
     target = Path(path)
     if another is None and os.path.lexists(target):
@@ -143,8 +143,8 @@ def free_name(stem: str, suffix: str) -> str:
 # -- errors
 
 
-def _taken(path: Path) -> TakenError:
-    return TakenError(f"{one_line(path)}: is there already and is never replaced; choose another path")
+def _taken(path: Path) -> OutputExistsError:
+    return OutputExistsError(f"{one_line(path)}: is there already and is never replaced; choose another path")
 
 
 def _confirm(path: Path, folder: Path) -> None:

@@ -15,7 +15,7 @@ _LARGEST = int(sys.float_info.max)
 _LONGEST_PLACE = 80  # characters of the place that a message names
 
 
-def read_foreign_json(data: bytes | str) -> Any:
+def read_untrusted_json(data: bytes | str) -> Any:
     """The value that `data` is the JSON of. Raises ValueError, whose text says why it is none that can be used.
 
     Every number in it is finite and within the range of a float64, every text can be encoded as UTF-8, and nothing is

@@ -24,7 +24,7 @@ _LEVEL = 40  # bytes
 _SLOT = 256  # bytes between the parameters of two dispatches
 _OFF = 0xFFFFFFFF
 _NO_TOKEN = 0xFFFFFFFF
-_CUT, _PENALISED = 1 << 31, 1 << 30  # flags on a reported token
+_CUT, _PENALIZED = 1 << 31, 1 << 30  # flags on a reported token
 MAX_TOP = 200
 RING = 32  # result blocks
 
@@ -41,13 +41,13 @@ class SampleResult:
     logit: float
     highest: float
     log_total: float  # log-sum-exp of the logits
-    scaled_log_total: float  # log-sum-exp of (penalised logit - drawn_highest) / T over the tokens kept
+    scaled_log_total: float  # log-sum-exp of (penalized logit - drawn_highest) / T over the tokens kept
     rank: int
     nonfinite: int
     candidates: tuple[tuple[int, float], ...]
     kept: int  # tokens that could be drawn; 0 when no logit is finite: then nothing was drawn
-    drawn_highest: float  # largest penalised logit
-    penalised: Mapping[int, float]  # logit as drawn of the tokens above that bear the repetition penalty
+    drawn_highest: float  # largest penalized logit
+    penalized: Mapping[int, float]  # logit as drawn of the tokens above that bear the repetition penalty
     cut: frozenset[int]  # candidates that a filter left out
     entropy: float  # of softmax(logits), in nats
 
@@ -69,7 +69,7 @@ class SampleResult:
             return float(token == self.token)
         if token in self.cut:
             return 0.0
-        drawn = min(self.penalised.get(token, logit), self.drawn_highest)
+        drawn = min(self.penalized.get(token, logit), self.drawn_highest)
         return math.exp((drawn - self.drawn_highest) / temperature - self.scaled_log_total)
 
     def scaled_delta(self, logit: float, temperature: float) -> float:
@@ -226,15 +226,15 @@ def parse_draw(data: bytes, top: int) -> SampleResult:
     pairs = words[_HEADER : _HEADER + 2 * _BLOCK * blocks].reshape(-1, 2)
     pairs = pairs[pairs[:, 0] != _NO_TOKEN]
     logits = pairs[:, 1].view(np.float32)
-    tokens = pairs[:, 0] & (_PENALISED - 1)
+    tokens = pairs[:, 0] & (_PENALIZED - 1)
     order = np.lexsort((tokens, -logits.astype(np.float64)))[:top]
     candidates = tuple((int(tokens[i]), float(logits[i])) for i in order)
     flags = {int(tokens[i]): int(pairs[i, 0]) for i in order}
     token, penalty = int(words[0]), float(floats[14])
-    penalised = {
-        t: logit / penalty if logit > 0 else logit * penalty for t, logit in candidates if flags[t] & _PENALISED
+    penalized = {
+        t: logit / penalty if logit > 0 else logit * penalty for t, logit in candidates if flags[t] & _PENALIZED
     }
-    penalised[token] = float(floats[11])
+    penalized[token] = float(floats[11])
     return SampleResult(
         step=int(words[7]),
         token=token,
@@ -247,7 +247,7 @@ def parse_draw(data: bytes, top: int) -> SampleResult:
         candidates=candidates,
         kept=int(words[6]),
         drawn_highest=float(floats[10]),
-        penalised=penalised,
+        penalized=penalized,
         cut=frozenset(t for t, flag in flags.items() if flag & _CUT),
         entropy=float(floats[15]),
     )

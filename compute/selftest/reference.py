@@ -116,7 +116,7 @@ def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 
     return acts
 
 
-def penalised(logits: npt.ArrayLike, penalty: float, seen: Collection[int]) -> Array:
+def penalized(logits: npt.ArrayLike, penalty: float, seen: Collection[int]) -> Array:
     """`logits` [V] with those of the tokens in `seen` moved down: divided by `penalty` above 0, times it below."""
     x = np.array(logits, np.float64)  # [V]
     at = np.array(sorted(set(seen)), int)  # [seen]
@@ -139,7 +139,7 @@ def distribution(
     kept. Temperature 0 is 1 for the largest logit. Among equals the lowest id comes first. NaN and infinite logits are
     never drawn; when there is no finite one every probability is 0.
     """
-    x = penalised(logits, repetition_penalty, seen)  # [V]
+    x = penalized(logits, repetition_penalty, seen)  # [V]
     kept = np.isfinite(x)  # [V]
     if not kept.any():
         return np.zeros_like(x)

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 
 from .tokenizer import load_tokenizer
 
@@ -63,7 +63,7 @@ def _token_ids(folder: Path) -> dict[str, int]:
 def _part(path: Path, keys: tuple[str, ...]) -> object:
     """What the JSON file at `path` has under `keys`, one inside of the other; None when that is not there."""
     try:
-        found = read_foreign_json(path.read_bytes())
+        found = read_untrusted_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     for key in keys:

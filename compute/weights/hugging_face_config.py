@@ -9,7 +9,7 @@ from typing import Any
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.io.value_type import ValueType, whole
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.text.vocabulary import LARGEST, added_tokens
@@ -48,7 +48,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     with read_errors_as(CheckpointError, shown):
         text = path.read_bytes()
     try:
-        values = read_foreign_json(text)
+        values = read_untrusted_json(text)
     except ValueError as error:
         raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
     if not isinstance(values, dict):

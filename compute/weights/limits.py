@@ -11,7 +11,7 @@ MAX_HEAD_SIZE = 256
 """Elements of a head that a workgroup keeps."""
 
 
-def why_it_cannot_run(config: ModelConfig) -> str | None:
+def unsupported_reason(config: ModelConfig) -> str | None:
     """The reason why no program here runs a model of these sizes, None when one does."""
     size = f"head size {config.head_size} (channels / heads)"
     if config.channels % config.heads:
@@ -40,7 +40,7 @@ def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> Non
             raise CheckpointError(
                 f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
             )
-    problem = why_it_cannot_run(c)
+    problem = unsupported_reason(c)
     if problem is None and c.padded_vocabulary < c.vocabulary:
         problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
     if problem:

@@ -1,4 +1,4 @@
-"""Random weights of any shape, as GPT-2 is initialised: for benchmarks and tests, without a download."""
+"""Random weights of any shape, as GPT-2 is initialized: for benchmarks and tests, without a download."""
 
 from __future__ import annotations
 

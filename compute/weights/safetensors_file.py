@@ -12,7 +12,7 @@ from compute.errors import CheckpointError
 from compute.io.escape import one_line
 from compute.io.mapped_file import MappedFile
 from compute.io.system_errors import read_errors_as
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 
 from .dtypes import DTYPES
 
@@ -65,7 +65,7 @@ class SafetensorsFile:
         """What the header says, which the library does not tell: where each tensor lies."""
         length = int(self._file.view(np.dtype("<u8"), (), 0))
         try:
-            header = read_foreign_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
+            header = read_untrusted_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
         except ValueError as error:
             # The library skips over values that it does not know, whatever is in them.
             raise _unsound(shown, str(error)) from None

@@ -4,10 +4,10 @@
 //
 // Result block, in words; floats as bits, sums as natural logarithms:
 //  0 chosen token, 1 its logit, 2 largest logit, 3 log sum of exp(logit)
-//  4 log sum of exp((penalised logit - word 10) / T) over the tokens that the filters kept
+//  4 log sum of exp((penalized logit - word 10) / T) over the tokens that the filters kept
 //  5 logits that are not finite, 6 tokens that could be drawn (0: none, nothing was), 7 step
 //  8 rank of the chosen token, 9 blocks reported (both of this shader, the rest of sample_pick)
-// 10 largest penalised logit, 11 penalised logit of the chosen token
+// 10 largest penalized logit, 11 penalized logit of the chosen token
 // 12 smallest sort key that the filters kept (0: all), 13 last token that they kept of those with this key
 // 14 repetition penalty, 15 free
 // 16 on: per block 16 pairs of token and logit. Bit 31 of a token: a filter cut it; bit 30: it bears the repetition
@@ -31,7 +31,7 @@ const NONE = 0xffffffffu;
 @group(0) @binding(3) var<storage, read_write> result: array<u32>;
 @group(0) @binding(4) var<storage, read> state: State;
 {% if keyed %}
-@group(0) @binding(5) var<storage, read> keys: array<u32>; // of the penalised logits
+@group(0) @binding(5) var<storage, read> keys: array<u32>; // of the penalized logits
 {% endif %}
 
 var<workgroup> histogram: array<atomic<u32>, THREADS>;

@@ -16,7 +16,7 @@ const SLICE = 1024u;
 @group(0) @binding(4) var<storage, read_write> block_keys: array<u32>; // sort key of each block's largest finite logit
 {% if keyed %}
 @group(0) @binding(5) var<storage, read> history: array<u32>;
-@group(0) @binding(6) var<storage, read_write> keys: array<u32>; // of the penalised logits; 0: not finite
+@group(0) @binding(6) var<storage, read_write> keys: array<u32>; // of the penalized logits; 0: not finite
 {% endif %}
 {% if filtered %}
 @group(0) @binding(7) var<storage, read_write> histograms: array<u32>;
@@ -27,7 +27,7 @@ var<workgroup> block_part: array<u32, THREADS>;
 {% if keyed %}
 var<workgroup> seen: array<atomic<u32>, SLICE / 32u>; // a bit for each token of the slice
 
-fn penalised(logit: f32) -> f32 {
+fn penalized(logit: f32) -> f32 {
     let penalty = sampling.repetition_penalty;
     return clamp(select(logit * penalty, logit / penalty, logit > 0.0), -3.4028234e38, 3.4028234e38);
 }
@@ -65,7 +65,7 @@ fn main(
     var drawn{{ i }} = logit{{ i }};
 {% if keyed %}
     if ((atomicLoad(&seen[token{{ i }} % SLICE / 32u]) >> (token{{ i }} % 32u) & 1u) != 0u) {
-        drawn{{ i }} = penalised(logit{{ i }});
+        drawn{{ i }} = penalized(logit{{ i }});
     }
     if (inside{{ i }}) { keys[token{{ i }}] = select(0u, sort_key(drawn{{ i }}), finite{{ i }}); }
 {% endif %}

@@ -100,7 +100,7 @@ def test_of_two_recordings_at_once_one_is_made_and_none_is_lost(tmp_path: Path) 
         path = tmp_path / f"{number}.atlas"
         winner = outcomes.index("made")
         refusal = outcomes[1 - winner]
-        assert refusal.startswith(f"TakenError: {path}: already exists")
+        assert refusal.startswith(f"OutputExistsError: {path}: already exists")
         assert "\n" not in refusal
         with Recording(path) as recording:
             assert recording.run().prompt == ("one", "two")[winner]

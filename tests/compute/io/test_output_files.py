@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compute.errors import OutputError, TakenError
+from compute.errors import OutputError, OutputExistsError
 from compute.io.output_files import new_path, output_path, write_output
 from compute.io.placing import put_in_place, set_aside
 
@@ -139,7 +139,7 @@ def test_a_new_file_replaces_nothing_however_late_it_is_taken(tmp_path: Path) ->
             (tmp_path / "b.bin").write_bytes(b"first")
 
     for write in (late, late):
-        with pytest.raises(TakenError, match=r"b\.bin: is there already"):
+        with pytest.raises(OutputExistsError, match=r"b\.bin: is there already"):
             write()
         assert (tmp_path / "b.bin").read_bytes() == b"first"
         assert names(tmp_path) == ["a.bin", "b.bin"]

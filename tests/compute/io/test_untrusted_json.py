@@ -11,7 +11,7 @@ from atlas_viewer.hub.store import NOTE, read_note
 from atlas_viewer.recording import validate
 from atlas_viewer.state.settings import loads
 from compute.errors import CheckpointError
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 from compute.weights.checkpoint import open_model
 
 from helpers.make_hugging_face import write_folder
@@ -23,10 +23,10 @@ def nested(levels: int, end: str = "") -> str:
 
 
 def test_values() -> None:
-    assert read_foreign_json('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
-    assert read_foreign_json(b'"\xc3\xa9"') == "é"
-    assert read_foreign_json(nested(64)) is not None
-    assert read_foreign_json("[" + ", ".join(["{}"] * 1000) + "]") == [{}] * 1000
+    assert read_untrusted_json('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
+    assert read_untrusted_json(b'"\xc3\xa9"') == "é"
+    assert read_untrusted_json(nested(64)) is not None
+    assert read_untrusted_json("[" + ", ".join(["{}"] * 1000) + "]") == [{}] * 1000
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_values() -> None:
 )
 def test_what_is_none(data: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
-        read_foreign_json(data)
+        read_untrusted_json(data)
     assert str(caught.value).isprintable()
 
 
 def test_the_largest_numbers_are_values() -> None:
-    assert read_foreign_json("[1.7e308, -1.7e308, 1e-400, 18446744073709551616]") == [1.7e308, -1.7e308, 0.0, 2**64]
+    assert read_untrusted_json("[1.7e308, -1.7e308, 1e-400, 18446744073709551616]") == [1.7e308, -1.7e308, 0.0, 2**64]
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, nested(500)])

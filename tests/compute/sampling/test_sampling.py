@@ -85,7 +85,7 @@ def test_the_vocabulary_of_gpt2(large: Table, shape: str, values: dict[str, floa
 
 
 @pytest.mark.parametrize("penalty", [1.0, 5.0, 0.5, 100.0])
-def test_greedy_takes_the_best_penalised_logit(small: Table, penalty: float) -> None:
+def test_greedy_takes_the_best_penalized_logit(small: Table, penalty: float) -> None:
     for name, logits in logits_of(SMALL).items():
         logits = logits.copy()
         logits[small.seen[0]] = 40 if name != "constant" else 0
@@ -95,13 +95,13 @@ def test_greedy_takes_the_best_penalised_logit(small: Table, penalty: float) -> 
             assert (draw.rank == 1) == (penalty <= 1)
 
 
-def test_only_tokens_of_the_window_are_penalised(small: Table) -> None:
+def test_only_tokens_of_the_window_are_penalized(small: Table) -> None:
     before = next(int(token) for token in small.context[:START] if token not in small.seen)
-    for token, penalised in ((before, False), (small.seen[0], True), (small.seen[-1], True)):
+    for token, penalized in ((before, False), (small.seen[0], True), (small.seen[-1], True)):
         logits = np.zeros(SMALL)
         logits[token], logits[SMALL - 1 - (token == SMALL - 1)] = 4, 3
         draw = check(small, logits, temperature=0.0, repetition_penalty=2.0)
-        assert (draw.token != token) == penalised
+        assert (draw.token != token) == penalized
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -140,8 +140,8 @@ def test_filters_by_hand(options: dict[str, float], expected: list[float]) -> No
 
 
 def test_repetition_penalty_draws_seen_tokens_away_from_both_sides() -> None:
-    penalised = reference.distribution([2.0, -1.0, 0.0, 2.0], repetition_penalty=2.0, seen=[0, 1, 2, 0])
-    assert np.allclose(penalised, reference.softmax(np.array([1.0, -2.0, 0.0, 2.0])))
+    penalized = reference.distribution([2.0, -1.0, 0.0, 2.0], repetition_penalty=2.0, seen=[0, 1, 2, 0])
+    assert np.allclose(penalized, reference.softmax(np.array([1.0, -2.0, 0.0, 2.0])))
     assert reference.distribution([2.0, 1.5], temperature=0, repetition_penalty=2.0, seen=[0]).tolist() == [0, 1]
 
 

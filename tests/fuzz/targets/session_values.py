@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from compute.io.untrusted_json import read_foreign_json
+from compute.io.untrusted_json import read_untrusted_json
 
 from ..mutation import change_value, fresh_value
 from ..scratch import folder
@@ -39,7 +39,7 @@ def seeds() -> Sequence[bytes]:
 def use(data: bytes) -> None:
     """Make the edits, and do with the session what the program does."""
     try:
-        edits = read_foreign_json(data)
+        edits = read_untrusted_json(data)
     except ValueError:
         edits = []
     path = folder() / "a.atlas"

@@ -15,7 +15,7 @@ struct Slice {
     highest: f32,       // largest logit
     total: f32,         // sum of exp(logit - highest)
     drawn_highest: f32, // largest logit after the repetition penalty
-    drawn_total: f32,   // sum of exp((penalised logit - drawn_highest) / T) over the tokens that may be drawn
+    drawn_total: f32,   // sum of exp((penalized logit - drawn_highest) / T) over the tokens that may be drawn
     race: f32,          // largest noisy scaled logit: the winner of the draw
     token: u32,         // its token
     nonfinite: u32,     // logits that are NaN or infinite, never drawn

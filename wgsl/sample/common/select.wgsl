@@ -15,7 +15,7 @@ struct Level {
     limit: vec2u,
     ties: u32,    // tokens with the key `bound` that were kept
     part: u32,    // 1: not all of them
-    highest: f32, // largest penalised logit
+    highest: f32, // largest penalized logit
     padding: u32,
 }
 struct Params {
