@@ -169,8 +169,8 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
 def new_session(path: Path) -> Iterator[Path]:
     """Yield an empty temporary file that becomes the recording at `path`, which must not exist.
 
-    Raises `OutputError`, also for errors of SQLite in the body; `OutputExistsError` if the path exists, even if it appeared
-    meanwhile.
+    Raises `OutputError`, also for errors of SQLite in the body; `OutputExistsError` if the path exists, even if it
+    appeared meanwhile.
     """
     # SQLite would take a log left behind by another file for the log of this one.
     for leftover in beside(path):

@@ -1,1 +1,1 @@
-"""Files: mapped for reading, written whole or not at all, JSON from untrusted sources, and text made safe to show."""
+"""Files: memory-mapped reading, atomic writing, JSON from untrusted sources, and escaping of text for messages."""

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to show: nothing in it can steer a terminal or pass for another text."""
+"""Escaping of untrusted text, so that it can neither control a terminal nor be mistaken for other text."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import re
 import unicodedata
 from pathlib import Path
 
-# Control characters, invisible format characters such as those that turn the direction of writing around, halves of
-# characters, and line separators.
+# Control characters, invisible format characters such as those that reverse the direction of text, surrogates, and line
+# and paragraph separators.
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # of emoji and of several scripts
+_JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
 _SUSPECTS = re.compile(r"[^ -~]")
 
 
 def escaped(text: str, keep: str = "") -> str:
-    r"""`text` with each harmful character that is not in `keep` spelled as in Python: `\n`, `\x1b`, `\u202e`."""
+    r"""`text` with each harmful character that is not in `keep` as a Python escape: `\n`, `\x1b`, `\u202e`."""
     if text.isprintable():
         return text
 
-    def spelled(match: re.Match[str]) -> str:
+    def escape(match: re.Match[str]) -> str:
         character = match[0]
         if character in keep or character in _JOINERS or unicodedata.category(character) not in _HARMFUL:
             return character
         return character.encode("unicode_escape").decode("ascii")
 
-    return _SUSPECTS.sub(spelled, text)
+    return _SUSPECTS.sub(escape, text)
 
 
 def one_line(text: Path | str, longest: int | None = None) -> str:
-    """A path, or text of a library or a file, for a message: on one line, without a harmful character.
+    """A path, or text from a library or file, for a message: on one line, without harmful characters.
 
-    longest: characters of `text` that are shown; the rest becomes an ellipsis.
+    longest: number of characters shown; an ellipsis replaces the rest.
     """
     whole = str(text)
     return escaped(whole if longest is None or len(whole) <= longest else f"{whole[:longest]}...")

@@ -1,4 +1,4 @@
-"""A file that grows while the program runs, and of which everything written so far counts."""
+"""A file that grows while the program runs; its content is valid after every write."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .system_errors import write_errors_as
 
 
 class GrowingFile:
-    """Pieces are appended at once, and each is there whole or not at all."""
+    """A file that pieces are appended to, without buffering. Each piece is written completely or not at all."""
 
     def __init__(self, path: Path) -> None:
-        """Begin with an empty file in the place of what is at `path`. Raises `OutputError`."""
+        """Create an empty file at `path`, replacing what is there. Raises `OutputError`."""
         write_output(path, b"")
         self._shown = one_line(path)
         with write_errors_as(OutputError, self._shown):
             self._file = path.open("ab", buffering=0)
-        self._size = 0  # bytes of whole pieces
+        self._size = 0  # bytes of complete pieces
 
-    def append(self, shard: bytes) -> None:
-        """Write `shard`. Raises `OutputError`; then the file ends with the piece before it."""
-        left = memoryview(shard)
+    def append(self, piece: bytes) -> None:
+        """Write `piece`. Raises `OutputError`; the file then ends with the previous piece."""
+        left = memoryview(piece)
         with write_errors_as(OutputError, self._shown, "what was written before is kept", "cannot be written any more"):
             try:
                 while left:
@@ -35,10 +35,10 @@ class GrowingFile:
                 with suppress(OSError):  # a pipe cannot be shortened
                     os.ftruncate(self._file.fileno(), self._size)
                 raise
-        self._size += len(shard)
+        self._size += len(piece)
 
     def close(self) -> None:
-        """Have it on the disk. Raises `OutputError`."""
+        """Flush the file to disk and close it. Raises `OutputError`."""
         with write_errors_as(OutputError, self._shown, "check the disk"), self._file:
-            if self._file.seekable():  # no pipe
+            if self._file.seekable():  # not a pipe
                 os.fsync(self._file.fileno())

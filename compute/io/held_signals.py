@@ -1,4 +1,4 @@
-"""Signals that end the program wait while something short is finished."""
+"""Delays the signals that end the program while a short operation finishes."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def held_signals() -> Iterator[None]:
-    """Inside it Ctrl+C, SIGTERM and SIGHUP wait; at its end the handlers of those that came are called.
+    """Hold back Ctrl+C, SIGTERM and SIGHUP in the body; afterwards call the handlers of the signals that arrived.
 
-    For work of milliseconds that must not stop half way. A signal without a handler in Python acts at once, as ever.
-    Outside the main thread it does nothing, because Python calls handlers in the main thread only.
+    For operations of milliseconds that must not be interrupted half-way. A signal without a Python handler still acts
+    at once. Outside the main thread this does nothing, because Python calls handlers only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[tuple[int, Any]] = []
-    before: dict[int, Any] = {}
+    arrived: list[tuple[int, Any]] = []
+    handlers: dict[int, Any] = {}
     try:
         for number in ENDING:
             handler = signal.getsignal(number)
             if callable(handler):
-                before[number] = handler
-                signal.signal(number, lambda number, frame: came.append((number, frame)))
+                handlers[number] = handler
+                signal.signal(number, lambda number, frame: arrived.append((number, frame)))
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number, frame in came:
-            before[number](number, frame)
+        for number, frame in arrived:
+            handlers[number](number, frame)

@@ -1,4 +1,4 @@
-"""A file mapped into memory, read only: views of it, and giving their pages back."""
+"""A read-only memory-mapped file: views of it, and the release of their pages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 
 
 class MappedFile:
-    """The whole of a regular file. Only pages of views in use are in memory."""
+    """A regular file, mapped as a whole. Only the pages that are read take memory."""
 
     def __init__(self, path: Path) -> None:
-        """Map `path`. Raises `OSError` when that fails, ValueError when the file is empty or no regular one."""
+        """Map `path`. Raises `OSError` when that fails, ValueError when the file is empty or not a regular file."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ValueError("it is no regular file")
+                raise ValueError("it is not a regular file")
             self.size = status.st_size
             self._map: mmap.mmap | None = mmap.mmap(file.fileno(), self.size, access=mmap.ACCESS_READ)
 
@@ -31,14 +31,14 @@ class MappedFile:
         return self._map is None
 
     def view(self, dtype: np.dtype[Any], shape: tuple[int, ...], offset: int) -> np.ndarray:
-        """Values from byte `offset` on, read only, in C order. Raises ValueError after `close`."""
+        """A read-only view of the values from byte `offset` on, in C order. Raises ValueError after `close`."""
         if self._map is None:
             raise ValueError("the file is closed")
         return np.frombuffer(self._map, dtype=dtype, count=prod(shape), offset=offset).reshape(shape)
 
     def drop(self, offset: int, nbytes: int) -> None:
-        """Let the pages of `nbytes` from `offset` on leave memory; a view that is still used reads them again."""
-        # Windows has no madvise: there the system alone decides which mapped pages stay.
+        """Release the pages of the `nbytes` from `offset` on; a view that is still in use reads them again."""
+        # Windows has no madvise; there the system decides which mapped pages stay in memory.
         if self._map is None or not hasattr(mmap, "MADV_DONTNEED"):
             return
         first = offset // mmap.PAGESIZE * mmap.PAGESIZE
@@ -48,6 +48,6 @@ class MappedFile:
         """Unmap the file; a second call does nothing."""
         mapped, self._map = self._map, None
         if mapped is not None:
-            # Where somebody still holds a view, the mapping goes with the last of them.
+            # While views exist, the mapping stays; it is removed with the last view.
             with suppress(BufferError):
                 mapped.close()

@@ -1,8 +1,8 @@
-"""Every file and folder that the program writes: whole or not at all, and never in the place of what must stay.
+"""Atomic writing of every file and folder that the program writes, with or without replacing an existing file.
 
-Content is written to a hidden temporary folder next to the target, flushed to the disk, and then takes the target's
-name in one step: by a rename, which replaces, or by a hard link, which does not. When anything fails, or Ctrl+C,
-SIGTERM or SIGHUP ends the program, the target is as it was and the temporary folder is gone.
+Content is written to a hidden temporary folder next to the target, flushed to disk, and then given the target's name
+in one step: by a rename, which replaces, or by a hard link, which does not. When anything fails, or when Ctrl+C,
+SIGTERM or SIGHUP ends the program, the target is unchanged and the temporary folder is removed.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from .temporary_folder import temporary_folder
 
 @contextmanager
 def output_path(path: Path | str) -> Iterator[Path]:
-    """Give the path of an empty temporary file of the same suffix; what is written there takes the place of `path`.
+    """Yield the path of an empty temporary file with the same suffix, which then replaces `path`.
 
-    When the body raises, `path` is as it was. A symbolic link stays and its target is replaced; a device or pipe such
-    as /dev/stdout is written to. The body only writes the file: an `OSError` from it is reported as this path's.
+    When the body raises, `path` is unchanged. A symbolic link is kept and its target replaced; a device or pipe such as
+    /dev/stdout is written to. The body should only write the file: an `OSError` that it raises is reported as an error
+    of this path.
 
     Raises `OutputError` when the path cannot be written.
     """
@@ -45,7 +46,7 @@ def output_path(path: Path | str) -> Iterator[Path]:
                 temporary.replace(real)
             _confirm(real, real.parent)
         else:
-            import shutil  # here, because only devices and pipes need them
+            import shutil  # imported late, because only devices and pipes need them
             import tempfile
 
             with _temporary_file(Path(tempfile.gettempdir()) / "output") as temporary:
@@ -56,15 +57,15 @@ def output_path(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Iterator[Path]:
-    """As `output_path`, but whatever is at `path` stays, also when it appears while the body runs.
+    """Like `output_path`, but never replaces a file at `path`, even one that appears while the body runs.
 
-    another: gives the next path to try when one is taken, however late; without it, that raises `OutputExistsError`.
+    another: returns the next path to try when one exists; without it, an existing file raises `OutputExistsError`.
     """
     target = Path(path)
     if another is None and os.path.lexists(target):
-        raise _taken(target)
+        raise _exists(target)
     with write_errors_as(OutputError, one_line(target)):
-        _mode_of(target)  # for its errors
+        _mode_of(target)  # only for its errors
         with _temporary_file(target) as temporary:
             yield temporary
             sync(temporary)
@@ -74,49 +75,50 @@ def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Ite
                     break
                 except FileExistsError:
                     if another is None:
-                        raise _taken(target) from None
+                        raise _exists(target) from None
                     target = another()
         _confirm(target, target.parent)
 
 
 @contextmanager
 def output_file(path: Path | str) -> Iterator[BinaryIO]:
-    """`output_path` as an open file."""
+    """Like `output_path`, but yields an open file."""
     with output_path(path) as temporary, temporary.open("wb") as file:
         yield file
 
 
 def write_output(path: Path | str, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all. Raises `OutputError` when it cannot be written."""
+    """Write `data` to `path` atomically. Raises `OutputError` when it cannot be written."""
     with output_file(path) as file:
         file.write(data)
 
 
 class OutputFolder:
-    """The files of a folder that is being written."""
+    """A folder that is being written."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
     def file(self, name: str) -> Iterator[BinaryIO]:
-        """A new file of the folder, open for writing."""
+        """A new file in the folder, open for writing."""
         with (self._path / name).open("xb") as file:
             yield file
 
 
 @contextmanager
 def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolder]:
-    """Give a folder whose files are at `path` at the end; when the body raises, everything is as it was.
+    """Yield a temporary folder whose files are then moved to `path`; when the body raises, nothing changes.
 
-    Where there is a folder at `path`, it keeps what is in it, except for files of the same names. Missing folders above
-    it are made. named: what errors speak of instead of `path`. Raises `OutputError`, for an `OSError` of the body too.
+    A folder that exists at `path` keeps its other files. Missing parent folders are created. named: the path that error
+    messages name instead of `path`. Raises `OutputError`, also for an `OSError` of the body.
     """
     name = one_line(named or path)
     above = path
     while not os.path.isdir(above):
         if os.path.lexists(above):
-            raise OutputError(f"{name}: cannot be written ({one_line(above.name)} is no folder); choose another path")
+            reason = f"{one_line(above.name)} is not a folder"
+            raise OutputError(f"{name}: cannot be written ({reason}); choose another path")
         above = above.parent
     with write_errors_as(OutputError, name):
         with temporary_folder(above) as temporary:
@@ -133,7 +135,7 @@ def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolde
 
 
 def free_name(stem: str, suffix: str) -> str:
-    """`stem`-1`suffix`, or the next number that no file in the current folder has."""
+    """`stem`-1`suffix`, or the same with the next number that is free in the current folder."""
     number = 1
     while os.path.lexists(f"{stem}-{number}{suffix}"):
         number += 1
@@ -143,22 +145,22 @@ def free_name(stem: str, suffix: str) -> str:
 # -- errors
 
 
-def _taken(path: Path) -> OutputExistsError:
-    return OutputExistsError(f"{one_line(path)}: is there already and is never replaced; choose another path")
+def _exists(path: Path) -> OutputExistsError:
+    return OutputExistsError(f"{one_line(path)}: already exists and is never replaced; choose another path")
 
 
 def _confirm(path: Path, folder: Path) -> None:
-    """Flush the names in `folder` to the disk, for what was written to `path`. Raises `OutputError`; the files stay."""
+    """Flush the file names in `folder` to disk after `path` was written. Raises `OutputError`; the files are kept."""
     problem = "is written, but its disk does not confirm the name"
     with write_errors_as(OutputError, one_line(path), "check the disk", problem):
         sync_folder(folder)
 
 
-# -- before the name
+# -- before the rename
 
 
 def _mode_of(target: Path) -> int | None:
-    """The type and permissions of what is at `target`, None when there is nothing."""
+    """File type and permissions of `target`, None when it does not exist."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -174,11 +176,11 @@ def _mode_of(target: Path) -> int | None:
 
 @contextmanager
 def _temporary_file(target: Path) -> Iterator[Path]:
-    """An empty file of the suffix of `target` in a temporary folder beside it."""
+    """An empty file with the suffix of `target` in a temporary folder next to it."""
     if not target.parent.is_dir() and not os.path.lexists(target.parent):
         raise FileNotFoundError(0, f"there is no folder {one_line(target.parent)}")
     with temporary_folder(target.parent) as folder:
-        path = folder / f"output{target.suffix[:10]}"  # by which some writers choose the format
-        # Plain 0o666: the user's umask decides, as for any file a program makes.
+        path = folder / f"output{target.suffix[:10]}"  # some writers choose the format by it
+        # 0o666, so that the user's umask applies, as it does to any new file.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield path

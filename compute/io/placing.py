@@ -1,4 +1,4 @@
-"""Flushing finished files to the disk and giving them their names in one step."""
+"""Flushes finished files to disk and moves them to their final names in one step."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from pathlib import Path
 from .held_signals import held_signals
 from .temporary_folder import temporary_folder
 
-# What a file system without hard links answers; FAT and some network disks have none.
+# Errors of file systems without hard links, such as FAT and some network file systems.
 _NO_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
-# What a file system answers that cannot flush a folder, or need not.
+# Errors of file systems that cannot flush a folder, or do not need to.
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM}
 
 
 def sync(path: Path) -> None:
-    """Have the content on the disk before a name points at it."""
+    """Flush the content of a file to disk, before a name points to it."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def sync_tree(folder: Path) -> None:
-    """Have the files of a folder, and their names, on the disk."""
+    """Flush the files in a folder, and their names, to disk."""
     for path in sorted(folder.iterdir()):
         sync_tree(path) if path.is_dir() else sync(path)
     sync_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    if os.name == "nt":  # which opens no folder
+    """Flush the file names in a folder to disk."""
+    if os.name == "nt":  # Windows cannot open folders
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # a folder that may be written and not read
+    except PermissionError:  # the folder is writable but not readable
         return
     try:
         os.fsync(descriptor)
@@ -48,9 +48,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Give the finished file or folder `source` the name `target`, in the place of what is there.
+    """Rename the finished file or folder `source` to `target`, replacing what is there.
 
-    Raises `OSError`; then both are as before.
+    Raises `OSError`; both are then unchanged.
     """
     if not source.is_dir():
         sync(source)
@@ -65,13 +65,13 @@ def put_in_place(source: Path, target: Path) -> None:
 
 
 def set_aside(path: Path, names: Iterator[Path]) -> Path:
-    """Rename the file at `path` to the first of `names` that is free, and return that. Raises `OSError`."""
+    """Rename the file at `path` to the first free one of `names`, and return that name. Raises `OSError`."""
     for name in names:
         try:
             link(path, name)
         except FileExistsError:
             continue
-        with suppress(FileNotFoundError):  # without hard links it has moved already
+        with suppress(FileNotFoundError):  # without hard links it was already moved
             path.unlink()
         sync_folder(name.parent)
         return name
@@ -79,9 +79,9 @@ def set_aside(path: Path, names: Iterator[Path]) -> Path:
 
 
 def link(source: Path, target: Path) -> None:
-    """Give `source` the name `target`, too, or without hard links move it there; FileExistsError when it is taken."""
+    """Create the hard link `target` to `source`, or move it there if links are unsupported; never replaces a file."""
     if os.name == "nt":
-        source.rename(target)  # replaces nothing there
+        source.rename(target)  # fails on Windows if the target exists
         return
     try:
         os.link(source, target, follow_symlinks=False)
@@ -95,7 +95,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def _claim(source: Path, target: Path) -> None:
-    """Make `target` as an empty file, which only one program can, and rename over that."""
+    """Create `target` as an empty file, which only one program can succeed in, and rename `source` over it."""
     descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         source.replace(target)
@@ -109,7 +109,7 @@ def _claim(source: Path, target: Path) -> None:
 
 
 def move_below(written: Path, path: Path, above: Path) -> None:
-    """Rename a folder to `path`, of which only `above` is there yet."""
+    """Rename a folder to `path`; of its parents only `above` exists so far."""
     missing = [folder for folder in path.parents if folder != above and above in folder.parents]
     try:
         if missing:
@@ -117,15 +117,15 @@ def move_below(written: Path, path: Path, above: Path) -> None:
         written.rename(path)
     except BaseException:
         for folder in missing:
-            with suppress(OSError):  # another program may have put something into it
+            with suppress(OSError):  # another program may have written to it
                 folder.rmdir()
         raise
 
 
 def merge(written: Path, folder: Path, before: Path) -> None:
-    """Move the files of `written` to `folder`; when one cannot be moved, all are as they were.
+    """Move the files of `written` to `folder`; when one cannot be moved, all are restored.
 
-    before: a folder to make, for what is replaced until everything is in place.
+    before: a folder to create; it keeps the replaced files until every file is moved.
     """
     before.mkdir()
     moved: list[Path] = []
@@ -145,7 +145,7 @@ def merge(written: Path, folder: Path, before: Path) -> None:
 
 
 def _keep(path: Path, kept: Path) -> None:
-    """Give a file a second name, or without hard links a copy."""
+    """Create a hard link to a file, or copy it if links are unsupported."""
     if path.is_dir():
         raise IsADirectoryError(0, "the name is that of a folder")
     if os.name != "nt":
@@ -156,7 +156,7 @@ def _keep(path: Path, kept: Path) -> None:
                 raise
         else:
             return
-    import shutil  # here, because few file systems need it
+    import shutil  # imported late, because few file systems need it
 
     shutil.copy2(path, kept, follow_symlinks=False)
 

@@ -1,4 +1,4 @@
-"""Hidden folders for unfinished output. A living owner holds a lock, so what a killed program left can be removed."""
+"""Hidden folders for unfinished output. Owners lock them, so that leftovers of killed programs can be removed."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from pathlib import Path
 
 from .held_signals import held_signals
 
-_LOCK = "lock"  # the file inside each folder that its owner keeps locked
-# The name says which machine made the folder: on a shared disk the locks of another one may not be seen here.
+_LOCK = "lock"  # the file in each folder that the owner keeps locked
+# The name identifies the machine: on a network disk, locks of other machines may be invisible here.
 _HOST = f"{zlib.crc32(os.uname().nodename.encode() if hasattr(os, 'uname') else b''):08x}"
 _NAME = re.compile(rf"\.atlas-viewer-{_HOST}-[0-9a-f]{{16}}\.tmp")
 _TRIES = 5
 
-_living: set[TemporaryFolder] = set()
+_existing: set[TemporaryFolder] = set()
 _cleared: set[str] = set()
 
 
 class TemporaryFolder:
-    """A folder of this process inside another one, for this user only; `remove` takes it away with all that is in it.
+    """A folder of this process inside another one, accessible to this user only.
 
-    What is not removed when the program ends is removed then. After `kill -9` or a power cut the next program that
-    writes into the same folder removes it.
+    `remove` deletes it with its content; at the end of the program, every remaining one is deleted. After `kill -9` or
+    a power cut, the next program that writes to the same parent folder deletes it.
     """
 
     def __init__(self, above: Path) -> None:
-        """Make it in the folder `above`, which is cleared of leftovers first. Raises `OSError`."""
+        """Create the folder in `above`, after removing leftovers there. Raises `OSError`."""
         clear_leftovers(above)
         self._process = os.getpid()
         self._lock: int | None = None  # descriptor
@@ -47,34 +47,34 @@ class TemporaryFolder:
             path = above / f".atlas-viewer-{_HOST}-{os.urandom(8).hex()}.tmp"
             path.mkdir(mode=0o700)
             self.path = path
-            _living.add(self)
-            # Another program that clears this folder may take it for a leftover until it is locked.
+            _existing.add(self)
+            # Until it is locked, another program that removes leftovers may delete it.
             with suppress(FileNotFoundError):
                 self._lock = os.open(path / _LOCK, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-                if _locked(self._lock, otherwise=True) and (path / _LOCK).exists():
+                if _locked(self._lock, without_locks=True) and (path / _LOCK).exists():
                     return
             self.remove()
         raise FileNotFoundError(0, "temporary folders vanish here")
 
     def remove(self) -> None:
-        """Remove the folder; a second call does nothing. What cannot be removed is left for the next program."""
-        import shutil  # here, as below: commands that write nothing do not pay for it
+        """Delete the folder; a second call does nothing. What cannot be deleted is left for the next program."""
+        import shutil  # imported late, here and below: not needed by commands that write nothing
 
         with held_signals():
-            if self not in _living:
+            if self not in _existing:
                 return
             if self._lock is not None:
                 os.close(self._lock)
                 self._lock = None
-            # A process that was forked off inherits the entry, not the folder.
+            # A forked process inherits the entry, but does not own the folder.
             if self._process == os.getpid():
                 shutil.rmtree(self.path, ignore_errors=True)
-            _living.discard(self)
+            _existing.discard(self)
 
 
 @contextmanager
 def temporary_folder(above: Path) -> Iterator[Path]:
-    """A `TemporaryFolder` in `above` that is gone at the end. Raises `OSError` when it cannot be made."""
+    """Yield a `TemporaryFolder` in `above` and remove it afterwards. Raises `OSError` when it cannot be created."""
     made = TemporaryFolder(above)
     try:
         yield made.path
@@ -83,9 +83,9 @@ def temporary_folder(above: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove from `folder` what killed programs of this user on this machine left, once a process and folder.
+    """Remove what killed programs of this user on this machine left in `folder`; once per process and folder.
 
-    Only folders with our kind of name whose owner lives no more; whatever cannot be removed or examined stays.
+    Removes only folders with our pattern of names whose owner no longer runs; keeps what cannot be removed or examined.
     """
     key = os.path.realpath(folder)
     if key in _cleared:
@@ -93,10 +93,10 @@ def clear_leftovers(folder: Path) -> None:
     _cleared.add(key)
     with suppress(OSError):
         with os.scandir(folder) as entries:
-            found = [Path(entry.path) for entry in entries if _NAME.fullmatch(entry.name) and _is_own(entry)]
-        for path in found:
+            leftovers = [Path(entry.path) for entry in entries if _NAME.fullmatch(entry.name) and _is_own(entry)]
+        for path in leftovers:
             with suppress(OSError):
-                _remove_if_dead(path)
+                _remove_if_unowned(path)
 
 
 def _is_own(entry: os.DirEntry[str]) -> bool:
@@ -105,44 +105,44 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
     return os.name == "nt" or entry.stat(follow_symlinks=False).st_uid == os.geteuid()
 
 
-def _remove_if_dead(path: Path) -> None:
+def _remove_if_unowned(path: Path) -> None:
     import shutil
 
     lock_file = path / _LOCK
     try:
         lock = os.open(lock_file, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except FileNotFoundError:
-        path.rmdir()  # its owner was killed before it wrote anything; a folder with other content is not ours
+        path.rmdir()  # its owner was killed before it wrote anything; rmdir fails if the folder has other content
         return
     try:
         if not _locked(lock):
             return
-        # The lock file goes last: without it, what is left could not be recognized the next time.
-        for inside in path.iterdir():
-            if inside.name != _LOCK:
-                shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
+        # The lock file goes last: without it, the rest could not be recognized next time.
+        for content in path.iterdir():
+            if content.name != _LOCK:
+                shutil.rmtree(content) if content.is_dir() and not content.is_symlink() else content.unlink()
         if os.name != "nt":
-            # While it is locked, so that an owner that has just made the folder sees that it lost it.
+            # While it is locked, so that an owner that has just created the folder notices the loss.
             lock_file.unlink()
     finally:
         os.close(lock)
-    lock_file.unlink(missing_ok=True)  # Windows removes no open file
+    lock_file.unlink(missing_ok=True)  # Windows cannot remove open files
     path.rmdir()
 
 
-def _locked(descriptor: int, otherwise: bool = False) -> bool:
-    """Lock an open file; False when another process has it locked, `otherwise` where the file system has no locks."""
-    import filelock  # here, because most commands write nothing and it takes its time to load
+def _locked(descriptor: int, without_locks: bool = False) -> bool:
+    """Lock an open file. False when another process has locked it, `without_locks` where locks are unsupported."""
+    import filelock  # imported late, because most commands write nothing and it loads slowly
 
     try:
         return filelock.lock_descriptor(descriptor, blocking=False)
     except OSError:
-        return otherwise
+        return without_locks
 
 
-def _remove_living() -> None:
-    for folder in list(_living):
+def _remove_existing() -> None:
+    for folder in list(_existing):
         folder.remove()
 
 
-atexit.register(_remove_living)
+atexit.register(_remove_existing)

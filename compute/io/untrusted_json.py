@@ -1,4 +1,4 @@
-"""JSON that comes from elsewhere."""
+"""JSON from untrusted sources."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from .escape import one_line
 
-_DEEPEST = 64  # levels; what this program reads has five
+_MAX_DEPTH = 64  # levels; the files that this program reads have five
 _LARGEST = int(sys.float_info.max)
-_LONGEST_PLACE = 80  # characters of the place that a message names
+_LONGEST_PATH = 80  # characters of a path in a message
 
 
 def read_untrusted_json(data: bytes | str) -> Any:
-    """The value that `data` is the JSON of. Raises ValueError, whose text says why it is none that can be used.
+    """Decode the JSON `data`. Raises ValueError, whose text says why `data` cannot be used.
 
-    Every number in it is finite and within the range of a float64, every text can be encoded as UTF-8, and nothing is
-    nested so deeply that a walk over it could exhaust the stack.
+    In the result every number is finite and in the range of a float64, every string can be encoded as UTF-8, and
+    nothing is nested so deeply that a recursive walk could exhaust the stack.
     """
     try:
         value = json.loads(data)
@@ -27,66 +27,66 @@ def read_untrusted_json(data: bytes | str) -> Any:
         raise ValueError("it is nested too deeply") from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    if _depth_exceeds(value, _DEEPEST):
+    if _depth_exceeds(value, _MAX_DEPTH):
         raise ValueError("it is nested too deeply")
-    fault = _fault([("", value)], "")
-    if fault is not None:
-        raise ValueError(fault)
+    problem = _problem([("", value)], "")
+    if problem is not None:
+        raise ValueError(problem)
     return value
 
 
-def _depth_exceeds(value: Any, most: int) -> bool:
+def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(most):
+    for _ in range(limit):
         level = [
-            part
-            for whole in level
-            if isinstance(whole, dict | list)
-            for part in (whole.values() if isinstance(whole, dict) else whole)
-            if isinstance(part, dict | list)
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
         ]
         if not level:
             return False
     return True
 
 
-def _fault(parts: Iterable[tuple[Any, Any]], place: str) -> str | None:
-    """What is wrong with the first unusable value among `parts`, pairs of a name and a value, and where it is."""
-    for name, value in parts:
+def _problem(items: Iterable[tuple[Any, Any]], path: str) -> str | None:
+    """Where and why the first unusable value among `items` is unusable; items are pairs of name and value."""
+    for name, value in items:
         kind = type(value)
         reason = None
         if kind is str:
             reason = None if _encodable(value) else "is text with half of a character"
         elif kind is float:
-            # Python's own reader takes NaN and Infinity, and makes 1e400 infinite.
-            reason = None if math.isfinite(value) else "is no finite number"
+            # Python's json accepts NaN and Infinity, and reads 1e400 as infinity.
+            reason = None if math.isfinite(value) else "is not a finite number"
         elif kind is int:
             reason = None if -_LARGEST <= value <= _LARGEST else "is a number out of range"
         elif kind is list:
-            found = _fault(enumerate(value), _inside(place, name))
-            if found is not None:
-                return found
+            problem = _problem(enumerate(value), _child_path(path, name))
+            if problem is not None:
+                return problem
         elif kind is dict:
             if not all(map(_encodable, value)):
                 reason = "has a name with half of a character"
             else:
-                found = _fault(value.items(), _inside(place, name))
-                if found is not None:
-                    return found
+                problem = _problem(value.items(), _child_path(path, name))
+                if problem is not None:
+                    return problem
         if reason is not None:
-            return f"{_shown(_inside(place, name))} {reason}"
+            return f"{_shown(_child_path(path, name))} {reason}"
     return None
 
 
-def _inside(place: str, name: str | int) -> str:
-    """The place of a part: `steps[3].text`."""
+def _child_path(path: str, name: str | int) -> str:
+    """The path of a value, such as `steps[3].text`."""
     if isinstance(name, int):
-        return f"{place}[{name}]"
-    return f"{place}.{name}" if place else name
+        return f"{path}[{name}]"
+    return f"{path}.{name}" if path else name
 
 
-def _shown(place: str) -> str:
-    text = one_line(place[:_LONGEST_PLACE])
+def _shown(path: str) -> str:
+    text = one_line(path[:_LONGEST_PATH])
     return text or "it"
 
 

@@ -79,8 +79,8 @@ def test_the_folder_is_the_users_unless_another_is_named(monkeypatch: pytest.Mon
 
 
 BROKEN = [
-    (b'{"version": 1, "zoom": NaN}', "is no JSON, zoom is no finite number"),
-    (b'{"version": 1, "zoom": 1e400}', "is no JSON, zoom is no finite number"),
+    (b'{"version": 1, "zoom": NaN}', "is no JSON, zoom is not a finite number"),
+    (b'{"version": 1, "zoom": 1e400}', "is no JSON, zoom is not a finite number"),
     (b'{"version": 1, "zoom": 1' + b"0" * 400 + b"}", "is no JSON, zoom is a number out of range"),
     (b'{"version": 1, "prompts": ["a", "\\ud800"]}', "is no JSON, prompts[1] is text with half of a character"),
     (b'{"version": 1, "presets": {"\\ud800": {}}}', "is no JSON, presets has a name with half of a character"),

@@ -1,4 +1,4 @@
-"""Text from outside reaches a terminal without a character that could steer it, whatever wrote it."""
+"""No untrusted text can control the terminal, whatever prints it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from helpers.command_line import Run, runner
 from helpers.make_recordings import make_session
 
 BAD = "a\x1b]0;owned\x07b\rc\x9b2J\u202ed\u2028e\udce9"
-SPELLED = r"a\x1b]0;owned\x07b\rc\x9b2J\u202ed\u2028e\udce9"
+ESCAPED = r"a\x1b]0;owned\x07b\rc\x9b2J\u202ed\u2028e\udce9"
 
 
 class Terminal(io.StringIO):
-    """What is written to a terminal."""
+    """Output to a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -35,20 +35,20 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        (BAD, SPELLED),
+        (BAD, ESCAPED),
         ("plain, \u00e9, \u65e5\u672c, \u00a0, \u3000, \U0001f468\u200d\U0001f469\u200d\U0001f467", None),  # harmless
         ("C:\\new\\x1b", None),
         ("two\nlines\tand a tab", r"two\nlines\tand a tab"),
         ("\x00\x7f\ufeff\u2066\U000e0041", r"\x00\x7f\ufeff\u2066\U000e0041"),
     ],
 )
-def test_harmful_characters_are_spelled_out(text: str, wanted: str | None) -> None:
+def test_harmful_characters_are_escaped(text: str, wanted: str | None) -> None:
     assert one_line(text) == (text if wanted is None else wanted)
     assert one_line(Path("a") / "b\nc") == r"a/b\nc"
     assert (one_line("a\nbc", 4), one_line("a\nbc", 3)) == (r"a\nbc", r"a\nb...")
 
 
-def test_what_is_kept_is_said() -> None:
+def test_characters_to_keep_are_not_escaped() -> None:
     assert escaped("a\n\tb\r\x1b", "\n\t") == "a\n\tb\\r\\x1b"
     assert drawable("a\nb\0c\ud800") == "a\nb\\x00c\\ud800"
 
@@ -58,11 +58,11 @@ def test_standard_output_is_escaped_on_a_terminal_only(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "stdout", out)
     with standard_streams():
         print(f"{BAD}\n\t.")
-    assert out.getvalue() == f"{SPELLED if out.isatty() else BAD}\n\t.\n"
+    assert out.getvalue() == f"{ESCAPED if out.isatty() else BAD}\n\t.\n"
 
 
-def test_generated_text_is_shown_on_a_terminal_and_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A model file may come with any vocabulary.
+def test_generated_text_is_escaped_on_a_terminal_and_unchanged_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The vocabulary of a model file may contain anything.
     generation = SimpleNamespace(prompt="Once\n", continuation="\x1b[2J upon\x07 a time")
     for out, wanted in (
         (Terminal(), "Once\n\\x1b[2J upon\\x07 a time\n"),
@@ -84,10 +84,10 @@ def test_standard_error_is_always_escaped(monkeypatch: pytest.MonkeyPatch) -> No
             note(BAD)
             print(BAD, file=sys.stderr)
             print("\r[####]", file=progress_stream())
-        told = err.getvalue()
-        assert told.startswith(f"atlas-viewer: {SPELLED}\\nsecond\nnote: {SPELLED}\n{SPELLED}\n")
-        assert told.count("\r") == 1
-        assert escaped(told, "\n\t\r") == told
+        written = err.getvalue()
+        assert written.startswith(f"atlas-viewer: {ESCAPED}\\nsecond\nnote: {ESCAPED}\n{ESCAPED}\n")
+        assert written.count("\r") == 1
+        assert escaped(written, "\n\t\r") == written
 
 
 @pytest.mark.parametrize("error", [AtlasError(BAD), RuntimeError(BAD)], ids=["expected", "unexpected"])
@@ -122,7 +122,7 @@ def schema_says(path: Path, table: str, sql: str) -> Path:
 
 @pytest.mark.parametrize("verb", ["info", "verify", "export", "replay", "diff", "recover"])
 @pytest.mark.parametrize("sql", [f"CREATE TABLE events (id {BAD[:-1]}", f"CREATE {BAD[:-1]}", "\x1b[2J\x07"])
-def test_the_schema_of_a_session_does_not_reach_the_terminal(run: Run, tmp_path: Path, verb: str, sql: str) -> None:
+def test_the_schema_of_a_recording_is_escaped(run: Run, tmp_path: Path, verb: str, sql: str) -> None:
     path = schema_says(make_session(tmp_path / "a.atlas", steps=2), "events", sql)
     out = tmp_path / "b.atlas"
     more = {"export": ["--json"], "diff": [path], "recover": ["--out", out]}.get(verb, [])
@@ -137,7 +137,7 @@ def test_the_schema_of_a_session_does_not_reach_the_terminal(run: Run, tmp_path:
     assert escaped(result.err, "\n") == result.err
 
 
-def test_names_of_files_and_models_do_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
+def test_names_of_files_and_models_are_escaped(run: Run, tmp_path: Path) -> None:
     name = BAD.replace("\udce9", "")
     for arguments in (
         ("session", "info", tmp_path / name),
@@ -157,7 +157,7 @@ def test_names_of_files_and_models_do_not_reach_the_terminal(run: Run, tmp_path:
         assert escaped(result.err, "\n") == result.err
 
 
-def test_what_a_session_holds_does_not_reach_the_terminal(run: Run, tmp_path: Path) -> None:
+def test_the_content_of_a_recording_is_escaped(run: Run, tmp_path: Path) -> None:
     path = make_session(tmp_path / "a.atlas", steps=2)
     connection = sqlite3.connect(path)
     connection.execute("UPDATE runs SET prompt = ?", (BAD[:-1],))

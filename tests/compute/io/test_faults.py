@@ -1,6 +1,6 @@
 """Every write, flush, sync, rename, link and allocation fails in turn: nothing is lost, left over or half written.
 
-A few of each kind fail, always the first and the last; ATLAS_FAULTS=1000 has up to so many of each fail.
+A few calls of each kind fail, always including the first and the last; ATLAS_FAULTS=1000 makes up to 1000 of each fail.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from helpers.small_model import small_checkpoint
 pytestmark = pytest.mark.gpu
 
 SAMPLING = ("-n", "3", "--context", "8", "--temperature", "0")
-# What a command does on the GPU has as many calls as it has buffers; fewer of these are picked.
+# GPU calls are as many as there are buffers; fewer of them are picked.
 GPU = frozenset({"staging", "upload"})
 
 Prepare = Callable[[], None]
@@ -51,20 +51,20 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(folder: Path) -> dict[str, bytes | None]:
-    """Everything below the folder; None for a folder."""
+    """Everything below the folder: content by path, None for folders."""
     return {
         path.relative_to(folder).as_posix(): None if path.is_dir() else path.read_bytes() for path in folder.rglob("*")
     }
 
 
 def comparable(found: dict[str, bytes | None]) -> dict[str, object]:
-    """Without the content of a new video, in which its encoder puts random numbers."""
+    """Leave out the content of a new video, because its encoder writes random numbers into it."""
     new = {name for name, data in found.items() if name.endswith(".mkv") and data and len(data) > 100}
     return {name: "new" if name in new else data for name, data in found.items()}
 
 
 def prepared(out: Path, earlier: dict[str, bytes]) -> Prepare:
-    """Makes `out` a folder with files of earlier."""
+    """Return a function that makes `out` a folder with the files `earlier`."""
 
     def prepare() -> None:
         shutil.rmtree(out, ignore_errors=True)
@@ -84,7 +84,7 @@ def assert_one_line(result: SimpleNamespace, fault: object) -> None:
 def check_command(
     run: Run, out: Path, prepare: Prepare, arguments: list[object], most: int = 4, leave_out: frozenset[str] = GPU
 ) -> set[str]:
-    """Let each call of a command that writes to `out` fail; returns the kinds of calls."""
+    """Let each call of a command that writes to `out` fail; return the kinds of calls."""
     prepare()
     before, clean = contents(out), Faults(out)
     with injected(clean):
@@ -99,7 +99,7 @@ def check_command(
             result = run(*arguments)
         assert faults.failed, fault
         assert_one_line(result, fault)
-        # The last sync confirms a name that points at the new content already, and the message says so.
+        # The last sync confirms a name that already points to the new content; the message says so.
         written = "is written, but its disk does not confirm the name" in result.err
         assert written == (fault == ("sync", clean.counts["sync"])), fault
         assert comparable(contents(out)) == comparable(after if written else before), fault
@@ -127,7 +127,7 @@ def test_export_of_pictures(run: Run, sources: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["session", "export", sources / "a.atlas", "--model", sources / "m.bin", "--size", "64x36", "--png"]
     prepare = prepared(out, {"step-000002.png": b"earlier", "other": b"mine"})
-    run(*arguments, tmp_path / "first")  # the first picture of a process makes what the others use
+    run(*arguments, tmp_path / "first")  # the first picture of a process creates what the others reuse
     kinds = check_command(run, out, prepare, [*arguments, out], most=2, leave_out=frozenset())
     assert kinds >= GPU | {"link", "rename", "sync", "flush", "write"}
 
@@ -139,7 +139,7 @@ def test_export_of_a_video(run: Run, sources: Path, tmp_path: Path) -> None:
     prepare = prepared(out, {"x.mkv": b"earlier"})
     check_command(run, out, prepare, arguments, most=2)
     size = (out / "x.mkv").stat().st_size
-    # The encoder's library writes by itself.
+    # The encoder's library writes to the file itself.
     for limit in (0, size // 2, size - 1):
         prepare()
         with file_limit(limit):
@@ -153,22 +153,22 @@ def test_export_of_a_video(run: Run, sources: Path, tmp_path: Path) -> None:
 
 
 def steps_in(path: Path) -> list[int]:
-    """The tokens that were recorded."""
+    """The recorded tokens."""
     with Recording(path) as recording:
         return [known.record.token for run in recording.runs() for known in recording.steps(run)]
 
 
-def check_recording(result: SimpleNamespace, out: Path, fault: object, handed_over: int, whole: list[int]) -> None:
-    """All steps of before the failure are there, and the message says which."""
+def check_recording(result: SimpleNamespace, out: Path, fault: object, submitted: int, whole: list[int]) -> None:
+    """All steps before the failure are recorded, and the message names them."""
     assert_one_line(result, fault)
     path = out / "x.atlas"
     left = set(contents(out))
     if not path.exists():
         assert left == set(), fault
-        assert handed_over == 0, fault
+        assert submitted == 0, fault
         return
     log = Path(f"{path}-wal")
-    if log.exists():  # no room was left to take it in, so it has steps that the file has not
+    if log.exists():  # no space was left to merge it, so it has steps that the file lacks
         assert left == {"x.atlas", "x.atlas-wal", "x.atlas-shm"}, fault
         assert log.stat().st_size > 0, fault
         assert isinstance(fault, int) or "-wal beside it" in result.err, fault
@@ -180,12 +180,12 @@ def check_recording(result: SimpleNamespace, out: Path, fault: object, handed_ov
     if ended is not None:
         assert len(steps) == int(ended[1]) - 1, fault
     elif "nothing is recorded any more" not in result.err:
-        assert len(steps) == handed_over, fault
+        assert len(steps) == submitted, fault
 
 
 @pytest.fixture
-def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The steps that were handed to a recorder."""
+def submitted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that were submitted to a recorder."""
     steps: list[int] = []
     usual = Recorder.step
 
@@ -197,7 +197,7 @@ def handed_over(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return steps
 
 
-def test_record(run: Run, sources: Path, tmp_path: Path, handed_over: list[int]) -> None:
+def test_record(run: Run, sources: Path, tmp_path: Path, submitted: list[int]) -> None:
     out, whole = tmp_path / "out", steps_in(sources / "a.atlas")
     arguments = ["session", "record", "Hi", *SAMPLING, "--model", sources / "m.bin", "--out", out / "x.atlas"]
     prepare, clean = prepared(out, {}), Faults(out)
@@ -210,27 +210,27 @@ def test_record(run: Run, sources: Path, tmp_path: Path, handed_over: list[int])
     faults = chosen(clean.counts, 3, frozenset({"statement"})) + chosen(clean.counts, 8, GPU - {"statement"})
     assert {kind for kind, _ in faults} >= {"staging", "upload", "statement", "sync", "link", "folder", "open"}
     for fault in dict.fromkeys(faults):
-        check_record(run, arguments, prepare, out, fault, handed_over, whole)
+        check_record(run, arguments, prepare, out, fault, submitted, whole)
     for limit in (0, 1000, 8192, size // 3, size // 2, size - 1):
         prepare()
-        handed_over.clear()
+        submitted.clear()
         with file_limit(limit):
             result = run(*arguments)
-        check_recording(result, out, limit, len(handed_over), whole)
+        check_recording(result, out, limit, len(submitted), whole)
 
 
 def check_record(
-    run: Run, arguments: list[object], prepare: Prepare, out: Path, fault: Fault, handed_over: list[int],
+    run: Run, arguments: list[object], prepare: Prepare, out: Path, fault: Fault, submitted: list[int],
     whole: list[int],
 ) -> None:  # fmt: skip
-    """One failure of a recording."""
+    """One failure during a recording."""
     prepare()
-    handed_over.clear()
+    submitted.clear()
     faults = Faults(out, fault)
     with injected(faults):
         result = run(*arguments)
     assert faults.failed, fault
-    check_recording(result, out, fault, len(handed_over), whole)
+    check_recording(result, out, fault, len(submitted), whole)
 
 
 def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
 
 
 def save_settings(file: Path) -> list[str]:
-    """Change a setting and save; returns what the window is told."""
+    """Change a setting and save; return the messages for the user."""
     state = State("", GenerateOptions())
     settings_store = SettingsStore(state, lambda _seconds: None, file)
     state.ui.zoom = 1.5
@@ -287,9 +287,9 @@ def test_settings(tmp_path: Path, earlier: str) -> None:
         assert all("\n" not in line for line in messages)
         left = contents(out)
         reported = any("will not be saved" in line or "cannot be saved" in line for line in messages)
-        # Without the marker of a start, which may be missing, settings are saved as ever.
+        # The marker of a start is optional: without it, settings are saved as usual.
         assert reported or left == after, (fault, messages)
-        # When the last sync fails, the new settings have their name already.
+        # When the last sync fails, the new settings already have their name.
         assert earlier.encode() in left.values() or left == after, fault
         assert set(left) <= set(after), fault
         assert left.get("interface.json") in (None, earlier.encode(), after["interface.json"]), fault
@@ -319,7 +319,7 @@ def test_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool) -
                 message_of(fetch, offer)
             assert faults.failed, fault
             found = contents(model) if model.exists() else None
-            # When the last sync fails, the new model has its name already.
+            # When the last sync fails, the new model already has its name.
             assert found == (after if fault == ("sync", clean.counts["sync"]) else earlier), fault
             assert not list(cache.glob(".atlas-viewer-*")), fault
             fetch(offer)

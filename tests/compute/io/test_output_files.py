@@ -1,4 +1,4 @@
-"""Results are written whole or not at all."""
+"""Files are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def fail_half_way(target: Path, error: BaseException | type[BaseException]) -> None:
+def fail_halfway(target: Path, error: BaseException | type[BaseException]) -> None:
     with output_path(target) as temporary:
         temporary.write_bytes(b"half")
         raise error
@@ -32,7 +32,7 @@ def test_write_creates_and_replaces(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_the_temporary_file_is_in_the_folder_of_the_target_with_its_suffix(tmp_path: Path) -> None:
+def test_the_temporary_file_is_next_to_the_target_and_has_its_suffix(tmp_path: Path) -> None:
     with output_path(tmp_path / "picture.png") as temporary:
         assert temporary.parent.parent == tmp_path
         assert len(names(tmp_path)) == 1
@@ -43,18 +43,18 @@ def test_the_temporary_file_is_in_the_folder_of_the_target_with_its_suffix(tmp_p
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, ValueError])
-def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+def test_an_error_keeps_the_old_file_and_leaves_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "a.bin"
     target.write_bytes(b"old")
     with pytest.raises(error):
-        fail_half_way(target, error)
+        fail_halfway(target, error)
     assert target.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
 
 
-def test_a_full_disk_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.bin: cannot be written \(No space left on device\)") as caught:
-        fail_half_way(tmp_path / "a.bin", OSError(28, "No space left on device"))
+        fail_halfway(tmp_path / "a.bin", OSError(28, "No space left on device"))
     assert "\n" not in str(caught.value)
     assert names(tmp_path) == []
 
@@ -83,7 +83,7 @@ def test_a_line_break_in_a_name_stays_out_of_the_message(tmp_path: Path) -> None
     assert "\n" not in str(caught.value)
 
 
-def test_permissions_follow_the_umask_and_stay_on_replacing(tmp_path: Path) -> None:
+def test_permissions_follow_the_umask_and_survive_replacing(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     before = os.umask(0o027)
     try:
@@ -96,7 +96,7 @@ def test_permissions_follow_the_umask_and_stay_on_replacing(tmp_path: Path) -> N
         os.umask(before)
 
 
-def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_kept(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "link.bin"
     link.symlink_to(tmp_path / "real" / "a.bin")
@@ -106,7 +106,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     assert names(tmp_path / "real") == ["a.bin"]
 
 
-def test_a_device_is_written_to_and_never_replaced() -> None:
+def test_a_device_is_written_to_and_not_replaced() -> None:
     write_output("/dev/null", b"x")
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
@@ -116,7 +116,7 @@ def test_a_device_is_written_to_and_never_replaced() -> None:
 
 @pytest.fixture(params=["links", "no links"])
 def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system with hard links, and one without."""
+    """Run the test on a file system with hard links, and on one without."""
 
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
@@ -126,7 +126,7 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("links")
-def test_a_new_file_replaces_nothing_however_late_it_is_taken(tmp_path: Path) -> None:
+def test_a_new_file_replaces_nothing_even_if_the_target_appears_late(tmp_path: Path) -> None:
     target = tmp_path / "a.bin"
     with new_path(target) as temporary:
         temporary.write_bytes(b"first")
@@ -139,14 +139,14 @@ def test_a_new_file_replaces_nothing_however_late_it_is_taken(tmp_path: Path) ->
             (tmp_path / "b.bin").write_bytes(b"first")
 
     for write in (late, late):
-        with pytest.raises(OutputExistsError, match=r"b\.bin: is there already"):
+        with pytest.raises(OutputExistsError, match=r"b\.bin: already exists"):
             write()
         assert (tmp_path / "b.bin").read_bytes() == b"first"
         assert names(tmp_path) == ["a.bin", "b.bin"]
 
 
 @pytest.mark.usefixtures("links")
-def test_another_name_is_taken_where_one_is_given(tmp_path: Path) -> None:
+def test_a_taken_name_is_replaced_by_another_one_on_request(tmp_path: Path) -> None:
     others = [tmp_path / "b.bin", tmp_path / "c.bin"]
     others[0].write_bytes(b"old")
     with new_path(tmp_path / "a.bin", lambda: others.pop(0)) as temporary:
@@ -157,7 +157,7 @@ def test_another_name_is_taken_where_one_is_given(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_a_claimed_name_is_given_up_when_it_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claimed_name_is_released_when_the_rename_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -176,12 +176,10 @@ def test_a_file_is_set_aside_under_the_first_free_name(tmp_path: Path) -> None:
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"b": "earlier", "c": "bad"}
 
 
-# -- in the place of a folder
+# -- replacing a folder
 
 
-def test_a_folder_takes_the_place_of_another_or_nothing_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_replaces_another_or_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text(name)

@@ -1,4 +1,4 @@
-"""The files of a folder appear together or not at all."""
+"""The files in a folder are written together or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def tree(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def put(path: Path, error: BaseException | type[BaseException] | None = None) -> None:
+def write(path: Path, error: BaseException | type[BaseException] | None = None) -> None:
     with output_folder(path, Path("it")) as folder:
         for name in ("a", "b"):
             with folder.file(name) as file:
@@ -28,50 +28,53 @@ def put(path: Path, error: BaseException | type[BaseException] | None = None) ->
                 raise error
 
 
-def test_a_new_folder_with_those_above(tmp_path: Path) -> None:
-    put(tmp_path / "x" / "y")
+def test_missing_parent_folders_are_created(tmp_path: Path) -> None:
+    write(tmp_path / "x" / "y")
     assert tree(tmp_path) == ["x", "x/y", "x/y/a", "x/y/b"]
 
 
-def test_a_folder_that_is_there_keeps_the_rest(tmp_path: Path) -> None:
+def test_an_existing_folder_keeps_its_other_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "c").write_text("old")
-    put(tmp_path)
+    write(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new", "c": "old"}
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_what_was_not_finished_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
-    there = tmp_path / "there"
-    there.mkdir()
-    (there / "a").write_text("old")
-    for path in (there, tmp_path / "x" / "y"):
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: type[BaseException]) -> None:
+    existing = tmp_path / "existing"
+    existing.mkdir()
+    (existing / "a").write_text("old")
+    for path in (existing, tmp_path / "x" / "y"):
         with pytest.raises(error):
-            put(path, error)
-    assert tree(tmp_path) == ["there", "there/a"]
-    assert (there / "a").read_text() == "old"
+            write(path, error)
+    assert tree(tmp_path) == ["existing", "existing/a"]
+    assert (existing / "a").read_text() == "old"
 
 
-def test_failures_are_told(tmp_path: Path) -> None:
+def test_failures_are_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    for path, reason in ((tmp_path / "file", "file is no folder"), (tmp_path / "file" / "x", "file is no folder")):
+    for path, reason in (
+        (tmp_path / "file", "file is not a folder"),
+        (tmp_path / "file" / "x", "file is not a folder"),
+    ):
         with pytest.raises(OutputError, match=f"it: cannot be written .{reason}"):
-            put(path)
+            write(path)
     with pytest.raises(OutputError, match=r"it: cannot be written \(No space left on device\)"):
-        put(tmp_path / "x", OSError(28, "No space left on device"))
+        write(tmp_path / "x", OSError(28, "No space left on device"))
     assert tree(tmp_path) == ["file"]
 
 
-def test_all_files_are_as_before_when_the_last_cannot_be_moved(tmp_path: Path) -> None:
+def test_all_files_are_restored_when_one_cannot_be_moved(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
-    (tmp_path / "b").mkdir()  # which no file replaces
+    (tmp_path / "b").mkdir()  # a file cannot replace a folder
     with pytest.raises(OutputError, match=r"it: cannot be written \(the name is that of a folder"):
-        put(tmp_path)
+        write(tmp_path)
     assert tree(tmp_path) == ["a", "b"]
     assert (tmp_path / "a").read_text() == "old"
 
 
-def test_a_conversion_that_is_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_conversion_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = open_model(str(tiny_checkpoint(tmp_path / "a.bin")))
 
     def stopped(*_: object) -> bytes:

@@ -1,4 +1,4 @@
-"""What a killed program left is removed by the next one; nothing else is."""
+"""The next program removes what a killed program left, and nothing else."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ sys.stdin.read()
 
 @pytest.fixture(autouse=True)
 def next_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders are examined once a process: each test is one."""
+    """Folders are examined once per process; let each test act as a process of its own."""
     monkeypatch.setattr(temporary_folder, "_cleared", set())
 
 
 def owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A program that has a temporary folder in `folder` until its input ends."""
+    """A program that owns a temporary folder in `folder` until its input ends, and that folder."""
     started = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -49,21 +49,21 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_a_killed_program_left_is_removed_and_what_a_living_one_has_is_not(tmp_path: Path) -> None:
-    (dead, left), (living, used) = owner(tmp_path), owner(tmp_path)
+def test_leftovers_of_a_killed_program_are_removed_and_folders_of_a_running_one_kept(tmp_path: Path) -> None:
+    (killed, leftover), (running, used) = owner(tmp_path), owner(tmp_path)
     try:
-        dead.send_signal(signal.SIGKILL)
-        dead.wait(PATIENCE_S)
-        assert left.is_dir()
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(PATIENCE_S)
+        assert leftover.is_dir()
         write_output(tmp_path / "a.bin", b"x")
         assert names(tmp_path) == [used.name, "a.bin"]
         assert (used / "sub" / "half").stat().st_size == 1000
     finally:
-        living.communicate(timeout=PATIENCE_S)
-    assert names(tmp_path) == ["a.bin"], "at its end a program removes what it has"
+        running.communicate(timeout=PATIENCE_S)
+    assert names(tmp_path) == ["a.bin"], "a program removes its folders when it ends"
 
 
-def test_only_folders_of_our_own_are_removed(tmp_path: Path) -> None:
+def test_only_own_folders_are_removed(tmp_path: Path) -> None:
     with_lock = TemporaryFolder(tmp_path)
     name = with_lock.path.name
     with_lock.remove()
@@ -72,7 +72,7 @@ def test_only_folders_of_our_own_are_removed(tmp_path: Path) -> None:
     start, host, middle, end = made.groups()
     other_host = f"{int(host, 16) ^ 1:08x}"
     kept = [
-        tmp_path / f"{start}{other_host}{middle}0{end}",  # of another machine
+        tmp_path / f"{start}{other_host}{middle}0{end}",  # from another machine
         tmp_path / f"{start}{host}{middle}0{end}.d",
         tmp_path / f"{start}{host}{middle}g{end}",
         tmp_path / f"{start}{host}{middle}4{end}",  # without a lock, and not empty
@@ -97,16 +97,18 @@ def test_only_folders_of_our_own_are_removed(tmp_path: Path) -> None:
     assert [names(folder) for folder in kept] == [["lock", "precious"]] * 3 + [["precious"]]
 
 
-def test_an_owner_that_loses_its_folder_at_once_makes_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between making the folder and locking it, another program may take it for a leftover."""
+def test_an_owner_whose_folder_is_removed_at_once_creates_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the folder is locked, another program may take it for a leftover."""
     lock, lost = temporary_folder._locked, []
 
-    def late(descriptor: int, otherwise: bool = False) -> bool:
+    def late(descriptor: int, without_locks: bool = False) -> bool:
         if not lost:
             lost.extend(tmp_path.iterdir())
-            temporary_folder._remove_if_dead(lost[0])
+            temporary_folder._remove_if_unowned(lost[0])
             assert names(tmp_path) == []
-        return lock(descriptor, otherwise)
+        return lock(descriptor, without_locks)
 
     monkeypatch.setattr(temporary_folder, "_locked", late)
     made = TemporaryFolder(tmp_path)
@@ -117,22 +119,22 @@ def test_an_owner_that_loses_its_folder_at_once_makes_another(tmp_path: Path, mo
 
 
 def test_without_locks_nothing_is_removed_and_writing_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dead, left = owner(tmp_path)
-    dead.send_signal(signal.SIGKILL)
-    dead.wait(PATIENCE_S)
-    monkeypatch.setattr(temporary_folder, "_locked", lambda _descriptor, otherwise=False: otherwise)
+    killed, leftover = owner(tmp_path)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(PATIENCE_S)
+    monkeypatch.setattr(temporary_folder, "_locked", lambda _descriptor, without_locks=False: without_locks)
     write_output(tmp_path / "a.bin", b"x")
-    assert names(tmp_path) == [left.name, "a.bin"]
+    assert names(tmp_path) == [leftover.name, "a.bin"]
 
 
-def test_only_its_user_can_read_what_is_unfinished(tmp_path: Path) -> None:
+def test_unfinished_output_is_private_to_the_user(tmp_path: Path) -> None:
     made = TemporaryFolder(tmp_path)
     assert made.path.stat().st_mode & 0o077 == 0
     made.remove()
     made.remove()
 
 
-def test_a_process_that_was_forked_off_leaves_the_folder(tmp_path: Path) -> None:
+def test_a_forked_process_keeps_the_folder(tmp_path: Path) -> None:
     made = TemporaryFolder(tmp_path)
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""JSON from elsewhere is a value or a ValueError, never a stack that overflows; and nothing reads it in another way."""
+"""Untrusted JSON is decoded or raises a ValueError, never a stack overflow; and no other code decodes JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nested(levels: int, end: str = "") -> str:
     return "[" * levels + end + "]" * levels
 
 
-def test_values() -> None:
+def test_usable_json() -> None:
     assert read_untrusted_json('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
     assert read_untrusted_json(b'"\xc3\xa9"') == "é"
     assert read_untrusted_json(nested(64)) is not None
@@ -40,34 +40,34 @@ def test_values() -> None:
         (b"\xff\xfe\xfd", "it is not UTF-8"),
         ("", "Expecting value"),
         ("1" * 10_000, "integer"),
-        ("NaN", "it is no finite number"),
-        ('{"a": [1, {"b": -Infinity}]}', r"a\[1\]\.b is no finite number"),
-        ('{"a": 1e400}', "a is no finite number"),
+        ("NaN", "it is not a finite number"),
+        ('{"a": [1, {"b": -Infinity}]}', r"a\[1\]\.b is not a finite number"),
+        ('{"a": 1e400}', "a is not a finite number"),
         ('{"a": 1' + "0" * 309 + "}", "a is a number out of range"),
         ('["\\ud800"]', r"\[0\] is text with half of a character"),
         ('{"a": {"\\udfff": 1}}', "a has a name with half of a character"),
-        ('{"a\\u001b[2J": NaN}', r"a\\x1b\[2J is no finite number"),
-        (f'{{"{"k" * 10_000}": NaN}}', "k{80} is no finite number"),
+        ('{"a\\u001b[2J": NaN}', r"a\\x1b\[2J is not a finite number"),
+        (f'{{"{"k" * 10_000}": NaN}}', "k{80} is not a finite number"),
         (b'"\xed\xa0\x80"', "half of a character|UTF-8"),
     ],
 )
-def test_what_is_none(data: str | bytes, reason: str) -> None:
+def test_unusable_json_is_refused(data: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         read_untrusted_json(data)
     assert str(caught.value).isprintable()
 
 
-def test_the_largest_numbers_are_values() -> None:
+def test_the_largest_numbers_are_usable() -> None:
     assert read_untrusted_json("[1.7e308, -1.7e308, 1e-400, 18446744073709551616]") == [1.7e308, -1.7e308, 0.0, 2**64]
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, nested(500)])
-def test_everything_that_reads_some_says_so(tmp_path: Path, text: str) -> None:
+def test_every_reader_reports_it(tmp_path: Path, text: str) -> None:
     folder = write_folder(tmp_path / "model")
     (folder / "vocab.json").write_text(text)
     (folder / "tokenizer.json").write_text(text)
     (folder / "added_tokens.json").write_text(text)
-    open_model(str(folder)).close()  # names of tokens are not needed
+    open_model(str(folder)).close()  # token names are optional
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.json: is no JSON \(it is nested too deeply\)"):
         open_model(str(folder))
@@ -79,11 +79,11 @@ def test_everything_that_reads_some_says_so(tmp_path: Path, text: str) -> None:
         validate.mapping(text)
 
 
-def test_there_is_no_other_way() -> None:
+def test_no_other_code_decodes_json() -> None:
     readers = [
         path.relative_to(ROOT).as_posix()
-        for room in ("compute", "atlas_viewer")
-        for path in (ROOT / room).rglob("*.py")
+        for package in ("compute", "atlas_viewer")
+        for path in (ROOT / package).rglob("*.py")
         if re.search(r"json\.loads?\(", path.read_text("utf-8"))
     ]
     assert readers == ["compute/io/untrusted_json.py"]
