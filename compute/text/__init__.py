@@ -1,1 +1,1 @@
-"""Text to token ids and back."""
+"""The tokenizer: text to token ids and back."""

@@ -1,4 +1,4 @@
-"""Byte pair encoding with GPT-2's pieces, for text of any length."""
+"""GPT-2's byte pair encoding for text of any length."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Iterator
 
 import tiktoken
 
-# How GPT-2 cuts text into pieces before it merges bytes: contractions, words, numbers, other signs, white space.
+# How GPT-2 splits text into pieces before it merges bytes: contractions, words, numbers, other characters, white space.
 _PIECES = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
-# `\s` of that pattern, Unicode's White_Space. Python's own `\s` also has U+001C to U+001F.
+# `\s` of that pattern is Unicode's White_Space; Python's own `\s` also matches U+001C to U+001F.
 _WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# `\s+(?!\S)` makes tiktoken's regular expressions keep a state for every character of a run, and panic at a million.
+# `\s+(?!\S)` makes tiktoken's regular expressions keep a state per character of a run, and panic at a million of them.
 _LONG = 10_000
 _LONG_RUN = re.compile(f"(?<![{_WHITE}])[{_WHITE}]{{{_LONG},}}")
 
 
 class BytePairs:
-    """Text to token ids. tiktoken does the work; long runs of white space are cut here."""
+    """Encodes text as token ids. tiktoken does the work; long runs of white space are split here."""
 
     def __init__(self, name: str, ranks: dict[bytes, int], special: dict[str, int]) -> None:
-        """`ranks` gives the id of each token's bytes, which is its rank too; `special` the ids of special tokens."""
+        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` maps special tokens to ids."""
         self._name, self._ranks, self._special = name, ranks, special
         self._pieces = tiktoken.Encoding(name, pat_str=_PIECES, mergeable_ranks=ranks, special_tokens={})
         self._special_tokens = re.compile("|".join(map(re.escape, special)))
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of `text`, which is valid text of any length; special tokens in it become their ids."""
+        """Token ids of `text`, which must be encodable as UTF-8; special tokens in it become their ids."""
         ids: list[int] = []
         at = 0
-        for found in self._special_tokens.finditer(text):
-            ids += self._ordinary(text[at : found.start()])
-            ids.append(self._special[found[0]])
-            at = found.end()
+        for match in self._special_tokens.finditer(text):
+            ids += self._ordinary(text[at : match.start()])
+            ids.append(self._special[match[0]])
+            at = match.end()
         return ids + self._ordinary(text[at:])
 
     def _ordinary(self, text: str) -> list[int]:
@@ -48,16 +48,16 @@ class BytePairs:
 
     @functools.cached_property
     def _one_piece(self) -> tiktoken.Encoding:
-        """Merges the bytes of a whole text as those of one piece."""
+        """An encoding that treats a whole text as one piece."""
         return tiktoken.Encoding(self._name, pat_str=r"[\s\S]+", mergeable_ranks=self._ranks, special_tokens={})
 
 
 def _long_pieces(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each long piece of white space.
 
-    A piece never goes from other characters into white space, so a run begins a piece. At the end of the text the whole
-    run is one. In front of another character the last of the run is left out: it is a piece of its own, or, as a space,
-    the beginning of the next.
+    No piece continues from other characters into white space, so each run starts a piece. At the end of the text, the
+    whole run is one piece. Before another character, its last character is excluded: it is a piece of its own, or, if
+    it is a space, the start of the next piece.
     """
     for run in _LONG_RUN.finditer(text):
         start, end = run.span()

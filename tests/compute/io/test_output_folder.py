@@ -54,11 +54,8 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, error: type[BaseExcepti
 
 def test_failures_are_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    for path, reason in (
-        (tmp_path / "file", "file is not a folder"),
-        (tmp_path / "file" / "x", "file is not a folder"),
-    ):
-        with pytest.raises(OutputError, match=f"it: cannot be written .{reason}"):
+    for path in (tmp_path / "file", tmp_path / "file" / "x"):
+        with pytest.raises(OutputError, match=r"it: cannot be written \(file is not a folder"):
             write(path)
     with pytest.raises(OutputError, match=r"it: cannot be written \(No space left on device\)"):
         write(tmp_path / "x", OSError(28, "No space left on device"))

@@ -1,4 +1,4 @@
-"""Token ids of any text are those of plain byte pair encoding, however long the text is."""
+"""Token ids of any text, of any length, are those of plain byte pair encoding."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ RANKS = {GPT2.token_bytes(id): id for id in range(GPT2.vocabulary - 1)}
 PATTERN = regex.compile(r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""")
 CHARACTERS = "".join(map(chr, range(0x110000)))
 WHITE = regex.findall(r"\s", CHARACTERS)
-LONG = 60  # seconds of processor time: what is quadratic takes far longer, what is linear a second or two
+TIME_LIMIT_S = 60  # processor time; quadratic code takes far longer, linear code a second or two
 
 
 def plain(text: str) -> list[int]:
-    """Byte pair encoding as defined: in each piece the pair of lowest rank is merged everywhere, then the next."""
+    """Byte pair encoding by its definition: in each piece, merge the pair of lowest rank everywhere, and repeat."""
     ids: list[int] = []
     for number, part in enumerate(text.split(END_OF_TEXT)):
         ids += [GPT2.end_of_text] * (number > 0)
-        for shard in PATTERN.findall(part):
-            ids += merged(shard.encode())
+        for piece in PATTERN.findall(part):
+            ids += merged(piece.encode())
     return ids or [GPT2.end_of_text]
 
 
-def merged(shard: bytes) -> list[int]:
+def merged(piece: bytes) -> list[int]:
     """The ids of one piece."""
-    parts = [bytes([byte]) for byte in shard]
+    parts = [bytes([byte]) for byte in piece]
     while True:
         pairs = {a + b for a, b in itertools.pairwise(parts)}
         pair = min(pairs, key=lambda pair: RANKS.get(pair, len(RANKS)), default=b"")
@@ -76,8 +76,8 @@ def test_any_text(text: str) -> None:
 @example("     " + END_OF_TEXT + "     .")
 @example("\x1c\x1c\x1c\x1c\x1c\u2003\u2003\u2003\u2003a")
 @settings(max_examples=300, deadline=None)
-def test_runs_that_count_as_long(text: str) -> None:
-    """With a limit of three, where hypothesis finds what cutting could get wrong."""
+def test_long_runs(text: str) -> None:
+    """With a limit of three characters, so that hypothesis finds errors in how runs are split."""
     with pytest.MonkeyPatch.context() as patch:
         pattern = byte_pairs._LONG_RUN.pattern.replace(f"{{{byte_pairs._LONG},}}", "{3,}")
         assert "{3,}" in pattern
@@ -85,15 +85,15 @@ def test_runs_that_count_as_long(text: str) -> None:
         assert GPT2.encode(text) == plain(text)
 
 
-def test_white_space_is_what_the_pattern_calls_so() -> None:
+def test_white_space_is_that_of_the_pattern() -> None:
     assert re.findall(f"[{byte_pairs._WHITE}]", CHARACTERS) == WHITE
     assert len(WHITE) == 25
-    for character in WHITE:  # tiktoken's own view: a word keeps a space, and no other
+    for character in WHITE:  # in tiktoken too, a word keeps a space before it, but no other character
         assert GPT2.encode(f"a{character * 3}a") == plain(f"a{character * 3}a")
 
 
 @pytest.mark.parametrize("unit", [" ", "\n", "\t", " \n", "\u3000", "a", "7", "!", "é", "\0", "日本", "ab3"])
-def test_twenty_thousand_of_anything(unit: str) -> None:
+def test_twenty_thousand_of_any_character(unit: str) -> None:
     for before, after in ("", ""), ("once", " upon"), ("  ", "\t."):
         text = before + unit * (20_000 // len(unit)) + after
         assert GPT2.encode(text) == plain(text)
@@ -107,14 +107,14 @@ def test_millions_of_one_character(unit: str, count: int) -> None:
     text = unit * count
     ids = GPT2.encode(text)
     assert GPT2.decode(ids) == text
-    # A long run of one character is the same token over and over, but for its end.
+    # A long run of one character is the same token repeated, except at its end.
     assert set(ids[:-8]) == set(plain(unit * 12_000)[:-8])
-    assert time.thread_time() - start < LONG
+    assert time.thread_time() - start < TIME_LIMIT_S
 
 
-def test_many_runs_take_no_longer() -> None:
-    """Runs just below the limit, and pairs of special tokens: nothing is read again and again."""
+def test_many_runs_take_linear_time() -> None:
+    """Runs just below the limit, and pairs of special tokens: nothing is scanned repeatedly."""
     start = time.thread_time()
     for text in (" " * (byte_pairs._LONG - 1) + "x") * 200, END_OF_TEXT * 100_000, "a b " * 500_000:
         assert GPT2.decode(GPT2.encode(text)) == text
-    assert time.thread_time() - start < LONG
+    assert time.thread_time() - start < TIME_LIMIT_S

@@ -1,4 +1,4 @@
-"""The tokenizer: text goes to tokens and back unharmed, and every broken file is told in one line."""
+"""The tokenizer: text survives a round trip, and every broken file is reported in one line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 @example("  two  spaces\n\n\ttab ")
 @example(END_OF_TEXT + "a" + END_OF_TEXT)
 @settings(max_examples=300, deadline=None)
-def test_text_comes_back(text: str) -> None:
+def test_text_survives_a_round_trip(text: str) -> None:
     ids = GPT2.encode(text)
     assert all(0 <= id < GPT2.vocabulary for id in ids)
     assert GPT2.decode(ids) == (text or END_OF_TEXT)
@@ -69,14 +69,14 @@ def test_ids_are_those_of_gpt2(text: str, ids: list[int]) -> None:
     assert GPT2.encode(text) == ids
 
 
-def test_a_part_of_a_character_is_shown_as_a_replacement() -> None:
+def test_an_incomplete_character_is_shown_as_a_replacement() -> None:
     ids = GPT2.encode("😀")
     assert len(ids) == 2
     assert [GPT2.token_text(id) for id in ids] == ["\ufffd", "\ufffd"]
     assert GPT2.decode(ids) == "😀"
 
 
-def test_a_label_spells_out_what_is_only_part_of_a_character() -> None:
+def test_a_label_shows_incomplete_characters_in_hex() -> None:
     first, second = GPT2.encode("😀")
     assert GPT2.token_label(first) == r"\xf0\x9f\x98"
     assert GPT2.token_label(second) == r"\x80"
@@ -86,21 +86,23 @@ def test_a_label_spells_out_what_is_only_part_of_a_character() -> None:
 
 
 @pytest.mark.parametrize("id", [-1, 50257, 50303])
-def test_what_is_no_token_has_no_text(id: int) -> None:
+def test_an_id_out_of_range_has_no_text(id: int) -> None:
     for show in (GPT2.token_text, GPT2.token_label, GPT2.token_bytes, lambda id: GPT2.decode([id])):
         with pytest.raises(IndexError, match=f"token {id}: must be from 0 to 50256"):
             show(id)
 
 
-@pytest.mark.parametrize(("text", "place"), [("ab\udcffc", "character 3 (U+DCFF)"), ("\ud83d", "character 1 (U+D83D)")])
-def test_invalid_text_is_told(text: str, place: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "position"), [("ab\udcffc", "character 3 (U+DCFF)"), ("\ud83d", "character 1 (U+D83D)")]
+)
+def test_invalid_text_is_reported(text: str, position: str) -> None:
     with pytest.raises(PromptError) as caught:
         GPT2.encode(text)
-    assert place in str(caught.value)
+    assert position in str(caught.value)
     assert str(caught.value).isprintable()
 
 
-def test_a_tokenizer_of_its_own(tmp_path: Path) -> None:
+def test_another_tokenizer(tmp_path: Path) -> None:
     tiny = load_tokenizer(tiny_tokenizer(tmp_path / "t.bin"))
     assert (tiny.vocabulary, tiny.end_of_text) == (261, 260)
     assert tiny.encode("the the" + END_OF_TEXT) == [258, 259, 260]
@@ -114,14 +116,14 @@ def test_the_end_of_text_may_be_any_id(tmp_path: Path) -> None:
     assert tiny.encode("the") == [259]
 
 
-def test_a_model_of_another_vocabulary_is_told() -> None:
+def test_a_model_with_another_vocabulary_is_reported() -> None:
     GPT2.check_fits(50257)
     with pytest.raises(TokenizerError, match="has 50257 tokens, the model 21;"):
         GPT2.check_fits(TINY.vocabulary)
 
 
 def refused(path: Path) -> str:
-    """The one line that refuses the tokenizer at `path`."""
+    """The one-line error message for the tokenizer at `path`."""
     with pytest.raises(TokenizerError) as caught:
         load_tokenizer(path)
     assert str(caught.value).isprintable()
@@ -135,33 +137,33 @@ TINY_TOKENS = tiny_tokens()
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"magic": 20240326}, "is no llm.c tokenizer (magic 20240326, not 20240328)"),
-        ({"version": 1}, "version 1 is not read; use a file of version 2"),
-        ({"end_of_text": 261}, "header says 261 tokens and <|endoftext|> at 261"),
+        ({"magic": 20240326}, "is not an llm.c tokenizer (magic 20240326, not 20240328)"),
+        ({"version": 1}, "version 1 is not supported; use a file of version 2"),
+        ({"end_of_text": 261}, "header has 261 tokens and <|endoftext|> at 261"),
         ({"end_of_text": -1}, "<|endoftext|> at -1"),
-        ({"count": 0}, "header says 0 tokens"),
-        ({"count": -7}, "header says -7 tokens"),
-        ({"count": 262}, "is cut off after 261 of 262 tokens"),
-        ({"count": 2**31 - 1}, "is cut off after 261 of 2147483647 tokens"),
-        ({"count": 260, "end_of_text": 259}, "has 14 bytes too many after 260 tokens"),
-        ({"extra": b"\0"}, "has 1 bytes too many after 261 tokens"),
-        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are the same, b'the'"),
+        ({"count": 0}, "header has 0 tokens"),
+        ({"count": -7}, "header has -7 tokens"),
+        ({"count": 262}, "is truncated after 261 of 262 tokens"),
+        ({"count": 2**31 - 1}, "is truncated after 261 of 2147483647 tokens"),
+        ({"count": 260, "end_of_text": 259}, "has 14 extra bytes after 260 tokens"),
+        ({"extra": b"\0"}, "has 1 extra bytes after 261 tokens"),
+        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are identical, b'the'"),
         ({"tokens": [*TINY_TOKENS, b""], "end_of_text": 260}, "token 261 is empty"),
         ({"tokens": TINY_TOKENS[1:]}, "has no token for 1 of 256 bytes, the first is 0x00"),
         ({"end_of_text": 65}, "has no token for 1 of 256 bytes, the first is 0x41"),
     ],
 )
-def test_a_broken_file_is_told(tmp_path: Path, arguments: dict[str, object], expected: str) -> None:
+def test_a_broken_file_is_reported(tmp_path: Path, arguments: dict[str, object], expected: str) -> None:
     assert expected in refused(tiny_tokenizer(tmp_path / "t.bin", **arguments))  # type: ignore[arg-type]
 
 
-def test_a_file_cut_off_anywhere_is_told(tmp_path: Path) -> None:
+def test_a_file_truncated_anywhere_is_reported(tmp_path: Path) -> None:
     path = tiny_tokenizer(tmp_path / "t.bin")
     for size in range(path.stat().st_size - 1, 1024, -97):
         os.truncate(path, size)
-        assert "is cut off after" in refused(path)
+        assert "is truncated after" in refused(path)
     os.truncate(path, 1023)
-    assert "has 1023 bytes, less than the header" in refused(path)
+    assert "has 1023 bytes, fewer than the 1024 of the header" in refused(path)
 
 
 def test_no_file_and_a_directory(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_the_embedded_tokenizer_is_read_once() -> None:
     assert (GPT2.vocabulary, GPT2.end_of_text) == (50257, 50256)
 
 
-def test_find(tokenizer: Tokenizer) -> None:
+def test_search(tokenizer: Tokenizer) -> None:
     found = tokenizer.find("Dog")
     assert [text.strip().lower() for _, text in found[:2]] == ["dog", "dog"]
     texts = [text.strip().lower() for _, text in found]
@@ -186,4 +188,4 @@ def test_find(tokenizer: Tokenizer) -> None:
     assert tokenizer.find("50257") == []
     assert tokenizer.find("1" * 5000) == []
     assert tokenizer.find("  ") == []
-    assert len(tokenizer.find("a", most=7)) == 7
+    assert len(tokenizer.find("a", limit=7)) == 7

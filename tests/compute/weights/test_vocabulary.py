@@ -11,7 +11,7 @@ import pytest
 from compute.errors import CheckpointError
 from compute.models.config import ModelConfig
 from compute.text.tokenizer import Tokenizer
-from compute.text.vocabulary import _letters, check_vocabulary
+from compute.text.vocabulary import _byte_letters, check_vocabulary
 from compute.weights.checkpoint import open_model
 
 from helpers.make_hugging_face import state_dict, write_folder
@@ -21,7 +21,7 @@ from helpers.make_models import tiny_model
 @pytest.fixture(scope="module")
 def ids(tokenizer: Tokenizer) -> dict[str, int]:
     """GPT-2's `vocab.json`."""
-    letters = _letters()
+    letters = _byte_letters()
     return {"".join(letters[byte] for byte in tokenizer.token_bytes(id)): id for id in range(tokenizer.vocabulary)}
 
 
@@ -30,7 +30,7 @@ def test_the_spelling_is_that_of_the_format(ids: dict[str, int]) -> None:
     known = {"!": 0, '"': 1, "Ġ": 220, "Ċ": 198, "Ġthe": 262, "Ġhello": 23748, "Ġ�": None, "<|endoftext|>": 50256}
     assert {token: ids.get(token) for token in known} == known
     assert len(ids) == 50257
-    assert len(set(_letters())) == 256
+    assert len(set(_byte_letters())) == 256
 
 
 @pytest.mark.parametrize("file", ["vocab.json", "tokenizer.json"])
