@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
@@ -39,7 +37,6 @@ class InspectionUpdater:
             return False
         self._mapping = mapping
         self.tensor_reader.set_color_mapping(mapping)
-        self._state.ramp = functools.partial(self.tensor_reader.ramp, mapping.palette)
         return True
 
     def passed(self) -> None:

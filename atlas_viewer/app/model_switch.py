@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, Request, StopFetch
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
@@ -16,11 +16,11 @@ from .model_fetching import ModelFetching, known_models
 class ModelSwitch:
     """Does the requests about models. The model that is shown stays until the next one is there."""
 
-    def __init__(self, state: State, open_model: Callable[[str], Loading[RunnerLike]]) -> None:
+    def __init__(self, state: State, open_model: Callable[[str], Loading[ModelLike]]) -> None:
         """open_model: begins to load what `--model` would name so; raises `AtlasError`s."""
         self._state, self._open_model = state, open_model
         self._fetching = ModelFetching(state.models)
-        self._loading: Loading[RunnerLike] | None = None
+        self._loading: Loading[ModelLike] | None = None
         self._listed = False
 
     @property
@@ -43,7 +43,7 @@ class ModelSwitch:
                 return False
         return True
 
-    def frame(self) -> RunnerLike | None:
+    def frame(self) -> ModelLike | None:
         """Go on with what is going on. Returns the new model once, when it is there."""
         opened = self._state.ui.dialog == "models"
         if opened and not self._listed:
@@ -56,8 +56,8 @@ class ModelSwitch:
             self._state.loading_step, self._state.loaded = next(self._loading)
         except StopIteration as end:
             self._stop()
-            runner: RunnerLike = end.value
-            return runner
+            model: ModelLike = end.value
+            return model
         except AtlasError as error:
             self._stop()
             self._state.messages.append(str(error))

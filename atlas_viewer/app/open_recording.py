@@ -14,7 +14,7 @@ from atlas_viewer.recording.player import Player
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.forward.load_options import LoadOptions
@@ -31,7 +31,7 @@ from .viewer import Viewer
 _NAP_S = 0.01  # between two looks whether the weights have been read
 
 
-def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[RunnerLike]:
+def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[ModelLike]:
     """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
     recording, playback = player.recording, player.playback
     try:
@@ -46,12 +46,12 @@ def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[R
                 f"{source.name} here has other weights than the recorded model, so there is no atlas;"
                 " everything recorded is shown"
             )
-            return player.runner
+            return player.model
         context = max(longest_context(recording.steps(run)) for run in recording.runs())
         runner = yield from ModelRunner.loading(source, load_tokenizer(), replace(load, context=context))
     except AtlasError as error:
         playback.notice = f"the model cannot be loaded, so there is no atlas: {error}"
-        return player.runner
+        return player.model
     playback.notice = ""
     return runner
 

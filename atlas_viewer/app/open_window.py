@@ -9,7 +9,7 @@ from typing import Any
 
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import read_tour
@@ -59,7 +59,7 @@ def view(
     if steps is None:  # a tour starts from the default settings, whoever plays it
         settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
-    def loading(source: WeightSource) -> Loading[RunnerLike]:
+    def loading(source: WeightSource) -> Loading[ModelLike]:
         tokenizer.check_fits(source.config.vocabulary)
         context = min(state.options.context, source.config.positions)
         return ModelRunner.loading(source, tokenizer, replace(load, context=context))
@@ -104,7 +104,7 @@ def _raise_failure(viewer: Viewer) -> None:
 def _close(viewer: Viewer) -> None:
     """Close the model that the viewer has now, and the tour that it records."""
     if viewer.controller is not None:
-        viewer.controller.runner.close()
+        viewer.controller.model.close()
     if viewer.recorder is not None:
         viewer.recorder.close()
 

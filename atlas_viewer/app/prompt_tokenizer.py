@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.state import PromptTokens, State
 from compute.errors import AtlasError
 
@@ -17,8 +17,8 @@ _REST = 0.2
 class PromptTokenizer:
     """Makes `state.prompt_tokens` of `state.prompt`."""
 
-    def __init__(self, runner: RunnerLike, state: State) -> None:
-        self._bench, self._state = runner, state
+    def __init__(self, tokenizer: TokenCodec, state: State) -> None:
+        self._tokenizer, self._state = tokenizer, state
         self._known: str | None = None
         self._seen: str | None = None
         self._seen_at = 0.0
@@ -51,8 +51,8 @@ class PromptTokenizer:
 
     def _tokens_of(self, prompt: str) -> PromptTokens:
         try:
-            numbers = self._bench.tokens_of(prompt)
+            numbers = self._tokenizer.encode(prompt)
         except AtlasError as error:
             return PromptTokens(prompt, (), str(error))
-        texts = {number: self._bench.token_text(number) for number in set(numbers)}
+        texts = {number: self._tokenizer.token_label(number) for number in set(numbers)}
         return PromptTokens(prompt, list(zip(numbers, map(texts.__getitem__, numbers), strict=True)))

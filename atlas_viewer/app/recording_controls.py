@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from atlas_viewer.recording.live_recording import LiveRecording
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.requests import EndRecording, EndVideo, OpenRecording, Record, RecordVideo, Request
 from atlas_viewer.state.state import State
 
@@ -29,11 +29,11 @@ class RecordingControls:
         """True while frames have to go on."""
         return self._recording.pending or self._video.pending
 
-    def do(self, runner: RunnerLike, request: Request) -> bool:
+    def do(self, model: ModelLike, request: Request) -> bool:
         """Do what is asked if it is about recordings, and note it otherwise. Raises `AtlasError`s."""
         match request:
             case Record():
-                self._recording.start(runner, request)
+                self._recording.start(model, request)
             case EndRecording():
                 self._recording.stop()
             case RecordVideo(path):

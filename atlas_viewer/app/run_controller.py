@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from atlas_viewer.state.protocols import GenerationLike, RunnerLike
+from atlas_viewer.state.protocols import GenerationLike, GenerationSource, ModelLike
 from atlas_viewer.state.requests import (
     Branch,
     Continue,
@@ -22,7 +22,7 @@ from atlas_viewer.state.requests import (
 )
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError
+from compute.errors import AtlasError, RecordingError
 from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
@@ -40,17 +40,24 @@ _OPTIONS_REST = 0.15
 class RunController:
     """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepReplayer`."""
 
-    def __init__(self, runner: RunnerLike, state: State) -> None:
-        self.runner, self.state = runner, state
+    def __init__(self, model: ModelLike, state: State) -> None:
+        self.model, self.state = model, state
         self.generation: GenerationLike | None = None
-        self._view = StepReplayer(runner, state)
+        self._view = StepReplayer(model, state)
         self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
         self._applied = state.options
         self._changed_at: float | None = None
         self._latest = state.options  # and what they were then
-        self._prompt = PromptTokenizer(runner, state)
-        state.model = runner.model
-        state.token_text, state.find_tokens = runner.token_text, runner.find_tokens
+        self._prompt = PromptTokenizer(model.tokenizer, state)
+        state.model = model.summary
+        state.token_text, state.find_tokens = model.tokenizer.token_label, model.tokenizer.find
+
+    @property
+    def _generations(self) -> GenerationSource:
+        """Raises `RecordingError` when the model is only recorded."""
+        if self.model.generations is None:
+            raise RecordingError(self.model.unavailable)
+        return self.model.generations
 
     # -- runs
 
@@ -66,7 +73,7 @@ class RunController:
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may be at its end already, as a new run."""
-        texts = {token: self.runner.token_text(token) for token in set(generation.prompt_tokens)}
+        texts = {token: self.model.tokenizer.token_label(token) for token in set(generation.prompt_tokens)}
         tokens = [(token, texts[token]) for token in generation.prompt_tokens]
         run = Run(prompt, generation.options, tokens, changes={0: generation.options})
         self._show(self.state.runs.add(run))
@@ -77,13 +84,13 @@ class RunController:
         """Do what is asked. Raises `AtlasError`s."""
         run = self.state.run
         match request:
-            case Generate(_, options) | ResumeWith(options) if not self.runner.fits(options):
+            case Generate(_, options) | ResumeWith(options) if not self._generations.fits(options):
                 self._widen(options, request)
             case ResumeWith(options) if run is not None:
                 self._resume(run, options)
             case Generate(prompt, options):
                 self._halt("paused")
-                self.adopt(self.runner.start(prompt, options), prompt)
+                self.adopt(self._generations.start(prompt, options), prompt)
                 self.state.ui.remember(prompt)
             case Pause():
                 self._halt("paused")
@@ -103,7 +110,7 @@ class RunController:
             case Use(index) if run is not None:
                 text = [number for number, _ in run.prompt_tokens]
                 text += [step.token for step in run.steps[: index + 1]]
-                self.state.prompt = self.runner.text_of(text)
+                self.state.prompt = self.model.tokenizer.decode(text)
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case _:
@@ -112,9 +119,9 @@ class RunController:
     def _widen(self, options: GenerateOptions, request: Request) -> None:
         """Make room for a longer window, step by step, then do what is asked."""
         self._halt("paused")
-        options.checked(self.runner.model.positions, self.runner.model.vocabulary)
+        options.checked(self.model.summary.positions, self.model.summary.vocabulary)
         self._view.forget()
-        self._widening = (self.runner.grow_context(options.context), request)
+        self._widening = (self._generations.grow_context(options.context), request)
         self.state.loading = f"making room for a window of {options.context} tokens"
 
     def _widen_on(self, widening: Loading[None], request: Request) -> None:
@@ -173,10 +180,10 @@ class RunController:
         self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _resume(self, run: Run, options: GenerateOptions) -> None:
-        if not self.runner.fits(options):
+        if not self._generations.fits(options):
             self._widen(options, ResumeWith(options))
             return
-        generation = self.runner.start(run.prompt, options, run.steps)
+        generation = self._generations.start(run.prompt, options, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
         run.options, run.done, run.stop_reason = options, False, None
@@ -207,7 +214,7 @@ class RunController:
         return dataclasses.replace(
             step,
             token=token,
-            text=self.runner.token_text(token),
+            text=self.model.tokenizer.token_label(token),
             logit=known.logit if known else nothing,
             probability=known.probability if known else nothing,
             model_probability=known.model_probability if known else nothing,
@@ -217,7 +224,7 @@ class RunController:
     def _set_steps(self, run: Run, steps: Sequence[StepRecord]) -> None:
         run.steps = list(steps)
         run.fork = min(run.fork, len(run.steps))
-        run.continuation = self.runner.text_of([step.token for step in run.steps])
+        run.continuation = self.model.tokenizer.decode([step.token for step in run.steps])
 
     def _rest(self, run: Run) -> None:
         run.done, run.stop_reason, run.progress = True, "paused", 0.0

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from atlas_viewer.state.distribution import Distribution
-from atlas_viewer.state.protocols import ReplayLike, RunnerLike
+from atlas_viewer.state.protocols import LogitsSource, ModelLike, ReplayLike
 from atlas_viewer.state.state import State
 
 
 class StepReplayer:
     """Brings the engine to the step that is looked at, and `state.distribution` and `state.comparison` with it."""
 
-    def __init__(self, runner: RunnerLike, state: State) -> None:
-        self._bench, self._state = runner, state
+    def __init__(self, model: ModelLike, state: State) -> None:
+        self._model, self._state = model, state
         self._replay: ReplayLike | None = None
         self._replayed = state.options  # what the replay's passes are made with
         self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
-        self._asked: tuple[int, int] | None = None  # run and step whose logits are on their way
+        self._asked: tuple[int, int, LogitsSource] | None = None  # run and step whose logits are on their way
         self._unknown: set[int] = set()  # steps of the run that is shown whose logits nobody has
 
     @property
@@ -53,17 +53,19 @@ class StepReplayer:
         if self._at != wanted:
             options = run.options_at(wanted)
             if self._replay is None or self._replayed != options:
-                self._replay = self._bench.replay(run.prompt_tokens, run.known or run.steps, options)
+                self._replay = self._model.replay(run.prompt_tokens, run.known or run.steps, options)
                 self._replayed = options
             self._replay.seek(wanted)
             arrived = self._replay.advance(budget_s)
             self._at = self._replay.at
             if self._at != wanted:
                 return arrived
-        if self._bench.ask_logits():
-            self._asked = (run.number, wanted)
-        else:
+        source = self._model.logits
+        if source is None:
             self._unknown.add(wanted)
+        else:
+            source.ask()
+            self._asked = (run.number, wanted, source)
         return arrived
 
     def _wanted(self) -> int | None:
@@ -84,10 +86,11 @@ class StepReplayer:
     def _take_logits(self) -> None:
         if self._asked is None:
             return
-        logits = self._bench.take_logits()
+        number, step, source = self._asked
+        logits = source.poll()
         if logits is None:
             return
-        (number, step), self._asked = self._asked, None
+        self._asked = None
         state, run = self._state, self._state.run
         if run is None or run.number != number or step >= len(run.steps):
             return

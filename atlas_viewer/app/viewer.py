@@ -12,10 +12,8 @@ from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
 from atlas_viewer.recording.player import Player
-from atlas_viewer.scene.map_display import MapDisplay
-from atlas_viewer.scene.strip_display import StripDisplay
 from atlas_viewer.state.inspection import Inspection
-from atlas_viewer.state.protocols import GenerationLike, RunnerLike
+from atlas_viewer.state.protocols import GenerationLike, ModelLike
 from atlas_viewer.state.requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.settings import SettingsStore
@@ -28,6 +26,7 @@ from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
 
 from .canvas import clear, draw_with, imgui_on, release, target_format
+from .displays import Displays
 from .frame_pacer import FramePacer
 from .input_events import EVENTS, Input, navigate_again
 from .inspection_updater import InspectionUpdater
@@ -54,7 +53,7 @@ class Viewer:
     """
 
     def __init__(
-        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[RunnerLike] | None
+        self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[ModelLike] | None
     ) -> None:
         """The canvas's draw function becomes `frame`."""
         self.canvas, self.state = canvas, state
@@ -72,10 +71,7 @@ class Viewer:
         draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
         self._pace = FramePacer(is_software(device.adapter))
         self.updater: InspectionUpdater | None = None
-        self._strip = StripDisplay(state, device, self._gui.backend)
-        self._map = MapDisplay(state, self._gui.backend)
-        self._unshown = False  # a pass has arrived that the inspection updater has not shown
-        self._shown_at = 0.0
+        self._displays = Displays(state, device, self._gui.backend)
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.recordings = RecordingControls(state, self._frame_picture)
         self.player: Player | None = None  # of a recorded session
@@ -91,31 +87,31 @@ class Viewer:
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
-    def load(self, load: Loading[RunnerLike], name: str) -> None:
+    def load(self, load: Loading[ModelLike], name: str) -> None:
         """Take the steps of `load` from now on, a few a frame, and work with what comes of them."""
         self._load, self.state.loading = load, f"loading {name}"
 
-    def show(self, runner: RunnerLike, generation: GenerationLike, prompt: str) -> None:
+    def show(self, model: ModelLike, generation: GenerationLike, prompt: str) -> None:
         """Make `generation`, which may be at its end already, the run that is shown and advanced."""
-        self._open(runner).adopt(generation, prompt)
+        self._open(model).adopt(generation, prompt)
         self._follow_engine()
         if generation.done:
             self._passed()
 
-    def _open(self, runner: RunnerLike) -> RunController:
-        if self.controller is None or self.controller.runner is not runner:
-            self.controller = RunController(runner, self.state)
+    def _open(self, model: ModelLike) -> RunController:
+        if self.controller is None or self.controller.model is not model:
+            self.controller = RunController(model, self.state)
         return self.controller
 
     def _follow_engine(self) -> None:
         """A run with a longer window may have made a new engine: look at its tensors from now on."""
         assert self.controller is not None
-        runner, updater = self.controller.runner, self.updater
-        self.state.model = runner.model
-        reader = runner.tensor_reader
+        model, updater = self.controller.model, self.updater
+        self.state.model = model.summary
+        reader = model.tensor_reader
         if reader is not None and (updater is None or updater.tensor_reader is not reader):
             self.updater = InspectionUpdater(reader, self.state)
-        self._strip.follow(runner.atlas)
+        self._displays.follow(model)
 
     def _settle(self) -> None:
         """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
@@ -187,12 +183,13 @@ class Viewer:
         """True while frames have to go on without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
         busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
-        busy = busy or self._drawing or self.tour is not None or self._pictures.pending or self.recordings.pending
+        busy = busy or self._displays.pending or self.tour is not None
+        busy = busy or self._pictures.pending or self.recordings.pending
         busy = busy or (self.player is not None and self.player.pending)
         busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.updater is not None and self.updater.pending)
 
-    def _load_on(self, load: Loading[RunnerLike]) -> None:
+    def _load_on(self, load: Loading[ModelLike]) -> None:
         """Take the next steps of loading the model."""
         until = time.perf_counter() + _LOADING_TIME
         try:
@@ -208,17 +205,17 @@ class Viewer:
 
     def _change_model(self, switch: ModelSwitch) -> None:
         """Show a new model when it is there: what belongs to the one before is forgotten."""
-        runner = switch.frame()
-        if runner is None or self.controller is None:
+        model = switch.frame()
+        if model is None or self.controller is None:
             return
         self.controller.do(Pause())
         self.recordings.end_recording()  # a session is of one model
-        self.controller.runner.close()
+        self.controller.model.close()
         state, mapping = self.state, self.state.inspection.mapping
         state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
-        state.options = dataclasses.replace(state.options, context=min(state.options.context, runner.model.positions))
+        state.options = dataclasses.replace(state.options, context=min(state.options.context, model.summary.positions))
         self.controller = self.updater = None
-        self._open(runner)
+        self._open(model)
         state.generate()
 
     def _advance(self, controller: RunController, now: float) -> None:
@@ -231,37 +228,19 @@ class Viewer:
         if news:
             self._passed()
         if self.updater is not None and self.updater.mapping_changed():
-            self._strip.mapping_changed()
+            self._displays.mapping_changed()
         resting = not self.state.busy
-        self._show_pass(controller, now, resting)
-        self._map.frame(controller.runner, now, 0.0 if resting else self._pace.atlas_interval, controller.pass_complete)
+        # The last pass is always shown, those before it as often as the adapter can afford.
+        interval = 0.0 if resting else self._pace.atlas_interval
+        self._displays.frame(controller.model, self.updater, now, interval, controller.pass_complete)
         if self.updater is not None:
             self.updater.frame(now, controller.pass_complete, resting)
 
     def _passed(self) -> None:
         """There is a new pass."""
-        self._unshown = True
-        self._strip.passed()
-        self._map.passed()
+        self._displays.passed()
         if self.updater is not None:
             self.updater.passed()
-
-    def _show_pass(self, controller: RunController, now: float, resting: bool) -> None:
-        # The last pass is always shown, those before it as often as the adapter can afford.
-        due = now - self._shown_at >= self._pace.atlas_interval or resting
-        if not (self._strip.pending or self._unshown) or not due or not controller.pass_complete:
-            return
-        self._strip.paint(controller.runner)
-        if self.updater is not None:
-            if self._unshown:
-                self.updater.passed()
-            self.updater.painted()
-        self._unshown, self._shown_at = False, now
-
-    @property
-    def _drawing(self) -> bool:
-        """True while there is something that the atlas, the map or the inspector has yet to show."""
-        return self._strip.pending or self._unshown or self._map.pending
 
     # -- requests
 
@@ -282,7 +261,7 @@ class Viewer:
         if isinstance(request, BackToRecording) and self.player is not None:
             controller.do(ShowRun(self.player.run.number))
             self.player.back()
-        elif not self.recordings.do(controller.runner, request):
+        elif not self.recordings.do(controller.model, request):
             controller.do(request)
 
     # -- recordings
@@ -294,7 +273,7 @@ class Viewer:
     def play_back(self, player: Player) -> None:
         """Show a session, without its model until that has been loaded."""
         self.player = player
-        self._open(player.runner)
+        self._open(player.model)
         self._follow_engine()
         player.show()
 
@@ -331,14 +310,13 @@ class Viewer:
         if step["wait"] == "writing":
             return len(run.steps) >= int(step.get("steps", 1))
         waiting = self.updater is not None and self.updater.pending
-        return run.done and not (waiting or controller.pending or self._drawing or self._pictures.pending)
+        return run.done and not (waiting or controller.pending or self._displays.pending or self._pictures.pending)
 
     def _on_close(self, _event: dict[str, Any]) -> None:
         """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
         file_dialogs.close()
         self.updater = None
-        self._strip.close()
-        self._map.close()
+        self._displays.close()
         self.recordings.close()
         release(self._gui)
 

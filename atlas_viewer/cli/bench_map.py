@@ -80,7 +80,7 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
     waiting for a screen, but as with one, none begins while the GPU has two before it to finish.
     """
     canvas = open_picture(size)
-    start = len(workbench.tokens_of(prompt))
+    start = len(workbench.tokenizer.encode(prompt))
     options = GenerateOptions(
         max_new_tokens=max(1, workbench.max_context - start), context=workbench.max_context, temperature=_TEMPERATURE
     )

@@ -97,6 +97,6 @@ def _picture(
     if panels:
         return WindowPicture(runner, size, start=maps.start if maps is not None else None)
     if maps is None:
-        return Picture(runner, size)
+        return Picture(runner.strip, size)
     context = max(step.record.context_length for step in run.all_steps)
     return MapPicture(runner, size, context, maps.start.zoom, maps.start.center)

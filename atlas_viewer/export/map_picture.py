@@ -104,9 +104,9 @@ def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
     tokens = [*generation.prompt_tokens, *(step.token for step in generation.steps)][start:]
 
     def context(row: int) -> str | None:
-        return quoted(runner.token_text(tokens[row])) if row < len(tokens) else None
+        return quoted(runner.tokenizer.token_label(tokens[row])) if row < len(tokens) else None
 
-    return Words(context, lambda token: quoted(runner.token_text(token)))
+    return Words(context, lambda token: quoted(runner.tokenizer.token_label(token)))
 
 
 def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:

@@ -17,7 +17,7 @@ from atlas_viewer.scene.scene_library import atlas_scene
 from atlas_viewer.state.camera import StripCamera, fitted
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import go, open_map
-from atlas_viewer.state.protocols import GenerationLike, RunnerLike
+from atlas_viewer.state.protocols import GenerationLike, ModelLike, StripPainter
 from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
@@ -111,7 +111,7 @@ def render(
         if panels:
             image = window_pixels(runner, generation, prompt, camera, size, theme, start)
         else:
-            image = strip_pixels(runner, camera, size)
+            image = strip_pixels(runner.strip, camera, size)
     finally:
         source.close()
     write_output(out, png(image))
@@ -121,10 +121,10 @@ def render(
 class Picture:
     """The atlas alone, drawn again and again at one size."""
 
-    def __init__(self, runner: RunnerLike, size: tuple[int, int]) -> None:
+    def __init__(self, strip: StripPainter, size: tuple[int, int]) -> None:
         """size: (width, height) in pixels."""
         self._size, self._fitted = size, fitted(*size)
-        self._scene = atlas_scene(runner.atlas, shared_device())
+        self._scene = atlas_scene(strip.texture, shared_device())
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
         """The atlas as it was painted last, uint8 [height, width, 4]."""
@@ -137,16 +137,16 @@ class Picture:
         return image
 
 
-def strip_pixels(runner: RunnerLike, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
+def strip_pixels(strip: StripPainter, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
     """The atlas alone, uint8 [height, width, 4]."""
-    return Picture(runner, size).pixels(camera)
+    return Picture(strip, size).pixels(camera)
 
 
 class WindowPicture:
     """The whole window, drawn again and again at one size; close it when done."""
 
     def __init__(
-        self, runner: RunnerLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
+        self, runner: ModelLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
     ) -> None:
         """size: (width, height) in pixels; theme: of the panels; start: with the map in front, showing that."""
         self._bench, self._theme, self._start = runner, theme, start
@@ -193,7 +193,7 @@ class WindowPicture:
 
 
 def window_pixels(
-    runner: RunnerLike,
+    runner: ModelLike,
     generation: GenerationLike,
     prompt: str,
     camera: StripCamera,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, OutputError, OutputExistsError, RecordingError
@@ -43,10 +43,10 @@ class LiveRecording:
     def __init__(self, state: State) -> None:
         self._state, self._told = state, state.recording.recorder
         self.logits = self.statistics = False
-        self._bench: RunnerLike | None = None
+        self._model: CanRecord | None = None
         self._recorder: Recorder | None = None
         self._waits_for: threading.Thread | None = None  # for the weights' hash, or for the file to be closed
-        self._sha256: tuple[RunnerLike, str] | None = None
+        self._sha256: tuple[CanRecord, str] | None = None
         self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
         self._written: _Written | None = None  # the run that was written to last
         self._known: dict[int, _Written] = {}  # by the run's number in the window
@@ -66,8 +66,9 @@ class LiveRecording:
 
     # -- on and off
 
-    def start(self, runner: RunnerLike, request: Record) -> None:
-        """Begin a new session. Raises `OutputError` when it clearly cannot be written."""
+    def start(self, model: ModelLike, request: Record) -> None:
+        """Begin a new session. Raises `OutputError` when it clearly cannot be written, `RecordingError` when `model`
+        cannot be recorded."""
         told = self._told
         if told.stage:
             return
@@ -77,29 +78,31 @@ class LiveRecording:
             shown = one_line(request.path)
             self._offer(Path(request.path).stem.rstrip("0123456789-") or "session")
             raise OutputError(f"{shown}: already exists, and a recording never replaces a file; choose another name")
+        if not isinstance(model, CanRecord):
+            raise RecordingError("runs of this model cannot be recorded: its file is not here")
         told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
         told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
-        self._bench = runner
-        if self._sha256 is not None and self._sha256[0] is runner:
+        self._model = model
+        if self._sha256 is not None and self._sha256[0] is model:
             self._open()
             return
-        self._waits_for = threading.Thread(target=self._hash, args=(runner,), name="weights hash", daemon=True)
+        self._waits_for = threading.Thread(target=self._hash, args=(model,), name="weights hash", daemon=True)
         self._waits_for.start()
 
-    def _hash(self, runner: RunnerLike) -> None:
+    def _hash(self, model: CanRecord) -> None:
         try:
-            self._sha256 = (runner, runner.weights_sha256())
+            self._sha256 = (model, model.weights_sha256())
         except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file has gone
             self._told.trouble = f"the weights cannot be read again ({error})"
 
     def _open(self) -> None:
         """Make the file, and have the run in progress hand over its steps from the next one on."""
-        told, runner = self._told, self._bench
-        if runner is None or self._sha256 is None or self._sha256[0] is not runner:
+        told, model = self._told, self._model
+        if model is None or self._sha256 is None or self._sha256[0] is not model:
             self._failed(told.trouble)
             return
         try:
-            self._recorder = self._opened(runner, self._sha256[1])
+            self._recorder = self._opened(model, self._sha256[1])
         except AtlasError as error:
             self._failed(str(error))
             return
@@ -109,13 +112,11 @@ class LiveRecording:
         self._written, self._known, self._named = None, {}, {}
         self._order(self)
 
-    def _opened(self, runner: RunnerLike, sha256: str) -> Recorder:
+    def _opened(self, model: CanRecord, sha256: str) -> Recorder:
         """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
-        if not isinstance(runner, CanRecord):
-            raise RecordingError("runs of this model cannot be recorded: its file is not here")
         while True:
             try:
-                return open_recorder(Path(self._told.path), runner.engine, runner.tokenizer, sha256)
+                return open_recorder(Path(self._told.path), model.engine, model.tokenizer, sha256)
             except OutputExistsError:
                 if self._told.path != self._offered:
                     raise
@@ -128,8 +129,8 @@ class LiveRecording:
 
     def _order(self, order: LiveRecording | None) -> None:
         """From now on, or no longer: a run in progress goes on from where it is."""
-        assert self._bench is not None
-        self._bench.order_steps(order)
+        assert self._model is not None
+        self._model.order_steps(order)
         run = self._state.run
         if run is not None and not run.done:
             self._state.requests += [Pause(), ResumeWith(run.options)]
@@ -137,7 +138,7 @@ class LiveRecording:
     def stop(self) -> None:
         """End the session; what waits is written meanwhile."""
         if self._told.stage == "preparing":
-            self._told.stage, self._bench = "", None
+            self._told.stage, self._model = "", None
         if self._recorder is None or self._told.stage != "recording":
             return
         self._note_end()
@@ -170,7 +171,7 @@ class LiveRecording:
         told.stage, told.waiting = "", 0
         if self._state.live:
             self._offer("session")
-        self._recorder = self._bench = self._ui_recorder = None
+        self._recorder = self._model = self._ui_recorder = None
 
     # -- steps; `order_steps` has them come here
 

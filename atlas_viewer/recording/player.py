@@ -28,7 +28,7 @@ class Player:
     def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
         """number: the run to begin with, the last one by default. Raises `RecordingError`."""
         self.recording, self._state = recording, state
-        self.runner = RecordedModel(recording)
+        self.model = RecordedModel(recording)
         self.playback = PlaybackState(recording.shown, recording.head.model)
         state.recording.playback = self.playback
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
@@ -67,7 +67,8 @@ class Player:
         for info in new:
             recorded = RecordedRun(self.recording, info)
             before = steps_before(infos, info)
-            earlier = self.runner.text_of(info.prompt_tokens[len(info.prompt_tokens) - before :]) if before else ""
+            written = info.prompt_tokens[len(info.prompt_tokens) - before :] if before else ()
+            earlier = self.model.tokenizer.decode(written)
             run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
             run.stop_reason = "paused"
             if info.parent in self._numbers:
@@ -107,7 +108,7 @@ class Player:
         at, steps = (info.fork_step or 0) - 1, parent.all_steps
         if not 0 <= at < len(steps) or not info.prompt_tokens or steps[at].record.token == info.prompt_tokens[-1]:
             return ""
-        return self.runner.token_text(info.prompt_tokens[-1])
+        return self.model.tokenizer.token_label(info.prompt_tokens[-1])
 
     def _set(self, run: Run, recorded: RecordedRun, count: int) -> None:
         recorded.show(count)
@@ -153,9 +154,9 @@ class Player:
     def _choose(self, run: Run) -> None:
         """Another run of the file is on screen."""
         self.run = run
-        self.runner.run = self._recorded[run.number].info
+        self.model.run = self._recorded[run.number].info
         self._shown = run.steps
-        self.playback.run, self.playback.playing = self.runner.run.id, False
+        self.playback.run, self.playback.playing = self.model.run.id, False
         self.playback.seek = len(run.steps)
 
     def _follow(self) -> None:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
-from atlas_viewer.state.protocols import GenerationLike, StepOrder
-from atlas_viewer.state.state import Color, ModelSummary
+from atlas_viewer.state.state import ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
-from compute.gpu.loading import Loading
-from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
-from compute.views.map_pass import MapPass
-from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
+from compute.views.palettes import PALETTES
 from compute.views.statistics import HISTOGRAM_EDGES, TensorStatistics
 from compute.views.strip_layout import StripLayout
 
@@ -52,20 +48,19 @@ class RecordedReplay:
 
 
 class RecordedModel:
-    """A `protocols.RunnerLike` of a file. `run` is the one that steps are of."""
+    """A `protocols.ModelLike` of a file, which neither runs nor has values. `run` is the run of the steps."""
 
-    atlas = None
-    max_context = 0
-    spans_left_out: Sequence[str] = ()
+    generations = strip = map_source = None
 
     def __init__(self, recording: Recording) -> None:
         self._session = recording
         self.run: RunInfo | None = None
         self.tensor_reader = RecordedTensorReader(recording)
+        self.tokenizer = RecordedTokens(recording)
+        self.unavailable = f"{recording.shown}: its model is not here; give its file with --model"
         self._step = 0
-        self.registry = Registry(recording.head.config)  # of no tensors
         head = recording.head
-        self.model = ModelSummary(
+        self.summary = ModelSummary(
             name=head.model,
             layers=head.config.layers,
             heads=head.config.heads,
@@ -78,23 +73,8 @@ class RecordedModel:
             program=f"{head.kernels}, as recorded",
         )
 
-    def _no_model(self) -> RecordingError:
-        return RecordingError(f"{self._session.shown}: its model is not here; give its file with --model")
-
-    def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
-        """Raises `RecordingError`."""
-        raise self._no_model()
-
     def close(self) -> None:
-        """Nothing: the session is its opener's."""
-
-    def fits(self, options: GenerateOptions) -> bool:
-        """Nothing takes room."""
-        return True
-
-    def grow_context(self, context: int) -> Loading[None]:
-        """Raises `RecordingError`."""
-        raise self._no_model()
+        """Does nothing: whoever opened the recording closes it."""
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
@@ -106,14 +86,32 @@ class RecordedModel:
         self._step = step
         self.tensor_reader.mapping(self.run, step)
 
-    def ask_logits(self) -> bool:
-        """True when those of the step were recorded."""
-        return self.take_logits() is not None
-
-    def take_logits(self) -> np.ndarray | None:
-        """Of the step that a replay was brought to, float32 [vocabulary]."""
+    @property
+    def logits(self) -> RecordedLogits | None:
+        """Of the step that a replay reached last, when they were recorded."""
         logits = self._session.logits(self.run, self._step) if self.run is not None else None
-        return None if logits is None else logits.astype(np.float32)
+        return None if logits is None else RecordedLogits(logits.astype(np.float32))
+
+
+class RecordedLogits:
+    """A `protocols.LogitsSource` whose logits, float32 [vocabulary], are there already."""
+
+    def __init__(self, logits: np.ndarray) -> None:
+        self._logits = logits
+
+    def ask(self) -> None:
+        """There is nothing to fetch."""
+
+    def poll(self) -> np.ndarray | None:
+        """The logits."""
+        return self._logits
+
+
+class RecordedTokens:
+    """A `protocols.TokenCodec`: the recorded tokens, and the program's own vocabulary when it is the model's."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._session = recording
 
     @functools.cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -122,49 +120,34 @@ class RecordedModel:
         tokenizer.check_fits(self._session.head.config.vocabulary)
         return tokenizer
 
-    def tokens_of(self, text: str) -> Sequence[int]:
+    def encode(self, text: str) -> Sequence[int]:
         """The tokens of a prompt. Raises `PromptError`, `TokenizerError`."""
         return self._tokenizer.encode(text)
 
-    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
+    def find(self, words: str) -> Sequence[tuple[int, str]]:
         """As the tokenizer finds them; of another vocabulary none."""
         try:
             return self._tokenizer.find(words)
         except TokenizerError:
             return []
 
-    def paint(self) -> bool:
-        """Nothing: there is no atlas."""
-        return False
-
-    def text_of(self, tokens: Sequence[int]) -> str:
+    def decode(self, ids: Iterable[int]) -> str:
         """The text of tokens that occur in the session."""
-        return b"".join(self._bytes(token) for token in tokens).decode(errors="replace")
+        return b"".join(self._bytes(id) for id in ids).decode(errors="replace")
 
-    def token_text(self, token: int) -> str:
+    def token_label(self, id: int) -> str:
         """How one token is shown; of another vocabulary by its number, unless it occurs in the session."""
-        return self._bytes(token).decode(errors="backslashreplace")
+        return self._bytes(id).decode(errors="backslashreplace")
 
-    def _bytes(self, token: int) -> bytes:
+    def _bytes(self, id: int) -> bytes:
         try:
-            return self._session.token_bytes(token)
+            return self._session.token_bytes(id)
         except RecordingError:
             pass
         try:
-            return self._tokenizer.token_bytes(token)
+            return self._tokenizer.token_bytes(id)
         except TokenizerError:
-            return f"[{token}]".encode()
-
-    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
-        """Raises `RecordingError`."""
-        raise self._no_model()
-
-    def weights_sha256(self) -> str:
-        """Of the recorded model."""
-        return self._session.head.weights_sha256
-
-    def order_steps(self, order: StepOrder | None) -> None:
-        """Nothing: there will be no steps."""
+            return f"[{id}]".encode()
 
 
 class RecordedTensorReader:
@@ -224,11 +207,6 @@ class RecordedTensorReader:
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Nothing: there is no atlas."""
-
-    def ramp(self, palette: str, share: float) -> Color:
-        """Color of the palette at -1 to 1."""
-        bright = max(LEAST_BRIGHTNESS, min(abs(share), 1.0) ** 0.5)
-        return PALETTES[palette].at(bright if share >= 0 else -bright)
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Nothing: no values were recorded."""

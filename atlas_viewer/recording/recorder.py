@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from atlas_viewer import __version__
+from atlas_viewer.state.protocols import StepOrder
 from compute.errors import OutputError
 from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
@@ -275,7 +276,13 @@ def _reason(error: Exception) -> str:
 
 @runtime_checkable
 class CanRecord(Protocol):
-    """A model whose runs can be recorded."""
+    """A model whose runs can be recorded; a model that is itself only recorded is none."""
+
+    def weights_sha256(self) -> str:
+        """The fingerprint of its weights. Takes long; any thread may call it. Raises `AtlasError`, `ValueError`."""
+
+    def order_steps(self, order: StepOrder | None) -> None:
+        """Report every step of generations that start from now on to `order`."""
 
     @property
     def engine(self) -> Engine:

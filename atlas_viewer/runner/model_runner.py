@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import wgpu
 
 from atlas_viewer.state import proof
-from atlas_viewer.state.protocols import StepOrder, TensorReaderLike
+from atlas_viewer.state.protocols import GenerationSource, MapSource, StepOrder
 from atlas_viewer.state.state import ModelSummary
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -35,7 +34,9 @@ _USUAL_CONTEXT = 256
 
 
 class ModelRunner:
-    """Engine, atlas and tokenizer. A window longer than the engine has room for makes a new engine."""
+    """Engine, views and tokenizer. A context that exceeds the engine's replaces the engine and its views."""
+
+    unavailable = ""
 
     def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
         """A runner of an engine that is loaded; `load` makes it."""
@@ -68,7 +69,7 @@ class ModelRunner:
 
     @property
     def max_context(self) -> int:
-        """The longest window, in tokens, for which the engine has room."""
+        """The longest context, in tokens, that fits into the engine."""
         return self._engine.context
 
     def grow_context(self, context: int) -> Loading[None]:
@@ -76,9 +77,9 @@ class ModelRunner:
         self._use((yield from Engine.loading(self._source, replace(self._options, context=context))))
 
     def _use(self, engine: Engine) -> None:
-        self._engine, self._strip = engine, StripPass(engine)
-        self._observer = TensorReader(engine, self._strip)
-        self._logits = LogitsReadback(engine)
+        self._engine, self.strip = engine, StripPass(engine)
+        self.tensor_reader = TensorReader(engine, self.strip)
+        self.logits = LogitsReadback(engine)
 
     @property
     def engine(self) -> Engine:
@@ -86,7 +87,17 @@ class ModelRunner:
         return self._engine
 
     @property
-    def model(self) -> ModelSummary:
+    def generations(self) -> GenerationSource:
+        """Generations start here."""
+        return self
+
+    @property
+    def map_source(self) -> MapSource:
+        """Maps open here."""
+        return self
+
+    @property
+    def summary(self) -> ModelSummary:
         """What is known of the model and the adapter."""
         engine, config = self._engine, self._engine.config
         proved = proof.known(engine.device.adapter)
@@ -106,16 +117,6 @@ class ModelRunner:
             proof_failed=proved is not None and not proved.ok,
         )
 
-    @property
-    def atlas(self) -> wgpu.GPUTexture:
-        """The strip atlas; another one after `start` has made a new engine."""
-        return self._strip.texture
-
-    @property
-    def spans_left_out(self) -> Sequence[str]:
-        """Names of the tensors for which the strip had no cells when it was painted last."""
-        return self._strip.layout.left_out
-
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
         """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
@@ -124,10 +125,16 @@ class ModelRunner:
             finished(self.grow_context(options.context))
         order, capturer = self._order, None
         if order is not None:
-            measure = self._observer.statistics_pass() if order.statistics else None
+            measure = self.tensor_reader.statistics_pass() if order.statistics else None
             capturer = StepCapturer(self._engine, order.step, logits=order.logits, statistics=measure)
         generation = Generation(
-            self._engine, self.tokenizer, prompt, options, steps=steps, token_text=self.token_text, capturer=capturer
+            self._engine,
+            self.tokenizer,
+            prompt,
+            options,
+            steps=steps,
+            token_text=self.tokenizer.token_label,
+            capturer=capturer,
         )
         if order is not None:
             order.begun(generation.prompt_tokens, steps, options)
@@ -140,22 +147,13 @@ class ModelRunner:
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         return Replay(self._engine, text, self.tokenizer.end_of_text)
 
-    def ask_logits(self) -> bool:
-        """Fetch all logits of the pass that was submitted last. Does not wait."""
-        self._logits.ask()
-        return True
-
-    def take_logits(self) -> np.ndarray | None:
-        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
-        return self._logits.poll()
-
     def paint(self) -> bool:
         """Write the atlas from the pass that was submitted last. Does not wait.
 
         True when weights are left to be read, so that another call has to finish the picture.
         """
-        self._strip.update()
-        return self._strip.pending
+        self.strip.update()
+        return self.strip.pending
 
     def weights_sha256(self) -> str:
         """See compute/weights/fingerprint.py; a second a gigabyte. Raises `ValueError` when the source is closed."""
@@ -180,24 +178,3 @@ class ModelRunner:
     def registry(self) -> Registry:
         """The tensors; others after `start` has made a new engine."""
         return self._engine.registry
-
-    @property
-    def tensor_reader(self) -> TensorReaderLike | None:
-        """Single values and statistics of the same engine."""
-        return self._observer
-
-    def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of `tokens`."""
-        return self.tokenizer.decode(tokens)
-
-    def token_text(self, token: int) -> str:
-        """How one token is shown: bytes that are only part of a character as hex."""
-        return self.tokenizer.token_label(token)
-
-    def tokens_of(self, text: str) -> Sequence[int]:
-        """The tokens of a prompt. Raises `PromptError`."""
-        return self.tokenizer.encode(text)
-
-    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
-        """The token of this number, then those whose text is `words`, begins with it, has it inside; at most 200."""
-        return self.tokenizer.find(words)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
-from atlas_viewer.state.state import Color
 from compute.forward.engine import Engine
 from compute.models.tensor_index import TensorIndex
-from compute.views.palettes import LEAST_BRIGHTNESS, PALETTES
+from compute.views.palettes import PALETTES
 from compute.views.probe import ProbePass
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.views.strip import StripPass
@@ -85,11 +83,6 @@ class TensorReader:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """The atlas is painted so from the next time on."""
         self._strip.set_color_mapping(mapping)
-
-    def ramp(self, palette: str, share: float) -> Color:
-        """Color of the palette at -1 (most negative) to 1."""
-        bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
-        return PALETTES[palette].at(math.copysign(bright, share))
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch these values of the latest pass."""

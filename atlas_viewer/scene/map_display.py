@@ -6,7 +6,7 @@ from typing import Any
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.map_state import GLOW
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import MapSource
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
@@ -29,6 +29,7 @@ class MapDisplay:
         self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
         self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
         self._registry: Registry | None = None
+        self._no_source = False  # there is a model, but it has no map
         self._mapping: ColorMapping | None = None
         self._shown: tuple[Any, ...] | None = None
         self._stale = False
@@ -48,7 +49,7 @@ class MapDisplay:
         if not self.seen:
             return False
         if self._maps is None:
-            return self._refused is None
+            return self._refused is None and not self._no_source
         return self._stale or self._state.map.changed_ago < GLOW
 
     @property
@@ -59,26 +60,32 @@ class MapDisplay:
         """There is a new pass."""
         self._stale = True
 
-    def frame(self, runner: RunnerLike, now: float, interval: float, pass_complete: bool) -> None:
+    def without_source(self, reason: str) -> None:
+        """The model has no map; the panel shows the `reason`."""
+        self._drop()
+        self._registry, self._no_source = None, True
+        self._state.map.problem = reason
+
+    def frame(self, source: MapSource, now: float, interval: float, pass_complete: bool) -> None:
         """Take the next step of making the map, or the latest pass in: as often as every `interval` seconds, when it is
         of one piece (`pass_complete`).
 
         now: in seconds.
         """
         state = self._state.map
-        if self._registry is not runner.registry:
+        if self._registry is not source.registry:
             self._drop()  # of an engine that is no longer there
-            self._registry, state.problem = runner.registry, ""
+            self._registry, self._no_source, state.problem = source.registry, False, ""
         state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
         if not self.seen:
             return
-        self._make(runner)
+        self._make(source)
         if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:
             return
         self._maps.update()
         self._stale = False
         self._updates += 1
-        rows = runner.registry.rows
+        rows = source.registry.rows
         # Once the window is full every row is another one: the newest is the last.
         first = min(self._rows, rows - 1) if rows >= self._rows else 0
         state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
@@ -106,10 +113,10 @@ class MapDisplay:
         self._drop()
         self._registry = self._state.map.picture = None
 
-    def _make(self, runner: RunnerLike) -> None:
+    def _make(self, source: MapSource) -> None:
         """The next step to a map with enough rows, unless there is one."""
-        wanted = self._context(runner)
-        enough = min(runner.registry.rows, runner.max_context)
+        wanted = self._context(source)
+        enough = min(source.registry.rows, source.max_context)
         if self._maps is not None and self._maps.layout.context >= enough:
             return
         run = self._state.run.number if self._state.run else 0
@@ -120,27 +127,27 @@ class MapDisplay:
             if self._opening is None or self._opening[1] < wanted:
                 self._drop()
                 state.problem = ""
-                self._opening = runner.opening_map(digit_pictures(), wanted), wanted
+                self._opening = source.opening_map(digit_pictures(), wanted), wanted
             state.preparing = next(self._opening[0])
         except StopIteration as end:
             self._opening, state.preparing = None, None
             maps: MapPass = end.value
             self._maps = maps
-            state.lay_out(runner.registry, maps.layout)
+            state.lay_out(source.registry, maps.layout)
         except AtlasError as error:
             self._drop()
             self._refused = (wanted, run)
             state.problem = str(error)
 
-    def _context(self, runner: RunnerLike) -> int:
+    def _context(self, source: MapSource) -> int:
         """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
-        run, rows = self._state.run, runner.registry.rows
+        run, rows = self._state.run, source.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
         context = _ROWS_LEAST
         while context < rows:
             context *= 2
-        return max(1, min(context, runner.max_context))
+        return max(1, min(context, source.max_context))
 
     def _drop(self) -> None:
         self._maps = self._opening = self._refused = self._mapping = self._shown = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import wgpu
 
 from atlas_viewer.state.camera import View
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
 
 from .imgui_texture import ImguiTexture
@@ -23,7 +23,7 @@ class StripDisplay:
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: that pygfx uses; backend: of the imgui renderer. The state takes its pictures from here."""
         self._state, self._device, self._image = state, device, ImguiTexture(backend)
-        self._atlas: wgpu.GPUTexture | None = None
+        self._painter: StripPainter | None = None
         self._scene: StripScene | None = None  # of it, made when it is seen for the first time
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
@@ -32,12 +32,12 @@ class StripDisplay:
     @property
     def pending(self) -> bool:
         """True while the strip is on screen and not of the latest pass. Otherwise it is not painted."""
-        return self._stale and "Atlas" in self._state.ui.shown
+        return self._stale and self._painter is not None and "Atlas" in self._state.ui.shown
 
-    def follow(self, atlas: wgpu.GPUTexture | None) -> None:
-        """`atlas`, a texture of one texel a cell, is what is painted from now on: an engine may be a new one."""
-        if atlas is not None and atlas is not self._atlas:
-            self._atlas, self._scene, self._painted, self._shown = atlas, None, False, None
+    def follow(self, painter: StripPainter | None) -> None:
+        """Show what `painter` paints from now on: a model whose context has grown has another one."""
+        if painter is not None and painter is not self._painter:
+            self._painter, self._scene, self._painted, self._shown = painter, None, False, None
 
     def passed(self) -> None:
         """There is a new pass."""
@@ -47,19 +47,20 @@ class StripDisplay:
         """What was painted is to have other colors."""
         self._stale |= self._painted
 
-    def paint(self, runner: RunnerLike) -> None:
+    def paint(self) -> None:
         """Paint the latest pass, if that is pending. Only when it is of one piece."""
-        if self.pending:
-            self._stale = runner.paint()
-            self._state.spans_left_out = runner.spans_left_out
+        if self.pending and self._painter is not None:
+            self._painter.update()
+            self._stale = self._painter.pending
+            self._state.spans_left_out = self._painter.layout.left_out
             self._painted, self._shown = True, None
 
     def picture(self, width: int, height: int) -> Any:
         """The strip as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
-        if self._atlas is None or not self._painted:
+        if self._painter is None or not self._painted:
             return None
         if self._scene is None:
-            self._scene = atlas_scene(self._atlas, self._device)
+            self._scene = atlas_scene(self._painter.texture, self._device)
         wanted = (self._state.camera.view, width, height)
         if self._shown != wanted:
             self._scene.draw(*wanted)
@@ -69,4 +70,4 @@ class StripDisplay:
 
     def close(self) -> None:
         """Give the scene back."""
-        self._atlas = self._scene = self._state.picture = None
+        self._painter = self._scene = self._state.picture = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from compute.views.strip_layout import StripLayout
 
 from .color_mapping import ColorMapping
 from .inspection import ProbedValue, TensorInfo
-from .state import Color, ModelSummary
+from .state import ModelSummary
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepCaptureLike, StepRecord
@@ -64,9 +64,6 @@ class TensorReaderLike(Protocol):
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """How the atlas is painted."""
-
-    def ramp(self, palette: str, share: float) -> Color:
-        """Color of the palette at -1 to 1."""
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch values."""
@@ -148,76 +145,120 @@ class StepOrder(Protocol):
         """A step of it."""
 
 
-class RunnerLike(Protocol):
-    """What the viewer needs of the model; `workbench.ModelRunner` is one."""
-
-    @property
-    def model(self) -> ModelSummary:
-        """What is known of the model."""
-
-    @property
-    def atlas(self) -> wgpu.GPUTexture | None:
-        """The strip atlas, None where there is no model to paint it from."""
-
-    @property
-    def spans_left_out(self) -> Sequence[str]:
-        """Tensors without cells."""
+class GenerationSource(Protocol):
+    """Starts generations; `model_runner.ModelRunner` is one. A model that is only recorded has none."""
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
-        """Begin a run, or go on behind earlier steps of it."""
-
-    def close(self) -> None:
-        """Give up the model's file."""
+        """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
 
     def fits(self, options: GenerateOptions) -> bool:
-        """True when `start` with these options needs no new engine."""
+        """True when `start` with these options needs no larger context than there is."""
 
     def grow_context(self, context: int) -> Loading[None]:
-        """Make room for a window of `context` tokens."""
+        """Allocate a context of `context` tokens, in steps. Raises `AtlasError`s; the smaller context then remains."""
 
-    def replay(
-        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
-    ) -> ReplayLike:
-        """Passes of steps that are known."""
 
-    def ask_logits(self) -> bool:
-        """Fetch all logits of the pass that was submitted last; False when nobody has them."""
+class TokenCodec(Protocol):
+    """Text to token ids and back; `compute.text.tokenizer.Tokenizer` is one."""
 
-    def take_logits(self) -> np.ndarray | None:
-        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+    def encode(self, text: str) -> Sequence[int]:
+        """The token ids of a prompt. Raises `PromptError`."""
 
-    def tokens_of(self, text: str) -> Sequence[int]:
-        """The tokens of a prompt."""
+    def decode(self, ids: Iterable[int], /) -> str:
+        """The text of tokens."""
 
-    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
-        """Tokens that a search by text or number finds."""
+    def token_label(self, id: int, /) -> str:
+        """One token as the interface shows it: bytes that are only part of a character as hex."""
 
-    def paint(self) -> bool:
-        """Write the atlas from the latest pass; True when another call has to finish it."""
+    def find(self, words: str) -> Sequence[tuple[int, str]]:
+        """Tokens that match a search by text or id, each with its text."""
+
+
+class StripPainter(Protocol):
+    """Paints the cells of the strip from the latest pass; `compute.views.strip.StripPass` is one."""
+
+    @property
+    def texture(self) -> wgpu.GPUTexture:
+        """rgba8unorm, one texel per cell."""
+
+    @property
+    def layout(self) -> StripLayout:
+        """The layout that was painted last."""
+
+    @property
+    def pending(self) -> bool:
+        """True while another `update` has to finish the picture."""
+
+    def update(self) -> None:
+        """Paint the latest pass. Does not wait."""
+
+
+class MapSource(Protocol):
+    """Opens maps of the model's tensors; `model_runner.ModelRunner` is one."""
 
     @property
     def registry(self) -> Registry:
-        """The tensors; another one after a new engine has been made."""
+        """The tensors; a different registry once the context has grown."""
 
     @property
     def max_context(self) -> int:
-        """The longest window, in tokens, for which the engine has room."""
+        """The longest context, in tokens, that fits without another upload of the model."""
 
     def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
         """A map with `context` rows for activations, in steps."""
 
+
+class LogitsSource(Protocol):
+    """All logits of one pass; `compute.views.logits_readback.LogitsReadback` is one."""
+
+    def ask(self) -> None:
+        """Fetch the logits of the latest pass. Does not wait."""
+
+    def poll(self) -> np.ndarray | None:
+        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+
+
+class ModelLike(Protocol):
+    """The model in the viewer: on the GPU (`model_runner.ModelRunner`), or only recorded
+    (`recorded_model.RecordedModel`). What it cannot do is None.
+    """
+
+    @property
+    def summary(self) -> ModelSummary:
+        """The model and where it runs."""
+
+    @property
+    def tokenizer(self) -> TokenCodec:
+        """Of its vocabulary."""
+
+    @property
+    def generations(self) -> GenerationSource | None:
+        """None when the model is only recorded; `unavailable` then says why."""
+
+    @property
+    def unavailable(self) -> str:
+        """Why the model neither runs nor has a map, and what to do; empty when it does."""
+
+    @property
+    def strip(self) -> StripPainter | None:
+        """None when there are no values to paint; a different one once the context has grown."""
+
+    @property
+    def map_source(self) -> MapSource | None:
+        """None when there are no values to show."""
+
     @property
     def tensor_reader(self) -> TensorReaderLike | None:
-        """Single values and statistics; another one after `start` has made a new engine."""
+        """Single values and statistics; a different one once the context has grown."""
 
-    def text_of(self, tokens: Sequence[int]) -> str:
-        """The text of tokens."""
+    @property
+    def logits(self) -> LogitsSource | None:
+        """Of the step that a replay reached last, or the latest step; None when its logits were not recorded."""
 
-    def token_text(self, token: int) -> str:
-        """How one token is shown."""
+    def replay(
+        self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
+    ) -> ReplayLike:
+        """Shows single steps of a run again."""
 
-    def weights_sha256(self) -> str:
-        """What a recording knows the weights by. Takes long; any thread may call it."""
-
-    def order_steps(self, order: StepOrder | None) -> None:
-        """Generations from now on hand their steps to `order`."""
+    def close(self) -> None:
+        """Close the model's file."""

@@ -48,7 +48,6 @@ class ModelSummary:
 
 # Gives what imgui shows as the atlas (an `imgui.ImTextureRef`) at a size in pixels, or None when there is none yet.
 Picture = Callable[[int, int], Any]
-Color = tuple[float, float, float]  # red, green, blue, 0 to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,6 @@ class State:
     recording: RecordingState = field(default_factory=RecordingState)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
-    ramp: Callable[[float], Color] | None = None  # color of the look's palette at -1 to 1
     token_text: Callable[[int], str] | None = None
     find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
     started: GenerateOptions = field(init=False)  # the options that the program was started with

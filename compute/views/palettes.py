@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,6 +22,11 @@ class Palette:
         bright = min(abs(share), 1.0)
         red, green, blue = (a + (b - a) * bright for a, b in zip(low, high, strict=True))
         return (red, green, blue)
+
+    def ramp(self, share: float) -> Rgb:
+        """Color of a value that is `share`, -1 to 1, of the brightest one, as the shaders compute it."""
+        bright = max(LEAST_BRIGHTNESS, math.sqrt(min(abs(share), 1.0)))
+        return self.at(math.copysign(bright, share))
 
 
 # The second and third have hues that every kind of color vision tells apart, and differ in lightness too.

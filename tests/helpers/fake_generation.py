@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from compute.gpu.loading import Loading
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
+from compute.views.strip_layout import StripLayout
 
 WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " play", " outside", "\n", " with")
 
@@ -86,26 +87,72 @@ class FakeReplay:
         return True
 
 
-class FakeRunner:
-    """A model that is not there; its atlas holds noise."""
+class FakeTokenizer:
+    """Every word is a token."""
 
-    model = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
-    spans_left_out: Sequence[str] = ()
+    def encode(self, text: str) -> Sequence[int]:
+        return list(range(len(text.split())))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return " ".join(str(token) for token in ids)
+
+    def token_label(self, id: int) -> str:
+        return f" t{id}"
+
+    def find(self, words: str) -> Sequence[tuple[int, str]]:
+        return [(17, words)]
+
+
+class FakeStrip:
+    """Noise, painted at once."""
+
+    layout = StripLayout((), ())
+    pending = False
+
+    def __init__(self, device: wgpu.GPUDevice) -> None:
+        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
+        self.texture = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
+        self.cells = np.random.default_rng(1).integers(0, 256, (360, 640, 4), np.uint8)
+        self.cells[..., 3] = 255
+        self.painted = 0
+        self._device = device
+
+    def update(self) -> None:
+        self.painted += 1
+        layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
+        self._device.queue.write_texture({"texture": self.texture}, self.cells, layout, (640, 360, 1))
+
+
+class FakeLogits:
+    """Arrive at the second `poll`."""
+
+    def __init__(self) -> None:
+        self._polls = 0
+
+    def ask(self) -> None:
+        self._polls = 2
+
+    def poll(self) -> np.ndarray | None:
+        self._polls -= 1
+        return np.linspace(5, -5, 50257, dtype=np.float32) if self._polls == 0 else None
+
+
+class FakeRunner:
+    """A model that is not there; its strip is noise."""
+
+    summary = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
+    unavailable = ""
     tensor_reader = None
     registry = Registry(
         ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192)
     )
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
-        usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
-        self.atlas = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
-        self.cells = np.random.default_rng(1).integers(0, 256, (360, 640, 4), np.uint8)
-        self.cells[..., 3] = 255
-        self.painted = self._asked = 0
         self.replays: list[int] = []
         self.max_context = 256
         self.closed = False
-        self._device = device
+        self.generations = self.map_source = self
+        self.tokenizer, self.strip, self.logits = FakeTokenizer(), FakeStrip(device), FakeLogits()
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> FakeGeneration:
         return FakeGeneration(prompt, options, steps)
@@ -130,28 +177,6 @@ class FakeRunner:
         self.replays.append(len(steps))
         return FakeReplay()
 
-    def ask_logits(self) -> bool:
-        self._asked = 2
-        return True
-
-    def take_logits(self) -> np.ndarray | None:
-        self._asked -= 1
-        return np.linspace(5, -5, 50257, dtype=np.float32) if self._asked == 0 else None
-
-    def tokens_of(self, text: str) -> Sequence[int]:
-        return list(range(len(text.split())))
-
-    def find_tokens(self, words: str) -> Sequence[tuple[int, str]]:
-        return [(17, words)]
-
     def paint(self) -> bool:
-        self.painted += 1
-        layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
-        self._device.queue.write_texture({"texture": self.atlas}, self.cells, layout, (640, 360, 1))
-        return False
-
-    def text_of(self, tokens: Sequence[int]) -> str:
-        return " ".join(str(token) for token in tokens)
-
-    def token_text(self, token: int) -> str:
-        return f" t{token}"
+        self.strip.update()
+        return self.strip.pending

@@ -73,9 +73,6 @@ class FakeObserver:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         self.looks.append(mapping)
 
-    def ramp(self, palette: str, share: float) -> tuple[float, float, float]:
-        return (max(share, 0.0), 0.0, max(-share, 0.0))
-
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
         self.asked.append(tuple(elements))
         self.step += 1

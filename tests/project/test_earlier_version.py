@@ -85,7 +85,7 @@ def window(tmp_path: Path) -> Iterator[Loop]:
         viewer, player = open_player(open_picture((960, 540)), shared_device(), state, recording, None)
         loop = Loop(viewer)
         viewer.load(opened(player, open_model("stories"), LoadOptions()), "stories")
-        loop.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
+        loop.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
         yield loop
         viewer.canvas.close()
 

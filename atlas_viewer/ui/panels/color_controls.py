@@ -11,6 +11,7 @@ from atlas_viewer.state.color_mapping import SAMPLINGS, SCALES, Axis
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import largest
+from compute.views.palettes import PALETTES
 
 from . import plots
 from .toolbar import Tool
@@ -87,7 +88,7 @@ def bar(state: State) -> None:
     inspection = state.inspection
     width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
     corner = imgui.get_cursor_screen_pos()
-    if len(state.edges) < 2 or state.ramp is None:
+    if len(state.edges) < 2:
         imgui.dummy(ImVec2(width, height))
         return
     axis = Axis(state.edges)
@@ -136,13 +137,13 @@ def _stripes(
     state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
 ) -> None:
     """The colors of the values that are at 0 to 1 of the bar."""
-    assert state.ramp is not None
     canvas = imgui.get_window_draw_list()
     width, low = (right - left) / _STRIPES, state.inspection.mapping.low
+    palette = PALETTES[state.inspection.mapping.palette]
     for stripe in range(_STRIPES):
         value = value_at((stripe + 0.5) / _STRIPES)
         share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
-        red, green, blue = state.ramp(share if value >= 0 else -share)
+        red, green, blue = palette.ramp(share if value >= 0 else -share)
         start = ImVec2(left + stripe * width, top)
         color = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
         canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), color)

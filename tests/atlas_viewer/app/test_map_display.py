@@ -16,7 +16,7 @@ from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_pictures
 from atlas_viewer.state import navigation
-from atlas_viewer.state.protocols import RunnerLike
+from atlas_viewer.state.protocols import MapSource, ModelLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
@@ -73,7 +73,7 @@ class Window:
     def switch(self, config: ModelConfig) -> None:
         """Ask for another model, and draw until its first run has ended."""
 
-        def opening(_: str) -> Loading[RunnerLike]:
+        def opening(_: str) -> Loading[ModelLike]:
             return (yield from ModelRunner.loading(tiny_model(config), self.tokenizer, LoadOptions(context=64)))
 
         self.viewer.switch = ModelSwitch(self.state, opening)
@@ -85,9 +85,11 @@ class Window:
         self.rest()
 
     @property
-    def runner(self) -> RunnerLike:
+    def runner(self) -> MapSource:
         assert self.viewer.controller is not None
-        return self.viewer.controller.runner
+        source = self.viewer.controller.model.map_source
+        assert source is not None
+        return source
 
     def frame(self) -> np.ndarray:
         self.image = np.asarray(self.canvas.draw())
@@ -297,7 +299,7 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(context: Window) 
     pose = state.map.camera.pose
     assert (int(pose.x), int(pose.y)) == state.map.cell_of(target)
     assert state.map.cell == pytest.approx(cell)
-    assert state.map.registry is context.viewer.controller.runner.registry  # type: ignore[union-attr]
+    assert state.map.registry is context.runner.registry
 
 
 def test_rows_glow_only_while_they_are_written(context: Window) -> None:

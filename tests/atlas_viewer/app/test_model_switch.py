@@ -91,7 +91,7 @@ def test_what_goes_wrong_is_told_and_stopping_keeps_what_came(hub: HubServer) ->
 class Other(FakeRunner):
     """Another model, with few positions."""
 
-    model = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
+    summary = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
 
 
 def test_another_model_takes_the_window_over() -> None:
@@ -119,22 +119,22 @@ def test_another_model_takes_the_window_over() -> None:
         state.requests.append(OpenModel(spec))
         loop.draw(4)
         assert state.messages[-1].startswith(spec)
-        assert state.model is first.model
+        assert state.model is first.summary
         assert not state.loading
     state.requests.append(OpenModel("other"))
     loop.draw(2)
     assert state.loading == "loading other"
     loop.draw(6)
     loop.finish()
-    assert (state.model, first.closed, other.closed) == (other.model, True, False)
+    assert (state.model, first.closed, other.closed) == (other.summary, True, False)
     assert len(state.runs.all) == 1
     assert state.options.context == 128
-    assert other.painted
+    assert other.strip.painted
     assert specs == ["missing", "large", "other"]
 
 
 def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = State("a", GenerateOptions(), model=Other.model)
+    state = State("a", GenerateOptions(), model=Other.summary)
     state.models.known = [
         ModelChoice("stories", "embedded", "MIT", True),
         ModelChoice("gpt2", "124 million parameters", "MIT", False),
@@ -163,7 +163,7 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_path_can_be_typed_as_soon_as_the_dialog_is_there(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = State("a", GenerateOptions(), model=Other.model)
+    state = State("a", GenerateOptions(), model=Other.summary)
     screen = Screen(state, monkeypatch)
     screen.press(imgui.Key.o, ctrl=True)
     screen.frame(2)

@@ -144,7 +144,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     loading = opened(replay.player, open_model("stories"), LoadOptions())
     replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
-    while viewer.controller is None or not isinstance(viewer.controller.runner, ModelRunner):
+    while viewer.controller is None or not isinstance(viewer.controller.model, ModelRunner):
         assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
         viewer.canvas.draw()
     assert told.notice == ""
@@ -171,7 +171,7 @@ def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
     loading = opened(replay.player, open_model("stories"), LoadOptions())
     viewer.load(loading, "stories")
-    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.runner, ModelRunner))
+    replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
     replay.draw(lambda: state.map.layout is not None and state.map.viewport().target == VIEWPORT.target)
     assert "Map" in state.ui.shown
     assert state.map.picture is not None
@@ -201,7 +201,7 @@ def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> N
     replay.draw(lambda: "other weights" in replay.told.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None
-    assert replay.viewer.controller.runner is replay.player.runner
+    assert replay.viewer.controller.model is replay.player.model
     assert replay.state.run is not None
     assert len(replay.state.run.steps) == 6
 

@@ -41,7 +41,7 @@ def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
     assert run.continuation == " little girl named Lily"
     assert run.prompt_tokens == [(0, " t0"), (1, " t1")]
     assert not loop.state.loading
-    assert loop.runner.painted >= 1
+    assert loop.runner.strip.painted >= 1
 
 
 def test_short_steps_of_loading_share_a_frame_and_long_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +157,7 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     state = loop.state
     assert state.distribution is not None
     assert (state.distribution.step, loop.runner.replays) == (4, [])  # the engine still held the last pass
-    painted = loop.runner.painted
+    painted = loop.runner.strip.painted
     state.chosen, state.compared = 1, 3
     loop.draw(16)
     assert state.distribution.step == 1
@@ -165,7 +165,7 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     assert state.comparison.step == 3
     assert state.distribution.context == (0, 1, 0)
     assert loop.runner.replays == [5]
-    assert loop.runner.painted > painted
+    assert loop.runner.strip.painted > painted
 
 
 def test_a_longer_window_makes_a_new_engine_between_frames() -> None:

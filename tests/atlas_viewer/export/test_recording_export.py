@@ -92,7 +92,7 @@ def window_picture(runner: ModelRunner, steps: int, options: GenerateOptions = G
     generation.run()
     while runner.paint():
         pass
-    return strip_pixels(runner, StripCamera(), SIZE)
+    return strip_pixels(runner.strip, StripCamera(), SIZE)
 
 
 def test_a_frame_is_what_the_window_shows_at_that_step(runner: ModelRunner, run: RecordedRun) -> None:

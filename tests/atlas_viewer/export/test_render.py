@@ -27,31 +27,31 @@ pytestmark = pytest.mark.gpu
 def runner() -> FakeRunner:
     made = FakeRunner(shared_device())
     # Every value of a channel occurs, and the brightest colors of the atlas.
-    made.cells[0, :256, 0] = np.arange(256)
-    made.cells[1, :2, :3] = [(255, 209, 26), (0, 199, 255)]
+    made.strip.cells[0, :256, 0] = np.arange(256)
+    made.strip.cells[1, :2, :3] = [(255, 209, 26), (0, 199, 255)]
     made.paint()
     return made
 
 
 def test_every_cell_and_color_arrives_unchanged(runner: FakeRunner) -> None:
-    np.testing.assert_array_equal(strip_pixels(runner, StripCamera(), (640, 360)), runner.cells)
+    np.testing.assert_array_equal(strip_pixels(runner.strip, StripCamera(), (640, 360)), runner.strip.cells)
 
 
 def test_a_cell_is_a_square_of_equal_pixels(runner: FakeRunner) -> None:
     camera = StripCamera()
     camera.look_at(8, 200, 100.5)
     x, y = round(camera.view.x), round(camera.view.y)
-    seen = runner.cells[y : y + 45, x : x + 80]
-    np.testing.assert_array_equal(strip_pixels(runner, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
+    seen = runner.strip.cells[y : y + 45, x : x + 80]
+    np.testing.assert_array_equal(strip_pixels(runner.strip, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
 
 
 def test_another_shape_gets_bars_in_the_empty_color(runner: FakeRunner) -> None:
-    image = strip_pixels(runner, StripCamera(), (700, 400))
+    image = strip_pixels(runner.strip, StripCamera(), (700, 400))
     assert image.shape == (400, 700, 4)
     assert (image[:3] == EMPTY).all()
     assert (image[-3:] == EMPTY).all()
-    wide = strip_pixels(runner, StripCamera(), (1000, 360))
-    np.testing.assert_array_equal(wide[:, 180:820], runner.cells)
+    wide = strip_pixels(runner.strip, StripCamera(), (1000, 360))
+    np.testing.assert_array_equal(wide[:, 180:820], runner.strip.cells)
 
 
 def test_the_window_shows_the_same_pixels(runner: FakeRunner) -> None:
@@ -63,13 +63,13 @@ def test_the_window_shows_the_same_pixels(runner: FakeRunner) -> None:
     image = window_pixels(runner, generation, "Once upon a", camera, (1280, 720))
     assert image.shape == (720, 1280, 4)
     # The middle of the picture: 40 x 22.5 cells, so the centre of the atlas is a corner of four cells.
-    left, right = runner.cells[179, 319, :3], runner.cells[179, 320, :3]
+    left, right = runner.strip.cells[179, 319, :3], runner.strip.cells[179, 320, :3]
     edge = (image[:, :-1, :3] == left).all(-1) & (image[:, 1:, :3] == right).all(-1)
     assert edge.sum() >= 10, "the two cells in the middle are nowhere side by side"
 
 
 def test_png_holds_the_pixels(runner: FakeRunner) -> None:
-    data = png(runner.cells)
+    data = png(runner.strip.cells)
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
     assert (width, height, depth, kind) == (640, 360, 8, 2)
@@ -78,7 +78,7 @@ def test_png_holds_the_pixels(runner: FakeRunner) -> None:
     body = data[start + 4 : start + 4 + size]
     assert struct.unpack(">I", data[start + 4 + size : start + 8 + size])[0] == zlib.crc32(b"IDAT" + body)
     rows = np.frombuffer(zlib.decompress(body), np.uint8).reshape(360, 1 + 3 * 640)
-    np.testing.assert_array_equal(rows[:, 1:].reshape(360, 640, 3), runner.cells[..., :3])
+    np.testing.assert_array_equal(rows[:, 1:].reshape(360, 640, 3), runner.strip.cells[..., :3])
 
 
 def _render(out: Path, *, panels: bool) -> str:

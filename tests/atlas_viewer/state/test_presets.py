@@ -78,13 +78,13 @@ class Words:
 
     calls = 0
 
-    def tokens_of(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         self.calls += 1
         if text == "bad":
             raise PromptError("prompt: bad")
         return [len(word) for word in text.split()]
 
-    def token_text(self, token: int) -> str:
+    def token_label(self, token: int) -> str:
         return "x" * token
 
 
@@ -112,9 +112,9 @@ class SlowWords(Words):
     def __init__(self) -> None:
         self.may = threading.Event()
 
-    def tokens_of(self, text: str) -> list[int]:
+    def encode(self, text: str) -> list[int]:
         assert self.may.wait(PATIENCE_S)
-        return super().tokens_of(text)
+        return super().encode(text)
 
 
 def follow_to_the_end(watch: PromptTokenizer, now: float) -> None:
@@ -137,7 +137,7 @@ def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
     assert len(state.prompt_tokens.tokens) == 20_001
 
 
-def test_tokens_of_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
+def test_encode_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
     state, runner = State("a " * 30_000, GenerateOptions()), SlowWords()
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for now in (0.0, 1.0):
@@ -150,7 +150,7 @@ def test_tokens_of_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
 
 def test_long_text_that_cannot_be_encoded_says_so() -> None:
     state, runner = State("x" * 30_000, GenerateOptions()), Words()
-    runner.tokens_of = refuse  # type: ignore[method-assign]
+    runner.encode = refuse  # type: ignore[method-assign]
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for now in (0.0, 1.0):
         watch.follow(now)

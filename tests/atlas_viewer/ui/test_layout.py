@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,7 +32,7 @@ def made(ui: UiState | None = None) -> State:
     state = State("Once upon a", options, model=MODEL, run=run, ui=ui or UiState())
     state.inspection.tensors, state.inspection.layout = fake_tensors()
     state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
-    state.ramp, state.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
+    state.edges = FakeObserver.edges
     state.picture = lambda width, height: imgui.ImTextureRef(1)
     return state
 

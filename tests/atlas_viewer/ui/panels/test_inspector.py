@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 from imgui_bundle import ImVec2, imgui
 
@@ -34,7 +32,7 @@ def state() -> State:
     inspection.tensors, inspection.layout = fake_tensors()
     inspection.rows, inspection.statistics = ROWS, fake_statistics()
     made.picture = lambda width, height: imgui.ImTextureRef(1)
-    made.ramp, made.edges = functools.partial(FakeObserver().ramp, "demo"), FakeObserver.edges
+    made.edges = FakeObserver.edges
     return made
 
 

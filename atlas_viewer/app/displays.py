@@ -1,0 +1,67 @@
+"""Strip and Map in the frame loop: both show the latest pass of the model as often as the adapter can afford."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import wgpu
+
+from atlas_viewer.scene.map_display import MapDisplay
+from atlas_viewer.scene.strip_display import StripDisplay
+from atlas_viewer.state.protocols import ModelLike
+from atlas_viewer.state.state import State
+
+from .inspection_updater import InspectionUpdater
+
+
+class Displays:
+    """Owns the displays of Strip and Map. Nothing here waits for the GPU."""
+
+    def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
+        """device: that pygfx uses; backend: of the imgui renderer."""
+        self._strip = StripDisplay(state, device, backend)
+        self._map = MapDisplay(state, backend)
+        self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
+        self._shown_at = 0.0
+
+    @property
+    def pending(self) -> bool:
+        """True while Strip, Map or the inspection has yet to show the latest pass, so that frames go on."""
+        return self._strip.pending or self._unshown or self._map.pending
+
+    def follow(self, model: ModelLike) -> None:
+        """Show this model; a model whose context has grown has other buffers."""
+        self._strip.follow(model.strip)
+
+    def passed(self) -> None:
+        """There is a new pass."""
+        self._unshown = True
+        self._strip.passed()
+        self._map.passed()
+
+    def mapping_changed(self) -> None:
+        """The strip is to be painted in other colors."""
+        self._strip.mapping_changed()
+
+    def frame(
+        self, model: ModelLike, updater: InspectionUpdater | None, now: float, interval: float, pass_complete: bool
+    ) -> None:
+        """Show the latest pass, at most every `interval` seconds, when the tensors are of one whole pass
+        (`pass_complete`); `updater` then takes it in. now: in seconds.
+        """
+        if (self._strip.pending or self._unshown) and now - self._shown_at >= interval and pass_complete:
+            self._strip.paint()
+            if updater is not None:
+                if self._unshown:
+                    updater.passed()
+                updater.painted()
+            self._unshown, self._shown_at = False, now
+        if model.map_source is None:
+            self._map.without_source(model.unavailable)
+        else:
+            self._map.frame(model.map_source, now, interval, pass_complete)
+
+    def close(self) -> None:
+        """Release the scene and the map."""
+        self._strip.close()
+        self._map.close()
