@@ -61,6 +61,18 @@ class Displays:
         else:
             self._map.frame(model.map_source, now, interval, pass_complete)
 
+    @property
+    def pictures(self) -> tuple[Any, Any]:
+        """The `imgui.ImTextureRef`s of Strip and Map, each None while there is none."""
+        return self._strip.picture, self._map.picture
+
+    def draw(self) -> bool:
+        """Draw what the panels show; True when it has become another texture, so that panels have to show that one."""
+        before = self.pictures
+        self._strip.draw()
+        self._map.draw()
+        return any(new is not old for new, old in zip(self.pictures, before, strict=True))
+
     def close(self) -> None:
         """Release the scene and the map."""
         self._strip.close()

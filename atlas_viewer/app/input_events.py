@@ -110,10 +110,15 @@ class Input:
         imgui.render()
         while self.waiting and go_on() and time.perf_counter() < until:
             self.give()
-            imgui.get_io().delta_time = _INSTANT
-            imgui.new_frame()
-            draw()
-            imgui.render()
+            repeat_frame(draw)
+
+
+def repeat_frame(draw: Callable[[], object]) -> None:
+    """Make the widgets of the frame again with `draw`, in place of those before; no time passes for them."""
+    imgui.get_io().delta_time = _INSTANT
+    imgui.new_frame()
+    draw()
+    imgui.render()
 
 
 def navigate_again() -> None:

@@ -50,7 +50,6 @@ class RunController:
         self._latest = state.options  # and what they were then
         self._prompt = PromptTokenizer(model.tokenizer, state)
         state.model = model.summary
-        state.token_text, state.find_tokens = model.tokenizer.token_label, model.tokenizer.find
 
     @property
     def _generations(self) -> GenerationSource:

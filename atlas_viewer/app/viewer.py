@@ -21,6 +21,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import Tour
 from atlas_viewer.tour.recorder import TourRecorder
 from atlas_viewer.ui import file_dialogs, fonts, panels, theme
+from atlas_viewer.ui.services import Services
 from compute.errors import AtlasError
 from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
@@ -28,7 +29,7 @@ from compute.gpu.loading import Loading
 from .canvas import clear, draw_with, imgui_on, release, target_format
 from .displays import Displays
 from .frame_pacer import FramePacer
-from .input_events import EVENTS, Input, navigate_again
+from .input_events import EVENTS, Input, navigate_again, repeat_frame
 from .inspection_updater import InspectionUpdater
 from .model_switch import ModelSwitch
 from .recording_controls import RecordingControls
@@ -68,7 +69,7 @@ class Viewer:
         io = imgui.get_io()
         io.config_flags |= imgui.ConfigFlags_.docking_enable
         io.config_input_text_cursor_blink = False  # blinking alone must not draw frames
-        draw_with(self._gui, lambda: self._input.take_in(self._panels, lambda: len(state.requests) == self._asked))
+        draw_with(self._gui, self._widgets)
         self._pace = FramePacer(is_software(device.adapter))
         self.updater: InspectionUpdater | None = None
         self._displays = Displays(state, device, self._gui.backend)
@@ -81,6 +82,7 @@ class Viewer:
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         self._input = Input()
+        self._repeats = False  # the widgets show a picture that has been replaced
         self._asked = 0  # requests that waited when the panels were last drawn; a new one is done before more input
         self._touched = False  # by an event that no frame has shown yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
@@ -123,8 +125,18 @@ class Viewer:
             imgui.render()
 
     def _panels(self) -> None:
-        panels.draw_all(self.state)
+        strip, map_picture = self._displays.pictures
+        tokenizer = self.controller.model.tokenizer if self.controller is not None else None
+        panels.draw_all(self.state, Services(strip, map_picture, tokenizer))
         navigate_again()
+
+    def _widgets(self) -> None:
+        """The widgets of a frame, and the pictures in them at the sizes and from the cameras that these leave."""
+        self._input.take_in(self._panels, lambda: len(self.state.requests) == self._asked)
+        self._repeats = self._displays.draw()
+        if self._repeats and not self._input.waiting:  # else a picture of the old size would be seen, or none
+            repeat_frame(self._panels)
+            self._repeats = self._displays.draw()
 
     # -- one frame
 
@@ -176,7 +188,7 @@ class Viewer:
             self._play(self.tour)
         if self.state.ui.quitting:
             self.canvas.close()
-        elif awake or self.state.requests or self._input.waiting:
+        elif awake or self.state.requests or self._input.waiting or self._repeats:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:

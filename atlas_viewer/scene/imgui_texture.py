@@ -8,17 +8,24 @@ import wgpu
 
 
 class ImguiTexture:
-    """Registers a texture with imgui's backend, and another one in its place."""
+    """Registers a texture with imgui's backend, and later another one in its place.
+
+    `ref` is the `imgui.ImTextureRef` of the texture, None before the first one. The reference before it stays valid,
+    because a frame's widgets may show it already, until the texture is replaced again.
+    """
 
     def __init__(self, backend: Any) -> None:
         """backend: of the imgui renderer."""
         self._backend = backend
-        self._shown: tuple[Any, wgpu.GPUTexture] | None = None
+        self._texture: wgpu.GPUTexture | None = None
+        self._before: Any = None
+        self.ref: Any = None
 
-    def of(self, texture: wgpu.GPUTexture) -> Any:
-        """The `imgui.ImTextureRef` of `texture`; that of the one before is no longer valid."""
-        if self._shown is None or self._shown[1] is not texture:
-            if self._shown is not None:
-                self._backend.unregister_texture(self._shown[0])
-            self._shown = (self._backend.register_texture(texture.create_view()), texture)
-        return self._shown[0]
+    def show(self, texture: wgpu.GPUTexture) -> None:
+        """Make `texture` the one that `ref` refers to."""
+        if texture is self._texture:
+            return
+        if self._before is not None:
+            self._backend.unregister_texture(self._before)
+        self._before, self.ref = self.ref, self._backend.register_texture(texture.create_view())
+        self._texture = texture

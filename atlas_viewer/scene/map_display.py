@@ -6,6 +6,7 @@ from typing import Any
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.navigation import MAP
 from atlas_viewer.state.protocols import MapSource
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
@@ -23,7 +24,7 @@ class MapDisplay:
     """Owns the pass that paints the map. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, backend: Any) -> None:
-        """backend: of the imgui renderer. The state's map takes its pictures from here."""
+        """backend: of the imgui renderer."""
         self._state, self._image = state, ImguiTexture(backend)
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
@@ -36,12 +37,11 @@ class MapDisplay:
         self._updates = 0
         self._rows = 0  # that the map has taken in
         self._updated_at = 0.0
-        state.map.picture = self.picture
 
     @property
     def seen(self) -> bool:
         """True when the panel was drawn in the last frame."""
-        return "Map" in self._state.ui.shown
+        return MAP in self._state.ui.shown
 
     @property
     def pending(self) -> bool:
@@ -92,26 +92,31 @@ class MapDisplay:
         state.changed_ago = 0.0 if state.changed[1] else GLOW
         self._rows, self._updated_at = rows, now
 
-    def picture(self, width: int, height: int) -> Any:
-        """The map as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
-        maps = self._maps
-        if maps is None:
-            return None
+    @property
+    def picture(self) -> Any:
+        """The `imgui.ImTextureRef` of the map as it was drawn last; None before."""
+        return self._image.ref if self._shown is not None else None
+
+    def draw(self) -> None:
+        """Draw the map at the size that its panel asks for, if it is seen and something changed."""
+        maps, size = self._maps, self._state.ui.picture_sizes.get(MAP)
+        if maps is None or size is None:
+            return
         mapping = self._state.inspection.mapping
         if mapping != self._mapping:
             maps.set_color_mapping(mapping)
             self._mapping = mapping
-        wanted = (self._state.map.camera.view(width, height), width, height, mapping, self._updates)
+        wanted = (self._state.map.camera.view(*size), size, mapping, self._updates)
         if self._shown != wanted:
-            maps.draw(wanted[0], width, height)
+            maps.draw(wanted[0], *size)
             self._shown = wanted
         assert maps.texture is not None
-        return self._image.of(maps.texture)
+        self._image.show(maps.texture)
 
     def close(self) -> None:
         """Give the map back."""
         self._drop()
-        self._registry = self._state.map.picture = None
+        self._registry = None
 
     def _make(self, source: MapSource) -> None:
         """The next step to a map with enough rows, unless there is one."""

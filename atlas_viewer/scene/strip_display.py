@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import wgpu
 
 from atlas_viewer.state.camera import View
+from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
 
@@ -21,18 +22,17 @@ class StripDisplay:
     """Owns the scene that draws the strip. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: that pygfx uses; backend: of the imgui renderer. The state takes its pictures from here."""
+        """device: that pygfx uses; backend: of the imgui renderer."""
         self._state, self._device, self._image = state, device, ImguiTexture(backend)
         self._painter: StripPainter | None = None
         self._scene: StripScene | None = None  # of it, made when it is seen for the first time
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
-        state.picture = self.picture
 
     @property
     def pending(self) -> bool:
         """True while the strip is on screen and not of the latest pass. Otherwise it is not painted."""
-        return self._stale and self._painter is not None and "Atlas" in self._state.ui.shown
+        return self._stale and self._painter is not None and ATLAS in self._state.ui.shown
 
     def follow(self, painter: StripPainter | None) -> None:
         """Show what `painter` paints from now on: a model whose context has grown has another one."""
@@ -55,19 +55,25 @@ class StripDisplay:
             self._state.spans_left_out = self._painter.layout.left_out
             self._painted, self._shown = True, None
 
-    def picture(self, width: int, height: int) -> Any:
-        """The strip as imgui shows it, `width` x `height` pixels; drawn anew only when something changed."""
-        if self._painter is None or not self._painted:
-            return None
+    @property
+    def picture(self) -> Any:
+        """The `imgui.ImTextureRef` of the strip as it was drawn last; None before."""
+        return self._image.ref if self._scene is not None else None
+
+    def draw(self) -> None:
+        """Draw the strip at the size that its panel asks for, if it is seen and something changed."""
+        size = self._state.ui.picture_sizes.get(ATLAS)
+        if self._painter is None or not self._painted or size is None:
+            return
         if self._scene is None:
             self._scene = atlas_scene(self._painter.texture, self._device)
-        wanted = (self._state.camera.view, width, height)
+        wanted = (self._state.camera.view, *size)
         if self._shown != wanted:
             self._scene.draw(*wanted)
             self._shown = wanted
         assert self._scene.texture is not None
-        return self._image.of(self._scene.texture)
+        self._image.show(self._scene.texture)
 
     def close(self) -> None:
         """Give the scene back."""
-        self._painter = self._scene = self._state.picture = None
+        self._painter = self._scene = None

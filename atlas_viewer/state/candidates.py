@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,8 @@ from .distribution import Difference, Distribution
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
+
+    from .protocols import TokenCodec
 
 FEWEST, MOST = 8, 200  # tokens that the table can be asked for
 _UNKNOWN = math.nan
@@ -77,8 +79,7 @@ class LogitsView:
         options: GenerateOptions,
         distribution: Distribution | None,
         comparison: Distribution | None = None,
-        token_text: Callable[[int], str] | None = None,
-        find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None,
+        tokenizer: TokenCodec | None = None,
     ) -> Table:
         """The first `top` tokens, or those that a search finds, sorted.
 
@@ -86,7 +87,7 @@ class LogitsView:
         """
         key = (step, options, distribution, comparison, self.top, self.words, self.column, self.descending)
         if self._made is None or self._made[0] != key:
-            self._made = key, self._table(step, options, distribution, comparison, token_text, find_tokens)
+            self._made = key, self._table(step, options, distribution, comparison, tokenizer)
         return self._made[1]
 
     def _table(
@@ -95,18 +96,17 @@ class LogitsView:
         options: GenerateOptions,
         distribution: Distribution | None,
         comparison: Distribution | None,
-        token_text: Callable[[int], str] | None,
-        find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None,
+        tokenizer: TokenCodec | None,
     ) -> Table:
         reported = {line.token: line for line in reported_lines(step, options)}
         if self.words.strip():
             if self._found[0] != self.words:
-                self._found = self.words, find_tokens(self.words) if find_tokens else ()
+                self._found = self.words, tokenizer.find(self.words) if tokenizer else ()
             wanted = list(self._found[1])
-        elif distribution is None or token_text is None:
+        elif distribution is None or tokenizer is None:
             wanted = [(line.token, line.text) for line in list(reported.values())[: self.top]]
         else:
-            wanted = [(int(token), token_text(int(token))) for token in distribution.order[: self.top]]
+            wanted = [(int(token), tokenizer.token_label(int(token))) for token in distribution.order[: self.top]]
         if distribution is None:
             lines = [reported.get(token, Line(token, text)) for token, text in wanted]
             cuts: dict[int, tuple[str, ...]] = {}

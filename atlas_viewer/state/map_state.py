@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +33,6 @@ class MapState:
     camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
     view_history: ViewHistory = field(default_factory=ViewHistory)
     size: tuple[int, int] = (16, 9)  # of the latest picture
-    # Gives what imgui shows as the map at a size in pixels, or None when there is none yet.
-    picture: Callable[[int, int], Any] | None = None
     problem: str = ""  # why there is no map
     preparing: tuple[str, float] | None = None  # the current step of opening the map, and the share of it that is done
     changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote: first and end (exclusive)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compute.sampling.options import GenerateOptions
 
@@ -44,10 +44,6 @@ class ModelSummary:
     program: str = ""
     proved: str = ""  # what the self-test last found on this adapter, empty where that is of no interest
     proof_failed: bool = False
-
-
-# Gives what imgui shows as the atlas (an `imgui.ImTextureRef`) at a size in pixels, or None when there is none yet.
-Picture = Callable[[int, int], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +85,12 @@ class State:
     messages: list[str] = field(default_factory=list)
     requests: deque[Request] = field(default_factory=deque)
     camera: StripCamera = field(default_factory=StripCamera)
-    picture: Picture | None = None
     spans_left_out: Sequence[str] = ()
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     recording: RecordingState = field(default_factory=RecordingState)
     edges: Sequence[float] = ()  # of the histograms; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
-    token_text: Callable[[int], str] | None = None
-    find_tokens: Callable[[str], Sequence[tuple[int, str]]] | None = None  # tokens by text or number, for a search
     started: GenerateOptions = field(init=False)  # the options that the program was started with
     live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
 

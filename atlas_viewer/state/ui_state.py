@@ -40,6 +40,8 @@ class UiState:
     marked: int = 0  # row of the palette
     front: str = ""  # title of a panel that the next frame brings to the front and focuses
     raised: str = ""  # of one that it brings to the front and leaves the focus where it is
+    # Of the pictures in the panels that this frame draws, by the panel's name: (width, height) in pixels.
+    picture_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # titles of the panels that the last frame drew
     view: str = "Atlas"  # or "Map": the one of the two that is looked at
     quitting: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from atlas_viewer.state.color_mapping import brightness
 from atlas_viewer.state.inspection import Inspection, TensorInfo, shown_value
 from atlas_viewer.state.navigation import on_map
+from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
@@ -14,7 +15,7 @@ _VOCABULARY_ROWS = ("wte", "logits")
 _TOKENS_LISTED = 3
 
 
-def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
+def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> list[tuple[str, str]]:
     """(what, how much) about the value at `element`; the value is three dots until it has arrived."""
     inspection = state.inspection
     info = inspection.tensors.get(element.name)
@@ -41,7 +42,7 @@ def facts(state: State, element: TensorIndex) -> list[tuple[str, str]]:
     if info.per_token:
         lines += _context(state, element.index[-2])
     if info.name in _VOCABULARY_ROWS:
-        lines.append(("Vocabulary", _vocabulary(state, info, element, cell)))
+        lines.append(("Vocabulary", _vocabulary(state, tokenizer, info, element, cell)))
     return lines
 
 
@@ -106,7 +107,9 @@ def _context(state: State, row: int) -> list[tuple[str, str]]:
     return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
 
 
-def _vocabulary(state: State, info: TensorInfo, element: TensorIndex, cell: int | None) -> str:
+def _vocabulary(
+    state: State, tokenizer: TokenCodec | None, info: TensorInfo, element: TensorIndex, cell: int | None
+) -> str:
     if info.name == "wte":
         tokens = range(element.index[0], element.index[0] + 1)
     elif cell is not None and info.span is not None:
@@ -114,11 +117,11 @@ def _vocabulary(state: State, info: TensorInfo, element: TensorIndex, cell: int 
         tokens = range(first, last + 1)
     else:
         tokens = range(element.index[-1], element.index[-1] + 1)
-    shown = ", ".join(_token(state, token) for token in tokens[:_TOKENS_LISTED])
-    return shown + (f" ... {_token(state, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
+    shown = ", ".join(_token(state, tokenizer, token) for token in tokens[:_TOKENS_LISTED])
+    return shown + (f" ... {_token(state, tokenizer, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
 
 
-def _token(state: State, token: int) -> str:
+def _token(state: State, tokenizer: TokenCodec | None, token: int) -> str:
     if state.model is not None and token >= state.model.vocabulary:
         return f"{token} (padding)"
-    return f"{token} {quoted(state.token_text(token))}" if state.token_text else str(token)
+    return f"{token} {quoted(tokenizer.token_label(token))}" if tokenizer else str(token)

@@ -88,7 +88,10 @@ class FakeReplay:
 
 
 class FakeTokenizer:
-    """Every word is a token."""
+    """Every word is a token. A label has the token's id in braces; a search finds `found`, or a token of its words."""
+
+    def __init__(self, label: str = " t{}", found: Sequence[tuple[int, str]] | None = None) -> None:
+        self.label, self.found = label, found
 
     def encode(self, text: str) -> Sequence[int]:
         return list(range(len(text.split())))
@@ -97,10 +100,10 @@ class FakeTokenizer:
         return " ".join(str(token) for token in ids)
 
     def token_label(self, id: int) -> str:
-        return f" t{id}"
+        return self.label.format(id)
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
-        return [(17, words)]
+        return [(17, words)] if self.found is None else self.found
 
 
 class FakeStrip:

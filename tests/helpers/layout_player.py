@@ -13,6 +13,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import fonts, panels, theme
+from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
@@ -42,7 +43,7 @@ def play(layout: str) -> str:
         io.delta_time = 0.1
         theme.follow(state.ui, size[1])
         imgui.new_frame()
-        panels.draw_all(state)
+        panels.draw_all(state, Services())
         imgui.render()
         if frame == 1:
             written = imgui.save_ini_settings_to_memory()

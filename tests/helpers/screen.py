@@ -9,13 +9,16 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import fonts, panels, shortcuts, theme, widget_tracking
+from atlas_viewer.ui.services import Services
+
+NO_SERVICES = Services()
 
 
 class Screen:
     """The panels on a window of 1280 x 720, with a note of where each widget is and of every text drawn."""
 
-    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.state = state
+    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch, services: Services = NO_SERVICES) -> None:
+        self.state, self.services = state, services
         self.texts: list[str] = []
         self.io = imgui.get_io()
         for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
@@ -46,7 +49,7 @@ class Screen:
             self.io.delta_time = seconds
             theme.follow(self.state.ui, self.io.display_size.y)
             imgui.new_frame()
-            panels.draw_all(self.state)
+            panels.draw_all(self.state, self.services)
             imgui.render()
 
     def point(self, place: ImVec2) -> None:

@@ -8,6 +8,7 @@ from imgui_bundle import ImVec4, imgui
 
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import file_dialogs, panel_titles, shortcuts, theme, widget_tracking
+from atlas_viewer.ui.services import Services
 
 from . import (
     dialogs,
@@ -49,12 +50,13 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (tensors, "below"),
     (trace, "below"),
 )
+_SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or texts of tokens
 DOCKED = tuple((panel.NAME, where) for panel, where in _PANELS)
 _SETTLED = 3  # the frame in which imgui has brought the remembered tabs to the front
 NAMES = tuple(name for name, _ in DOCKED)
 
 
-def draw_all(state: State) -> None:
+def draw_all(state: State, services: Services) -> None:
     """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
     widget_tracking.begin_frame()
     file_dialogs.poll()
@@ -63,6 +65,7 @@ def draw_all(state: State) -> None:
     ui = state.ui
     dock_space, fresh = layout.dock_space(ui, DOCKED)
     ui.hidden -= {ui.front, ui.raised}
+    ui.picture_sizes.clear()
     drawn = set()
     focused = ""
     for panel, _ in _PANELS:
@@ -85,7 +88,10 @@ def draw_all(state: State) -> None:
             focused = panel.NAME
         if shown:
             drawn.add(panel.NAME)
-            panel.draw(state)
+            if panel in _SERVED:
+                panel.draw(state, services)
+            else:
+                panel.draw(state)
         imgui.end()
         if not kept:
             ui.hidden.add(panel.NAME)

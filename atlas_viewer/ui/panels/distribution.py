@@ -9,8 +9,10 @@ import numpy as np
 from imgui_bundle import ImVec2, ImVec4, imgui, implot
 
 from atlas_viewer.state.distribution import SHARES, Curve, Cut, Distribution, Shape
+from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.services import Services
 
 from .step_compare import compare_choice
 from .widgets import dim, elided, hint, packed, quoted, tooltip
@@ -43,7 +45,7 @@ class Drawn:
     summed: bool  # whether its running sum is drawn, too
 
 
-def draw(state: State) -> None:
+def draw(state: State, services: Services) -> None:
     """Figures, then the plot: beside them, or below in a narrow panel."""
     if state.step is None:
         hint("All tokens of the chosen step over their rank: probability, running sum, and where the filters cut.")
@@ -66,7 +68,7 @@ def draw(state: State) -> None:
     imgui.end_child()
     if beside:
         imgui.same_line()
-    _plot(state, whole, drawn)
+    _plot(state, whole, drawn, services.tokenizer)
 
 
 def _drawn(state: State, whole: Distribution) -> list[Drawn]:
@@ -151,7 +153,7 @@ def _row(label: str, meaning: str, values: Sequence[str]) -> None:
 # -- plot
 
 
-def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: TokenCodec | None) -> None:
     if implot.get_current_context() is None:
         implot.create_context()
     axes, log = implot.ImAxis_, state.logits.log_probability
@@ -179,7 +181,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         implot.setup_finish()
         _curves(state, whole, drawn)
         _cuts(whole.cuts)
-        _pointer(state, whole)
+        _pointer(whole, tokenizer)
         implot.end_plot()
         widget_tracking.note("distribution plot")
     implot.pop_style_var(2)
@@ -216,7 +218,7 @@ def _cuts(cuts: Sequence[Cut]) -> None:
             implot.annotation(x, top, theme.now.raised, ImVec2(theme.em(0.3), below), True, cut.label)
 
 
-def _pointer(state: State, whole: Distribution) -> None:
+def _pointer(whole: Distribution, tokenizer: TokenCodec | None) -> None:
     """The token at the rank that the pointer is on."""
     if not implot.is_plot_hovered():
         return
@@ -224,7 +226,7 @@ def _pointer(state: State, whole: Distribution) -> None:
     if not 1 <= rank <= whole.order.size:
         return
     token = int(whole.order[rank - 1])
-    text = quoted(state.token_text(token)) if state.token_text else f"token {token}"
+    text = quoted(tokenizer.token_label(token)) if tokenizer else f"token {token}"
     implot.plot_inf_lines("##pointer", np.array([float(rank)]), implot.Spec(line_color=theme.now.text_dim))
     total = whole.model_sum[rank - 1]
     imgui.set_tooltip(

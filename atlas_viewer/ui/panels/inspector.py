@@ -8,6 +8,7 @@ from atlas_viewer.state.inspection import Inspection, Pin, shown_value
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import facts
+from atlas_viewer.ui.services import Services
 
 from . import plots
 from .widgets import dim, elided_start, hint, tooltip, wrapped
@@ -18,38 +19,38 @@ NAME = "Inspector"
 _LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4
 
 
-def draw(state: State) -> None:
+def draw(state: State, services: Services) -> None:
     """Facts on the value in focus, then the pins, which stay where they are whatever is told above them."""
     if not state.inspection.pins:
-        _focus(state)
+        _focus(state, services)
         return
     if imgui.begin_child("focus", ImVec2(0, min(theme.em(_FACTS), imgui.get_content_region_avail().y / 1.5))):
-        _focus(state)
+        _focus(state, services)
     imgui.end_child()
     imgui.separator()
     _pins(state)
 
 
-def _focus(state: State) -> None:
+def _focus(state: State, services: Services) -> None:
     element = state.inspection.focus
     if element is None:
         hint(
             "Point at a cell of the atlas or the map. Right click pins it, arrow keys move it, Ctrl+C copies its value."
         )
         return
-    _facts(state)
+    _facts(state, services)
     info = state.inspection.tensors.get(element.name)
     if info is not None:
         hint(info.sentence)
 
 
-def _facts(state: State) -> None:
+def _facts(state: State, services: Services) -> None:
     element = state.inspection.focus
     if element is None or not imgui.begin_table("inspected", 2, imgui.TableFlags_.sizing_fixed_fit):
         return
     imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
     imgui.table_setup_column("value", imgui.TableColumnFlags_.width_stretch)
-    for what, text in facts(state, element):
+    for what, text in facts(state, element, services.tokenizer):
         imgui.table_next_row()
         imgui.table_next_column()
         dim(what)

@@ -10,6 +10,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.candidates import FEWEST, MOST
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from . import logits_table
@@ -27,7 +28,7 @@ _ONE_ROW = 80.0
 _FIND = "find a token by text or id"
 
 
-def draw(state: State) -> None:
+def draw(state: State, services: Services) -> None:
     """Facts on the chosen token, the controls, then the table."""
     run, step = state.run, state.step
     if run is None or step is None:
@@ -46,7 +47,7 @@ def draw(state: State) -> None:
         imgui.same_line(right - reserved + imgui.get_style().item_spacing.x)
     _controls(state)
     imgui.pop_style_var()
-    table = state.logits.table(step, options, state.whole, state.whole_against, state.token_text, state.find_tokens)
+    table = state.logits.table(step, options, state.whole, state.whole_against, services.tokenizer)
     if not table.lines:
         hint("No token has such a text or number.")
         return

@@ -11,10 +11,12 @@ from atlas_viewer.state import navigation
 from atlas_viewer.state.map_hit_test import element_at
 from atlas_viewer.state.map_labels import Words, labels_for
 from atlas_viewer.state.map_state import MapState
+from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import context_token
+from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
 from . import color_controls, map_overlay
@@ -31,7 +33,7 @@ _STEPPED = 4.0  # pixels of a cell from which on arrow keys step over cells
 _BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
 
 
-def draw(state: State) -> None:
+def draw(state: State, services: Services) -> None:
     """How it is colored, the picture with what is written over it, and a line on the value under the cursor."""
     toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
@@ -49,10 +51,10 @@ def draw(state: State) -> None:
     imgui.set_next_item_allow_overlap()
     widget_tracking.invisible_button("map", ImVec2(width, height))
     maps.size = frame.pixels
-    picture = maps.picture(*frame.pixels) if maps.picture and maps.layout else None
+    state.ui.picture_sizes[NAME] = frame.pixels
     canvas = imgui.get_window_draw_list()
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
-    if picture is None:
+    if services.map is None or maps.layout is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
         _nothing(state, width)
@@ -60,11 +62,9 @@ def draw(state: State) -> None:
         maps.arrive()
         _mouse(state, frame)
         _keys(state)
-        picture = maps.picture(*frame.pixels) if maps.picture else None  # the camera may have moved
         canvas.push_clip_rect(start, end, True)
-        if picture is not None:
-            canvas.add_image(picture, start, end)
-        _write(state, frame)
+        canvas.add_image(services.map, start, end)
+        _write(state, frame, services.tokenizer)
         map_overlay.marks(state, frame)
         if state.ui.minimap:
             map_overlay.minimap(maps, frame)
@@ -189,7 +189,7 @@ def _keys(state: State) -> None:
         maps.camera.drag(-PAN * move[0] * maps.size[0], -PAN * move[1] * maps.size[1], *maps.size)
 
 
-def _write(state: State, frame: Frame) -> None:
+def _write(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
     """The labels; those of the frame before as long as they say the same."""
     maps = state.map
     if maps.registry is None or maps.layout is None:
@@ -201,7 +201,7 @@ def _write(state: State, frame: Frame) -> None:
         run.number if run else 0, len(run.steps) if run else 0,
     )  # fmt: skip
     if maps.labels[0] != key:
-        words = Words(lambda row: _context(state, row), lambda token: _token(state, token))
+        words = Words(lambda row: _context(state, row), lambda token: _token(tokenizer, token))
         found = labels_for(
             maps.registry, maps.layout, frame.scaled(maps.view, scale), int(frame.pixels[0] / scale),
             int(frame.pixels[1] / scale), words,
@@ -215,8 +215,8 @@ def _context(state: State, row: int) -> str | None:
     return None if token is None else quoted(token[1])
 
 
-def _token(state: State, token: int) -> str:
-    return quoted(state.token_text(token)) if state.token_text else str(token)
+def _token(tokenizer: TokenCodec | None, token: int) -> str:
+    return quoted(tokenizer.token_label(token)) if tokenizer else str(token)
 
 
 def _field(state: State, frame: Frame) -> None:

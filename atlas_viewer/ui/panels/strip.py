@@ -9,6 +9,7 @@ from atlas_viewer.state.inspection import Inspection, rectangles
 from atlas_viewer.state.navigation import ATLAS, on_map
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui.services import Services
 
 from . import color_controls
 from .toolbar import toolbar
@@ -21,7 +22,7 @@ _EMPTY = "Every weight and activation of the latest pass appears here."
 _HINT = "wheel zooms, drag pans, F fits, right click pins"
 
 
-def draw(state: State) -> None:
+def draw(state: State, services: Services) -> None:
     """How it is colored, the picture as large as it fits, and a line on the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
@@ -42,8 +43,8 @@ def draw(state: State) -> None:
     _keys(state)
     copy_value(state)
     scale = imgui.get_io().display_framebuffer_scale
-    picture = state.picture(round(width * scale.x), round(height * scale.y)) if state.picture else None
-    if picture is None:
+    state.ui.picture_sizes[NAME] = (round(width * scale.x), round(height * scale.y))
+    if services.strip is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
         if state.loading:
@@ -52,7 +53,7 @@ def draw(state: State) -> None:
             playback = state.recording.playback
             hint(playback.notice if playback and playback.notice else _EMPTY)
         return
-    canvas.add_image(picture, start, end)
+    canvas.add_image(services.strip, start, end)
     _marks(state, start, width, height)
     imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
     value_line(state, _HINT)

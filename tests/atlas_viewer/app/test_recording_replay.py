@@ -108,9 +108,10 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     np.testing.assert_array_equal(state.distribution.logits, logits.astype(np.float32))
     assert state.inspection.statistics["h.0.ln_1"].count > 0
     assert state.inspection.statistics["wte"].finite > 0
-    assert state.picture is not None
-    assert state.picture(64, 36) is None  # no atlas is made up
-    state.ui.front = "Map"
+    for title in ("Atlas", "Map"):
+        state.ui.front = title
+        replay.draw(lambda title=title: title in state.ui.picture_sizes)
+    assert replay.viewer._displays.pictures == (None, None)  # no picture is made up
     replay.draw(lambda: "model is not here" in state.map.problem)
     replay.ask(Continue(2))
     assert "model is not here" in state.messages[-1]
@@ -149,13 +150,12 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
         viewer.canvas.draw()
     assert told.notice == ""
     told.seek = 3
-    replay.draw(lambda: state.distribution is not None and state.distribution.step == 2 and state.picture)
+    replay.draw(lambda: state.distribution is not None and state.distribution.step == 2)
     assert state.distribution is not None
     recorded = replay.recording.logits(replay.recording.run(), 2)
     assert recorded is not None
     np.testing.assert_array_equal(state.distribution.logits.astype(np.float16), recorded)
-    assert state.picture is not None
-    replay.draw(lambda: state.picture is not None and state.picture(64, 36) is not None)
+    replay.draw(lambda: viewer._displays.pictures[0] is not None)
     replay.ask(Continue(2))
     replay.draw(lambda: told.left and not state.busy)
     assert state.run is not None
@@ -174,8 +174,7 @@ def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
     replay.draw(lambda: state.map.layout is not None and state.map.viewport().target == VIEWPORT.target)
     assert "Map" in state.ui.shown
-    assert state.map.picture is not None
-    replay.draw(lambda: state.map.picture is not None and state.map.picture(64, 36) is not None)
+    replay.draw(lambda: viewer._displays.pictures[1] is not None)
     for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
         told.seek = position
         replay.draw(lambda title=title: title in state.ui.shown)

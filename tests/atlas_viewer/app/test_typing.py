@@ -123,7 +123,7 @@ def test_fast_typing_costs_no_frame_for_each_key(patient: None, monkeypatch: pyt
     typed = _prompt(person)
     drawn: list[None] = []
     draw_all = panels.draw_all
-    monkeypatch.setattr(panels, "draw_all", lambda state: (drawn.append(None), draw_all(state)))
+    monkeypatch.setattr(panels, "draw_all", lambda *given: (drawn.append(None), draw_all(*given)))
     person.press(*TEXT.lower())
     person.loop.draw(1)
     assert typed() == TEXT.lower()

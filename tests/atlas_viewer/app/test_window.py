@@ -77,11 +77,11 @@ from atlas_viewer.cli.main import main
 
 draw_all = panels.draw_all
 
-def interrupted(state):
+def interrupted(state, services):
     if state.run is not None and len(state.run.steps) > 2 and not seen:
         seen.append("sent")
         os.kill(os.getpid(), sent)
-    draw_all(state)
+    draw_all(state, services)
     if seen:
         print("the frame is drawn to its end", flush=True)
 

@@ -12,7 +12,7 @@ from atlas_viewer.state.distribution import Cut, Difference, Distribution
 from compute.sampling.options import GenerateOptions
 from compute.selftest import reference
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import FakeTokenizer, fake_step
 
 # Probabilities 1/2, 1/4, 1/8, 1/16, 1/16 in another order; their entropy is 1.875 bits.
 EIGHTHS = np.log(np.array([2, 8, 1, 4, 1], np.float64) / 16).astype(np.float32)
@@ -183,13 +183,16 @@ def test_a_table_is_made_once_until_something_changes() -> None:
     found, other = of(random_logits()), of(random_logits(seed=4))
     searches: list[str] = []
 
-    def find(words: str) -> list[tuple[int, str]]:
-        searches.append(words)
-        return [(17, " seventeen"), (599, " last")]
+    class Searched(FakeTokenizer):
+        def find(self, words: str) -> list[tuple[int, str]]:
+            searches.append(words)
+            return [(17, " seventeen"), (599, " last")]
+
+    tokenizer = Searched()
 
     def table(distribution: Distribution | None = found, comparison: Distribution | None = None) -> list[Line]:
-        made = view.table(step, options, distribution, comparison, text_of, find)
-        assert view.table(step, options, distribution, comparison, text_of, find) is made
+        made = view.table(step, options, distribution, comparison, tokenizer)
+        assert view.table(step, options, distribution, comparison, tokenizer) is made
         return list(made.lines)
 
     assert [line.token for line in table(None)] == [known.token for known in step.top]

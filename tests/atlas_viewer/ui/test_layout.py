@@ -13,6 +13,7 @@ from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import fonts, panels, theme, widget_tracking
 from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
+from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
@@ -21,6 +22,7 @@ from helpers.screen import Screen, context
 
 __all__ = ["context"]
 
+SERVICES = Services(strip=imgui.ImTextureRef(1))
 MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 12 << 20)
 SIZES = ((1280, 720), (200, 150), (3840, 2160), (0, 0), (1, 1), (900, 600), (150, 2000), (2560, 60), (1280, 720))
 
@@ -33,13 +35,12 @@ def made(ui: UiState | None = None) -> State:
     state.inspection.tensors, state.inspection.layout = fake_tensors()
     state.inspection.rows, state.inspection.statistics = ROWS, fake_statistics()
     state.edges = FakeObserver.edges
-    state.picture = lambda width, height: imgui.ImTextureRef(1)
     return state
 
 
 @pytest.fixture
 def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    return Screen(made(), monkeypatch)
+    return Screen(made(), monkeypatch, SERVICES)
 
 
 @contextmanager
@@ -176,7 +177,7 @@ def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], m
     shown = set(ui.shown)
     assert front <= shown
     with another_context(UiState(layout=ui.layout)):
-        again = Screen(made(UiState(layout=ui.layout)), monkeypatch)
+        again = Screen(made(UiState(layout=ui.layout)), monkeypatch, SERVICES)
         assert again.state.ui.shown == shown
         assert again.state.ui.view == next(iter(front & {"Atlas", "Map"}))
         focused = imgui.internal.find_window_by_name(again.state.ui.view)
@@ -201,7 +202,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
     ui.hidden.add(trace.NAME)
     screen.click(f"tab:{tensors.NAME}")
     with another_context(ui):
-        again = Screen(made(ui), monkeypatch)
+        again = Screen(made(ui), monkeypatch, SERVICES)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
         assert f"tab:{trace.NAME}" not in widget_tracking.rects
@@ -216,7 +217,7 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
     before, rest = ui.layout.split(f"[Window][{trace.NAME}]")
     ui.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
     with another_context(ui):
-        Screen(made(ui), monkeypatch)
+        Screen(made(ui), monkeypatch, SERVICES)
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
 
@@ -226,7 +227,7 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
 def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ui = UiState(layout=text)
     with another_context(ui):
-        Screen(made(ui), monkeypatch)
+        Screen(made(ui), monkeypatch, SERVICES)
         assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
@@ -282,7 +283,7 @@ def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, m
     usual = widths()
     with another_context(UiState()):
         imgui.get_io().display_size = ImVec2(1, 1)
-        tiny = Screen(made(), monkeypatch)
+        tiny = Screen(made(), monkeypatch, SERVICES)
         tiny.io.display_size = ImVec2(1280, 720)
         tiny.frame(3)
         assert widths() == pytest.approx(usual, abs=8)
@@ -298,7 +299,7 @@ def test_themes_are_chosen_in_the_menu(screen: Screen) -> None:
 @pytest.mark.parametrize("zoom", [0.0, 0.5, 4.0])
 def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch, zoom: float) -> None:
     state = made(UiState(zoom=zoom))
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, SERVICES)
     usual = corners()
     for size in SIZES:
         screen.io.display_size = ImVec2(*size)

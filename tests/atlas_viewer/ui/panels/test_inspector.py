@@ -11,33 +11,34 @@ from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValu
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui.inspector_rows import facts, summary
+from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import FakeTokenizer, fake_step
 from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
 
 MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
+TOKENIZER = FakeTokenizer("<{}>")
 
 
 @pytest.fixture
 def state() -> State:
     options = GenerateOptions(max_new_tokens=16)
     run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
-    made = State("Once upon a", options, model=MODEL, run=run, token_text=lambda token: f"<{token}>")
+    made = State("Once upon a", options, model=MODEL, run=run)
     inspection = made.inspection
     inspection.tensors, inspection.layout = fake_tensors()
     inspection.rows, inspection.statistics = ROWS, fake_statistics()
-    made.picture = lambda width, height: imgui.ImTextureRef(1)
     made.edges = FakeObserver.edges
     return made
 
 
 def said(state: State, element: TensorIndex) -> dict[str, str]:
-    return dict(facts(state, element))
+    return dict(facts(state, element, TOKENIZER))
 
 
 def test_facts_of_an_activation(state: State) -> None:
@@ -151,7 +152,7 @@ def test_a_pin_keeps_one_value_a_step_and_starts_anew() -> None:
 
 
 def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     copied: list[str] = []
     monkeypatch.setattr(imgui, "set_clipboard_text", copied.append)
     inspection = state.inspection
@@ -180,7 +181,7 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
 def test_keys_move_the_camera_unless_they_are_typed(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     screen.point(ImVec2(5, 5))
     for _ in range(5):
         screen.press(imgui.Key.equal)
@@ -204,7 +205,7 @@ def test_the_alarm_names_the_tensor_and_goes_there(
 ) -> None:
     inspection = state.inspection
     inspection.bad, inspection.statistics = "h.0.attn.c_attn.weight", fake_statistics("h.0.attn.c_attn.weight")
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     assert screen.shows("NaN or infinity first in")
     screen.click("Go##alarm")
     assert state.camera.zoom > 1
@@ -215,7 +216,7 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.inspection.mapping = ColorMapping(high=5.0)
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     place = screen.centers["colour bar"]
     for x, check in ((150, "high"), (30, "low")):
         screen.point(ImVec2(place.x + x, place.y))
@@ -232,7 +233,7 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
 def test_the_color_bar_tells_numbers_only_of_what_has_them(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    screen = Screen(state, monkeypatch)
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     state.inspection.statistics = fake_statistics()
     for mapping, focus, told in (
         (ColorMapping(), None, "Each tensor has its own range"),

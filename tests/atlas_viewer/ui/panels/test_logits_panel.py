@@ -17,9 +17,10 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.panels import distribution, logits, logits_table
 from atlas_viewer.ui.panels.widgets import quoted
+from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import FakeTokenizer, fake_step
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
@@ -32,14 +33,13 @@ def state() -> State:
     run = Run("Once", OPTIONS, [(1, "Once")], [fake_step(i) for i in range(5)], done=True, stop_reason="length")
     run.changes[2] = dataclasses.replace(OPTIONS, repetition_penalty=1.25)
     state = State("Once", OPTIONS, run=run)
-    state.token_text = lambda token: f" t{token}"
-    state.find_tokens = lambda words: [(50256, "<|endoftext|>"), (12, f" {words}")]
     return state
 
 
 @pytest.fixture
 def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    return Screen(state, monkeypatch)
+    tokenizer = FakeTokenizer(found=[(50256, "<|endoftext|>"), (12, " dog")])
+    return Screen(state, monkeypatch, Services(tokenizer=tokenizer))
 
 
 def whole(step: int, seed: int = 0, options: GenerateOptions = OPTIONS) -> Distribution:
@@ -167,7 +167,7 @@ def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, s
     assert "token 50256" in widget_tracking.rects
     screen.click("token 12")
     assert list(state.requests) == [Branch(4, 12)]
-    state.find_tokens, state.logits.words = (lambda words: []), "nowhere"
+    screen.services, state.logits.words = Services(tokenizer=FakeTokenizer(found=[])), "nowhere"
     screen.frame()
     assert screen.shows("No token has such a text or number.")
 
@@ -260,7 +260,7 @@ def test_a_frame_of_two_hundred_lines_costs_what_is_seen_of_them(
         imgui.new_frame()
         imgui.set_next_window_size(ImVec2(900, 260))
         imgui.begin("alone")
-        logits.draw(state)
+        logits.draw(state, screen.services)
         imgui.end()
         imgui.render()
     assert 5 < len(drawn) < 30

@@ -15,11 +15,12 @@ from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import context_token, facts
+from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import FakeTokenizer, fake_step
 from helpers.fake_tensor_reader import FakeObserver
 from helpers.map_registry import STORIES, registry
 from helpers.screen import Screen, context, press
@@ -35,7 +36,7 @@ def state() -> State:
     options = GenerateOptions(max_new_tokens=16)
     run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
     run.done = True
-    made = State("Once upon a", options, model=MODEL, run=run, token_text=lambda token: f"<{token}>")
+    made = State("Once upon a", options, model=MODEL, run=run)
     known = registry(STORIES, 256)
     known.rows = ROWS
     made.inspection.tensors = {
@@ -43,14 +44,13 @@ def state() -> State:
     }
     made.inspection.rows = ROWS
     made.map.lay_out(known, map_layout(known, WINDOW))
-    made.map.picture = lambda width, height: imgui.ImTextureRef(1)
     made.palettes = FakeObserver.palettes
     return made
 
 
 @pytest.fixture
 def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
-    made = Screen(state, monkeypatch)
+    made = Screen(state, monkeypatch, Services(map=imgui.ImTextureRef(1), tokenizer=FakeTokenizer("<{}>")))
     press(made, "M")
     made.frame(3)
     assert state.ui.view == "Map"
@@ -121,7 +121,7 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     inspection.probed_values[element] = ProbedValue(0.5, element.index)
     screen.frame()
     assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
-    told = dict(facts(state, element))
+    told = dict(facts(state, element, FakeTokenizer("<{}>")))
     assert "Cell" not in told, "cells of the strip are not what is looked at"
     assert told["Index"] == "[5, 300]"
     for down in (True, False):

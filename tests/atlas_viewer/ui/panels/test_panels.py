@@ -142,16 +142,14 @@ def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: Stat
         screen.io.add_mouse_button_event(0, down)
         screen.io.delta_time = 0.01
         imgui.new_frame()
-        panels.draw_all(state)
+        panels.draw_all(state, screen.services)
         imgui.render()
     assert state.camera.zoom == 1
 
 
 def test_the_picture_is_asked_for_in_the_atlas_proportions(screen: Screen, state: State) -> None:
-    asked: list[tuple[int, int]] = []
-    state.picture = lambda width, height: asked.append((width, height))
     screen.frame()
-    width, height = asked[0]
+    width, height = state.ui.picture_sizes["Atlas"]
     assert width > 500
     assert height == round(width * 9 / 16)
 
@@ -159,14 +157,12 @@ def test_the_picture_is_asked_for_in_the_atlas_proportions(screen: Screen, state
 def test_a_larger_window_gives_the_atlas_more_room(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widths: list[int] = []
-    state.picture = lambda width, height: widths.append(width)
-    screen = Screen(state, monkeypatch)
+    screen, widths = Screen(state, monkeypatch), []
     for size in ((800, 600), (1280, 720), (2560, 1440)):
         screen.io.display_size = ImVec2(*size)
         screen.frame(3)
-        widths.append(0)
-    narrow, usual, wide = (widths[end - 1] for end in [i for i, width in enumerate(widths) if width == 0])
+        widths.append(state.ui.picture_sizes["Atlas"][0])
+    narrow, usual, wide = widths
     assert narrow < usual < wide
 
 

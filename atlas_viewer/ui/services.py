@@ -1,0 +1,22 @@
+"""What panels use besides the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imgui_bundle import imgui
+
+from atlas_viewer.state.protocols import TokenCodec
+
+
+@dataclass(frozen=True)
+class Services:
+    """Passed to the panels in every frame.
+
+    A panel with a picture notes its size, in pixels, in `state.ui.picture_sizes`; after the panels the frame loop draws
+    the picture at that size into the texture that the panel has shown.
+    """
+
+    strip: imgui.ImTextureRef | None = None  # the pictures; None while there is none
+    map: imgui.ImTextureRef | None = None
+    tokenizer: TokenCodec | None = None  # of the model; None while there is no model
