@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from atlas_viewer.app import viewer
 from atlas_viewer.scene.strip_scene import StripScene
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
+from atlas_viewer.ui import widget_tracking
 from compute.errors import CheckpointError
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
@@ -220,6 +222,20 @@ def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.Monk
     loop.canvas.set_logical_size(1200, 700)
     loop.draw(2)
     assert drawn[-1][0] > drawn[-2][0]
+
+
+def test_a_resized_picture_is_drawn_in_the_frame_that_resizes_it() -> None:
+    loop = Loop(2)
+    loop.finish()
+    loop.draw(4)
+    for size in ((800, 600), (1200, 700)):
+        loop.canvas.set_logical_size(*size)
+        first, second = (np.asarray(loop.canvas.draw())[..., :3].copy() for _ in range(2))
+        place = widget_tracking.places["picture"]
+        region = np.s_[int(place.top) : int(place.bottom), int(place.left) : int(place.right)]
+        assert (place.right - place.left, place.bottom - place.top) == loop.state.ui.picture_sizes["Atlas"]
+        assert first[region].std() > 50, "noise fills the picture"
+        np.testing.assert_array_equal(first[region], second[region])
 
 
 def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> None:
