@@ -73,15 +73,10 @@ def draw_all(state: State, services: Services) -> None:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
-        # Of panels that appear together, at the start, the last would come to the front of those in its place.
-        flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
-        if panel in (strip, map_panel):
-            flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
-            flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
         # Clear over the canvas, which has been filled with that color; a floating panel is not.
         solid = float(layout.floats(panel.NAME, dock_space))
         with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
-            shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, flags)
+            shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, _flags(panel))
         if panel is tensors:
             state.inspection.list_visible = shown
         if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
@@ -117,3 +112,12 @@ def draw_all(state: State, services: Services) -> None:
     models.draw(state)
     layout.note_tabs(name for name in NAMES if name not in ui.hidden)
     layout.remember(ui)
+
+
+def _flags(panel: ModuleType) -> int:
+    # Of panels that appear together, at the start, the last would come to the front of those in its place.
+    flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
+    if panel in (strip, map_panel):
+        flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
+        flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
+    return flags
