@@ -73,7 +73,7 @@ class TensorReader:
                 t.name,
                 t.kind,
                 registry.shape(t),
-                t.sentence,
+                t.description,
                 t.rows is None,
                 spans.get(t.name),
             )

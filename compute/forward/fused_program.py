@@ -46,22 +46,22 @@ class FusedProgram(Program):
         kept: tuple[str, ...],
         bound: dict[str, Resource],
         *,
-        each: int,
+        team_rows: int,
         **values: int | str | bool,
     ) -> Dispatch:
-        """One matrix kernel. each: matrix rows per team of threads."""
+        """One matrix kernel. team_rows: matrix rows per team of threads."""
         h = f"h.{layer}."
         storage = self._storages[h + name + ".weight"]
         (shard,) = storage.shards
         inputs = shard.size // shard.rows // (4 if storage.dtype == "f32" else 2)
         lanes, subgroups = self._team
         kernel = self._kernels.get(
-            kernel_name, inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=each,
+            kernel_name, inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, team_rows=team_rows,
             threads=THREADS, trace=block is not None, **values,
         )  # fmt: skip
         outputs = shard.rows
         return kernel.dispatch(
-            (-(-outputs // (THREADS // lanes * each)), 1, 1),
+            (-(-outputs // (THREADS // lanes * team_rows)), 1, 1),
             {
                 "state": self._shared.state,
                 "params": self._slot(*(block.offsets[h + k] for k in kept) if block else (0,)),
@@ -80,7 +80,7 @@ class FusedProgram(Program):
     def _qkv(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_1"), "query": self._query, "cache": self._shared.caches[layer]}
         return self._linear(
-            "decode/qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, each=2,
+            "decode/qkv", layer, "attn.c_attn", block, ("ln_1", "attn.qkv"), bound, team_rows=2,
             head_size=self._config.head_size, context=self._context,
         )  # fmt: skip
 
@@ -108,13 +108,23 @@ class FusedProgram(Program):
         kept = ("attn.out", "attn.c_proj", "resid_mid")
         # "weight" is the matrix, "weights" are those of the spans.
         return self._linear(
-            "decode/attn_proj", layer, "attn.c_proj", block, kept, bound, each=1, heads=self._config.heads, span=_SPAN
+            "decode/attn_proj",
+            layer,
+            "attn.c_proj",
+            block,
+            kept,
+            bound,
+            team_rows=1,
+            heads=self._config.heads,
+            span=_SPAN,
         )
 
     def _fc(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound = {**self._norm(f"h.{layer}.ln_2"), "hidden": self._hidden}
-        return self._linear("decode/fc", layer, "mlp.c_fc", block, ("ln_2", "mlp.c_fc", "mlp.gelu"), bound, each=2)
+        return self._linear("decode/fc", layer, "mlp.c_fc", block, ("ln_2", "mlp.c_fc", "mlp.gelu"), bound, team_rows=2)
 
     def _mlp_proj(self, layer: int, block: ActivationBlock | None) -> Dispatch:
         bound: dict[str, Resource] = {"hidden": self._hidden, "resid": self._resid}
-        return self._linear("decode/mlp_proj", layer, "mlp.c_proj", block, ("mlp.c_proj", "resid_post"), bound, each=1)
+        return self._linear(
+            "decode/mlp_proj", layer, "mlp.c_proj", block, ("mlp.c_proj", "resid_post"), bound, team_rows=1
+        )

@@ -27,12 +27,12 @@ class Pass:
     """A forward pass and the draw after it."""
 
     segments: tuple[Segment, ...]
-    window_start: int  # index in the text of the first context token
+    context_start: int  # index in the text of the first context token
     rows: int
     first_position: int
     cached: bool  # continues the previous pass: only the newest row is computed
 
 
-def state_of(window_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
+def state_of(context_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
     """The state as in wgsl/common/state.wgsl."""
-    return struct.pack(f"<{STATE_WORDS}I", window_start, first, rows, last_row, position, total, step, *[0] * 5)
+    return struct.pack(f"<{STATE_WORDS}I", context_start, first, rows, last_row, position, total, step, *[0] * 5)

@@ -134,7 +134,7 @@ class Program(ABC):
         storage, channels = self._storages["wte"], self._config.channels
         lanes, subgroups = self._team
         kernel = self._kernels.get(
-            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, each=_HEAD_ROWS,
+            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, team_rows=_HEAD_ROWS,
             threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import wgpu
 
 from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
-from compute.models.descriptions import sentence
+from compute.models.descriptions import description
 from compute.models.registry import Registry, Shard, Tensor, TensorStorage
 
 from .activation_buffers import Activations, embed_columns, layer_columns
@@ -21,7 +21,7 @@ def build_registry(
     def parameter(name: str, *, strip: bool) -> None:
         shape = shapes[name]
         rows, columns = (1, shape[0]) if len(shape) == 1 else shape
-        registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, sentence(name), parameters[name], strip))
+        registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, description(name), parameters[name], strip))
 
     def activation(
         name: str, columns: int, *, stored_as: str = "", kind: str = "activation", strip: bool = True
@@ -30,13 +30,13 @@ def build_registry(
             return
         shard = activations.shard(stored_as or name, columns)
         storage = TensorStorage("buffer", "f32", 0, (shard,))
-        registry.add(Tensor(name, kind, None, columns, False, sentence(name), storage, strip))
+        registry.add(Tensor(name, kind, None, columns, False, description(name), storage, strip))
 
     def pattern(name: str, context: int) -> None:
         # Patterns of all layers would take far more memory than everything else: views recompute them from attn.qkv.
         storage = TensorStorage("recomputed", "f32", 0, ())
         registry.add(
-            Tensor(name, "activation", None, context, False, sentence(name), storage, False, heads=config.heads)
+            Tensor(name, "activation", None, context, False, description(name), storage, False, heads=config.heads)
         )
 
     parameter("wte", strip=False)
@@ -58,5 +58,5 @@ def build_registry(
     parameter("ln_f.bias", strip=False)
     activation("ln_f", config.channels)
     storage = TensorStorage("buffer", "f32", 0, (Shard(logits, 0, logits.size, 0, 1),))
-    registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, sentence("logits"), storage))
+    registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, description("logits"), storage))
     return registry

@@ -202,8 +202,8 @@ class Generation:
         )
         self._planned += 1
         self._total += 1
-        self._valid_rows = plan.rows if plan.window_start == 0 else 0
-        if plan.window_start:
+        self._valid_rows = plan.rows if plan.context_start == 0 else 0
+        if plan.context_start:
             self.engine.mark_cached(self.tokens, 0)  # it rewrites every row
         return plan
 
@@ -278,11 +278,11 @@ class Generation:
             self._undrawn = draw.nonfinite
             self._finish("nonfinite")
             return
-        if plan.window_start == 0:
+        if plan.context_start == 0:
             self.engine.mark_cached(self.tokens, plan.rows)  # what was planned behind it may never run
         self.tokens.append(draw.token)
         self.steps.append(
-            step_record(draw, plan.window_start, plan.rows, self.options.temperature, self._token_text, forward_ms)
+            step_record(draw, plan.context_start, plan.rows, self.options.temperature, self._token_text, forward_ms)
         )
         if draw.token == self.tokenizer.end_of_text:
             self.engine.completed(plan)  # what was submitted behind it adds no row

@@ -106,16 +106,16 @@ class Replay:
         engine.write_history(self._tokens[total - rows : total])
         drawn = self.text.before + step
         plan = engine.plan(total, context, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
-        if plan.window_start:
+        if plan.context_start:
             engine.mark_cached(self._tokens, 0)  # it rewrites every row
         # Rows held from before do not make it the next pass: views of the one before may be of another text.
-        follows = self.at is not None and plan.window_start == 0 and self._valid_rows == rows - 1 > 0
+        follows = self.at is not None and plan.context_start == 0 and self._valid_rows == rows - 1 > 0
         self.at = None
         return PassBatch([dataclasses.replace(plan, cached=follows)], step)
 
     def _end(self, batch: PassBatch) -> None:
         (plan,) = batch.plans
         # Rows are cached by their index in the context: once that has moved on, none can be used again.
-        self._valid_rows = plan.rows if plan.window_start == 0 else 0
+        self._valid_rows = plan.rows if plan.context_start == 0 else 0
         self.engine.mark_cached(self._tokens, self._valid_rows)
         self.at, self._batch = batch.first_step, None

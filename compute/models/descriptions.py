@@ -39,7 +39,7 @@ _DESCRIPTIONS = {
 }
 
 
-def sentence(name: str) -> str:
+def description(name: str) -> str:
     """One sentence about the tensor `name`, which includes the number of its block."""
     if name.startswith("h."):
         _, layer, rest = name.split(".", 2)

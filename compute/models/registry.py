@@ -53,7 +53,7 @@ class Tensor:
     rows: int | None
     columns: int
     vector: bool  # one-dimensional: shape is (columns,)
-    sentence: str
+    description: str
     storage: TensorStorage
     strip: bool = True  # shown in the Strip
     heads: int = 0  # for attention patterns, otherwise 0

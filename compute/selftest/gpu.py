@@ -53,13 +53,13 @@ class Gpu:
         rows: int = 1,
         first_row: int = 0,
         last_row: int = 0,
-        window_start: int = 0,
+        context_start: int = 0,
         position: int = 0,
         total: int = 0,
         step: int = 0,
     ) -> wgpu.GPUBuffer:
         """The state of a pass, see wgsl/common/state.wgsl."""
-        values = (window_start, first_row, rows, last_row, position, total, step)
+        values = (context_start, first_row, rows, last_row, position, total, step)
         return self.buffer(np.array([*values, *[0] * (16 - len(values))]))
 
     def weight(

@@ -64,7 +64,7 @@ def embed(
     )
     each = (FIRST_ROW + rows) * channels
     resid, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + 3 * each)
-    state = gpu.state(window_start=start, first_row=FIRST_ROW, rows=valid, position=position)
+    state = gpu.state(context_start=start, first_row=FIRST_ROW, rows=valid, position=position)
     for shard in storage.shards:
         resources: dict[str, Resource] = {
             "state": state, "history": gpu.buffer(history), "weight": bound(shard), "wpe": gpu.buffer(wpe),

@@ -1,6 +1,6 @@
 // Where the pass in flight stands. Written by the host before a pass; all counts in tokens.
 struct State {
-    window_start: u32, // history index of context row 0
+    context_start: u32, // history index of context row 0
     first_row: u32,    // context row of the first row of this chunk
     rows: u32,         // rows of this chunk
     last_row: u32,     // context row whose logits are wanted

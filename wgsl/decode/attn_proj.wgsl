@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> mixed: array<vec4f>;
 @group(0) @binding(3) var<storage, read> weights: array<vec2f>;
-{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 4) }}
+{{ d.declare(inputs, dtype, lanes, subgroups, team_rows, threads, 4) }}
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read_write> resid: array<f32>;
 {% if trace %}
@@ -23,8 +23,8 @@ struct Params {
 
 {{ d.store_residual(trace) }}
 {{ d.entry(subgroups, threads) }}
-    let first = (group.x * TEAMS + team) * EACH;
-{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let first = (group.x * TEAMS + team) * TEAM_ROWS;
+{{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
     let spans = row / SPAN + 1u;
@@ -47,6 +47,6 @@ struct Params {
 {% endif %}
     }
     workgroupBarrier();
-{{ d.product(inputs, dtype, lanes, each) }}
-{{ d.store_rows(each) }}
+{{ d.product(inputs, dtype, lanes, team_rows) }}
+{{ d.store_rows(team_rows) }}
 }

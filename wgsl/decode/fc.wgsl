@@ -13,7 +13,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> resid: array<vec4f>;
 @group(0) @binding(3) var<storage, read> scale: array<vec4f>;
 @group(0) @binding(4) var<storage, read> shift: array<vec4f>;
-{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+{{ d.declare(inputs, dtype, lanes, subgroups, team_rows, threads, 5) }}
 @group(0) @binding(6) var<storage, read> bias: array<f32>;
 @group(0) @binding(7) var<storage, read_write> hidden: array<f32>;
 {% if trace %}
@@ -31,11 +31,11 @@ fn store(out: u32, product: f32, row: u32) {
 }
 
 {{ d.entry(subgroups, threads) }}
-    let first = (group.x * TEAMS + team) * EACH;
-{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let first = (group.x * TEAMS + team) * TEAM_ROWS;
+{{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
 {{ d.norm(inputs, threads, trace) }}
-{{ d.product(inputs, dtype, lanes, each) }}
-{{ d.store_rows(each) }}
+{{ d.product(inputs, dtype, lanes, team_rows) }}
+{{ d.store_rows(team_rows) }}
 }

@@ -1,4 +1,4 @@
-// One token: final layer norm (unless it is done already) and logits, `ROUNDS * TEAMS * EACH` of them a workgroup.
+// One token: final layer norm (unless it is done already) and logits, `ROUNDS * TEAMS * TEAM_ROWS` of them a workgroup.
 {% import "decode/common/decode.wgsl" as d %}
 {% include "common/state.wgsl" %}
 const ROUNDS = {{ rounds }}u;
@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> scale: array<vec4f>;
 @group(0) @binding(4) var<storage, read> shift: array<vec4f>;
 {% endif %}
-{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 5) }}
+{{ d.declare(inputs, dtype, lanes, subgroups, team_rows, threads, 5) }}
 @group(0) @binding(6) var<storage, read_write> logits: array<f32>;
 {% if trace %}
 {{ d.activations(7) }}
@@ -34,23 +34,23 @@ struct Params {
 {% endif %}
     // Written out, and stored only at the end: behind a branch in a loop the lanes of a team may part ways, and a sum
     // over the team would then be one over a part of it.
-{% for turn in range(rounds) %}
-    let first{{ turn }} = ((group.x * ROUNDS + {{ turn }}u) * TEAMS + team) * EACH;
-{% for r in range(each) %}
-    var logit{{ turn }}_{{ r }}: f32;
+{% for round in range(rounds) %}
+    let first{{ round }} = ((group.x * ROUNDS + {{ round }}u) * TEAMS + team) * TEAM_ROWS;
+{% for r in range(team_rows) %}
+    var logit{{ round }}_{{ r }}: f32;
 {% endfor %}
     {
-{{ d.fetch(inputs, dtype, lanes, each, "first" ~ turn, "params.outs") }}
-{{ d.product(inputs, dtype, lanes, each) }}
-{% for r in range(each) %}
-        logit{{ turn }}_{{ r }} = y{{ r }};
+{{ d.fetch(inputs, dtype, lanes, team_rows, "first" ~ round, "params.outs") }}
+{{ d.product(inputs, dtype, lanes, team_rows) }}
+{% for r in range(team_rows) %}
+        logit{{ round }}_{{ r }} = y{{ r }};
 {% endfor %}
     }
 {% endfor %}
     if (lane == 0u) {
-{% for turn in range(rounds) %}{% for r in range(each) %}
-        if (first{{ turn }} + {{ r }}u < params.outs) {
-            logits[params.first_out + first{{ turn }} + {{ r }}u] = logit{{ turn }}_{{ r }};
+{% for round in range(rounds) %}{% for r in range(team_rows) %}
+        if (first{{ round }} + {{ r }}u < params.outs) {
+            logits[params.first_out + first{{ round }} + {{ r }}u] = logit{{ round }}_{{ r }};
         }
 {% endfor %}{% endfor %}
     }

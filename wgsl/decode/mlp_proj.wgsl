@@ -9,7 +9,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> hidden: array<vec4f>;
-{{ d.declare(inputs, dtype, lanes, subgroups, each, threads, 3) }}
+{{ d.declare(inputs, dtype, lanes, subgroups, team_rows, threads, 3) }}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 @group(0) @binding(5) var<storage, read_write> resid: array<f32>;
 {% if trace %}
@@ -18,12 +18,12 @@ struct Params {
 
 {{ d.store_residual(trace) }}
 {{ d.entry(subgroups, threads) }}
-    let first = (group.x * TEAMS + team) * EACH;
-{{ d.fetch(inputs, dtype, lanes, each, "first", "OUTPUTS") }}
+    let first = (group.x * TEAMS + team) * TEAM_ROWS;
+{{ d.fetch(inputs, dtype, lanes, team_rows, "first", "OUTPUTS") }}
     let row = state.first_row;
     if (state.done != 0u) { return; }
     for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = hidden[quad]; }
     workgroupBarrier();
-{{ d.product(inputs, dtype, lanes, each) }}
-{{ d.store_rows(each) }}
+{{ d.product(inputs, dtype, lanes, team_rows) }}
+{{ d.store_rows(team_rows) }}
 }

@@ -33,7 +33,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let r = id.y;
     if (quad >= QUADS || r >= state.rows) { return; }
     let row = state.first_row + r;
-    let token = history[state.window_start + row];
+    let token = history[state.context_start + row];
     // A piece of a split embedding leaves the other pieces' tokens alone.
     if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
     let position = min(state.position + row, params.positions - 1u);

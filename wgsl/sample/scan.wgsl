@@ -48,7 +48,7 @@ fn main(
     workgroupBarrier();
     if (sampling.repetition_penalty != 1.0) {
         for (var row = thread; row <= state.last_row; row += THREADS) {
-            let token = history[state.window_start + row];
+            let token = history[state.context_start + row];
             if (token / SLICE == group.x) { atomicOr(&seen[token % SLICE / 32u], 1u << (token % 32u)); }
         }
         workgroupBarrier();

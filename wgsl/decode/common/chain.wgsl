@@ -8,9 +8,9 @@
 {% endmacro %}
 
 {# w{r}_{s}: packs of rows `first + r`; rows past the end repeat the last one and are not stored. #}
-{% macro fetch(matrix, dtype, inputs, outputs, lanes, each, first) %}
+{% macro fetch(matrix, dtype, inputs, outputs, lanes, team_rows, first) %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
     let at{{ r }} = min({{ first }} + {{ r }}u, {{ outputs - 1 }}u) * {{ packs }}u + lane;
 {% for s in range((packs + lanes - 1) // lanes) %}
 {% if (s + 1) * lanes <= packs %}
@@ -89,10 +89,10 @@
 {% endmacro %}
 
 {# y{r}: product of row `first + r` with v, in every lane of the team. #}
-{% macro product(dtype, inputs, lanes, each) %}
+{% macro product(dtype, inputs, lanes, team_rows) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
     var part{{ r }} = 0.0;
 {% for s in range((packs + lanes - 1) // lanes) %}
 {% set last = (s + 1) * lanes > packs %}

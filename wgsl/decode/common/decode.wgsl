@@ -4,7 +4,7 @@
    Values: inputs; dtype; lanes: size of a team; subgroups: teams are subgroups of exactly that size; each: rows of the
    matrix a team computes; threads: of a workgroup. #}
 {% import "common/weight.wgsl" as w %}
-{% macro declare(inputs, dtype, lanes, subgroups, each, threads, binding) %}
+{% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
 const INPUTS = {{ inputs }}u;
@@ -12,7 +12,7 @@ const QUADS = {{ inputs // 4 }}u;
 const THREADS = {{ threads }}u;
 const LANES = {{ lanes }}u;
 const TEAMS = THREADS / LANES;
-const EACH = {{ each }}u;
+const TEAM_ROWS = {{ team_rows }}u;
 const PACKS = {{ packs }}u; // loads a row of the matrix
 {% if dtype == "f32" %}
 alias Pack = vec4f;
@@ -91,11 +91,11 @@ fn main(
 {% endmacro %}
 
 {# Registers w{r}_{s}: pack s of this lane of row `first + r`; rows past the end are read at the last row, unused. #}
-{% macro fetch(inputs, dtype, lanes, each, first, outs) %}
+{% macro fetch(inputs, dtype, lanes, team_rows, first, outs) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
 {% set steps = (packs + lanes - 1) // lanes %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
     let at{{ r }} = min({{ first }} + {{ r }}u, {{ outs }} - 1u) * PACKS;
 {% for s in range(steps) %}
 {% if (s + 1) * lanes <= packs %}
@@ -108,15 +108,15 @@ fn main(
 {% endmacro %}
 
 {# After x is complete: y{r}, the product of row `first + r`, in lane 0 of the team at least. #}
-{% macro product(inputs, dtype, lanes, each) %}
+{% macro product(inputs, dtype, lanes, team_rows) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
 {% set steps = (packs + lanes - 1) // lanes %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
     var part{{ r }} = 0.0;
 {% endfor %}
 {% for s in range(steps) %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
 {% if (s + 1) * lanes <= packs %}
     part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
 {% else %}
@@ -127,7 +127,7 @@ fn main(
 {% endif %}
 {% endfor %}
 {% endfor %}
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
     let y{{ r }} = team_sum(part{{ r }}, thread);
 {% endfor %}
 {% endmacro %}
@@ -172,9 +172,9 @@ fn keep4(at: u32, value: vec4f) {
 {% endmacro %}
 
 {# Lane 0 of the team stores what `product` made; `store(out, product, row)` is the kernel's. #}
-{% macro store_rows(each) %}
+{% macro store_rows(team_rows) %}
     if (lane == 0u) {
-{% for r in range(each) %}
+{% for r in range(team_rows) %}
         if (first + {{ r }}u < OUTPUTS) { store(first + {{ r }}u, y{{ r }}, row); }
 {% endfor %}
     }

@@ -40,7 +40,7 @@ def state() -> State:
     known = registry(STORIES, 256)
     known.rows = ROWS
     made.inspection.tensors = {
-        t.name: TensorInfo(t.name, t.kind, known.shape(t), t.sentence, t.rows is None) for t in known
+        t.name: TensorInfo(t.name, t.kind, known.shape(t), t.description, t.rows is None) for t in known
     }
     made.inspection.rows = ROWS
     made.map.lay_out(known, map_layout(known, WINDOW))
