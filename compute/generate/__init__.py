@@ -1,1 +1,1 @@
-"""Token by token: a generation, the record of each step, and the replay of known text."""
+"""Token by token: generation, the record of each step, and the replay of known text."""

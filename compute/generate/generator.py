@@ -1,4 +1,4 @@
-"""A generation: advanced in slices that fit a frame, without ever waiting for the GPU."""
+"""A generation, advanced in slices that fit a frame without waiting for the GPU."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from compute.text.tokenizer import Tokenizer
 from .step_capture import StepCapturer
 from .steps import StepRecord, step_record
 
-_FLIGHTS = 3  # passes are encoded while the tokens of those before are on their way back
+_MAX_BATCHES = 3  # in flight: passes are encoded while the tokens of earlier ones are on their way back
 _SLICES_IN_FLIGHT = 2
-_BURST_S = 0.016  # seconds of GPU time that tokens of one flight may take: a frame
-_NAP_S = 0.0001  # between two looks for results, where blocking is allowed
-_READBACK_LIMIT = 65536  # bytes a flight brings back
-_FLAG = 8  # of them for the word that tells of a stalled pass
+_BURST_S = 0.016  # seconds of GPU time that the passes of one batch may take: a frame
+_NAP_S = 0.0001  # between two checks for results, where blocking is allowed
+_READBACK_LIMIT = 65536  # bytes of results per batch
+_FLAG_BYTES = 8  # of them for the word that reports a stalled pass
 
 
 class Generation:
-    """Continues a prompt token by token on an engine. One generation at a time uses an engine."""
+    """Continues a prompt token by token. Only one generation or replay may use an engine at any time."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class Generation:
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
-        steps: what was written before, by any run of this prompt: it goes on behind them, and `max_new_tokens` counts
-        them. Rows of the context that the engine still holds are not computed again.
-        token_text: the texts in the records; the tokenizer's of that name unless given.
-        tap: takes more of every pass than its token.
+        steps: earlier steps of any run of this prompt. The generation continues after them, `max_new_tokens` counts
+        them, and context rows that the engine still has are not computed again.
+        token_text: the text of a token in the records; by default `Tokenizer.token_text`.
+        capturer: captures more of every pass than its token.
         """
         self.options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
@@ -57,26 +57,26 @@ class Generation:
         self.prompt_tokens = tokenizer.encode(prompt)
         self.tokens = [*self.prompt_tokens, *(step.token for step in steps)]
         self.steps = list(steps)
-        self._earlier = len(steps)
+        self._earlier_count = len(steps)
         self.done = False
         self.stop_reason: str | None = None
-        self._undrawn = 0  # logits that were not finite in a pass that drew nothing
-        self._total = len(self.tokens)  # tokens including those that the GPU has drawn and we have not seen
+        self._undrawn_nonfinite = 0  # nonfinite logits of a pass that drew no token
+        self._total = len(self.tokens)  # tokens, including those that are planned but have not been read back
         self._base = max(0, self._total - engine.context)
-        # A new run computes all rows itself, so that the same text and seed give the same bits.
+        # A new run computes every row itself, so that the same text and seed give the same bits.
         self._valid_rows = engine.cached_prefix(self.tokens) if steps else 0
         self._planned = len(steps)
         self._batches: deque[PassBatch] = deque()
         self._fences: deque[Fence] = deque()
-        self._block = engine.sampler.result_size(options.top)
-        # The next pass overwrites what a tap takes, so that then each flight is one pass.
-        self._longest_burst = (
-            1 if capturer and capturer.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG) // self._block))
+        self._result_size = engine.sampler.result_size(options.top)
+        # The next pass overwrites what a capturer copies: with one, a batch is a single pass.
+        self._max_burst = (
+            1 if capturer and capturer.size else max(1, min(RING, (_READBACK_LIMIT - _FLAG_BYTES) // self._result_size))
         )
-        self._flag_at = self._block * self._longest_burst
-        self._capturer, self._tap_at = capturer, self._flag_at + _FLAG
-        size = self._tap_at + (capturer.size if capturer else 0)
-        self._free = [Readback(engine.device, size) for _ in range(_FLIGHTS)]
+        self._flag_at = self._result_size * self._max_burst
+        self._capturer, self._capture_at = capturer, self._flag_at + _FLAG_BYTES
+        size = self._capture_at + (capturer.size if capturer else 0)
+        self._free = [Readback(engine.device, size) for _ in range(_MAX_BATCHES)]
         self._began = time.perf_counter()
         self._ended = 0.0
         engine.sampler.set_options(options, tokenizer.end_of_text)
@@ -94,46 +94,46 @@ class Generation:
 
     @property
     def continuation(self) -> str:
-        """What was generated, the end-of-text token left out."""
-        written = self.tokens[len(self.prompt_tokens) :]
-        return self.tokenizer.decode([t for t in written if t != self.tokenizer.end_of_text])
+        """The generated text, without the end-of-text token."""
+        generated = self.tokens[len(self.prompt_tokens) :]
+        return self.tokenizer.decode([t for t in generated if t != self.tokenizer.end_of_text])
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens generated by this object over the time since its start, the prompt's pass included."""
+        """Tokens that this object generated, divided by the time since its start, which includes the prompt's pass."""
         elapsed = (self._ended or time.perf_counter()) - self._began
-        return (len(self.steps) - self._earlier) / elapsed if elapsed > 0 else 0.0
+        return (len(self.steps) - self._earlier_count) / elapsed if elapsed > 0 else 0.0
 
     @property
     def nonfinite_logits(self) -> int:
-        """NaN and infinities among the logits of all passes, that of a pass without a finite logit included."""
-        return sum(step.nonfinite_logits for step in self.steps) + self._undrawn
+        """NaN and infinities among the logits of all passes, including a pass without any finite logit."""
+        return sum(step.nonfinite_logits for step in self.steps) + self._undrawn_nonfinite
 
     @property
     def first_nonfinite_step(self) -> int | None:
-        """Index of the first step whose logits are not all finite, drawn or not; None when there is none."""
+        """Index of the first step with a nonfinite logit, whether it drew a token or not; None when there is none."""
         first = next((step.index for step in self.steps if step.nonfinite_logits), None)
-        return len(self.steps) if first is None and self._undrawn else first
+        return len(self.steps) if first is None and self._undrawn_nonfinite else first
 
     @property
     def progress(self) -> float:
-        """How much of the oldest pass in flight has been submitted, 0 to 1."""
+        """The submitted fraction of the oldest batch in flight, 0 to 1."""
         return self._batches[0].progress if self._batches else 0.0
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are of one pass: none that rewrites the window is partly submitted."""
+        """True when the engine's tensors are of one pass: no pass that rewrites every row is partly submitted."""
         return not self._batches or self._batches[-1].pass_complete
 
     def stop(self) -> None:
-        """End now; what is in flight is dropped."""
+        """End now. Results in flight are dropped."""
         self._finish("stopped")
 
     def advance(self, budget_s: float) -> bool:
-        """Collect what has arrived and submit about `budget_s` seconds of GPU work. Never blocks.
+        """Collect the results that have arrived and submit about `budget_s` seconds of GPU work. Never blocks.
 
-        True when a step arrived, the generation ended or a whole pass was submitted: then views that are encoded
-        before the next call see the activations of that pass, whole.
+        Returns True when a step arrived, the generation ended or a pass was submitted completely. Then views that are
+        encoded before the next call see all activations of that pass.
         """
         if self.done:
             return False
@@ -147,17 +147,17 @@ class Generation:
     def run(self) -> None:
         """Generate to the end. Blocks."""
         while not self.done:
-            # Not waiting for the whole queue: the next flight is submitted while others still run.
+            # Do not wait for the whole queue: the next batch is submitted while others still run.
             self._submit(float("inf"))
             poll(self.engine.device)
             if not self._collect():
                 time.sleep(_NAP_S)
 
     def step(self) -> None:
-        """Run one pass and collect its token, so that what the engine holds afterwards is of that step. Blocks."""
+        """Run one pass and collect its token. Afterwards the engine's tensors are those of this step. Blocks."""
         count = len(self.steps)
         while not self.done and len(self.steps) == count:
-            batch = None if self._batches else self._next_flight(0.0)
+            batch = None if self._batches else self._next_batch(0.0)
             if batch is not None:
                 self._submit_slices(batch, float("inf"))
             poll(self.engine.device, wait=True)
@@ -165,27 +165,27 @@ class Generation:
 
     # -- submitting
 
-    def _next_flight(self, budget_s: float) -> PassBatch | None:
-        """The flight that has something left to submit, a new one if one may begin."""
+    def _next_batch(self, budget_s: float) -> PassBatch | None:
+        """The batch that is not submitted completely, or else a new one if one may begin."""
         if self._batches and self._batches[-1].readback is None:
             return self._batches[-1]
         if self._planned >= self.options.max_new_tokens or not self._free:
             return None
-        if self._total + self._longest_burst - self._base > self.engine.context + HISTORY:
-            # The history on the GPU is full: start it anew, once every token is known here.
+        if self._total + self._max_burst - self._base > self.engine.context + HISTORY:
+            # The history on the GPU is full: write it again, once the CPU knows every token.
             if self._batches:
                 return None
             self._base = max(0, self._total - self.engine.context)
             self.engine.write_history(self.tokens[self._base :])
         batch = PassBatch([self._plan()], self._planned - 1)
         burst = int(min(budget_s, _BURST_S) / batch.plans[0].segments[-1].seconds)
-        while len(batch.plans) < min(burst, self._longest_burst) and self._continues():
+        while len(batch.plans) < min(burst, self._max_burst) and self._continues():
             batch.plans.append(self._plan())
         self._batches.append(batch)
         return batch
 
     def _continues(self) -> bool:
-        """True when the next pass only adds a row to the one planned last."""
+        """True when the next pass only adds a row to the last planned one."""
         return (
             self._planned < self.options.max_new_tokens and self._valid_rows == self._total - 1 < self.options.context
         )
@@ -198,24 +198,24 @@ class Generation:
             self._valid_rows,
             base=self._base,
             top=self.options.top,
-            follows=self._planned > self._earlier,
+            follows=self._planned > self._earlier_count,
         )
         self._planned += 1
         self._total += 1
         self._valid_rows = plan.rows if plan.context_start == 0 else 0
         if plan.context_start:
-            self.engine.mark_cached(self.tokens, 0)  # it rewrites every row
+            self.engine.mark_cached(self.tokens, 0)  # the pass rewrites every row
         return plan
 
     def _submit(self, budget_s: float) -> bool:
-        """Submit slices until the budget is spent; True when a whole pass was submitted."""
+        """Submit slices until the budget is spent. Returns True when a pass was submitted completely."""
         completed = False
         spent = 0.0
         while self._fences and self._fences[0].done:
             self._fences.popleft()
         while spent < budget_s:
-            batch = self._next_flight(budget_s - spent)
-            # A pass that rewrites the whole window must not begin behind one that the views have yet to show.
+            batch = self._next_batch(budget_s - spent)
+            # A pass that rewrites every row must not begin after one that the views have yet to show.
             if batch is None or (completed and batch.started == 0.0 and not batch.plans[0].cached):
                 break
             before = batch.submitted
@@ -226,22 +226,22 @@ class Generation:
         return completed
 
     def _submit_slices(self, batch: PassBatch, budget_s: float) -> float:
-        """Submit a slice of the batch, and request its results when it is the last; returns predicted seconds."""
+        """Submit a slice of the batch, and request the results after the last one. Returns predicted seconds."""
         spent = batch.submit(self.engine, budget_s, lambda encoder: self._append_results(encoder, batch))
         if batch.readback is not None:
             batch.readback.request()
         return spent
 
     def _append_results(self, encoder: ComputeEncoder, batch: PassBatch) -> None:
-        """Append the copies of the batch's results into a free readback."""
+        """Append copies of the batch's results to a free readback."""
         batch.readback = self._free.pop()
         target = batch.readback.buffer
         if self._capturer is not None:
-            self._capturer.encode(encoder, target, self._tap_at)
+            self._capturer.encode(encoder, target, self._capture_at)
         sampler = self.engine.sampler
         for i in range(len(batch.plans)):
             slot = (batch.first_step + i) % RING
-            encoder.copy(sampler.result, slot * sampler.stride, target, i * self._block, self._block)
+            encoder.copy(sampler.result, slot * sampler.stride, target, i * self._result_size, self._result_size)
         flag = self.engine.decode.stall_flag
         if flag is not None:
             encoder.copy(flag, 0, target, self._flag_at, 4)
@@ -249,43 +249,43 @@ class Generation:
     # -- collecting
 
     def _collect(self) -> bool:
-        arrived = False
+        collected = False
         while self._batches and self._batches[0].readback is not None and self._batches[0].readback.ready:
             batch = self._batches.popleft()
             assert batch.readback is not None
             data = batch.readback.read()
             self._free.append(batch.readback)
-            if any(data[self._flag_at : self._tap_at]):
+            if any(data[self._flag_at : self._capture_at]):
                 self._finish("stopped")
                 raise DeviceError(
-                    f"{self.engine.adapter_name}: workgroups that wait for each other got stuck;"
+                    f"{self.engine.adapter_name}: workgroups that wait for each other stalled;"
                     " choose other kernels with --program fused"
                 )
             per_step = (time.perf_counter() - batch.started) * 1e3 / len(batch.plans)
             for i, plan in enumerate(batch.plans):
                 if not self.done:
-                    draw = parse_draw(data[i * self._block : (i + 1) * self._block], self.options.top)
+                    draw = parse_draw(data[i * self._result_size : (i + 1) * self._result_size], self.options.top)
                     self._record(plan, draw, per_step)
                     if self._capturer is not None and draw.any_finite:
-                        self._capturer.take(self.steps[-1], draw, memoryview(data)[self._tap_at :])
-            arrived = True
+                        self._capturer.take(self.steps[-1], draw, memoryview(data)[self._capture_at :])
+            collected = True
             if self.done:
                 break
-        return arrived
+        return collected
 
     def _record(self, plan: Pass, draw: SampleResult, forward_ms: float) -> None:
         if not draw.any_finite:
-            self._undrawn = draw.nonfinite
+            self._undrawn_nonfinite = draw.nonfinite
             self._finish("nonfinite")
             return
         if plan.context_start == 0:
-            self.engine.mark_cached(self.tokens, plan.rows)  # what was planned behind it may never run
+            self.engine.mark_cached(self.tokens, plan.rows)  # later passes may never run
         self.tokens.append(draw.token)
         self.steps.append(
             step_record(draw, plan.context_start, plan.rows, self.options.temperature, self._token_text, forward_ms)
         )
         if draw.token == self.tokenizer.end_of_text:
-            self.engine.completed(plan)  # what was submitted behind it adds no row
+            self.engine.completed(plan)  # passes submitted after it add no row
             self._finish("end_of_text")
         elif len(self.steps) == self.options.max_new_tokens:
             self._finish("length")

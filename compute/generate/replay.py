@@ -1,4 +1,4 @@
-"""A text that is known already, through the model again: the pass of any step, without a draw deciding anything."""
+"""Runs a known text through the model again: the pass of any step. Draws do not affect the text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from compute.sampling.sampler import RING, SampleResult, parse_draw
 
 @dataclass(frozen=True)
 class KnownText:
-    """A run that is over: the prompt's tokens, those that followed, and the options they were drawn with.
+    """A finished run: the tokens of the prompt, the generated tokens, and the options they were drawn with.
 
-    before: draws that there were before the first of `tokens`; the random numbers go on behind them.
+    before: draws before the first of `tokens`. The sequence of random numbers continues after them.
     """
 
     prompt_tokens: Sequence[int]
@@ -30,21 +30,21 @@ class KnownText:
 
 
 class Replay:
-    """Brings an engine to the pass that drew step k of a known text. One replay or generation at a time uses an engine.
+    """Brings an engine to the pass that drew step k of a known text.
 
-    Forwards, step by step, these are the passes of a `Generation`, so that on the same adapter the same numbers come
-    out; backwards inside the window only the newest row is computed. `seek` and `advance` never block, for a window:
-    `go` does, for the command line.
+    Forward, step by step, the passes are those of a `Generation`, with the same numbers on the same adapter. Backward
+    within the context only the newest row is computed. `seek` and `advance` never block and serve the window; `go`
+    blocks and serves the command line. Only one generation or replay may use an engine at any time.
     """
 
     def __init__(self, engine: Engine, text: KnownText, end_of_text: int) -> None:
-        """Raises `UsageError` when the model has no such tokens or the engine no such window."""
+        """Raises `UsageError` for tokens that the model does not have or a context that the engine cannot hold."""
         text.options.checked(engine.context, engine.config.vocabulary)
         for token in (*text.prompt_tokens, *text.tokens):
             if not 0 <= token < engine.config.vocabulary:
                 raise UsageError(f"token {token}: {engine.model_name} has {engine.config.vocabulary} tokens")
         self.engine, self.text = engine, text
-        self.at: int | None = None  # the step whose pass the engine holds, whole
+        self.at: int | None = None  # the step whose pass the engine has computed completely
         self._tokens = [*text.prompt_tokens, *text.tokens]
         self._valid_rows = engine.cached_prefix(self._tokens)
         self._wanted: int | None = None
@@ -53,19 +53,19 @@ class Replay:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are of one whole pass."""
+        """True when the engine's tensors are all of one pass."""
         return self._batch is None
 
     def seek(self, step: int) -> None:
-        """Ask for the pass of `step`, 0 to the number of tokens drawn (the pass after the last). Never blocks."""
+        """Request the pass of `step`, from 0 to the number of drawn tokens (the pass after the last). Never blocks."""
         if not 0 <= step <= len(self.text.tokens):
             raise IndexError(f"step {step}: must be from 0 to {len(self.text.tokens)}")
         self._wanted = step
 
     def advance(self, budget_s: float) -> bool:
-        """Submit about `budget_s` seconds of GPU work; True when the pass of the step asked for is submitted whole.
+        """Submit about `budget_s` seconds of GPU work. Returns True when the requested pass is submitted completely.
 
-        A pass that has begun is finished first: then views never see half of one.
+        A pass that has begun is finished first, so that views never see half of one.
         """
         spent = 0.0
         while spent < budget_s:
@@ -81,41 +81,41 @@ class Replay:
         return False
 
     def go(self, step: int) -> SampleResult:
-        """Bring the engine to the pass of `step` and draw as the options say; the text stays as it is. Blocks."""
+        """Bring the engine to the pass of `step` and return its draw, which does not change the text. Blocks."""
         self.seek(step)
         while self._wanted != self.at:
             self.advance(float("inf"))
         poll(self.engine.device, wait=True)
         flag = self.engine.decode.stall_flag
         if flag is not None and any(self.engine.device.queue.read_buffer(flag, 0, 4)):
-            raise DeviceError(f"{self.engine.adapter_name}: workgroups got stuck; choose --program fused")
+            raise DeviceError(f"{self.engine.adapter_name}: workgroups stalled; choose --program fused")
         sampler, top = self.engine.sampler, self.text.options.top
         offset = ((self.text.before + step) % RING) * sampler.stride
         data = self.engine.device.queue.read_buffer(sampler.result, offset, sampler.result_size(top))
         return parse_draw(bytes(data), top)
 
     def logits(self) -> np.ndarray:
-        """Of the pass that the engine holds, float32 [vocabulary]. Blocks."""
+        """The logits of the engine's current pass, float32 [vocabulary]. Blocks."""
         return self.engine.read_logits()[: self.engine.config.vocabulary]
 
     def _begin(self, step: int) -> PassBatch:
         engine, context = self.engine, self.text.options.context
         total = len(self.text.prompt_tokens) + step
         rows = min(total, context)
-        # The window alone is the history, written anew: the draw before has put a token of its own behind it.
+        # Only the context is written as the history: the previous draw has appended its own token there.
         engine.write_history(self._tokens[total - rows : total])
         drawn = self.text.before + step
         plan = engine.plan(total, context, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.context_start:
-            engine.mark_cached(self._tokens, 0)  # it rewrites every row
-        # Rows held from before do not make it the next pass: views of the one before may be of another text.
+            engine.mark_cached(self._tokens, 0)  # the pass rewrites every row
+        # Cached rows alone do not make it the next pass: what views show may be of another text.
         follows = self.at is not None and plan.context_start == 0 and self._valid_rows == rows - 1 > 0
         self.at = None
         return PassBatch([dataclasses.replace(plan, cached=follows)], step)
 
     def _end(self, batch: PassBatch) -> None:
         (plan,) = batch.plans
-        # Rows are cached by their index in the context: once that has moved on, none can be used again.
+        # Cached rows belong to positions in the context: once it has slid, none can be used again.
         self._valid_rows = plan.rows if plan.context_start == 0 else 0
         self.engine.mark_cached(self._tokens, self._valid_rows)
         self.at, self._batch = batch.first_step, None

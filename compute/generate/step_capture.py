@@ -1,4 +1,4 @@
-"""A tap on a generation: fetches the logits and the statistics of every pass together with its token."""
+"""Captures the logits and the statistics of every pass of a generation, together with its token."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from .steps import StepRecord
 
 @dataclass(frozen=True)
 class StepCapture:
-    """What was taken of one pass, still as the GPU gave it: reading it is left to whoever has the time."""
+    """What was captured of one pass, as raw bytes. They are decoded by the properties, on demand."""
 
     capturer: StepCapturer
     rows: int
     data: memoryview
-    with_weights: bool  # the weights were measured by then
+    with_weights: bool  # the statistics of the weights were complete
 
     @property
     def logits(self) -> np.ndarray | None:
-        """float32 [vocabulary], None when the tap takes none."""
+        """float32 [vocabulary], None when logits are not captured."""
         if not self.capturer.logits_bytes:
             return None
         return np.frombuffer(self.data, np.float32, self.capturer.engine.config.vocabulary)
 
     @property
     def statistics(self) -> np.ndarray | None:
-        """STATISTICS [live tensors], None when the tap takes none."""
+        """STATISTICS [activations and logits], None when statistics are not captured."""
         return self._read(self.capturer.live)
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
-        """STATISTICS [weights], None when the tap takes none or they were not measured by then."""
+        """STATISTICS [weights], None when statistics are not captured or were not complete for the weights."""
         return self._read(self.capturer.weights) if self.with_weights else None
 
     def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
@@ -50,7 +50,7 @@ class StepCapture:
 
 
 class StepCapturer:
-    """Hands on what it took of each step: `on_step(record, draw, measured)`, called where the token is collected."""
+    """Captures every step and calls `on_step(record, draw, capture)` when the token of the step is collected."""
 
     def __init__(
         self,
@@ -60,26 +60,26 @@ class StepCapturer:
         logits: bool,
         statistics: StatisticsPass | None,
     ) -> None:
-        """logits: take them; statistics: what measures the engine's tensors, None to leave them out.
+        """logits: capture them; statistics: measures the engine's tensors, None to capture no statistics.
 
-        A pass that others use too is welcome: it measures the weights, which takes longest, only once.
+        The statistics pass may be shared: it measures the weights, which takes longest, only once.
         """
         self.engine = engine
         self._on_step = on_step
         self.measure = statistics
-        self._with_weights: deque[bool] = deque()  # of the passes in flight
+        self._with_weights: deque[bool] = deque()  # for each pass in flight
         kept = [tensor for tensor in engine.registry if tensor.kept]
         self.live = self._table([tensor for tensor in kept if tensor.kind != "weight"])
         self.weights = self._table([tensor for tensor in kept if tensor.kind == "weight"])
         self._logits = engine.registry["logits"].storage.shards[0].resource
         self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
-        self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes a pass
+        self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes per pass
 
     def _table(self, tensors: list[Tensor]) -> StatisticsTable | None:
         return StatisticsTable(tensors, self.measure.slots) if self.measure is not None else None
 
     def encode(self, encoder: ComputeEncoder, target: wgpu.GPUBuffer, offset: int) -> None:
-        """Append what measures the latest pass and copies it to `target`; `encoder` is to be submitted at once."""
+        """Append work that measures the latest pass and copies it to `target`. Submit `encoder` immediately."""
         if self.logits_bytes:
             encoder.copy(self._logits, 0, target, offset, self.logits_bytes)
         if self.measure is not None:
@@ -88,6 +88,6 @@ class StepCapturer:
             encoder.copy(self.measure.records, 0, target, offset + self.logits_bytes, self.measure.size)
 
     def take(self, record: StepRecord, draw: SampleResult, data: memoryview) -> None:
-        """The token of a pass has arrived, and with it `data`."""
+        """Report the step of a pass whose token and captured `data` have arrived."""
         with_weights = self._with_weights.popleft() if self.measure is not None else False
         self._on_step(record, draw, StepCapture(self, record.context_length, data, with_weights))

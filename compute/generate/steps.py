@@ -1,4 +1,4 @@
-"""What is told of every generated token."""
+"""The record of a generated token."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from compute.sampling.sampler import SampleResult
 
 
 class StepCaptureLike(Protocol):
-    """What is recorded of a pass besides its draw; `StepCapture` is one. Read by the writer."""
+    """What is recorded of a pass besides its draw, such as a `StepCapture`."""
 
     @property
     def data(self) -> bytes | memoryview:
-        """What it holds on to."""
+        """The captured bytes."""
 
     @property
     def logits(self) -> np.ndarray | None:
@@ -25,7 +25,7 @@ class StepCaptureLike(Protocol):
 
     @property
     def statistics(self) -> np.ndarray | None:
-        """STATISTICS [live tensors]."""
+        """STATISTICS [activations and logits]."""
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
@@ -34,7 +34,7 @@ class StepCaptureLike(Protocol):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One token that might have been next. Logit in the model's units, probabilities from 0 to 1."""
+    """A candidate for the next token. The logit is the model's; probabilities are from 0 to 1."""
 
     token: int
     text: str
@@ -46,11 +46,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One generated token and how it came about; `rank` counts from 1.
+    """A generated token and how it was drawn; `rank` counts from 1.
 
-    `nonfinite_logits` counts the NaN and infinities among the logits of the pass, as the GPU found them by their bits;
-    the padding of the vocabulary is left out.
-    `forward_ms` is the time from submit to result; of tokens that were submitted together, its mean.
+    `nonfinite_logits` counts the NaN and infinities among the logits of the pass, which the GPU recognizes by their
+    bits, without the padding of the vocabulary. `forward_ms` is the time from submit to result, for tokens that were
+    submitted together the mean.
     """
 
     index: int
@@ -76,7 +76,7 @@ def step_record(
     text: Callable[[int], str],
     forward_ms: float,
 ) -> StepRecord:
-    """The record of a draw: `text` gives that of a token, probabilities are as the draw used them."""
+    """The record of a draw, with the probabilities that the draw used. text: gives the text of a token."""
     return StepRecord(
         index=draw.step,
         context_start=context_start,

@@ -1,1 +1,1 @@
-"""What a model is: its sizes, its tensors and where they are, and a sentence about each of them."""
+"""A model: its sizes, its tensors, their locations and their descriptions."""
