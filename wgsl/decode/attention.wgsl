@@ -1,11 +1,11 @@
-// One token: attention of one head over one span of keys, unnormalised. Grid: (heads, spans of the context); spans
-// past the context return. The next kernel merges the spans.
+// One token: unnormalized attention of one head over one span of keys. Grid: (heads, spans of the longest context);
+// spans past the current row return. The next kernel merges the spans.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const HEAD_SIZE = {{ head_size }}u;
 const HEAD_QUADS = HEAD_SIZE / 4u;
 const CONTEXT = {{ context }}u;
-const SPAN = {{ span }}u; // keys of a span, one thread each
+const SPAN = {{ span }}u; // keys per span, one thread per key
 const PARTS = max(1u, SPAN / HEAD_QUADS);
 const SCALE = {{ scale }};
 @group(0) @binding(0) var<storage, read> state: State;

@@ -1,4 +1,4 @@
-// One token: merges the spans of attention, projects, adds to the residual stream.
+// One token: merges the spans of attention, projects the result and adds it to the residual stream.
 {% import "decode/common/decode.wgsl" as d %}
 {% include "common/state.wgsl" %}
 const OUTPUTS = {{ inputs }}u;
@@ -6,7 +6,7 @@ const HEADS = {{ heads }}u;
 const HEAD_QUADS = {{ inputs // heads // 4 }}u;
 const SPAN = {{ span }}u;
 struct Params {
-    mixed_offset: u32, // offset of attention's output in the activation block, in elements
+    mixed_offset: u32, // of the output of attention in the activation block, in elements
     out_offset: u32,   // of the projection
     resid_offset: u32, // of the residual stream after it
 }

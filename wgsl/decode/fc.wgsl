@@ -1,10 +1,10 @@
-// One token: layer norm, the widening matrix of the MLP, GELU.
+// One token: layer norm, the first matrix of the MLP, GELU.
 {% import "decode/common/decode.wgsl" as d %}
 {% include "common/state.wgsl" %}
 {% include "common/gelu.wgsl" %}
 const OUTPUTS = {{ 4 * inputs }}u;
 struct Params {
-    norm_offset: u32, // offset of the layer norm in the activation block, in elements
+    norm_offset: u32, // of the layer norm in the activation block, in elements
     out_offset: u32,  // of the hidden neurons before GELU
     gelu_offset: u32, // and after
 }

@@ -1,11 +1,12 @@
-// One token: final layer norm (unless it is done already) and logits, `ROUNDS * TEAMS * TEAM_ROWS` of them a workgroup.
+// One token: the final layer norm, unless `resid` is already normalized, and `ROUNDS * TEAMS * TEAM_ROWS` logits per
+// workgroup.
 {% import "decode/common/decode.wgsl" as d %}
 {% include "common/state.wgsl" %}
 const ROUNDS = {{ rounds }}u;
 struct Params {
-    norm_offset: u32, // offset of ln_f in the activation block, in elements
-    first_out: u32, // token that row 0 of this piece of wte is
-    outs: u32,      // rows of this piece
+    norm_offset: u32, // of ln_f in the activation block, in elements
+    first_out: u32,   // token of row 0 of this shard of wte
+    outs: u32,        // rows of this shard
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -32,8 +33,8 @@ struct Params {
     for (var quad = thread; quad < QUADS; quad += THREADS) { x[quad] = resid[quad]; }
     workgroupBarrier();
 {% endif %}
-    // Written out, and stored only at the end: behind a branch in a loop the lanes of a team may part ways, and a sum
-    // over the team would then be one over a part of it.
+    // Unrolled, and stored only at the end: after a branch in a loop the lanes of a team may diverge, and a sum over
+    // the team would then miss some of them.
 {% for round in range(rounds) %}
     let first{{ round }} = ((group.x * ROUNDS + {{ round }}u) * TEAMS + team) * TEAM_ROWS;
 {% for r in range(team_rows) %}
@@ -55,8 +56,8 @@ struct Params {
 {% endfor %}{% endfor %}
     }
 {% if reset %}
-    // Stage counters of decode_layer, which has run: zero for the next token. The flag before them stays.
-    // Last of all: threads part ways here, and sums over a team need them together.
+    // Reset the stage counters of decode/layer for the next token, but not the flag before them.
+    // This comes last because threads diverge here, and sums over a team need all of its threads.
     if (group.x == 0u) {
         for (var i = thread + 1u; i < arrayLength(&counters) / 32u; i += THREADS) { counters[i * 32u] = 0u; }
     }

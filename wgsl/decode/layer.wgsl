@@ -1,9 +1,10 @@
 // One token through a whole block in one dispatch. The five stages of a block (queries, keys and values; attention; its
-// projection; the MLP's two matrices) are ranges of workgroups, in this order; a stage waits until the one before has
-// counted all its workgroups as done. GPUs start workgroups in order, so those waited for are always running or
-// finished; while a workgroup waits, its weights travel. No vector is read before the stage that writes it is done and
-// none is written twice or shares a cache line with anything else, so that nothing stale can be in a first-level cache.
-// A wait that is far too long gives up and sets FAILED, which the host looks at: the engine then uses other kernels.
+// projection; the two matrices of the MLP) are consecutive ranges of workgroups. A stage waits until all workgroups of
+// the previous stage have counted themselves as finished. GPUs start workgroups in order, so the previous stage is
+// always running or finished; while a workgroup waits, its weights are being loaded. A vector is read only after the
+// stage that writes it has finished. It is written once and shares no cache line with anything else, so no first-level
+// cache can contain stale values. A wait that takes far too long is abandoned and sets FAILED, which the host checks:
+// the engine then uses other kernels.
 {% import "decode/common/chain.wgsl" as c %}
 {% import "common/kv_cache.wgsl" as kv %}
 {% import "common/weight.wgsl" as w %}
@@ -17,19 +18,19 @@ const CONTEXT = {{ context }}u;
 const THREADS = {{ threads }}u;
 const LANES = {{ lanes }}u;
 const TEAMS = THREADS / LANES;
-const SPAN = {{ span }}u; // keys of a workgroup of attention
+const SPAN = {{ span }}u; // keys per workgroup of attention
 const SPANS = {{ (context + span - 1) // span }}u;
 {% set teams = threads // lanes %}
 const QKV_GROUPS = {{ (3 * channels + 2 * teams - 1) // (2 * teams) }}u;
 const ATTENTION_GROUPS = HEADS * SPANS;
 const PROJ_GROUPS = {{ (channels + teams - 1) // teams }}u;
 const FC_GROUPS = {{ (4 * channels + 2 * teams - 1) // (2 * teams) }}u;
-const COUNTER_STRIDE = 32u; // words: counters in cache lines of their own
+const COUNTER_STRIDE = 32u; // words: each counter has its own cache line
 const FAILED = 0u; // counter 0 is the flag; stage counters follow
 const PATIENCE = {{ patience }}u; // polls
 struct Params {
     layer: u32,
-    ln_1_offset: u32, // offsets in the activation block, in elements
+    ln_1_offset: u32, // all offsets are in the activation block, in elements
     qkv_offset: u32,
     mixed_offset: u32,
     attn_proj_offset: u32,
@@ -72,12 +73,12 @@ fn keep4(at: u32, value: vec4f) {
 {{ w.unpack_pairs(dtype) }}
 {{ kv.buffer_index() }}
 
-// Counts this workgroup as done with `stage`, after everything it has written.
+// Counts this workgroup as finished with `stage`, after everything that it has written.
 fn finish(stage: u32, thread: u32) {
     storageBarrier();
     if (thread == 0u) { atomicAdd(&counters[(params.layer * 4u + stage + 1u) * COUNTER_STRIDE], 1u); }
 }
-// Waits until `groups` workgroups are done with `stage`.
+// Waits until `groups` workgroups have finished `stage`.
 fn await_stage(stage: u32, groups: u32, thread: u32) {
     if (thread == 0u) {
         let at = (params.layer * 4u + stage + 1u) * COUNTER_STRIDE;

@@ -1,9 +1,9 @@
-// One token: the narrowing matrix of the MLP, added to the residual stream.
+// One token: the second matrix of the MLP, added to the residual stream.
 {% import "decode/common/decode.wgsl" as d %}
 {% include "common/state.wgsl" %}
 const OUTPUTS = {{ inputs // 4 }}u;
 struct Params {
-    out_offset: u32,   // offset of the projection in the activation block, in elements
+    out_offset: u32,   // of the projection in the activation block, in elements
     resid_offset: u32, // of the residual stream after it
 }
 @group(0) @binding(0) var<storage, read> state: State;

@@ -1,4 +1,4 @@
-// One token: layer norm, then queries, keys and values; keys and values go straight into the cache.
+// One token: layer norm, then queries, keys and values. Keys and values are written directly to the cache.
 {% import "decode/common/decode.wgsl" as d %}
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
@@ -8,7 +8,7 @@ const CHANNEL_QUADS = CHANNELS / 4u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;
 struct Params {
-    norm_offset: u32, // offset of the layer norm in the activation block, in elements
+    norm_offset: u32, // of the layer norm in the activation block, in elements
     qkv_offset: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;

@@ -1,15 +1,15 @@
-// pattern[h, r, t] = softmax over t of q[r, h] . k[t, h] / sqrt(head size), 0 for t above r, from the kept queries and
-// keys of one layer. One workgroup a (head, row). Grid: (heads, rows).
+// pattern[h, r, t] = softmax over t of q[r, h] . k[t, h] / sqrt(head size), 0 for t > r, from the kept queries and keys
+// of one layer. One workgroup per (head, row). Grid: (heads, rows).
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
-const CONTEXT = {{ context }}u; // rows of the context, at most
-const ROWS = {{ rows }}u;     // rows of a head in the result
-const STRIDE = {{ stride }}u; // elements from row to row of the result
+const CONTEXT = {{ context }}u; // rows of the longest context
+const ROWS = {{ rows }}u;     // rows per head in the result
+const STRIDE = {{ stride }}u; // elements between rows of the result
 const SCALE = {{ scale }};
 const THREADS = 64u;
 struct Params {
     first_row: u32,
-    base: u32, // row of the context that is row 0 of the result
+    base: u32, // context row of row 0 of the result
     padding0: u32,
     padding1: u32,
 }

@@ -1,5 +1,5 @@
 // out[r, h, :] = softmax_t(q[r, h] . k[t, h] / sqrt(head size)) v[t, h], t up to the row itself.
-// One workgroup a (head, row); scores of all keys in shared memory. Grid: (heads, rows).
+// One workgroup per (head, row), with the scores of all keys in shared memory. Grid: (heads, rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -8,10 +8,10 @@ const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;
 const SCALE = {{ scale }};
 const THREADS = 64u;
-// The sum over keys is split among as many threads as there are for one quad of channels.
+// Threads that share the sum over keys of one quad of channels.
 const PARTS = THREADS / HEAD_QUADS;
 struct Params {
-    offset: u32, // offset of the result in the activation block, in elements
+    offset: u32, // of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let head = group.x;
     let r = group.y;
     let row = state.first_row + r;
-    // A chunk's unused rows have keys beyond the context.
+    // Unused rows of a chunk would have keys beyond the context.
     let keys = min(row + 1u, CONTEXT);
     if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
     workgroupBarrier();

@@ -1,5 +1,5 @@
-// Attention of many rows: a workgroup takes QUERIES rows of one head and walks over the keys in tiles held in shared
-// memory, with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
+// Attention of many rows: a workgroup computes QUERIES rows of one head. It loops over tiles of keys in shared memory,
+// with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -10,9 +10,9 @@ const SCALE = {{ scale }};
 const QUERIES = 16u;
 const KEYS = 32u;
 const THREADS = 128u;
-const MATES = THREADS / QUERIES; // threads that share a query
+const MATES = THREADS / QUERIES; // threads per query
 struct Params {
-    offset: u32, // offset of the result in the activation block, in elements
+    offset: u32, // of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let r = r0 + query;
     let row = state.first_row + r;
     for (var i = thread; i < QUERIES * HEAD_QUADS; i += THREADS) {
-        // Rows past the chunk's end are computed like the rest and not stored.
+        // Rows past the end of the chunk are computed too, but not stored.
         let source = min(r0 + i / HEAD_QUADS, state.rows - 1u);
         q[i] = qkv[source * 3u * CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS] * SCALE;
     }
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var first = 0u; first <= last_row; first += KEYS) {
         workgroupBarrier();
         for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
-            // Neighbouring threads on neighbouring keys: keys lie that way in the cache.
+            // Neighboring threads load neighboring keys, as they are stored in the cache.
             let t = min(first + i % KEYS, CONTEXT - 1u);
             k[i % KEYS * HEAD_QUADS + i / KEYS] = cached(t, head * HEAD_QUADS + i / KEYS);
             let u = min(first + i / HEAD_QUADS, CONTEXT - 1u);

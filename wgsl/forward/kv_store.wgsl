@@ -1,4 +1,4 @@
-// Copies keys and values of the chunk's rows from the qkv product into the cache. Grid: (quads of keys and values, rows).
+// Copies the keys and values of the chunk from the qkv product to the cache. Grid: (quads of keys and values, rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
 const CHANNEL_QUADS = {{ channels // 4 }}u;

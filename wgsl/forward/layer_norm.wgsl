@@ -1,11 +1,11 @@
-// y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + 1e-5) * scale[c] + shift[c]; one workgroup a row.
-// With `head` the row whose logits are wanted is written a second time, alone, for the language-model head.
+// y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + 1e-5) * scale[c] + shift[c]; one workgroup per row.
+// With `head`, the row that needs logits is also written by itself, for the language-model head.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const THREADS = 64u;
 const EPSILON = 1e-5;
 struct Params {
-    offset: u32, // offset of the result in the activation block, in elements
+    offset: u32, // of the result in the activation block, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var sum = 0.0;
     for (var c = thread; c < CHANNELS; c += THREADS) { sum += x[base + c]; }
     let mean = sum_over_workgroup(sum, thread) / f32(CHANNELS);
-    // Two passes: the squares of the differences, not the difference of the squares, which cancels.
+    // Two passes over x: summing squared differences avoids the cancellation of a difference of squares.
     var squares = 0.0;
     for (var c = thread; c < CHANNELS; c += THREADS) {
         let d = x[base + c] - mean;

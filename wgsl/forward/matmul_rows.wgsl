@@ -1,6 +1,6 @@
-// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o], one thread an output, for all rows of a sub-chunk at once, so that
-// every weight is loaded once. Epilogues: GELU; adding to the residual stream in place.
-// Made for software adapters: x as a uniform and the weight as a texture are loaded several times faster there.
+// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o]. A thread computes one output for all rows of a sub-chunk, so that
+// every weight is loaded once. Epilogues: GELU, or addition to the residual stream in place.
+// For software adapters, which load x from a uniform and weights from a texture several times faster.
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 const INPUTS = {{ inputs }}u;
@@ -8,11 +8,11 @@ const OUTPUTS = {{ outputs }}u;
 const QUADS = INPUTS / 4u;
 const ROWS = {{ rows }}u;
 struct Params {
-    first: u32,      // row of the chunk that row 0 of x is
-    first_out: u32,  // output that row 0 of this piece of the weight is
-    outs: u32,       // outputs of this piece
-    offset: u32,       // offset of the product (with bias) in the activation block, in elements
-    after_offset: u32, // offset of the result after the epilogue, in elements
+    first: u32,        // chunk row of row 0 of x
+    first_out: u32,    // output of row 0 of this shard
+    outs: u32,         // outputs of this shard
+    offset: u32,       // of the product with bias in the activation block, in elements
+    after_offset: u32, // of the result of the epilogue, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -50,7 +50,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let low = unpack_low(texel.xy);
         let high = unpack_low(texel.zw);
 {% if inputs % 8 %}
-        // The last pack is half empty: its second quad is zero, and x must not be read past its end.
+        // The second quad of the last pack is padding, and x must not be read past its end.
         let second = min(pack * 2u + 1u, QUADS - 1u);
 {% else %}
         let second = pack * 2u + 1u;
@@ -77,9 +77,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
 {% endif %}
     let out = params.first_out + local_out;
-    let shift = {{ "bias[out]" if bias else "0.0" }};
+    let added_bias = {{ "bias[out]" if bias else "0.0" }};
 {% for r in range(rows) %}
-    store(params.first + {{ r }}u, out, sum{{ r }} + shift);
+    store(params.first + {{ r }}u, out, sum{{ r }} + added_bias);
 {% endfor %}
 }
 

@@ -1,5 +1,5 @@
-// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o] for many rows: a workgroup computes a tile of ROWS x OUTS, a thread
-// a register tile of TALL x 4 of it. Grid: (tiles of outputs, tiles of rows). Epilogues as in matmul_rows.
+// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o] for many rows. A workgroup computes a tile of ROWS x OUTS, a thread
+// TALL x 4 elements of it in registers. Grid: (tiles of outputs, tiles of rows). Epilogues as in matmul_rows.
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 const INPUTS = {{ inputs }}u;
@@ -8,12 +8,12 @@ const QUADS = INPUTS / 4u;
 const TALL = {{ tall }}u;
 const ROWS = 16u * TALL;
 const OUTS = 64u;
-const DEPTH = 16u; // k of a step
+const DEPTH = 16u; // k per step
 struct Params {
-    first_out: u32,  // output that row 0 of this piece of the weight is
-    outs: u32,       // outputs of this piece
-    offset: u32,       // offset of the product (with bias) in the activation block, in elements
-    after_offset: u32, // offset of the result after the epilogue, in elements
+    first_out: u32,    // output of row 0 of this shard
+    outs: u32,         // outputs of this shard
+    offset: u32,       // of the product with bias in the activation block, in elements
+    after_offset: u32, // of the result of the epilogue, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;
@@ -28,8 +28,8 @@ struct Params {
 {% include "common/gelu.wgsl" %}
 {% endif %}
 
-// k outermost, so that a thread's rows and outputs are one vector load each; rows of 4 words more than they hold, so
-// that threads which store a quad of k side by side meet fewer in one bank.
+// k is the outermost index, so that a thread loads its rows, and its outputs, with one vector load. Each row has 4
+// words of padding, which reduces bank conflicts between threads that store neighboring quads of k.
 const X_STRIDE = (ROWS + 4u) / 4u; // vectors
 const W_STRIDE = (OUTS + 4u) / 4u;
 var<workgroup> x_tile: array<vec4f, DEPTH * X_STRIDE>;
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% for i in range(tall) %}
     var sum{{ i }} = vec4f(0.0);
 {% endfor %}
-    // The next step's values travel while this one's are multiplied.
+    // Load the values of the next step while those of this one are multiplied.
     var next_x = quad_or_zero_x(x_from, load_quad);
     var next_w = quad_or_zero_w(out, load_quad);
     for (var step = 0u; step < QUADS; step += DEPTH / 4u) {

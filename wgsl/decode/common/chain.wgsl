@@ -1,13 +1,13 @@
-{# Pieces of decode_layer: a subgroup of LANES threads, a "team", computes rows of a matrix by itself. A lane holds the
+{# Macros of decode/layer. A "team", a subgroup of LANES threads, computes rows of a matrix by itself. A lane keeps the
    packs lane, lane + LANES, ... of its rows and the same part of the vector in registers, so that a product needs no
-   shared memory and no barrier. Values as in decode/common/decode.wgsl. #}
+   shared memory and no barrier. Arguments as in decode/common/decode.wgsl. #}
 {% macro packed(dtype, inputs) %}{{ 4 if dtype == "f32" or inputs % 8 else 8 }}{% endmacro %}
 
 {% macro weight_type(dtype, inputs) %}
 {{- "vec4f" if dtype == "f32" else ("vec4u" if inputs % 8 == 0 else "vec2u") -}}
 {% endmacro %}
 
-{# w{r}_{s}: packs of rows `first + r`; rows past the end repeat the last one and are not stored. #}
+{# w{r}_{s}: pack s of row `first + r`. Rows past the end repeat the last one and are not stored. #}
 {% macro fetch(matrix, dtype, inputs, outputs, lanes, team_rows, first) %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
 {% for r in range(team_rows) %}
@@ -22,7 +22,7 @@
 {% endfor %}
 {% endmacro %}
 
-{# v{s}_{h}: this lane's part of the vector; `load(quad)` is the text that reads a quad. Zero past the end. #}
+{# v{s}_{h}: this lane's part of the vector `source`. Zero past the end. #}
 {% macro gather(source, dtype, inputs, lanes) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
@@ -31,7 +31,7 @@
 {% if (s + 1) * lanes <= packs %}
     var v{{ s }}_{{ h }} = {{ source }}[(lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u];
 {% else %}
-    // No branch: behind one, a driver may let the lanes that took it add up without the others.
+    // No branch: after one, a driver may sum over only the lanes that took it.
     var v{{ s }}_{{ h }} = select(
         vec4f(0.0), {{ source }}[min((lane + {{ s * lanes }}u) * {{ halves }}u + {{ h }}u, {{ inputs // 4 - 1 }}u)],
         lane + {{ s * lanes }}u < {{ packs }}u
@@ -41,7 +41,7 @@
 {% endfor %}
 {% endmacro %}
 
-{# a{s}_{h} and b{s}_{h}: this lane's part of a layer norm's scale and shift, loaded before anything has to wait. #}
+{# a{s}_{h} and b{s}_{h}: this lane's part of a layer norm's scale and shift, loaded before any wait. #}
 {% macro norm_fetch(scale, shift, dtype, inputs, lanes) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
@@ -52,7 +52,7 @@
 {% endfor %}{% endfor %}
 {% endmacro %}
 
-{# Layer norm of v in place; team 0 of workgroup `writer` keeps it. #}
+{# Layer norm of v in place. When traced, team 0 of workgroup `writer` stores it at `kept`. #}
 {% macro norm(dtype, inputs, lanes, trace, writer, kept) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}
@@ -88,7 +88,7 @@
 {% endif %}
 {% endmacro %}
 
-{# y{r}: product of row `first + r` with v, in every lane of the team. #}
+{# y{r}: the product of row `first + r` with v, in every lane of the team. #}
 {% macro product(dtype, inputs, lanes, team_rows) %}
 {% set halves = (packed(dtype, inputs) | int) // 4 %}
 {% set packs = inputs // (packed(dtype, inputs) | int) %}

@@ -1,5 +1,5 @@
-// Attention of decode_layer: one workgroup a (head, span of keys), unnormalised; the projection merges the spans.
-// Loops over registers are written out, since an array indexed by a loop counter may end up in memory.
+// Attention of decode/layer, unnormalized: one workgroup per (head, span of keys). The projection merges the spans.
+// Loops over registers are unrolled, since an array indexed by a loop counter may be placed in memory.
 {% set quads = head_size // 4 %}
 {% set key_parts = [1, threads // span] | max %}
 {% set key_quads = (quads + key_parts - 1) // key_parts %}
@@ -8,7 +8,7 @@
 {% set lane_keys = (span + lanes - 1) // lanes %}
 const SCALE = {{ scale }};
 var<workgroup> part_scores: array<f32, {{ key_parts * span }}>;
-var<workgroup> chances: array<f32, SPAN>;
+var<workgroup> exps: array<f32, SPAN>;
 var<workgroup> part_values: array<vec4f, {{ value_parts }}u * HEAD_QUADS>;
 var<workgroup> mixture: array<vec4f, CHANNEL_QUADS>;
 
@@ -16,7 +16,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     let start = span * SPAN;
     if (start >= keys) { return; }
     let last = keys - 1u;
-    // The cache is read before the wait, all but this token's row, which comes from `fresh`.
+    // The cache is read before the wait, except for the row of this token, which comes from `fresh`.
     let value_quad = thread % HEAD_QUADS;
     let value_part = thread / HEAD_QUADS;
     let values = CHANNEL_QUADS * CONTEXT + head * CONTEXT * HEAD_QUADS + value_quad;
@@ -65,7 +65,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
 {% for i in range(lane_keys) %}
     let e{{ i }} = select(0.0, exp(score{{ i }} - highest), inside{{ i }});
     total += e{{ i }};
-    if (team == 0u && lane + {{ i * lanes }}u < SPAN) { chances[k{{ i }}] = e{{ i }}; }
+    if (team == 0u && lane + {{ i * lanes }}u < SPAN) { exps[k{{ i }}] = e{{ i }}; }
 {% endfor %}
     total = subgroupAdd(total);
     workgroupBarrier();
@@ -73,7 +73,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     if (value_part < {{ value_parts }}u) {
 {% for i in range(value_keys) %}
         if (value_start + {{ i }}u < min(start + SPAN, keys)) {
-            sum += chances[value_start + {{ i }}u - start] * select(value{{ i }}, newest, value_start + {{ i }}u == last);
+            sum += exps[value_start + {{ i }}u - start] * select(value{{ i }}, newest, value_start + {{ i }}u == last);
         }
 {% endfor %}
         part_values[value_part * HEAD_QUADS + value_quad] = sum;
@@ -88,7 +88,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     if (thread == 0u) { shares[span * HEADS + head] = vec2f(highest, total); }
 }
 
-// Quad `quad` of attention's output from all spans, eight at a time so that their loads overlap.
+// One quad of the output of attention, from all spans, in groups of eight so that their loads overlap.
 fn merged(quad: u32, spans: u32) -> vec4f {
     let head = quad / HEAD_QUADS;
     var highest = -3.4e38;

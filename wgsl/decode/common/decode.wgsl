@@ -1,8 +1,8 @@
-{# Pieces of the fused decode kernels: one row of activations times a matrix [out, in], a team of LANES threads a few
-   rows of the matrix. Weights are loaded to registers before anything else, so that the prologue (layer norm, merging
-   attention) runs while they travel.
-   Values: inputs; dtype; lanes: size of a team; subgroups: teams are subgroups of exactly that size; each: rows of the
-   matrix a team computes; threads: of a workgroup. #}
+{# Macros of the fused decode kernels: one row of activations times a matrix [out, in]. A team of LANES threads computes
+   a few rows of the matrix. Weights are loaded to registers first, so that the prologue (layer norm, or merging
+   attention) runs while they arrive.
+   Arguments: inputs; dtype; lanes: threads per team; subgroups: teams are subgroups of exactly that size; team_rows:
+   matrix rows per team; threads: per workgroup. #}
 {% import "common/weight.wgsl" as w %}
 {% macro declare(inputs, dtype, lanes, subgroups, team_rows, threads, binding) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
@@ -13,7 +13,7 @@ const THREADS = {{ threads }}u;
 const LANES = {{ lanes }}u;
 const TEAMS = THREADS / LANES;
 const TEAM_ROWS = {{ team_rows }}u;
-const PACKS = {{ packs }}u; // loads a row of the matrix
+const PACKS = {{ packs }}u; // loads per row of the matrix
 {% if dtype == "f32" %}
 alias Pack = vec4f;
 {% elif packed == 8 %}
@@ -36,7 +36,7 @@ fn pack_dot(pack: Pack, index: u32) -> f32 {
 {% if subgroups %}
 var<workgroup> team_sums: array<f32, TEAMS>;
 fn team_sum(value: f32, thread: u32) -> f32 { return subgroupAdd(value); }
-// Sum over the workgroup, for every thread.
+// Sum over the workgroup, valid in every thread.
 fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
     let mine = subgroupAdd(value);
     if (lane == 0u) { team_sums[team] = mine; }
@@ -48,7 +48,7 @@ fn group_sum(value: f32, thread: u32, team: u32, lane: u32) -> f32 {
 }
 {% else %}
 var<workgroup> shared_sums: array<f32, THREADS>;
-// Sum over the team, for its lane 0. Every thread of the workgroup must call it.
+// Sum over the team, valid in its lane 0. Every thread of the workgroup must call it.
 fn team_sum(value: f32, thread: u32) -> f32 {
     shared_sums[thread] = value;
     for (var half = LANES / 2u; half > 0u; half /= 2u) {
@@ -90,7 +90,7 @@ fn main(
 {% endif %}
 {% endmacro %}
 
-{# Registers w{r}_{s}: pack s of this lane of row `first + r`; rows past the end are read at the last row, unused. #}
+{# Registers w{r}_{s}: this lane's pack s of row `first + r`. Rows past the end repeat the last row and are not used. #}
 {% macro fetch(inputs, dtype, lanes, team_rows, first, outs) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
@@ -107,7 +107,7 @@ fn main(
 {% endfor %}
 {% endmacro %}
 
-{# After x is complete: y{r}, the product of row `first + r`, in lane 0 of the team at least. #}
+{# y{r}: the product of row `first + r` with x, which must be complete. Valid at least in lane 0 of the team. #}
 {% macro product(inputs, dtype, lanes, team_rows) %}
 {% set packed = 4 if dtype == "f32" else (8 if inputs % 8 == 0 else 4) %}
 {% set packs = inputs // packed %}
@@ -120,7 +120,7 @@ fn main(
 {% if (s + 1) * lanes <= packs %}
     part{{ r }} += pack_dot(w{{ r }}_{{ s }}, lane + {{ s * lanes }}u);
 {% else %}
-    // No branch: behind one, a driver may let the lanes that took it add up without the others.
+    // No branch: after one, a driver may sum over only the lanes that took it.
     part{{ r }} += select(
         0.0, pack_dot(w{{ r }}_{{ s }}, min(lane + {{ s * lanes }}u, PACKS - 1u)), lane + {{ s * lanes }}u < PACKS
     );
@@ -132,7 +132,7 @@ fn main(
 {% endfor %}
 {% endmacro %}
 
-{# Fills x with the layer norm of `resid`; workgroup 0 keeps it when traced. #}
+{# Fills x with the layer norm of `resid`. When traced, workgroup 0 stores it. #}
 {% macro norm(inputs, threads, trace) %}
 {% set quads = inputs // 4 %}
 {% set steps = (quads + threads - 1) // threads %}
@@ -171,7 +171,7 @@ fn keep4(at: u32, value: vec4f) {
 }
 {% endmacro %}
 
-{# Lane 0 of the team stores what `product` made; `store(out, product, row)` is the kernel's. #}
+{# Lane 0 of the team stores the results of `product` with the kernel's function `store(out, product, row)`. #}
 {% macro store_rows(team_rows) %}
     if (lane == 0u) {
 {% for r in range(team_rows) %}
@@ -180,7 +180,7 @@ fn keep4(at: u32, value: vec4f) {
     }
 {% endmacro %}
 
-{# The store of a kernel that adds its product to the residual stream. #}
+{# The function `store` of kernels that add their product to the residual stream. #}
 {% macro store_residual(trace) %}
 fn store(out: u32, product: f32, row: u32) {
     let value = product + bias[out];
