@@ -1,4 +1,4 @@
-"""Lines of the logits table: which tokens, in which order, with all that is known of them. Plain values."""
+"""The lines of the logits table: which tokens, in which order, with which numbers. Plain values."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .protocols import TokenCodec
 
-FEWEST, MOST = 8, 200  # tokens that the table can be asked for
+FEWEST, MOST = 8, 200  # limits on the number of tokens in the table
 _UNKNOWN = math.nan
 
 
@@ -39,12 +39,12 @@ class Line:
     cumulative: float = _UNKNOWN
     gain: float = _UNKNOWN
     climb: float = _UNKNOWN
-    left_out_by: str = ""  # the filter
+    left_out_by: str = ""  # label of the filter that left the token out
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is to be shown: lines, and the labels of the cuts that lie behind a line, by its place in `lines`."""
+    """The lines to show; `cuts`: labels of the cuts drawn after a line, by its index in `lines`."""
 
     lines: tuple[Line, ...]
     cuts: dict[int, tuple[str, ...]]
@@ -52,20 +52,20 @@ class Table:
 
 @dataclass
 class LogitsView:
-    """What the user wants of the logits, and the table of it, which is made again only when something changed."""
+    """The user's choices for the logits table, and the table itself, which is made again only after a change."""
 
     top: int = 50
-    words: str = ""  # searched for
-    column: str = "rank"  # a field of `Line` to sort by
+    words: str = ""  # the search
+    column: str = "rank"  # the field of `Line` to sort by
     descending: bool = False
-    log_probability: bool = True  # in the plot
-    seeking: bool = False  # the next frame puts the keyboard into the search
+    log_probability: bool = True  # the plot has a logarithmic axis
+    seeking: bool = False  # the next frame focuses the search field
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
     _difference: Difference | None = None
 
     def difference(self, shown: Distribution | None, other: Distribution | None) -> Difference | None:
-        """Of the two, when both are known."""
+        """The difference of two distributions; None unless both are known."""
         if shown is None or other is None:
             return None
         known = self._difference
@@ -81,9 +81,9 @@ class LogitsView:
         comparison: Distribution | None = None,
         tokenizer: TokenCodec | None = None,
     ) -> Table:
-        """The first `top` tokens, or those that a search finds, sorted.
+        """The first `top` tokens, or those that the search finds, sorted.
 
-        Without `distribution` it is made of what the step reported. options: those that the step was drawn with.
+        Without `distribution` the table is made of the candidates that the step reported. options: those of the step.
         """
         key = (step, options, distribution, comparison, self.top, self.words, self.column, self.descending)
         if self._made is None or self._made[0] != key:
@@ -122,7 +122,7 @@ class LogitsView:
 def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
     """Lines of the candidates that the step reported, the likeliest first.
 
-    They tell the running sum only where nothing was left out or moved before it was summed.
+    They include the running sum only if no filter and no penalty was on.
     """
     summed, lines, total = options.top_k == 0 and options.top_p == 1 and options.min_p == 0, [], 0.0
     summed &= options.repetition_penalty == 1
@@ -145,7 +145,7 @@ def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
 
 
 def line_of(token: int, text: str, distribution: Distribution, difference: Difference | None = None) -> Line:
-    """All that is known of a token."""
+    """The line of a token with every number that is known."""
     cut = distribution.cut_of(token)
     return Line(
         token,
@@ -164,7 +164,7 @@ def line_of(token: int, text: str, distribution: Distribution, difference: Diffe
 
 
 def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]:
-    """Sorted by a field of `Line`; what is not known comes last either way, equals by rank."""
+    """Lines sorted by a field of `Line`. Unknown numbers come last in both directions; ties are sorted by rank."""
     assert column in {known.name for known in fields(Line)}
 
     def unknown(line: Line) -> bool:
@@ -177,14 +177,14 @@ def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]
 
 
 def cuts_between(lines: Sequence[Line], distribution: Distribution) -> dict[int, tuple[str, ...]]:
-    """Labels of the cuts by the line that they are drawn behind.
+    """Labels of the cuts, by the index of the line that they are drawn after.
 
-    A cut is drawn where it parts the lines in two, kept and left out; in another order there is no such place.
+    A cut is drawn only if it separates the lines into kept and left-out ones, which depends on their order.
     """
-    found: dict[int, tuple[str, ...]] = {}
+    labels: dict[int, tuple[str, ...]] = {}
     for cut in distribution.cuts:
         inside = [line.draw_rank <= cut.kept for line in lines]
         changes = [at for at in range(len(inside) - 1) if inside[at] != inside[at + 1]]
         if len(changes) == 1:
-            found[changes[0]] = (*found.get(changes[0], ()), cut.label)
-    return found
+            labels[changes[0]] = (*labels.get(changes[0], ()), cut.label)
+    return labels

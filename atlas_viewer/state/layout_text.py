@@ -1,6 +1,6 @@
-"""The layout that imgui wrote as text, read by us first: imgui ends the program over a damaged one.
+"""Checks the layout text that imgui wrote, because imgui crashes on a damaged one.
 
-What passes is put together again from what was understood, so imgui never reads anything else.
+The text is parsed and written again from the parsed values, so that imgui reads only what this module understood.
 """
 
 from __future__ import annotations
@@ -9,30 +9,30 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
-DOCK_SPACE = 0x0966DF3F  # identity of the dock space over the window; saved layouts contain it
-_MOST = 250  # sections, dock nodes and columns of a table
-_SIDE = 32_767  # pixels: imgui keeps sizes and places in 16 bits
+DOCK_SPACE = 0x0966DF3F  # id of the dock space that fills the window; saved layouts contain it
+_MOST = 250  # limit on sections, dock nodes and columns of a table
+_SIDE = 32_767  # pixels: imgui stores sizes and positions in 16 bits
 _NAME = re.compile(r"[^\x00-\x1f\[\]]{1,200}")
 _ID = re.compile(r"0x[0-9A-F]{8}")
-# Only as imgui writes it: imgui reads places and sizes with %i, where 010 is 8, and 08 is 0 and the end of the line.
+# Exactly as imgui writes it: imgui reads numbers with %i, which takes 010 for 8, and 08 for 0 followed by garbage.
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _WORD = re.compile(r"[A-Za-z]{1,30}=\S{1,40}")
 
 
 def checked(text: str) -> str:
-    """`text` as imgui may read it: without what is of no use to this program. An empty text stays empty.
+    """`text` as imgui may read it, without the parts that this program does not use. An empty text stays empty.
 
-    Raises `ValueError` that says what is wrong with it.
+    Raises `ValueError` that describes what is wrong with it.
     """
     if not text.strip():
         return ""
     sections: dict[str, list[str]] = {}
     for head, lines in _sections(text):
         if head in sections:
-            raise ValueError(f"has {head} twice")
+            raise ValueError(f"contains {head} twice")
         sections[head] = lines
     if "[Docking][Data]" not in sections:
-        raise ValueError("has no panels that are docked")
+        raise ValueError("has no docked panels")
     nodes = _docking(sections["[Docking][Data]"])
     docks = {name for name, node in nodes.items() if not node.children}
     kept: list[str] = []
@@ -48,7 +48,7 @@ def checked(text: str) -> str:
 
 
 def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Each section's first line, as `[kind][name]`, with the lines after it."""
+    """Each section: its heading `[kind][name]`, and the lines after it."""
     lines: list[str] = []
     head, count = "", 0
     for line in text.split("\n"):
@@ -57,7 +57,7 @@ def _sections(text: str) -> Iterator[tuple[str, list[str]]]:
                 yield head, lines
             parts = line.removeprefix("[").removesuffix("]").split("][", 1)
             if not line.endswith("]") or len(parts) != 2 or not all(map(_NAME.fullmatch, parts)):
-                raise ValueError(f"has a broken heading, {line[:40]!r}")
+                raise ValueError(f"has an invalid heading, {line[:40]!r}")
             head, lines, count = line, [], count + 1
             if count > _MOST:
                 raise ValueError("has too many sections")
@@ -83,7 +83,7 @@ def _id(value: str) -> bool:
 
 
 def _id_of_something(value: str) -> bool:
-    """For where imgui drops the whole line when the identity is 0."""
+    """An id other than 0, for entries whose line imgui drops when the id is 0."""
     return _id(value) and int(value, 16) != 0
 
 
@@ -102,7 +102,7 @@ _WINDOW_WORDS: dict[str, Callable[[str], bool]] = {
 }
 _COLUMN_WORDS: dict[str, Callable[[str], bool]] = {
     "UserID": lambda value: re.fullmatch(r"[0-9A-F]{8}", value) is not None,
-    "Width": _whole(-1, _SIDE),  # -1 is not known yet
+    "Width": _whole(-1, _SIDE),  # -1: not known yet
     "Weight": _decimal(-1, 1e4),
     "Visible": _SWITCH,
     "Order": _whole(0, _MOST),
@@ -125,12 +125,12 @@ _NODE_WORDS: dict[str, Callable[[str], bool]] = {
 
 
 def _words(words: Iterable[str], known: dict[str, Callable[[str], bool]]) -> dict[str, str]:
-    """`Name=value` of each, as far as the name is known; a newer imgui may write others."""
+    """The values of all `Name=value` entries with a known name; a newer imgui may write others."""
     values: dict[str, str] = {}
     for word in words:
         name, _, value = word.partition("=")
         if not _WORD.fullmatch(word) or name in values or (name in known and not known[name](value)):
-            raise ValueError(f"has no usable {word[:40]!r}")
+            raise ValueError(f"has an invalid entry {word[:40]!r}")
         if name in known:
             values[name] = value
     return values
@@ -141,7 +141,7 @@ def _written(words: dict[str, str], order: Iterable[str]) -> list[str]:
 
 
 def _window(lines: list[str], docks: Container[str]) -> list[str]:
-    """A window; it floats when it was in none of the `docks`, as imgui ends the program over a dock it cannot find."""
+    """A window. Outside the known `docks` it floats, because imgui crashes when it cannot find the dock."""
     words = _words(lines, _WINDOW_WORDS)
     if words.get("DockId", "").split(",")[0] not in docks:
         words.pop("DockId", None)
@@ -149,24 +149,24 @@ def _window(lines: list[str], docks: Container[str]) -> list[str]:
 
 
 def _table(name: str, lines: list[str]) -> list[str]:
-    """A table's columns: each of them once, and each in a place of its own."""
+    """A table's columns: each at most once, and each at a position of its own."""
     match = re.fullmatch(r"0x[0-9A-F]{8},([1-9][0-9]{0,2})", name)
     columns = int(match[1]) if match else 0
     if not 1 <= columns <= _MOST:
-        raise ValueError(f"has a broken table, {name[:40]!r}")
+        raise ValueError(f"has an invalid table, {name[:40]!r}")
     own = _words((line for line in lines if not line.startswith("Column ")), _TABLE_WORDS)
     written, numbers, orders = _written(own, ("RefScale",)), [-1], []
     for line in lines:
         if line.startswith("Column "):
             _, number, *rest = [*line.split(), ""]
             if not _NUMBER.fullmatch(number) or not numbers[-1] < int(number) < columns:
-                raise ValueError(f"has no usable column, {line[:40]!r}")
+                raise ValueError(f"has an invalid column, {line[:40]!r}")
             words = _words(rest[:-1], _COLUMN_WORDS)
             numbers.append(int(number))
             orders += [int(words["Order"])] if "Order" in words else []
             written.append(" ".join([f"Column {number:<2}", *_written(words, _COLUMN_WORDS)]))
     if len(set(orders)) < len(orders) or max(orders, default=0) >= columns:
-        raise ValueError("has a table with two columns in one place")
+        raise ValueError("has a table with two columns at one position")
     return [*written, *_written(own, ("LastUsed",))]
 
 
@@ -190,31 +190,31 @@ class _Node:
 
 
 def _docking(lines: list[str]) -> dict[str, _Node]:
-    """The dock nodes, as trees: a parent comes before its children, and has none, or two and the way it is split."""
+    """The dock nodes as trees. A parent comes before its children: none, or two with the direction of the split."""
     nodes: dict[str, _Node] = {}
     for line in lines:
         kind, *rest = line.split()
         words = _words(rest, _NODE_WORDS)
         name = words.get("ID", "")
         if kind not in ("DockSpace", "DockNode") or not name or name in nodes or len(nodes) >= _MOST:
-            raise ValueError(f"has no usable dock node, {line.strip()[:60]!r}")
+            raise ValueError(f"has an invalid dock node, {line.strip()[:60]!r}")
         parent = nodes.get(words["Parent"]) if "Parent" in words else None
         if "Parent" in words:
             if parent is None or kind == "DockSpace" or "SizeRef" not in words:
-                raise ValueError(f"has a dock node {name} that belongs to no other")
+                raise ValueError(f"has a dock node {name} without a valid parent")
             parent.children.append(name)
         elif not {"Pos", "Size"} <= words.keys():
-            raise ValueError(f"has a dock node {name} without a place")
+            raise ValueError(f"has a dock node {name} without a position")
         nodes[name] = _Node(words, kind == "DockSpace", parent)
     for name, node in nodes.items():
         if len(node.children) != (2 if "Split" in node.words else 0):
-            raise ValueError(f"has a dock node {name} with {len(node.children)} parts")
+            raise ValueError(f"has a dock node {name} with {len(node.children)} children")
     spaces = [name for name, node in nodes.items() if node.is_space]
     centers = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
-    # In another dock space the program would not find its panels; in a part of one imgui begins no dock space.
+    # Panels in another dock space would be lost, and imgui cannot start a dock space inside a part of one.
     space = f"0x{DOCK_SPACE:08X}"
     if spaces != [space] or len(centers) != 1 or centers[0].root is not nodes[space] or centers[0].children:
-        raise ValueError("has not one place in the middle where panels are docked")
+        raise ValueError("does not have exactly one central dock node")
     return nodes
 
 

@@ -1,4 +1,4 @@
-"""The models that can be opened or fetched in the window. Plain values."""
+"""The models that can be opened or downloaded in the window. Plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model by the name that `--model` knows. `here`: it can be opened without being fetched."""
+    """A model by the name that `--model` takes. `here`: it can be opened without a download."""
 
     name: str
     what: str
@@ -18,12 +18,12 @@ class ModelChoice:
 
 @dataclass
 class ModelChoices:
-    """The part of the state about other models."""
+    """The state of the Models panel."""
 
     known: Sequence[ModelChoice] = ()
-    path: str = ""  # of a file or folder, as it is typed
-    offered: tuple[str, int, str] | None = None  # name, bytes to come and licence, to be confirmed
-    busy: str = ""  # what is going on in the background
+    path: str = ""  # of a file or folder, as typed
+    offered: tuple[str, int, str] | None = None  # name, bytes to download and license, to be confirmed
+    busy: str = ""  # the task running in the background
     done: int = 0  # bytes
     total: int = 0
     error: str = ""

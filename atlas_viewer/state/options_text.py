@@ -1,4 +1,4 @@
-"""Options in words."""
+"""Changes of options in words."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _NAMES = {
     "min_p": "min-p",
     "repetition_penalty": "repetition penalty",
     "seed": "seed",
-    "context": "window",
+    "context": "context",
 }
 
 
 def changes_in_words(before: GenerateOptions, after: GenerateOptions) -> str:
-    """What is other in `after`: `temperature 1.2 (0.8 before)`, joined by commas; "the same" where nothing is."""
+    """The changes, as in `temperature 1.2 (0.8 before)`, joined by commas; "the same" when there are none."""
     changes = []
     for field in fields(GenerateOptions):
         old, new = getattr(before, field.name), getattr(after, field.name)

@@ -1,4 +1,4 @@
-"""Walks the earlier prompts, as a shell does."""
+"""The history of prompts, as in a shell."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 @dataclass
 class History:
-    """What is being written stays the newest entry while earlier prompts are looked at."""
+    """Steps through earlier prompts. The text being written stays the newest entry."""
 
     draft: str | None = None
 
     def older(self, prompts: Sequence[str], current: str) -> str:
-        """The prompt before `current`, which is itself when there is none. `prompts`: the newest last."""
+        """The prompt before `current`, or `current` itself when it is the first. prompts: the newest last."""
         return self._step(prompts, current, -1)
 
     def newer(self, prompts: Sequence[str], current: str) -> str:
-        """The prompt after `current`, at last what was being written."""
+        """The prompt after `current`; the text being written comes last."""
         return self._step(prompts, current, 1)
 
     def around(self, prompts: Sequence[str], current: str) -> tuple[int, int]:
-        """How many entries there are before and after `current`."""
+        """The number of entries before and after `current`."""
         entries = self._entries(prompts, current)
         index = entries.index(current)
         return index, len(entries) - 1 - index

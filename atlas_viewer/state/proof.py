@@ -1,4 +1,4 @@
-"""What the self-test last found, kept in the user's cache: a file for each adapter, driver and version."""
+"""The latest result of the self-test, in the user's cache: one file per adapter, driver and version."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from compute.io.output_files import write_output
 from compute.io.untrusted_json import read_untrusted_json
 from compute.weights.model_cache import cache_folder
 
-NOT_PROVED = "not proved; doctor --prove does it"
+NOT_PROVED = "not proved; run doctor --prove"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a self-test is of: with another of these, its result says nothing."""
+    """What a self-test depends on: a result is valid only for the same values."""
 
     adapter: str
     driver: str
@@ -32,7 +32,7 @@ class Subject:
 
     @classmethod
     def of(cls, adapter: wgpu.GPUAdapter) -> Subject:
-        """Kernels of this program on `adapter`."""
+        """The kernels of this program on `adapter`."""
         info = adapter.info
         name = f"{info['device']} ({info['adapter_type']}, {info['backend_type']})"
         program = f"atlas-viewer {__version__}, wgpu {wgpu.__version__}"
@@ -40,14 +40,14 @@ class Subject:
 
     @property
     def path(self) -> Path:
-        """The file that keeps its result; it need not exist."""
+        """The file of the result, which may not exist."""
         key = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
         return cache_folder() / "proofs" / f"{key[:32]}.json"
 
 
 @dataclass(frozen=True)
 class Proved:
-    """A result: the largest error of numbers (None when it is not finite), the verdict, and when, in UTC."""
+    """A result: the largest numerical error (None when it is not finite), the verdict, and the time in UTC."""
 
     error: Annotated[float, msgspec.Meta(ge=0)] | None
     ok: bool
@@ -55,10 +55,10 @@ class Proved:
 
     @property
     def text(self) -> str:
-        """In a few words."""
+        """The result in a few words."""
         if self.ok and self.error is not None:
             return f"proved: {short(self.error)}"
-        return "FAILED; doctor --prove says where"
+        return "FAILED; run doctor --prove for details"
 
     def as_json(self) -> dict[str, float | bool | str | None]:
         """As plain JSON values."""
@@ -66,7 +66,7 @@ class Proved:
 
 
 def known(adapter: wgpu.GPUAdapter) -> Proved | None:
-    """The result for `adapter`; None when there is none, or its file cannot be read as one."""
+    """The result for `adapter`; None when there is no valid one."""
     subject = Subject.of(adapter)
     try:
         values = read_untrusted_json(subject.path.read_text("utf-8"))
@@ -78,16 +78,16 @@ def known(adapter: wgpu.GPUAdapter) -> Proved | None:
 
 
 def keep(adapter: wgpu.GPUAdapter, proved: Proved) -> None:
-    """Write a result for `known` to find. Raises `OutputError`."""
+    """Save a result for `known`. Raises `OutputError`."""
     subject = Subject.of(adapter)
     try:
         subject.path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{subject.path.parent}: cannot be made ({error.strerror})") from error
+        raise OutputError(f"{subject.path.parent}: cannot be created ({error.strerror})") from error
     write_output(subject.path, (json.dumps({**asdict(subject), **proved.as_json()}, indent=1) + "\n").encode())
 
 
 def short(error: float) -> str:
-    """An error in two digits: 1.2e-6."""
+    """An error with two digits, as in 1.2e-6."""
     mantissa, exponent = f"{error:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}" if error else "0"

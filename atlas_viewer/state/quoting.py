@@ -1,20 +1,20 @@
-"""Text as it is shown."""
+"""How text and probabilities are shown."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-# What Python calls printable, until there are fonts to ask.
+# Python's definition of printable, until fonts are loaded.
 _has_glyph: Callable[[str], bool] = str.isprintable
 _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# A backslash that begins the hex of a byte stays single: a token has either signs or letters, so no token's own text
-# looks like that.
+# A backslash before the hex of a byte is not doubled. No token's own text looks like that, because a token has either
+# punctuation or letters.
 _SPECIAL = re.compile(r"\\(?!x[0-9a-f]{2})|[^ !#-~]")
 
 
 def use_glyphs(has_glyph: Callable[[str], bool]) -> None:
-    """From now on, characters for which `has_glyph` is false are spelled out."""
+    """From now on, escape characters for which `has_glyph` is false."""
     global _has_glyph
     _has_glyph = has_glyph
 
@@ -23,8 +23,8 @@ _SMALL = 0.01  # percent
 
 
 def quoted(text: str) -> str:
-    """`text` in double quotes as one line. Line ends and quotes are spelled as in JSON; what cannot be seen, and what
-    the fonts have no glyph for, as the hex of its UTF-8 bytes: `\\xe4\\xbd\\xa0`."""
+    """`text` in double quotes on one line. Line breaks and quotes are escaped as in JSON. Invisible characters, and
+    those without a glyph, are shown as the hex of their UTF-8 bytes: `\\xe4\\xbd\\xa0`."""
     return f'"{_SPECIAL.sub(_spelled, text)}"'
 
 
@@ -38,7 +38,7 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability, 0 to 1, in percent, always as wide; too small for three decimals it is written as 1.2e-05."""
+    """A probability, 0 to 1, in percent with a constant width; too small for three decimals it becomes 1.2e-05."""
     value = 100 * share
     if value == 0:
         return f"{0:7d} %"

@@ -1,4 +1,4 @@
-"""What the Session panel shows: a recording, a video of the window, a session that is played back. Plain values."""
+"""The state of the Session panel: recording, video of the window, playback. Plain values."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 @dataclass
 class RecorderState:
-    """The recording of runs. `path`, `logits` and `statistics` are of the one in progress, else of the next one."""
+    """The recording of runs. `path`, `logits` and `statistics` apply to the current or the next recording."""
 
     path: str = "session.atlas"
     logits: str = LOGITS_TYPES[0]
     statistics: bool = True
     stage: str = ""  # "preparing", "recording", "finishing"; empty when nothing is recorded
-    steps: int = 0  # that are written
-    waiting: int = 0  # entries that are not written yet
+    steps: int = 0  # written
+    waiting: int = 0  # entries not written yet
     trouble: str = ""  # what is not recorded, and why
-    note: str = ""  # what the last one has come to
+    note: str = ""  # the outcome of the last recording
 
     @property
     def on(self) -> bool:
-        """True until everything is written."""
+        """True from the start until everything is written."""
         return bool(self.stage)
 
 
@@ -33,37 +33,37 @@ class VideoState:
 
     path: str = "window.mp4"
     stage: str = ""  # "recording", "finishing"
-    frames: int = 0  # that are written
-    dropped: int = 0  # that the encoder had no time for
+    frames: int = 0  # written
+    dropped: int = 0  # frames that the encoder had no time for
     trouble: str = ""
     note: str = ""
 
 
 @dataclass
 class PlaybackState:
-    """The session that is played back. What follows `position` is what panels ask for."""
+    """The recording that is played back. Panels set the fields from `playing` on."""
 
     file: str
     model: str
     notice: str = ""  # what cannot be shown, and why
-    run: int = 0  # number in the file
+    run: int = 0  # number of the run in the file
     runs: int = 0
-    count: int = 0  # steps of the run
-    position: int = 0  # steps that are shown
-    time: float = 0.0  # of the last of them, in seconds since the run began
+    count: int = 0  # steps in the run
+    position: int = 0  # steps shown
+    time: float = 0.0  # of the last step shown, in seconds since the start of the run
     length: float = 0.0
-    left: bool = False  # something else is on screen: another run, or this one with other tokens
-    event: str = ""  # what was done last in the interface by then
+    left: bool = False  # the window shows something else: another run, or this one with other tokens
+    event: str = ""  # the last action in the interface before that time
     playing: bool = False
     speed: float = 1.0
-    follow: bool = False  # show what another process adds to the file
-    camera: bool = True  # look where the recorded camera looked
-    seek: int | None = None  # show so many steps
+    follow: bool = False  # show steps that another process adds to the file
+    camera: bool = True  # follow the recorded camera
+    seek: int | None = None  # number of steps to show next
 
 
 @dataclass
 class RecordingState:
-    """All of it."""
+    """Recorder, video and playback."""
 
     recorder: RecorderState = field(default_factory=RecorderState)
     video: VideoState = field(default_factory=VideoState)

@@ -1,4 +1,4 @@
-"""What panels and keys ask for; the controller does it."""
+"""Requests of panels and keys, which the run controller carries out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compute.sampling.options import GenerateOptions
 
 @dataclass(frozen=True)
 class Generate:
-    """Start a run with this prompt and these options; a run in progress is left where it is."""
+    """Start a run with this prompt and these options. A run in progress stops where it is."""
 
     prompt: str
     options: GenerateOptions
@@ -17,7 +17,7 @@ class Generate:
 
 @dataclass(frozen=True)
 class Pause:
-    """Hold the run in progress; `Continue` goes on with it."""
+    """Pause the run in progress; `Continue` resumes it."""
 
 
 @dataclass(frozen=True)
@@ -27,26 +27,26 @@ class Stop:
 
 @dataclass(frozen=True)
 class Continue:
-    """Go on with the run that is shown: by `tokens` of them, or (0) as far as its options say, or as much again."""
+    """Continue the run shown by `tokens` tokens; 0: up to the limit in its options, or by as many tokens again."""
 
     tokens: int = 0
 
 
 @dataclass(frozen=True)
 class ResumeWith:
-    """Go on with the run that is shown, with these options; its steps count for their `max_new_tokens`."""
+    """Continue the run shown with these options. Its existing steps count towards `max_new_tokens`."""
 
     options: GenerateOptions
 
 
 @dataclass(frozen=True)
 class Undo:
-    """Take back the last token of the run that is shown."""
+    """Remove the last token of the run shown."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """Fork the run that is shown: before step `index` with `token` in its place, and go on."""
+    """Fork the run shown: replace the token of step `index` with `token`, and continue."""
 
     index: int
     token: int
@@ -54,7 +54,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class ShowRun:
-    """Show another run of the tree."""
+    """Show another run."""
 
     number: int
 
@@ -76,14 +76,14 @@ class SaveTrace:
 
 @dataclass(frozen=True)
 class Screenshot:
-    """Write a picture of the window to a file, PNG."""
+    """Write a picture of the window to a PNG file."""
 
     path: str
 
 
 @dataclass(frozen=True)
 class Record:
-    """Record what runs write from now on to a new session file."""
+    """Record all runs from now on to a new recording."""
 
     path: str
     logits: str = "f16"  # "none", "f16" or "f32"
@@ -92,7 +92,7 @@ class Record:
 
 @dataclass(frozen=True)
 class EndRecording:
-    """Write what waits, and close the session file."""
+    """Write what is still waiting, and close the recording."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class EndVideo:
 
 @dataclass(frozen=True)
 class BackToRecording:
-    """Show the session that is played back again."""
+    """Return to the recording that is played back."""
 
 
 @dataclass(frozen=True)
@@ -121,28 +121,28 @@ class OpenRecording:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """Show another model: what `--model` takes. All runs of the one before are forgotten when it is there."""
+    """Open another model. spec: as for `--model`. All runs are discarded once the model is loaded."""
 
     spec: str
 
 
 @dataclass(frozen=True)
 class LookUpModel:
-    """Ask the hub about a model of the catalogue."""
+    """Ask the hub about a model of the catalog."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class FetchModel:
-    """Fetch the model that was looked up."""
+    """Download the model that was looked up."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class StopFetch:
-    """Stop fetching; what has arrived is kept."""
+    """Stop the download; the part that has arrived is kept."""
 
 
 RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace

@@ -1,4 +1,4 @@
-"""Runs and their branches as a tree. Plain values."""
+"""Runs and their branches, as a tree. Plain values."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One run: what it was asked, and what came so far.
+    """One run: its prompt, its options and its steps so far.
 
-    A branch has the steps before `fork` from its `parent`; step `fork` is the token that was chosen by hand.
+    A branch shares the steps before `fork` with its `parent`; step `fork` is the token that the user chose.
     """
 
     prompt: str
-    options: GenerateOptions  # in force for the next token
+    options: GenerateOptions  # for the next token
     prompt_tokens: Sequence[tuple[int, str]]
     steps: Sequence[StepRecord] = ()
     continuation: str = ""
@@ -32,12 +32,12 @@ class Run:
     parent: int | None = None
     fork: int = 0
     name: str = ""
-    # Step from which on other options were in force, with those; the first are under step 0.
+    # Changes of options: the first step with the new options, and these; step 0 has the first ones.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
-    known: Sequence[StepRecord] = ()  # of a run that is played back: all of its steps, also those not shown yet
+    known: Sequence[StepRecord] = ()  # in playback: all steps, including those not shown yet
 
     def options_at(self, step: int) -> GenerateOptions:
-        """The options that step number `step` was drawn with."""
+        """The options that step `step` was drawn with."""
         known = [index for index in self.changes if index <= step]
         return self.changes[max(known)] if known else self.options
 
@@ -48,36 +48,36 @@ class Run:
 
     @property
     def paused(self) -> bool:
-        """True when it can go on."""
+        """True when the run can continue."""
         return self.done and self.stop_reason in ("paused", "stopped", "length")
 
 
 class Runs:
-    """All runs since the window was opened, by number, in the order in which they began."""
+    """All runs since the window was opened, by number, in the order in which they started."""
 
     def __init__(self) -> None:
         self.all: dict[int, Run] = {}
         self._next = 1
 
     def add(self, run: Run) -> Run:
-        """Number the run and keep it."""
+        """Give the run a number and add it."""
         run.number, self._next = self._next, self._next + 1
         self.all[run.number] = run
         return run
 
     def branch(self, run: Run, index: int) -> Run:
-        """A new run that shares the steps before `index` with `run`; the step itself is for the caller to add."""
+        """A new run that shares the steps before `index` with `run`. The caller adds the step itself."""
         changes = {step: options for step, options in run.changes.items() if step <= index}
         child = Run(run.prompt, run.options_at(index), run.prompt_tokens, list(run.steps[:index]), changes=changes)
         child.parent, child.fork = run.number, index
         return self.add(child)
 
     def children(self, number: int | None) -> list[Run]:
-        """Branches of a run; of None, the runs that are no branches."""
+        """The branches of a run; None: the runs that are not branches."""
         return [run for run in self.all.values() if run.parent == number]
 
     def depth(self, run: Run) -> int:
-        """How many runs it descends from."""
+        """The number of runs that the run descends from."""
         depth = 0
         while run.parent is not None:
             run, depth = self.all[run.parent], depth + 1

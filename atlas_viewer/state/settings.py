@@ -1,4 +1,4 @@
-"""What is remembered between runs of the program: `UiState` as a JSON file in the user's configuration folder."""
+"""Settings that persist: `UiState` as a JSON file in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from .state import State
 from .ui_state import CHIP_COLORS, THEME_NAMES, ZOOMS, UiState
 
 VERSION = 1
-_REST = 2.0  # seconds that a change must be old before it is written
-_ANY_SIZE = 2**31 - 1  # what the widgets can hold
-_FRAMES = 10  # so many drawn, the settings have done no harm
-_PROMPT_CHARACTERS = 1_000_000  # of earlier prompts that are kept, the newest first
+_QUIET = 2.0  # seconds without a change before settings are saved
+_ANY_SIZE = 2**31 - 1  # the largest number that widgets accept
+_FRAMES = 10  # after so many frames, the settings are known to be harmless
+_PROMPT_CHARACTERS = 1_000_000  # total length of the prompts kept, the newest first
 
 
 def path() -> Path:
@@ -42,7 +42,7 @@ def path() -> Path:
 
 
 def dumps(ui: UiState) -> str:
-    """`ui` as JSON text, without what is only of the moment."""
+    """`ui` as JSON text, without the fields that do not persist."""
     values: dict[str, Any] = {"version": VERSION}
     values |= {key: getattr(ui, _field(key)) for key in _CHECKS}
     values["hidden"] = sorted(ui.hidden)
@@ -59,25 +59,25 @@ def dumps(ui: UiState) -> str:
 
 
 def loads(text: str) -> UiState:
-    """The interface that `dumps` wrote. Raises `ValueError` that says what is wrong with the text."""
+    """The `UiState` that `dumps` wrote. Raises `ValueError` that describes what is wrong with the text."""
     try:
         values = read_untrusted_json(text)
     except ValueError as error:
-        raise ValueError(f"is no JSON, {error}") from None
+        raise ValueError(f"is not JSON: {error}") from None
     if not isinstance(values, dict):
-        raise ValueError("holds no JSON object")
+        raise ValueError("is not a JSON object")
     version = values.get("version")
     if isinstance(version, int) and version > VERSION:
-        raise ValueError(f"has version {version}, this program reads {VERSION}")
+        raise ValueError(f"has version {version}, but this program reads version {VERSION}")
     if version != VERSION:
-        raise ValueError("says no version that is known")
+        raise ValueError("has no known version")
     ui = UiState()
     for key, check in _CHECKS.items():
         if key in values:
             try:
                 setattr(ui, _field(key), check(values[key]))
             except (msgspec.ValidationError, ValueError, UsageError):
-                raise ValueError(f"has no usable {key!r}") from None
+                raise ValueError(f"has an invalid {key!r}") from None
     return ui
 
 
@@ -106,7 +106,7 @@ def _as(kind: Any) -> Callable[[object], Any]:
     return functools.partial(msgspec.convert, type=kind)
 
 
-# What is remembered, and how a value that was read is checked: it returns the value for `UiState` or raises.
+# The keys of the file. Each check takes the value read and returns that for `UiState`, or raises.
 _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "zoom": _zoom,
     "theme": one_of(THEME_NAMES),
@@ -120,17 +120,18 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "minimap": _as(bool),
     "glow": _as(bool),
 }
-_RENAMED = {"chip_colour": "chip_color"}  # fields whose key in the file is older than their name
+_RENAMED = {"chip_colour": "chip_color"}  # keys that differ from the names of their fields
 
 
 class SettingsStore:
-    """Puts the remembered interface into a state, and saves it a moment after it has changed."""
+    """Loads the settings into a state, and saves them shortly after a change."""
 
     def __init__(self, state: State, call_later: Callable[[float], None], file: Path | None = None) -> None:
-        """call_later: sees to it that `frame` is called after so many seconds, even when nothing else happens.
+        """Load the settings.
 
-        A file that cannot be used is told in the messages of the state; it is kept under another name. So is one with
-        which the last start did not come to its first frames.
+        An invalid file is reported in the state's messages and kept under another name; so is one with which the last
+        start failed before its first frames. call_later: makes sure that `frame` is called after so many seconds, even
+        when nothing else happens.
         """
         self._frames, self._marker = 0, StartMarker(file or path())
         self._state, self._call_later, self._file = state, call_later, file or path()
@@ -149,10 +150,10 @@ class SettingsStore:
         except FileNotFoundError:
             pass
         except OSError as error:
-            self._saves = False  # what cannot be read must not be replaced either
+            self._saves = False  # do not overwrite what cannot be read
             self._note = f"settings cannot be read ({error.strerror}) and will not be saved: {one_line(self._file)}"
         except ValueError as error:
-            reason = "is no UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+            reason = "is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
             self._note = self._put_aside(reason)
 
     def _check_layout(self) -> None:
@@ -161,7 +162,7 @@ class SettingsStore:
             ui.layout = layout_text.checked(ui.layout)
         except ValueError as error:
             ui.layout = ""
-            self._note = f"the saved layout {error}; the usual layout is used: {one_line(self._file)}"
+            self._note = f"the saved layout {error}; the default layout is used: {one_line(self._file)}"
 
     def _put_aside(self, reason: str) -> str:
         numbered = (self._file.with_suffix(f".json.{number}.bad") for number in itertools.count(2))
@@ -169,36 +170,36 @@ class SettingsStore:
             aside = set_aside(self._file, itertools.chain([self._file.with_suffix(".json.bad")], numbered))
         except OSError:
             self._saves = False
-            return f"the settings file {reason}; settings will not be saved until it is mended: {one_line(self._file)}"
-        return f"the settings file {reason}; the usual settings are used and the file is kept as {one_line(aside)}"
+            return f"the settings file {reason}; settings will not be saved until it is fixed: {one_line(self._file)}"
+        return f"the settings file {reason}; default settings are used, and the file is kept as {one_line(aside)}"
 
     def _snapshot(self) -> tuple[Any, ...]:
-        """What would be saved, cheap to make and to compare: texts are not copied."""
+        """The values to save, cheap to make and to compare: no text is copied."""
         ui = self._state.ui
         plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in ("hidden", "presets", "prompts"))
         return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts))
 
     def frame(self, now: float, dragging: bool) -> None:
-        """Save what has rested for a moment. now: in seconds; dragging: a mouse button is down."""
+        """Save changes that are old enough. now: in seconds; dragging: a mouse button is down."""
         self._frames += 1
         if self._frames == _FRAMES:
             self._marker.clear()
-        if self._note and self._state.run is not None:  # a run that begins takes the messages away
+        if self._note and self._state.run is not None:  # not earlier: starting a run clears the messages
             self._state.messages.append(self._note)
             self._note = ""
         seen = self._snapshot()
         if seen != self._seen:
             self._seen, self._changed_at = seen, now
-            self._call_later(_REST)
+            self._call_later(_QUIET)
         if seen == self._saved or dragging:
             return
-        if now - self._changed_at >= _REST:
+        if now - self._changed_at >= _QUIET:
             self._save()
 
     def close(self, *, failed: bool = False) -> None:
-        """Save what has changed since. failed: something unexpected has ended the window."""
+        """Save the latest changes. failed: an unexpected error has closed the window."""
         if failed and self._frames < _FRAMES:
-            self._marker.leave()  # and save nothing of it
+            self._marker.leave()  # and do not save: these settings may be the cause
             return
         self._marker.clear()
         if self._snapshot() != self._saved:
@@ -212,7 +213,7 @@ class SettingsStore:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             write_output(self._file, dumps(self._state.ui).encode())
         except (OSError, OutputError) as error:
-            self._saves = False  # once is enough
+            self._saves = False  # report it only once
             cause = error.__cause__ if isinstance(error, OutputError) else error
             reason = cause.strerror if isinstance(cause, OSError) else str(error)
             self._state.messages.append(f"settings cannot be saved ({reason}): {one_line(self._file)}")

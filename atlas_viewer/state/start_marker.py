@@ -1,4 +1,4 @@
-"""Tells whether the last start came to its end: a damaged setting may end the program before it can say so."""
+"""Detects that the last start failed: a damaged setting may crash the program before it can report anything."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import filelock
 
 
 class StartMarker:
-    """A locked file that lies beside the settings from the moment they are used until some frames have been drawn.
+    """A locked file next to the settings, from the moment they are loaded until a few frames have been drawn.
 
-    The lock goes with its process, however that ends; so a file without a lock was left by a start that failed.
+    The lock ends with its process, even after a crash. A file without a lock therefore comes from a failed start.
     """
 
     def __init__(self, settings: Path) -> None:
@@ -19,9 +19,9 @@ class StartMarker:
         self._lock: filelock.BaseFileLock | None = None
 
     def set(self) -> bool:
-        """Begin a start; returns whether the one before has failed.
+        """Begin a start. True when the previous one failed.
 
-        Nothing is known, and nothing noted, while another process starts, or where the file cannot be written.
+        False, without a marker, while another process is starting, and when the file cannot be written.
         """
         if not self._path.parent.is_dir():
             return False  # there are no settings yet
@@ -35,7 +35,7 @@ class StartMarker:
         return failed
 
     def clear(self) -> None:
-        """The start has come to its end."""
+        """The start succeeded: remove the marker."""
         if self._lock is None:
             return
         self._lock.release()
@@ -44,7 +44,7 @@ class StartMarker:
             self._path.unlink()
 
     def leave(self) -> None:
-        """The start has failed: let the next one know."""
+        """The start failed: leave the marker for the next one."""
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -1,4 +1,4 @@
-"""A saved layout is checked before imgui sees it: a damaged one ends the process there."""
+"""A saved layout is checked before imgui reads it, because a damaged one crashes the process there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CHARACTERS = ("", "\0", "x", "=", "[", "]", " ", "9", "-", "%n%s", "é", "\n", "
 
 @pytest.fixture(scope="module")
 def layout() -> str:
-    """What imgui writes, with panels, a table and docks."""
+    """A layout written by imgui, with panels, a table and docks."""
     written = layout_player.play("")
     assert all(f"[{kind}]" in written for kind in ("Window", "Table", "Docking"))
     return written
@@ -33,7 +33,7 @@ def words(text: str) -> list[list[str]]:
 
 
 def played(layouts: list[str]) -> tuple[int, str]:
-    """The exit status of a process that draws the panels with each layout, and the one it ended with."""
+    """The exit status of a process that draws the panels with each layout; after a crash also the layout and stderr."""
     done = subprocess.run(
         [sys.executable, "-m", "helpers.layout_player"],
         input=json.dumps(layouts),
@@ -48,14 +48,14 @@ def played(layouts: list[str]) -> tuple[int, str]:
     return done.returncode, "" if done.returncode == 0 else f"{layouts[reached]}\n{done.stderr}"
 
 
-def test_what_imgui_writes_passes_unchanged(layout: str) -> None:
+def test_layouts_of_imgui_pass_unchanged(layout: str) -> None:
     assert words(checked(layout)) == words(layout)
     assert layout_player.play(checked(layout)) == layout
     assert checked(checked(layout)) == checked(layout)
     assert checked("") == checked(" \n") == ""
 
 
-def test_what_a_newer_imgui_may_add_is_left_out(layout: str) -> None:
+def test_unknown_entries_of_a_newer_imgui_are_dropped(layout: str) -> None:
     newer = layout.replace("Collapsed=0", "Collapsed=0\nGlued=1").replace(" Split=X", " Split=X Woven=0x12")
     newer += "[Window][New]\nPos=1,2\n\n[Weather][Data]\nRain, all day\n"
     assert words(checked(newer)) == [*words(layout), ["[Window][New]"], ["Pos=1,2"]]
@@ -68,8 +68,8 @@ def swapped(text: str, one: str, other: str) -> str:
     return other.join(part.replace(other, one) for part in text.split(one))
 
 
-def test_a_window_in_a_dock_that_is_gone_floats(layout: str) -> None:
-    """imgui ends the program over it, when it lays out the panels again."""
+def test_a_window_in_a_missing_dock_floats(layout: str) -> None:
+    """imgui crashes on it when it lays out the panels again."""
     head = "[Window][Debug##Default]"
     lost = layout.replace(head, f"{head}\nDockId=0x00000077,0")
     assert lost != layout
@@ -79,32 +79,32 @@ def test_a_window_in_a_dock_that_is_gone_floats(layout: str) -> None:
 
 
 DAMAGED = [
-    (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000006"), "belongs to no other"),
-    (lambda t: t.replace("Parent=0x00000008", "Parent=0x00000066"), "belongs to no other"),
-    (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000008"), "belongs to no other"),
-    (lambda t: t.replace("ID=0x00000009", "ID=0x0000000A"), "no usable dock node"),
-    (lambda t: t.replace("ID=0x00000009", "ID=0x00000000"), "no usable 'ID=0x00000000'"),
-    (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517"), "with 2 parts"),
-    (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517 Split=Z"), "no usable 'Split=Z'"),
-    (lambda t: t.replace("SizeRef=281,", "SizeRef=-281,"), "no usable 'SizeRef="),
-    (lambda t: t.replace("SizeRef=281,", "SizeRef=99999,"), "no usable 'SizeRef="),
-    (lambda t: t.replace(" CentralNode=1", ""), "not one place in the middle"),
-    (lambda t: t.replace("DockSpace ", "DockNode "), "not one place in the middle"),
-    (lambda t: swapped(t, SPACE, "0x00000001"), "not one place in the middle"),
-    (lambda t: t.replace(SPACE, "0x00000077"), "not one place in the middle"),
-    (lambda t: re.sub(r" Window=0x\w+", " Window=0x00000000", t), "no usable 'Window=0x00000000'"),
-    (lambda t: re.sub(r"( Size=\d+),\d+ Split", r"\1,08 Split", t), "no usable 'Size="),
-    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,010 Size", t), "no usable 'Pos=0,010'"),
-    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,\N{ARABIC-INDIC DIGIT THREE} Size", t), "no usable 'Pos="),
-    (lambda t: t[: t.index("[Docking]")], "no panels that are docked"),
-    (lambda t: t[: t.rindex("DockNode")], "with 1 parts"),
+    (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000006"), "a valid parent"),
+    (lambda t: t.replace("Parent=0x00000008", "Parent=0x00000066"), "a valid parent"),
+    (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000008"), "a valid parent"),
+    (lambda t: t.replace("ID=0x00000009", "ID=0x0000000A"), "invalid dock node"),
+    (lambda t: t.replace("ID=0x00000009", "ID=0x00000000"), "invalid entry 'ID=0x00000000'"),
+    (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517"), "with 2 children"),
+    (lambda t: t.replace("SizeRef=281,517 Split=Y", "SizeRef=281,517 Split=Z"), "invalid entry 'Split=Z'"),
+    (lambda t: t.replace("SizeRef=281,", "SizeRef=-281,"), "invalid entry 'SizeRef="),
+    (lambda t: t.replace("SizeRef=281,", "SizeRef=99999,"), "invalid entry 'SizeRef="),
+    (lambda t: t.replace(" CentralNode=1", ""), "exactly one central dock node"),
+    (lambda t: t.replace("DockSpace ", "DockNode "), "exactly one central dock node"),
+    (lambda t: swapped(t, SPACE, "0x00000001"), "exactly one central dock node"),
+    (lambda t: t.replace(SPACE, "0x00000077"), "exactly one central dock node"),
+    (lambda t: re.sub(r" Window=0x\w+", " Window=0x00000000", t), "invalid entry 'Window=0x00000000'"),
+    (lambda t: re.sub(r"( Size=\d+),\d+ Split", r"\1,08 Split", t), "invalid entry 'Size="),
+    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,010 Size", t), "invalid entry 'Pos=0,010'"),
+    (lambda t: re.sub(r" Pos=0,\d+ Size", " Pos=0,\N{ARABIC-INDIC DIGIT THREE} Size", t), "invalid entry 'Pos="),
+    (lambda t: t[: t.index("[Docking]")], "no docked panels"),
+    (lambda t: t[: t.rindex("DockNode")], "with 1 children"),
     (lambda t: t.replace("[Window][Atlas]", "[Window][Map]"), "[Window][Map] twice"),
-    (lambda t: t.replace("Column 1 ", "Column 9999999 "), "no usable column"),
-    (lambda t: t.replace("Order=1", "Order=0"), "two columns in one place"),
-    (lambda t: re.sub(r"\[Table\]\[0x(\w+),\d+\]", r"[Table][0x\1,2000000000]", t), "broken table"),
+    (lambda t: t.replace("Column 1 ", "Column 9999999 "), "invalid column"),
+    (lambda t: t.replace("Order=1", "Order=0"), "two columns at one position"),
+    (lambda t: re.sub(r"\[Table\]\[0x(\w+),\d+\]", r"[Table][0x\1,2000000000]", t), "invalid table"),
     (lambda t: "x" + t, "does not begin with a heading"),
-    (lambda t: t.replace("[Window][Atlas]", "[Window][Atlas"), "broken heading"),
-    (lambda t: t.replace("Pos=", "Pos=1e9,"), "no usable 'Pos="),
+    (lambda t: t.replace("[Window][Atlas]", "[Window][Atlas"), "invalid heading"),
+    (lambda t: t.replace("Pos=", "Pos=1e9,"), "invalid entry 'Pos="),
     (lambda t: "".join(f"[Window][{number}]\n" for number in range(300)) + t, "too many sections"),
 ]  # fmt: skip
 
@@ -118,7 +118,7 @@ def test_a_damaged_layout_is_refused(layout: str, damage: object, reason: str) -
         checked(damaged)
 
 
-def test_imgui_itself_ends_the_process_over_such_a_layout(layout: str) -> None:
+def test_imgui_crashes_on_a_damaged_layout(layout: str) -> None:
     """Otherwise the test below could not fail."""
     damage, _ = DAMAGED[0]
     status, _ = played([damage(layout)])
@@ -132,13 +132,13 @@ def mutated(random: random.Random, text: str) -> str:
     if kind == 0:
         return text[: random.randrange(len(text))]
     if kind in (1, 2):
-        found = list(re.finditer(r"0x[0-9A-F]{8}" if kind == 1 else r"(?<![x0-9A-Fa-f])-?\d+", text))
-        if not found:
+        numbers = list(re.finditer(r"0x[0-9A-F]{8}" if kind == 1 else r"(?<![x0-9A-Fa-f])-?\d+", text))
+        if not numbers:
             return ""
-        place = random.choice(found)
-        number = random.choice([*NUMBERS, int(place[0], 0) + 1, int(random.choice(found)[0], 0)])
+        match = random.choice(numbers)
+        number = random.choice([*NUMBERS, int(match[0], 0) + 1, int(random.choice(numbers)[0], 0)])
         new = f"0x{number & 0xFFFFFFFF:08X}" if kind == 1 else str(number)
-        return text[: place.start()] + new + text[place.end() :]
+        return text[: match.start()] + new + text[match.end() :]
     if kind == 3:
         at = random.randrange(len(text))
         return text[:at] + random.choice(CHARACTERS) + text[at + random.randrange(2) :]
@@ -156,8 +156,8 @@ def mutated(random: random.Random, text: str) -> str:
 
 
 @pytest.mark.slow
-def test_whatever_passes_does_imgui_no_harm(layout: str) -> None:
-    """Damaged in every way, mostly the docks; what is not refused is drawn at many sizes, and reset."""
+def test_accepted_layouts_do_not_crash_imgui(layout: str) -> None:
+    """Layouts with random damage, mostly in the docks. The accepted ones are drawn at many sizes, and reset."""
     chance = random.Random(11)
     docks = layout.index("[Docking]")
     passed: set[str] = set()

@@ -43,7 +43,7 @@ def test_a_result_is_kept(device: wgpu.GPUDevice, proved: Proved) -> None:
 
 def test_texts() -> None:
     assert GOOD.text == "proved: 1.2e-6"
-    assert BAD.text == NO_NUMBER.text == "FAILED; doctor --prove says where"
+    assert BAD.text == NO_NUMBER.text == "FAILED; run doctor --prove for details"
     assert [short(error) for error in (0.0, 1.26e-12, 3.0)] == ["0", "1.3e-12", "3.0e0"]
 
 

@@ -144,9 +144,12 @@ def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_table_tells_what_was_proved() -> None:
     known = proof.Proved(1.2e-6, True, "2026-11-28T02:00:00Z")
-    for proved, text in ((known, "proved: 1.2e-6"), (replace(known, ok=False), "FAILED; doctor --prove says where")):
+    for proved, text in (
+        (known, "proved: 1.2e-6"),
+        (replace(known, ok=False), "FAILED; run doctor --prove for details"),
+    ):
         assert command.proof_text(proved.as_json()) == text
-    assert command.proof_text(None) == "not proved; doctor --prove does it"
+    assert command.proof_text(None) == "not proved; run doctor --prove"
 
 
 def test_a_window_that_cannot_be_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
