@@ -1,4 +1,4 @@
-"""The camera of the strip atlas, and the pace of the frame loop: arithmetic without a window."""
+"""The camera of Strip, and the pace of the frame loop: arithmetic without a window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ moves = st.one_of(
 )
 
 
-def test_starts_and_resets_to_the_whole_atlas() -> None:
+def test_starts_with_and_resets_to_everything() -> None:
     camera = StripCamera()
     camera.wheel(2000, 0.1, 0.9)
     assert camera.zoom == pytest.approx(16)
@@ -26,7 +26,7 @@ def test_starts_and_resets_to_the_whole_atlas() -> None:
     assert (camera.zoom, view.x, view.y, view.width, view.height) == (1, 0, 0, 640, 360)
 
 
-def test_500_units_double() -> None:
+def test_500_wheel_units_double_the_zoom() -> None:
     camera = StripCamera()
     for notch in range(1, 6):
         camera.wheel(100, 0.5, 0.5)
@@ -35,7 +35,7 @@ def test_500_units_double() -> None:
     assert camera.zoom == pytest.approx(1)
 
 
-def test_wheel_is_limited_to_1_and_64() -> None:
+def test_the_zoom_is_limited_to_1_and_64() -> None:
     camera = StripCamera()
     camera.wheel(-500, 0.5, 0.5)
     assert camera.zoom == 1
@@ -52,7 +52,7 @@ def test_the_cell_under_the_cursor_stays_when_zooming_in(u: float, v: float, uni
     assert camera.cell_at(u, v) == pytest.approx(before, abs=1e-6)
 
 
-def test_drag_carries_the_cell_along() -> None:
+def test_a_drag_moves_the_cell_with_the_cursor() -> None:
     camera = StripCamera()
     camera.look_at(8, 320, 180)
     before = camera.cell_at(0.5, 0.5)
@@ -61,7 +61,7 @@ def test_drag_carries_the_cell_along() -> None:
 
 
 @given(st.lists(moves, max_size=12))
-def test_stays_inside(steps: list[tuple]) -> None:
+def test_the_view_stays_inside(steps: list[tuple]) -> None:
     camera = StripCamera()
     for name, *values in steps:
         getattr(camera, name)(*values)
@@ -88,20 +88,20 @@ def test_fitted_keeps_the_proportions(space: tuple[int, int], size: tuple[int, i
 
 
 def _settle(pace: FramePacer, drawing: float) -> float:
-    """The frame time after a while of frames that take `drawing` seconds besides the generation."""
+    """The frame time after many frames that take `drawing` seconds in addition to the generation."""
     for _ in range(400):
         pace.frame(drawing + pace.budget, generating=True)
     return pace.frame_s
 
 
-def test_pace_holds_thirty_frames_a_second_where_it_can() -> None:
+def test_the_pacer_keeps_30_frames_per_second_if_possible() -> None:
     slow = FramePacer(software=True)
     assert _settle(slow, 0.018) == pytest.approx(slow.target, abs=1e-3)
     assert slow.target < 1 / 30
     assert slow.budget == pytest.approx(0.012, abs=1e-3)
 
 
-def test_pace_never_starves_the_generation_and_never_takes_all() -> None:
+def test_the_budget_of_the_generation_has_both_limits() -> None:
     slow, fast = FramePacer(software=True), FramePacer(software=False)
     _settle(slow, 0.100)
     assert slow.budget == pytest.approx(0.004)
@@ -110,7 +110,7 @@ def test_pace_never_starves_the_generation_and_never_takes_all() -> None:
     assert fast.budget <= 0.012
 
 
-def test_a_rest_does_not_count_as_a_slow_frame() -> None:
+def test_a_pause_does_not_count_as_a_slow_frame() -> None:
     pace = FramePacer(software=True)
     _settle(pace, 0.018)
     budget = pace.budget

@@ -1,4 +1,4 @@
-"""Where values are on the map, and what made them."""
+"""The cells of values on Map, and the weights that made the values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from compute.views.map_layout import map_layout
 from helpers.map_registry import STORIES, registry
 
 
-def test_where_a_place_is() -> None:
+def test_cells_of_indices() -> None:
     for target, cell in (
         (TensorIndex("logits", (70,)), (0, 70)),
         (TensorIndex("wte", (5, 6)), (5, 6)),
@@ -40,16 +40,16 @@ def test_where_a_place_is() -> None:
         ("h.2.attn.pattern", (3, 8, 2), "h.2.attn.qkv", (8, 96)),
     ],
 )
-def test_what_made_a_value(name: str, index: tuple[int, ...], weight: str, there: tuple[int, ...]) -> None:
+def test_the_weights_that_made_a_value(name: str, index: tuple[int, ...], weight: str, there: tuple[int, ...]) -> None:
     assert made_by(TensorIndex(name, index), registry(STORIES, 9)) == TensorIndex(weight, there)
 
 
-def test_weights_are_made_by_nothing() -> None:
+def test_weights_and_embeddings_have_no_makers() -> None:
     assert made_by(TensorIndex("h.2.attn.c_attn.weight", (5, 7)), registry(STORIES, 9)) is None
     assert made_by(TensorIndex("embed.sum", (5, 7)), registry(STORIES, 9)) is None
 
 
-def test_rows_of_the_last_pass() -> None:
+def test_boxes_of_the_rows_of_a_pass() -> None:
     shapes = registry(STORIES, 64)
     layout = map_layout(shapes, 64)
     boxes = row_boxes(shapes, layout, 10, 12)

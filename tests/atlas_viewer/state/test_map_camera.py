@@ -1,4 +1,4 @@
-"""The map's camera: what is under the cursor stays there, the view stays on the plane, and the way back."""
+"""The camera of Map: the cell under the cursor stays there, the view stays on the plane, the history works."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helpers.map_registry import STORIES, registry
 WIDE, HIGH = 1280, 720
 
 
-def test_at_first_everything_is_seen() -> None:
+def test_at_first_everything_is_visible() -> None:
     for plane in ((9000, 4000), (3000, 8000)):
         view = MapCamera(*plane).view(WIDE, HIGH)
         assert view.x <= 0
@@ -46,7 +46,7 @@ def test_a_drag_moves_the_cell_with_the_cursor() -> None:
     assert camera.view(WIDE, HIGH).cell_at(537, 288) == pytest.approx(before)
 
 
-def test_zoom_ends_at_single_digits_and_at_everything() -> None:
+def test_the_zoom_has_both_limits() -> None:
     camera = MapCamera(9000, 4000)
     camera.wheel(1e5, 600, 300, WIDE, HIGH)
     assert 1 / camera.view(WIDE, HIGH).scale == pytest.approx(CELL_MOST)
@@ -56,7 +56,7 @@ def test_zoom_ends_at_single_digits_and_at_everything() -> None:
     assert camera.pose == CameraPose(1.0, 4500, 2000)
 
 
-def test_what_is_framed_fits() -> None:
+def test_a_framed_box_fits() -> None:
     camera = MapCamera(9000, 4000)
     camera.frame((1000, 2000, 300, 700), WIDE, HIGH)
     view = camera.view(WIDE, HIGH)
@@ -67,7 +67,7 @@ def test_what_is_framed_fits() -> None:
 
 
 @pytest.mark.parametrize("name", ["h.3.mlp.c_fc.weight", "h.5.attn.qkv", "wte", "h.2.attn.pattern", "h.1.ln_1.bias"])
-def test_another_window_keeps_the_value_in_the_middle(name: str) -> None:
+def test_another_context_keeps_the_value_at_the_center(name: str) -> None:
     tensors = registry(STORIES, 256)
     before, after = (map_layout(tensors, context) for context in (64, 256))
     row, column = {"h.2.attn.pattern": (64 + 40, 50), "h.1.ln_1.bias": (0, 70)}.get(name, (41, 70))
@@ -85,7 +85,7 @@ def test_another_window_keeps_the_value_in_the_middle(name: str) -> None:
 
 
 @given(st.floats(1, 2000), st.floats(0, 1), st.floats(0, 1))
-def test_a_sight_is_seen_again(zoom: float, x: float, y: float) -> None:
+def test_a_viewport_is_restored(zoom: float, x: float, y: float) -> None:
     tensors = registry(STORIES, 64)
     layout = map_layout(tensors, 64)
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
@@ -94,7 +94,7 @@ def test_a_sight_is_seen_again(zoom: float, x: float, y: float) -> None:
     assert vars(other.pose) == pytest.approx(vars(camera.pose))
 
 
-def test_between_two_bands_a_value_nearby_holds_the_place() -> None:
+def test_between_two_bands_a_value_nearby_is_the_anchor() -> None:
     tensors = registry(STORIES, 256)
     before, after = (map_layout(tensors, context) for context in (64, 256))
     place = before.placements["h.3.mlp.c_fc.weight"]
@@ -108,7 +108,7 @@ def test_between_two_bands_a_value_nearby_holds_the_place() -> None:
     assert (other.pose.x - moved.x, other.pose.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
 
 
-def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
+def test_another_aspect_ratio_shows_the_whole_viewport() -> None:
     tensors = registry(STORIES, 64)
     layout = map_layout(tensors, 64)
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
@@ -124,14 +124,14 @@ def test_a_picture_of_other_proportions_shows_all_that_was_seen() -> None:
     ("index", "there"),
     [((2, 900, 900), (2 * 64 + 63, 63)), ((99, 3, 3), (5 * 64 + 63, 3)), ((10**15, 0, 10**15), (5 * 64 + 63, 63))],
 )
-def test_what_is_beyond_a_tensor_is_its_end(index: tuple[int, ...], there: tuple[int, int]) -> None:
+def test_an_index_beyond_a_tensor_becomes_its_end(index: tuple[int, ...], there: tuple[int, int]) -> None:
     layout = map_layout(registry(STORIES, 64), 64)
     camera = MapCamera(layout.width, layout.height)
     assert show(camera, MapViewport(TensorIndex("h.2.attn.pattern", index), 0.5, 0.5, 16, 9), layout, WIDE, HIGH)
     assert layout.cell_at(int(camera.pose.x), int(camera.pose.y)) == ("h.2.attn.pattern", *there)
 
 
-def test_a_model_without_the_tensor_shows_nothing_else() -> None:
+def test_a_model_without_the_tensor_leaves_the_camera_alone() -> None:
     before, after = registry(STORIES, 64), map_layout(registry(TINY, 9), 9)
     layout = map_layout(before, 64)
     camera, other = MapCamera(layout.width, layout.height), MapCamera(after.width, after.height)
@@ -149,7 +149,7 @@ def test_a_model_without_the_tensor_shows_nothing_else() -> None:
         ("ln_f.weight", (0, 191), "ln_f.weight", (0, 11)),
     ],
 )
-def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there: str, wanted: tuple[int, int]) -> None:
+def test_another_model_keeps_the_view(name: str, value: tuple[int, int], there: str, wanted: tuple[int, int]) -> None:
     maps, before, after = MapState(size=(WIDE, HIGH)), registry(STORIES, 64), registry(TINY, 9)
     maps.lay_out(before, map_layout(before, 64))
     assert maps.layout is not None
@@ -165,7 +165,7 @@ def test_another_model_keeps_the_place(name: str, value: tuple[int, int], there:
     assert maps.view_history.poses == [CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2), pose]
 
 
-def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
+def test_a_view_of_everything_or_of_a_lost_tensor_shows_everything() -> None:
     traced, plain = registry(STORIES, 64), registry(STORIES, 64, traced=False)
     maps = MapState(size=(WIDE, HIGH))
     maps.lay_out(traced, map_layout(traced, 64))
@@ -176,7 +176,7 @@ def test_all_stays_all_and_what_is_no_more_becomes_all() -> None:
         assert maps.camera.pose == CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2)
 
 
-def test_visits_go_back_and_forward() -> None:
+def test_the_history_goes_back_and_forward() -> None:
     view_history = ViewHistory()
     assert view_history.back() is None
     poses = [CameraPose(zoom, 1, 2) for zoom in (1.0, 2.0, 3.0)]

@@ -1,4 +1,4 @@
-"""What is under the cursor on the map, for random points and zooms, against a search through all cells."""
+"""The values under the cursor on Map, for random points and zooms, against a search through all cells."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSPECTION = Inspection(
 
 
 def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:
-    """The cells that the pixel shows."""
+    """The cells in the pixel."""
     level = level_of(view.scale, LAYOUT.base, LEVELS)
     block = 1 if level is None else LAYOUT.base << level
     (x0, x1), (y0, y1) = (
@@ -47,8 +47,8 @@ def values(element: TensorIndex) -> set[tuple[int, int]]:
 def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
     generator = np.random.default_rng(int(100 * scale))
     names = list(LAYOUT.placements)
-    told = ranged = 0
-    for _ in range(250 if scale < 10 else 100):  # each looks at up to 1600 cells
+    hits = ranged = 0
+    for _ in range(250 if scale < 10 else 100):  # each searches up to 1600 cells
         place = LAYOUT.placements[names[generator.integers(len(names))]]
         x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
         view = MapView(x - 50.5 * scale + generator.random(), y - 40.5 * scale, scale)
@@ -56,7 +56,7 @@ def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> Non
         shown = under(view, 50, 40)
         if element is None:
             continue
-        told += 1
+        hits += 1
         assert INSPECTION.exists(element)
         assert values(element) <= shown
         if element.count > 1:
@@ -64,7 +64,7 @@ def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> Non
             of_tensor = {cell for cell in shown if (found := LAYOUT.cell_at(*cell)) and found[0] == element.name}
             existing = {cell for cell in of_tensor if _exists(cell)}
             assert values(element) == existing
-    assert told > 50
+    assert hits > 50
     assert (ranged > 0) == (scale > 1)
 
 

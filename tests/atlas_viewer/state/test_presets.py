@@ -1,4 +1,4 @@
-"""Presets, the walk through earlier prompts, and the tokens of a prompt while it is typed: plain values."""
+"""Presets, the prompt history, and the tokens of a prompt while it is being typed: plain values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_built_in_presets_are_valid_and_differ() -> None:
     assert set(presets.BUILT_IN) == {"greedy", "balanced", "wild"}
 
 
-def test_a_preset_leaves_seed_length_and_window_alone() -> None:
+def test_a_preset_does_not_change_seed_length_and_context() -> None:
     options = GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=2.0, top_k=7)
     after = presets.applied(presets.BUILT_IN["greedy"], options)
     assert after == GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=0.0)
@@ -31,12 +31,12 @@ def test_a_preset_leaves_seed_length_and_window_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "greedy", "a##b", "two\nlines", "x" * 41])
-def test_names_that_cannot_be(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     assert presets.bad_name(name)
     assert presets.cannot_save(name, GenerateOptions(temperature=0.123), {})
 
 
-def test_the_same_values_are_not_saved_twice_and_names_stay_unique() -> None:
+def test_options_are_not_saved_twice_and_names_stay_unique() -> None:
     options = GenerateOptions(temperature=0.3)
     saved: dict[str, GenerateOptions] = {}
     assert not presets.cannot_save("one", options, saved)
@@ -50,11 +50,11 @@ def test_the_same_values_are_not_saved_twice_and_names_stay_unique() -> None:
     assert not presets.cannot_save("three", GenerateOptions(top_k=9), saved)  # replaces it
 
 
-def test_summary_tells_what_is_set() -> None:
+def test_the_summary_lists_what_a_preset_sets() -> None:
     assert presets.summary(presets.BUILT_IN["wild"]) == "temperature 1.4, min-p 0.02, repetition penalty 1.1"
 
 
-def test_history_keeps_what_is_being_written() -> None:
+def test_the_history_keeps_the_text_being_written() -> None:
     history, prompts = History(), ["a", "b"]
     assert history.around(prompts, "new") == (2, 0)
     assert history.older(prompts, "new") == "b"
@@ -65,7 +65,7 @@ def test_history_keeps_what_is_being_written() -> None:
     assert history.newer(prompts, "b") == "edited"
 
 
-def test_history_of_a_prompt_that_was_run_has_it_once() -> None:
+def test_the_history_has_a_prompt_that_was_run_once() -> None:
     history, prompts = History(), ["a"]
     history.older(prompts, "new")
     prompts.append("new")
@@ -74,7 +74,7 @@ def test_history_of_a_prompt_that_was_run_has_it_once() -> None:
 
 
 class Words:
-    """A tokenizer that counts how often it works."""
+    """A tokenizer that counts its calls."""
 
     calls = 0
 
@@ -88,7 +88,7 @@ class Words:
         return "x" * token
 
 
-def test_tokens_follow_the_prompt_and_are_made_once() -> None:
+def test_tokens_follow_the_prompt_and_are_computed_once() -> None:
     state, runner = State("one three", GenerateOptions()), Words()
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     assert watch.pending
@@ -107,13 +107,13 @@ def test_tokens_follow_the_prompt_and_are_made_once() -> None:
 
 
 class SlowWords(Words):
-    """One that works only while it may."""
+    """A tokenizer that waits until it is allowed to work."""
 
     def __init__(self) -> None:
-        self.may = threading.Event()
+        self.allowed = threading.Event()
 
     def encode(self, text: str) -> list[int]:
-        assert self.may.wait(PATIENCE_S)
+        assert self.allowed.wait(PATIENCE_S)
         return super().encode(text)
 
 
@@ -121,7 +121,7 @@ def follow_to_the_end(watch: PromptTokenizer, now: float) -> None:
     wait_until(lambda: not watch.pending, "the tokens are there", meanwhile=lambda: (watch.follow(now), nap()))
 
 
-def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
+def test_long_text_is_tokenized_in_the_background_after_typing_stops() -> None:
     state, runner = State("", GenerateOptions()), SlowWords()
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for number in range(20):
@@ -131,24 +131,24 @@ def test_long_text_is_tokenized_beside_the_frames_once_it_has_rested() -> None:
     watch.follow(1.3)  # returns although nothing is ready
     watch.follow(1.4)
     assert watch.pending
-    runner.may.set()
+    runner.allowed.set()
     follow_to_the_end(watch, 1.5)
     assert runner.calls == 1
     assert len(state.prompt_tokens.tokens) == 20_001
 
 
-def test_encode_long_text_that_was_changed_meanwhile_are_not_shown() -> None:
+def test_tokens_of_outdated_long_text_are_not_shown() -> None:
     state, runner = State("a " * 30_000, GenerateOptions()), SlowWords()
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]
     for now in (0.0, 1.0):
         watch.follow(now)
     state.prompt = "short"
-    runner.may.set()
+    runner.allowed.set()
     follow_to_the_end(watch, 1.1)
     assert state.prompt_tokens.tokens == [(5, "xxxxx")]
 
 
-def test_long_text_that_cannot_be_encoded_says_so() -> None:
+def test_an_error_in_long_text_is_reported() -> None:
     state, runner = State("x" * 30_000, GenerateOptions()), Words()
     runner.encode = refuse  # type: ignore[method-assign]
     watch = PromptTokenizer(runner, state)  # type: ignore[arg-type]

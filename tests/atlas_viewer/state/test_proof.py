@@ -1,4 +1,4 @@
-"""The last result of the self-test, as the window and `bench` show it."""
+"""The latest result of the self-test, as the window and `bench` show it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("proved", [GOOD, BAD, NO_NUMBER])
-def test_a_result_is_kept(device: wgpu.GPUDevice, proved: Proved) -> None:
+def test_a_result_is_saved(device: wgpu.GPUDevice, proved: Proved) -> None:
     assert known(device.adapter) is None
     keep(device.adapter, BAD)
     keep(device.adapter, proved)
@@ -47,13 +47,13 @@ def test_texts() -> None:
     assert [short(error) for error in (0.0, 1.26e-12, 3.0)] == ["0", "1.3e-12", "3.0e0"]
 
 
-def test_other_shaders_are_not_proved(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_invalid_for_other_shaders(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(device.adapter, GOOD)
     monkeypatch.setattr(wgsl, "digest", lambda: "0" * 64)
     assert known(device.adapter) is None
 
 
-def test_the_digest_is_of_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_depends_on_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wgsl, "FOLDER", tmp_path)
     digests = []
     for name, text in (("a", "x"), ("a", "y"), ("b", "y")):
@@ -74,7 +74,7 @@ def test_the_digest_is_of_names_and_contents(tmp_path: Path, monkeypatch: pytest
     ],
     ids=str,
 )  # fmt: skip
-def test_values_that_cannot_be_are_not_known(device: wgpu.GPUDevice, change: dict[str, object]) -> None:
+def test_invalid_values_are_ignored(device: wgpu.GPUDevice, change: dict[str, object]) -> None:
     keep(device.adapter, GOOD)
     path = Subject.of(device.adapter).path
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
@@ -82,19 +82,19 @@ def test_values_that_cannot_be_are_not_known(device: wgpu.GPUDevice, change: dic
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"\xff\xfe", b"null", b'{"error": NaN}', b"[" * 100_000])
-def test_a_damaged_file_is_not_known(device: wgpu.GPUDevice, data: bytes) -> None:
+def test_a_damaged_file_is_ignored(device: wgpu.GPUDevice, data: bytes) -> None:
     keep(device.adapter, GOOD)
     Subject.of(device.adapter).path.write_bytes(data)
     assert known(device.adapter) is None
 
 
-def test_a_folder_in_its_place_is_not_known(device: wgpu.GPUDevice) -> None:
+def test_a_folder_instead_of_the_file_is_ignored(device: wgpu.GPUDevice) -> None:
     Subject.of(device.adapter).path.mkdir(parents=True)
     assert known(device.adapter) is None
 
 
 @pytest.mark.parametrize("proved", [None, GOOD, BAD])
-def test_the_status_panel_shows_it(context: None, monkeypatch: pytest.MonkeyPatch, proved: Proved | None) -> None:
+def test_the_status_panel_shows_a_result(context: None, monkeypatch: pytest.MonkeyPatch, proved: Proved | None) -> None:
     colors: dict[str, object] = {}
     wrapped = status.wrapped
     monkeypatch.setattr(status, "wrapped", lambda text, color: (colors.update({text: color}), wrapped(text, color)))
@@ -109,12 +109,12 @@ def test_the_status_panel_shows_it(context: None, monkeypatch: pytest.MonkeyPatc
     assert not screen.shows(text)
 
 
-def test_a_model_without_an_adapter_is_not_said_to_be_unproved(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_without_an_adapter_has_no_self_test_line(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     model = ModelSummary("fake", 2, 6, 192, 512, 50257, 1000, "bf16", "as recorded")
     assert not Screen(State("Once", GenerateOptions(), model=model), monkeypatch).shows("Self-test")
 
 
-def test_the_subject_names_what_it_depends_on(device: wgpu.GPUDevice) -> None:
+def test_the_subject_contains_adapter_driver_and_version(device: wgpu.GPUDevice) -> None:
     subject = Subject.of(device.adapter)
     assert device.adapter.info["device"] in subject.adapter
     assert subject.driver == device.adapter.info["description"]
