@@ -23,7 +23,7 @@ _HISTORY = 4096  # values kept per pin
 
 @dataclass(frozen=True)
 class ProbedValue:
-    """The value at a `TensorIndex`, of a run the extreme one, and its index in the tensor."""
+    """The value at a `TensorIndex`, or the extreme value of a run, and its index in the tensor."""
 
     value: float
     index: tuple[int, ...]
@@ -214,7 +214,7 @@ class Inspection:
         self.cursor, self.keyed, self.selected, self.marked = element, True, None, element.name
 
     def forget(self) -> None:
-        """Clear the values of the previous run."""
+        """Clear the values of the previous run, also in the histories of pins."""
         self.probed_values.clear()
         for pin in self.pins:
             pin.history.clear()

@@ -16,7 +16,10 @@ _MADE_BY = {
 
 
 def row_and_column(target: TensorIndex, context: int) -> tuple[int, int]:
-    """Row and column in the tensor's placement, of a whole tensor its first; context: rows of Map per pattern head."""
+    """(row, column) of the target in its placement; (0, 0) for a whole tensor.
+
+    context: rows per head of attention patterns.
+    """
     index = target.index or (0, 0)
     if len(index) == 1:
         return 0, index[0]

@@ -76,9 +76,9 @@ class MapCamera:
         return max(self.width / wide, self.height / high)
 
 
-def _inside(middle: float, seen: float, size: int) -> float:
+def _inside(middle: float, visible: float, size: int) -> float:
     """The nearest center that leaves at most half of the view outside the plane."""
-    if seen >= size:
+    if visible >= size:
         return size / 2
     return min(max(middle, 0.0), float(size))
 

@@ -62,8 +62,8 @@ def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
     for region in layout.regions:
         x, y = view.pixel_at(region.x, region.y)
         top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
-        held = top < 0 <= y  # move it to the picture's edge so that it is not cut off
-        label = Label(region.title, x, 0.0 if held else top, REGION, plate=held, of=region.title)
+        moved_in = top < 0 <= y  # move it to the picture's edge so that it is not cut off
+        label = Label(region.title, x, 0.0 if moved_in else top, REGION, plate=moved_in, of=region.title)
         if label.width <= region.width / view.scale and label.y > -REGION:
             yield label
 
@@ -169,12 +169,12 @@ class _Band:
     def _along_columns(self) -> Iterator[Label]:
         fits = int((self._cell - 6) / (SMALL / 2))
         y = self._top - SMALL - 2 - (TENSOR + 2)
-        stuck = y < 0
+        clamped = y < 0
         for column in self._columns:
             text = self._column_text(self._first_column + column)
             if text is not None:
                 x = self._left + (column + 0.5) * self._cell - min(len(text), fits) * SMALL / 4
-                yield Label(text[:fits], x, max(y, 2.0), SMALL, plate=stuck)
+                yield Label(text[:fits], x, max(y, 2.0), SMALL, plate=clamped)
 
     def _in_cells(self) -> Iterator[Label]:
         fits = int((self._cell - 6) / (SMALL / 2))

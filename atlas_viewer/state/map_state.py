@@ -161,7 +161,7 @@ class MapState:
         """Take a new layout. The visible values stay visible, in the history as well."""
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
-        boxes = [(place.x, place.y, place.width, place.height) for place in layout.placements.values()]
+        boxes = [(box.x, box.y, box.width, box.height) for box in layout.placements.values()]
         self.tensors = np.array(boxes, np.float64).reshape(-1, 4)
         self.first_rows = np.array(row_boxes(registry, layout, 0, 1), np.float64).reshape(-1, 4)
         self.camera = MapCamera(layout.width, layout.height)

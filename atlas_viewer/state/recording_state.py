@@ -1,4 +1,4 @@
-"""The state of the Session panel: recording, video of the window, playback. Plain values."""
+"""The state of the recording, the video of the window, and the playback. Plain values."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def test_cells_of_indices() -> None:
     x, y, width, height = box_of(TensorIndex("h.3.attn.pattern", (2, 5, 3)), layout)
     assert layout.cell_at(x, y) == ("h.3.attn.pattern", 133, 3)
     assert (width, height) == (1, 1)
-    place = layout.placements["wte"]
-    assert box_of(TensorIndex("wte"), layout) == (place.x, place.y, place.width, place.height)
+    placement = layout.placements["wte"]
+    assert box_of(TensorIndex("wte"), layout) == (placement.x, placement.y, placement.width, placement.height)
 
 
 @pytest.mark.parametrize(

@@ -97,15 +97,15 @@ def test_a_viewport_is_restored(zoom: float, x: float, y: float) -> None:
 def test_between_two_bands_a_value_nearby_is_the_anchor() -> None:
     tensors = registry(STORIES, 256)
     before, after = (map_layout(tensors, context) for context in (64, 256))
-    place = before.placements["h.3.mlp.c_fc.weight"]
+    placement = before.placements["h.3.mlp.c_fc.weight"]
     camera, other = MapCamera(before.width, before.height), MapCamera(after.width, after.height)
-    x, y = place.x + place.band_columns + 5, place.y + 30.5
+    x, y = placement.x + placement.band_columns + 5, placement.y + 30.5
     assert before.cell_at(int(x), int(y)) is None
     camera.look_at(90, x + 0.5, y, WIDE, HIGH)
     viewport = viewport_of(camera, tensors, before, WIDE, HIGH)
     assert show(other, viewport, after, WIDE, HIGH)
-    moved = after.placements[place.name]
-    assert (other.pose.x - moved.x, other.pose.y - moved.y) == pytest.approx((x + 0.5 - place.x, y - place.y))
+    moved = after.placements[placement.name]
+    assert (other.pose.x - moved.x, other.pose.y - moved.y) == pytest.approx((x + 0.5 - placement.x, y - placement.y))
 
 
 def test_another_aspect_ratio_shows_the_whole_viewport() -> None:

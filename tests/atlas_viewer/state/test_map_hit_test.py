@@ -49,8 +49,8 @@ def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> Non
     names = list(LAYOUT.placements)
     hits = ranged = 0
     for _ in range(250 if scale < 10 else 100):  # each searches up to 1600 cells
-        place = LAYOUT.placements[names[generator.integers(len(names))]]
-        x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
+        placement = LAYOUT.placements[names[generator.integers(len(names))]]
+        x, y = placement.x + generator.integers(placement.width), placement.y + generator.integers(placement.height)
         view = MapView(x - 50.5 * scale + generator.random(), y - 40.5 * scale, scale)
         element = element_at(INSPECTION, LAYOUT, view, 50, 40)
         shown = under(view, 50, 40)
@@ -79,24 +79,24 @@ def _exists(cell: tuple[int, int]) -> bool:
 
 
 def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
-    place = LAYOUT.placements["h.3.ln_1.weight"]
+    placement = LAYOUT.placements["h.3.ln_1.weight"]
     scale = LAYOUT.width / 640
     view = MapView(0, 0, scale)
     found = set()
-    for py in range(int(place.y / scale) - 3, int(place.y / scale) + 4):
-        element = element_at(INSPECTION, LAYOUT, view, int((place.x + place.width / 2) / scale), py)
+    for py in range(int(placement.y / scale) - 3, int(placement.y / scale) + 4):
+        element = element_at(INSPECTION, LAYOUT, view, int((placement.x + placement.width / 2) / scale), py)
         found.add(element.name if element else None)
     assert "h.3.ln_1.weight" in found
 
 
 def test_elements_of_patterns_are_single_values() -> None:
     """Probes read no runs of a pattern's values."""
-    place, generator, hits = LAYOUT.placements["h.1.attn.pattern"], np.random.default_rng(0), 0
+    placement, generator, hits = LAYOUT.placements["h.1.attn.pattern"], np.random.default_rng(0), 0
     for _ in range(300):
-        x, y = place.x + generator.integers(place.width), place.y + generator.integers(place.height)
+        x, y = placement.x + generator.integers(placement.width), placement.y + generator.integers(placement.height)
         view = MapView(x - 75 - generator.random(), y - 60 - generator.random(), 1.5)
         element = element_at(INSPECTION, LAYOUT, view, 50, 40)
-        if element is not None and element.name == place.name:
+        if element is not None and element.name == placement.name:
             hits += 1
             assert element.count == 1
     assert hits > 10
