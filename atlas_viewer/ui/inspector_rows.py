@@ -34,9 +34,9 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
         ("Index", str(list(element.index)) if known else "..."),
     ]
     if cell is not None and info.span is not None:
-        lines += _cell(info.span, cell, "extreme of" if ranged else "")
+        lines += _cell(info.span, cell, "most extreme of" if ranged else "")
     elif ranged:
-        lines.append(("Shows", f"extreme of values {first} to {last}"))
+        lines.append(("Shows", f"most extreme of values {first} to {last}"))
     if value is not None:
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
@@ -102,9 +102,9 @@ def largest(inspection: Inspection, name: str) -> float | None:
 
 
 def _context(state: State, row: int) -> list[tuple[str, str]]:
-    place = f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
+    position = f"{row + 1} of {state.inspection.rows}, position {state.inspection.first_position + row}"
     token = context_token(state, row)
-    return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Place", place)]
+    return [("Token", f"{quoted(token[1])}  {token[0]}" if token else "-"), ("Position", position)]
 
 
 def _vocabulary(

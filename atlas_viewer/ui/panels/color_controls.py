@@ -23,11 +23,11 @@ _PALETTE, _CHOICE = 7.2, 4.6  # ems
 _STRIPES = 64
 _AUTO = "auto"
 _SAMPLING_TIPS = (
-    "pool: a cell shows the largest magnitude of all values that it stands for; NaN and infinity win\n"
-    "point: it shows the first of them"
+    "pool: a cell shows the value of largest magnitude among those it represents; NaN and infinity take precedence\n"
+    "point: a cell shows the first of them"
 )
-_OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoint at one to see its numbers."
-_SCALE_TIPS = "tensor: each tensor has its own range\nall: one range for all"
+_OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoint at a tensor to see its range."
+_SCALE_TIPS = "tensor: each tensor has its own range\nall: all tensors share one range"
 
 
 def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> list[Tool]:
@@ -36,7 +36,7 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
     def picks(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
         return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
 
-    colors = "Colours; all but demo can be told apart by colour-blind people"
+    colors = "Palette; all except demo are safe for color blindness"
     found = [
         picks("palette", palettes, _PALETTE, colors),
         picks("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
@@ -49,7 +49,7 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
 def _automatic(state: State) -> None:
     mapping = state.inspection.mapping
     changed, automatic = widget_tracking.checkbox(f"{_AUTO}###auto", mapping.high is None)
-    tooltip("The range follows the values; otherwise drag the two handles of the colour bar")
+    tooltip("On: the range follows the values. Off: drag the two handles of the color bar.")
     if changed:
         high = None if automatic else (_known_largest(state) or 1.0)
         state.inspection.mapping = dataclasses.replace(mapping, low=0.0, high=high)
@@ -107,7 +107,7 @@ def bar(state: State) -> None:
         _stripes(state, lambda x: 2 * x - 1, left, right, corner.y, 1.0)
     else:
         tooltip(
-            (f"Histogram of {name}" if name else "Histogram of every tensor")
+            (f"Histogram of {name}" if name else "Histogram of all tensors")
             + f"\nvalue {axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0)):.3g}"
         )
         _stripes(state, axis.value_at, left, right, corner.y, high or 1.0)

@@ -15,45 +15,47 @@ from .widgets import dim
 
 # What mouse and keyboard do that is no action, because it needs a place.
 _HANDS = (
-    ("Wheel, drag", "zoom the atlas or the map about the cursor, move it"),
-    ("Double click", "on the atlas: show all of it; on the map: go to the weights that made a value"),
-    ("Click", "on a name on the map: show what it names"),
-    ("Side buttons", "of the mouse, on the map: back and forward"),
-    ("Right click", "pin the value under the cursor"),
-    ("Arrow keys", "move the cell or pin that is inspected, otherwise the atlas or map"),
-    ("Ctrl+C", "copy the value that is inspected"),
+    ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
+    ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),
+    ("Click", "on a name on Map: show the tensor or block of that name"),
+    ("Side buttons", "of the mouse, on Map: back and forward"),
+    ("Right-click", "pin the value under the cursor"),
+    ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map"),
+    ("Ctrl+C", "copy the inspected value"),
     ("Enter", "in the prompt: generate"),
-    ("Tab", "go from widget to widget; Ctrl+Tab from panel to panel"),
+    ("Tab", "go to the next widget; Ctrl+Tab goes to the next panel"),
 )
 _PAGES = {
     "Program": (
-        "A language model runs here, GPT-2, on this machine's GPU. Compute passes do the whole of it: embeddings, "
-        "attention, the layers between, the choice of the next token. What they write stays on the GPU, and the atlas "
-        "is painted from the same memory, so that every number on screen is the number that was computed.",
-        "The window never waits for the model and the model never waits for the window: a run is cut into slices that "
+        "Atlas runs GPT-2, a language model, on this machine's GPU. Compute passes do everything: embeddings, "
+        "attention, the layers in between, and the choice of the next token. Their results stay on the GPU, and Strip "
+        "and Map are painted from the same memory, so every number on screen is the number that was computed.",
+        "The window never waits for the model, and the model never waits for the window: a run is cut into slices that "
         "fit between two frames.",
     ),
     "Atlas": (
-        "640 by 360 cells, read like a page: first the tokens of the context as the model sees them, then block by "
-        "block the parameters and what they make of those tokens, at the end a cell for every few words of the "
+        "Strip has 640 by 360 cells and reads like a page: first the tokens of the context as the model sees them, "
+        "then, block by block, the parameters and the activations they produce, and at the end the logits over the "
         "vocabulary.",
-        "Gold is positive, blue is negative; the brighter, the larger within its tensor. Most tensors have more values "
-        "than cells: with `pool` a cell shows the largest magnitude that it stands for, with `point` the first value. "
-        "Red is a value that is no finite number; enlarged, NaN is a cross, infinity a plus or a minus.",
-        "Point at a cell and the inspector tells the value to its last digit, read from the GPU.",
+        "Gold is positive, blue is negative; brighter cells are larger in magnitude within their tensor. Most tensors "
+        "have more values than cells: with `pool` a cell shows the value of largest magnitude among those it "
+        "represents, with `point` the first. Red is NaN or infinity; zoomed in, NaN is a cross, infinity a plus or a "
+        "minus.",
+        "Point at a cell, and the inspector shows its exact value, read from the GPU.",
     ),
     "Map": (
-        "Every value of the model as a cell of its own: a tensor is a rectangle of its rows and columns, the parts of "
-        "the model follow each other as a token passes them, and a weight is above the activation that it makes. From "
-        "far a pixel shows the most extreme value under it, near enough the cells have their numbers.",
-        "A place is typed as h.3.mlp.c_fc.weight[12, 70], as h.3.attn.pattern[2, 7, 3] (head, query, key), or as the "
-        "name of a tensor or a part alone.",
+        "Map shows every value of the model in a cell of its own. A tensor is a rectangle of its rows and columns, the "
+        "parts of the model follow each other in the order a token passes through them, and a weight is above the "
+        "activation it produces. From afar a pixel shows the most extreme value under it; up close each cell shows its "
+        "number.",
+        "G goes to an index such as h.3.mlp.c_fc.weight[12, 70] or h.3.attn.pattern[2, 7, 3] (head, query, key), or to "
+        "a tensor or a part of the model by name.",
     ),
     "Sampling": (
-        "The last layer gives every token of the vocabulary a score, its logit. Divided by the temperature and put "
-        "through a softmax, scores become probabilities; top-k, top-p and min-p then cut the unlikely ones off, and "
-        "one of what is left is drawn. Temperature 0 takes the likeliest token without a draw.",
-        "The same seed draws the same tokens on the same adapter. A click on another candidate forks the run: both "
+        "The last layer gives every token of the vocabulary a score, its logit. The logits are divided by the "
+        "temperature, and a softmax turns them into probabilities. Top-k, top-p and min-p remove unlikely tokens, and "
+        "one of the others is drawn at random. Temperature 0 always takes the likeliest token.",
+        "The same seed gives the same tokens on the same adapter. Clicking another candidate branches the run; both "
         "branches stay in the list of runs.",
     ),
 }
@@ -61,7 +63,7 @@ _PAGES = {
 
 def draw(state: State) -> None:
     """Whichever of the two is open."""
-    modal(state, "keys", "Keys", _keys, ImVec2(44, 36))
+    modal(state, "keys", "Keyboard shortcuts", _keys, ImVec2(44, 36))
     modal(state, "about", "About", _about, ImVec2(44, 26))
 
 
@@ -93,7 +95,7 @@ def _table(name: str, rows: list[tuple[str, str]]) -> None:
 
 
 def _about(state: State) -> None:
-    imgui.text(f"Atlas viewer {__version__}")
+    imgui.text(f"Atlas {__version__}")
     if state.model is not None:
         dim(f"{state.model.name} on {state.model.adapter}")
     if not imgui.begin_tab_bar("pages"):

@@ -26,11 +26,11 @@ _NAMED = 13.0  # height of a plot from which on its axes are named
 _LOWEST = 1e-10  # probability at the foot of the logarithmic plot
 _SOFT = 0.4  # opacity of a running sum
 _MEANINGS = {
-    "entropy": "Bits that the choice is worth: 0 is certain; sessions and JSON have it in nats, 0.693 of them a bit",
-    "perplexity": "2 to the entropy: among how many equally likely tokens the choice would be as open",
-    "divergence": "Kullback-Leibler divergence: bits that it costs to expect what the other step did",
-    "model": "The model's own belief: softmax of the logits. Bright: probability, faint: its running sum",
-    "draw": "What the draw used: behind penalty, temperature and filters",
+    "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON have it in nats; 1 bit is 0.693 nats.",
+    "perplexity": "2 to the power of the entropy: the number of equally likely tokens with the same uncertainty",
+    "divergence": "Kullback-Leibler divergence of this step from the other one, in bits",
+    "model": "Model probability: softmax of the logits. Bright: probability; faint: its running sum",
+    "draw": "Sampling probability: after penalty, temperature and filters",
 }
 
 
@@ -48,11 +48,11 @@ class Drawn:
 def draw(state: State, services: Services) -> None:
     """Figures, then the plot: beside them, or below in a narrow panel."""
     if state.step is None:
-        hint("All tokens of the chosen step over their rank: probability, running sum, and where the filters cut.")
+        hint("The probability of every token at the chosen step by rank, the running sum, and the filters' cuts.")
         return
     whole = state.whole
     if whole is None:
-        hint("The whole distribution is fetched when the run rests.")
+        hint("The full distribution is read when the run is paused or finished.")
         return
     if whole.nonfinite == whole.logits.size:
         imgui.text_colored(theme.now.error, "No logit of this step is finite.")
@@ -103,10 +103,10 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         if difference is not None:
             _row("divergence, bits", _MEANINGS["divergence"], ["", "", f"{difference.divergence:.3f}"])
         for cut in whole.cuts:
-            _row(cut.label, f"This filter leaves the {cut.kept:,} likeliest tokens", ["", f"{cut.kept:,}"])
+            _row(cut.label, f"This filter keeps the {cut.kept:,} likeliest tokens", ["", f"{cut.kept:,}"])
         imgui.end_table()
     if state.against is not None and state.whole_against is None:
-        hint("The other step's is fetched when the run rests.")
+        hint("The other step's distribution is read when the run is paused or finished.")
 
 
 def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
@@ -126,7 +126,7 @@ def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         imgui.dummy(ImVec2(theme.em(0.8), line))
         imgui.same_line(0, theme.em(0.3))
         dim(column.name)
-        tooltip(_MEANINGS.get(column.name, "The model's own belief at the step compared with"))
+        tooltip(_MEANINGS.get(column.name, "Model probability at the other step"))
 
 
 def _rows(shapes: Sequence[Shape]) -> Iterator[tuple[str, str, list[str]]]:
@@ -135,7 +135,7 @@ def _rows(shapes: Sequence[Shape]) -> Iterator[tuple[str, str, list[str]]]:
     yield "perplexity", _MEANINGS["perplexity"], [f"{shape.perplexity:,.2f}" for shape in shapes]
     for at, share in enumerate(SHARES):
         held = f"{100 * share:g} %"
-        meaning = f"How many of the likeliest tokens it takes for {held} of the probability"
+        meaning = f"How many of the likeliest tokens add up to {held} of the probability"
         yield f"tokens for {held}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
 
 
@@ -230,6 +230,6 @@ def _pointer(whole: Distribution, tokenizer: TokenCodec | None) -> None:
     implot.plot_inf_lines("##pointer", np.array([float(rank)]), implot.Spec(line_color=theme.now.text_dim))
     total = whole.model_sum[rank - 1]
     imgui.set_tooltip(
-        f"rank {rank:,}: {text}\nprobability in the draw {100 * whole.drawn[token]:.4g} %\n"
-        f"the model's own {100 * whole.model[token]:.4g} %\nmodel's running sum {100 * total:.4g} %"
+        f"rank {rank:,}: {text}\nsampling probability {100 * whole.drawn[token]:.4g} %\n"
+        f"model probability {100 * whole.model[token]:.4g} %\nits running sum {100 * total:.4g} %"
     )

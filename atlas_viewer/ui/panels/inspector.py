@@ -34,9 +34,7 @@ def draw(state: State, services: Services) -> None:
 def _focus(state: State, services: Services) -> None:
     element = state.inspection.focus
     if element is None:
-        hint(
-            "Point at a cell of the atlas or the map. Right click pins it, arrow keys move it, Ctrl+C copies its value."
-        )
+        hint("Point at a cell of Strip or Map. Right-click pins it, arrow keys move it, Ctrl+C copies its value.")
         return
     _facts(state, services)
     info = state.inspection.tensors.get(element.name)
@@ -95,7 +93,7 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
         imgui.text(value)
     imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - plot)
     plots.course(pin.history, ImVec2(plot, imgui.get_text_line_height()))
-    tooltip(f"{len(pin.history)} passes since it was pinned")
+    tooltip(f"The last {len(pin.history)} passes")
     return bool(removed)
 
 

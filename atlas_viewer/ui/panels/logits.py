@@ -32,7 +32,7 @@ def draw(state: State, services: Services) -> None:
     """Facts on the chosen token, the controls, then the table."""
     run, step = state.run, state.step
     if run is None or step is None:
-        hint("The likeliest next tokens of the chosen step, with logits and probabilities.")
+        hint("The likeliest next tokens at the chosen step, with logits and probabilities.")
         return
     options = run.options_at(step.index)
     one_row = imgui.get_content_region_avail().x >= theme.em(_ONE_ROW)
@@ -49,7 +49,7 @@ def draw(state: State, services: Services) -> None:
     imgui.pop_style_var()
     table = state.logits.table(step, options, state.whole, state.whole_against, services.tokenizer)
     if not table.lines:
-        hint("No token has such a text or number.")
+        hint("No token matches this text or id.")
         return
     logits_table.draw(state, step, table)
 
@@ -62,9 +62,9 @@ def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float
     whole = state.whole
     if whole is not None and whole.nonfinite:
         imgui.same_line()
-        count = f"{whole.nonfinite:,} of {whole.logits.size:,} logits not finite"
+        count = f"{whole.nonfinite:,} of {whole.logits.size:,} logits are not finite"
         imgui.text_colored(theme.now.error, count)
-        tooltip("NaN and infinite logits are never drawn; Trace tells the first tensor that went bad")
+        tooltip("Tokens with NaN or infinite logits are never sampled; Trace shows the first bad tensor")
     imgui.same_line()
     text = ",  ".join(facts(state, step, options))
     shown = elided(text, max(room - (imgui.get_cursor_pos_x() - left), theme.em(1)))
@@ -99,7 +99,7 @@ def _controls(state: State) -> None:
     imgui.set_next_item_width(min(theme.em(_TOP), room / 4))
     always = imgui.SliderFlags_.always_clamp
     _, view.top = widget_tracking.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
-    tooltip("How many tokens the table shows, the likeliest first; Ctrl+click types a number")
+    tooltip("Number of tokens in the table, likeliest first; Ctrl+click to type a number")
     imgui.same_line()
     search = imgui.get_content_region_avail().x - compare - imgui.get_style().item_spacing.x
     imgui.set_next_item_width(max(search, 1.0))
@@ -108,6 +108,6 @@ def _controls(state: State) -> None:
         imgui.set_keyboard_focus_here()
         view.seeking = False
     _, view.words = widget_tracking.input_text_with_hint("##find", hint_text, view.words)
-    tooltip("Any token of the vocabulary; spaces before it and case make no difference")
+    tooltip("Any token of the vocabulary; leading spaces and case are ignored")
     imgui.same_line()
     compare_choice(state, "table", compare)

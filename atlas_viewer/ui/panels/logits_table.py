@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 # Heading, field of `Line`, width in ems (0 takes the rest), and what it means.
 _COLUMNS = (
-    ("rank", "rank", 3.0, "Place by the raw logit, the model's own"),
-    ("token id", "token", 3.6, "Number of the token in the vocabulary"),
-    ("raw logit", "logit", 4.6, "What the model's last matrix gave"),
+    ("rank", "rank", 3.0, "Rank by raw logit, 1 is the largest"),
+    ("token id", "token", 3.6, "Index of the token in the vocabulary"),
+    ("raw logit", "logit", 4.6, "Output of the model's last layer"),
     (
         "scaled delta",
         "scaled_delta",
         4.9,
-        "(logit - largest logit) / temperature; at temperature 0 logit - largest logit",
+        "(logit - largest logit) / temperature; at temperature 0, logit - largest logit",
     ),
     (
-        "draw prob.",
+        "sample prob.",
         "probability",
         4.8,
-        "Probability in the draw: behind penalty, temperature and filters.\n"
-        "Greedy does not draw: the likeliest token has all of it.",
+        "Sampling probability: after penalty, temperature and filters.\n"
+        "Greedy sampling gives the likeliest token all of it.",
     ),
-    ("model prob.", "model_probability", 5.0, "The model's own belief: softmax of the logits"),
+    ("model prob.", "model_probability", 5.0, "Model probability: softmax of the logits"),
     (
         "top-p sum",
         "cumulative",
         4.8,
-        "What top-p cuts: probabilities behind penalty, temperature and top-k,\n"
-        "summed from the likeliest token down to this one. Greedy: of the model's own.",
+        "What top-p cuts: probabilities after penalty, temperature and top-k,\n"
+        "summed from the likeliest token down to this one. Greedy: of model probabilities.",
     ),
-    ("text", "text", 0, "Click a line to go on with its token instead"),
+    ("text", "text", 0, "Click a row to continue the run with its token instead"),
 )
 _COMPARED = (
-    ("change", "gain", 4.8, "Model probability here minus that at the step compared with, in points"),
-    ("climb", "climb", 3.6, "How many places further up than at the step compared with"),
+    ("change", "gain", 4.8, "Model probability here minus that at the other step, in percentage points"),
+    ("climb", "climb", 3.6, "How many ranks higher than at the other step"),
 )
 _PADDING = 0.27  # ems on each side of a column
 _TEXT = 7.4  # ems that the last column gets at least; in a narrower panel the table scrolls sideways
@@ -95,7 +95,7 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
             continue
         with theme.colored(imgui.Col_.text, theme.now.text_dim):
             widget_tracking.table_header(f"{heading}###{name}##head")
-        tooltip(f"{meaning}\nClick to sort, drag to move, right click to choose columns")
+        tooltip(f"{meaning}\nClick to sort, drag to move, right-click to choose columns")
     specs = imgui.table_get_sort_specs()
     if specs is not None and specs.specs_count:
         first = specs.get_specs(0)
@@ -206,22 +206,22 @@ def told(line: Line, taken: bool, state: State) -> str:
     """All that is known of the line, for the pointer that rests on it."""
     lines = [f"{quoted(line.text)}, token {line.token}"]
     if line.rank:
-        lines.append(f"rank {line.rank:,}" + (f", {line.draw_rank:,} in the draw" if line.draw_rank else ""))
+        lines.append(f"rank {line.rank:,}" + (f", {line.draw_rank:,} in sampling" if line.draw_rank else ""))
     for name, value in (("raw logit", line.logit), ("scaled delta", line.scaled_delta)):
         lines += [f"{name} {value:.6g}"] if value == value else []
     for name, value in (
-        ("probability in the draw", line.probability),
-        ("the model's own", line.model_probability),
-        ("sum for top-p, to here", line.cumulative),
+        ("sampling probability", line.probability),
+        ("model probability", line.model_probability),
+        ("top-p sum up to here", line.cumulative),
     ):
         lines += [f"{name} {100 * value:.4g} %"] if value == value else []
     if line.left_out_by:
-        lines.append(f"left out by {line.left_out_by}")
+        lines.append(f"removed by {line.left_out_by}")
     if state.against is not None and line.gain == line.gain:
         there = f"#{state.against.index + 1}"
         lines.append(f"at {there}: rank {line.rank + int(line.climb):,}, model probability")
         lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
-    lines.append("taken in this step" if taken else "click: go on with this token instead")
+    lines.append("taken at this step" if taken else "click to continue with this token instead")
     return "\n".join(lines)
 
 

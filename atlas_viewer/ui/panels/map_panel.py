@@ -27,7 +27,7 @@ from .widgets import beside, dim, hint, packed, tooltip
 
 NAME = navigation.MAP
 
-_HINT = "wheel zooms, drag moves, double click goes to what made a value, G to a place"
+_HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name"
 _FIELD = 22.0  # ems
 _STEPPED = 4.0  # pixels of a cell from which on arrow keys step over cells
 _BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
@@ -103,10 +103,10 @@ def _tools(state: State) -> list[Tool]:
         maps.going, maps.going_begun, maps.refused = not maps.going, False, ""
 
     return [
-        button("<##map back", "Back to the place before  Alt+[", maps.back),
-        button(">##map forward", "Forward to the place after  Alt+]", maps.forward),
-        button("Fit###Fit##map", "Show everything  F", maps.fit),
-        button("Go to###Go to##map", "Go to a tensor or a value by its name  G", go_to),
+        button("<##map back", "Back to the previous view  Alt+[", maps.back),
+        button(">##map forward", "Forward to the next view  Alt+]", maps.forward),
+        button("Fit###Fit##map", "Show the whole map  F", maps.fit),
+        button("Go to###Go to##map", "Go to a tensor or value by name  G", go_to),
     ]
 
 

@@ -22,7 +22,7 @@ def draw(state: State) -> None:
 
 
 def _models(state: State) -> None:
-    hint("Models of GPT-2's architecture and vocabulary. Fetched ones are kept in the cache and need no network again.")
+    hint("Models with GPT-2's architecture and vocabulary. Downloaded models stay in the cache.")
     _table(state)
     imgui.spacing()
     choices = state.models
@@ -32,7 +32,7 @@ def _models(state: State) -> None:
         imgui.set_keyboard_focus_here()
     entered, choices.path = widget_tracking.input_text_with_hint(
         "##model path",
-        "a .bin file, a .safetensors file, a folder that holds one, or random:gpt2",
+        "a .bin or .safetensors file, a folder that contains one, or random:gpt2",
         choices.path,
         imgui.InputTextFlags_.enter_returns_true,
     )
@@ -74,7 +74,7 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
     wide = ImVec2(-1, 0)
     if choice.here:
         imgui.begin_disabled(shown or bool(state.loading))
-        label = f"Shown###Shown##{choice.name}" if shown else f"Open###Open##{choice.name}"
+        label = f"In use###Shown##{choice.name}" if shown else f"Open###Open##{choice.name}"
         if widget_tracking.button(label, wide):
             _open(state, choice.name)
         imgui.end_disabled()
@@ -82,9 +82,9 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
     imgui.begin_disabled(bool(choices.busy))
     if choices.offered is not None and choices.offered[0] == choice.name:
         size = f"{choices.offered[1] / 1e6:,.0f} MB"
-        if widget_tracking.button(f"{size}: fetch###{size}: fetch##{choice.name}", wide):
+        if widget_tracking.button(f"Get {size}###{size}: fetch##{choice.name}", wide):
             state.requests.append(FetchModel(choice.name))
-    elif widget_tracking.button(f"Fetch ...###Fetch ...##{choice.name}", wide):
+    elif widget_tracking.button(f"Download ...###Fetch ...##{choice.name}", wide):
         state.requests.append(LookUpModel(choice.name))
     imgui.end_disabled()
 
@@ -106,6 +106,6 @@ def _progress(state: State) -> None:
             state.requests.append(StopFetch())
     elif choices.offered is not None:
         name, size, licence = choices.offered
-        hint(f"{name}: {size / 1e6:,.0f} MB to come, licence {licence}. Its button fetches it.")
+        hint(f"{name}: {size / 1e6:,.0f} MB to download, license {licence}. Click its button to start.")
     if choices.error:
         wrapped(choices.error, theme.now.error)

@@ -70,7 +70,7 @@ def line(state: State, text: str, help: str, name: str, default: float | None = 
     before = getattr(state.started, name) if default is None else default
     if getattr(state.options, name) != before:
         imgui.same_line(left + width + gap)
-        if _reset(f"reset##{name}", f"Back to {before:g}"):
+        if _reset(f"reset##{name}", f"Reset to {before:g}"):
             change(state, **{name: before})
 
 
@@ -99,7 +99,7 @@ def real(state: State, row: Real) -> None:
     flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
     with line(state, row.label, row.help, row.name):
         changed, new = widget_tracking.slider_float(f"##{row.name}", value, *row.slider, shown, flags)
-        tooltip("Ctrl+click types a number")
+        tooltip("Ctrl+click to type a number")
     if not changed or not math.isfinite(new):
         return
     # A typed number counts as it is, but for what single precision adds to it.
@@ -125,4 +125,4 @@ def whole(state: State, name: str, text: str, help: str, values: Sequence[int], 
                 if widget_tracking.selectable(f"{usual:,}##{name}", usual == getattr(state.options, name))[0]:
                     change(state, **{name: usual})
             imgui.end_combo()
-        tooltip("Usual values")
+        tooltip("Common values")

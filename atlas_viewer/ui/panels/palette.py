@@ -26,7 +26,7 @@ def _palette(state: State) -> None:
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()
     imgui.set_next_item_width(-1)
-    changed, ui.typed = widget_tracking.input_text_with_hint("##command", "what to do", ui.typed)
+    changed, ui.typed = widget_tracking.input_text_with_hint("##command", "search for a command", ui.typed)
     found = matching(ui.typed)
     if changed or imgui.is_window_appearing():
         ui.marked = 0
@@ -59,7 +59,7 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
         if clicked:
             chosen = place
     if not found:
-        dim("nothing is called that")
+        dim("no command matches")
     return chosen
 
 

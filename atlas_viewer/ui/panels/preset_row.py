@@ -23,7 +23,7 @@ def draw(state: State) -> None:
     label("Preset", "Sets temperature, filters and penalty together")
     button = imgui.calc_text_size("Edit").x + 2 * imgui.get_style().frame_padding.x
     imgui.set_next_item_width(-button - imgui.get_style().item_spacing.x)
-    if widget_tracking.begin_combo("##preset", current or "own values"):
+    if widget_tracking.begin_combo("##preset", current or "custom values"):
         for name, preset in presets.all_presets(saved).items():
             if widget_tracking.selectable(f"{name}##preset", name == current)[0]:
                 _choose(state, name)
@@ -49,7 +49,7 @@ def _choose(state: State, name: str) -> None:
 
 def _edit(state: State, current: str | None) -> None:
     saved = state.ui.presets
-    dim(f"Preset {current}" if current else "These values are no preset yet")
+    dim(f"Preset {current}" if current else "These values are not a preset yet")
     imgui.set_next_item_width(theme.em(16))
     if imgui.is_window_appearing():
         imgui.set_keyboard_focus_here()

@@ -54,7 +54,9 @@ def _field(state: State, height: float) -> bool:
         editing.reload_user_buf_and_move_to_end()
     before = editing.get_cursor_pos() if editing is not None else None
     entered, state.prompt = widget_tracking.input_text_multiline("##prompt", state.prompt, ImVec2(-1, height), kind)
-    tooltip("Enter generates, Shift+Enter starts a new line.\nUp in the first line, Down in the last: other prompts")
+    tooltip(
+        "Enter generates, Shift+Enter starts a new line.\nUp in the first line and Down in the last show other prompts"
+    )
     if editing is not None and imgui.is_item_active():
         if io.key_alt and imgui.is_key_pressed(imgui.Key.enter, False):
             io.add_input_character(ord("\n"))
@@ -78,10 +80,13 @@ def _count(state: State) -> None:
     if known.text != state.prompt:
         text, whole = "counting tokens", ""
     elif count > context:
-        text = f"{count:,} tokens, the last {context:,} seen"
-        whole = f"{count:,} of {context:,} tokens; the window keeps the last {context:,}"
+        text = f"{count:,} tokens, the last {context:,} used"
+        whole = f"{count:,} of {context:,} tokens; the context contains the last {context:,}"
     else:
-        text, whole = f"{count:,} of {context:,} tokens", f"{context:,} is the window, under Sampling"
+        text, whole = (
+            f"{count:,} of {context:,} tokens",
+            f"The context has {context:,} tokens; change it under Sampling",
+        )
     size = imgui.get_text_line_height() + 2
     x = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - 2 * size - 4
     shown = elided(text, x - imgui.get_cursor_pos_x() - theme.em(0.5))

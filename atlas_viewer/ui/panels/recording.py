@@ -18,7 +18,7 @@ NAME = "Session"
 _LABELS = 5.6  # ems
 _PLAY = 8.0  # ems
 _BEHIND = 2  # entries that always wait a moment
-_STAGES = {"preparing": "reading the weights ...", "finishing": "writing what is left ..."}
+_STAGES = {"preparing": "reading the weights ...", "finishing": "finishing the file ..."}
 _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
 
 
@@ -69,7 +69,7 @@ def _recording(state: State) -> None:
     _label("File")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, told.path = widget_tracking.input_text("##session file", told.path)
-    tooltip("In the current folder unless a path is given; a file that is there is never replaced")
+    tooltip("A name without a folder is in the current folder. Existing files are never replaced.")
     imgui.same_line()
     browse_button("browse session file", lambda: name_recording(state), "Choose where to save the recording")
     _label("Logits")
@@ -78,10 +78,10 @@ def _recording(state: State) -> None:
             if widget_tracking.selectable(f"{_LOGITS[name]}###logits {name}", name == told.logits)[0]:
                 told.logits = name
         imgui.end_combo()
-    tooltip("All logits of every step: some 100 kB a step as float16")
+    tooltip("All logits of every step; as float16 about 100 kB per step")
     _label("Statistics")
     _, told.statistics = widget_tracking.checkbox("of every tensor###session statistics", told.statistics)
-    tooltip("Range, mean and what is not finite, of every tensor at every step")
+    tooltip("Range, mean, and counts of NaN and infinity, of every tensor at every step")
     imgui.end_disabled()
 
 
@@ -100,18 +100,21 @@ def _video(state: State) -> None:
     told = state.recording.video
     on = bool(told.stage)
     imgui.begin_disabled(told.stage in _STAGES)
-    if _switch("Stop the video###Stop the video##video" if on else "Record the window###Record the window##video", on):
+    if _switch(
+        "Stop the video###Stop the video##video" if on else "Record a video of the window###Record the window##video",
+        on,
+    ):
         record_video(state)
     imgui.end_disabled()
     tooltip("Shift+F12")
-    left_out = f", {told.dropped} left out" if told.dropped else ""
+    left_out = f", {told.dropped} dropped" if told.dropped else ""
     text = f"{told.frames} frames" if on else told.note
     _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
     imgui.begin_disabled(on)
     _label("Video")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, told.path = widget_tracking.input_text("##video file", told.path)
-    tooltip("Of the window itself: .mp4, .mkv or .webm")
+    tooltip("A video of the whole window: .mp4, .mkv or .webm")
     imgui.same_line()
     browse_button("browse video file", lambda: name_video(state), "Choose where to save the video")
     imgui.end_disabled()
@@ -141,7 +144,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     if playback.notice:
         hint(playback.notice)
     if playback.left:
-        hint("Something else than the recording is on screen.")
+        hint("The window shows something other than the recording.")
         if widget_tracking.button("Back to the recording###Back to the recording", ImVec2(-1, 0)):
             state.requests.append(BackToRecording())
         return
@@ -149,10 +152,10 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     for label, arrow, offset in (("##step back", imgui.Dir.left, -1), ("##step on", imgui.Dir.right, 1)):
         if widget_tracking.arrow_button(label, arrow):
             seek(offset)(state)
-        tooltip("Alt+, and Alt+. go from step to step")
+        tooltip("Previous and next step  Alt+, and Alt+.")
         imgui.same_line()
     playing = playback.playing
-    label = "Hold recording###Hold recording##playback" if playing else "Play recording###Play recording##playback"
+    label = "Pause###Hold recording##playback" if playing else "Play###Play recording##playback"
     if widget_tracking.button(label, ImVec2(theme.em(_PLAY), 0)):
         play_back(state)
     tooltip("Shift+Space")
@@ -172,11 +175,11 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     imgui.end_disabled()
     of = f", run {playback.run} of {playback.runs}" if playback.runs > 1 else ""
     dim(elided(f"{playback.time:.1f} of {playback.length:.1f} s{of}", imgui.get_content_region_avail().x))
-    _, playback.follow = widget_tracking.checkbox("Follow live###Follow live##follow", playback.follow)
-    tooltip("Show what another process adds to the file")
+    _, playback.follow = widget_tracking.checkbox("Follow###Follow live##follow", playback.follow)
+    tooltip("Show new steps while another process writes the file")
     beside(theme.em(9))
     _, playback.camera = widget_tracking.checkbox("Camera###Camera##camera", playback.camera)
-    tooltip("Look where the recorded cameras looked; ends when you move atlas or map, or go to the other of the two")
+    tooltip("Follow the recorded camera; ends when you move Strip or Map, or switch between them")
     if playback.event:
-        dim(elided(f"last done: {playback.event}", imgui.get_content_region_avail().x))
-        tooltip("What was done last in the interface by then")
+        dim(elided(f"last action: {playback.event}", imgui.get_content_region_avail().x))
+        tooltip("The last action in the interface up to this step")

@@ -20,7 +20,7 @@ def draw(state: State) -> None:
     """One row a run: where it branches, its name, how long it is."""
     runs = state.runs.order()
     if not runs:
-        hint("Every run is kept here. A click on a candidate of the logits table makes a branch.")
+        hint("Every run is listed here. Click a candidate in the logits table to make a branch.")
         return
     for run in runs:
         imgui.push_id(run.number)
@@ -59,7 +59,7 @@ def _title(state: State, run: Run) -> str:
 
 def _tip(state: State, run: Run) -> None:
     origin = "" if run.parent is None else f"branch of {state.runs.all[run.parent].title} before #{run.fork + 1}\n"
-    tooltip(f"{origin}{run.prompt[-200:]}{run.continuation[:400]}\n\ndouble click renames")
+    tooltip(f"{origin}{run.prompt[-200:]}{run.continuation[:400]}\n\ndouble-click to rename")
 
 
 def _rename(state: State, run: Run) -> None:

@@ -25,8 +25,8 @@ _TOP_K_SLIDER = 1000
 TEMPERATURE = Real(
     "temperature",
     "Temperature",
-    "How freely tokens are drawn: logits are divided by it. 0 always takes the likeliest token, 1 is the model's own"
-    " distribution, more makes unlikely tokens likelier.",
+    "Randomness: logits are divided by it. 0 always takes the likeliest token, 1 samples from the model's own"
+    " distribution, larger values make unlikely tokens likelier.",
     slider=(0.0, 2.0),
     limits=(0.0, 100.0),
     off=(0.0, "greedy"),
@@ -35,7 +35,7 @@ TEMPERATURE = Real(
 TOP_P = Real(
     "top_p",
     "Top-p",
-    "Keeps the likeliest tokens that together have this probability. 1 keeps all.",
+    "Keeps the likeliest tokens whose probabilities add up to this value. 1 keeps all.",
     slider=(0.0, 1.0),
     limits=(0.0, 1.0),
     off=(1.0, "off"),
@@ -44,7 +44,7 @@ TOP_P = Real(
 MIN_P = Real(
     "min_p",
     "Min-p",
-    "Keeps the tokens that have at least this share of the likeliest one's probability. 0 keeps all.",
+    "Keeps the tokens with at least this fraction of the likeliest token's probability. 0 keeps all.",
     slider=(0.0, 1.0),
     limits=(0.0, 1.0),
     off=(0.0, "off"),
@@ -54,7 +54,7 @@ MIN_P = Real(
 PENALTY = Real(
     "repetition_penalty",
     "Repetition",
-    "Repetition penalty: above 1, tokens that are in the window already become less likely; below 1 more likely.",
+    "Repetition penalty: above 1, tokens that are already in the context become less likely; below 1, more likely.",
     slider=(0.5, 2.0),
     limits=(0.01, 100.0),
     off=(1.0, "off"),
@@ -85,11 +85,11 @@ def _lines(state: State) -> None:
     real(state, MIN_P)
     real(state, PENALTY)
     _seed(state)
-    length = "How many tokens a run writes before it rests; it can go on afterwards."
+    length = "How many tokens a run writes before it pauses; it can be continued."
     whole(state, "max_new_tokens", "New tokens", length, LENGTHS, (1, _MOST_TOKENS))
     positions = model.positions if model else max(WINDOWS)
-    window = f"The model sees the last tokens of the text only, as many as this: 1 to {positions:,}."
-    whole(state, "context", "Window", window, WINDOWS, (1, positions))
+    context = f"The model sees only this many tokens at the end of the text: 1 to {positions:,}."
+    whole(state, "context", "Context", context, WINDOWS, (1, positions))
 
 
 def _top_k(state: State, vocabulary: int) -> None:
@@ -98,7 +98,7 @@ def _top_k(state: State, vocabulary: int) -> None:
         most = min(_TOP_K_SLIDER, vocabulary)
         shown = "%d" if value else "%d  off"
         changed, new = widget_tracking.slider_int("##top_k", value, 0, most, shown, imgui.SliderFlags_.logarithmic)
-        tooltip("Ctrl+click types a number")
+        tooltip("Ctrl+click to type a number")
     if changed:
         change(state, top_k=min(max(new, 0), vocabulary))
 
@@ -122,10 +122,10 @@ def _seed(state: State) -> None:
         imgui.same_line()
         if widget_tracking.button("New###New##seed", ImVec2(button, 0)):
             change(state, seed=secrets.randbelow(_SEED_END))
-        tooltip("Draw another seed now")
-    again = "On: Generate draws another seed each time. Off: the seed stays, so that a run can be repeated."
+        tooltip("Choose a random seed now")
+    again = "On: Generate uses a new random seed each time. Off: the seed stays the same, so a run can be repeated."
     label("", again)
-    changed, unlocked = widget_tracking.checkbox("New one at each run###New one at each run", not state.ui.seed_locked)
+    changed, unlocked = widget_tracking.checkbox("New for each run###New one at each run", not state.ui.seed_locked)
     if changed:
         state.ui.seed_locked = not unlocked
     tooltip(again)

@@ -19,7 +19,7 @@ _LABELS = 5.6  # ems
 _LISTED = 24  # prompt tokens in the tooltip
 _ENDINGS = {
     "length": "done",
-    "end_of_text": "ended by <|endoftext|>",
+    "end_of_text": "ended with <|endoftext|>",
     "stopped": "stopped",
     "paused": "paused",
     "nonfinite": "ended: no finite logit",
@@ -39,7 +39,7 @@ def draw(state: State) -> None:
         _model(state.model)
         if state.live and state.model.proved:
             color = theme.now.error if state.model.proof_failed else None
-            _fact("Self-test", state.model.proved, color, tip="Kernels against float64: largest relative error")
+            _fact("Self-test", state.model.proved, color, tip="Largest relative error of the kernels against float64")
     elif state.loading:
         _fact("Model", state.loading)
     if state.live and not state.loading:
@@ -56,23 +56,23 @@ def _run(state: State, run: Run) -> None:
     _fact("Written", f"{len(run.steps)} of {run.options.max_new_tokens} tokens")
     last = run.steps[-1] if run.steps else None
     seen = last.context_length if last else min(len(run.prompt_tokens), run.options.context)
-    _fact("Window", f"{seen} of {run.options.context} tokens")
+    _fact("Context", f"{seen} of {run.options.context} tokens")
     greedy = run.options.temperature == 0
-    mode = "greedy" if greedy else f"stochastic, T {run.options.temperature:.2f}, seed {run.options.seed}"
+    mode = "greedy" if greedy else f"sampling, T {run.options.temperature:.2f}, seed {run.options.seed}"
     _fact("Mode", mode)
     _fact("Last token", f"{quoted(last.text)}  {last.token}" if last else "-")
     ends = end_of_text_rank(last) if last else None
     if ends:
         place, candidate = ends
         belief = f"rank {place}, {percent(candidate.model_probability).strip()}"
-        _fact("Text end", belief, tip="<|endoftext|> is among the candidates of the last step")
+        _fact("End of text", belief, tip="<|endoftext|> is among the candidates of the last step")
 
 
 def _model(model: ModelSummary) -> None:
     _fact("Model", f"{model.name}, {model.weights}")
-    _fact("Shape", f"{model.layers} layers, {model.heads} heads, {model.channels} ch.")
+    _fact("Shape", f"{model.layers} layers, {model.heads} heads, {model.channels} channels")
     _fact("Parameters", f"{model.parameters:,}")
-    _fact("Vocabulary", f"{model.vocabulary:,}, positions {model.positions:,}")
+    _fact("Vocabulary", f"{model.vocabulary:,} tokens, {model.positions:,} positions")
     _fact("Adapter", model.adapter)
     _fact("Program", model.program)
     if model.gpu_bytes:

@@ -18,13 +18,13 @@ def compare_choice(state: State, panel: str, width: float) -> None:
     if run is None or step is None:
         return
     imgui.set_next_item_width(width)
-    shown = f"against #{against.index + 1} {quoted(against.text)}" if against is not None else _NOTHING
+    shown = f"compared with #{against.index + 1} {quoted(against.text)}" if against is not None else _NOTHING
     room = width - imgui.get_frame_height() - 2 * imgui.get_style().frame_padding.x
     opened = widget_tracking.begin_combo(f"##compare {panel}", elided(shown, room))
     if not opened:
-        tooltip("Which step to hold against this one: its model's beliefs, once the run rests")
+        tooltip("Step to compare this one with, by model probabilities; available when the run is paused or finished")
         return
-    if widget_tracking.selectable("nothing###nothing", against is None)[0]:
+    if widget_tracking.selectable("no step###nothing", against is None)[0]:
         state.compare(None)
     clipper = imgui.ListClipper()
     clipper.begin(len(run.steps))

@@ -19,7 +19,7 @@ from .widgets import beside, dim, elided, hint, packed, tooltip
 NAME = ATLAS
 
 _EMPTY = "Every weight and activation of the latest pass appears here."
-_HINT = "wheel zooms, drag pans, F fits, right click pins"
+_HINT = "wheel zooms, drag pans, F fits, right-click pins"
 
 
 def draw(state: State, services: Services) -> None:
@@ -69,7 +69,7 @@ def _bar(state: State) -> None:
         imgui.align_text_to_frame_padding()
         text = f"{len(left_out)} tensors did not fit"
         imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
-        tooltip("No cells were left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
+        tooltip("No cells left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
     with theme.numbers():
         text = f"{state.camera.zoom:.2f}x"

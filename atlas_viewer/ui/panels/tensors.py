@@ -26,8 +26,8 @@ _COLUMNS = (
 )  # fmt: skip
 _NARROWEST = 42.7
 _AXIS = (
-    "How many values are how large: negative left, positive right of the line at 0,\n"
-    "the same powers of two for every tensor, the square root of the count upwards"
+    "Histogram of the values: negative to the left, positive to the right of the line at 0.\n"
+    "The same logarithmic axis for every tensor; bar heights are square roots of counts."
 )
 _EXAMPLE = "search, for example: 3 attn weight"
 
@@ -65,13 +65,13 @@ def draw(state: State) -> None:
     """Search field, then the table."""
     inspection = state.inspection
     if not inspection.tensors:
-        hint("Every tensor of the model, with its range, its mean and its histogram.")
+        hint("Every tensor of the model, with its range, mean and histogram.")
         return
     imgui.set_next_item_width(-1)
     _, inspection.search = widget_tracking.input_text_with_hint("##search", _EXAMPLE, inspection.search)
     lines = rows(inspection.tensors.values(), inspection.search, inspection.closed)
     if not lines:
-        hint("No tensor has such a name.")
+        hint("No tensor matches this name.")
         return
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
@@ -143,7 +143,7 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     if clicked:
         show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)
-    tooltip(info.sentence + ("\nNot in the atlas: a click inspects its first value." if missing else ""))
+    tooltip(info.sentence + ("\nNot on Strip: a click inspects its first value." if missing else ""))
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
     _numbers(inspection, info, zero)

@@ -149,5 +149,5 @@ def _paint(token: tuple[int, str], corner: ImVec2, end: ImVec2, alpha: float) ->
 def _tip(token: tuple[int, str], index: int, seen: bool) -> None:
     number, text = token
     imgui.set_tooltip(
-        f"{quoted(text)}\ntoken {number}, place {index + 1}" + ("" if seen else "\noutside of the window")
+        f"{quoted(text)}\ntoken {number}, position {index + 1}" + ("" if seen else "\noutside the context")
     )

@@ -29,10 +29,10 @@ _BITS = 8.0  # of surprise, rank or entropy that make the strongest color
 _HOT = ImVec4(0.96, 0.56, 0.12, 1.0)
 _MARK = ImVec4(0.75, 0.45, 1.0, 1.0)
 _TIPS = {
-    "plain": "Chips without colour",
-    "probability": "The stronger, the less the model expected the token",
-    "rank": "The stronger, the more tokens the model held likelier",
-    "entropy": "The stronger, the less sure the model was of any token",
+    "plain": "No coloring",
+    "probability": "Stronger color: lower model probability",
+    "rank": "Stronger color: the model ranked more tokens above this one",
+    "entropy": "Stronger color: higher entropy, the model was less certain",
 }
 _LISTED = 8  # candidates in the tooltip
 
@@ -43,7 +43,7 @@ def draw(state: State) -> None:
     """Buttons, a line on the chosen token, then the chips; a click on one chooses it."""
     run, step = state.run, state.step
     if run is None:
-        hint("One chip for each token that is written. A click shows the logits that it came from.")
+        hint("One chip for each generated token. Click a chip to see the logits it was chosen from.")
         return
     _buttons(state, run)
     if step is None:
@@ -61,16 +61,16 @@ def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
     # In a replay the other button plays what is recorded.
-    play, tip = ("Write on###Write on##play", "The model writes on  Space")
+    play, tip = ("Continue###Write on##play", "Continue generating  Space")
     if not state.recording.playback:
         play, tip = "Play###Play##play", "Space"
     if _button("Pause###Pause##play" if state.busy else play, tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
-    if _button("Step###Step##step", "One token more  (.)", run.paused and not state.busy):
+    if _button("Step###Step##step", "Generate one token  .", run.paused and not state.busy):
         state.requests.append(Continue(1))
     imgui.same_line(0, gap)
-    if _button("Undo###Undo##undo", "Take back the last token  (Backspace)", bool(run.steps)):
+    if _button("Undo###Undo##undo", "Undo the last token  Backspace", bool(run.steps)):
         state.requests.append(Undo())
     imgui.same_line(0, gap)
     if _button("Stop###Stop##stop", "Ctrl+.", state.busy):
@@ -100,7 +100,7 @@ def _button(label: str, tip: str, possible: bool) -> bool:
 def _header(state: State, step: StepRecord) -> None:
     if widget_tracking.small_button("use###use"):
         state.requests.append(Use(step.index))
-    tooltip("Copy the text through the chosen token into the prompt")
+    tooltip("Copy the text up to the chosen token into the prompt")
     imgui.same_line()
     with theme.numbers():
         imgui.text(f"#{step.index + 1} {quoted(step.text)}")
@@ -198,13 +198,13 @@ def _tip(run: Run, step: StepRecord) -> None:
         return
     imgui.text(f"{quoted(step.text)}  token {step.token}")
     if run.parent is not None and step.index == run.fork:
-        imgui.text_colored(_MARK, "taken by hand: the run branches here")
+        imgui.text_colored(_MARK, "chosen by hand: the run branches here")
     if step.index in run.changes and step.index:
         before = run.options_at(step.index - 1)
         imgui.text_colored(_MARK, "from here on: " + changes_in_words(before, run.changes[step.index]))
     dim(
-        f"raw logit {step.logit:.4f}, rank {step.rank}\nprobability in the draw {percent(step.probability).strip()}, "
-        f"the model's own {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
+        f"raw logit {step.logit:.4f}, rank {step.rank}\nsampling probability {percent(step.probability).strip()}, "
+        f"model probability {percent(step.model_probability).strip()}\nentropy {step.entropy / math.log(2):.2f} bits"
     )
     imgui.separator()
     for candidate in step.top[:_LISTED]:

@@ -40,7 +40,7 @@ def toolbar(name: str, tools: Sequence[Tool]) -> None:
         imgui.same_line()
     if widget_tracking.button(f"{_MORE}##{name}"):
         imgui.open_popup(name)
-    tooltip("More of these")
+    tooltip("More")
     if imgui.begin_popup(name):
         for tool in tools[count:]:
             tool.draw()

@@ -28,7 +28,7 @@ def draw(state: State) -> None:
     if changed and not inspection.trace_on:
         inspection.trace = ()
     if not inspection.trace_on:
-        hint("A line for each tensor of the latest pass: its place in the atlas, statistics, first values.")
+        hint("One line per tensor of the latest pass: its cells on Strip, statistics, first values.")
         return
     lines = filtered(inspection.trace, inspection.trace_filter)
     imgui.same_line()

@@ -56,7 +56,7 @@ def alarm(state: State) -> bool:
     tooltip(f"Show {name}")
     imgui.same_line()
     imgui.align_text_to_frame_padding()
-    text = f"NaN or infinity first in {name}"
+    text = f"First NaN or infinity: {name}"
     imgui.text_colored(theme.now.error, elided(text, imgui.get_content_region_avail().x))
     tooltip(text)
     return True

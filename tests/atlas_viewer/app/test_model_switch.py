@@ -146,7 +146,7 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(state.requests) == [LookUpModel("gpt2")]
     state.models.offered = ("gpt2", 548_000_000, "MIT")
     screen.frame(2)
-    assert screen.shows("548 MB to come, licence MIT")
+    assert screen.shows("548 MB to download, license MIT")
     screen.click("548 MB: fetch##gpt2")
     assert list(state.requests)[1:] == [FetchModel("gpt2")]
     state.models.offered, state.models.busy = None, "fetching gpt2"

@@ -155,15 +155,15 @@ def test_no_key_acts_while_text_is_typed(screen: Screen, state: State) -> None:
 def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
     press(screen, "Ctrl+P")
     screen.frame(2)
-    screen.io.add_input_characters_utf8("token more")
+    screen.io.add_input_characters_utf8("one token")
     screen.frame(2)
-    assert state.ui.typed == "token more"
+    assert state.ui.typed == "one token"
     press(screen, "Enter")
     assert list(state.requests) == [Continue(1)]
     assert state.ui.dialog == ""
     press(screen, "Ctrl+P")
     screen.frame(2)
-    screen.io.add_input_characters_utf8("branch")
+    screen.io.add_input_characters_utf8("sibling")
     screen.frame(2)
     press(screen, "Down")
     assert state.ui.marked == 1
@@ -175,8 +175,8 @@ def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
 def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
-    assert {action.name for action in matching("go to")} == {
-        f"focus.{title}" for title in (*FOCUSED, "Distribution", "Map", "Session")
+    assert {action.name for action in matching("view go to")} == {
+        f"focus.{name}" for name in (*FOCUSED, "Distribution", "Session")
     }
     assert matching("no such thing") == []
 
@@ -184,7 +184,7 @@ def test_a_search_in_the_palette() -> None:
 def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> None:
     press(screen, "Shift+/")
     screen.frame(3)
-    assert screen.shows("Take back a token")
+    assert screen.shows("Undo the last token")
     assert screen.shows("Backspace")
     press(screen, "Escape")
     assert not state.ui.dialog
@@ -237,13 +237,13 @@ def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None
         press(screen, chord)
         screen.frame(2)
         assert state.ui.dialog == dialog
-    screen.io.add_input_characters_utf8("list of keys")
+    screen.io.add_input_characters_utf8("keyboard shortcuts")
     screen.frame(2)
     press(screen, "Enter")
     screen.frame(3)
     assert state.ui.dialog == "keys"
-    assert screen.shows("Take back a token")
-    assert not screen.shows("what to do")
+    assert screen.shows("Undo the last token")
+    assert not screen.shows("search for a command")
 
 
 def test_panels_come_to_the_front(screen: Screen, state: State) -> None:
@@ -281,6 +281,6 @@ def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: S
     screen.frame(2)
     screen.point(screen.centers["chip2"])
     screen.frame(4)
-    assert screen.shows("taken by hand: the run branches here")
+    assert screen.shows("chosen by hand: the run branches here")
     screen.click("token 4003")
     assert list(state.requests) == [Branch(4, 4003)]

@@ -52,7 +52,7 @@ def test_facts_of_an_activation(state: State) -> None:
     assert told["Shape"] == "12 x 768"
     assert told["Sign"] == f"negative, brightness {(1.5 / 6.5) ** 0.5:.2f}"
     assert told["Token"] == '" girl"  1000'  # three tokens of the prompt, then those of the steps
-    assert told["Place"] == "5 of 12, position 4"
+    assert told["Position"] == "5 of 12, position 4"
     assert "Vocabulary" not in told
     assert summary(state, element) == "h.1.mlp.gelu[4, 5] = -1.5"
 
@@ -67,7 +67,7 @@ def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
     element = inspection.element_at(4288 + 1)
     assert element == TensorIndex("logits", (12,), 12)
     told = said(state, element)
-    assert told["Shows"] == "extreme of values 12 to 23"
+    assert told["Shows"] == "most extreme of values 12 to 23"
     assert told["Index"] == "..."
     inspection.probed_values[element] = ProbedValue(-7.0, (20,))
     told = said(state, element)
@@ -206,7 +206,7 @@ def test_the_alarm_names_the_tensor_and_goes_there(
     inspection = state.inspection
     inspection.bad, inspection.statistics = "h.0.attn.c_attn.weight", fake_statistics("h.0.attn.c_attn.weight")
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
-    assert screen.shows("NaN or infinity first in")
+    assert screen.shows("First NaN or infinity: ")
     screen.click("Go##alarm")
     assert state.camera.zoom > 1
     assert inspection.focus == TensorIndex("h.0.attn.c_attn.weight", (0, 7))
@@ -238,8 +238,8 @@ def test_the_color_bar_tells_numbers_only_of_what_has_them(
     for mapping, focus, told in (
         (ColorMapping(), None, "Each tensor has its own range"),
         (ColorMapping(), TensorIndex("h.1.mlp.gelu", (0, 0)), "Histogram of h.1.mlp.gelu"),
-        (ColorMapping(span_scale="all"), None, "Histogram of every tensor"),
-        (ColorMapping(high=5.0), None, "Histogram of every tensor"),
+        (ColorMapping(span_scale="all"), None, "Histogram of all tensors"),
+        (ColorMapping(high=5.0), None, "Histogram of all tensors"),
     ):
         state.inspection.mapping, state.inspection.pins = mapping, []
         if focus is not None:

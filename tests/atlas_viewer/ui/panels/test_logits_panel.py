@@ -129,7 +129,7 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
     screen.point(screen.centers[f"token {token}"])
     screen.frame(8)
     there = int(state.comparison.rank[token])
-    for part in (f"token {token}", "rank 3", "raw logit", "sum for top-p", f"at #2: rank {there:,}", "click: go on"):
+    for part in (f"token {token}", "rank 3", "raw logit", "top-p sum", f"at #2: rank {there:,}", "click to continue"):
         assert screen.shows(part), part
 
 
@@ -169,7 +169,7 @@ def test_a_search_finds_any_token_and_a_click_branches_with_it(screen: Screen, s
     assert list(state.requests) == [Branch(4, 12)]
     screen.services, state.logits.words = Services(tokenizer=FakeTokenizer(found=[])), "nowhere"
     screen.frame()
-    assert screen.shows("No token has such a text or number.")
+    assert screen.shows("No token matches")
 
 
 def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: State) -> None:
@@ -194,7 +194,7 @@ def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
     values[[3, 5, 7]] = np.nan, np.inf, -np.inf
     state.distribution = dataclasses.replace(bad, logits=values)
     screen.frame()
-    assert screen.shows("3 of 50,257 logits not finite")
+    assert screen.shows("3 of 50,257 logits are not finite")
     state.distribution = dataclasses.replace(bad, logits=np.full_like(values, np.nan))
     screen.frame()
     open_distribution(screen)
@@ -203,7 +203,7 @@ def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
 
 def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state: State) -> None:
     open_distribution(screen)
-    assert screen.shows("fetched when the run rests")
+    assert screen.shows("full distribution is read when")
     assert "distribution plot" not in widget_tracking.rects
     state.distribution = found = whole(4)
     screen.frame(2)
@@ -215,7 +215,7 @@ def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state
     assert screen.shows(f"{shape.holding[2]:,}")
     screen.point(screen.centers["distribution plot"])
     screen.frame()
-    assert screen.shows("model's running sum")
+    assert screen.shows("its running sum")
     assert screen.shows("rank ")
     screen.click("log")
     assert not state.logits.log_probability
@@ -227,7 +227,7 @@ def test_another_step_has_a_column_and_a_divergence(screen: Screen, state: State
     open_distribution(screen)
     state.distribution, state.compared = whole(4), 1
     screen.frame(2)
-    assert screen.shows("The other step's is fetched")
+    assert screen.shows("The other step's distribution is read")
     state.comparison = whole(1)
     screen.frame(2)
     difference = state.logits.difference(state.distribution, state.comparison)

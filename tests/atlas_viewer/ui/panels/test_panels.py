@@ -80,27 +80,27 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.centers["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000")
-    assert screen.shows("raw logit 9.5000, rank 1\nprobability in the draw 50.000 %, the model's own 40.000 %")
+    assert screen.shows("raw logit 9.5000, rank 1\nsampling probability 50.000 %, model probability 40.000 %")
     assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
 def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
     facts = (
-        "8 layers, 6 heads, 192 ch.",
+        "8 layers, 6 heads, 192 channels",
         "13,306,944",
         "fake, bf16",
         "5 of 16 tokens",
-        "stochastic, T 0.80, seed 0",
+        "sampling, T 0.80, seed 0",
         MODEL.adapter,
     )
     for fact in facts:
         assert screen.shows(fact), fact
-    assert not screen.shows("Text end")
+    assert not screen.shows("End of text")
     step = fake_step(5)
     ending = Candidate(50256, "<|endoftext|>", 1.0, 0.0, 0.1, 0.0421)
     state.run.steps = [StepRecord(**{**vars(step), "top": (step.top[0], ending)})]  # type: ignore[union-attr]
     screen.frame()
-    assert screen.shows("Text end")
+    assert screen.shows("End of text")
     assert screen.shows("rank 2, 4.210 %")
     assert end_of_text_rank(step) is None
 

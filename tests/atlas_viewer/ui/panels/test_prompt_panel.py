@@ -149,12 +149,12 @@ def test_tokens_are_counted_against_the_window(screen: Screen, state: State) -> 
     assert screen.shows("3 of 256 tokens")
     state.options = GenerateOptions(context=2)
     screen.frame()
-    assert screen.shows("3 tokens, the last 2 seen")
+    assert screen.shows("3 tokens, the last 2 used")
     screen.point(screen.centers["token0"])
-    assert screen.shows('"Once"\ntoken 389, place 1\noutside of the window')
+    assert screen.shows('"Once"\ntoken 389, position 1\noutside the context')
     screen.point(screen.centers["token2"])
     assert screen.shows('" a"\ntoken 97, place 3')
-    assert not screen.shows("outside of the window")
+    assert not screen.shows("outside the context")
 
 
 def test_a_prompt_that_is_no_text_says_so_where_its_tokens_would_be(screen: Screen, state: State) -> None:

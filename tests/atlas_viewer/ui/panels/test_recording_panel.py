@@ -88,7 +88,7 @@ def test_a_video_tells_what_it_left_out(screen: Screen, state: State) -> None:
     told = state.recording.video
     told.stage, told.frames, told.dropped = "recording", 120, 7
     screen.frame(2)
-    assert screen.shows("120 frames, 7 left out")
+    assert screen.shows("120 frames, 7 dropped")
     screen.click("Stop the video##video")
     assert list(state.requests) == [EndVideo()]
 

@@ -159,10 +159,10 @@ def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
     ("widget", "part"),
     [
         ("##preset", "Sets temperature, filters and penalty"),
-        ("##temperature", "How freely tokens are drawn"),
+        ("##temperature", "Randomness: logits are divided"),
         ("##top_k", "Keeps this many of the likeliest"),
-        ("##top_p", "together have this probability"),
-        ("##min_p", "at least this share"),
+        ("##top_p", "probabilities add up to this value"),
+        ("##min_p", "at least this fraction"),
         ("##repetition_penalty", "Repetition penalty"),
         ("##seed", "The same seed"),
         ("##max_new_tokens", "How many tokens a run writes"),
