@@ -98,13 +98,13 @@ def _button(label: str, tip: str, possible: bool) -> bool:
 
 
 def _header(state: State, step: StepRecord) -> None:
-    if widget_tracking.small_button("use###use"):
+    if widget_tracking.small_button("Use###use"):
         state.requests.append(Use(step.index))
     tooltip("Copy the text up to the chosen token into the prompt")
     imgui.same_line()
     with theme.numbers():
         imgui.text(f"#{step.index + 1} {quoted(step.text)}")
-    label = "follow"
+    label = "Follow"
     width = imgui.calc_text_size(label).x + 2 * imgui.get_style().frame_padding.x
     imgui.same_line(imgui.get_content_region_avail().x + imgui.get_cursor_pos_x() - width)
     if state.chosen is None:

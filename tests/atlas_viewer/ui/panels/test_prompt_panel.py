@@ -153,7 +153,7 @@ def test_tokens_are_counted_against_the_window(screen: Screen, state: State) -> 
     screen.point(screen.centers["token0"])
     assert screen.shows('"Once"\ntoken 389, position 1\noutside the context')
     screen.point(screen.centers["token2"])
-    assert screen.shows('" a"\ntoken 97, place 3')
+    assert screen.shows('" a"\ntoken 97, position 3')
     assert not screen.shows("outside the context")
 
 
