@@ -1,4 +1,4 @@
-"""Everything that a key, a menu entry or the command palette can do: one list, functions of the state."""
+"""Everything that a key, a menu entry or the command palette can do: one list of functions of the state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .file_actions import choose_model, choose_picture, choose_recording
 from .panel_titles import title
 from .recording_actions import is_played_back, play_back, record, record_video, seek
 
-_UNITS_PER_PRESS = 100.0  # of the wheel, for one press of + or -
+_UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
 
 
 def _always(_state: State) -> bool:
@@ -26,8 +26,7 @@ def _always(_state: State) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """Something to do. `chord`: keys joined by +, empty for none; they work while no text field has the focus, with
-    `anywhere` also then."""
+    """A command. `chord`: keys joined by +, empty for none; off while text is being typed, unless `anywhere`."""
 
     name: str
     title: str
@@ -36,7 +35,7 @@ class Action:
     chord: str = ""
     enabled: Callable[[State], bool] = _always
     anywhere: bool = False
-    reason: Callable[[], str] = str  # why it is never possible on this machine, for people
+    reason: Callable[[], str] = str  # why this machine cannot do it, for people; empty when it can
 
     def possible(self, state: State) -> bool:
         """True when it can be done now."""
@@ -47,15 +46,15 @@ def _play(state: State) -> None:
     state.requests.append(Pause() if state.busy else Continue())
 
 
-def _can_go_on(state: State) -> bool:
+def _can_continue(state: State) -> bool:
     return state.run is not None and state.run.paused
 
 
-def _ready(state: State) -> bool:
+def _has_model(state: State) -> bool:
     return state.model is not None
 
 
-def _written(state: State) -> bool:
+def _has_steps(state: State) -> bool:
     return state.run is not None and bool(state.run.steps)
 
 
@@ -73,7 +72,7 @@ def _follow(state: State) -> None:
 
 
 def _relative(kind: str) -> Callable[[State], int | None]:
-    """Number of the run that is `kind` of the one that is shown."""
+    """Finds the number of the parent, child, previous or next run of the one on screen."""
 
     def find(state: State) -> int | None:
         run, runs = state.run, state.runs
@@ -91,7 +90,7 @@ def _relative(kind: str) -> Callable[[State], int | None]:
     return find
 
 
-def _walk(kind: str, title: str, chord: str) -> Action:
+def _go_to_relative(kind: str, title: str, chord: str) -> Action:
     find = _relative(kind)
 
     def go(state: State) -> None:
@@ -139,15 +138,15 @@ def _toggle_trace(state: State) -> None:
         inspection.trace = ()
 
 
-def _mapped(state: State) -> bool:
+def _has_tensors(state: State) -> bool:
     return bool(state.inspection.tensors)
 
 
-def _made(state: State) -> bool:
+def _has_makers(state: State) -> bool:
     return makers(state) is not None
 
 
-def _type_place(state: State) -> None:
+def _type_index(state: State) -> None:
     open_map(state)
     state.map.going, state.map.going_begun, state.map.refused = True, False, ""
 
@@ -187,11 +186,11 @@ def _find_token(state: State) -> None:
     state.logits.seeking = True
 
 
-def _nothing_compared(state: State) -> None:
+def _stop_comparing(state: State) -> None:
     state.compare(None)
 
 
-def _compare_before(state: State) -> None:
+def _compare_with_previous(state: State) -> None:
     step = state.step
     if step is not None and step.index:
         state.compare(step.index - 1)
@@ -222,7 +221,7 @@ def _screenshot(state: State) -> None:
     state.requests.append(Screenshot("atlas-viewer.png"))
 
 
-def _ask_stop(state: State) -> None:
+def _stop(state: State) -> None:
     state.requests.append(Stop())
 
 
@@ -238,22 +237,22 @@ def _no_dialogs() -> str:
     return file_dialogs.problem()
 
 
-# Names of the panels that a key brings to the front, in the order of those keys.
+# Panels that Ctrl+1, Ctrl+2 and so on bring to the front, in this order.
 FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspector", "Output", "Runs", "Trace")
 
 ACTIONS: tuple[Action, ...] = (
-    Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _ready),
-    Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_go_on(s)),
-    Action("run.step", "Generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_go_on(s)),
-    Action("run.undo", "Undo the last token", "Run", _undo, "Backspace", _written),
-    Action("run.stop", "Stop", "Run", _ask_stop, "Ctrl+.", lambda s: s.busy),
-    Action("run.previous", "Previous token", "Run", _choose(-1), "[", _written),
-    Action("run.next", "Next token", "Run", _choose(1), "]", _written),
+    Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _has_model),
+    Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_continue(s)),
+    Action("run.step", "Generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_continue(s)),
+    Action("run.undo", "Undo the last token", "Run", _undo, "Backspace", _has_steps),
+    Action("run.stop", "Stop", "Run", _stop, "Ctrl+.", lambda s: s.busy),
+    Action("run.previous", "Previous token", "Run", _choose(-1), "[", _has_steps),
+    Action("run.next", "Next token", "Run", _choose(1), "]", _has_steps),
     Action("run.follow", "Follow the newest token", "Run", _follow, "End", lambda s: s.chosen is not None),
-    _walk("parent", "Go to the parent run", "Alt+Up"),
-    _walk("child", "Go to the first branch of this run", "Alt+Down"),
-    _walk("previous", "Go to the previous sibling run", "Alt+Left"),
-    _walk("next", "Go to the next sibling run", "Alt+Right"),
+    _go_to_relative("parent", "Go to the parent run", "Alt+Up"),
+    _go_to_relative("child", "Go to the first branch of this run", "Alt+Down"),
+    _go_to_relative("previous", "Go to the previous sibling run", "Alt+Left"),
+    _go_to_relative("next", "Go to the next sibling run", "Alt+Right"),
     Action("runs.rename", "Rename this run", "Run", _rename, "F2", lambda s: s.run is not None),
     Action("atlas.fit", "Fit to the panel", "Atlas", fit, "F"),
     Action("atlas.in", "Zoom in", "Atlas", _zoom(_UNITS_PER_PRESS), "+"),
@@ -263,15 +262,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
     Action("atlas.trace", "Turn the trace on or off", "Atlas", _toggle_trace, "T"),
     Action("focus.Map", "Go to Map", "Map", open_map, "M"),
-    Action("map.place", "Go to a tensor or value by name", "Map", _type_place, "G", _mapped),
-    Action("map.makers", "Go to the weights that produced this value", "Map", go_to_makers, "W", _made),
+    Action("map.place", "Go to a tensor or value by name", "Map", _type_index, "G", _has_tensors),
+    Action("map.makers", "Go to the weights that produced this value", "Map", go_to_makers, "W", _has_makers),
     Action("map.back", "Back to the previous view", "Map", lambda s: s.map.back(), "Alt+[", on_map),
     Action("map.forward", "Forward to the next view", "Map", lambda s: s.map.forward(), "Alt+]", on_map),
     Action("map.minimap", "Show or hide the minimap", "Map", _toggle_minimap, "Shift+M"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
-    Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", _written, anywhere=True),
-    Action("logits.before", "Compare with the previous step", "View", _compare_before, "B", _written),
-    Action("logits.alone", "Stop comparing", "View", _nothing_compared, "N", lambda s: s.compared is not None),
+    Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", _has_steps, anywhere=True),
+    Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", _has_steps),
+    Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
     Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
     Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),
     *(
@@ -288,7 +287,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.screenshot", "Save a screenshot", "File", _screenshot, "F12", anywhere=True),
     Action("app.screenshot_as", "Save a screenshot as ...", "File", choose_picture, reason=_no_dialogs),
     Action("session.open", "Open a recording ...", "File", choose_recording, reason=_no_dialogs),
-    Action("session.record", "Start or stop recording", "File", record, "Ctrl+R", _ready, anywhere=True),
+    Action("session.record", "Start or stop recording", "File", record, "Ctrl+R", _has_model, anywhere=True),
     Action("session.video", "Start or stop a video of the window", "File", record_video, "Shift+F12", anywhere=True),
     Action("session.play", "Play or pause the recording", "File", play_back, "Shift+Space", is_played_back),
     Action("session.back", "Previous step of the recording", "File", seek(-1), "Alt+,", is_played_back),
@@ -302,7 +301,7 @@ ACTIONS: tuple[Action, ...] = (
 
 
 def matching(words: str) -> list[Action]:
-    """The actions that a search in the palette finds: all words in title or menu, in the order of the list."""
+    """The actions whose menu and title contain all of `words`, in the order of `ACTIONS`."""
     wanted = words.lower().split()
     return [
         action for action in ACTIONS if all(word in f"{title(action.menu)} {action.title}".lower() for word in wanted)

@@ -1,4 +1,4 @@
-"""What the inspector tells about one value, as pairs of words: a function of the state."""
+"""The inspector's facts about one value, as pairs of label and text: functions of the state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOKENS_LISTED = 3
 
 
 def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> list[tuple[str, str]]:
-    """(what, how much) about the value at `element`; the value is three dots until it has arrived."""
+    """(label, text) pairs about the value at `element`; the value is three dots until it has been read."""
     inspection = state.inspection
     info = inspection.tensors.get(element.name)
     if info is None or not inspection.exists(element):
@@ -47,7 +47,7 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
 
 
 def summary(state: State, element: TensorIndex) -> str:
-    """The name, index and value in a line."""
+    """Name, index and value on one line."""
     inspection = state.inspection
     return f"{inspection.single(element)} = {shown_value(inspection.value(element))}"
 
@@ -62,7 +62,7 @@ def context_start(state: State) -> int:
 
 
 def context_token(state: State, row: int) -> tuple[int, str] | None:
-    """Number and text of the context token in `row`; None when it is not known yet."""
+    """Id and text of the context token in `row`; None while it is unknown."""
     run = state.run
     if run is None:
         return None
@@ -92,7 +92,7 @@ def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
 
 
 def largest(inspection: Inspection, name: str) -> float | None:
-    """Magnitude that is brightest for this tensor; None when it is not known."""
+    """The magnitude shown brightest for this tensor; None while it is unknown."""
     mapping, statistics = inspection.mapping, inspection.statistics
     if mapping.high is not None:
         return mapping.high

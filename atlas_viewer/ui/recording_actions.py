@@ -1,4 +1,4 @@
-"""What can be done about recordings: begun, ended, played, as functions of the state."""
+"""Actions on recordings as functions of the state: start, stop, play, seek."""
 
 from __future__ import annotations
 
@@ -10,31 +10,32 @@ from atlas_viewer.state.state import State
 
 
 def record(state: State) -> None:
-    """Begin to record runs, or end it."""
-    told = state.recording.recorder
-    state.requests.append(EndRecording() if told.on else Record(told.path, told.logits, told.statistics))
+    """Start recording runs, or stop."""
+    recorder = state.recording.recorder
+    request = Record(recorder.path, recorder.logits, recorder.statistics)
+    state.requests.append(EndRecording() if recorder.on else request)
     state.ui.hidden.discard("Session")
 
 
 def record_video(state: State) -> None:
-    """Begin to record the window, or end it."""
-    told = state.recording.video
-    state.requests.append(EndVideo() if told.stage else RecordVideo(told.path))
+    """Start recording the window as a video, or stop."""
+    video = state.recording.video
+    state.requests.append(EndVideo() if video.stage else RecordVideo(video.path))
 
 
 def played_back(state: State) -> PlaybackState | None:
-    """The recording that is played back, None when there is none or it was left for a run of its own."""
+    """The recording on screen; None when there is none, or when something else is shown."""
     playback = state.recording.playback
     return playback if playback is not None and not playback.left else None
 
 
 def is_played_back(state: State) -> bool:
-    """True while a recording is played back."""
+    """True while a recording is on screen."""
     return played_back(state) is not None
 
 
 def play_back(state: State) -> None:
-    """Play the recording, from its beginning when it is at its end, or hold it."""
+    """Play the recording, from the start if it is at its end, or pause it."""
     playback = played_back(state)
     if playback is not None:
         playback.playing = not playback.playing
@@ -43,7 +44,7 @@ def play_back(state: State) -> None:
 
 
 def seek(offset: int) -> Callable[[State], None]:
-    """Show so many steps more of the recording."""
+    """An action that moves `offset` steps within the recording."""
 
     def move(state: State) -> None:
         playback = played_back(state)

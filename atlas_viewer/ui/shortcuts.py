@@ -1,4 +1,4 @@
-"""Keys as people write them, and what imgui calls them; runs the actions whose keys are pressed."""
+"""Keys as people write them and as imgui names them; runs the actions whose keys are pressed."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ _KEYS = {
     ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
     "]": imgui.Key.right_bracket, "+": imgui.Key.equal, "-": imgui.Key.minus,
 }  # fmt: skip
-# The number pad's keys that mean the same.
+# Keys of the number pad with the same meaning.
 _PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
 _MODIFIERS = ("Ctrl", "Shift", "Alt")
-# Held down, these go on.
+# These repeat while held down.
 _REPEATED = {"+", "-", "[", "]", ".", "Backspace"}
 
 
 @functools.cache
 def parts(chord: str) -> tuple[frozenset[str], str]:
-    """Modifiers and key of a chord. Raises ValueError when it is none."""
+    """Modifiers and key of a chord. Raises ValueError when it is not a chord."""
     # The key may be + itself.
     modifiers, key = (chord[:-1], "+") if chord.endswith("+") else chord.rpartition("+")[::2]
     held = frozenset(part for part in modifiers.split("+") if part)
     if not key or not held <= set(_MODIFIERS):
-        raise ValueError(f"{chord!r} is no chord")
+        raise ValueError(f"{chord!r} is not a chord")
     return held, key
 
 
 def imgui_key(name: str) -> imgui.Key:
-    """What imgui calls the key of this name. Raises ValueError for a name that is none."""
+    """imgui's key of this name. Raises ValueError for an unknown name."""
     if name in _KEYS:
         return _KEYS[name]
     try:
         return imgui.Key[f"_{name}" if name.isdigit() else name.lower()]
     except KeyError:
-        raise ValueError(f"{name!r} is no key") from None
+        raise ValueError(f"{name!r} is not a key") from None
 
 
 def pressed(chord: str) -> bool:
-    """True in the frame in which the chord is pressed, and for some keys while it is held."""
+    """True in the frame in which the chord is pressed; repeatedly while some keys are held."""
     modifiers, name = parts(chord)
     io = imgui.get_io()
-    # What + is on a keyboard may need Shift.
+    # Some keyboards need Shift for +.
     shift = "Shift" in modifiers if name != "+" else bool(io.key_shift)
     if (io.key_ctrl, io.key_shift, io.key_alt) != ("Ctrl" in modifiers, shift, "Alt" in modifiers):
         return False
@@ -73,7 +73,7 @@ def _applies(state: State, action: Action, io: imgui.IO) -> bool:
         return False
     if action.anywhere:
         return True
-    # With a widget in the keyboard's focus, Space presses that.
+    # While a widget has the keyboard focus, Space presses it.
     if io.nav_visible and action.chord in ("Space", "Escape"):
         return False
     return not io.want_text_input and not state.ui.dialog

@@ -1,4 +1,4 @@
-"""How the user interface looks: colors, spacing and zoom of imgui."""
+"""Colors, spacing and zoom of imgui."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import fonts
 
 @dataclass(frozen=True)
 class Colors:
-    """One theme. One accent; amber and cyan belong to the atlas, red to errors."""
+    """One theme. It has one accent; amber and cyan are for the pictures, red is for errors."""
 
     accent: ImVec4
     accent_dim: ImVec4
     accent_faint: ImVec4
-    primary: ImVec4  # the one button of a panel that matters most
+    primary: ImVec4  # the main button of a panel
     primary_hover: ImVec4
     primary_active: ImVec4
     on_primary: ImVec4
@@ -30,14 +30,14 @@ class Colors:
     text_dim: ImVec4
     back: ImVec4
     back_deep: ImVec4
-    field: ImVec4  # what text and numbers are typed into
+    field: ImVec4  # of text and number fields
     field_hover: ImVec4
     raised: ImVec4
     raised_hover: ImVec4
     raised_active: ImVec4
     line: ImVec4
     stripe: ImVec4  # over every other row of a table
-    shade: ImVec4  # over what is behind a dialog
+    shade: ImVec4  # over everything behind a dialog
 
 
 THEMES = {
@@ -88,36 +88,36 @@ THEMES = {
         shade=ImVec4(0.15, 0.17, 0.20, 0.45),
     ),
 }
-# On the atlas, whose colors are those of the data in both themes.
+# On Strip and Map, whose colors are the same in both themes.
 ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
-now = THEMES["dark"]  # the colors in force; `apply` changes them
+now = THEMES["dark"]  # the current colors; `apply` changes them
 
 
 def follow(ui: UiState, height: float) -> None:
-    """Apply theme and zoom of `ui` to the current imgui context when they have changed.
+    """Apply theme and zoom of `ui` to the current imgui context if they have changed. Call it before a frame begins.
 
-    height: of the window, in logical pixels. Call it before a frame begins.
+    height: of the window, in logical pixels.
     """
-    wanted = ui.zoom_at(height) if height > 0 else zoom()  # a minimised window has no height
+    wanted = ui.zoom_at(height) if height > 0 else zoom()  # a minimized window has no height
     if abs(zoom() - wanted) > 1e-3 or now is not THEMES[ui.theme]:
         apply(ui.theme, wanted)
 
 
 def zoom() -> float:
-    """The interface zoom in force, 1 for 100 %."""
+    """The current interface zoom, 1 for 100 %."""
     return float(imgui.get_style().font_scale_main)
 
 
 def em(x: float) -> float:
-    """`x` times the size of the font, in pixels: sizes of panels follow the zoom."""
+    """`x` times the font size, in pixels: sizes in ems follow the zoom."""
     return x * float(imgui.get_font_size())
 
 
 def apply(name: str = "dark", scale: float = 1.0) -> None:
-    """Style the current imgui context in the theme of this name, everything `scale` times its usual size."""
+    """Apply the theme of this name to the current imgui context, with all sizes multiplied by `scale`."""
     global now
     now = THEMES[name]
-    # Sizes are scaled in place: each time from those of a new style.
+    # imgui scales sizes in place, so each scaling starts from a new style.
     imgui.get_current_context().style = imgui.Style()
     style = imgui.get_style()
     _sizes(style)
@@ -199,15 +199,15 @@ def _sizes(style: imgui.Style) -> None:
     hover = imgui.HoveredFlags_
     style.hover_flags_for_tooltip_mouse = hover.stationary | hover.delay_normal | hover.allow_when_disabled
     style.window_menu_button_position = imgui.Dir.none
-    # The x of a tab appears under the mouse, so that titles keep their room.
+    # The close button of a tab appears only under the mouse, to leave space for titles.
     style.tab_close_button_min_width_selected = style.tab_close_button_min_width_unselected = 0
 
 
 @contextmanager
 def numbers() -> Iterator[None]:
-    """Inside it text is written in the font whose figures line up."""
+    """Within it, text is drawn in the font whose digits line up."""
     loaded = imgui.get_io().fonts.fonts
-    imgui.push_font(loaded[1] if len(loaded) > 1 else None, fonts.SIZE)  # the zoom is imgui's
+    imgui.push_font(loaded[1] if len(loaded) > 1 else None, fonts.SIZE)  # imgui applies the zoom
     try:
         yield
     finally:
@@ -216,7 +216,7 @@ def numbers() -> Iterator[None]:
 
 @contextmanager
 def colored(index: int, color: ImVec4) -> Iterator[None]:
-    """Inside it imgui color `index` (an `imgui.Col_`) is `color`."""
+    """Within it, imgui color `index` (an `imgui.Col_`) is `color`."""
     imgui.push_style_color(index, color)
     try:
         yield

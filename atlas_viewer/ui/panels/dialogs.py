@@ -102,7 +102,7 @@ def _about(state: State) -> None:
         return
     for page, paragraphs in _PAGES.items():
         opened, _ = imgui.begin_tab_item(f"{panel_titles.title(page)}###{page}")
-        widget_tracking.note(f"page:{page}")
+        widget_tracking.track(f"page:{page}")
         if opened:
             for paragraph in paragraphs:
                 imgui.spacing()

@@ -183,7 +183,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: 
         _cuts(whole.cuts)
         _pointer(whole, tokenizer)
         implot.end_plot()
-        widget_tracking.note("distribution plot")
+        widget_tracking.track("distribution plot")
     implot.pop_style_var(2)
     implot.pop_style_color(2)
 

@@ -144,7 +144,7 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     """The rank; what spans the line and is clicked."""
     flags = imgui.SelectableFlags_.span_all_columns | widget_tracking.SELECT_AT_ONCE
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
-    widget_tracking.note(f"token {line.token}")
+    widget_tracking.track(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
     if rested_on():
