@@ -1,4 +1,4 @@
-"""The cameras of a recorded window and the view in front: noted, read again with distrust, and followed."""
+"""The cameras and the front view of a recorded window: recorded, read without trust, and followed."""
 
 from __future__ import annotations
 
@@ -33,65 +33,65 @@ from helpers.map_registry import STORIES, registry
 
 SIZE = (900, 500)
 VIEWPORT = MapViewport(TensorIndex("h.2.attn.pattern", (1, 4, 3)), 0.5, 0.25, 72.0, 40.0)
-TENSORS_OF = registry(STORIES, 256)
+REGISTRY = registry(STORIES, 256)
 
 
-def state_with_map(window: int = 64) -> State:
+def state_with_map(context: int = 64) -> State:
     state = State("Once", GenerateOptions())
     state.map.size = SIZE
-    state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, window))
+    state.map.lay_out(REGISTRY, map_layout(REGISTRY, context))
     return state
 
 
-def test_what_a_window_looks_at_comes_back(tmp_path: Path) -> None:
+def test_cameras_and_views_are_recorded(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     state = State("Once", GenerateOptions())
-    notes = UiRecorder(state, recorder)
-    notes.frame(1.0)  # no map so far
+    ui_recorder = UiRecorder(state, recorder)
+    ui_recorder.frame(1.0)  # without a map
     state.map = state_with_map().map
     state.ui.view = MAP
     state.map.show(VIEWPORT)
-    notes.frame(1.2)
+    ui_recorder.frame(1.2)
     recorder.step(step(0), draw(0))
     state.map.fit()
-    notes.frame(1.25)  # too soon
+    ui_recorder.frame(1.25)  # too soon
     state.map.go(TensorIndex("wte"))
     framed = state.map.viewport()
     state.ui.view = ATLAS
-    notes.end()
+    ui_recorder.end()
     recorder.close()
     with Recording(tmp_path / "a.atlas") as recording:
         cameras, events = recording.cameras(), recording.events()
-    assert [mark.name for mark in cameras] == ["strip", "map", "map"]
-    assert [mark.step for mark in cameras] == [0, 0, 1]
-    assert [mark.data["value"] for mark in events if mark.name == "view"] == ["strip", "map", "strip"]
-    looks = recorded_camera_track(cameras, events)
-    assert looks.map(cameras[0].time - 1e-9) is None
-    for mark, viewport in ((cameras[1], VIEWPORT), (cameras[2], framed)):
-        found = looks.map(mark.time)
+    assert [camera.name for camera in cameras] == ["strip", "map", "map"]
+    assert [camera.step for camera in cameras] == [0, 0, 1]
+    assert [event.data["value"] for event in events if event.name == "view"] == ["strip", "map", "strip"]
+    track = recorded_camera_track(cameras, events)
+    assert track.map(cameras[0].time - 1e-9) is None
+    for camera, viewport in ((cameras[1], VIEWPORT), (cameras[2], framed)):
+        found = track.map(camera.time)
         assert found is not None
         assert found.target == viewport.target
         assert (found.x, found.y, found.width) == pytest.approx((viewport.x, viewport.y, viewport.width))
-    assert looks.view(cameras[1].time + 1) == "strip"
-    assert looks.strip(0.0).zoom == 1.0
+    assert track.view(cameras[1].time + 1) == "strip"
+    assert track.strip(0.0).zoom == 1.0
 
 
-def test_another_layout_and_another_size_are_noted(tmp_path: Path) -> None:
+def test_another_layout_and_another_size_are_recorded(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     state = state_with_map()
-    notes = UiRecorder(state, recorder)
+    ui_recorder = UiRecorder(state, recorder)
     state.map.show(VIEWPORT)
     for time in (1.0, 2.0):
-        notes.frame(time)
-    state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
-    notes.frame(3.0)
+        ui_recorder.frame(time)
+    state.map.lay_out(REGISTRY, map_layout(REGISTRY, 256))
+    ui_recorder.frame(3.0)
     state.map.size = (450, 500)
-    notes.frame(4.0)
+    ui_recorder.frame(4.0)
     recorder.close()
     with Recording(tmp_path / "a.atlas") as recording:
-        data = [mark.data for mark in recording.cameras() if mark.name == "map"]
-    assert [one["index"] for one in data] == [[1, 4, 3]] * 3, "the value is the same in every layout"
+        data = [camera.data for camera in recording.cameras() if camera.name == "map"]
+    assert [values["index"] for values in data] == [[1, 4, 3]] * 3, "the value is the same in every layout"
     assert data[1]["width"] == pytest.approx(data[0]["width"])
 
 
@@ -108,12 +108,12 @@ DATA = viewport_data(VIEWPORT)
         {"index": {"0": 1}}, {"index": None}, {"x": 10**400}, {"y": [1]},
     ],
 )  # fmt: skip
-def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, object]) -> None:
+def test_an_impossible_viewport_is_ignored(tmp_path: Path, change: dict[str, object]) -> None:
     sound = UiEvent(1.0, 1, 0, "map", DATA)
     bad = UiEvent(2.0, 1, 0, "map", {**DATA, **change})
     assert recorded_viewport([bad])(3.0) is None
     assert recorded_viewport([sound, bad])(3.0) == VIEWPORT
-    # In a file, too, unless it is no number of JSON at all.
+    # The same in a file, unless a number is not valid JSON.
     path = make_session(tmp_path / "a.atlas", steps=2)
     connection = sqlite3.connect(path)
     text = json.dumps({**DATA, **change})
@@ -132,7 +132,7 @@ def test_a_place_that_cannot_be_is_left_out(tmp_path: Path, change: dict[str, ob
 
 
 @pytest.mark.parametrize("missing", sorted(DATA))
-def test_a_place_without_a_part_is_left_out(missing: str) -> None:
+def test_an_incomplete_viewport_is_ignored(missing: str) -> None:
     data = {name: value for name, value in DATA.items() if name != missing}
     assert recorded_viewport([UiEvent(1.0, 1, 0, "map", data)])(3.0) is None
 
@@ -141,7 +141,7 @@ def test_a_place_without_a_part_is_left_out(missing: str) -> None:
     "change",
     [{"x": 9e5, "y": -9e5}, {"width": 1e-3, "height": 1e-3}, {"width": 9e8}, {"index": [10**8, 10**8, 10**8]}],
 )
-def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) -> None:
+def test_a_viewport_outside_the_map_is_clamped(change: dict[str, object]) -> None:
     viewport = recorded_viewport([UiEvent(1.0, 1, 0, "map", {**DATA, **change})])(3.0)
     assert viewport is not None
     maps = state_with_map().map
@@ -153,18 +153,20 @@ def test_a_place_that_is_too_far_becomes_the_nearest(change: dict[str, object]) 
     assert 1 <= pose.zoom <= maps.camera.zoom_most(*SIZE)
 
 
-def test_times_and_views_that_cannot_be_are_left_out() -> None:
-    marks = [
+def test_impossible_times_and_views_are_ignored() -> None:
+    cameras = [
         UiEvent(math.nan, 1, 0, "strip", {"zoom": 8, "x": 1, "y": 1}),
         UiEvent(1.0, 1, 0, "strip", {"zoom": 4, "x": 1}),
     ]
-    assert recorded_camera(marks)(5.0).zoom == 1.0
-    assert recorded_camera(marks, 2.0, (100, 90))(5.0).zoom == 2.0
-    events = [UiEvent(float(at), 1, 0, "view", {"value": value}) for at, value in enumerate(["map", "Map", 3, ["map"]])]
+    assert recorded_camera(cameras)(5.0).zoom == 1.0
+    assert recorded_camera(cameras, 2.0, (100, 90))(5.0).zoom == 2.0
+    events = [
+        UiEvent(float(time), 1, 0, "view", {"value": value}) for time, value in enumerate(["map", "Map", 3, ["map"]])
+    ]
     assert recorded_camera_track([], events).view(9.0) == "map"
 
 
-def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
+def test_a_recovered_recording_keeps_its_cameras(tmp_path: Path) -> None:
     path = make_session(tmp_path / "a.atlas", steps=2)
     connection = sqlite3.connect(path)
     connection.execute("INSERT INTO cameras VALUES (NULL, 2.0, 1, 1, 'map', ?)", (json.dumps(DATA),))
@@ -178,7 +180,7 @@ def test_a_recovered_session_looks_where_it_did(tmp_path: Path) -> None:
 
 # -- following
 
-MARKS = [
+CAMERAS = [
     UiEvent(1.0, 1, 0, "strip", {"zoom": 4.0, "x": 200.0, "y": 90.0}),
     UiEvent(2.0, 1, 1, "map", DATA),
     UiEvent(3.0, 1, 2, "map", {**DATA, "tensor": "wte", "index": [900, 7]}),
@@ -187,19 +189,19 @@ EVENTS = [UiEvent(1.0, 1, 0, "view", {"value": "strip"}), UiEvent(2.0, 1, 1, "vi
 
 
 class Window:
-    """What the panels would do: the tab that is asked for is in front two frames later."""
+    """Does what the panels would do: a requested tab is in front two frames later."""
 
-    def __init__(self, marks: list[UiEvent], events: list[UiEvent]) -> None:
-        self.state, self.told = state_with_map(), PlaybackState("a.atlas", "made up")
+    def __init__(self, cameras: list[UiEvent], events: list[UiEvent]) -> None:
+        self.state, self.playback = state_with_map(), PlaybackState("a.atlas", "made up")
         self.state.ui.shown = {ATLAS, "Session"}
-        self.following = CameraFollower(self.state, self.told)
-        self.following.take(marks, events)
+        self.follower = CameraFollower(self.state, self.playback)
+        self.follower.take(cameras, events)
         self.selected = ""
 
     def frame(self, time: float, count: int = 1) -> None:
         ui = self.state.ui
         for _ in range(count):
-            self.following.frame(time)
+            self.follower.frame(time)
             if self.selected:
                 ui.shown = {self.selected, "Session"}
             self.selected, ui.raised = ui.raised, ""
@@ -209,8 +211,8 @@ class Window:
         return self.state.map.viewport().target
 
 
-def test_the_map_is_followed_and_brought_to_the_front() -> None:
-    window = Window(MARKS, EVENTS)
+def test_map_is_followed_and_brought_to_the_front() -> None:
+    window = Window(CAMERAS, EVENTS)
     ui = window.state.ui
     pose = window.state.map.camera.pose
     window.frame(1.5, 5)
@@ -223,32 +225,32 @@ def test_the_map_is_followed_and_brought_to_the_front() -> None:
     assert window.target == TensorIndex("wte", (900, 7))
     window.frame(1.5, 5)
     assert (ui.shown, ui.view) == ({ATLAS, "Session"}, ATLAS)
-    assert window.told.camera
+    assert window.playback.camera
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
-def test_scrubbing_to_and_fro_is_not_the_user(frames: int) -> None:
-    window = Window(MARKS, EVENTS)
+def test_scrubbing_back_and_forth_does_not_end_following(frames: int) -> None:
+    window = Window(CAMERAS, EVENTS)
     for time in (2.5, 1.5, 2.5, 1.5, 3.5, 1.5):
         window.frame(time, frames)
     window.frame(1.5, 5)
-    assert window.told.camera
+    assert window.playback.camera
     assert ATLAS in window.state.ui.shown
 
 
-def test_another_layout_is_not_the_user() -> None:
-    window = Window(MARKS, EVENTS)
+def test_another_layout_does_not_end_following() -> None:
+    window = Window(CAMERAS, EVENTS)
     window.frame(2.5)
-    window.state.map.lay_out(TENSORS_OF, map_layout(TENSORS_OF, 256))
+    window.state.map.lay_out(REGISTRY, map_layout(REGISTRY, 256))
     window.frame(2.5)
-    assert window.told.camera
+    assert window.playback.camera
     assert window.target == VIEWPORT.target
-    other = registry(TINY, 9)  # and a model that has no such tensor stays where it is
+    other = registry(TINY, 9)  # a model without such a tensor keeps its camera
     window.state.map.lay_out(other, map_layout(other, 9))
     pose = window.state.map.camera.pose
     window.frame(2.5)
     assert window.state.map.camera.pose == pose
-    assert window.told.camera
+    assert window.playback.camera
 
 
 def by_wheel(state: State) -> None:
@@ -263,37 +265,37 @@ def by_tab(state: State) -> None:
     state.ui.shown = {ATLAS, "Session"}
 
 
-@pytest.mark.parametrize("take", [by_wheel, by_hand, by_tab])
-def test_who_takes_the_camera_keeps_it(take: Callable[[State], None]) -> None:
-    window = Window(MARKS, EVENTS)
+@pytest.mark.parametrize("move", [by_wheel, by_hand, by_tab])
+def test_a_user_who_moves_a_camera_keeps_it(move: Callable[[State], None]) -> None:
+    window = Window(CAMERAS, EVENTS)
     window.frame(2.5, 6)
-    take(window.state)
+    move(window.state)
     before = window.state.map.camera.pose, window.state.camera.view, set(window.state.ui.shown)
     for time in (2.5, 3.5, 1.5):
         window.frame(time)
         assert (window.state.map.camera.pose, window.state.camera.view, window.state.ui.shown) == before
-    assert not window.told.camera
-    window.told.camera = True  # and gives it back
+    assert not window.playback.camera
+    window.playback.camera = True  # the user turns following on again
     window.frame(3.5, 6)
     assert window.target == TensorIndex("wte", (900, 7))
     assert MAP in window.state.ui.shown
-    assert window.told.camera
+    assert window.playback.camera
 
 
-def test_an_older_recording_leaves_the_map_to_the_user() -> None:
-    window = Window(MARKS[:1], [])
+def test_an_older_recording_leaves_map_to_the_user() -> None:
+    window = Window(CAMERAS[:1], [])
     window.state.ui.shown = {MAP}
     window.frame(1.5)
     window.state.map.zoom_by(500)
     pose = window.state.map.camera.pose
     window.frame(2.5)
     assert (window.state.map.camera.pose, window.state.ui.shown) == (pose, {MAP})
-    assert window.told.camera, "the strip is followed still"
+    assert window.playback.camera, "Strip is still followed"
     assert window.state.camera.zoom == 4.0
 
 
 def test_a_recording_without_a_camera_is_not_followed() -> None:
     window = Window([], EVENTS)
     window.frame(2.5)
-    assert not window.told.camera
+    assert not window.playback.camera
     assert ATLAS in window.state.ui.shown

@@ -1,5 +1,5 @@
-"""What is left when the program is killed, the disk is full, or the file goes; ATLAS_KILLS=200 kills more often,
-ATLAS_RACES=40 has more recordings begin at once."""
+"""Recordings after a kill, on a full disk, and when the file is removed; ATLAS_KILLS=200 kills more often,
+ATLAS_RACES=40 starts more recordings at once."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ print(recorder.trouble)
 
 
 def python(*arguments: object, limit: int | None = None) -> list[str]:
-    """Lines that a Python of its own prints; limit: bytes that its files may have."""
+    """The lines that another Python process prints; limit: the largest size of its files in bytes."""
 
     def restrict() -> None:
         if limit is not None:
@@ -66,7 +66,7 @@ def python(*arguments: object, limit: int | None = None) -> list[str]:
 
 
 def intact_steps(path: Path) -> int:
-    """How many steps are in the file, which must be sound and hold the first steps of the run."""
+    """The number of steps in the file, which must be sound and contain the first steps of the run."""
     with Recording(path) as recording:
         runs = recording.runs()
         steps = [known.record for run in runs for known in recording.steps(run)]
@@ -92,7 +92,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         assert intact_steps(path) >= count
 
 
-def test_of_two_recordings_at_once_one_is_made_and_none_is_lost(tmp_path: Path) -> None:
+def test_of_two_recordings_at_once_one_is_made_and_the_other_refused(tmp_path: Path) -> None:
     (line,) = python("-m", "helpers.recording_racers", tmp_path, RACES)
     rounds = json.loads(line)
     assert len(rounds) == RACES
@@ -135,7 +135,7 @@ def test_a_full_file_system_ends_the_recording_not_the_run(tmp_path: Path) -> No
         subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
-def test_a_file_that_goes_is_told(tmp_path: Path) -> None:
+def test_a_removed_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.atlas"
     written = threading.Event()
     recorder = Recorder(path, HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
@@ -152,35 +152,33 @@ def test_a_file_that_goes_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     if os.getuid() == 0:
-        folder = Path("/proc")  # where not even root makes a file
+        folder = Path("/proc")  # where not even root can make a file
     with pytest.raises(OutputError, match="cannot be written"):
         Recorder(folder / "a.atlas", HEAD, TENSORS, token_bytes)
 
 
-def test_a_log_beside_a_file_is_read_where_nothing_can_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    left: list[Path] = []
-    for seed in range(1, 9):  # where a kill strikes before the first step, no log is left
+def test_a_log_is_read_in_a_read_only_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logged: list[Path] = []
+    for seed in range(1, 9):  # a kill before the first step leaves no log
         folder = tmp_path / str(seed)
         folder.mkdir()
         python("-m", "helpers.recording_killer", folder, 3, seed)
-        left = [path for path in folder.glob("*.atlas") if Path(f"{path}-wal").exists()]
-        if left:
+        logged = [path for path in folder.glob("*.atlas") if Path(f"{path}-wal").exists()]
+        if logged:
             break
-    assert left
+    assert logged
     monkeypatch.setattr("os.access", lambda *_: False)
-    for path in left:
+    for path in logged:
         with Recording(path) as recording:
             assert recording.path == path
             found = sum(recording.count(run) for run in recording.runs())
         assert found == intact_steps(path)
 
 
-def test_a_killed_recording_has_no_reason_to_stop(tmp_path: Path) -> None:
+def test_a_killed_recording_has_no_stop_reason(tmp_path: Path) -> None:
     with Recording(make_session(tmp_path / "a.atlas", reason=None)) as recording:
         assert recording.run().stop_reason is None

@@ -1,4 +1,4 @@
-"""Recording and reading: what goes in comes out, whatever the disk does the run goes on."""
+"""Recording and reading: everything comes back, and the run continues whatever the disk does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DOCUMENT = ROOT / "docs" / "sessions.md"
 @pytest.mark.parametrize("logits", ["none", "f16", "f32"])
 def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
     path = make_session(tmp_path / "a.atlas", logits=logits)
-    assert list(tmp_path.iterdir()) == [path], "a closed session is one file"
+    assert list(tmp_path.iterdir()) == [path], "a closed recording is one file"
     with Recording(path) as recording:
         assert recording.head == HEAD
         assert recording.tensors == TENSORS
@@ -84,7 +84,7 @@ def test_any_name_is_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.Monk
         assert recording.count(recording.run()) == 3
 
 
-def test_branches_know_where_they_left(tmp_path: Path) -> None:
+def test_branches_keep_their_parent_and_fork_step(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     first = recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     recorder.step(step(0), draw(0))
@@ -101,7 +101,7 @@ def test_branches_know_where_they_left(tmp_path: Path) -> None:
             recording.run(3)
 
 
-def test_numbers_that_are_none_come_back(tmp_path: Path) -> None:
+def test_non_finite_numbers_come_back(tmp_path: Path) -> None:
     odd = replace(step(0), probability=float("nan"), logit=float("inf"))
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
@@ -113,7 +113,7 @@ def test_numbers_that_are_none_come_back(tmp_path: Path) -> None:
     assert found.logit == np.inf
 
 
-def test_a_session_is_read_while_it_is_written(tmp_path: Path) -> None:
+def test_a_recording_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     written = threading.Event()
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
@@ -139,7 +139,7 @@ def test_a_run_is_shown_without_its_model(tmp_path: Path) -> None:
     assert (run.stop_reason, run.steps) == (None, [step(index) for index in range(4)])
 
 
-def test_a_recording_replaces_nothing(tmp_path: Path) -> None:
+def test_a_recording_never_replaces_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.atlas"
     path.write_bytes(b"precious")
     with pytest.raises(OutputError, match="already exists"):
@@ -150,7 +150,7 @@ def test_a_recording_replaces_nothing(tmp_path: Path) -> None:
         Recorder(tmp_path / "b.atlas", HEAD, TENSORS, token_bytes)
 
 
-def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_drops_arrays_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     size = len(StepCapture(0).data)
     monkeypatch.setattr(recorder_module, "_HEAVY_BYTES", 3 * size)
     go = threading.Event()
@@ -176,7 +176,7 @@ def test_a_slow_disk_costs_arrays_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert kept == list(range(len(kept)))
 
 
-def test_a_disk_that_never_follows_ends_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_slow_ends_the_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "_WAITING", 10)
     go = threading.Event()
     original = Store.add_run
@@ -206,16 +206,16 @@ def test_the_document_names_the_tables_and_columns_of_the_schema() -> None:
         name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
         for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }
-    told: dict[str, list[str]] = {}
+    documented: dict[str, list[str]] = {}
     name = ""
     for line in DOCUMENT.read_text("utf-8").splitlines():
         if match := re.fullmatch(r"### `(\w+)`.*", line):
             name = match[1]
-            told[name] = []
+            documented[name] = []
         elif name and (match := re.match(r"\| ((?:`\w+`(?:, )?)+) \|", line)):
-            told[name] += re.findall(r"`(\w+)`", match[1])
+            documented[name] += re.findall(r"`(\w+)`", match[1])
         elif line.startswith("## "):
             name = ""
-    assert told == tables
+    assert documented == tables
     assert f"version {SCHEMA.version}" in DOCUMENT.read_text("utf-8")
-    assert CONFIG.vocabulary < CONFIG.padded_vocabulary, "the fixture tells a padded vocabulary apart"
+    assert CONFIG.vocabulary < CONFIG.padded_vocabulary, "the fixture has a padded vocabulary"

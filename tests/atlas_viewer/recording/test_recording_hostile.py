@@ -1,6 +1,6 @@
-"""Every column and JSON field of a session holds a hostile value in turn: each command works or says so in one line.
+"""Every column and JSON field of a recording gets hostile values in turn: each command works or reports one line.
 
-Every value is read everywhere; a few at each place go through all commands, ATLAS_MUTATIONS has all of them do so.
+Every value is read in every field; a few per field go through all commands, with ATLAS_MUTATIONS all of them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ROWS = {
 TABLES = sorted(ROWS)
 UNUSABLE = {r'"\ud800"', "NaN", "1e400", "1" + "0" * 400, "[" * 70 + "]" * 70, "x", ""}
 MANY = 1000 if "ATLAS_MUTATIONS" in os.environ else 2
-# What a run cannot do without: from such a step on it is lost.
+# Columns that a run needs: it is lost from a damaged step on.
 SIZES = {"layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary", "end_of_text"}
 NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
@@ -68,7 +68,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def one_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Making the parser takes longer than most commands here."""
+    """Reuse the parser: making it takes longer than most commands here."""
     monkeypatch.setattr(parser, "build_parser", functools.cache(parser.build_parser))
 
 
@@ -78,7 +78,7 @@ def hostile(sound: Path, tmp_path: Path) -> Hostile:
 
 
 def refusal(path: Path) -> str | None:
-    """What is said of a file that cannot be read."""
+    """The error message for a file that cannot be read; None if it can."""
     try:
         read_everything(path)
     except RecordingError as error:
@@ -88,7 +88,7 @@ def refusal(path: Path) -> str | None:
 
 
 def read_everything(path: Path) -> None:
-    """Every row of the file, once. Raises `RecordingError`."""
+    """Read every row of the file once. Raises `RecordingError`."""
     with Recording(path) as recording:
         for read in (recording.events, recording.cameras, recording.weight_statistics):
             read()
@@ -101,7 +101,7 @@ def read_everything(path: Path) -> None:
 
 
 def play(path: Path) -> None:
-    """What the window does with it before it draws. Raises `RecordingError`."""
+    """Do what the window does with a recording before it draws. Raises `RecordingError`."""
     with Recording(path) as recording:
         player = Player(recording, State("", GenerateOptions()), None)
         player.show()
@@ -116,7 +116,7 @@ def play(path: Path) -> None:
 
 
 def prepare_to_verify(path: Path) -> None:
-    """What `session verify` does before it computes. Raises `RecordingError`."""
+    """Do what `session verify` does before it computes. Raises `RecordingError`."""
     with Recording(path) as recording:
         longest_context(step for run in recording.runs() for step in recording.steps(run))
         recorded_weights(argparse.Namespace(), recording.head)
@@ -135,7 +135,7 @@ def assert_one_line(error: Exception) -> None:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    """Status and standard output of a command; what it says on standard error is one harmless line."""
+    """The status and standard output of a command, which writes at most harmless lines to standard error."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main([*map(str, arguments)])
@@ -149,7 +149,7 @@ def command(*arguments: object) -> tuple[int, str]:
 
 
 def use(path: Path, other: Path) -> None:
-    """Every command that needs no model, and what the others do before they need it."""
+    """Run every command that needs no model, and the other commands up to where they need it."""
     status, told = command("session", "info", path)
     assert (status, escaped(told, "\n")) == (0, told)
     for arguments in (("info", path, "--json"), ("export", path, "--json"), ("diff", path, other, "--json")):
@@ -168,11 +168,11 @@ def use(path: Path, other: Path) -> None:
 
 
 def refuse(path: Path, other: Path) -> None:
-    """Commands that read what is wrong say so and print nothing; those that need none of it work."""
+    """Commands that read the bad value report it and print nothing; the others work."""
     arguments = (["info", path], ["info", path, "--json"], ["export", path, "--json"], ["export", path, "--csv"])
     for verb in (*arguments, ["diff", path, other], ["diff", other, path]):
         status, told = command("session", *verb)
-        assert verb[0] == "diff" or bool(told) == (status == 0), "half of an answer"
+        assert verb[0] == "diff" or bool(told) == (status == 0), "partial output"
     for use_it in (play, prepare_to_verify):
         try:
             use_it(path)
@@ -181,7 +181,7 @@ def refuse(path: Path, other: Path) -> None:
 
 
 def recovered(path: Path, target: Path) -> tuple[int, tuple[str, ...]]:
-    """How many steps are saved, and what is lost; -1 when nothing can be. The file that was written is sound."""
+    """The number of saved steps and the losses; -1 if nothing can be saved. The new file is sound."""
     target.unlink(missing_ok=True)
     try:
         found = recover(path, target)
@@ -194,29 +194,29 @@ def recovered(path: Path, target: Path) -> tuple[int, tuple[str, ...]]:
 
 
 class Attack:
-    """Every value is put at one place of the file."""
+    """Puts every value into one field of the file."""
 
     def __init__(self, hostile: Hostile, sound: Path, place: Place, values: Sequence[str]) -> None:
         self.refused: list[str] = []
-        self.recovered: list[tuple[str, int, tuple[str, ...]]] = []  # of those: value, steps that are saved, the lost
-        # Other values at every place, so that each comes up somewhere.
+        self.recovered: list[tuple[str, int, tuple[str, ...]]] = []  # value, saved steps, losses
+        # Start with another value in every field, so that each is used somewhere.
         start = zlib.crc32(str(place).encode()) % len(values)
-        room = {"used": MANY, "refused": MANY}
+        left = {"used": MANY, "refused": MANY}
         for value in (*values[start:], *values[:start]):
             path = hostile.put(place, value)
             if path is None:
                 continue
             error = refusal(path)
             kind = "used" if error is None else "refused"
-            room[kind] -= 1
+            left[kind] -= 1
             if error is not None:
                 assert str(path) in error
                 self.refused.append(value)
-                if room[kind] == MANY - 1:
+                if left[kind] == MANY - 1:
                     refuse(path, sound)
-                if room[kind] >= 0:
+                if left[kind] >= 0:
                     self.recovered.append((value, *recovered(path, path.with_name("recovered.atlas"))))
-            elif room[kind] >= 0:
+            elif left[kind] >= 0:
                 use(path, sound)
 
 
@@ -231,13 +231,13 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
             if table == "session" and steps == -1:
                 assert place.column in SIZES, where
             elif table == "steps" and place.column in NEEDED:
-                assert steps in (1, STEPS), where  # a step that went to no run is no step of this one
+                assert steps in (1, STEPS), where  # a step moved to another run is no longer a step of this one
             elif table == "runs" and place.column in ("prompt_tokens", "logits"):
                 assert steps in (-1, STEPS), where
             else:
                 assert steps == STEPS, where
                 assert lost or place.column in ("run", "step"), where
-        # Logits, statistics and candidates of a step that is not there belong to nothing, and are never read.
+        # Logits, statistics and candidates of a missing step are never read.
         orphan = place.column in ("run", "step") and table in ("logits", "statistics", "candidates")
         assert attack.refused or orphan, place
 
@@ -245,14 +245,14 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
 def test_a_hostile_value_in_any_field_of_json(hostile: Hostile, sound: Path) -> None:
     for place in fields(sound, ROWS):
         attack = Attack(hostile, sound, place, JSON)
-        # Numbers and words that a field may hold are used; halves of characters, NaN, and what is no JSON are not.
+        # Possible numbers and words are used; lone surrogates, NaN and invalid JSON are refused.
         assert set(attack.refused) >= UNUSABLE, place
         for value, steps, lost in attack.recovered:
             assert (steps, bool(lost)) == (STEPS, True), f"{place} {value[:30]} {lost}"
 
 
-def test_what_is_recorded_can_be_read_whatever_names_and_texts_there_are(tmp_path: Path) -> None:
-    name = "caf\udce9\x1b[2J\n.bin"  # as Python has the name of a file that is no UTF-8
+def test_recordings_with_any_names_and_texts_can_be_read(tmp_path: Path) -> None:
+    name = "caf\udce9\x1b[2J\n.bin"  # as Python represents a file name that is not UTF-8
     engine = SimpleNamespace(
         model_name=name, config=CONFIG, dtype="f32", path="rows", adapter_name=name,
         device=SimpleNamespace(adapter=SimpleNamespace(info={"description": name})),
@@ -270,7 +270,7 @@ def test_what_is_recorded_can_be_read_whatever_names_and_texts_there_are(tmp_pat
         assert event.data["spec"] == "caf\\udce9\x1b[2J\n.bin"
 
 
-def test_the_title_of_a_window_has_no_half_of_a_character(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_title_of_a_window_has_no_lone_surrogate(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
 
     def canvas(**given: object) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""SQLite that cannot allocate what a damaged file asks for: Python's sqlite3 raises MemoryError, the reader refuses."""
+"""SQLite cannot allocate what a damaged file asks for: Python's sqlite3 raises MemoryError, the reader refuses."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from compute.errors import RecordingError
 from helpers.damaged_recordings import assert_told, use
 from helpers.make_recordings import make_session
 
-_MOST = 2000  # statements and rows of one use, far more than there are
+_MOST = 2000  # statements and rows, far more than one use needs
 
 
 class Starved:
-    """In the place of `untrusted.connect`: connections without memory from one statement or row on."""
+    """Replaces `safe_open.connect`: connections that run out of memory after a number of statements and rows."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left, self._connect = 0, safe_open.connect
         monkeypatch.setattr(safe_open, "connect", self.connect)
 
-    def connect(self, place: Path, mode: str = "ro") -> StarvedConnection:
+    def connect(self, path: Path, mode: str = "ro") -> StarvedConnection:
         self.count()
-        return StarvedConnection(self._connect(place, mode), self)
+        return StarvedConnection(self._connect(path, mode), self)
 
     def count(self) -> None:
-        """Raise MemoryError when nothing is left."""
+        """Raise MemoryError if no memory is left."""
         if not self.left:
             raise MemoryError
         self.left -= 1
@@ -58,7 +58,7 @@ class StarvedConnection:
 
 
 def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
-    """How often `action` was refused, with memory for one more statement or row each time until it is enough."""
+    """How often `action` was refused, with memory for one more statement or row each time until it succeeds."""
     reasons: set[bool] = set()
     for left in range(_MOST):
         starved.left = left

@@ -1,4 +1,4 @@
-"""What is left of a damaged session is saved, whatever it is that was damaged."""
+"""The readable part of a damaged recording is saved, whatever is damaged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def recorded_steps(path: Path) -> list[object]:
 @pytest.mark.parametrize(
     ("steps", "share", "least"), [(60, 0.5, 60), (200, 0.8, 100), (200, 0.97, 200), (700, 0.5, 200)]
 )
-def test_a_file_that_is_cut_off(tmp_path: Path, steps: int, share: float, least: int) -> None:
+def test_a_truncated_file_is_recovered(tmp_path: Path, steps: int, share: float, least: int) -> None:
     path, target = make_session(tmp_path / "a.atlas", steps=steps), tmp_path / "b.atlas"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(RecordingError, match=r"malformed.*session recover"):
@@ -52,7 +52,7 @@ def test_a_file_that_is_cut_off(tmp_path: Path, steps: int, share: float, least:
             assert recording.logits(recording.run(), 0) is not None
 
 
-def test_what_is_in_the_log_counts(tmp_path: Path) -> None:
+def test_steps_in_the_log_are_recovered(tmp_path: Path) -> None:
     path, other, target = tmp_path / "a.atlas", tmp_path / "c.atlas", tmp_path / "b.atlas"
     recorder = Recorder(path, HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
@@ -94,7 +94,7 @@ def two_runs(path: Path) -> Path:
         (["DROP TABLE cameras"], 2, 3, "cameras"),
     ],
 )
-def test_one_thing_that_is_damaged_costs_no_other(
+def test_damage_to_one_part_costs_no_other(
     tmp_path: Path, statements: list[str], runs: int, steps: int, lost: str | None
 ) -> None:
     path, target = damage(two_runs(tmp_path / "a.atlas"), *statements), tmp_path / "b.atlas"
@@ -105,13 +105,13 @@ def test_one_thing_that_is_damaged_costs_no_other(
         assert recording.head.model == HEAD.model
         kept = recording.runs()
         assert sum(recording.count(run) for run in kept) == steps
-        assert all(run.parent in (None, kept[0].id) for run in kept), "a parent that is gone is none"
+        assert all(run.parent in (None, kept[0].id) for run in kept), "a lost parent is removed"
         for run in kept:
             for known in recording.steps(run):
                 assert known.options.context >= known.record.context_length
 
 
-def test_the_text_of_a_token_of_gpt_2_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_texts_of_tokens_come_from_gpt_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Known:
         vocabulary = HEAD.config.vocabulary
         token_bytes = staticmethod(token_bytes)
@@ -121,14 +121,14 @@ def test_the_text_of_a_token_of_gpt_2_is_known(tmp_path: Path, monkeypatch: pyte
     assert found.steps == 4
     assert "texts of" in found.lost[-1]
     with Recording(target) as recording:
-        assert recording.steps(recording.run())[2].record.text == "\ufffd", "of another vocabulary it is not known"
+        assert recording.steps(recording.run())[2].record.text == "\ufffd", "the text is unknown in another vocabulary"
     target.unlink()
     monkeypatch.setattr(salvage, "load_tokenizer", Known)
     assert recover(path, target).steps == 4
     assert recorded_steps(target) == [step(index) for index in range(4)]
 
 
-def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
+def test_a_view_instead_of_a_table_is_refused(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "DROP TABLE cameras", "CREATE VIEW cameras AS SELECT 1 AS time")
     with pytest.raises(RecordingError, match="has other tables"):
@@ -136,7 +136,7 @@ def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_nothing_saved_is_a_failure(tmp_path: Path) -> None:
+def test_recovery_of_no_step_fails(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "UPDATE steps SET token = -1 WHERE step = 0")
     with pytest.raises(RecordingError, match=r"no step can be read \(damaged: run 1 from step 1 on\)"):
@@ -144,7 +144,7 @@ def test_nothing_saved_is_a_failure(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
 
 
-def test_a_session_without_runs_is_sound(tmp_path: Path) -> None:
+def test_a_recording_without_runs_is_sound(tmp_path: Path) -> None:
     Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes).close()
     found = recover(tmp_path / "a.atlas", tmp_path / "b.atlas")
     assert (found.runs, found.steps, found.lost) == (0, 0, ())

@@ -1,4 +1,4 @@
-"""Files that anybody may have written: one clear line each, never a crash; ATLAS_MUTATIONS=10000 tries more."""
+"""Files from untrusted sources: one clear line of error each, never a crash; ATLAS_MUTATIONS=10000 tries more."""
 
 from __future__ import annotations
 
@@ -39,41 +39,41 @@ MUTATIONS = int(os.environ.get("ATLAS_MUTATIONS", "150"))
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = make_session(tmp_path_factory.mktemp("sound") / "a.atlas", steps=6)
-    place = '{"tensor": "wte", "index": [7, 1], "x": 0.5, "y": 0.5, "width": 80.0, "height": 45.0}'
+    viewport = '{"tensor": "wte", "index": [7, 1], "x": 0.5, "y": 0.5, "width": 80.0, "height": 45.0}'
     return damage(
         path,
-        *[f"INSERT INTO cameras VALUES (NULL, {time}, 1, 1, 'map', '{place}')" for time in range(40)],
+        *[f"INSERT INTO cameras VALUES (NULL, {time}, 1, 1, 'map', '{viewport}')" for time in range(40)],
         *[f"INSERT INTO events VALUES (NULL, {time}, 1, 1, 'view', '{{\"value\": \"map\"}}')" for time in range(40)],
     )
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:
-    """`data` with a few bytes, a block or its end changed."""
+    """`data` with a few bytes, a page or its end changed."""
     changed = bytearray(data)
     kind = chance.randrange(6)
     if kind == 0:
         return bytes(changed[: chance.randrange(len(changed))])
-    if kind == 1:  # the first page is where the schema lies
+    if kind == 1:  # the first page contains the schema
         for _ in range(chance.randint(1, 4)):
             changed[chance.randrange(min(4096, len(changed)))] = chance.randrange(256)
     elif kind == 2:
         for _ in range(chance.randint(1, 40)):
             changed[chance.randrange(len(changed))] = chance.randrange(256)
-    elif kind == 3:  # a page takes another's place
+    elif kind == 3:  # a page replaces another
         page = chance.randrange(len(changed) // 4096) * 4096
         other = chance.randrange(len(changed) // 4096) * 4096
         changed[page : page + 4096] = changed[other : other + 4096]
-    elif kind == 4:  # numbers of the b-trees' heads
+    elif kind == 4:  # the headers of the b-tree pages
         page = chance.randrange(len(changed) // 4096) * 4096
-        at = page + chance.randrange(12)
-        changed[at] = chance.choice([0, 1, 2, 5, 10, 13, 127, 255])
+        offset = page + chance.randrange(12)
+        changed[offset] = chance.choice([0, 1, 2, 5, 10, 13, 127, 255])
     else:
-        at = chance.randrange(len(changed))
-        changed[at : at + chance.randint(1, 200)] = chance.randbytes(chance.randint(0, 200))
+        start = chance.randrange(len(changed))
+        changed[start : start + chance.randint(1, 200)] = chance.randbytes(chance.randint(0, 200))
     return bytes(changed)
 
 
-def test_mutated_files_are_read_or_told_in_time(tmp_path: Path, sound: Path) -> None:
+def test_mutated_files_are_read_or_refused_in_time(tmp_path: Path, sound: Path) -> None:
     data = sound.read_bytes()
     refused = 0
     limit = Limit(lambda: use(sound))
@@ -92,7 +92,7 @@ def test_mutated_files_are_read_or_told_in_time(tmp_path: Path, sound: Path) -> 
     assert refused > MUTATIONS / 4
 
 
-def test_mutated_logs_are_read_or_told_in_time(tmp_path: Path) -> None:
+def test_mutated_logs_are_read_or_refused_in_time(tmp_path: Path) -> None:
     source = tmp_path / "source.atlas"
     recorder = Recorder(source, HEAD, TENSORS, token_bytes)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
@@ -117,9 +117,9 @@ def test_mutated_logs_are_read_or_told_in_time(tmp_path: Path) -> None:
     assert read > 0
 
 
-def test_mutated_files_are_recovered_or_told_in_time(tmp_path: Path, sound: Path) -> None:
+def test_mutated_files_are_recovered_or_refused_in_time(tmp_path: Path, sound: Path) -> None:
     data = sound.read_bytes()
-    recovered = told = circular = 0
+    recovered = refused = circular = 0
     limit = Limit(
         lambda: (recover(sound, tmp_path / "b.atlas"), use(tmp_path / "b.atlas"), (tmp_path / "b.atlas").unlink())
     )
@@ -132,18 +132,18 @@ def test_mutated_files_are_recovered_or_told_in_time(tmp_path: Path, sound: Path
             except AtlasError as error:
                 assert_told(path, error)
                 circular += "session recover" in str(error)
-                told += 1
+                refused += 1
             else:
                 recovered += 1
                 assert found.steps or not found.lost
                 use(target)
                 target.unlink()
         assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
-    print(f"{MUTATIONS} files, {recovered} recovered, {told} told, the slowest cost {limit.slowest:.2f} s")
+    print(f"{MUTATIONS} files, {recovered} recovered, {refused} refused, the slowest cost {limit.slowest:.2f} s")
     limit.check()
     assert recovered > MUTATIONS / 2
-    assert told > 0
-    assert not circular, "`session recover` is no advice for who has just asked for it"
+    assert refused > 0
+    assert not circular, "`session recover` must not advise to run `session recover`"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_other_tables_are_refused(tmp_path: Path, statement: str) -> None:
         Recording(path)
 
 
-def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
+def test_a_view_instead_of_a_table_does_not_run(tmp_path: Path) -> None:
     path = tmp_path / "a.atlas"
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT * FROM n"
     connection = sqlite3.connect(path)
@@ -171,7 +171,7 @@ def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
     connection.execute("DROP TABLE session")
     connection.execute(f"CREATE VIEW session AS {endless}")
     connection.close()
-    with pytest.raises(RecordingError, match="has other tables"):  # it would be an error of another kind
+    with pytest.raises(RecordingError, match="has other tables"):  # running the view would raise another error
         Recording(path)
 
 
@@ -205,7 +205,7 @@ def test_a_view_in_the_place_of_a_table_does_not_run(tmp_path: Path) -> None:
         "UPDATE cameras SET json = '3'",
     ],
 )
-def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> None:
+def test_impossible_values_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
     with pytest.raises(RecordingError, match="is damaged") as caught:
         use(path)
@@ -225,7 +225,7 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path, statement: str) -> No
         (lambda path: None, "there is no such file"),
     ],
 )
-def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
+def test_a_file_that_is_not_a_recording_is_refused(tmp_path: Path, make: Callable[[Path], object], reason: str) -> None:
     path = tmp_path / "a.atlas"
     make(path)
     with pytest.raises(RecordingError, match=reason) as caught:
@@ -234,7 +234,7 @@ def test_what_is_no_session_is_told(tmp_path: Path, make: Callable[[Path], objec
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
-def test_a_pipe_beside_a_session_is_not_waited_for(tmp_path: Path, suffix: str) -> None:
+def test_a_pipe_beside_a_recording_does_not_block(tmp_path: Path, suffix: str) -> None:
     path = make_session(tmp_path / "a.atlas")
     os.mkfifo(f"{path}{suffix}")
     with pytest.raises(RecordingError, match=f"a.atlas{suffix}: is not a regular file"):
@@ -255,7 +255,7 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
     def copies() -> list[Path]:
         return list(tmp_path.glob(".atlas-viewer-*"))
 
-    # The next version as it might be: a camera tells its field of view.
+    # A possible next version, in which cameras have a field of view.
     tables = [s.replace("view TEXT NOT NULL", "view TEXT NOT NULL, lens REAL") for s in SCHEMA.tables]
     old = next(s for s in SCHEMA.tables if s.startswith("CREATE TABLE cameras"))
     new = next(s for s in tables if s.startswith("CREATE TABLE cameras"))
@@ -280,7 +280,7 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == before
 
 
-def test_what_is_sound_is_recovered(tmp_path: Path) -> None:
+def test_the_sound_part_is_recovered(tmp_path: Path) -> None:
     path = damage(
         make_session(tmp_path / "a.atlas"),
         "UPDATE steps SET token = -1 WHERE step = 7",
@@ -293,13 +293,13 @@ def test_what_is_sound_is_recovered(tmp_path: Path) -> None:
     assert set(found.lost) == {"run 1 from step 8 on", "logits or statistics of 1 steps of run 1", "2 of 2 cameras"}
     with Recording(target) as recording:
         run = recording.run()
-        assert run.stop_reason is None, "the run did not end where its steps do"
+        assert run.stop_reason is None, "the run did not end at its last recovered step"
         assert [known.record for known in recording.steps(run)] == [step(index) for index in range(7)]
         assert recording.logits(run, 3) is None
         assert recording.logits(run, 4) is not None
         assert len(recording.events()) == 1
 
 
-def test_the_mark_is_where_tools_look_for_it(sound: Path) -> None:
+def test_the_application_id_is_where_tools_expect_it(sound: Path) -> None:
     assert struct.unpack(">I", sound.read_bytes()[68:72]) == (APPLICATION_ID,)
     assert APPLICATION_ID.to_bytes(4, "big") == b"ATLS"

@@ -1,4 +1,4 @@
-"""Verifying and comparing: what was recorded holds, and what was altered is found where it is."""
+"""Verifying and comparing: a recording verifies, and every alteration is found in its step."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ OPTIONS = GenerateOptions(max_new_tokens=STEPS, context=10, temperature=0.8, top
 
 
 def recorded(path: Path, engine: Engine, tokenizer: Tokenizer, options: GenerateOptions = OPTIONS) -> Path:
-    """A session of `engine` with whole logits, of a window that slides."""
+    """A recording of `engine` with all logits and a sliding context."""
     head = head_of(engine, weights_sha256(open_model("stories")), "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)
-    tap = StepCapturer(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
-    generation = Generation(engine, tokenizer, PROMPT, options, capturer=tap)
+    capturer = StepCapturer(engine, recorder.step, logits=True, statistics=StatisticsPass(engine))
+    generation = Generation(engine, tokenizer, PROMPT, options, capturer=capturer)
     recorder.begin_run(PROMPT, generation.prompt_tokens, options, logits="f32")
     generation.run()
     recorder.end_run(str(generation.stop_reason))
@@ -74,27 +74,27 @@ def verdicts(path: Path, engine: Engine, tokenizer: Tokenizer) -> list[Verdict]:
         return list(verify_run(recording, recording.run(), engine, tokenizer))
 
 
-def test_what_was_recorded_here_is_identical(sound: Path, stories: Engine, tokenizer: Tokenizer) -> None:
+def test_a_recording_made_here_is_identical(sound: Path, stories: Engine, tokenizer: Tokenizer) -> None:
     found = verdicts(sound, stories, tokenizer)
     assert [(v.verdict, v.figure, v.draw_repeats) for v in found] == [(IDENTICAL, 0.0, True)] * STEPS
     with Recording(sound) as recording:
         assert reasons(recording, stories, recording.head.weights_sha256, "this program") == []
 
 
-def test_options_that_changed_on_the_way_are_those_of_each_step(
+def test_options_that_changed_during_the_run_belong_to_their_steps(
     tmp_path: Path, stories: Engine, tokenizer: Tokenizer
 ) -> None:
     path = tmp_path / "a.atlas"
     head = head_of(stories, "0" * 64, "this program", tokenizer.end_of_text)
     recorder = Recorder(path, head, tensors_of(stories), tokenizer.token_bytes)
-    tap = StepCapturer(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
+    capturer = StepCapturer(stories, recorder.step, logits=True, statistics=StatisticsPass(stories))
     begin = replace(OPTIONS, max_new_tokens=3, context=40)
     other = replace(OPTIONS, context=40, temperature=2.0, repetition_penalty=1.3)
-    first = Generation(stories, tokenizer, PROMPT, begin, capturer=tap)
+    first = Generation(stories, tokenizer, PROMPT, begin, capturer=capturer)
     recorder.begin_run(PROMPT, first.prompt_tokens, begin, logits="f32")
     first.run()
     recorder.change_options(other)
-    Generation(stories, tokenizer, PROMPT, other, steps=first.steps, capturer=tap).run()
+    Generation(stories, tokenizer, PROMPT, other, steps=first.steps, capturer=capturer).run()
     recorder.close()
     with Recording(path) as recording:
         assert [step.options for step in recording.steps(recording.run())] == [begin] * 3 + [other] * 3
@@ -109,7 +109,7 @@ def test_an_altered_token_is_found(altered: Callable[..., Path], stories: Engine
 
 
 def test_an_altered_last_token_is_found(altered: Callable[..., Path], stories: Engine, tokenizer: Tokenizer) -> None:
-    # Even a candidate, with the figures that go with it: only the draw tells.
+    # Even if it is a candidate with its own numbers: only the draw shows it.
     path = altered(
         "UPDATE steps SET (token, logit, probability, model_probability, rank) = (SELECT token, logit, probability,"
         " model_probability, place FROM candidates c WHERE c.step = 5 AND c.token <> steps.token"
@@ -170,7 +170,7 @@ def test_altered_arrays_are_found(
         path.unlink()
 
 
-def test_other_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) -> None:
+def test_different_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) -> None:
     source = open_model("stories")
     arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
     arrays["h.3.mlp.c_fc.weight"][7] *= 3
@@ -180,14 +180,14 @@ def test_other_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer) ->
     with Recording(sound) as recording:
         (why,) = reasons(recording, other, weights_sha256(changed), "this program")
         assert why.startswith("other weights (recorded ")
-    # One step of one value: too little to be seen in the logits, but not in the hash.
+    # A change of one value is too small to be seen in the logits, but changes the hash.
     arrays["h.3.mlp.c_fc.weight"] = np.array(source.tensor("h.3.mlp.c_fc.weight"))
     assert weights_sha256(ArrayModel("a", source.config, arrays)) == weights_sha256(source)
     arrays["wpe"][500, 3] *= 2
     assert weights_sha256(ArrayModel("a", source.config, arrays)) != weights_sha256(source)
 
 
-def test_other_kernels_are_within_tolerance_and_named(sound: Path, tokenizer: Tokenizer) -> None:
+def test_different_kernels_are_within_tolerance_and_named(sound: Path, tokenizer: Tokenizer) -> None:
     other = Engine.load(open_model("stories"), LoadOptions(context=16, layout="buffer", program="fused"))
     found = verdicts(sound, other, tokenizer)
     assert {v.verdict for v in found} <= {IDENTICAL, WITHIN}
@@ -211,7 +211,7 @@ def test_the_same_run_twice_has_no_difference(
     assert (len(found.steps), found.parted, found.head) == (STEPS, None, ())
 
 
-def test_runs_are_compared_until_their_tokens_part(
+def test_runs_are_compared_until_their_tokens_diverge(
     sound: Path, tmp_path: Path, stories: Engine, tokenizer: Tokenizer
 ) -> None:
     options = GenerateOptions(max_new_tokens=STEPS, context=10, temperature=0.8, top_k=40, seed=12)
@@ -245,7 +245,7 @@ def test_altered_figures_are_a_difference(altered: Callable[..., Path], sound: P
     assert found.parted is None
 
 
-def test_figures_that_are_no_numbers() -> None:
+def test_non_finite_numbers_are_compared() -> None:
     nan, inf = float("nan"), float("inf")
     bad = np.array([1.0, nan, inf, -inf], np.float32)
     assert logits_difference(bad, bad.copy()) == Difference()
@@ -271,6 +271,6 @@ def test_counts_of_statistics_are_exact() -> None:
     other["max"][1] = 100.1
     assert statistics_difference(["a", "b"], one, other).largest == pytest.approx(1e-3, rel=0.01)
     other["zero"][0] = 5
-    assert statistics_difference(["a", "b"], one, other).within(4e-3), "what rounds to zero is no other pass"
+    assert statistics_difference(["a", "b"], one, other).within(4e-3), "a value that rounds to zero is no difference"
     other["nan"][0] = 1
     assert statistics_difference(["a", "b"], one, other).what == "nan of a"
