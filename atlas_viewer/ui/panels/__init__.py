@@ -35,8 +35,8 @@ from . import (
 
 # Every panel and its place in the default layout; of those in one place the first is in front.
 _PANELS: tuple[tuple[ModuleType, str], ...] = (
-    (strip, "centre"),
-    (map_panel, "centre"),
+    (strip, "center"),
+    (map_panel, "center"),
     (prompt, "left, top"),
     (sampling, "left, middle"),
     (status, "left, bottom"),
@@ -110,7 +110,7 @@ def draw_all(state: State, services: Services) -> None:
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
-    layout.note_tabs(name for name in NAMES if name not in ui.hidden)
+    layout.track_tabs(name for name in NAMES if name not in ui.hidden)
     layout.remember(ui)
 
 

@@ -1,4 +1,4 @@
-"""How the atlas is colored: palette, and the range with a color bar. Part of the atlas panel."""
+"""The color mapping: palette, range, sampling and color bar. Part of the panels of Strip and Map."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from . import plots
 from .toolbar import Tool
 from .widgets import packed, tooltip
 
-# In ems: the color bar's height, and the room for a number at each end.
+# In ems: the height of the color bar, and the space for a number at each end.
 _HEIGHT, _NUMBERS = 1.5, 4.9
 _PALETTE, _CHOICE = 7.2, 4.6  # ems
 _STRIPES = 64
@@ -31,19 +31,19 @@ _SCALE_TIPS = "tensor: each tensor has its own range\nall: all tensors share one
 
 
 def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> list[Tool]:
-    """Palette, range, and whether that is automatic; sampled: there is a choice of what cells show."""
+    """Palette, range, and whether the range is automatic. sampled: also the choice between pool and point sampling."""
 
-    def picks(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
+    def choice(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
         return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
 
-    colors = "Palette; all except demo are safe for color blindness"
-    found = [
-        picks("palette", palettes, _PALETTE, colors),
-        picks("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
-        picks("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
+    palette_tip = "Palette; all except demo are safe for color blindness"
+    choices = [
+        choice("palette", palettes, _PALETTE, palette_tip),
+        choice("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
+        choice("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
     ]
     box = imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size(_AUTO).x
-    return [*(found if sampled else found[:2]), Tool(box, lambda: _automatic(state))]
+    return [*(choices if sampled else choices[:2]), Tool(box, lambda: _automatic(state))]
 
 
 def _automatic(state: State) -> None:
@@ -70,7 +70,7 @@ def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: s
 
 
 def _known_largest(state: State) -> float | None:
-    """The brightest magnitude: of the tensor in focus, or of all."""
+    """The magnitude shown brightest: of the tensor in focus, or of all tensors; None while it is unknown."""
     inspection = state.inspection
     focus = inspection.focus
     if focus is not None and focus.name in inspection.statistics and inspection.mapping.span_scale == "tensor":
@@ -81,9 +81,9 @@ def _known_largest(state: State) -> float | None:
 
 
 def bar(state: State) -> None:
-    """The color bar: values from left to right, a histogram in it, numbers at its ends, handles when fixed.
+    """The color bar: values from left to right, a histogram over it, the range at its ends, handles when it is fixed.
 
-    Where each tensor has its own range and none is pointed at, there are no such numbers.
+    While each tensor has its own range and the cursor is on none of them, the ends say "max".
     """
     inspection = state.inspection
     width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
@@ -128,7 +128,7 @@ def bar(state: State) -> None:
 
 
 def _sum(state: State) -> tuple[int, ...]:
-    """The histogram of all tensors together, each with the same weight."""
+    """The sum of the histograms of all tensors."""
     columns = [known.histogram for known in state.inspection.statistics.values() if known.count]
     return tuple(sum(column) for column in zip(*columns, strict=True))
 
@@ -136,7 +136,7 @@ def _sum(state: State) -> tuple[int, ...]:
 def _stripes(
     state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
 ) -> None:
-    """The colors of the values that are at 0 to 1 of the bar."""
+    """Fill the bar with the colors of the values that `value_at` gives for 0 (left) to 1 (right)."""
     canvas = imgui.get_window_draw_list()
     width, low = (right - left) / _STRIPES, state.inspection.mapping.low
     palette = PALETTES[state.inspection.mapping.palette]
@@ -158,7 +158,7 @@ def _handle(x: float, top: float) -> None:
 
 
 def _drag(state: State, axis: Axis, x: float) -> None:
-    """Move the handle that is nearer to the mouse; the negative side mirrors the positive one."""
+    """Move the handle nearest to `x` of the bar, 0 to 1; the negative side mirrors the positive one."""
     mapping = state.inspection.mapping
     assert mapping.high is not None
     value = abs(axis.value_at(min(max(x, 0.0), 1.0)))

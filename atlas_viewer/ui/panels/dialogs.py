@@ -1,4 +1,4 @@
-"""The list of keys, and what this program is."""
+"""The dialogs with the keyboard shortcuts and the pages about the program."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .menu_bar import MENUS
 from .modal import modal
 from .widgets import dim
 
-# What mouse and keyboard do that is no action, because it needs a place.
-_HANDS = (
+# Mouse and keyboard input that is not an action, because it depends on where the cursor is.
+_INPUT = (
     ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
     ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),
     ("Click", "on a name on Map: show the tensor or block of that name"),
@@ -62,7 +62,7 @@ _PAGES = {
 
 
 def draw(state: State) -> None:
-    """Whichever of the two is open."""
+    """Draw the dialog that is open, if any."""
     modal(state, "keys", "Keyboard shortcuts", _keys, ImVec2(44, 36))
     modal(state, "about", "About", _about, ImVec2(44, 26))
 
@@ -72,7 +72,7 @@ def _keys(_state: State) -> None:
         _heading(panel_titles.title(menu))
         _table(menu, [(action.chord, action.title) for action in ACTIONS if action.menu == menu and action.chord])
     _heading("Mouse and keyboard")
-    _table("hands", list(_HANDS))
+    _table("input", list(_INPUT))
 
 
 def _heading(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where panels are docked: the default layout, the one that is remembered, and both at every zoom."""
+"""Docking of panels: the default layout, the saved one, and scaling them with the interface zoom."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from atlas_viewer.state.layout_text import DOCK_SPACE
 from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme, widget_tracking
 
-# Sizes in ems: columns left and right, what is below the atlas, and parts of the columns from their top or bottom.
+# Sizes in ems: the left and right columns, the part below Strip and Map, and parts of the columns.
 _LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
 _PROMPT, _SAMPLING, _INSPECTOR = 15.6, 19.8, 22.0
-_WIDE = 0.24  # of a wide window goes to the right column, whose text gains most
-# What is around the atlas takes no more of the window than this, on each side and below, however large everything is.
+_WIDE = 0.24  # fraction of a wide window for the right column, whose text gains most from width
+# The parts around Strip and Map take at most these fractions of the window, on each side and below, at any zoom.
 _MOST_WIDE, _MOST_HIGH = 0.36, 0.45
-_ROOM = 20.0  # ems of a window that is large enough to arrange anything in it
-Docked = Sequence[tuple[str, str]]  # name of a panel, and its place: panels in one place are tabs, the first in front
+_ROOM = 20.0  # ems; a smaller window is not laid out
+Docked = Sequence[tuple[str, str]]  # name of a panel, and its area: panels in one area are tabs, the first in front
 
 
 def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
-    """The dock space over the window and whether it has just been laid out; call it before the panels begin."""
+    """The id of the dock space, and whether it has just been laid out. Call it before the panels begin."""
     viewport = imgui.get_main_viewport()
     identity = DOCK_SPACE
     known = imgui.internal.dock_builder_get_node(identity) is not None
     first = imgui.get_frame_count() <= 1
     flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
-    # The canvas has this color already, and blending it in again takes a software adapter a third of a frame.
+    # The canvas already has this color; blending it again costs a software adapter a third of a frame.
     with theme.colored(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
         imgui.dock_space_over_viewport(identity, viewport, flags)
     fresh = not known or ui.reset_layout
@@ -36,14 +36,14 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
         if ui.reset_layout:
             ui.hidden.clear()
             ui.reset_layout = False
-        # At first the work area does not know of the menu bar yet.
+        # In the first frame the work area does not account for the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
-        # A window that begins tiny is laid out for the size that it will be given.
+        # A window that starts tiny is laid out for a usable size.
         wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
         _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
         ui.layout_zoom = theme.zoom()
     elif first:
-        _find_places(panels)
+        _dock_new_panels(panels)
     if ui.layout_zoom != theme.zoom():
         _scale(identity, ui, (name for name, _ in panels), theme.zoom() / ui.layout_zoom)
         ui.layout_zoom = theme.zoom()
@@ -51,17 +51,17 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
 
 
 def front(panels: Docked) -> list[str]:
-    """The names that are in front when all is as it was laid out."""
-    places: dict[str, str] = {}
+    """The panels that are in front in the default layout."""
+    first: dict[str, str] = {}
     for name, where in panels:
-        places.setdefault(where, name)
-    return list(places.values())
+        first.setdefault(where, name)
+    return list(first.values())
 
 
 def order_tabs(panels: Docked) -> None:
-    """Sort the tabs of each place; call it once all panels of a new layout have begun.
+    """Sort the tabs of each area. Call it when all panels of a new layout have begun.
 
-    Panels that were shown before stay in front of those that come back.
+    Without it, panels that were already shown would stay in front of those that reappear.
     """
     counts: dict[str, int] = {}
     for name, where in panels:
@@ -71,17 +71,17 @@ def order_tabs(panels: Docked) -> None:
             continue
         tab = imgui.internal.tab_bar_find_tab_by_id(bar, window.tab_id)
         if tab:
-            place = counts.get(where, 0)
-            counts[where] = place + 1
-            offset = place - imgui.internal.tab_bar_get_tab_order(bar, tab)
+            position = counts.get(where, 0)
+            counts[where] = position + 1
+            offset = position - imgui.internal.tab_bar_get_tab_order(bar, tab)
             if offset:
                 imgui.internal.tab_bar_queue_reorder(bar, tab, offset)
                 imgui.internal.tab_bar_process_reorder(bar)
-                bar.reorder_request_tab_id = 0  # imgui takes no other request while it finds this one
+                bar.reorder_request_tab_id = 0  # imgui accepts no other request while this one is set
 
 
 def floats(name: str, dock_space: int) -> bool:
-    """True when the panel is in a window of its own, not docked over the canvas."""
+    """True when the panel floats instead of being docked in the dock space."""
     window = imgui.internal.find_window_by_name(name)
     if not window:
         return False
@@ -90,21 +90,21 @@ def floats(name: str, dock_space: int) -> bool:
 
 
 def raise_panel(name: str, focused: str) -> None:
-    """Bring a panel to the front. Whatever is typed or dragged in another place goes on; focused: name of a panel."""
+    """Bring a panel to the front without interrupting typing or dragging in `focused`, another panel."""
     window = imgui.internal.find_window_by_name(name)
     if not window:
         return
     node = window.dock_node
     if focused and _dock_of(focused) == _dock_of(name):
-        imgui.set_window_focus(name)  # of tabs in one place the focused one is in front
+        imgui.set_window_focus(name)  # among tabs of one area the focused one is in front
     elif node and node.tab_bar:
         node.tab_bar.next_selected_tab_id = window.tab_id
     else:
         imgui.internal.bring_window_to_display_front(window)
 
 
-def note_tabs(names: Iterable[str]) -> None:
-    """Note the places of the tabs, as `tab:NAME`."""
+def track_tabs(names: Iterable[str]) -> None:
+    """Record the rectangles of the tabs under the ids `tab:NAME`."""
     for name in names:
         window = imgui.internal.find_window_by_name(name)
         if window and window.dock_node:
@@ -114,13 +114,13 @@ def note_tabs(names: Iterable[str]) -> None:
 
 
 def remember(ui: UiState) -> None:
-    """Take the layout over into `ui`, unless it is just being dragged."""
+    """Copy the layout into `ui`, except in the middle of a drag."""
     if not imgui.is_any_mouse_down():
         ui.layout = imgui.save_ini_settings_to_memory()
 
 
 def _dock_of(name: str) -> int:
-    """The dock node of a panel, drawn before or only remembered; 0 for none."""
+    """The dock node of a panel that was drawn, or that the saved layout contains; 0 for none."""
     window = imgui.internal.find_window_by_name(name)
     if window:
         return int(window.dock_id)
@@ -129,7 +129,7 @@ def _dock_of(name: str) -> int:
 
 
 def _scale(identity: int, ui: UiState, names: Iterable[str], ratio: float) -> None:
-    """Give the parts around the atlas `ratio` times their size, or what there is room for; the atlas has the rest."""
+    """Scale the parts around Strip and Map by `ratio`, as far as the window allows; Strip and Map get what is left."""
     window = imgui.get_main_viewport().size
     middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
     while node:
@@ -148,7 +148,7 @@ def _scale(identity: int, ui: UiState, names: Iterable[str], ratio: float) -> No
 
 
 def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
-    """`size` for a part beside the atlas, or what there is room for; then a smaller zoom gives back what was taken."""
+    """`size` for a part around Strip and Map, limited by the window; a smaller zoom undoes the limit."""
     across = node.parent_node.split_axis == imgui.internal.Axis.x
     most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y
     if (window.x if across else window.y) < theme.em(_ROOM):
@@ -156,7 +156,7 @@ def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: 
     asked = size.x if across else size.y
     ratio = asked / max(node.size_ref.x if across else node.size_ref.y, 1.0)
     given, wanted = ui.narrowed.pop(node.id_, (0.0, 0.0))
-    if given and abs(asked / ratio - given) < 1:  # nobody has moved its edge since
+    if given and abs(asked / ratio - given) < 1:  # its edge has not been moved since
         asked = wanted * ratio
     if asked <= most:
         return ImVec2(asked, size.y) if across else ImVec2(size.x, asked)
@@ -164,8 +164,8 @@ def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: 
     return ImVec2(most, size.y) if across else ImVec2(size.x, most)
 
 
-def _find_places(panels: Docked) -> None:
-    """Dock the panels that a remembered layout does not know yet where others of the same place are."""
+def _dock_new_panels(panels: Docked) -> None:
+    """Dock panels that a saved layout lacks beside other panels of their area."""
     known: dict[str, int] = {}
     for name, where in panels:
         if _dock_of(name):
@@ -176,16 +176,16 @@ def _find_places(panels: Docked) -> None:
 
 
 def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
-    """Dock the panels for a window of `size`: controls left, atlas over tables in the middle, text right."""
+    """Dock the panels for a window of `size` pixels: controls left, Strip and Map over tables, text right."""
     dock = imgui.internal
     dock.dock_builder_remove_node_child_nodes(identity)
-    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimised
+    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimized
     dock.dock_builder_set_node_size(identity, size)
     up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
     em = theme.em(1)
 
     def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
-        """(the part of `pixels` at `where`, the rest); no part gets less than a tenth or more than two thirds."""
+        """Ids of the part at `where`, `pixels` wide or high, and of the other part; both get a tenth to two thirds."""
         share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
         parts = dock.dock_builder_split_node(node, where, share)
         return parts.id_at_dir, parts.id_at_opposite_dir
@@ -194,8 +194,8 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     left_width = min(_LEFT * em, _MOST_WIDE * size.x)
     right_width = min(max(_RIGHT * em, _WIDE * size.x), _MOST_WIDE * size.x)
     left_node, rest = split(identity, left, left_width, size.x)
-    right_node, centre = split(rest, right, right_width, size.x - left_width)
-    nodes["below"], nodes["centre"] = split(centre, down, min(_BELOW * em, _MOST_HIGH * size.y), size.y)
+    right_node, center = split(rest, right, right_width, size.x - left_width)
+    nodes["below"], nodes["center"] = split(center, down, min(_BELOW * em, _MOST_HIGH * size.y), size.y)
     nodes["left, top"], lower = split(left_node, up, _PROMPT * em, size.y)
     nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)
     nodes["right, bottom"], upper = split(right_node, down, _INSPECTOR * em, size.y)

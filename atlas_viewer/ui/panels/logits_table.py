@@ -1,4 +1,4 @@
-"""The table of the Logits panel: a line a token, sorted by the column that is clicked."""
+"""The table of the Logits panel: one row per token, sorted by the column that was clicked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .widgets import packed, quoted, rested_on, tooltip
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
-# Heading, field of `Line`, width in ems (0 takes the rest), and what it means.
+# Heading, field of `Line`, width in ems (0 takes the remaining width), and help text.
 _COLUMNS = (
     ("rank", "rank", 3.0, "Rank by raw logit, 1 is the largest"),
     ("token id", "token", 3.6, "Index of the token in the vocabulary"),
@@ -51,14 +51,14 @@ _COMPARED = (
     ("climb", "climb", 3.6, "How many ranks higher than at the other step"),
 )
 _PADDING = 0.27  # ems on each side of a column
-_TEXT = 7.4  # ems that the last column gets at least; in a narrower panel the table scrolls sideways
-_GIVING_WAY = ("logit", "scaled_delta")
-_RISING = ("rank", "token", "text")  # sorted from the smallest at the first click
-_LEFT_OUT = 0.6  # opacity of a token that a filter left out
+_TEXT = 7.4  # minimum width of the last column, in ems; in a narrower panel the table scrolls sideways
+_HIDDEN_FIRST = ("logit", "scaled_delta")
+_ASCENDING = ("rank", "token", "text")  # the first click sorts these from the smallest up
+_REMOVED = 0.6  # opacity of a token that a filter removed
 
 
 def draw(state: State, step: StepRecord, table: Table) -> None:
-    """The table, in what is left of the panel."""
+    """The table, in the remaining space of the panel."""
     columns = _COLUMNS if state.against is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
@@ -66,11 +66,11 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     padding = 2 * theme.em(_PADDING)
     narrowest = sum(theme.em(width or _TEXT) + padding for _, _, width, _ in columns)
     room = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
-    # Where changes would push the text out of sight, some columns begin hidden.
-    hidden = _GIVING_WAY if state.against is not None and room < narrowest else ()
+    # Where the columns of a comparison would push the text out of sight, some columns start hidden.
+    hidden = _HIDDEN_FIRST if state.against is not None and room < narrowest else ()
     narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
     imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
-    # With other columns it is another table to imgui.
+    # imgui saves a table's columns by its name: other columns make another table.
     if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(room, narrowest)):
         _head(state.logits, columns, hidden)
         with theme.numbers():
@@ -84,9 +84,9 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
     imgui.table_setup_scroll_freeze(0, 1)
     for heading, name, width, _ in columns:
         kind = kinds.width_fixed if width else kinds.width_stretch
-        kind |= kinds.prefer_sort_ascending if name in _RISING else kinds.prefer_sort_descending
+        kind |= kinds.prefer_sort_ascending if name in _ASCENDING else kinds.prefer_sort_descending
         kind |= kinds.default_sort if name == "rank" else 0
-        kind |= kinds.no_hide if name == "rank" else 0  # it holds what is clicked
+        kind |= kinds.no_hide if name == "rank" else 0  # its cell is what is clicked
         kind |= kinds.default_hide if name in hidden else 0
         imgui.table_setup_column(heading, kind, theme.em(width))
     imgui.table_next_row(imgui.TableRowFlags_.headers)
@@ -124,9 +124,9 @@ def _line(
     cuts: Sequence[str],
 ) -> None:
     taken = line.token == step.token
-    ink = theme.now.text  # the bar across the line marks the token that was taken
+    ink = theme.now.text  # the bar across the row marks the token that was taken
     if line.left_out_by and not taken:
-        ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _LEFT_OUT)
+        ink = ImVec4(ink.x, ink.y, ink.z, ink.w * _REMOVED)
     imgui.table_next_row()
     with theme.colored(imgui.Col_.text, ink):
         for at, (_, name, _, _) in enumerate(columns):
@@ -141,14 +141,14 @@ def _line(
 
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
-    """The rank; what spans the line and is clicked."""
+    """The rank, in a selectable that spans the row."""
     flags = imgui.SelectableFlags_.span_all_columns | widget_tracking.SELECT_AT_ONCE
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     widget_tracking.track(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
     if rested_on():
-        imgui.set_tooltip(told(line, taken, state))
+        imgui.set_tooltip(tooltip_text(line, taken, state))
 
 
 def _cell(name: str, line: Line) -> None:
@@ -168,7 +168,7 @@ def _cell(name: str, line: Line) -> None:
 
 
 def _share(value: float, opacity: float) -> None:
-    """A probability in percent over a bar of that length."""
+    """A probability in percent, over a bar of that length."""
     corner = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x * min(max(value, 0.0), 1.0)
     if width >= 0.5:
@@ -178,7 +178,7 @@ def _share(value: float, opacity: float) -> None:
 
 
 def _cut() -> None:
-    """A line below the row that was drawn last, across the panel."""
+    """A line across the panel below the row that was drawn last."""
     floor = round(imgui.get_item_rect_max().y + imgui.get_style().cell_padding.y)
     left = imgui.get_window_pos().x
     right = left + imgui.get_window_size().x - imgui.get_style().scrollbar_size
@@ -189,7 +189,7 @@ def _cut() -> None:
 
 
 def _text(text: str, cuts: Sequence[str]) -> None:
-    """A token, and at the right end of its cell as many names of the cuts below it as there is room for."""
+    """A token, and right-aligned in its cell as many names of the cuts below it as fit."""
     corner, room = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     imgui.text(text)
     left = room - imgui.calc_text_size(text).x - theme.em(0.8)
@@ -202,8 +202,8 @@ def _text(text: str, cuts: Sequence[str]) -> None:
             return
 
 
-def told(line: Line, taken: bool, state: State) -> str:
-    """All that is known of the line, for the pointer that rests on it."""
+def tooltip_text(line: Line, taken: bool, state: State) -> str:
+    """Everything known about the token of a row, for its tooltip."""
     lines = [f"{quoted(line.text)}, token {line.token}"]
     if line.rank:
         lines.append(f"rank {line.rank:,}" + (f", {line.draw_rank:,} in sampling" if line.draw_rank else ""))

@@ -1,4 +1,4 @@
-"""What is drawn over the map: labels, marks of values, the glow of new rows, the minimap."""
+"""Drawn over the map: labels, outlines of values, the glow of new rows, the minimap."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from .view_common import OUTLINE
 from .widgets import packed
 
 _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
-_MINIMAP = 11.0  # ems that it is wide
-_SEEN = 8.0  # pixels that the frame in it is wide and high at least
-_DRAWN_MOST = 700  # boxes of one kind in a frame
+_MINIMAP = 11.0  # width in ems
+_SEEN = 8.0  # minimum size, in pixels, of the rectangle in it that marks the visible part
+_MOST_BOXES = 700  # of one kind, drawn in a frame
 _GLOW_COLOR = ImVec4(1.0, 1.0, 1.0, 0.75)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The picture on the screen: its corner and size in logical pixels, and how many of its own one of them has."""
+    """The picture on screen: its corner and size in logical pixels, and picture pixels per logical pixel."""
 
     left: int
     top: int
@@ -35,25 +35,25 @@ class Frame:
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Width and height of the picture in its own pixels."""
+        """Width and height in picture pixels."""
         return max(1, round(self.width * self.ratio)), max(1, round(self.height * self.ratio))
 
-    def pixel(self, place: ImVec2) -> tuple[float, float]:
-        """Where in the picture a place on the screen is."""
-        return (place.x - self.left) * self.ratio, (place.y - self.top) * self.ratio
+    def pixel(self, point: ImVec2) -> tuple[float, float]:
+        """Picture pixel at a point of the screen."""
+        return (point.x - self.left) * self.ratio, (point.y - self.top) * self.ratio
 
     def screen(self, x: float, y: float) -> ImVec2:
-        """Where on the screen a place in the picture is."""
+        """Point of the screen at a picture pixel."""
         return ImVec2(self.left + x / self.ratio, self.top + y / self.ratio)
 
     @staticmethod
     def scaled(view: MapView, scale: float) -> MapView:
-        """`view` in pixels that are `scale` times as large."""
+        """`view` for pixels that are `scale` times as large."""
         return MapView(view.x, view.y, view.scale * scale)
 
 
 def labels(maps: MapState, frame: Frame) -> None:
-    """Write the labels; the name under the mouse is lit, because a click on it frames what it names."""
+    """Draw the labels; a name under the mouse is highlighted, because a click on it shows that tensor or block."""
     canvas, zoom = imgui.get_window_draw_list(), theme.zoom()
     loaded = imgui.get_io().fonts.fonts
     font = loaded[1] if len(loaded) > 1 else loaded[0]
@@ -63,7 +63,7 @@ def labels(maps: MapState, frame: Frame) -> None:
     hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
     if hovered:
         imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
-    for label in sorted(maps.labels[1], key=lambda label: bool(label.of)):  # names are over the others
+    for label in sorted(maps.labels[1], key=lambda label: bool(label.of)):  # names are drawn over the others
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         if label.plate:
             low = ImVec2(corner.x - 2 * zoom, corner.y - zoom)
@@ -74,7 +74,7 @@ def labels(maps: MapState, frame: Frame) -> None:
 
 
 def _letter(font: imgui.ImFont) -> float:
-    """How wide a letter of a font of equal letters is, in heights of a line."""
+    """Width of a character of a monospaced font, per font size."""
     size = 100.0
     imgui.push_font(font, size)
     wide: float = imgui.calc_text_size("0").x / size
@@ -82,26 +82,26 @@ def _letter(font: imgui.ImFont) -> float:
     return wide
 
 
-def named_at(maps: MapState, frame: Frame, place: ImVec2) -> str:
-    """The tensor or part of the model whose name is at a place on the screen; empty for none."""
+def named_at(maps: MapState, frame: Frame, point: ImVec2) -> str:
+    """The tensor or part of the model whose name is drawn at a point of the screen; empty for none."""
     zoom = theme.zoom()
-    x, y = (place.x - frame.left) / zoom, (place.y - frame.top) / zoom
-    for label in reversed(maps.labels[1]):  # what is written last is on top
+    x, y = (point.x - frame.left) / zoom, (point.y - frame.top) / zoom
+    for label in reversed(maps.labels[1]):  # the label drawn last is on top
         if label.of and label.x <= x <= label.x + label.width and label.y <= y <= label.y + label.size:
             return label.of
     return ""
 
 
 def marks(state: State, frame: Frame) -> None:
-    """The glow of new rows, a frame around the tensor in focus, and frames around pins and the value in focus."""
+    """The glow of new rows, and outlines of the tensor in focus, of pins and of the value under the cursor."""
     _glow(state.map, frame)
     inspection, maps = state.inspection, state.map
     canvas, view = imgui.get_window_draw_list(), maps.view
     focus = inspection.focus
-    place = maps.layout.placements.get(focus.name) if maps.layout and focus else None
-    if place is not None:
-        start = frame.screen(*view.pixel_at(place.x, place.y))
-        end = frame.screen(*view.pixel_at(place.x + place.width, place.y + place.height))
+    box = maps.layout.placements.get(focus.name) if maps.layout and focus else None
+    if box is not None:
+        start = frame.screen(*view.pixel_at(box.x, box.y))
+        end = frame.screen(*view.pixel_at(box.x + box.width, box.y + box.height))
         line = packed(theme.ON_PICTURE, 0.45)
         canvas.add_rect(ImVec2(start.x - 1, start.y - 1), ImVec2(end.x + 1, end.y + 1), line)
     for element, color in _marked(state):
@@ -123,7 +123,7 @@ def _marked(state: State) -> Iterator[tuple[TensorIndex, ImVec4]]:
 
 
 def _glow(maps: MapState, frame: Frame) -> None:
-    """The rows that the latest pass has written, brighter the newer they are."""
+    """Outline the rows that the latest pass has written; the glow fades."""
     first, end = maps.changed
     if maps.changed_ago >= GLOW or end <= first or maps.layout is None:
         return
@@ -133,7 +133,7 @@ def _glow(maps: MapState, frame: Frame) -> None:
     seen = ((low + size > 0) & (low < maps.size)).all(axis=1)
     color = packed(_GLOW_COLOR, 1 - maps.changed_ago / GLOW)
     canvas = imgui.get_window_draw_list()
-    for (x, y), (wide, high) in zip(low[seen][:_DRAWN_MOST].tolist(), size[seen][:_DRAWN_MOST].tolist(), strict=True):
+    for (x, y), (wide, high) in zip(low[seen][:_MOST_BOXES].tolist(), size[seen][:_MOST_BOXES].tolist(), strict=True):
         start, end_ = frame.screen(x, y), frame.screen(x + wide, y + max(high, 1.0))
         if high / frame.ratio < theme.em(0.3):
             canvas.add_rect_filled(start, end_, color)
@@ -142,10 +142,10 @@ def _glow(maps: MapState, frame: Frame) -> None:
 
 
 def minimap(maps: MapState, frame: Frame) -> None:
-    """All of the map, small, in a corner, with what is seen of it; a click or a drag moves there."""
+    """The whole map, small, in a corner, with the visible part marked; a click or a drag moves there."""
     layout = maps.layout
     if layout is None or maps.camera.pose.zoom < 1.05:
-        return  # all of it is seen
+        return  # all of it is visible
     wide = min(theme.em(_MINIMAP), frame.width / 3)
     high = wide * layout.height / layout.width
     if high > frame.height / 2:
@@ -156,18 +156,18 @@ def minimap(maps: MapState, frame: Frame) -> None:
     widget_tracking.invisible_button("minimap", ImVec2(wide, high))
     canvas, scale = imgui.get_window_draw_list(), wide / layout.width
 
-    def place(x: float, y: float) -> ImVec2:
+    def screen(x: float, y: float) -> ImVec2:
         return ImVec2(left + min(max(x * scale, 0), wide), top + min(max(y * scale, 0), high))
 
     canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + wide, top + high), packed(_PLATE))
     tensors = packed(theme.ON_PICTURE, 0.22)
-    large = maps.tensors[(maps.tensors[:, 2:] * scale >= 1).all(axis=1)][:_DRAWN_MOST]
+    large = maps.tensors[(maps.tensors[:, 2:] * scale >= 1).all(axis=1)][:_MOST_BOXES]
     for x, y, width, height in large.tolist():
-        canvas.add_rect_filled(place(x, y), place(x + width, y + height), tensors)
+        canvas.add_rect_filled(screen(x, y), screen(x + width, y + height), tensors)
     view, (pixels_wide, pixels_high) = maps.view, maps.size
-    start = place(view.x, view.y)
-    end = place(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
-    # However small what is seen is, its place can be found.
+    start = screen(view.x, view.y)
+    end = screen(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
+    # The mark stays large enough to be found, however small the visible part is.
     wider, higher = (max(least - size, 0) / 2 for least, size in ((_SEEN, end.x - start.x), (_SEEN, end.y - start.y)))
     start, end = ImVec2(start.x - wider, start.y - higher), ImVec2(end.x + wider, end.y + higher)
     canvas.add_rect(start, end, packed(theme.PIN_ON_PICTURE), 0.0, max(1.0, theme.em(0.1)))

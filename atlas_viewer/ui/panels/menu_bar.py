@@ -1,4 +1,4 @@
-"""The menu bar: the actions by their menus."""
+"""The menu bar: the actions, grouped by menu."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
 
 
 def draw(state: State, panels: Sequence[str]) -> None:
-    """One menu for each group of actions, with their keys; panels: names of those that View shows and hides."""
+    """One menu per group of actions, with their keys. panels: names of the panels that View shows and hides."""
     if not imgui.begin_main_menu_bar():
         return
     for menu in MENUS:
@@ -35,7 +35,7 @@ def draw(state: State, panels: Sequence[str]) -> None:
 
 
 def _panels(state: State, names: Sequence[str]) -> None:
-    """How large everything is, and a check for each panel."""
+    """The interface zoom, and a check mark for each panel."""
     imgui.separator()
     dim(f"Interface at {100 * theme.zoom():.0f} %")
     if widget_tracking.begin_menu("Panels###Panels"):

@@ -1,4 +1,4 @@
-"""What went wrong, over the bottom of the window until it is dismissed."""
+"""Error messages, over the bottom of the window until they are dismissed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .widgets import drawable
 NAME = "Messages"
 
 _WIDEST = 60.0  # ems
-_GAP = 0.6  # ems to the edge of the window
+_GAP = 0.6  # distance to the edge of the window, in ems
 
 
 def draw(state: State) -> None:
-    """The latest message over the panels, which stay where they are; nothing when there is none."""
+    """Draw the latest message, if any, over the panels, which do not move."""
     if not state.messages:
         return
     text = drawable(state.messages[-1])
@@ -26,8 +26,8 @@ def draw(state: State) -> None:
     around = button + style.item_spacing.x + 2 * style.window_padding.x
     most = min(theme.em(_WIDEST), viewport.size.x - 2 * theme.em(_GAP)) - around
     room = max(min(imgui.calc_text_size(text + more).x, most), theme.em(4))
-    place = ImVec2(viewport.get_center().x, viewport.pos.y + viewport.size.y - theme.em(_GAP))
-    imgui.set_next_window_pos(place, imgui.Cond_.always, ImVec2(0.5, 1.0))
+    anchor = ImVec2(viewport.get_center().x, viewport.pos.y + viewport.size.y - theme.em(_GAP))
+    imgui.set_next_window_pos(anchor, imgui.Cond_.always, ImVec2(0.5, 1.0))
     flags = imgui.WindowFlags_
     kind = flags.no_decoration | flags.always_auto_resize | flags.no_move | flags.no_docking | flags.no_saved_settings
     imgui.push_style_var(imgui.StyleVar_.window_border_size, 1.0)

@@ -1,4 +1,4 @@
-"""A dialog over everything else, which is dimmed; Escape, a click outside or its close button ends it."""
+"""A dialog over the dimmed window; Escape, a click outside or its close button closes it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _PADDING = ImVec2(0.9, 0.7)  # ems
 def modal(
     state: State, name: str, title: str, fill: Callable[[State], None], size: ImVec2, *, bare: bool = False
 ) -> None:
-    """Draw the dialog while `state.ui.dialog` is `name`. Call it in every frame, so that it can end.
+    """Draw the dialog while `state.ui.dialog` is `name`. Call it in every frame: it also closes the dialog.
 
-    fill: draws what is in it; size: in ems at most, with a height of 0 as high as what is in it; bare: without a
-    title, at the top of the window instead of its middle.
+    fill: draws the content; size: maximum size in ems, where a height of 0 fits the content; bare: without a title, and
+    at the top of the window instead of its center.
     """
     ui = state.ui
     if ui.dialog == name and not imgui.is_popup_open(title):
         imgui.open_popup(title)
     viewport, flags = imgui.get_main_viewport(), imgui.WindowFlags_
-    place, pivot = viewport.get_center(), ImVec2(0.5, 0.5)
+    anchor, pivot = viewport.get_center(), ImVec2(0.5, 0.5)
     kind = flags.no_collapse | flags.no_saved_settings
     if bare:
-        place, pivot = ImVec2(place.x, viewport.work_pos.y + theme.em(2)), ImVec2(0.5, 0.0)
+        anchor, pivot = ImVec2(anchor.x, viewport.work_pos.y + theme.em(2)), ImVec2(0.5, 0.0)
         kind |= flags.no_decoration | flags.no_move
     width = min(theme.em(size.x), viewport.size.x - theme.em(2))
     height = min(theme.em(size.y), viewport.size.y - theme.em(4))
-    imgui.set_next_window_pos(place, imgui.Cond_.always if bare else imgui.Cond_.appearing, pivot)
+    imgui.set_next_window_pos(anchor, imgui.Cond_.always if bare else imgui.Cond_.appearing, pivot)
     imgui.set_next_window_size(
         ImVec2(max(width, 1.0), max(height, 1.0) if size.y else 0.0),
         imgui.Cond_.always if bare else imgui.Cond_.appearing,
@@ -43,7 +43,7 @@ def modal(
         shown, _ = imgui.begin_popup_modal(title, None if bare else True, kind)
     imgui.pop_style_var(2)
     if not shown:
-        if ui.dialog == name:  # its close button ended it
+        if ui.dialog == name:  # its close button was clicked
             ui.dialog = ""
         return
     fill(state)

@@ -21,8 +21,8 @@ from ..target import Target, may_refuse
 
 # A few panels of the window, with all of its places.
 _PANELS = (
-    ("Prompt", "left, top"), ("Sampling", "left, middle"), ("Runs", "left, bottom"), ("Atlas", "centre"),
-    ("Map", "centre"), ("Logits", "below"), ("Trace", "below"), ("Output", "right, top"), ("Tokens", "right, middle"),
+    ("Prompt", "left, top"), ("Sampling", "left, middle"), ("Runs", "left, bottom"), ("Atlas", "center"),
+    ("Map", "center"), ("Logits", "below"), ("Trace", "below"), ("Output", "right, top"), ("Tokens", "right, middle"),
     ("Inspector", "right, bottom"),
 )  # fmt: skip
 _FRAMES = 3
@@ -97,7 +97,7 @@ def _frames(ui: UiState) -> None:
         if fresh:
             layout.order_tabs(_PANELS)
         layout.raise_panel("Trace", "Logits")
-        layout.note_tabs(title for title, _ in _PANELS)
+        layout.track_tabs(name for name, _ in _PANELS)
         layout.remember(ui)
         imgui.render()
 
