@@ -1,4 +1,4 @@
-"""Where weights come from: what every source of a model offers, and how `--model` chooses one."""
+"""The interface of every source of weights, and the choice of one by `--model`."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ _RANDOM = "random:"
 
 
 class WeightSource(Protocol):
-    """A model's weights, one tensor at a time, so that no more than one of them need be in memory."""
+    """A model's weights, tensor by tensor, so that only one of them needs to be in memory."""
 
     @property
     def name(self) -> str:
-        """What the user knows the model by."""
+        """The name of the model for the user."""
 
     @property
     def path(self) -> Path | None:
-        """The file, or None when there is none."""
+        """The file, None if there is none."""
 
     @property
     def config(self) -> ModelConfig:
-        """Sizes of the model."""
+        """The sizes of the model."""
 
     @property
     def dtype(self) -> str:
-        """How the weights are stored: "f32", "bf16" or "f16"."""
+        """The type that the weights are stored in: "f32", "bf16" or "f16"."""
 
     def tensor(self, name: str) -> np.ndarray:
-        """Parameter `name` in its stored dtype, of the shape `parameter_shapes(config)[name]`; read only.
+        """Parameter `name` in its stored dtype, with the shape `parameter_shapes(config)[name]`; read-only.
 
-        In C order, or a matrix that is stored [in, out] as the transposed view of it. A view of the mapped file where
-        there is one: valid until `close`. Raises KeyError for an unknown name.
+        In C order; a matrix that is stored [in, out] is returned as its transposed view. If there is a mapped file, the
+        tensor is a view of it, valid until `close`. Raises KeyError for an unknown name.
         """
 
     def release(self, name: str) -> None:
-        """The caller is done with tensor `name`: its memory may go. Asking for it again is allowed."""
+        """Allow the memory of tensor `name` to be released. `tensor` may be called for it again."""
 
     def close(self) -> None:
-        """Give up the file. No tensor may be asked for after it; a second call does nothing."""
+        """Close the file. `tensor` must not be called afterwards; a second `close` does nothing."""
 
 
 class ArrayModel:
-    """Weights that are already arrays: for tests, and for the reference in float64."""
+    """Weights from arrays: for tests, and for the float64 reference."""
 
     def __init__(self, name: str, config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> None:
-        """Take `arrays` as they are; ValueError when names or shapes are not those of `parameter_shapes(config)`."""
+        """Use `arrays` without a copy. ValueError if names or shapes differ from `parameter_shapes(config)`."""
         shapes = parameter_shapes(config)
         if arrays.keys() != shapes.keys():
             raise ValueError(f"missing or unknown tensors: {sorted(arrays.keys() ^ shapes.keys())}")
@@ -71,7 +71,7 @@ class ArrayModel:
         self.name = name
         self.path: Path | None = None
         self.config = config
-        # float64 exists only for the reference; to anyone who asks it counts as f32.
+        # Only the reference uses float64; it is reported as f32.
         self.dtype = next((name for name, dtype in DTYPES.items() if dtype == arrays["wte"].dtype), "f32")
         self._arrays = dict(arrays)
 
@@ -80,18 +80,18 @@ class ArrayModel:
         return self._arrays[name]
 
     def release(self, name: str) -> None:
-        """Nothing to do: the arrays belong to the caller."""
+        """Do nothing: the arrays belong to the caller."""
 
     def close(self) -> None:
-        """Nothing to do: the arrays belong to the caller."""
+        """Do nothing: the arrays belong to the caller."""
 
 
 def open_model(spec: str) -> WeightSource:
-    """Open what `--model` names.
+    """Open the model `spec`, the value of `--model`.
 
-    `stories`, a name of `FETCHABLE` that was fetched, `random:` and one of `GPT2_SIZES`, or a path: an llm.c `.bin`, a
+    `stories`, a fetched model of `FETCHABLE`, `random:` and one of `GPT2_SIZES`, or a path: an llm.c `.bin` file, a
     `.safetensors` file or a folder in Hugging Face layout. Raises `CheckpointError` when there is no such model or its
-    file is not sound.
+    file is invalid.
     """
     path = model_path(spec)
     if path is None:
@@ -103,7 +103,7 @@ def open_model(spec: str) -> WeightSource:
 
 
 def model_path(spec: str) -> Path | None:
-    """Where the model that `--model` names lies, None for a made one. Raises `CheckpointError` when there is none."""
+    """The path of the model `spec`, None for random weights. Raises `CheckpointError` when there is no such model."""
     if spec == "stories":
         return CHECKPOINT
     if spec.startswith(_RANDOM):
@@ -118,19 +118,19 @@ def model_path(spec: str) -> Path | None:
     if "/" not in spec and "." not in spec and not os.path.exists(spec):
         raise CheckpointError(
             f"--model {one_line(spec)}: neither a known model nor a file; use stories, gpt2, random:gpt2 or the path of"
-            " a .bin file, a .safetensors file or a folder that holds one"
+            " a .bin file, a .safetensors file or a folder that contains one"
         )
     return Path(spec)
 
 
 def model_files(spec: str) -> list[Path]:
-    """Every file that opening the model `spec` may read. Raises `CheckpointError` when there is no such model."""
+    """Every file that `open_model(spec)` may read. Raises `CheckpointError` when there is no such model."""
     path = model_path(spec)
     if path is None:
         return []
     folder = path if _is_folder(path) else path.parent
     if folder == path or path.suffix == ".safetensors":
-        # Its config and its tokenizer lie beside the weights.
+        # The config and the tokenizer are next to the weights.
         with read_errors_as(CheckpointError, one_line(path)):
             return sorted(folder.iterdir())
     return [path]

@@ -1,4 +1,4 @@
-"""Checkpoints in another format: llm.c to Hugging Face layout and back, one tensor at a time."""
+"""Conversion of checkpoints from llm.c to Hugging Face layout and back, tensor by tensor."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from .safetensors_file import TYPE_NAMES
 
 _FORMAT_NAMES = {own: name for name, own in TYPE_NAMES.items()}
 _LLMC_VERSIONS = {"f32": 3, "bf16": 5}
-_LLMC_PADDING = 128  # llm.c rounds the rows of `wte` up to a multiple of this
-_HEADER_STEP = 8  # bytes: the data begins at a multiple
+_LLMC_PADDING = 128  # llm.c pads the rows of `wte` to a multiple of this
+_DATA_ALIGNMENT = 8  # bytes
 
 
 def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[Path]:
     """Write `source` to `target` and return the files written.
 
-    target: an llm.c file when it ends in `.bin`; a `.safetensors` file, with `config.json` next to it; or a folder for
-    both. dtype: "f32", "f16", "bf16", or "native" for the stored one (llm.c has no f16: it becomes f32, which holds
-    every value). The bits are the same wherever no precision is lost. Raises `UsageError` for a type that the format
-    has not, `OutputError` when something cannot be written or is there already and says something else.
+    target: an llm.c file if it ends in `.bin`; a `.safetensors` file, with `config.json` next to it; or a folder for
+    both. dtype: "f32", "f16", "bf16", or "native" for the stored one (llm.c has no f16; f32 is written instead, which
+    represents every value). Bits are preserved unless precision is lost. Raises `UsageError` for a type that the format
+    lacks, `OutputError` when a file cannot be written or a `config.json` of another model exists.
     """
     chosen = source.dtype if dtype == "native" else dtype
     if target.suffix == ".bin":
@@ -46,7 +46,7 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
 
 
 def weights_file(target: Path) -> Path:
-    """The file that `convert` writes weights to."""
+    """The file that `convert` writes the weights to."""
     return target if target.suffix in (".bin", ".safetensors") else target / WEIGHTS
 
 
@@ -69,20 +69,20 @@ def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
 
 def _to_hugging_face(source: WeightSource, target: Path, dtype: str) -> list[Path]:
     weights = weights_file(target)
-    described = weights.with_name(CONFIG)
+    config_path = weights.with_name(CONFIG)
     text = json.dumps(config_json(source.config, dtype), indent=2) + "\n"
-    if os.path.lexists(described) and _content(described) != text.encode():
-        raise OutputError(f"{one_line(described)}: belongs to another model already; choose another folder")
+    if os.path.lexists(config_path) and _content(config_path) != text.encode():
+        raise OutputError(f"{one_line(config_path)}: belongs to another model; choose another folder")
     with output_folder(weights.parent, target) as folder:
         with folder.file(weights.name) as file:
             _write_safetensors(file, source, dtype)
         with folder.file(CONFIG) as file:
             file.write(text.encode())
-    return [weights, described]
+    return [weights, config_path]
 
 
 def _content(path: Path) -> bytes | None:
-    """None for what cannot be read."""
+    """The content of a file, None if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -90,30 +90,30 @@ def _content(path: Path) -> bytes | None:
 
 
 def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> None:
-    """The format by hand, because the library wants all tensors in memory at once."""
+    """Write the format without its library, which needs all tensors in memory at once."""
     config = replace(source.config, padded_vocabulary=source.config.vocabulary)
     shapes = parameter_shapes(config)
     file.write(_safetensors_header(config, dtype))
     for name, shape in shapes.items():
-        values = source.tensor(name)[: shape[0]]  # without rows that belong to no token
-        with np.errstate(over="ignore"):  # float16 makes infinities, which `models verify` shows
+        values = source.tensor(name)[: shape[0]]  # without padding rows
+        with np.errstate(over="ignore"):  # float16 produces infinities, which `models verify` reports
             stored = values.T if name.endswith(TRANSPOSED) else values
             file.write(np.ascontiguousarray(stored, dtype=DTYPES[dtype]).view(np.uint8).data)
         source.release(name)
 
 
 def _safetensors_header(config: ModelConfig, dtype: str) -> bytes:
-    """The length of the header and the header: type, shape and place of each tensor, in the order they are written."""
-    told: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    """The header and its length: type, shape and offsets of each tensor, in the order in which they are written."""
+    header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, shape in parameter_shapes(config).items():
         size = int(np.prod(shape)) * DTYPES[dtype].itemsize
-        told[stored_name(name)] = {
+        header[stored_name(name)] = {
             "dtype": _FORMAT_NAMES[dtype],
             "shape": list(stored_shape(name, shape)),
             "data_offsets": [at, at + size],
         }
         at += size
-    text = json.dumps(told, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _HEADER_STEP)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _DATA_ALIGNMENT)
     return struct.pack("<Q", len(text)) + text

@@ -1,4 +1,4 @@
-"""The types that weights are stored in, by the names that the program and its users have for them."""
+"""The types that weights are stored in, by the names that the program and its users give them."""
 
 from __future__ import annotations
 

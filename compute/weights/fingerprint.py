@@ -1,4 +1,4 @@
-"""What a result depends on, as hashes and versions: the weights, the shaders, the libraries."""
+"""Identification of what a result depends on: hashes of weights and shaders, versions of libraries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIBRARIES = ("wgpu", "numpy", "pygfx", "tiktoken")
 def weights_sha256(source: WeightSource) -> str:
     """SHA-256 over every parameter in the order of `parameter_shapes`: name, type and shape as text, then its bytes.
 
-    The same for the same weights in another kind of file. Reads all of them: about a second a gigabyte.
+    Independent of the file format. Reads all weights, which takes about one second per gigabyte.
     """
     digest = hashlib.sha256()
     for name in parameter_shapes(source.config):
@@ -31,7 +31,7 @@ def weights_sha256(source: WeightSource) -> str:
 
 
 def shaders_sha256() -> str:
-    """SHA-256 over every .wgsl file, snippets included: path and content."""
+    """SHA-256 over the path and content of every .wgsl file, snippets included."""
     digest = hashlib.sha256()
     for path in sorted(wgsl.FOLDER.rglob("*.wgsl")):
         data = path.read_bytes()
@@ -41,11 +41,11 @@ def shaders_sha256() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python and the libraries that a result may depend on, those that are installed."""
-    found = {"python": platform.python_version()}
+    """Versions of Python and of the installed libraries that a result may depend on."""
+    installed = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -1,7 +1,7 @@
 """Models in Hugging Face layout: `model.safetensors` with `config.json` next to it.
 
-Their linear layers are stored [in, out] (`Conv1D`), the registry's are [out, in]: such a tensor is given as the
-transposed view of the mapped file, and `WeightUpload` turns it around on the GPU.
+Their linear layers are stored [in, out] (`Conv1D`), while the registry's are [out, in]. Such a tensor is returned as
+the transposed view of the mapped file, and `WeightUpload` transposes it on the GPU.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from .safetensors_file import TYPE_NAMES, SafetensorsFile
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-"""Endings of the names of parameters that are stored [in, out]."""
+"""Suffixes of the parameters that are stored [in, out]."""
 
 _PREFIX = "transformer."
 _HEAD = "lm_head.weight"
-# Masks that old versions of the format saved along; they hold nothing that was learnt.
+# Attention masks that old versions of the format also saved; they are constants.
 _MASKS = (".attn.bias", ".attn.masked_bias")
-_LONGEST_NAME = 200  # characters of a tensor's name that a message has
-_SLAB = 8 << 20  # bytes compared at a time
+_LONGEST_NAME = 200  # characters of a tensor's name in a message
+_SLAB = 8 << 20  # bytes compared per step
 
 
 class HuggingFaceModel:
-    """An open model. The file is mapped, never read whole."""
+    """An open model. The file is mapped and never read completely."""
 
     def __init__(self, path: Path, name: str, config: ModelConfig, file: SafetensorsFile, prefix: str) -> None:
         """Use `open_hugging_face`, which checks the file first."""
@@ -44,11 +44,11 @@ class HuggingFaceModel:
         self._file = file
         self._prefix = prefix
         kinds = {file.tensors[prefix + stored_name(own)].dtype for own in parameter_shapes(config)}
-        # Types are mixed where some layers were kept exact: float32 holds every value of the others.
+        # Types are mixed if some layers kept full precision; float32 represents the values of all types.
         self.dtype = TYPE_NAMES[kinds.pop()] if len(kinds) == 1 else "f32"
 
     def tensor(self, name: str) -> np.ndarray:
-        """Parameter `name`, a view of the mapped file, transposed where it is stored so; see `WeightSource.tensor`."""
+        """A view of parameter `name` in the mapped file, transposed if stored [in, out]; see `WeightSource.tensor`."""
         if self._file.closed:
             raise ValueError(f"{self.name} is closed")
         stored = self._file.tensor(self._prefix + stored_name(name))
@@ -64,20 +64,20 @@ class HuggingFaceModel:
 
 
 def stored_name(name: str) -> str:
-    """What the format calls the parameter that the registry calls `name`, without the prefix."""
+    """The format's name of parameter `name` of the registry, without the prefix."""
     return f"{name}.weight" if name in ("wte", "wpe") else name
 
 
 def stored_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape in the file of parameter `name`, which has `shape` in the registry."""
+    """The shape of parameter `name` in the file; `shape` is its shape in the registry."""
     return shape[::-1] if name.endswith(TRANSPOSED) else shape
 
 
 def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
     """Open the model in folder `path`, or the `.safetensors` file at `path` with its `config.json` next to it.
 
-    It is called `name`, by default as the folder or file is. Raises `CheckpointError` when it cannot be read, is no
-    GPT-2 that can run here, or has tensors that are missing, unknown or of another shape or type.
+    Its name is `name`, by default that of the folder or file. Raises `CheckpointError` when it cannot be read, is not a
+    GPT-2 that can run here, or has tensors that are missing, unknown or of the wrong shape or type.
     """
     weights = _weights_file(path)
     config_path = weights.with_name(CONFIG)
@@ -90,16 +90,18 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
         check_vocabulary(weights.parent)
     file = SafetensorsFile(weights)
     try:
-        if config.layers > len(file.tensors):  # before a list of that many layers is made
+        if config.layers > len(file.tensors):  # before a list of that many layers is built
             raise CheckpointError(
-                f"{one_line(weights)}: has {len(file.tensors)} tensors, too few for the {config.layers} layers of its"
+                f"{one_line(weights)}: has {len(file.tensors)} tensors, too few for the {config.layers} layers in its"
                 f" {CONFIG}; use files that belong together"
             )
         prefix = _PREFIX if any(key.startswith(_PREFIX) for key in file.tensors) else ""
         problems = tensor_problems(config, file, prefix)
         if problems:
             more = f" (and {len(problems) - 1} more tensors like that)" if len(problems) > 1 else ""
-            raise TensorsError(f"{one_line(weights)}: {problems[0]}{more}; use a file that fits its {CONFIG}", problems)
+            raise TensorsError(
+                f"{one_line(weights)}: {problems[0]}{more}; use a file that matches its {CONFIG}", problems
+            )
         _check_head(file, prefix, tied, one_line(weights))
     except CheckpointError:
         file.close()
@@ -108,10 +110,10 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
 
 
 def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> list[str]:
-    """What is wrong with the tensors of `file`, one line for each: missing, unknown, of another shape or type."""
-    wanted = {prefix + stored_name(own): stored_shape(own, shape) for own, shape in parameter_shapes(config).items()}
+    """One line for each tensor of `file` that is missing, unknown, or of the wrong shape or type."""
+    expected = {prefix + stored_name(own): stored_shape(own, shape) for own, shape in parameter_shapes(config).items()}
     problems = []
-    for key, shape in wanted.items():
+    for key, shape in expected.items():
         stored = file.tensors.get(key)
         if stored is None:
             problems.append(f"{key} is missing")
@@ -120,24 +122,25 @@ def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> 
         elif stored.dtype not in TYPE_NAMES:
             problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(TYPE_NAMES)}")
     for key in file.tensors:
-        if key not in wanted and key != _HEAD and not key.endswith(_MASKS):
-            problems.append(f"{one_line(key, _LONGEST_NAME)} is no tensor of GPT-2")
+        if key not in expected and key != _HEAD and not key.endswith(_MASKS):
+            problems.append(f"{one_line(key, _LONGEST_NAME)} is not a tensor of GPT-2")
     return problems
 
 
 def _weights_file(path: Path) -> Path:
-    """The safetensors file that `path` means, or the reason why there is none."""
+    """The safetensors file for `path`. Raises `CheckpointError` with the reason when there is none."""
     shown = one_line(path)
     folder, named = (path.parent, path.name) if path.suffix == ".safetensors" else (path, WEIGHTS)
     with read_errors_as(CheckpointError, shown):
         names = {entry.name for entry in folder.iterdir()}
     if "-of-" in named or (named not in names and f"{named}.index.json" in names):
         raise CheckpointError(
-            f"{shown}: is in shards, which are not read; save it with transformers and a max_shard_size above its size"
+            f"{shown}: is split into shards, which are not supported; save it with transformers and a max_shard_size"
+            " above its size"
         )
     if named in names:
         if not (folder / named).is_file():
-            raise CheckpointError(f"{shown}: is a directory; give the path of a file or of the folder it lies in")
+            raise CheckpointError(f"{shown}: is a directory; give the path of a file or of its folder")
         return folder / named
     if path.suffix == ".safetensors":
         raise CheckpointError(f"{shown}: there is no such file; check the path")
@@ -151,28 +154,28 @@ def _weights_file(path: Path) -> Path:
 
 
 def _check_head(file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> None:
-    """Refuse a head of its own: logits are made with the token embedding."""
+    """Refuse a separate head: logits are computed with the token embedding."""
     key = f"{prefix}wte.weight"
     if _HEAD not in file.tensors:
         if not tied:
             raise CheckpointError(
-                f"{shown}: {_HEAD} is missing, and {CONFIG} says that it is no copy of {key}; use a whole model"
+                f"{shown}: {_HEAD} is missing, and {CONFIG} says that it is not tied to {key}; use a complete model"
             )
         return
     if not _equal(file, _HEAD, key):
         raise CheckpointError(
-            f"{shown}: {_HEAD} differs from {key}; models whose head is not the token embedding cannot run here"
+            f"{shown}: {_HEAD} differs from {key}; models with a separate head cannot run here, use one with a tied one"
         )
 
 
 def _equal(file: SafetensorsFile, first: str, second: str) -> bool:
-    """Whether two matrices hold the same bits. Its views end with it: they would keep the file open."""
+    """True if two matrices have the same bits. Keeps no views, which would keep the file open."""
     one, other = file.tensors[first], file.tensors[second]
     if (one.dtype, one.shape) != (other.dtype, other.shape):
         return False
     width = DTYPES[TYPE_NAMES[one.dtype]].itemsize
     step = max(1, _SLAB // (width * one.shape[1]))
-    # As whole numbers, so that NaN equals itself.
+    # As integers, so that NaN equals itself.
     left, right = (file.tensor(name).view(f"u{width}") for name in (first, second))
     equal = all(np.array_equal(left[row : row + step], right[row : row + step]) for row in range(0, len(left), step))
     file.release(first)

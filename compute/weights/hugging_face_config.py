@@ -1,4 +1,4 @@
-"""`config.json` of a Hugging Face folder: the sizes of a GPT-2, or the reason why its model cannot run here."""
+"""`config.json` of a Hugging Face folder: reads the sizes of a GPT-2, and refuses models that cannot run here."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ _FLAG = ValueType(bool, "true or false")
 _NAMES = ValueType(list[str] | None, "a list of names")
 _VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
 
-# Heads other than the language model's own are in files of their own architecture.
+# The architectures with a language model head; files with other heads name other architectures.
 _ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
-# Names of the one formula that the kernels have: GELU in its tanh form.
+# Names of the only activation function that the kernels implement: GELU, tanh approximation.
 _ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
 _LONGEST_VALUE, _LONGEST_TOKEN = 60, 40  # characters in a message
 _MOST_TOKENS = 5  # in a message
-# What the format leaves out when it is as usual -> (the usual value, which is the one that runs here).
-_AS_USUAL: dict[str, Any] = {
+# Optional fields -> their default value, the only one that is supported.
+_DEFAULTS: dict[str, Any] = {
     "layer_norm_epsilon": 1e-5,
     "scale_attn_weights": True,
     "scale_attn_by_inverse_layer_idx": False,
     "add_cross_attention": False,
     "quantization_config": None,
 }
-# GPT-2's vocabulary rounded up as trainers do it for speed: rows past the last token belong to none.
+# GPT-2's vocabulary, rounded up as training programs do for speed. The additional rows belong to no token.
 _PADDED = {-(-_VOCABULARY // step) * step for step in (8, 16, 32, 64, 128)}
 
 
 def read_config(path: Path) -> tuple[ModelConfig, bool]:
-    """What the `config.json` at `path` tells: sizes, and whether logits are made with the token embedding.
+    """Read the `config.json` at `path`: the sizes, and whether logits are computed with the token embedding.
 
-    Raises `CheckpointError` for all that cannot run here.
+    Raises `CheckpointError` for every model that cannot run here.
     """
     shown = one_line(path)
     with read_errors_as(CheckpointError, shown):
@@ -50,20 +50,20 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     try:
         values = read_untrusted_json(text)
     except ValueError as error:
-        raise CheckpointError(f"{shown}: is no JSON ({one_line(str(error))}); fetch or copy it again") from None
+        raise CheckpointError(f"{shown}: is not JSON ({one_line(str(error))}); fetch or copy it again") from None
     if not isinstance(values, dict):
-        raise CheckpointError(f"{shown}: is no JSON object; fetch or copy it again")
+        raise CheckpointError(f"{shown}: is not a JSON object; fetch or copy it again")
     fields = _Fields(values, shown)
-    _check_kind(fields, shown)
+    _check_architecture(fields, shown)
     vocabulary = fields.checked("vocab_size", _SIZE)
     padded = vocabulary
     if vocabulary > _VOCABULARY:
-        numbers = added_tokens(path.parent)
-        added = _listed([token for token, number in numbers.items() if number >= _VOCABULARY])
+        ids = added_tokens(path.parent)
+        added = _listed([token for token, id in ids.items() if id >= _VOCABULARY])
         if added or vocabulary not in _PADDED:
             raise CheckpointError(
                 f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
-                f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one with GPT-2's own"
+                f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one without"
             )
         vocabulary = _VOCABULARY
     config = ModelConfig(
@@ -78,11 +78,11 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     inner = values.get("n_inner")
     if inner not in (None, 4 * config.channels):
         _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
-    return config, fields.checked("tie_word_embeddings", _FLAG, usual=True)
+    return config, fields.checked("tie_word_embeddings", _FLAG, default=True)
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
-    """What `config.json` says of a model whose weights are `dtype` "f32", "f16" or "bf16", padding left out."""
+    """The `config.json` of a model, padding left out. dtype: that of its weights, "f32", "f16" or "bf16"."""
     end_of_text = config.vocabulary - 1
     return {
         "architectures": ["GPT2LMHeadModel"],
@@ -102,52 +102,52 @@ def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     }
 
 
-def _check_kind(fields: _Fields, shown: str) -> None:
-    """Refuse what is no GPT-2, or a GPT-2 that computes something else."""
+def _check_architecture(fields: _Fields, shown: str) -> None:
+    """Refuse models other than GPT-2, and variants of GPT-2 that compute something else."""
     values = fields.values
     kind = values.get("model_type")
     if kind != "gpt2":
-        raise CheckpointError(f"{shown}: is a model of type {_told(kind)}; only gpt2 can run here, use such a model")
+        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}; only gpt2 can run here, use such a model")
     others = [name for name in fields.checked("architectures", _NAMES) or () if name not in _ARCHITECTURES]
     if others:
         raise CheckpointError(
-            f"{shown}: is for {_told(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
+            f"{shown}: is for {_quoted(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
         )
     activation = values.get("activation_function", "gelu_new")
     if not isinstance(activation, str) or activation not in _ACTIVATIONS:
         _refuse(shown, "activation_function", activation, "gelu_new")
-    for name, usual in _AS_USUAL.items():
-        if values.get(name, usual) != usual:
-            _refuse(shown, name, values[name], json.dumps(usual))
+    for name, default in _DEFAULTS.items():
+        if values.get(name, default) != default:
+            _refuse(shown, name, values[name], json.dumps(default))
 
 
-def _refuse(shown: str, name: str, value: object, needed: str) -> None:
-    raise CheckpointError(f"{shown}: {name} is {_told(value)}, only {needed} can run here; use another model")
+def _refuse(shown: str, name: str, value: object, supported: str) -> None:
+    raise CheckpointError(f"{shown}: {name} is {_quoted(value)}, only {supported} can run here; use another model")
 
 
 def _listed(tokens: list[str]) -> str:
-    """The first tokens for a message; there may be many of any length."""
+    """The first tokens, shortened, for a message."""
     shown = [one_line(token, _LONGEST_TOKEN) for token in tokens[:_MOST_TOKENS]]
     return ", ".join(shown + ["..."] * (len(tokens) > _MOST_TOKENS))
 
 
 class _Fields:
-    """The fields of the file, each as a value of a known type and range; `CheckpointError` for any other value."""
+    """The fields of a config file. Checks types and ranges; raises `CheckpointError` for invalid values."""
 
     def __init__(self, values: dict[str, Any], shown: str) -> None:
         self.values, self._shown = values, shown
 
-    def checked(self, name: str, kind: ValueType, usual: object = None) -> Any:
-        """The value of a field, `usual` where it is left out."""
-        value = self.values.get(name, usual)
+    def checked(self, name: str, kind: ValueType, default: object = None) -> Any:
+        """The value of a field, `default` if it is missing."""
+        value = self.values.get(name, default)
         try:
             return kind(value)
         except ValueError:
             raise CheckpointError(
-                f"{self._shown}: {name} is {_told(value)}, must be {kind.expected}; fetch or copy it again"
+                f"{self._shown}: {name} is {_quoted(value)}, must be {kind.expected}; fetch or copy it again"
             ) from None
 
 
-def _told(value: object) -> str:
-    """A value of the file for a message: short, on one line."""
+def _quoted(value: object) -> str:
+    """A value in the file for a message: short, and on one line."""
     return one_line(value if isinstance(value, str) else json.dumps(value), _LONGEST_VALUE)

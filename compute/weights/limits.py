@@ -1,4 +1,4 @@
-"""What a model must be like to run here. Whoever opens, checks or runs a model asks this place."""
+"""The sizes that a model must have to run here; used by all code that opens, checks or runs one."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from compute.errors import CheckpointError
 from compute.models.config import ModelConfig
 
 VECTOR = 4
-"""Elements of the vectors that the kernels work on: rows and heads consist of whole ones."""
+"""Elements of the vectors that the kernels work on; row and head sizes are multiples of it."""
 MAX_HEAD_SIZE = 256
-"""Elements of a head that a workgroup keeps."""
+"""The most elements of a head that a workgroup can keep."""
 
 
 def unsupported_reason(config: ModelConfig) -> str | None:
-    """The reason why no program here runs a model of these sizes, None when one does."""
+    """The reason why no program can run a model of these sizes, None if one can."""
     size = f"head size {config.head_size} (channels / heads)"
     if config.channels % config.heads:
-        return f"channels {config.channels} do not divide by heads {config.heads}"
+        return f"channels {config.channels} are not divisible by heads {config.heads}"
     if config.channels % VECTOR:
-        return f"channels {config.channels} are no multiple of {VECTOR}"
+        return f"channels {config.channels} are not a multiple of {VECTOR}"
     if config.head_size % VECTOR:
-        return f"{size} is no multiple of {VECTOR}"
+        return f"{size} is not a multiple of {VECTOR}"
     if config.head_size > MAX_HEAD_SIZE:
         return f"{size} is above {MAX_HEAD_SIZE}"
     return None
 
 
-def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> None:
-    """Raise `CheckpointError` for sizes that no model can have, or that cannot run here, before anything else."""
+def check_sizes(config: ModelConfig, shown: str, source: str = "header") -> None:
+    """Raise `CheckpointError` for sizes that are impossible or cannot run here. source: named in the message."""
     c = config
     for label, value in (
         ("positions", c.positions),
@@ -37,11 +37,9 @@ def check_sizes(config: ModelConfig, shown: str, said_by: str = "header") -> Non
         ("padded vocabulary", c.padded_vocabulary),
     ):
         if value <= 0:
-            raise CheckpointError(
-                f"{shown}: {said_by} says {label} {value}, must be at least 1; fetch or copy it again"
-            )
+            raise CheckpointError(f"{shown}: {source} says {label} {value}, must be at least 1; fetch or copy it again")
     problem = unsupported_reason(c)
     if problem is None and c.padded_vocabulary < c.vocabulary:
         problem = f"padded vocabulary {c.padded_vocabulary} is below the vocabulary {c.vocabulary}"
     if problem:
-        raise CheckpointError(f"{shown}: {said_by} says {problem}; such a model cannot run here, use another file")
+        raise CheckpointError(f"{shown}: {source} says {problem}; such a model cannot run here, use another file")

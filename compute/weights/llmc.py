@@ -1,4 +1,4 @@
-"""llm.c checkpoints: 256 int32 of header, then 16 tensors, those of layers stacked. Version 3 is fp32, 5 is bf16."""
+"""llm.c checkpoints: a header of 256 int32, then 16 tensors, stacked over the layers. Version 3 is fp32, 5 is bf16."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VERSIONS = {3: "f32", 5: "bf16"}
 MAX_BYTES = 2**40
 
 
-# What people give by mistake, by its first bytes.
+# Files that are often given by mistake, by their first bytes.
 _OTHER_FILES = (
     (tokenizer.MAGIC.to_bytes(4, "little"), "an llm.c tokenizer"),
     (b"GGUF", "a GGUF file"),
@@ -39,7 +39,7 @@ _OTHER_FILES = (
 
 
 class LlmcModel:
-    """An open llm.c checkpoint. It is mapped, never read whole: only the pages of tensors in use are in memory."""
+    """An open llm.c checkpoint. The file is mapped; only the pages of tensors in use are in memory."""
 
     def __init__(self, path: Path, name: str, config: ModelConfig, version: int, file: MappedFile) -> None:
         """Use `open_llmc`, which checks the file first."""
@@ -59,7 +59,7 @@ class LlmcModel:
         return self._file.view(self._type, self._shapes[name], self._offsets[name])
 
     def release(self, name: str) -> None:
-        """Drop the mapped pages of tensor `name`; a view that is still used reads them from the file again."""
+        """Release the mapped pages of tensor `name`; a view that is still in use reads them again."""
         self._file.drop(self._offsets[name], prod(self._shapes[name]) * self._type.itemsize)
 
     def close(self) -> None:
@@ -70,14 +70,14 @@ class LlmcModel:
 def open_llmc(path: Path, name: str | None = None) -> LlmcModel:
     """Open the llm.c checkpoint at `path`, called `name` (its file name by default).
 
-    Raises `CheckpointError` when the file cannot be read, is no checkpoint of version 3 or 5, has sizes that cannot be
-    right, or is shorter or longer than its header says.
+    Raises `CheckpointError` when the file cannot be read, is not a checkpoint of version 3 or 5, has invalid sizes, or
+    is shorter or longer than its header says.
     """
     shown = one_line(path)
     with read_errors_as(CheckpointError, shown):
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            kind = "a directory" if path.is_dir() else "no regular file"
+            kind = "a directory" if path.is_dir() else "not a regular file"
             raise CheckpointError(f"{shown}: is {kind}; give the path of an llm.c .bin file")
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
@@ -93,11 +93,11 @@ def write_llmc(
     version: int = 3,
     release: Callable[[str], None] | None = None,
 ) -> None:
-    """Write a checkpoint of `version` 3 or 5 to `path`, asking `tensors` for one parameter after the other, by name.
+    """Write a checkpoint of `version` 3 or 5 to `path` atomically. `tensors` returns a parameter by name.
 
-    `release` is told the name of each that is written. Values are rounded to the version's type. The file appears whole
-    or not at all. Raises `OutputError` when it cannot be written, ValueError when a tensor has another shape than
-    `parameter_shapes(config)` says.
+    `release` is called with the name of each written parameter. Values are rounded to the version's type. Raises
+    `OutputError` when the file cannot be written, ValueError when the shape of a tensor differs from
+    `parameter_shapes(config)`.
     """
     dtype = DTYPES[VERSIONS[version]]
     shapes = parameter_shapes(config)
@@ -117,12 +117,12 @@ def write_llmc(
 def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if array.shape != shape:
         raise ValueError(f"{name}: shape {array.shape}, expected {shape}")
-    # As bytes, because NumPy offers no buffer of bfloat16 to a file.
+    # As bytes, because NumPy provides no buffer of bfloat16.
     file.write(np.ascontiguousarray(array, dtype=dtype).view(np.uint8).data)
 
 
 def _file_order(config: ModelConfig) -> Iterator[str]:
-    """Every parameter in the order of the file: one kind after the other, each for all layers."""
+    """Every parameter in the order of the file: each kind for all layers, then the next kind."""
     yield from ("wte", "wpe")
     for name in layer_parameter_shapes(config):
         for layer in range(config.layers):
@@ -131,7 +131,7 @@ def _file_order(config: ModelConfig) -> Iterator[str]:
 
 
 def _offsets(config: ModelConfig, item_bytes: int) -> dict[str, int]:
-    """Where every parameter begins, in bytes from the start of the file."""
+    """The offset of every parameter, in bytes from the start of the file."""
     shapes = parameter_shapes(config)
     offsets: dict[str, int] = {}
     at = HEADER_BYTES
@@ -142,19 +142,19 @@ def _offsets(config: ModelConfig, item_bytes: int) -> dict[str, int]:
 
 
 def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, int]:
-    """The sizes and the version that `header` tells of a file of `size` bytes, or `CheckpointError`."""
+    """The sizes and the version in `header`. size: bytes of the file. Raises `CheckpointError`."""
     if size == 0:
         raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
     _check_magic(header, shown)
     if len(header) < HEADER_BYTES:
         raise CheckpointError(
-            f"{shown}: has {size} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+            f"{shown}: has {size} bytes, fewer than the {HEADER_BYTES} of the header; fetch or copy it again"
         )
     numbers = [int(number) for number in np.frombuffer(header, "<i4", count=8)]
     version = numbers[1]
     if version not in VERSIONS:
         raise CheckpointError(
-            f"{shown}: llm.c version {version} is not read; use a file of version 3 (fp32) or 5 (bf16)"
+            f"{shown}: llm.c version {version} is not supported; use a file of version 3 (fp32) or 5 (bf16)"
         )
     positions, vocabulary, layers, heads, channels, padded = numbers[2:]
     config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
@@ -162,13 +162,13 @@ def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, 
     expected = _file_bytes(config, DTYPES[VERSIONS[version]].itemsize)
     if expected > MAX_BYTES:
         raise CheckpointError(
-            f"{shown}: header asks for {expected} bytes of weights, which no GPU holds; it is damaged"
+            f"{shown}: header asks for {expected} bytes of weights, more than any GPU has; fetch or copy it again"
         )
     if size < expected:
-        raise CheckpointError(f"{shown}: is cut off, {size} of {expected} bytes; fetch or copy it again")
+        raise CheckpointError(f"{shown}: is truncated, {size} of {expected} bytes; fetch or copy it again")
     if size > expected:
         raise CheckpointError(
-            f"{shown}: has {size - expected} bytes too many, {size} instead of {expected}; fetch or copy it again"
+            f"{shown}: has {size - expected} extra bytes, {size} instead of {expected}; fetch or copy it again"
         )
     return config, version
 
@@ -178,20 +178,20 @@ def _check_magic(header: bytes, shown: str) -> None:
     if len(header) >= 4 and magic == MAGIC:
         return
     kind = next((kind for start, kind in _OTHER_FILES if header.startswith(start)), None)
-    # A safetensors file begins with the length of its JSON in 8 bytes.
+    # A safetensors file begins with 8 bytes that give the length of its JSON.
     if kind is None and header[8:10] == b'{"':
         raise CheckpointError(f"{shown}: is a safetensors file; give it a name that ends in .safetensors")
     if kind is not None:
-        raise CheckpointError(f"{shown}: is {kind}; what is read is an llm.c checkpoint of version 3 or 5")
+        raise CheckpointError(f"{shown}: is {kind}; give an llm.c checkpoint of version 3 or 5")
     if len(header) < HEADER_BYTES:
         raise CheckpointError(
-            f"{shown}: has {len(header)} bytes, less than the header of {HEADER_BYTES}; fetch or copy it again"
+            f"{shown}: has {len(header)} bytes, fewer than the {HEADER_BYTES} of the header; fetch or copy it again"
         )
-    raise CheckpointError(f"{shown}: is no llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
+    raise CheckpointError(f"{shown}: is not an llm.c checkpoint (magic {magic}, not {MAGIC}); check the path")
 
 
 def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
-    """Size of the file, without a list of its tensors: damaged headers can claim two thousand million layers."""
+    """Size of the file, computed without a list of tensors: a damaged header can claim two billion layers."""
     layer: int = sum(prod(shape) for shape in layer_parameter_shapes(config).values())
     others = (config.padded_vocabulary + config.positions + 2) * config.channels
     return HEADER_BYTES + (layer * config.layers + others) * item_bytes

@@ -1,4 +1,4 @@
-"""Random weights of any shape, as GPT-2 is initialized: for benchmarks and tests, without a download."""
+"""Random weights of any size, initialized like GPT-2: for benchmarks and tests without a download."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _STANDARD_DEVIATION = 0.02
 
 
 class RandomModel:
-    """Weights made on demand. The same seed, name of tensor and shape always give the same values."""
+    """Weights generated on demand. The values depend only on seed, tensor name and shape."""
 
     def __init__(self, config: ModelConfig, seed: int = 0, dtype: str = "f32", name: str = "random") -> None:
-        """`seed` is any integer from 0, `dtype` one of "f32", "bf16", "f16" (rounded from the same float32 values)."""
+        """seed: a non-negative integer. dtype: "f32", "bf16" or "f16", rounded from the same float32 values."""
         self.name = name
         self.path: Path | None = None
         self.config = config
@@ -30,32 +30,32 @@ class RandomModel:
         self._kept: dict[str, np.ndarray] = {}
 
     def tensor(self, name: str) -> np.ndarray:
-        """Parameter `name`, made at the first call and kept until `release`; see `WeightSource.tensor`."""
+        """Parameter `name`, generated at the first call and kept until `release`; see `WeightSource.tensor`."""
         if name not in self._kept:
-            self._kept[name] = self._made(name).astype(self._type, copy=False)
+            self._kept[name] = self._generated(name).astype(self._type, copy=False)
             self._kept[name].flags.writeable = False
         return self._kept[name]
 
     def release(self, name: str) -> None:
-        """Forget tensor `name`; it is made again when it is asked for again."""
+        """Drop tensor `name`; the next call of `tensor` generates it again."""
         self._kept.pop(name, None)
 
     def close(self) -> None:
-        """Forget every tensor."""
+        """Drop every tensor."""
         self._kept.clear()
 
-    def _made(self, name: str) -> np.ndarray:
-        # A generator for each tensor, so that a tensor does not depend on which others were asked for before.
+    def _generated(self, name: str) -> np.ndarray:
+        # One generator per tensor, so that its values do not depend on which others were generated before.
         generator = np.random.default_rng([self._seed, zlib.crc32(name.encode())])
         values: np.ndarray = generator.standard_normal(self._shapes[name], dtype=np.float32)
         deviation = _STANDARD_DEVIATION
         if name.endswith("c_proj.weight"):
-            # GPT-2 scales what adds to the residual stream, so that its variance does not grow with the depth.
+            # GPT-2 scales what is added to the residual stream, so that its variance does not grow with depth.
             deviation /= sqrt(2 * self.config.layers)
         values *= np.float32(deviation)
         if name.endswith(("ln_1.weight", "ln_2.weight", "ln_f.weight")):
             values += np.float32(1)
         if name == "wte":
-            # Rows that belong to no token, zero as llm.c writes them.
+            # Padding rows are zero, as llm.c writes them.
             values[self.config.vocabulary :] = 0
         return values

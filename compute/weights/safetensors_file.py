@@ -1,4 +1,4 @@
-"""One safetensors file, mapped: which tensors it has, and views of them without a copy."""
+"""A memory-mapped safetensors file: its list of tensors, and views of them without a copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compute.io.untrusted_json import read_untrusted_json
 from .dtypes import DTYPES
 
 TYPE_NAMES = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
-"""What is read: the format's name of a type -> ours."""
+"""Supported types: the format's name -> that in `DTYPES`."""
 
 _LONGEST_REASON = 200  # characters
 _LFS_POINTER = b"version https://git-lfs"
@@ -25,57 +25,57 @@ _LFS_POINTER = b"version https://git-lfs"
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor as the file's header describes it. `offset` and `nbytes` are in bytes from the start of the file."""
+    """A tensor as the file's header describes it; `offset` is in bytes from the start of the file."""
 
-    dtype: str  # as the format names it, such as "F32"
+    dtype: str  # the format's name, such as "F32"
     shape: tuple[int, ...]
     offset: int
     nbytes: int
 
 
 class SafetensorsFile:
-    """An open file; its tensors by the names they have in it, in the order in which they lie there."""
+    """An open file. `tensors`: by their names in the file, in the order of their data."""
 
     def __init__(self, path: Path) -> None:
-        """Open `path`. Raises `CheckpointError` when it cannot be read or its header is not sound."""
+        """Open `path`. Raises `CheckpointError` when it cannot be read or its header is invalid."""
         shown = one_line(path)
         with read_errors_as(CheckpointError, shown):
             if path.stat().st_size == 0:
                 raise CheckpointError(f"{shown}: is empty; fetch or copy it again")
             self._file = MappedFile(path)
         try:
-            self.tensors = self._described(self._checked(path, shown), shown)
+            self.tensors = self._read_header(self._checked_names(path, shown), shown)
         except CheckpointError:
             self._file.close()
             raise
 
-    def _checked(self, path: Path, shown: str) -> list[str]:
-        """Names of the tensors in the order in which they lie, or `CheckpointError` when the header is not sound."""
+    def _checked_names(self, path: Path, shown: str) -> list[str]:
+        """Names of the tensors in the order of their data. Raises `CheckpointError` when the header is invalid."""
         start = self._file.view(np.dtype("u1"), (min(self._file.size, len(_LFS_POINTER)),), 0).tobytes()
         if start == _LFS_POINTER:
             raise CheckpointError(f"{shown}: is a Git LFS pointer, not the file itself; fetch or copy it again")
         try:
-            # The library holds the header against the file: sizes, types, gaps, overlaps.
-            with safe_open(path, framework="numpy") as checked:
-                return list(checked.offset_keys())
+            # The library checks the header against the file: sizes, types, gaps, overlaps.
+            with safe_open(path, framework="numpy") as file:
+                return list(file.offset_keys())
         except (SafetensorError, OSError) as error:
-            raise _unsound(shown, str(error).removeprefix("Error while deserializing header: ")) from None
+            raise _invalid(shown, str(error).removeprefix("Error while deserializing header: ")) from None
 
-    def _described(self, names: list[str], shown: str) -> dict[str, StoredTensor]:
-        """What the header says, which the library does not tell: where each tensor lies."""
+    def _read_header(self, names: list[str], shown: str) -> dict[str, StoredTensor]:
+        """Read the header for the offsets of the tensors, which the library does not report."""
         length = int(self._file.view(np.dtype("<u8"), (), 0))
         try:
             header = read_untrusted_json(self._file.view(np.dtype("u1"), (length,), 8).tobytes())
         except ValueError as error:
-            # The library skips over values that it does not know, whatever is in them.
-            raise _unsound(shown, str(error)) from None
-        described = {}
+            # The library ignores unknown fields, whatever they contain.
+            raise _invalid(shown, str(error)) from None
+        tensors = {}
         for name in names:
             start, end = header[name]["data_offsets"]
-            described[name] = StoredTensor(
+            tensors[name] = StoredTensor(
                 header[name]["dtype"], tuple(header[name]["shape"]), 8 + length + start, end - start
             )
-        return described
+        return tensors
 
     @property
     def closed(self) -> bool:
@@ -88,7 +88,7 @@ class SafetensorsFile:
         return self._file.view(DTYPES[TYPE_NAMES[stored.dtype]], stored.shape, stored.offset)
 
     def release(self, name: str) -> None:
-        """Drop the mapped pages of tensor `name`."""
+        """Release the mapped pages of tensor `name`."""
         stored = self.tensors[name]
         self._file.drop(stored.offset, stored.nbytes)
 
@@ -97,7 +97,7 @@ class SafetensorsFile:
         self._file.close()
 
 
-def _unsound(shown: str, reason: str) -> CheckpointError:
-    """reason: of a library; it may quote the file at any length."""
+def _invalid(shown: str, reason: str) -> CheckpointError:
+    """reason: from a library; it may quote the file at any length."""
     shortened = one_line(reason, _LONGEST_REASON)
-    return CheckpointError(f"{shown}: is no sound safetensors file ({shortened}); fetch or copy it again")
+    return CheckpointError(f"{shown}: is not a valid safetensors file ({shortened}); fetch or copy it again")

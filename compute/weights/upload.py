@@ -1,4 +1,4 @@
-"""Parameters on the GPU: which layout for which adapter, and the way there without a second copy on the CPU."""
+"""Upload of parameters to the GPU, in the layout that suits the adapter, without a second copy in host memory."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from .checkpoint import WeightSource
 from .dtypes import DTYPES
 from .transpose import TransposedUpload
 
-_TILE = 8192  # widest texture used, in texels; adapters allow 16384
-_SLAB = 8 << 20  # bytes converted and handed over at a time
+_TILE = 8192  # largest texture width used, in texels; adapters allow 16384
+_SLAB = 8 << 20  # bytes converted and uploaded per step
 
 
 def weight_layout(adapter: wgpu.GPUAdapter) -> str:
-    """ "texture" for adapters that run on the host processor, "buffer" for GPUs.
+    """ "texture" for adapters that run on the CPU, "buffer" for GPUs.
 
-    Measured on llvmpipe with a 3072 x 768 matrix and a vector: storage buffer 27 ms, texture 2.7 ms; a GPU loads
-    buffers best.
+    Measured on llvmpipe for a 3072 x 768 matrix times a vector: storage buffer 27 ms, texture 2.7 ms. GPUs load buffers
+    faster.
     """
     return "texture" if is_software(adapter) else "buffer"
 
 
 class WeightUpload:
-    """Uploads all parameters of `source`. Matrices take `layout` and `dtype`; vectors and the small `wpe`, read once a
-    row, are float32 buffers with the values that `dtype` leaves of them."""
+    """Uploads all parameters of `source`.
+
+    Matrices get `layout` and `dtype`. Vectors and the small `wpe`, which are read once per row, become float32 buffers
+    whose values are rounded to `dtype`.
+    """
 
     def __init__(self, device: wgpu.GPUDevice, source: WeightSource, *, layout: str, dtype: str) -> None:
         self._device = device
@@ -42,7 +45,7 @@ class WeightUpload:
         self.nbytes = 0
 
     def run(self) -> Loading[dict[str, TensorStorage]]:
-        """Upload tensor by tensor. Returns storage by name."""
+        """Upload tensor by tensor. Returns the storages by name."""
         shapes = parameter_shapes(self._source.config)
         total = sum(int(np.prod(shape)) for shape in shapes.values())
         done = 0
@@ -62,15 +65,15 @@ class WeightUpload:
         return self.storages
 
     def _rounded(self, values: np.ndarray, dtype: str) -> np.ndarray:
-        """`values` as `dtype`, holding what the chosen precision leaves of them."""
+        """`values` as `dtype`, rounded to the chosen precision."""
         chosen = DTYPES[self._dtype]
         if values.dtype != chosen:
-            with np.errstate(over="ignore", invalid="ignore"):  # float16 makes infinities, which the views show
+            with np.errstate(over="ignore", invalid="ignore"):  # float16 produces infinities, which the views show
                 values = values.astype(chosen)
         return values.astype(DTYPES[dtype], copy=False)
 
     def _flush(self) -> None:
-        # Staging memory is given back only when a submit that used it has run.
+        # Staging memory is released only when a submission that used it has run.
         self._device.queue.submit([])
         poll(self._device, wait=True)
 
@@ -78,10 +81,10 @@ class WeightUpload:
         rows, columns = values.shape  # [rows, columns]
         row_bytes = columns * DTYPES[dtype].itemsize
         limit = self._device.limits["max-storage-buffer-binding-size"]
-        piece_rows = min(rows, limit // row_bytes)
+        shard_rows = min(rows, limit // row_bytes)
         shards = []
-        for first in range(0, rows, piece_rows):
-            count = min(piece_rows, rows - first)
+        for first in range(0, rows, shard_rows):
+            count = min(shard_rows, rows - first)
             buffer = self._device.create_buffer(
                 label=name,
                 size=-(-count * row_bytes // 16) * 16,
@@ -99,7 +102,7 @@ class WeightUpload:
     def _fill_buffer(self, shard: Shard, values: np.ndarray, dtype: str) -> None:
         row_bytes = values.shape[1] * DTYPES[dtype].itemsize
         step = max(1, _SLAB // row_bytes)
-        while step * row_bytes % 4:  # writes are in words
+        while step * row_bytes % 4:  # writes are multiples of a word
             step += 1
         for start in range(0, shard.rows, step):
             slab = np.ascontiguousarray(self._rounded(values[start : start + step], dtype))
@@ -111,7 +114,7 @@ class WeightUpload:
 
     def _as_texture(self, name: str, values: np.ndarray) -> TensorStorage:
         rows, columns = values.shape  # [rows, columns]
-        packed = 4 if self._dtype == "f32" else 8  # values a texel of 16 bytes
+        packed = 4 if self._dtype == "f32" else 8  # values per texel of 16 bytes
         packs = -(-columns // packed)
         tile = min(_TILE, rows)
         bands = -(-rows // tile)
@@ -143,7 +146,7 @@ class WeightUpload:
                 slab = self._rounded(values[first : first + count], self._dtype)
                 if packs * packed != columns:
                     slab = np.pad(slab, ((0, 0), (0, packs * packed - columns)))
-                # [rows, packs, packed] -> [packs, rows, packed]: neighbouring rows in neighbouring texels
+                # [rows, packs, packed] -> [packs, rows, packed]: neighboring rows in neighboring texels
                 texels = np.ascontiguousarray(slab.reshape(count, packs, packed).transpose(1, 0, 2))
                 self._device.queue.write_texture(
                     {"texture": texture, "origin": (first - band * tile, band * packs, 0)},
@@ -155,5 +158,5 @@ class WeightUpload:
 
 
 def _is_transposed(values: np.ndarray) -> bool:
-    """True for a matrix that is stored [in, out] and given as the transposed view of that."""
+    """True for a matrix that is a transposed view of one stored [in, out]."""
     return not values.flags.c_contiguous and values.T.flags.c_contiguous

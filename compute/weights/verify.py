@@ -1,4 +1,4 @@
-"""Every value of a checkpoint looked at once: which tensors have some that are not finite."""
+"""A check of every value of a checkpoint: which tensors contain values that are not finite."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from compute.models.config import parameter_shapes
 
 from .checkpoint import WeightSource
 
-_SLAB = 8 << 20  # bytes looked at at a time
-# Bits of the exponent, which are all set in what is not finite, and of the fraction, which tell NaN from infinity.
+_SLAB = 8 << 20  # bytes checked per step
+# Masks of the exponent, whose bits are all set in NaN and infinity, and of the fraction, which is not 0 in NaN.
 _BITS = {
     "float32": (np.uint32, 0x7F800000, 0x007FFFFF),
     "float16": (np.uint16, 0x7C00, 0x03FF),
@@ -22,7 +22,7 @@ _BITS = {
 
 @dataclass(frozen=True)
 class TensorReport:
-    """What one tensor holds. `first` is the index of the first value that is not finite, None when all are."""
+    """Counts of one tensor. `first` is the index of the first value that is not finite, None if all are."""
 
     name: str
     shape: tuple[int, ...]
@@ -33,9 +33,9 @@ class TensorReport:
 
 
 def verify(source: WeightSource, progress: Callable[[float], None] | None = None) -> list[TensorReport]:
-    """A report on every tensor, in the order in which the model runs; that it has its shape was checked by opening.
+    """Report on every tensor, in the order in which the model uses them. Opening the model has checked the shapes.
 
-    Reads a few megabytes at a time. `progress` is called with the fraction done after each tensor.
+    Reads a few megabytes per step. `progress` is called with the completed fraction after each tensor.
     """
     shapes = parameter_shapes(source.config)
     total = sum(int(np.prod(shape)) for shape in shapes.values())
@@ -52,25 +52,25 @@ def verify(source: WeightSource, progress: Callable[[float], None] | None = None
 
 
 def _report(name: str, values: np.ndarray) -> TensorReport:
-    # As it is stored: rows of a transposed view are far apart in the file.
-    turned = values.ndim == 2 and not values.flags.c_contiguous
-    stored = values.T if turned else values
+    # In stored order: rows of a transposed view are scattered over the file.
+    transposed = values.ndim == 2 and not values.flags.c_contiguous
+    stored = values.T if transposed else values
     word, exponent, fraction = _BITS[values.dtype.name]
     step = max(1, _SLAB // max(1, stored[:1].nbytes))
     nan = infinite = 0
-    places: list[tuple[int, ...]] = []
+    indices: list[tuple[int, ...]] = []
     for start in range(0, len(stored), step):
-        # By its bits: arithmetic on half precision is slow, and of NaN not to be relied on.
+        # By bits: arithmetic on half precision is slow, and on NaN unreliable.
         bits = np.ascontiguousarray(stored[start : start + step]).view(word)
-        odd = (bits & exponent) == exponent
-        if not odd.any():
+        nonfinite = (bits & exponent) == exponent
+        if not nonfinite.any():
             continue
-        nans = int(((bits & fraction) != 0)[odd].sum())
+        nans = int(((bits & fraction) != 0)[nonfinite].sum())
         nan += nans
-        infinite += int(odd.sum()) - nans
-        where = np.argwhere(odd)
+        infinite += int(nonfinite.sum()) - nans
+        where = np.argwhere(nonfinite)
         where[:, 0] += start
-        if turned:
+        if transposed:
             where = where[:, ::-1]
-        places.append(min(tuple(int(i) for i in at) for at in where))
-    return TensorReport(name, values.shape, values.dtype.name, nan, infinite, min(places, default=None))
+        indices.append(min(tuple(int(i) for i in index) for index in where))
+    return TensorReport(name, values.shape, values.dtype.name, nan, infinite, min(indices, default=None))

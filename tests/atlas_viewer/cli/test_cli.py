@@ -269,10 +269,10 @@ def test_models_that_are_none(run: Run, tmp_path: Path) -> None:
         ({"version": 4}, "version 4"),
         ({"layers": 0}, "layers 0"),
         ({"heads": -2}, "heads -2"),
-        ({"heads": 5}, "channels 12 do not divide by heads 5"),
+        ({"heads": 5}, "channels 12 are not divisible by heads 5"),
         ({"vocabulary": 2**31 - 1, "padded_vocabulary": 2**31 - 1, "channels": 2**31 - 4, "heads": 2**29 - 1}, "bytes"),
-        ({"positions": 10}, "cut off"),
-        ({"positions": 8}, "too many"),
+        ({"positions": 10}, "truncated"),
+        ({"positions": 8}, "extra bytes"),
     ):
         broken_checkpoint(path, **header)
         told(part)
@@ -281,7 +281,7 @@ def test_models_that_are_none(run: Run, tmp_path: Path) -> None:
     assert_one_line(told_by_the_tokenizer, 1, "50257 tokens", "the model 21")
     with path.open("ab") as file:
         file.write(b"\0")
-    told("1 bytes too many")
+    told("1 extra bytes")
     path.unlink()
     path.mkdir()
     told("a directory")

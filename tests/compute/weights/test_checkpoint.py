@@ -1,4 +1,4 @@
-"""Checkpoints: what is written is read, nothing is copied, and every broken file is told in one line."""
+"""Checkpoints: reading returns what was written, without copies, and every broken file is reported in one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from helpers.make_models import ODD_SHAPES, TINY, broken_checkpoint, tiny_checkp
 
 @pytest.mark.parametrize("config", ODD_SHAPES)
 @pytest.mark.parametrize("version", [3, 5])
-def test_what_is_written_is_read(tmp_path: Path, config: ModelConfig, version: int) -> None:
+def test_reading_returns_what_was_written(tmp_path: Path, config: ModelConfig, version: int) -> None:
     written = tiny_model(config)
     model = open_llmc(tiny_checkpoint(tmp_path / "m.bin", config, version))
     dtype = np.float32 if version == 3 else ml_dtypes.bfloat16
@@ -37,10 +37,10 @@ def test_what_is_written_is_read(tmp_path: Path, config: ModelConfig, version: i
 
 
 def test_layers_are_stacked_by_parameter(tmp_path: Path) -> None:
-    """The place of one tensor, counted by hand: wte, wpe, then ln_1.weight of both layers, ln_1.bias of both layers."""
+    """One offset computed by hand: wte, wpe, then ln_1.weight of both layers, then ln_1.bias of layer 0."""
     path = tiny_checkpoint(tmp_path / "m.bin")
-    place = 256 + 24 * 12 + 9 * 12 + 2 * 12 + 12
-    stored = np.fromfile(path, "<f4")[place : place + 12]
+    offset = 256 + 24 * 12 + 9 * 12 + 2 * 12 + 12
+    stored = np.fromfile(path, "<f4")[offset : offset + 12]
     assert np.array_equal(stored, open_llmc(path).tensor("h.1.ln_1.bias"))
     assert np.array_equal(stored, tiny_model().tensor("h.1.ln_1.bias"))
 
@@ -49,11 +49,11 @@ def test_the_embedded_model() -> None:
     model = open_model("stories")
     assert (model.name, model.dtype) == ("stories", "bf16")
     assert model.config == ModelConfig(8, 6, 192, 512, 50257, 50304)
-    # First values of the first token's embedding, as an independent program printed them to 5 digits.
+    # The first values of a token's embedding, as an independent program printed them to 5 digits.
     assert np.allclose(model.tensor("wte")[7454, :2].astype(float), (-0.08154, -0.14453), atol=5e-6)
 
 
-def test_a_version_3_copy_of_the_embedded_model_holds_the_same_values(tmp_path: Path) -> None:
+def test_a_version_3_copy_of_the_embedded_model_has_the_same_values(tmp_path: Path) -> None:
     source = open_model("stories")
     write_llmc(tmp_path / "copy.bin", source.config, source.tensor, 3)
     copy = open_llmc(tmp_path / "copy.bin")
@@ -68,7 +68,7 @@ def test_tensors_are_read_only_views_of_the_file(tmp_path: Path) -> None:
     assert not tensor.flags.writeable
 
 
-def test_a_view_survives_close_and_a_closed_model_tells_so(tmp_path: Path) -> None:
+def test_a_view_survives_close_and_a_closed_model_raises(tmp_path: Path) -> None:
     model = open_llmc(tiny_checkpoint(tmp_path / "m.bin"))
     view = model.tensor("wte")
     model.close()
@@ -80,7 +80,7 @@ def test_a_view_survives_close_and_a_closed_model_tells_so(tmp_path: Path) -> No
 
 
 def resident_kb(path: Path) -> int:
-    """How much of the mapped file `path` is in this process's memory, in KiB."""
+    """Resident size of the mapped file `path` in this process, in KiB."""
     lines = iter(Path("/proc/self/smaps").read_text().splitlines())
     for line in lines:
         if line.endswith(str(path)):
@@ -102,9 +102,11 @@ def test_a_released_tensor_leaves_memory(tmp_path: Path) -> None:
         model.release(name)
         largest = max(largest, resident_kb(path))
     assert path.stat().st_size > 7_000_000
-    # Linux maps neighbouring pages along with one that is read, so a little more than nothing may stay.
+    # Linux also maps the neighbors of a page that is read, so a few pages may stay.
     assert largest < 1024
-    assert sums == {name: source.tensor(name).sum() for name in sums}, "a released tensor reads the same again"
+    assert sums == {name: source.tensor(name).sum() for name in sums}, (
+        "a released tensor has the same values when it is read again"
+    )
 
 
 def test_a_tensor_of_the_wrong_shape_is_not_written(tmp_path: Path) -> None:
@@ -113,7 +115,7 @@ def test_a_tensor_of_the_wrong_shape_is_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path / "m.bin")
     before = path.read_bytes()
 
@@ -129,7 +131,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def message_of(spec: Path | str) -> str:
-    """The one line that refuses `spec`."""
+    """The one-line error message for `spec`."""
     with pytest.raises(CheckpointError) as caught:
         open_model(str(spec))
     message = str(caught.value)
@@ -142,49 +144,49 @@ def message_of(spec: Path | str) -> str:
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        ({"magic": 7}, "no llm.c checkpoint (magic 7, not 20240326)"),
+        ({"magic": 7}, "not an llm.c checkpoint (magic 7, not 20240326)"),
         ({"magic": 20240328}, "is an llm.c tokenizer"),
-        ({"version": 1}, "version 1 is not read; use a file of version 3 (fp32) or 5 (bf16)"),
-        ({"version": -3}, "version -3 is not read"),
+        ({"version": 1}, "version 1 is not supported; use a file of version 3 (fp32) or 5 (bf16)"),
+        ({"version": -3}, "version -3 is not supported"),
         ({"positions": 0}, "positions 0, must be at least 1"),
         ({"vocabulary": 0}, "vocabulary 0, must be at least 1"),
         ({"layers": -1}, "layers -1, must be at least 1"),
         ({"heads": 0}, "heads 0, must be at least 1"),
         ({"channels": 0}, "channels 0, must be at least 1"),
         ({"padded_vocabulary": -5}, "padded vocabulary -5, must be at least 1"),
-        ({"heads": 5}, "channels 12 do not divide by heads 5"),
-        ({"channels": 14, "heads": 2}, "channels 14 are no multiple of 4"),
-        ({"channels": 100, "heads": 4}, "head size 25 (channels / heads) is no multiple of 4"),
+        ({"heads": 5}, "channels 12 are not divisible by heads 5"),
+        ({"channels": 14, "heads": 2}, "channels 14 are not a multiple of 4"),
+        ({"channels": 100, "heads": 4}, "head size 25 (channels / heads) is not a multiple of 4"),
         ({"channels": 1024, "heads": 2}, "head size 512 (channels / heads) is above 256"),
         ({"vocabulary": 25}, "padded vocabulary 24 is below the vocabulary 25"),
-        ({"layers": 2**31 - 1}, "bytes of weights, which no GPU holds"),
-        ({"channels": 2**31 - 4, "heads": 2**29 - 1}, "bytes of weights, which no GPU holds"),
-        ({"layers": 3}, "is cut off"),
-        ({"layers": 1}, "bytes too many"),
+        ({"layers": 2**31 - 1}, "bytes of weights, more than any GPU has"),
+        ({"channels": 2**31 - 4, "heads": 2**29 - 1}, "bytes of weights, more than any GPU has"),
+        ({"layers": 3}, "is truncated"),
+        ({"layers": 1}, "extra bytes"),
     ],
 )
-def test_a_wrong_header_is_told(tmp_path: Path, header: dict[str, int], expected: str) -> None:
+def test_a_wrong_header_is_reported(tmp_path: Path, header: dict[str, int], expected: str) -> None:
     path = broken_checkpoint(tmp_path / "model.bin", **header)
     message = message_of(path)
     assert expected in message
     assert message.startswith(str(path))
 
 
-def test_a_byte_too_few_and_a_byte_too_many(tmp_path: Path) -> None:
+def test_a_missing_byte_and_an_extra_byte(tmp_path: Path) -> None:
     path = tiny_checkpoint(tmp_path / "m.bin")
     size = path.stat().st_size
     os.truncate(path, size - 1)
-    assert f"is cut off, {size - 1} of {size} bytes" in message_of(path)
+    assert f"is truncated, {size - 1} of {size} bytes" in message_of(path)
     os.truncate(path, size + 1)
-    assert f"has 1 bytes too many, {size + 1} instead of {size}" in message_of(path)
+    assert f"has 1 extra bytes, {size + 1} instead of {size}" in message_of(path)
 
 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
         (b"", "is empty"),
-        (b"abc", "has 3 bytes, less than the header of 1024"),
-        (np.array([20240326, 3], "<i4").tobytes(), "has 8 bytes, less than the header of 1024"),
+        (b"abc", "has 3 bytes, fewer than the 1024 of the header"),
+        (np.array([20240326, 3], "<i4").tobytes(), "has 8 bytes, fewer than the 1024 of the header"),
         (b"\x20\0\0\0\0\0\0\0" + b'{"__metadata__":{}}'.ljust(2000), "is a safetensors file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
         (b"GGUF".ljust(2000, b"\0"), "is a GGUF file"),
@@ -192,7 +194,7 @@ def test_a_byte_too_few_and_a_byte_too_many(tmp_path: Path) -> None:
         (b"<!DOCTYPE html>", "is an HTML or XML page"),
     ],
 )
-def test_another_file_is_told(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_another_kind_of_file_is_reported(tmp_path: Path, content: bytes, expected: str) -> None:
     path = tmp_path / "model.bin"
     path.write_bytes(content)
     assert expected in message_of(path)
@@ -202,18 +204,18 @@ def test_no_file_a_directory_a_pipe(tmp_path: Path) -> None:
     assert "there is no such file" in message_of(tmp_path / "none.bin")
     assert "is a directory; give the path" in message_of(tmp_path)
     os.mkfifo(tmp_path / "pipe.bin")
-    assert "is no regular file" in message_of(tmp_path / "pipe.bin")
+    assert "is not a regular file" in message_of(tmp_path / "pipe.bin")
     (tmp_path / "file.bin").write_bytes(b"")
     assert "cannot be read (Not a directory)" in message_of(tmp_path / "file.bin" / "m.bin")
 
 
-def test_a_name_with_a_line_end_stays_one_line(tmp_path: Path) -> None:
+def test_a_name_with_a_line_break_stays_on_one_line(tmp_path: Path) -> None:
     assert r"two\nlines.bin" in message_of(tmp_path / "two\nlines.bin")
     assert "cannot be read" in message_of("./null\0.bin")
     assert "cannot be read" in message_of("./" + "long" * 2000)
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny_checkpoint(tmp_path / "m.bin")
 
     def refuse(*_: object) -> None:
@@ -224,7 +226,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "may not be read by this user" in message_of(path)
 
 
-def test_mapping_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_mapping_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tiny_checkpoint(tmp_path / "m.bin")
 
     def refuse(*_: object, **__: object) -> None:
@@ -238,14 +240,14 @@ def test_mapping_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ("spec", "expected"),
     [
         ("", "--model: is empty"),
-        ("gpt2", "--model gpt2: was not fetched yet; run `atlas-viewer models fetch gpt2`"),
+        ("gpt2", "--model gpt2: has not been fetched; run `atlas-viewer models fetch gpt2`"),
         ("gpt2-xl", "models fetch gpt2-xl"),
         ("random:gpt3", "use one of random:gpt2, random:gpt2-medium"),
         ("storys", "neither a known model nor a file"),
         ("~/model.bin", "there is no such file"),
     ],
 )
-def test_other_names_are_told(spec: str, expected: str) -> None:
+def test_unknown_names_are_reported(spec: str, expected: str) -> None:
     assert expected in message_of(spec)
 
 
@@ -284,7 +286,7 @@ def test_random_weights_in_half_precision_are_the_same_rounded(dtype: str, store
     assert RandomModel(TINY, dtype=dtype).tensor("wte").tobytes() == rounded.tobytes()
 
 
-def test_random_models_of_every_size_open_without_making_a_weight() -> None:
+def test_random_models_of_every_size_open_without_generating_weights() -> None:
     for size, config in GPT2_SIZES.items():
         model = open_model(f"random:{size}")
         assert (model.config, model.dtype, model.path) == (config, "f32", None)
@@ -293,7 +295,7 @@ def test_random_models_of_every_size_open_without_making_a_weight() -> None:
     assert GPT2_SIZES["gpt2"].parameters == 124_439_808
 
 
-def test_arrays_that_do_not_fit_are_no_model() -> None:
+def test_arrays_of_other_names_or_shapes_are_refused() -> None:
     arrays = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(TINY).items()}
     with pytest.raises(ValueError, match="wpe: shape"):
         ArrayModel("a", TINY, arrays | {"wpe": np.zeros((1, 12), np.float32)})

@@ -1,4 +1,4 @@
-"""Conversions keep every bit wherever the precision allows, and other programs can read what they write."""
+"""Conversions preserve every bit that the precision allows, and other programs can read the results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from helpers.make_models import ODD_SHAPES, TINY, tiny_checkpoint, tiny_model
 
 
 def assert_same_bits(one: WeightSource, other: WeightSource) -> None:
-    """Every parameter equal, padding rows left out."""
+    """Assert that all parameters are equal, padding rows left out."""
     assert unpadded(one.config) == unpadded(other.config)
     for name in parameter_shapes(one.config):
         a, b = one.tensor(name), other.tensor(name)
@@ -31,7 +31,7 @@ def assert_same_bits(one: WeightSource, other: WeightSource) -> None:
 
 @pytest.mark.parametrize("config", ODD_SHAPES)
 @pytest.mark.parametrize("version", [3, 5])
-def test_there_and_back(tmp_path: Path, config: ModelConfig, version: int) -> None:
+def test_a_round_trip(tmp_path: Path, config: ModelConfig, version: int) -> None:
     first = open_model(str(tiny_checkpoint(tmp_path / "a.bin", config, version)))
     convert(first, tmp_path / "folder")
     middle = open_model(str(tmp_path / "folder"))
@@ -48,7 +48,7 @@ def test_there_and_back(tmp_path: Path, config: ModelConfig, version: int) -> No
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-def test_the_library_reads_what_is_written(tmp_path: Path, dtype: str) -> None:
+def test_the_safetensors_library_reads_the_results(tmp_path: Path, dtype: str) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), dtype)
     source = open_model(str(write_folder(tmp_path / "a", tensors)))
     files = convert(source, tmp_path / "b" / "own.safetensors")
@@ -64,7 +64,7 @@ def test_the_library_reads_what_is_written(tmp_path: Path, dtype: str) -> None:
     )
 
 
-def test_values_that_are_no_numbers_keep_their_bits(tmp_path: Path) -> None:
+def test_nonfinite_values_keep_their_bits(tmp_path: Path) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), "bf16")
     odd = np.array([0x7F81, 0xFFC3, 0x7F80, 0xFF80, 0x8000, 0x0001], np.uint16)
     tensors["h.1.mlp.c_fc.weight"].view(np.uint16)[2, :6] = odd
@@ -74,7 +74,7 @@ def test_values_that_are_no_numbers_keep_their_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("stored", "wanted"), [("f32", "bf16"), ("f32", "f16"), ("f16", "f32"), ("bf16", "f32")])
-def test_another_precision_is_the_value_rounded(tmp_path: Path, stored: str, wanted: str) -> None:
+def test_values_are_rounded_to_another_precision(tmp_path: Path, stored: str, wanted: str) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), stored)
     convert(open_model(str(write_folder(tmp_path / "a", tensors))), tmp_path / "b", wanted)
     read = load_file(tmp_path / "b" / "model.safetensors")
@@ -82,7 +82,7 @@ def test_another_precision_is_the_value_rounded(tmp_path: Path, stored: str, wan
         assert read[name].tobytes() == values.astype(TYPES[wanted]).tobytes()
 
 
-def test_half_precision_becomes_float32_in_llmc_which_has_none(tmp_path: Path) -> None:
+def test_float16_becomes_float32_in_llmc(tmp_path: Path) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), "f16")
     source = open_model(str(write_folder(tmp_path / "a", tensors)))
     convert(source, tmp_path / "m.bin")
@@ -93,18 +93,18 @@ def test_half_precision_becomes_float32_in_llmc_which_has_none(tmp_path: Path) -
         convert(source, tmp_path / "n.bin", "f16")
 
 
-def test_a_config_of_another_model_is_not_replaced(tmp_path: Path) -> None:
+def test_the_config_of_another_model_is_not_replaced(tmp_path: Path) -> None:
     source = open_model(str(tiny_checkpoint(tmp_path / "a.bin")))
     write_folder(tmp_path / "b")
     before = {path: path.read_bytes() for path in (tmp_path / "b").iterdir()}
-    with pytest.raises(OutputError, match="belongs to another model already; choose another folder"):
+    with pytest.raises(OutputError, match="belongs to another model; choose another folder"):
         convert(source, tmp_path / "b" / "other.safetensors")
     assert {path: path.read_bytes() for path in (tmp_path / "b").iterdir()} == before
     convert(source, tmp_path / "c")
     convert(source, tmp_path / "c")
 
 
-def test_places_that_cannot_be_written_are_told(tmp_path: Path) -> None:
+def test_paths_that_cannot_be_written_are_reported(tmp_path: Path) -> None:
     source = open_model(str(tiny_checkpoint(tmp_path / "a.bin")))
     with pytest.raises(OutputError, match=r"a\.bin.*cannot be written"):
         convert(source, tmp_path / "a.bin" / "folder")

@@ -1,8 +1,9 @@
-"""Hugging Face layout: what the safetensors library wrote is read, and each model that cannot run is told in a line."""
+"""Hugging Face layout: files of the safetensors library are read, and unsupported models are reported in one line."""
 
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 @pytest.mark.parametrize("config", ODD_SHAPES)
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("prefix", ["", "transformer."])
-def test_what_is_written_is_read(tmp_path: Path, config: ModelConfig, dtype: str, prefix: str) -> None:
+def test_reading_returns_what_was_written(tmp_path: Path, config: ModelConfig, dtype: str, prefix: str) -> None:
     written = tiny_model(unpadded(config))
     model = open_model(str(write_folder(tmp_path / "mine", state_dict(written, dtype, prefix), config)))
     assert model.config == unpadded(config)
@@ -37,9 +38,9 @@ def test_what_is_written_is_read(tmp_path: Path, config: ModelConfig, dtype: str
         assert tensor.tobytes() == written.tensor(name).astype(TYPES[dtype]).tobytes(), name
 
 
-def test_what_says_the_same_in_other_words(tmp_path: Path) -> None:
-    usual = {"n_inner": 48, "quantization_config": None, "tie_word_embeddings": True, "architectures": None}
-    folder = write_folder(tmp_path, without="layer_norm_epsilon", activation_function="gelu_pytorch_tanh", **usual)
+def test_equivalent_configs_are_accepted(tmp_path: Path) -> None:
+    equivalent = {"n_inner": 48, "quantization_config": None, "tie_word_embeddings": True, "architectures": None}
+    folder = write_folder(tmp_path, without="layer_norm_epsilon", activation_function="gelu_pytorch_tanh", **equivalent)
     assert open_model(str(folder)).config == unpadded(TINY)
 
 
@@ -48,7 +49,7 @@ def test_a_file_by_its_own_path(tmp_path: Path) -> None:
     assert open_model(str(folder / "other.safetensors")).name == "other.safetensors"
 
 
-def test_masks_and_a_tied_head_are_no_obstacle(tmp_path: Path) -> None:
+def test_masks_and_a_tied_head_are_accepted(tmp_path: Path) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), prefix="transformer.")
     tensors["transformer.wte.weight"][3, 4] = np.nan  # which does not equal itself
     tensors["lm_head.weight"] = tensors["transformer.wte.weight"].copy()
@@ -68,7 +69,7 @@ def test_mixed_types_count_as_float32(tmp_path: Path) -> None:
     assert (model.tensor("ln_f.weight").dtype, model.tensor("ln_f.bias").dtype) == (np.float32, TYPES["bf16"])
 
 
-def test_a_view_survives_close_and_a_closed_model_tells_so(tmp_path: Path) -> None:
+def test_a_view_survives_close_and_a_closed_model_raises(tmp_path: Path) -> None:
     model = open_model(str(write_folder(tmp_path)))
     view = model.tensor("h.0.attn.c_attn.weight")
     model.close()
@@ -87,11 +88,11 @@ def test_a_vocabulary_padded_for_speed(tmp_path: Path, rows: int) -> None:
     assert (config.vocabulary, config.padded_vocabulary) == (50257, rows)
 
 
-# -- what cannot be read
+# -- models that cannot be read
 
 
 def message_of(path: Path) -> str:
-    """The one line that refuses the model at `path`."""
+    """The one-line error message for the model at `path`."""
     with pytest.raises(CheckpointError) as caught:
         open_model(str(path))
     message = str(caught.value)
@@ -119,7 +120,7 @@ def message_of(path: Path) -> str:
         ({"n_layer": 0}, "n_layer is 0, must be a whole number from 1 to 2147483647"),
         ({"n_layer": -(10**30)}, "must be a whole number from 1 to"),
         ({"n_embd": 10**300}, "must be a whole number from 1 to"),
-        ({"n_embd": 10**400}, "is no JSON (n_embd is a number out of range)"),
+        ({"n_embd": 10**400}, "is not JSON (n_embd is a number out of range)"),
         ({"n_positions": 9.0}, "n_positions is 9.0, must be a whole number"),
         ({"vocab_size": [21]}, "vocab_size is [21], must be a whole number"),
         ({"vocab_size": 2**31 - 1}, "has 2147483647 tokens"),
@@ -136,24 +137,24 @@ def message_of(path: Path) -> str:
         ({"layer_norm_epsilon": True}, "layer_norm_epsilon is true, only 1e-05"),
         ({"n_inner": 10**300}, "n_inner is 1000"),
         ({"n_inner": {}}, "n_inner is {}, only 48"),
-        ({"n_head": 5}, "channels 12 do not divide by heads 5"),
+        ({"n_head": 5}, "channels 12 are not divisible by heads 5"),
         ({"n_layer": 2**31 - 1}, "too few for the 2147483647 layers"),
         ({"n_layer": 3}, "h.2.ln_1.weight is missing (and 11 more tensors like that)"),
-        ({"n_layer": 1}, "is no tensor of GPT-2 (and 11 more tensors like that)"),
+        ({"n_layer": 1}, "is not a tensor of GPT-2 (and 11 more tensors like that)"),
         ({"n_positions": 10}, "wpe.weight has shape [9, 12], must be [10, 12]"),
         ({"vocab_size": 22}, "wte.weight has shape [21, 12], must be [22, 12]"),
         ({"vocab_size": 50258}, "has 50258 tokens, 1 more than GPT-2; models with added tokens"),
         ({"tie_word_embeddings": False}, "lm_head.weight is missing"),
     ],
 )
-def test_a_config_that_cannot_run_is_told(tmp_path: Path, values: dict[str, Any], expected: str) -> None:
+def test_an_unsupported_config_is_reported(tmp_path: Path, values: dict[str, Any], expected: str) -> None:
     message = message_of(write_folder(tmp_path, **values))
     assert expected in message
     assert len(message) < 400
 
 
 @pytest.mark.parametrize("name", ["n_layer", "n_head", "n_embd", "n_positions", "vocab_size"])
-def test_a_size_that_is_missing_is_told(tmp_path: Path, name: str) -> None:
+def test_a_missing_size_is_reported(tmp_path: Path, name: str) -> None:
     assert f"{name} is null, must be a whole number" in message_of(write_folder(tmp_path, without=name))
 
 
@@ -173,7 +174,7 @@ def test_added_tokens_are_named_even_when_padding_would_fit(tmp_path: Path, file
 @pytest.mark.parametrize(
     "name", ["n_layer", "n_head", "n_embd", "n_positions", "vocab_size", "n_inner", "architectures", "model_type"]
 )
-def test_no_value_ends_in_more_than_a_line(tmp_path: Path, name: str, value: str) -> None:
+def test_every_invalid_value_is_reported_in_one_line(tmp_path: Path, name: str, value: str) -> None:
     write_folder(tmp_path)
     text = json.dumps({**config_values(TINY), name: "HERE"}).replace('"HERE"', value)
     (tmp_path / "config.json").write_text(text)
@@ -185,18 +186,18 @@ def test_no_value_ends_in_more_than_a_line(tmp_path: Path, name: str, value: str
     ("file", "text"),
     [("added_tokens.json", '{"<pad>": ID}'), ("tokenizer.json", '{"added_tokens": [{"content": "<pad>", "id": ID}]}')],
 )
-def test_ids_of_added_tokens_that_are_no_whole_numbers(tmp_path: Path, file: str, text: str, number: str) -> None:
+def test_ids_of_added_tokens_that_are_not_whole_numbers(tmp_path: Path, file: str, text: str, number: str) -> None:
     write_folder(tmp_path, vocab_size=50304)
     (tmp_path / file).write_text(text.replace("ID", number))
-    told = refusal(tmp_path)
-    if number not in ("1e999", "NaN"):  # those are no JSON
-        assert told.startswith(str(tmp_path / file))
-        assert "the id of '<pad>' is " in told
-        assert "must be a whole number from 0 to 2147483647" in told
+    message = refusal(tmp_path)
+    if number not in ("1e999", "NaN"):  # these are not JSON
+        assert message.startswith(str(tmp_path / file))
+        assert "the id of '<pad>' is " in message
+        assert "must be a whole number from 0 to 2147483647" in message
 
 
 def refusal(path: Path) -> str:
-    """The one line that refuses the model at `path`, short enough to read."""
+    """The short one-line error message for the model at `path`."""
     with pytest.raises(CheckpointError) as caught:
         open_model(str(path)).close()
     assert str(caught.value).isprintable()
@@ -205,19 +206,19 @@ def refusal(path: Path) -> str:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])
-def test_a_config_that_is_no_object_is_told(tmp_path: Path, text: str) -> None:
+def test_a_config_that_is_not_an_object_is_reported(tmp_path: Path, text: str) -> None:
     write_folder(tmp_path)
     (tmp_path / "config.json").write_text(text, "latin-1")
-    assert "is no JSON" in message_of(tmp_path)
+    assert re.search("is not (a )?JSON", message_of(tmp_path))
 
 
-def test_tensors_that_do_not_fit_are_told(tmp_path: Path) -> None:
+def test_tensors_that_do_not_match_are_reported(tmp_path: Path) -> None:
     whole = state_dict(tiny_model(unpadded(TINY)), prefix="transformer.")
     cases: list[tuple[dict[str, np.ndarray], str]] = [
-        ({"score.weight": np.zeros(3, np.float32)}, "score.weight is no tensor of GPT-2"),
+        ({"score.weight": np.zeros(3, np.float32)}, "score.weight is not a tensor of GPT-2"),
         ({"transformer.ln_f.bias": np.zeros(12)}, "transformer.ln_f.bias is stored as F64, must be one of F32, F16"),
         ({"transformer.ln_f.bias": np.zeros((1, 12), np.float32)}, "has shape [1, 12], must be [12]"),
-        # Linear layers turned around already, as llm.c has them.
+        # Linear layers that are already transposed, as in llm.c.
         ({"transformer.h.0.attn.c_attn.weight": np.zeros((36, 12), np.float32)}, "[36, 12], must be [12, 36]"),
         ({"lm_head.weight": np.zeros((21, 12), np.float32)}, "lm_head.weight differs from transformer.wte.weight"),
         ({"lm_head.weight": np.zeros((20, 12), np.float32)}, "lm_head.weight differs"),
@@ -228,26 +229,26 @@ def test_tensors_that_do_not_fit_are_told(tmp_path: Path) -> None:
     assert "transformer.wpe.weight is missing;" in message_of(write_folder(tmp_path / "less", whole))
 
 
-def test_files_that_are_not_whole_are_told(tmp_path: Path) -> None:
+def test_damaged_files_are_reported(tmp_path: Path) -> None:
     write_folder(tmp_path)
     path = tmp_path / "model.safetensors"
     data = path.read_bytes()
     header = b'{"wte.weight":{"dtype":"F32","shape":[2],"data_offsets":[0,800]}}'
     broken = {
         b"": "is empty",
-        data[:-1]: "is no sound safetensors file",
-        data + b"\0": "is no sound safetensors file",
-        data[:40]: "is no sound safetensors file",
+        data[:-1]: "is not a valid safetensors file",
+        data + b"\0": "is not a valid safetensors file",
+        data[:40]: "is not a valid safetensors file",
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n": "Git LFS pointer",
-        struct.pack("<Q", 2**60) + data[8:]: "is no sound safetensors file",
-        struct.pack("<Q", len(header)) + header + bytes(800): "is no sound safetensors file",
+        struct.pack("<Q", 2**60) + data[8:]: "is not a valid safetensors file",
+        struct.pack("<Q", len(header)) + header + bytes(800): "is not a valid safetensors file",
     }
     for content, expected in broken.items():
         path.write_bytes(content)
         assert expected in message_of(path)
 
 
-def test_folders_without_a_model_are_told(tmp_path: Path) -> None:
+def test_folders_without_a_model_are_reported(tmp_path: Path) -> None:
     assert "there is no such file" in message_of(tmp_path / "none.safetensors")
     assert "is a directory; give the path of an llm.c .bin file or of a folder with model.safetens" in message_of(
         tmp_path
@@ -255,11 +256,11 @@ def test_folders_without_a_model_are_told(tmp_path: Path) -> None:
     for name, expected in (
         ("pytorch_model.bin", "has PyTorch weights but no model.safetensors; save it as safetensors"),
         ("adapter_config.json", "is an adapter, not a whole model"),
-        ("model.safetensors.index.json", "is in shards, which are not read"),
+        ("model.safetensors.index.json", "is split into shards, which are not supported"),
     ):
         (tmp_path / name).write_text("{}")
         assert expected in message_of(tmp_path)
-    assert "is in shards" in message_of(tmp_path / "model-00001-of-00002.safetensors")
+    assert "is split into shards" in message_of(tmp_path / "model-00001-of-00002.safetensors")
     (tmp_path / "model.safetensors").mkdir()
     assert "is a directory" in message_of(tmp_path)
     lonely = write_folder(tmp_path / "lonely")

@@ -1,4 +1,4 @@
-"""Matrices stored [in, out] arrive on the GPU as [out, in], bit for bit, and the models that have them run right."""
+"""Matrices stored [in, out] arrive on the GPU as [out, in], bit for bit, and models with them compute correctly."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_bit_arrives(gpu: Gpu, layout: str, dtype: str, inputs: int, outpu
 
 
 def transposed_views(model: ArrayModel) -> ArrayModel:
-    """`model` with its linear layers as a Hugging Face file gives them."""
+    """`model` with its linear layers as transposed views, like those of a Hugging Face file."""
     arrays = {name: model.tensor(name) for name in parameter_shapes(model.config)}
     for name, values in arrays.items():
         if values.ndim == 2 and name not in ("wte", "wpe"):
@@ -46,7 +46,7 @@ def transposed_views(model: ArrayModel) -> ArrayModel:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("stored", "chosen"), [("f32", "f32"), ("f32", "bf16"), ("bf16", "f16"), ("f16", "f32")])
-def test_a_weight_is_the_same_from_either_order(gpu: Gpu, layout: str, stored: str, chosen: str) -> None:
+def test_a_weight_is_the_same_in_either_storage_order(gpu: Gpu, layout: str, stored: str, chosen: str) -> None:
     model = rounded_model(tiny_model(ODD_SHAPES[2]), stored)
     one, other = (
         finished(WeightUpload(gpu.device, source, layout=layout, dtype=chosen).run())
@@ -83,7 +83,7 @@ def test_logits_are_those_of_the_reference(
         assert found.argmax() == wanted.argmax()
 
 
-def test_layers_that_were_kept_exact_among_rounded_ones(tmp_path: Path, device: wgpu.GPUDevice) -> None:
+def test_some_layers_in_full_precision_among_rounded_ones(tmp_path: Path, device: wgpu.GPUDevice) -> None:
     written = rounded_model(tiny_model(SHAPES[0], scale=0.15), "bf16")
     tensors = state_dict(written, "bf16")
     for name in ("h.0.attn.c_attn.weight", "h.1.ln_2.weight", "wpe.weight"):
@@ -115,15 +115,15 @@ def test_logits_are_those_of_transformers(tmp_path: Path, device: wgpu.GPUDevice
 
 
 def test_a_large_matrix_needs_no_copy_on_the_host(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No array above a slab is made while a matrix of several slabs goes up."""
+    """While a matrix of several slabs is uploaded, no array larger than a slab is created."""
     made: list[int] = []
     real = np.ascontiguousarray
 
-    def seen(values: np.ndarray, *rest: object) -> np.ndarray:
+    def recorded(values: np.ndarray, *rest: object) -> np.ndarray:
         made.append(values.nbytes)
         return real(values, *rest)
 
-    monkeypatch.setattr("compute.weights.transpose.np.ascontiguousarray", seen)
+    monkeypatch.setattr("compute.weights.transpose.np.ascontiguousarray", recorded)
     stored = any_bits(512, 256, "f32")
     storage = empty(gpu.device, "buffer", "f32", 256, 512, 0, 100)
     TransposedUpload(gpu.device, 1 << 16).run(stored, storage, lambda slab: slab)

@@ -1,4 +1,4 @@
-"""Every value that is not finite is found, counted, and the first of them named by its place."""
+"""Values that are not finite are found and counted, and the index of the first one is reported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helpers.make_models import TINY, tiny_model
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("slab", [1, 8 << 20])
-def test_what_is_not_finite_is_found(tmp_path: Path, dtype: str, slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nonfinite_values_are_found(tmp_path: Path, dtype: str, slab: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SLAB", slab)
     tensors = state_dict(tiny_model(unpadded(TINY)), dtype)
     tensors["h.1.attn.c_attn.weight"][[2, 2, 5], [30, 31, 4]] = [np.nan, -np.inf, np.nan]  # [in, out]
@@ -34,5 +34,5 @@ def test_what_is_not_finite_is_found(tmp_path: Path, dtype: str, slab: int, monk
     assert bad == {"wte": (0, 1, (20, 11)), "h.1.attn.c_attn.weight": (2, 1, (4, 5)), "ln_f.bias": (1, 0, (7,))}
 
 
-def test_the_embedded_model_is_sound() -> None:
+def test_the_embedded_model_is_finite() -> None:
     assert all(report.first is None for report in verify(open_model("stories")))

@@ -1,4 +1,4 @@
-"""A folder whose tokenizer is another one than GPT-2's is told, even when it has as many tokens."""
+"""A folder with a tokenizer other than GPT-2's is refused, even if it has the same number of tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ids(tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def test_the_spelling_is_that_of_the_format(ids: dict[str, int]) -> None:
-    # As the published file has them.
+    # From the published file.
     known = {"!": 0, '"': 1, "Ġ": 220, "Ċ": 198, "Ġthe": 262, "Ġhello": 23748, "Ġ�": None, "<|endoftext|>": 50256}
     assert {token: ids.get(token) for token in known} == known
     assert len(ids) == 50257
@@ -34,10 +34,10 @@ def test_the_spelling_is_that_of_the_format(ids: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("file", ["vocab.json", "tokenizer.json"])
-def test_other_tokens_are_told(tmp_path: Path, ids: dict[str, int], file: str) -> None:
+def test_other_tokens_are_reported(tmp_path: Path, ids: dict[str, int], file: str) -> None:
     def write(vocabulary: dict[str, int]) -> None:
-        told = vocabulary if file == "vocab.json" else {"model": {"vocab": vocabulary}}
-        (tmp_path / file).write_text(json.dumps(told))
+        content = vocabulary if file == "vocab.json" else {"model": {"vocab": vocabulary}}
+        (tmp_path / file).write_text(json.dumps(content))
 
     write(ids)
     check_vocabulary(tmp_path)
@@ -55,23 +55,23 @@ def test_ids_that_are_no_whole_numbers(tmp_path: Path, file: str, text: str, num
     (tmp_path / file).write_text(text.replace("ID", number))
     with pytest.raises(CheckpointError) as caught:
         check_vocabulary(tmp_path)
-    told = str(caught.value)
-    assert told.startswith(f"{tmp_path / file}: the id of 'a' is ")
-    assert "must be a whole number from 0 to 2147483647; fetch" in told
-    assert told.isprintable()
-    assert len(told) < 400
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / file}: the id of 'a' is ")
+    assert "must be a whole number from 0 to 2147483647; fetch" in message
+    assert message.isprintable()
+    assert len(message) < 400
 
 
 @pytest.mark.parametrize("number", ["1e999", "NaN"])
-def test_numbers_that_are_no_json(tmp_path: Path, number: str) -> None:
-    """Refused for the id, or passed over as a file that is no JSON: never anything else."""
+def test_numbers_that_are_not_json(tmp_path: Path, number: str) -> None:
+    """The id is refused, or the file is ignored because it is not JSON; nothing else happens."""
     (tmp_path / "vocab.json").write_text(f'{{"!": {number}}}')
     with contextlib.suppress(CheckpointError):
         check_vocabulary(tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}"])
-def test_files_that_say_nothing(tmp_path: Path, content: str) -> None:
+def test_files_without_tokens_are_ignored(tmp_path: Path, content: str) -> None:
     check_vocabulary(tmp_path)
     for name in ("vocab.json", "tokenizer.json"):
         (tmp_path / name).write_text(content)
@@ -80,7 +80,7 @@ def test_files_that_say_nothing(tmp_path: Path, content: str) -> None:
     check_vocabulary(tmp_path)
 
 
-def test_opening_looks_at_it(tmp_path: Path, ids: dict[str, int]) -> None:
+def test_opening_a_model_checks_its_vocabulary(tmp_path: Path, ids: dict[str, int]) -> None:
     config = ModelConfig(layers=1, heads=1, channels=4, positions=8, vocabulary=50257, padded_vocabulary=50257)
     write_folder(tmp_path, state_dict(tiny_model(config)), config)
     assert open_model(str(tmp_path)).config == config
