@@ -1,8 +1,8 @@
-"""The chained program, whose workgroups wait for each other.
+"""The chain program, whose workgroups wait for each other.
 
-A software driver hands workgroups to its threads in another order than GPUs start them, and does not order their
-writes: with none besides its own it is a fair, if slow, machine. The driver reads its settings once, so the check is a
-process of its own.
+The threads of a software driver take workgroups in a different order than a GPU starts them, and their writes are not
+ordered. On a single thread the driver is a valid, if slow, machine for this program. It reads its settings only once,
+so the check runs in a separate process.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.gpu
 SHAPES = ("3-3-48-f32", "2-2-72-bf16", "1-1-20-f16")  # layers, heads, channels, type of the weights
 
 
-def test_chained_fused_and_plain_programs_agree(device: wgpu.GPUDevice) -> None:
+def test_the_chain_fused_and_rows_programs_agree(device: wgpu.GPUDevice) -> None:
     if "subgroup" not in device.features:
-        pytest.skip("the chained program needs subgroups")
+        pytest.skip("the chain program needs subgroups")
     result = subprocess.run(
         [sys.executable, "-m", "helpers.chain_check", *SHAPES],
         env=os.environ | {"LP_NUM_THREADS": "0", "PYTHONPATH": SEARCH_PATH},

@@ -1,4 +1,4 @@
-"""The whole model on the GPU: against independent logits, and against the float64 reference by every name."""
+"""The whole model on the GPU against independent logits, and every activation against the float64 reference."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from helpers.paths import DATA
 pytestmark = pytest.mark.gpu
 
 TOLERANCE = 2e-3
-# Head sizes 20, 36, 16 and 64; channels that are no multiple of 8, 32 or 64; more and fewer rows than a chunk.
+# Head sizes 20, 36, 16 and 64; channels that are not a multiple of 8, 32 or 64; more and fewer rows than a chunk.
 SHAPES = (
     ModelConfig(layers=3, heads=5, channels=100, positions=33, vocabulary=130, padded_vocabulary=130),
     ModelConfig(layers=1, heads=1, channels=36, positions=16, vocabulary=21, padded_vocabulary=24),
     ModelConfig(layers=2, heads=2, channels=32, positions=40, vocabulary=257, padded_vocabulary=384),
     *(shape for shape in ODD_SHAPES if shape.head_size in (16, 64)),
 )
-# Layout of the weights and program that runs on it: for software adapters, for all, for GPUs.
+# Layout of the weights and the program that uses it: for software adapters, for all, for GPUs.
 PATHS = (("texture", "rows"), ("buffer", "rows"), ("buffer", "fused"))
 SMALL = ModelConfig(layers=2, heads=3, channels=60, positions=24, vocabulary=33, padded_vocabulary=40)
 
@@ -45,7 +45,7 @@ def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
 
 
 def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
-    """Every activation of the registry is there, in shape, and right."""
+    """Every activation in the registry has the expected shape and values, and none is missing."""
     known = {tensor.name for tensor in engine.registry if tensor.kind != "weight"}
     assert known == set(expected)
     errors = Errors()
@@ -118,13 +118,13 @@ def test_rounded_weights(device: wgpu.GPUDevice, dtype: str, layout: str, progra
     assert engine.dtype == dtype
     run_pass(engine, tokens)
     assert_activations(engine, wanted)
-    # The rounding itself tells: otherwise the test above would pass with weights that were never rounded.
+    # Rounding changes the logits: otherwise the test above would pass with weights that were never rounded.
     exact = reference.forward(model, tokens)["logits"]
     assert np.abs(wanted["logits"] - exact).max() > 2 * TOLERANCE
 
 
 class SmallLimits:
-    """The device, as if it could bind only `size` bytes at once."""
+    """The device with a binding limit of `size` bytes."""
 
     def __init__(self, device: wgpu.GPUDevice, size: int) -> None:
         self._real = device
@@ -154,7 +154,7 @@ def test_matrices_and_activations_above_the_binding_limit(
 
 
 @pytest.mark.parametrize("head_size", [1, 2, 6])
-def test_heads_that_are_no_whole_vectors_are_refused(device: wgpu.GPUDevice, head_size: int) -> None:
+def test_a_head_size_that_is_not_a_multiple_of_4_is_refused(device: wgpu.GPUDevice, head_size: int) -> None:
     model = tiny_model(ModelConfig(1, 12 // head_size, 12, 9, 21, 24))
     with pytest.raises(CheckpointError, match=rf"head size {head_size} \(channels / heads\) is no multiple of 4;"):
         Engine.load(model, LoadOptions(context=9))
@@ -173,7 +173,7 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
     assert names == {*parameter_shapes(SMALL), "logits"}
 
 
-def test_values_that_are_not_finite_reach_the_activations(device: wgpu.GPUDevice) -> None:
+def test_nonfinite_values_reach_the_activations(device: wgpu.GPUDevice) -> None:
     model = tiny_model(SMALL)
     model.tensor("h.1.mlp.c_fc.bias")[7] = np.nan
     engine = Engine.load(model, LoadOptions(context=24))
@@ -187,12 +187,33 @@ def test_values_that_are_not_finite_reach_the_activations(device: wgpu.GPUDevice
 
 
 @pytest.mark.parametrize("context", [0, -1, 25])
-def test_a_window_that_the_model_has_not(device: wgpu.GPUDevice, context: int) -> None:
+def test_a_context_outside_the_positions_is_refused(device: wgpu.GPUDevice, context: int) -> None:
     with pytest.raises(UsageError, match="must be from 1 to 24"):
         Engine.load(tiny_model(SMALL), LoadOptions(context=context))
 
 
-# -- windows and the cache
+def test_loading_in_steps_reports_progress_and_gives_the_same_engine(device: wgpu.GPUDevice) -> None:
+    model, tokens = tiny_model(SMALL), some_tokens(SMALL, 20)
+    steps, progress = Engine.loading(model, LoadOptions()), []
+    while True:
+        try:
+            progress.append(next(steps))
+        except StopIteration as end:
+            engine: Engine = end.value
+            break
+    assert list(dict.fromkeys(what for what, _ in progress)) == ["weights", "kernels"]
+    for activity in ("weights", "kernels"):
+        fractions = [done for what, done in progress if what == activity]
+        assert fractions == sorted(fractions)
+        assert fractions[-1] == 1
+    assert engine.context == SMALL.positions  # by default
+    at_once = Engine.load(model, LoadOptions(context=SMALL.positions))
+    for made in (engine, at_once):
+        run_pass(made, tokens)
+    assert np.array_equal(engine.read_logits(), at_once.read_logits())
+
+
+# -- contexts and the cache
 
 
 @pytest.fixture(scope="module", params=PATHS, ids=lambda path: "-".join(path))
@@ -202,7 +223,7 @@ def small(request: pytest.FixtureRequest, device: wgpu.GPUDevice) -> Engine:
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 16, 17, 18, 24])
-def test_every_window_equals_a_fresh_pass_over_it(small: Engine, context: int) -> None:
+def test_every_context_equals_a_fresh_pass_over_it(small: Engine, context: int) -> None:
     model, text = tiny_model(SMALL), some_tokens(SMALL, 45, seed=context)
     for total in (1, 2, context, context + 1, SMALL.positions, SMALL.positions + 1, 45):
         run_pass(small, text[:total], context=context)
@@ -215,7 +236,7 @@ def test_every_window_equals_a_fresh_pass_over_it(small: Engine, context: int) -
 
 
 @pytest.mark.parametrize("context", [7, 17, 24])
-def test_cached_rows_equal_all_rows_computed_anew(small: Engine, context: int) -> None:
+def test_cached_rows_equal_recomputed_rows(small: Engine, context: int) -> None:
     text = some_tokens(SMALL, context, seed=1)
     names = [tensor.name for tensor in small.registry if tensor.kind != "weight"]
     run_pass(small, text[:1], context=context)
@@ -225,8 +246,8 @@ def test_cached_rows_equal_all_rows_computed_anew(small: Engine, context: int) -
     run_pass(small, some_tokens(SMALL, context, seed=2), context=context)
     run_pass(small, text, context=context)
     for name in names:
-        anew = read_tensor(small, name)
-        assert np.abs(cached[name] - anew).max() <= 1e-5 * max(1, np.abs(anew).max()), name
+        recomputed = read_tensor(small, name)
+        assert np.abs(cached[name] - recomputed).max() <= 1e-5 * max(1, np.abs(recomputed).max()), name
 
 
 def test_a_longer_prompt_after_valid_rows(small: Engine) -> None:

@@ -1,4 +1,4 @@
-"""Kernels of the forward pass by the checks of the self-test, over more sizes, storages and types than it takes."""
+"""Kernels of the forward pass: the checks of the self-test with more sizes, storages and types."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHAPES = ((4, 1, 16), (20, 36, 1), (36, 100, 16), (64, 33, 1), (100, 20, 16))  #
 
 @pytest.mark.parametrize(("inputs", "outputs", "rows"), SHAPES)
 @pytest.mark.parametrize(("kind", "dtype"), STORED)
-def test_matmul_of_every_storage_and_shape(
+def test_matmul_with_every_storage_and_shape(
     gpu: Gpu, kind: str, dtype: str, inputs: int, outputs: int, rows: int
 ) -> None:
     assert_ok(product(gpu, Product(inputs, outputs, rows, kind, dtype)))
@@ -39,12 +39,12 @@ def test_matmul_of_every_storage_and_shape(
 @pytest.mark.parametrize("space", ["uniform", "storage"])
 @pytest.mark.parametrize("epilogue", ["none", "gelu", "residual"])
 def test_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, space: str, rows: int) -> None:
-    # A partial chunk keeps only its own rows.
+    # A partial chunk stores only its own rows.
     assert_ok(product(gpu, Product(36, 20, rows, "texture", "bf16", epilogue, space, valid=min(5, rows))))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_matmul_in_pieces(gpu: Gpu, dtype: str) -> None:
+def test_matmul_of_a_sharded_matrix(gpu: Gpu, dtype: str) -> None:
     assert_ok(product(gpu, Product(20, 100, 16, "buffer", dtype, shards=(33, 66, 99))))
 
 
@@ -100,7 +100,7 @@ HEADS = ((1, 16), (1, 64), (3, 20), (2, 36), (5, 4), (1, 256), (3, 64))  # heads
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("heads", "size"), HEADS)
-def test_attention_over_a_window(gpu: Gpu, heads: int, size: int, kind: str) -> None:
+def test_attention_over_a_context(gpu: Gpu, heads: int, size: int, kind: str) -> None:
     context = 150 if size == 20 else 37  # more keys than threads
     assert_ok(attention(gpu, kind, heads, size, context, chunks_of(context)))
 
@@ -111,7 +111,7 @@ def test_attention_over_a_window(gpu: Gpu, heads: int, size: int, kind: str) -> 
     [(1, 20, 1, [(1, 1)]), (1, 20, 1, [(16, 1)]), (2, 16, 7, [(16, 7)])],
     ids=["one token", "one token of a chunk", "fewer rows than a chunk"],
 )
-def test_attention_over_little(
+def test_attention_over_few_rows(
     gpu: Gpu, kind: str, heads: int, size: int, context: int, chunks: Sequence[tuple[int, int]]
 ) -> None:
     assert_ok(attention(gpu, kind, heads, size, context, chunks))
@@ -125,7 +125,7 @@ def test_attention_with_scores_that_would_overflow(gpu: Gpu, kind: str) -> None:
 # -- binding by name
 
 
-def test_a_kernel_wants_exactly_its_names(gpu: Gpu) -> None:
+def test_a_kernel_requires_exactly_its_names(gpu: Gpu) -> None:
     kernel = gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False)
     assert isinstance(kernel, Kernel)
     with pytest.raises(KeyError, match="shift"):

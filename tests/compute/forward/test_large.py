@@ -1,5 +1,7 @@
-"""A model of GPT-2 124M's shape, whose largest matrix is above the largest binding of a software adapter: it loads,
-writes, and its strip is right cell by cell, with 270 spans."""
+"""A model with the shape of GPT-2 124M, whose largest matrix exceeds the largest binding of a software adapter.
+
+It loads and generates, and all cells of its Strip are correct, with 270 spans.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.gpu
 
 @pytest.fixture(scope="module")
 def gpt2(device: wgpu.GPUDevice) -> tuple[Engine, dict[str, np.ndarray]]:
-    """An engine, and the weights of its strip."""
+    """An engine, and the weights that its Strip shows."""
     source = open_model("random:gpt2")
     engine = Engine.load(source, LoadOptions(context=32))
     weights = [tensor.name for tensor in engine.registry if tensor.strip and tensor.kind == "weight"]
@@ -43,15 +45,15 @@ def test_the_strip(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokeni
     spans = strip_model.layout(Entry(tensor.name, values[tensor.name].size, tensor.kind) for tensor in tensors)
     strip = StripPass(engine, ColorMapping(sampling=sampling))
     strip.update()
-    found = strip.read().astype(int)
+    picture = strip.read().astype(int)
     assert [(s.name, s.first, s.last, s.cells, s.values) for s in strip.layout.spans] == [
         (s.name, s.first, s.last, s.cells, s.values) for s in spans
     ]
     assert len(spans) == 270
-    assert np.abs(found - strip_model.paint(values, spans, pool=sampling == "pool")).max() <= 1
+    assert np.abs(picture - strip_model.paint(values, spans, pool=sampling == "pool")).max() <= 1
 
 
-def test_it_loads_and_writes_in_float32(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokenizer) -> None:
+def test_it_loads_and_generates_in_float32(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokenizer) -> None:
     engine = gpt2[0]
     config = engine.config
     assert (config.layers, config.channels, config.parameters) == (12, 768, 124_439_808)

@@ -1,4 +1,4 @@
-"""Memory: the estimate is what an engine takes, and what does not fit is refused with what would."""
+"""Memory budgets: estimates match what is allocated, and refusals say what would fit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ GB = 10**9
 @pytest.mark.parametrize("trace", [False, True])
 @pytest.mark.parametrize("dtype", ["f32", "bf16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
-def test_the_estimate_is_what_an_engine_takes(device: wgpu.GPUDevice, layout: str, dtype: str, trace: bool) -> None:
+def test_the_estimate_matches_the_memory_of_an_engine(
+    device: wgpu.GPUDevice, layout: str, dtype: str, trace: bool
+) -> None:
     engine = Engine.load(
         RandomModel(CONFIG), LoadOptions(context=64, layout=layout, weights=dtype, trace=trace, program="rows")
     )
@@ -35,7 +37,7 @@ def test_the_estimate_is_what_an_engine_takes(device: wgpu.GPUDevice, layout: st
     assert engine.gpu_bytes == pytest.approx(estimate, rel=0.02)
 
 
-def test_what_fits_is_let_through() -> None:
+def test_a_model_that_fits_is_accepted() -> None:
     config = GPT2_SIZES["gpt2"]
     needed = memory_budget.needed_bytes(config, dtype="f32", context=256, trace=True)
     for available in (needed, None):
@@ -50,7 +52,7 @@ def test_what_fits_is_let_through() -> None:
         (2 * GB, ["2.00 GB", "a smaller model"]),
     ],
 )
-def test_what_does_not_fit_is_refused_with_what_would(available: int, says: list[str]) -> None:
+def test_a_refusal_says_what_would_fit(available: int, says: list[str]) -> None:
     with pytest.raises(MemoryBudgetError) as error:
         memory_budget.check_budget(
             "gpt2-xl", GPT2_SIZES["gpt2-xl"], dtype="f32", context=1024, trace=True, available=available
@@ -60,7 +62,7 @@ def test_what_does_not_fit_is_refused_with_what_would(available: int, says: list
     assert all(part in message for part in ["gpt2-xl", "f32", "1024", *says])
 
 
-def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_fit_reads_no_weights(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.forward.model_memory.available_bytes", lambda adapter: 1 << 20)
 
     class Untouchable(RandomModel):
@@ -72,8 +74,10 @@ def test_an_engine_that_does_not_fit_is_not_begun(device: wgpu.GPUDevice, monkey
 
 
 @pytest.mark.parametrize("context", [16, 64])
-def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.MonkeyPatch, context: int) -> None:
-    taken = []
+def test_the_estimate_matches_the_memory_of_a_map(
+    stories: Engine, monkeypatch: pytest.MonkeyPatch, context: int
+) -> None:
+    allocated = []
     for kind in ("buffer", "texture"):
         create = getattr(type(stories.device), f"create_{kind}")
 
@@ -81,28 +85,28 @@ def test_a_map_takes_what_was_estimated(stories: Engine, monkeypatch: pytest.Mon
             made = create(self, **named)
             words = {"r16uint": 2, "r32uint": 4, "r8unorm": 1}
             size = named["size"]
-            taken.append(size if isinstance(size, int) else size[0] * size[1] * words[named["format"]])
+            allocated.append(size if isinstance(size, int) else size[0] * size[1] * words[named["format"]])
             return made
 
         monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
     layout = map_layout(stories.registry, context)
     made = MapPass.load(stories, digit_pictures(), layout)
     assert made.nbytes == map_bytes(stories, layout)
-    assert sum(taken) == pytest.approx(made.nbytes, rel=0.02)
+    assert sum(allocated) == pytest.approx(made.nbytes, rel=0.02)
 
 
-def test_a_map_that_does_not_fit_is_not_begun(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_that_does_not_fit_allocates_nothing(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = map_layout(stories.registry, 64)
     needed = map_bytes(stories, layout)
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
     assert MapPass.load(stories, digit_pictures(), layout).nbytes == needed
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
-    monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing is to be made
+    monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing may be allocated
     with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, 0\.0\d GB are available: use [^\n]*$"):
         MapPass.load(stories, digit_pictures(), layout)
 
 
-def test_a_gpu_has_left_what_the_engine_does_not_take(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_of_a_gpu_excludes_the_engine(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_budget, "available_bytes", lambda _: 10 * GB)
     monkeypatch.setattr(memory_budget, "is_software", lambda _: False)
     assert memory_budget.free_bytes(device.adapter, 4 * GB) == 6 * GB - memory_budget._OTHERS
@@ -122,10 +126,10 @@ def test_a_software_adapter_has_the_memory_of_the_host(device: wgpu.GPUDevice) -
     assert 10**8 < available < 10**14
 
 
-def test_the_vulkan_library_tells_the_memory_of_the_adapter(device: wgpu.GPUDevice) -> None:
+def test_the_vulkan_library_reports_the_memory_of_the_adapter(device: wgpu.GPUDevice) -> None:
     info = device.adapter.info
     if info["backend_type"] != "Vulkan":
-        pytest.skip("the adapter is no Vulkan one")
+        pytest.skip("not a Vulkan adapter")
     size = memory_budget.device_memory(int(info["vendor_id"]), int(info["device_id"]))
     assert size is not None
     assert 10**8 < size < 10**14

@@ -1,4 +1,4 @@
-"""What the tests of generations share."""
+"""Fixtures of the tests of generations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Generations: sliced like a frame loop does it, stopped, ended, repeated, and drawn as the probabilities say."""
+"""Generations: in slices as a frame loop runs them, stopped, and ended for every reason."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.gpu
 
 
 def advance_to_end(generation: Generation, budget_s: float) -> int:
-    """Advance like a frame loop; the number of calls."""
+    """Advance to the end like a frame loop. Returns the number of calls."""
     calls = 0
 
     def advance() -> None:
@@ -52,10 +52,10 @@ def test_any_budget_gives_the_steps_of_a_run(engine: Engine, budget_s: float, co
     assert (sliced.text, sliced.stop_reason) == (whole.text, "length")
     assert len(sliced.steps) == 12
     if budget_s == 1e-9:
-        assert calls > 100  # one dispatch each
+        assert calls > 100  # one dispatch per call
 
 
-def test_a_small_budget_submits_little_at_a_time(engine: Engine) -> None:
+def test_a_small_budget_submits_small_slices(engine: Engine) -> None:
     generation = start(engine)
     seen = set()
     while not generation.done:
@@ -71,7 +71,7 @@ def test_step_gives_the_steps_of_a_run(engine: Engine) -> None:
     for count in range(1, 13):
         stepped.step()
         assert len(stepped.steps) == count
-        # The logits that the engine holds are those of this step.
+        # The engine's logits are those of this step.
         assert engine.read_logits()[stepped.steps[-1].token] == stepped.steps[-1].logit
     assert stepped.done
     assert outcome(stepped) == outcome(whole)
@@ -95,14 +95,14 @@ def test_advance_never_blocks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -
     advance_to_end(generation, 2e-3)
     assert blocked == []
     assert len(generation.steps) == 30
-    # The counter counts.
+    # The patches above record blocking calls.
     start(engine).step()
     engine.device.queue.read_buffer(engine.sampler.result, 0, 16)
     assert "poll" in blocked
     assert "read_buffer" in blocked
 
 
-def test_advance_says_when_there_is_something_to_show(engine: Engine) -> None:
+def test_advance_reports_when_there_is_something_to_show(engine: Engine) -> None:
     generation = start(engine)
     shown = 0
     while not generation.done:
@@ -117,11 +117,11 @@ def test_advance_says_when_there_is_something_to_show(engine: Engine) -> None:
     assert not generation.advance(1.0)
 
 
-# -- windows
+# -- contexts
 
 
 @pytest.mark.parametrize("context", [1, 2, 16, 17, 40])
-def test_the_window_slides_past_the_positions(engine: Engine, context: int) -> None:
+def test_the_context_slides_past_the_positions(engine: Engine, context: int) -> None:
     model = tiny_model(CONFIG)
     generation = run(engine, context=context, max_new_tokens=20, temperature=0)
     tokens = [*generation.prompt_tokens]
@@ -139,23 +139,23 @@ def test_the_window_slides_past_the_positions(engine: Engine, context: int) -> N
     assert generation.text == Letters(26).decode(tokens)
 
 
-def test_a_prompt_longer_than_the_window(engine: Engine) -> None:
+def test_a_prompt_longer_than_the_context(engine: Engine) -> None:
     long, tail = PROMPT * 3, (PROMPT * 3)[-8:]
     steps = run(engine, long, context=8, temperature=0).steps
     assert steps[0].context_start == len(long) - 8
-    # Positions differ, so only a window that lies at the same ones gives the same logits: here both end at 40.
+    # Logits depend on the positions, so the reference must use those of the engine: both contexts end at 40.
     first = reference.forward(tiny_model(CONFIG), Letters(26).encode(tail), 32)["logits"]
     assert abs(first[steps[0].token] - steps[0].logit) <= 2e-3
 
 
-def test_settled_is_false_only_while_a_window_is_being_rewritten(engine: Engine) -> None:
+def test_pass_complete_is_false_only_while_every_row_is_rewritten(engine: Engine) -> None:
     generation = start(engine, context=6, max_new_tokens=4)
     seen = {generation.pass_complete}
     assert seen == {True}
     while not generation.done:
-        news = generation.advance(1e-9)
+        changed = generation.advance(1e-9)
         seen.add(generation.pass_complete)
-        if news and not generation.done and generation.progress == 1.0:
+        if changed and not generation.done and generation.progress == 1.0:
             assert generation.pass_complete
     assert seen == {True, False}
     cached = start(engine, context=40, max_new_tokens=4)
@@ -182,12 +182,12 @@ def test_stop_ends_at_once(engine: Engine) -> None:
     rate = generation.tokens_per_second
     nap()
     assert generation.tokens_per_second == rate
-    # What it left in flight does not reach the next one.
+    # Its results in flight do not reach the next generation.
     fresh = run(engine, temperature=0)
     assert outcome(fresh) == outcome(run(engine, temperature=0))
 
 
-def test_a_generation_that_is_stopped_in_the_middle_of_a_pass(engine: Engine) -> None:
+def test_stopping_in_the_middle_of_a_pass_does_not_affect_the_next_run(engine: Engine) -> None:
     wanted = outcome(run(engine, temperature=1.0))
     for calls in (1, 5, 23, 40):
         dropped = start(engine, temperature=0.3, seed=9)
@@ -199,7 +199,7 @@ def test_a_generation_that_is_stopped_in_the_middle_of_a_pass(engine: Engine) ->
 
 @pytest.fixture(scope="module")
 def flat(device: wgpu.GPUDevice) -> Engine:
-    """Logits that depend on nothing; token 5 ends the text and has a tenth of the rest's probability."""
+    """An engine with constant logits. Token 5 ends the text and has probability 0.1."""
     return Engine.load(fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), LoadOptions(context=1))
 
 
@@ -218,7 +218,7 @@ def test_end_of_text_ends(flat: Engine) -> None:
     assert len(lengths) > 3
 
 
-def test_after_end_of_text_the_registry_is_that_of_the_last_step(device: wgpu.GPUDevice) -> None:
+def test_after_end_of_text_the_registry_describes_the_last_step(device: wgpu.GPUDevice) -> None:
     engine = Engine.load(
         fixed_logits(FLAT, np.log([0.3, 0.2, 0.2, 0.1, 0.1, 0.1])), LoadOptions(context=FLAT.positions)
     )
@@ -232,7 +232,7 @@ def test_after_end_of_text_the_registry_is_that_of_the_last_step(device: wgpu.GP
 def test_after_end_of_text_the_tensors_are_those_of_the_last_step(
     device: wgpu.GPUDevice, layout: str, context: int
 ) -> None:
-    """Passes are submitted before it is known that the text has ended: they must change nothing."""
+    """Passes that were submitted before the end of the text was known must not change anything."""
     config = replace(FLAT, channels=8, positions=40)
     engine = Engine.load(RandomModel(config, seed=3), LoadOptions(context=context, layout=layout))
     ended = 0
@@ -277,6 +277,6 @@ BAD_OPTIONS = (
 
 
 @pytest.mark.parametrize("options", BAD_OPTIONS)
-def test_options_that_cannot_work(engine: Engine, options: dict[str, Any]) -> None:
+def test_invalid_options_are_refused(engine: Engine, options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"^--?\w[\w-]* .+: must be "):
         start(engine, **options)

@@ -1,4 +1,4 @@
-"""What generations draw: repeated by the seed, as often as the probabilities say, the same by every program."""
+"""Draws of generations: determined by the seed, distributed as the probabilities say, equal in all programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from helpers.make_models import tiny_model
 pytestmark = pytest.mark.gpu
 
 
-def test_the_seed_decides(engine: Engine) -> None:
+def test_the_seed_determines_the_tokens(engine: Engine) -> None:
     one, same, other = (outcome(run(engine, temperature=1.5, seed=seed)) for seed in (3, 3, 4))
     assert one == same
     assert one != other
@@ -39,8 +39,8 @@ def test_draws_follow_their_probabilities(device: wgpu.GPUDevice, temperature: f
     counts = np.bincount([step.token for step in steps], minlength=6)[:5]
     assert counts.sum() == draws
     chi_square = ((counts - expected) ** 2 / expected).sum()
-    assert chi_square < 18.5  # 4 degrees of freedom: above it once in 1,000 tests
-    # Neighbouring draws are independent: as many equal pairs as chance makes.
+    assert chi_square < 18.5  # 4 degrees of freedom: exceeded by chance once in 1,000 tests
+    # Consecutive draws are independent: equal pairs are as frequent as by chance.
     same = np.mean([a.token == b.token for a, b in pairwise(steps)])
     assert same == pytest.approx(((expected / draws) ** 2).sum(), abs=0.05)
     for step in steps[:5]:
@@ -61,14 +61,14 @@ def test_tokens_are_the_same_with_and_without_tracing_and_cache(
     tokens = wanted[: len(PROMPT)]
     for step in range(14):
         generation = start(traced, Letters(26).decode(tokens), **options | {"max_new_tokens": 1})
-        generation._planned = step  # the draw's number, which its random numbers hang on
+        generation._planned = step  # the index of the draw, which selects its random numbers
         generation.options = replace(generation.options, max_new_tokens=step + 1)
         generation.step()
         tokens = generation.tokens
     assert tokens == wanted
 
 
-def test_texts_of_records_can_be_other_ones(engine: Engine) -> None:
+def test_token_text_replaces_the_texts_of_records(engine: Engine) -> None:
     letters = Letters(engine.config.vocabulary, ends=False)
     options = GenerateOptions(max_new_tokens=1, context=40, top=3)
     generation = Generation(engine, letters, PROMPT, options, token_text=lambda token: f"<{token}>")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Known tokens through the model again: the passes of the generation, at any step, in any order."""
+"""The replay of known tokens: the passes of the generation, for any step, in any order."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def generated(engine: Engine, context: int, count: int = 25) -> Tapped:
 
 
 @pytest.mark.parametrize("context", [8, 20])
-def test_step_by_step_the_same_numbers_come_out(engine: Engine, context: int) -> None:
+def test_replaying_step_by_step_gives_the_same_numbers(engine: Engine, context: int) -> None:
     run = generated(engine, context)
-    engine.mark_cached((), 0)  # rows that it still has may be of another pass
+    engine.mark_cached((), 0)  # its cached rows may be from a different kind of pass
     replay = Replay(engine, run.text, 0xFFFFFF)
     measure = StatisticsPass(engine)
     live = [tensor for tensor in engine.registry if tensor.kept and tensor.kind != "weight"]
@@ -48,7 +48,7 @@ def test_step_by_step_the_same_numbers_come_out(engine: Engine, context: int) ->
 
 
 @pytest.mark.parametrize("context", [8, 20])
-def test_any_order_gives_the_pass_of_that_step(engine: Engine, context: int) -> None:
+def test_any_order_of_steps_gives_the_right_passes(engine: Engine, context: int) -> None:
     run = generated(engine, context)
     replay = Replay(engine, run.text, 0xFFFFFF)
     strip = StripPass(engine)
@@ -65,7 +65,7 @@ def test_any_order_gives_the_pass_of_that_step(engine: Engine, context: int) -> 
         assert (np.abs(picture - known) > 8).mean() < 1e-3
 
 
-def test_the_pass_behind_the_last_token_is_there_too(engine: Engine) -> None:
+def test_the_pass_after_the_last_token_can_be_replayed(engine: Engine) -> None:
     run = generated(engine, 20, count=4)
     replay = Replay(engine, run.text, 0xFFFFFF)
     replay.go(4)
@@ -74,7 +74,7 @@ def test_the_pass_behind_the_last_token_is_there_too(engine: Engine) -> None:
         replay.go(5)
 
 
-def test_another_draw_does_not_change_the_text(engine: Engine) -> None:
+def test_draws_do_not_change_the_text(engine: Engine) -> None:
     run = generated(engine, 20, count=6)
     forced = KnownText(run.text.prompt_tokens, [(token + 1) % 21 for token in run.text.tokens], run.text.options)
     replay = Replay(engine, forced, 0xFFFFFF)
@@ -86,7 +86,7 @@ def test_another_draw_does_not_change_the_text(engine: Engine) -> None:
     np.testing.assert_allclose(stepwise, once.logits(), rtol=0, atol=1e-4)
 
 
-def test_advance_goes_in_slices_and_never_leaves_half_a_pass(engine: Engine) -> None:
+def test_advance_works_in_slices_and_finishes_a_pass_it_began(engine: Engine) -> None:
     run = generated(engine, 20, count=10)
     replay = Replay(engine, run.text, 0xFFFFFF)
     replay.seek(9)
@@ -94,15 +94,15 @@ def test_advance_goes_in_slices_and_never_leaves_half_a_pass(engine: Engine) -> 
     while not replay.advance(1e-9):
         assert replay.pass_complete == (replay.at is not None)
         if calls == 3:
-            replay.seek(2)  # changed its mind in the middle of a pass
+            replay.seek(2)  # another step is requested in the middle of a pass
         calls += 1
     assert calls > 10
     assert (replay.at, replay.pass_complete) == (2, True)
     np.testing.assert_allclose(replay.logits(), run.measured[2].logits, rtol=0, atol=1e-4)
-    assert not replay.advance(1.0), "nothing is asked for"
+    assert not replay.advance(1.0), "nothing is requested"
 
 
-def test_tokens_that_the_model_does_not_have_are_refused(engine: Engine) -> None:
+def test_unknown_tokens_and_long_contexts_are_refused(engine: Engine) -> None:
     options = GenerateOptions(max_new_tokens=2, context=20)
     for prompt, tokens in (([1, 21], [2]), ([1], [-1])):
         with pytest.raises(UsageError, match="has 21 tokens"):
@@ -111,7 +111,7 @@ def test_tokens_that_the_model_does_not_have_are_refused(engine: Engine) -> None
         Replay(engine, KnownText([1], [2], GenerateOptions(context=21)), 0)
 
 
-def test_the_table_tells_what_the_statistics_tell(engine: Engine) -> None:
+def test_the_table_agrees_with_the_statistics(engine: Engine) -> None:
     run = generated(engine, 20, count=3)
     statistics = StatisticsPass(engine).read()
     live = run.measured[-1].statistics
@@ -121,6 +121,6 @@ def test_the_table_tells_what_the_statistics_tell(engine: Engine) -> None:
             known = statistics[tensor.name]
             for name in STATISTICS.names:
                 wanted = getattr(known, name)
-                # A sum that grew row by row is rounded in another order.
+                # A sum that is accumulated row by row is rounded differently.
                 off = 1e-6 * known.absmax if name == "mean" else 0
                 assert abs(record[name] - (-1 if wanted is None else wanted)) <= off, (tensor.name, name)

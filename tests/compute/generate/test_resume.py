@@ -1,4 +1,4 @@
-"""Runs that go on behind steps written before: forks, single steps, and what is not computed twice."""
+"""Runs that continue after earlier steps: forks, single steps, and reuse of cached rows."""
 
 from __future__ import annotations
 
@@ -38,29 +38,29 @@ def finished(
 
 
 @pytest.mark.parametrize("context", [40, 15])
-def test_a_run_in_pieces_is_the_run_in_one(engine: Engine, context: int) -> None:
-    """Token by token, each time with a new object, also where the window slides."""
+def test_a_run_in_parts_equals_a_whole_run(engine: Engine, context: int) -> None:
+    """One token per generation object, also where the context slides."""
     options = replace(OPTIONS, context=context)
     whole = finished(engine, "onceupon", options)
     steps: list[StepRecord] = []
     for count in range(1, 13):
-        shard = finished(engine, "onceupon", replace(options, max_new_tokens=count), steps)
-        assert shard.stop_reason == "length"
-        assert [step.index for step in shard.steps] == list(range(count))
-        steps = shard.steps
+        part = finished(engine, "onceupon", replace(options, max_new_tokens=count), steps)
+        assert part.stop_reason == "length"
+        assert [step.index for step in part.steps] == list(range(count))
+        steps = part.steps
     assert [step.token for step in steps] == [step.token for step in whole.steps]
-    logits = [[step.logit for step in run.steps] for run in (whole, shard)]
+    logits = [[step.logit for step in run.steps] for run in (whole, part)]
     assert np.abs(np.subtract(*logits)).max() < 1e-4
 
 
-def test_a_fork_goes_on_behind_another_token(engine: Engine) -> None:
+def test_a_fork_continues_after_a_different_token(engine: Engine) -> None:
     whole = finished(engine, "onceupon", OPTIONS)
     other = (whole.steps[4].token + 1) % 26
     steps = [*whole.steps[:4], replace(whole.steps[4], token=other)]
     fork = finished(engine, "onceupon", OPTIONS, steps)
     assert fork.tokens[: 8 + 5] == [*whole.tokens[: 8 + 4], other]
     assert len(fork.steps) == 12
-    # The same text as a prompt of its own gives the same logits, though nothing was kept then.
+    # A new run with the same text as its prompt gives the same logits, without cached rows.
     rows = {name: read_tensor(engine, name) for name in ("h.1.resid_post", "logits")}
     text = "".join(chr(97 + token) for token in fork.tokens[:-1])
     fresh = finished(Engine.load(tiny_model(CONFIG), LoadOptions(context=40)), text, replace(OPTIONS, max_new_tokens=1))
@@ -68,20 +68,20 @@ def test_a_fork_goes_on_behind_another_token(engine: Engine) -> None:
     assert np.abs(read_tensor(fresh.engine, "h.1.resid_post") - rows["h.1.resid_post"]).max() < 1e-4
 
 
-def test_rows_that_are_held_are_not_computed_again(engine: Engine) -> None:
+def test_cached_rows_are_not_computed_again(engine: Engine) -> None:
     whole = finished(engine, "onceupon", OPTIONS)
     assert engine.cached_prefix(whole.tokens) == len(whole.tokens) - 1
     assert engine.cached_prefix(whole.tokens[:10]) == 10
     assert engine.cached_prefix([*whole.tokens[:9], 25 - whole.tokens[9]]) == 9
     assert engine.cached_prefix([]) == 0
     stopped = generation(engine, "another", OPTIONS)
-    assert engine.cached_prefix(stopped.tokens) == 0  # nothing of it has run
+    assert engine.cached_prefix(stopped.tokens) == 0  # none of it has run
     stopped.stop()
     finished(engine, "slides", replace(OPTIONS, context=8))
     assert engine.cached_prefix([*b"slides"]) == 0
 
 
-def test_a_new_run_of_the_same_text_computes_everything_itself(engine: Engine) -> None:
+def test_a_new_run_of_the_same_text_reuses_no_rows(engine: Engine) -> None:
     first = finished(engine, "onceupon", OPTIONS)
     again = generation(engine, "onceupon", OPTIONS)
     assert engine.cached_prefix(again.tokens) == 0
@@ -89,7 +89,7 @@ def test_a_new_run_of_the_same_text_computes_everything_itself(engine: Engine) -
     assert [(s.token, s.logit) for s in again.steps] == [(s.token, s.logit) for s in first.steps]
 
 
-def test_steps_that_are_enough_end_it_at_once(engine: Engine) -> None:
+def test_enough_earlier_steps_end_a_run_at_once(engine: Engine) -> None:
     whole = finished(engine, "onceupon", OPTIONS)
     made = generation(engine, "onceupon", replace(OPTIONS, max_new_tokens=5), whole.steps)
     assert (made.done, made.stop_reason) == (True, "length")

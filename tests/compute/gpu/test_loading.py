@@ -1,4 +1,4 @@
-"""Work in steps: no step begins before the GPU has done the one before."""
+"""Long work in steps: a step begins only after the GPU has finished the previous one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.gpu
 
 
 class Fence:
-    """Done when it is told to be."""
+    """A fence that the test settles."""
 
     def __init__(self) -> None:
         self.done = self.failed = False
@@ -25,7 +25,7 @@ def steps(begun: list[int]) -> Loading[str]:
     return "made"
 
 
-def test_a_step_waits_for_the_one_before(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_waits_for_the_previous_one(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     fences: list[Fence] = []
 
     def fence(_: wgpu.GPUDevice) -> Fence:
@@ -39,7 +39,7 @@ def test_a_step_waits_for_the_one_before(device: wgpu.GPUDevice, monkeypatch: py
     assert begun == [0]
     fences[0].done = True
     assert [next(work) for _ in range(2)] == [("steps", 0.5)] * 2
-    fences[1].failed = True  # a lost device tells of itself elsewhere
+    fences[1].failed = True  # a lost device is reported elsewhere
     assert next(work) == ("steps", 1.0)
     fences[2].done = True
     with pytest.raises(StopIteration) as end:
@@ -48,7 +48,7 @@ def test_a_step_waits_for_the_one_before(device: wgpu.GPUDevice, monkeypatch: py
     assert begun == [0, 1, 2]
 
 
-def test_on_a_device_it_comes_to_its_end(device: wgpu.GPUDevice) -> None:
+def test_paced_steps_finish_on_a_device(device: wgpu.GPUDevice) -> None:
     begun: list[int] = []
     assert finished(paced(device, steps(begun))) == "made"
     assert begun == [0, 1, 2]
