@@ -45,7 +45,7 @@ class MemoryBudgetError(DeviceError):
 
 
 class DisplayError(AtlasError):
-    """No window can be opened here."""
+    """A window cannot be opened here."""
 
 
 class OutputError(AtlasError):

@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
             v[i] = cached(u, CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS);
         }
         workgroupBarrier();
-        // Keys of this tile that the row may see. What lies behind them in the cache may be stale, even not a number.
+        // Keys of this tile that the row may attend to. Later rows of the cache may contain stale values, even NaN.
         let seen = min(KEYS, max(row + 1u, first) - first);
         for (var j = mate; j < seen; j += MATES) {
             var score = 0.0;
