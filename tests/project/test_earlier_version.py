@@ -26,6 +26,7 @@ from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.settings import loads
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import panels, theme
+from atlas_viewer.ui.services import Services
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
@@ -131,7 +132,7 @@ def test_panels_are_where_they_were(context: None) -> None:
     for _ in range(4):
         theme.follow(state.ui, 720)
         imgui.new_frame()
-        panels.draw_all(state)
+        panels.draw_all(state, Services())
         imgui.render()
     written = json.loads((WRITTEN / "interface.json").read_text("utf-8"))["layout"]
     rects = re.findall(r"^\[Window\]\[([A-Z][\w ]+)\]\nPos=(\d+),(\d+)\nSize=(\d+),(\d+)$", written, re.MULTILINE)
