@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
-from compute.errors import MemoryBudgetError
+from compute.errors import DeviceError, MemoryBudgetError
 from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading, finished
 from compute.gpu.subgroups import NO_SUBGROUPS
@@ -131,6 +131,13 @@ class Engine:
             self.epoch += 1
         self.registry.rows = submitted.rows
         self.registry.first_position = submitted.first_position
+
+    def stall_error(self) -> DeviceError:
+        """The error to raise when a pass has set the stall flag of its program."""
+        return DeviceError(
+            f"{self.adapter_name}: workgroups that wait for each other stalled;"
+            " choose other kernels with --program fused"
+        )
 
     @property
     def logits_buffer(self) -> wgpu.GPUBuffer:

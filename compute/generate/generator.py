@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from compute.errors import DeviceError
 from compute.forward.engine import Engine
 from compute.forward.pass_batch import PassBatch
 from compute.forward.pass_plan import Pass
@@ -257,10 +256,7 @@ class Generation:
             self._free.append(batch.readback)
             if any(data[self._flag_at : self._capture_at]):
                 self._finish("stopped")
-                raise DeviceError(
-                    f"{self.engine.adapter_name}: workgroups that wait for each other stalled;"
-                    " choose other kernels with --program fused"
-                )
+                raise self.engine.stall_error()
             per_step = (time.perf_counter() - batch.started) * 1e3 / len(batch.plans)
             for i, plan in enumerate(batch.plans):
                 if not self.done:

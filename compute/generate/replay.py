@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compute.errors import DeviceError, UsageError
+from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.pass_batch import PassBatch
 from compute.gpu.wgpu_native import poll
@@ -88,7 +88,7 @@ class Replay:
         poll(self.engine.device, wait=True)
         flag = self.engine.decode.stall_flag
         if flag is not None and any(self.engine.device.queue.read_buffer(flag, 0, 4)):
-            raise DeviceError(f"{self.engine.adapter_name}: workgroups stalled; choose --program fused")
+            raise self.engine.stall_error()
         sampler, top = self.engine.sampler, self.text.options.top
         offset = ((self.text.before + step) % RING) * sampler.stride
         data = self.engine.device.queue.read_buffer(sampler.result, offset, sampler.result_size(top))
