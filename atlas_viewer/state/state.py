@@ -119,23 +119,23 @@ class State:
         return self.run.steps[self.chosen]
 
     @property
-    def whole(self) -> Distribution | None:
+    def current_distribution(self) -> Distribution | None:
         """The distribution of the step that is shown, once it has arrived."""
         step = self.step
         known = step is not None and self.distribution is not None and self.distribution.step == step.index
         return self.distribution if known else None
 
     @property
-    def against(self) -> StepRecord | None:
+    def compared_step(self) -> StepRecord | None:
         """The step that is held against the one that is shown, while there is such a step."""
         if self.run is None or self.compared is None or self.compared >= len(self.run.steps):
             return None
         return self.run.steps[self.compared]
 
     @property
-    def whole_against(self) -> Distribution | None:
+    def compared_distribution(self) -> Distribution | None:
         """The distribution of that step, once it has arrived."""
-        step = self.against
+        step = self.compared_step
         known = step is not None and self.comparison is not None and self.comparison.step == step.index
         return self.comparison if known else None
 
@@ -147,7 +147,7 @@ class State:
 
 def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tuple[int, Candidate] | None:
     """Place (from 1) and values of the end of text among the step's candidates, or None when it is not among them."""
-    for place, candidate in enumerate(step.top, start=1):
+    for rank, candidate in enumerate(step.top, start=1):
         if candidate.text == end_of_text:
-            return place, candidate
+            return rank, candidate
     return None

@@ -50,7 +50,7 @@ def draw(state: State, services: Services) -> None:
     if state.step is None:
         hint("The probability of every token at the chosen step by rank, the running sum, and the filters' cuts.")
         return
-    whole = state.whole
+    whole = state.current_distribution
     if whole is None:
         hint("The full distribution is read when the run is paused or finished.")
         return
@@ -76,7 +76,7 @@ def _drawn(state: State, whole: Distribution) -> list[Drawn]:
         Drawn("model", whole.model_shape, whole.model_curve, theme.now.accent, True),
         Drawn("draw", whole.drawn_shape, whole.drawn_curve, theme.now.text, False),
     ]
-    other = state.whole_against
+    other = state.compared_distribution
     if other is not None:
         drawn.append(Drawn(f"#{other.step + 1}", other.model_shape, other.model_curve, theme.now.text_dim, True))
     return drawn
@@ -99,13 +99,13 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         _heads(state, whole, drawn)
         for label, meaning, values in _rows([column.shape for column in drawn]):
             _row(label, meaning, values)
-        difference = state.logits.difference(whole, state.whole_against)
+        difference = state.logits.difference(whole, state.compared_distribution)
         if difference is not None:
             _row("divergence, bits", _MEANINGS["divergence"], ["", "", f"{difference.divergence:.3f}"])
         for cut in whole.cuts:
             _row(cut.label, f"This filter keeps the {cut.kept:,} likeliest tokens", ["", f"{cut.kept:,}"])
         imgui.end_table()
-    if state.against is not None and state.whole_against is None:
+    if state.compared_step is not None and state.compared_distribution is None:
         hint("The other step's distribution is read when the run is paused or finished.")
 
 

@@ -47,7 +47,9 @@ def draw(state: State, services: Services) -> None:
         imgui.same_line(right - reserved + imgui.get_style().item_spacing.x)
     _controls(state)
     imgui.pop_style_var()
-    table = state.logits.table(step, options, state.whole, state.whole_against, services.tokenizer)
+    table = state.logits.table(
+        step, options, state.current_distribution, state.compared_distribution, services.tokenizer
+    )
     if not table.lines:
         hint("No token matches this text or id.")
         return
@@ -59,7 +61,7 @@ def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float
     left = imgui.get_cursor_pos_x()
     with theme.numbers(), theme.colored(imgui.Col_.text, theme.now.accent):
         imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(room / 2, theme.em(4))))
-    whole = state.whole
+    whole = state.current_distribution
     if whole is not None and whole.nonfinite:
         imgui.same_line()
         count = f"{whole.nonfinite:,} of {whole.logits.size:,} logits are not finite"
@@ -75,7 +77,7 @@ def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float
 
 def facts(state: State, step: StepRecord, options: GenerateOptions) -> list[str]:
     """How the step came about, one fact each."""
-    whole = state.whole
+    whole = state.current_distribution
     rank = int(whole.rank[step.token]) if whole is not None else step.rank
     first, last = step.context_start, step.context_start + step.context_length - 1
     told = [f"token {step.token}"]

@@ -59,7 +59,7 @@ _REMOVED = 0.6  # opacity of a token that a filter removed
 
 def draw(state: State, step: StepRecord, table: Table) -> None:
     """The table, in the remaining space of the panel."""
-    columns = _COLUMNS if state.against is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
+    columns = _COLUMNS if state.compared_step is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
     flags |= kinds.sortable | kinds.resizable | kinds.reorderable | kinds.hideable
@@ -67,7 +67,7 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     narrowest = sum(theme.em(width or _TEXT) + padding for _, _, width, _ in columns)
     room = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
     # Where the columns of a comparison would push the text out of sight, some columns start hidden.
-    hidden = _HIDDEN_FIRST if state.against is not None and room < narrowest else ()
+    hidden = _HIDDEN_FIRST if state.compared_step is not None and room < narrowest else ()
     narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
     imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
     # imgui saves a table's columns by its name: other columns make another table.
@@ -217,8 +217,8 @@ def tooltip_text(line: Line, taken: bool, state: State) -> str:
         lines += [f"{name} {100 * value:.4g} %"] if value == value else []
     if line.left_out_by:
         lines.append(f"removed by {line.left_out_by}")
-    if state.against is not None and line.gain == line.gain:
-        there = f"#{state.against.index + 1}"
+    if state.compared_step is not None and line.gain == line.gain:
+        there = f"#{state.compared_step.index + 1}"
         lines.append(f"at {there}: rank {line.rank + int(line.climb):,}, model probability")
         lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
     lines.append("taken at this step" if taken else "click to continue with this token instead")

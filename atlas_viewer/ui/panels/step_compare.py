@@ -14,7 +14,7 @@ _NOTHING = "compare with a step"
 
 def compare_choice(state: State, panel: str, width: float) -> None:
     """A list of the run's other steps, `width` pixels wide; `panel` keeps its name apart from that of others."""
-    run, step, against = state.run, state.step, state.against
+    run, step, against = state.run, state.step, state.compared_step
     if run is None or step is None:
         return
     imgui.set_next_item_width(width)

@@ -184,7 +184,7 @@ def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: Sta
     assert "climb##head" in widget_tracking.rects
     state.run.steps = state.run.steps[:1]  # type: ignore[union-attr]
     screen.frame(2)
-    assert state.against is None
+    assert state.compared_step is None
     assert "gain##head" not in widget_tracking.rects
 
 
