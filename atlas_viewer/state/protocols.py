@@ -1,4 +1,4 @@
-"""What the window needs of the model and of what looks into it, so that it can be tried without either."""
+"""Interfaces of the model by role, so that the window can be tested without a model."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 class TensorReaderLike(Protocol):
-    """What the viewer needs to look into tensors; `tensor_reader.TensorReader` is one."""
+    """Reads single values and statistics of tensors; `tensor_reader.TensorReader` is one."""
 
     edges: Sequence[float]
     palettes: tuple[str, ...]
 
     @property
     def layout(self) -> StripLayout:
-        """Of the atlas as it was painted last."""
+        """The layout that Strip was last painted with."""
 
     @property
     def rows(self) -> int:
@@ -41,45 +41,45 @@ class TensorReaderLike(Protocol):
 
     @property
     def first_position(self) -> int:
-        """Absolute position of the first of them."""
+        """Absolute position of the first context token."""
 
     @property
     def statistics(self) -> Mapping[str, TensorStatistics]:
-        """What has arrived last."""
+        """The latest statistics that have arrived, by tensor."""
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor that is not finite."""
+        """The first tensor with a non-finite value."""
 
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """What watched spots were found to be."""
+        """The values of the watched elements that have arrived."""
 
     @property
     def pending(self) -> bool:
-        """True while something is on its way."""
+        """True while values or statistics have not arrived yet."""
 
     def tensors(self) -> dict[str, TensorInfo]:
-        """Every tensor."""
+        """All tensors by name."""
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """How the atlas is painted."""
+        """Set the colors that Strip is painted with from now on."""
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
-        """Fetch values."""
+        """Watch these elements, and fetch their values. Does not wait."""
 
     def ask_statistics(self) -> None:
-        """Make statistics."""
+        """Compute and fetch the statistics of the latest pass. Does not wait."""
 
     def poll(self) -> tuple[bool, bool]:
-        """Whether values, and whether statistics, have arrived."""
+        """(values have arrived, statistics have arrived) since the last call."""
 
     def trace(self) -> Sequence[str]:
-        """Lines of the trace."""
+        """The lines of the debug trace."""
 
 
 class GenerationLike(Protocol):
-    """What the viewer needs of a run; `compute.generate.generator.Generation` is one."""
+    """A generation in progress; `compute.generate.generator.Generation` is one."""
 
     prompt_tokens: list[int]
     options: GenerateOptions
@@ -87,66 +87,66 @@ class GenerationLike(Protocol):
 
     @property
     def continuation(self) -> str:
-        """What was written after the prompt."""
+        """The text after the prompt."""
 
     @property
     def done(self) -> bool:
-        """True when no step will follow."""
+        """True when there are no more steps."""
 
     @property
     def stop_reason(self) -> str | None:
-        """Why it ended."""
+        """Why the generation ended; None while it is in progress."""
 
     @property
     def tokens_per_second(self) -> float:
-        """Speed so far."""
+        """The average speed so far."""
 
     @property
     def progress(self) -> float:
-        """How much of the pass in flight is done, 0 to 1."""
+        """The share of the current pass that is done, 0 to 1."""
 
     @property
     def pass_complete(self) -> bool:
-        """True when the tensors are of one whole pass, so that the atlas may be painted from them."""
+        """True when all tensors belong to one pass, so that views can be painted from them."""
 
     def advance(self, budget_s: float) -> bool:
         """Do about `budget_s` seconds of work; True when there is something new to show."""
 
     def stop(self) -> None:
-        """End the run."""
+        """End the generation."""
 
 
 class ReplayLike(Protocol):
-    """What the viewer needs to show a step of a run that rests; `compute.generate.replay.Replay` is one."""
+    """Shows single steps of a paused or finished run; `compute.generate.replay.Replay` is one."""
 
     at: int | None
 
     @property
     def pass_complete(self) -> bool:
-        """True when the tensors are of one whole pass."""
+        """True when all tensors belong to one pass."""
 
     def seek(self, step: int) -> None:
-        """Ask for the pass of a step."""
+        """Request the pass of a step."""
 
     def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of work; True when the pass asked for is whole."""
+        """Do about `budget_s` seconds of work; True when the requested pass is complete."""
 
 
 class StepOrder(Protocol):
-    """Who wants more of each step than its token; `sessions.live.LiveRecording` is one."""
+    """Receives every step with its logits and statistics; `live_recording.LiveRecording` is one."""
 
     logits: bool
     statistics: bool
 
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
-        """A generation begins behind `steps`."""
+        """A generation starts, or continues after `steps`."""
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
-        """A step of it."""
+        """A step of the generation."""
 
 
 class GenerationSource(Protocol):
-    """Starts generations; `model_runner.ModelRunner` is one. A model that is only recorded has none."""
+    """Starts generations; `model_runner.ModelRunner` is one. A recorded model has none."""
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> GenerationLike:
         """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
@@ -175,7 +175,7 @@ class TokenCodec(Protocol):
 
 
 class StripPainter(Protocol):
-    """Paints the cells of the strip from the latest pass; `compute.views.strip.StripPass` is one."""
+    """Paints the cells of Strip from the latest pass; `compute.views.strip.StripPass` is one."""
 
     @property
     def texture(self) -> wgpu.GPUTexture:
@@ -183,7 +183,7 @@ class StripPainter(Protocol):
 
     @property
     def layout(self) -> StripLayout:
-        """The layout that was painted last."""
+        """The layout that was last painted."""
 
     @property
     def pending(self) -> bool:
@@ -215,7 +215,7 @@ class LogitsSource(Protocol):
         """Fetch the logits of the latest pass. Does not wait."""
 
     def poll(self) -> np.ndarray | None:
-        """The logits asked for, float32 [vocabulary], once, when they have arrived."""
+        """The requested logits, float32 [vocabulary]; returned once, None until they have arrived."""
 
 
 class ModelLike(Protocol):
@@ -225,11 +225,11 @@ class ModelLike(Protocol):
 
     @property
     def summary(self) -> ModelSummary:
-        """The model and where it runs."""
+        """The model, and the adapter that it runs on."""
 
     @property
     def tokenizer(self) -> TokenCodec:
-        """Of its vocabulary."""
+        """The tokenizer of the model's vocabulary."""
 
     @property
     def generations(self) -> GenerationSource | None:
@@ -253,7 +253,7 @@ class ModelLike(Protocol):
 
     @property
     def logits(self) -> LogitsSource | None:
-        """Of the step that a replay reached last, or the latest step; None when its logits were not recorded."""
+        """Logits of the step last replayed, or of the latest step; None when they were not recorded."""
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions

@@ -1,4 +1,4 @@
-"""What the window shows, as plain values: panels read it and leave requests in it, the frame loop does the rest."""
+"""Everything that the window shows, as plain values. Panels read it and add requests; the frame loop does the rest."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """The model and where it runs."""
+    """The model, and the adapter that it runs on."""
 
     name: str
     layers: int
@@ -42,44 +42,44 @@ class ModelSummary:
     adapter: str
     gpu_bytes: int = 0
     program: str = ""
-    proved: str = ""  # what the self-test last found on this adapter, empty where that is of no interest
+    proved: str = ""  # the latest result of the self-test on this adapter; empty for a recorded model
     proof_failed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class PromptTokens:
-    """The tokens of a prompt that is being written, or why there are none. Equal to itself only: there may be many."""
+    """The tokens of the prompt being written, or the reason why there are none. Compared by identity."""
 
     text: str = ""
-    tokens: Sequence[tuple[int, str]] = ()  # number and text of each
+    tokens: Sequence[tuple[int, str]] = ()  # (id, text) of each
     error: str = ""
 
 
 @dataclass
 class State:
-    """Everything on screen. `prompt` and `options` are of the next run; `run` is the one that is shown.
+    """The state of the window. `prompt` and `options` are for the next run; `run` is the one shown.
 
-    While `run` writes, `options` are those that its next tokens are drawn with.
+    While `run` is in progress, `options` apply to its next tokens.
     """
 
     prompt: str
     options: GenerateOptions
     model: ModelSummary | None = None
     loading: str = ""
-    loading_step: str = ""  # what of it is being done
-    loaded: float = 0.0  # and how much of that, 0 to 1
+    loading_step: str = ""  # the current part of it
+    loaded: float = 0.0  # the share of that part that is done, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     ui: UiState = field(default_factory=UiState)
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
-    preset_name: str = ""  # as it is typed to save one
-    distribution: Distribution | None = None  # of the step that is shown, when it is known in full
-    compared: int | None = None  # step whose distribution is held against it
+    preset_name: str = ""  # as typed, to save a preset
+    distribution: Distribution | None = None  # the latest to arrive; see `current_distribution`
+    compared: int | None = None  # index of the step to compare with
     comparison: Distribution | None = None
     logits: LogitsView = field(default_factory=LogitsView)
-    chosen: int | None = None  # step whose logits are shown; None follows the newest
+    chosen: int | None = None  # index of the step whose logits are shown; None follows the latest
     fps: float = 0.0
     frame_ms: float = 0.0
     messages: list[str] = field(default_factory=list)
@@ -89,22 +89,22 @@ class State:
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     recording: RecordingState = field(default_factory=RecordingState)
-    edges: Sequence[float] = ()  # of the histograms; empty until they are known
+    edges: Sequence[float] = ()  # of the histograms' bins; empty until they are known
     palettes: tuple[str, ...] = ("demo",)
-    started: GenerateOptions = field(init=False)  # the options that the program was started with
-    live: bool = True  # False in pictures and tours: nothing is shown that differs from one time to the next
+    started: GenerateOptions = field(init=False)  # the options at the start of the program
+    live: bool = True  # False in pictures and tours, which show nothing that varies between runs
 
     def __post_init__(self) -> None:
-        """What resets go back to."""
+        """Keep the options that a reset restores."""
         self.started = self.options
 
     @property
     def busy(self) -> bool:
-        """True while a run writes."""
+        """True while a run is in progress."""
         return self.run is not None and not self.run.done
 
     def generate(self) -> None:
-        """Ask for a run of the prompt; an unlocked seed is drawn anew for it."""
+        """Request a run of the prompt, with a new seed unless the seed is locked."""
         if not self.ui.seed_locked:
             self.options = dataclasses.replace(self.options, seed=secrets.randbelow(2**32))
         self.requests.append(Generate(self.prompt, self.options))
@@ -120,33 +120,33 @@ class State:
 
     @property
     def current_distribution(self) -> Distribution | None:
-        """The distribution of the step that is shown, once it has arrived."""
+        """The full distribution of the step shown; None until it has arrived."""
         step = self.step
         known = step is not None and self.distribution is not None and self.distribution.step == step.index
         return self.distribution if known else None
 
     @property
     def compared_step(self) -> StepRecord | None:
-        """The step that is held against the one that is shown, while there is such a step."""
+        """The step that the step shown is compared with; None when there is none."""
         if self.run is None or self.compared is None or self.compared >= len(self.run.steps):
             return None
         return self.run.steps[self.compared]
 
     @property
     def compared_distribution(self) -> Distribution | None:
-        """The distribution of that step, once it has arrived."""
+        """The full distribution of that step; None until it has arrived."""
         step = self.compared_step
         known = step is not None and self.comparison is not None and self.comparison.step == step.index
         return self.comparison if known else None
 
     def compare(self, index: int | None) -> None:
-        """Hold another step against the one that is shown, or none."""
+        """Compare the step shown with step `index`, or with none."""
         if index != self.compared:
             self.compared, self.comparison = index, None
 
 
 def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tuple[int, Candidate] | None:
-    """Place (from 1) and values of the end of text among the step's candidates, or None when it is not among them."""
+    """Rank (from 1) and numbers of the end of text among the step's candidates; None when it is not among them."""
     for rank, candidate in enumerate(step.top, start=1):
         if candidate.text == end_of_text:
             return rank, candidate
