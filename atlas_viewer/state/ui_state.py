@@ -20,9 +20,9 @@ class UiState:
 
     zoom: float = 0.0  # 0 follows the size of the window
     theme: str = "dark"
-    hidden: set[str] = field(default_factory=set)  # titles of panels
+    hidden: set[str] = field(default_factory=set)  # names of panels
     layout: str = ""  # the docked panels, as imgui writes them
-    layout_zoom: float = 1.0  # the effective zoom, for which the layout's sizes are
+    layout_zoom: float = 1.0  # the zoom that the sizes in `layout` are for, which is the effective zoom
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
     prompts: list[str] = field(default_factory=list)  # earlier prompts, the newest last
     chip_color: str = "probability"
@@ -30,7 +30,7 @@ class UiState:
     minimap: bool = True  # show it on Map unless everything is visible
     glow: bool = True  # highlight the rows on Map that a run has just written
     # Not saved:
-    # By dock node: its size in pixels, and the size that it would have with more space.
+    # By dock node: its size in pixels, and its size if there were enough space.
     narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame resets the layout of the panels
     dialog: str = ""  # the open one: "palette", "keys", "about"
@@ -38,11 +38,11 @@ class UiState:
     renaming: int = 0  # number of the run being renamed
     renaming_begun: bool = False
     marked: int = 0  # the selected row of the palette
-    front: str = ""  # title of the panel that the next frame brings to the front and focuses
-    raised: str = ""  # title of one that it brings to the front without focusing it
-    # Sizes of the pictures in the panels that this frame draws, by the panel's name: (width, height) in pixels.
+    front: str = ""  # name of the panel that the next frame brings to the front and focuses
+    raised: str = ""  # name of one that it brings to the front without focusing it
+    # (width, height) in pixels of the pictures that this frame draws, by the name of their panel.
     picture_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    shown: set[str] = field(default_factory=set)  # titles of the panels that the last frame drew
+    shown: set[str] = field(default_factory=set)  # names of the panels that the last frame drew
     view: str = "Atlas"  # or "Map": the view in front
     quitting: bool = False
 
@@ -54,7 +54,7 @@ class UiState:
         del self.prompts[:-_PROMPTS_KEPT]
 
     def toggle(self, panel: str) -> None:
-        """Hide the panel with this title, or show it in front."""
+        """Hide the panel with this name, or show it in front."""
         if panel in self.hidden:
             self.hidden.discard(panel)
             self.front = panel
