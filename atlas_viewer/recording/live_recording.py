@@ -1,4 +1,4 @@
-"""Records what happens in the window: runs and their branches, what is done in the interface, where cameras look."""
+"""Records a window: runs and their branches, actions in the interface, and cameras."""
 
 from __future__ import annotations
 
@@ -28,49 +28,49 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass
 class _Written:
-    """A run of the window as far as it is in the file."""
+    """A run of the window, as far as it is in the file."""
 
     run: int  # its number in the window
-    id: int  # and in the file
-    before: int  # steps of the window's run that are not steps of the file's
-    text: list[int]  # all its tokens, the prompt's first
+    id: int  # its number in the file
+    before: int  # steps of the run in the window that come before its first step in the file
+    text: list[int]  # all its tokens, including the prompt
     ended: bool = False
 
 
 class LiveRecording:
-    """Recording on and off; never waits for a disk. Reports its progress in `state.recording.recorder`."""
+    """Starts and stops recordings without waiting for the disk. Reports its progress in `state.recording.recorder`."""
 
     def __init__(self, state: State) -> None:
-        self._state, self._told = state, state.recording.recorder
+        self._state, self._progress = state, state.recording.recorder
         self.logits = self.statistics = False
         self._model: CanRecord | None = None
         self._recorder: Recorder | None = None
-        self._waits_for: threading.Thread | None = None  # for the weights' hash, or for the file to be closed
+        self._waits_for: threading.Thread | None = None  # computes the hash of the weights, or closes the file
         self._sha256: tuple[CanRecord, str] | None = None
-        self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step so far
-        self._written: _Written | None = None  # the run that was written to last
+        self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step yet
+        self._written: _Written | None = None  # the latest run
         self._known: dict[int, _Written] = {}  # by the run's number in the window
-        self._named: dict[int, str] = {}  # names that are in the file
+        self._named: dict[int, str] = {}  # the names in the file
         self._ui_recorder: UiRecorder | None = None
-        self._offered = ""  # the name that this chose
+        self._offered = ""  # the name chosen by `_offer`
         if state.live:
             self._offer("session")
 
     def _offer(self, stem: str) -> None:
-        self._told.path = self._offered = free_name(stem, ".atlas")
+        self._progress.path = self._offered = free_name(stem, ".atlas")
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on for it."""
+        """True while this needs further frames."""
         return self._waits_for is not None
 
     # -- on and off
 
     def start(self, model: ModelLike, request: Record) -> None:
-        """Begin a new session. Raises `OutputError` when it clearly cannot be written, `RecordingError` when `model`
+        """Start a new recording. Raises `OutputError` if it clearly cannot be written, `RecordingError` if `model`
         cannot be recorded."""
-        told = self._told
-        if told.stage:
+        progress = self._progress
+        if progress.stage:
             return
         if not request.path.strip():
             raise OutputError("recording: the file has no name; type one")
@@ -80,8 +80,8 @@ class LiveRecording:
             raise OutputError(f"{shown}: already exists, and a recording never replaces a file; choose another name")
         if not isinstance(model, CanRecord):
             raise RecordingError("runs of this model cannot be recorded: its file is not here")
-        told.path, told.logits, told.statistics = request.path, request.logits, request.statistics
-        told.stage, told.trouble, told.note, told.steps, told.waiting = "preparing", "", "", 0, 0
+        progress.path, progress.logits, progress.statistics = request.path, request.logits, request.statistics
+        progress.stage, progress.trouble, progress.note, progress.steps, progress.waiting = "preparing", "", "", 0, 0
         self._model = model
         if self._sha256 is not None and self._sha256[0] is model:
             self._open()
@@ -92,43 +92,43 @@ class LiveRecording:
     def _hash(self, model: CanRecord) -> None:
         try:
             self._sha256 = (model, model.weights_sha256())
-        except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file has gone
-            self._told.trouble = f"the weights cannot be read again ({error})"
+        except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file was removed
+            self._progress.trouble = f"the weights cannot be read ({error}); open the model again"
 
     def _open(self) -> None:
-        """Make the file, and have the run in progress hand over its steps from the next one on."""
-        told, model = self._told, self._model
+        """Make the file, and receive the steps of the current run from the next one on."""
+        progress, model = self._progress, self._model
         if model is None or self._sha256 is None or self._sha256[0] is not model:
-            self._failed(told.trouble)
+            self._failed(progress.trouble)
             return
         try:
             self._recorder = self._opened(model, self._sha256[1])
         except AtlasError as error:
             self._failed(str(error))
             return
-        told.stage = "recording"
-        self.logits, self.statistics = told.logits != "none", told.statistics
+        progress.stage = "recording"
+        self.logits, self.statistics = progress.logits != "none", progress.statistics
         self._ui_recorder = UiRecorder(self._state, self._recorder)
         self._written, self._known, self._named = None, {}, {}
         self._order(self)
 
     def _opened(self, model: CanRecord, sha256: str) -> Recorder:
-        """The recorder; a name that this chose and another program took meanwhile gives way to the next free one."""
+        """The recorder. If another program took the offered name meanwhile, the next free name is used."""
         while True:
             try:
-                return open_recorder(Path(self._told.path), model.engine, model.tokenizer, sha256)
+                return open_recorder(Path(self._progress.path), model.engine, model.tokenizer, sha256)
             except OutputExistsError:
-                if self._told.path != self._offered:
+                if self._progress.path != self._offered:
                     raise
                 self._offer(Path(self._offered).stem.rstrip("0123456789-") or "session")
 
     def _failed(self, reason: str) -> None:
-        told = self._told
-        told.stage, told.trouble = "", reason
+        progress = self._progress
+        progress.stage, progress.trouble = "", reason
         self._state.messages.append(reason)
 
     def _order(self, order: LiveRecording | None) -> None:
-        """From now on, or no longer: a run in progress goes on from where it is."""
+        """Start or, with None, stop receiving steps; a run in progress continues from where it is."""
         assert self._model is not None
         self._model.order_steps(order)
         run = self._state.run
@@ -136,51 +136,51 @@ class LiveRecording:
             self._state.requests += [Pause(), ResumeWith(run.options)]
 
     def stop(self) -> None:
-        """End the session; what waits is written meanwhile."""
-        if self._told.stage == "preparing":
-            self._told.stage, self._model = "", None
-        if self._recorder is None or self._told.stage != "recording":
+        """End the recording; a thread writes the remaining entries."""
+        if self._progress.stage == "preparing":
+            self._progress.stage, self._model = "", None
+        if self._recorder is None or self._progress.stage != "recording":
             return
-        self._note_end()
-        self._told.stage = "finishing"
+        self._record_end()
+        self._progress.stage = "finishing"
         self._order(None)
-        self._waits_for = threading.Thread(target=self._recorder.close, name="session end", daemon=True)
+        self._waits_for = threading.Thread(target=self._recorder.close, name="recording end", daemon=True)
         self._waits_for.start()
 
-    def _note_end(self, *, window: bool = False) -> None:
-        """What there is to be told before the file is closed; window: that goes, too."""
+    def _record_end(self, *, window: bool = False) -> None:
+        """Record the final events before the file is closed; window: the window closes, too."""
         self._end_run(stopped=window)
-        self._note_names()
+        self._record_names()
         if self._ui_recorder is not None:
             self._ui_recorder.end()
 
     def close(self) -> None:
-        """The window has closed: write what waits. Blocks."""
+        """The window has closed: write the remaining entries. Blocks."""
         if self._recorder is not None:
-            if self._told.stage == "recording":
-                self._note_end(window=True)
+            if self._progress.stage == "recording":
+                self._record_end(window=True)
                 self._recorder.close()
             elif self._waits_for is not None:
                 self._waits_for.join()
             self._finished(self._recorder)
 
     def _finished(self, recorder: Recorder) -> None:
-        told = self._told
+        progress = self._progress
         self._follow(recorder)
-        told.note = f"{recorder.steps_written} steps in {one_line(told.path)}"
-        told.stage, told.waiting = "", 0
+        progress.note = f"{recorder.steps_written} steps in {one_line(progress.path)}"
+        progress.stage, progress.waiting = "", 0
         if self._state.live:
             self._offer("session")
         self._recorder = self._model = self._ui_recorder = None
 
-    # -- steps; `order_steps` has them come here
+    # -- steps, which arrive because of `order_steps`
 
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
-        """A generation begins behind `steps`."""
+        """A generation begins after `steps`."""
         self._begun = (len(prompt_tokens), [*prompt_tokens, *(step.token for step in steps)], options)
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
-        """A step of it, for the run that is shown."""
+        """A step of that generation, for the visible run."""
         recorder = self._recorder
         if recorder is None:
             return
@@ -193,7 +193,7 @@ class LiveRecording:
             recorder.step(dataclasses.replace(record, index=record.index - written.before), draw, measured)
 
     def _begin(self, recorder: Recorder, prompt: int, text: list[int], options: GenerateOptions) -> None:
-        """Go on with the file's run, when this goes on with the window's; otherwise begin another one there."""
+        """Continue the run in the file if this continues the run in the window; otherwise begin a new run."""
         run, last = self._state.run, self._written
         if run is None:
             return
@@ -204,19 +204,19 @@ class LiveRecording:
         self._end_run()
         before = len(text) - prompt
         origin = self._known.get(run.number) or self._known.get(run.parent or 0)
-        beside = before - origin.before if origin is not None else before
-        if origin is None or beside < 0:
+        fork_step = before - origin.before if origin is not None else before
+        if origin is None or fork_step < 0:
             parent, fork = None, before or None
         else:
-            parent, fork = origin.id, beside
+            parent, fork = origin.id, fork_step
         number = recorder.begin_run(
             run.prompt, text, options,
-            logits=self._told.logits, statistics=self._told.statistics, parent=parent, fork_step=fork,
+            logits=self._progress.logits, statistics=self._progress.statistics, parent=parent, fork_step=fork,
         )  # fmt: skip
         self._written = self._known[run.number] = _Written(run.number, number, before, text)
 
     def _end_run(self, *, stopped: bool = False) -> None:
-        """Tell why the run that was written to last has ended, if it has; stopped: it ends now."""
+        """Record why the latest run has ended, if it has; stopped: it ends now."""
         written = self._written
         run = self._state.runs.all.get(written.run) if written is not None else None
         if written is None or run is None or self._recorder is None or written.ended:
@@ -225,8 +225,8 @@ class LiveRecording:
             self._recorder.end_run((run.stop_reason if run.done else None) or "stopped")
             written.ended = True
 
-    def _note_names(self) -> None:
-        """Tell the names that runs of the file have got since."""
+    def _record_names(self) -> None:
+        """Record new names of the recorded runs."""
         for number, written in self._known.items():
             run = self._state.runs.all.get(number)
             if run is not None and self._recorder is not None and run.name != self._named.get(written.id, ""):
@@ -236,18 +236,18 @@ class LiveRecording:
     # -- frames
 
     def frame(self, now: float) -> None:
-        """A frame has been drawn: note what is new on screen, and how the recording goes."""
+        """Record what changed in a frame, and update the progress; called after every frame."""
         if self._waits_for is not None and not self._waits_for.is_alive():
             self._waits_for = None
-            if self._told.stage == "preparing":
+            if self._progress.stage == "preparing":
                 self._open()
             elif self._recorder is not None:
                 self._finished(self._recorder)
         recorder = self._recorder
-        if recorder is None or self._told.stage != "recording":
+        if recorder is None or self._progress.stage != "recording":
             return
         self._end_run()
-        self._note_names()
+        self._record_names()
         if self._ui_recorder is not None:
             self._ui_recorder.frame(now)
         self._follow(recorder)
@@ -255,15 +255,15 @@ class LiveRecording:
             self.stop()
 
     def _follow(self, recorder: Recorder) -> None:
-        told = self._told
-        told.steps, told.waiting = recorder.steps_written, recorder.waiting
+        progress = self._progress
+        progress.steps, progress.waiting = recorder.steps_written, recorder.waiting
         trouble = recorder.trouble or ""
-        if trouble and not told.trouble:
+        if trouble and not progress.trouble:
             self._state.messages.append(trouble)
-        told.trouble = trouble
+        progress.trouble = trouble
 
     def asked(self, request: Request) -> None:
-        """Something is asked for, with a key or the mouse."""
+        """Record a request of the user."""
         if self._recorder is None or isinstance(request, Pause | ResumeWith):
             return
         data = {name: plain(value) for name, value in vars(request).items()}

@@ -1,4 +1,4 @@
-"""Plays a session back in the window: which step is shown when, and what another process adds meanwhile."""
+"""Plays a recording in the window: which step is visible when, and the steps that another process adds meanwhile."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ from .reader import Recording
 from .recorded_model import RecordedModel
 from .records import RunInfo, UiEvent
 
-# Seconds that a pause of the recording takes at most: nobody wants to watch somebody think.
+# Seconds: the longest pause during playback. Nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0
-_LOOK_EVERY = 0.3  # seconds between two looks for what was added
+_FOLLOW_EVERY = 0.3  # seconds between two checks for new steps
 
 
 class Player:
-    """Owns the open session. Its runs are in `state.runs`; `state.recording.playback` is its panel."""
+    """Owns the open recording. Its runs are in `state.runs`, the state of its panel in `state.recording.playback`."""
 
     def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
-        """number: the run to begin with, the last one by default. Raises `RecordingError`."""
+        """number: the first run to show, by default the last one of the file. Raises `RecordingError`."""
         self.recording, self._state = recording, state
         self.model = RecordedModel(recording)
         self.playback = PlaybackState(recording.shown, recording.head.model)
         state.recording.playback = self.playback
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
-        self._numbers: dict[int, int] = {}  # of runs of the file, in the window
-        # Of a branch, the steps before it, and what of them was chosen by hand; by number in the window.
+        self._numbers: dict[int, int] = {}  # number in the window, by number in the file
+        # Of branches: the number of steps before it, and the text of a token chosen by hand; by number in the window.
         self._forks: dict[int, tuple[int, str]] = {}
         self._events: Sequence[UiEvent] = ()
-        self._following = CameraFollower(state, self.playback)
+        self._follower = CameraFollower(state, self.playback)
         self._take_runs()
-        self._shown: Sequence[object] = ()  # the list of steps that was handed to the run
-        self._clock = self._looked = 0.0
-        self._due = 0.0  # when the next step is shown
+        self._shown: Sequence[object] = ()  # the list of steps that this gave to the run
+        self._clock = self._followed = 0.0
+        self._due = 0.0  # seconds until the next step
         self.run = state.runs.all[self._numbers[recording.run(number).id]]
         self.playback.seek = len(self.run.known)
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on for it."""
+        """True while playback needs further frames."""
         return self.playback.playing or self.playback.seek is not None or self.playback.follow
 
     def close(self) -> None:
-        """Give up the file."""
+        """Close the file."""
         self.recording.close()
 
     def show(self) -> None:
-        """Ask for the run of the session to be on screen."""
+        """Request that the window shows the run."""
         self._choose(self.run)
         self._state.requests.append(ShowRun(self.run.number))
 
-    # -- what the file holds
+    # -- contents of the file
 
     def _take_runs(self) -> bool:
-        """Runs that are new in the file; True when there are some."""
+        """Add the new runs of the file; True if there are any."""
         infos = self.recording.runs()
         new = [info for info in infos if info.id not in self._numbers]
         for info in new:
             recorded = RecordedRun(self.recording, info)
             before = steps_before(infos, info)
-            written = info.prompt_tokens[len(info.prompt_tokens) - before :] if before else ()
-            earlier = self.model.tokenizer.decode(written)
+            generated = info.prompt_tokens[len(info.prompt_tokens) - before :] if before else ()
+            earlier = self.model.tokenizer.decode(generated)
             run = Run(info.prompt + earlier, info.options, recorded.prompt_texts, done=True)
             run.stop_reason = "paused"
             if info.parent in self._numbers:
@@ -82,7 +82,7 @@ class Player:
         return bool(new)
 
     def _fill(self, run: Run, recorded: RecordedRun) -> None:
-        """Hand over what is recorded by now."""
+        """Give the run everything recorded so far."""
         run.known = [step.record for step in recorded.all_steps]
         run.changes = {0: recorded.info.options}
         for step in recorded.all_steps:
@@ -90,11 +90,11 @@ class Player:
                 run.changes[step.record.index] = step.options
         self._set(run, recorded, len(run.known))
         self._events = self.recording.events()
-        self._following.take(self.recording.cameras(), self._events)
+        self._follower.take(self.recording.cameras(), self._events)
         run.name = self._name(run, recorded)
 
     def _name(self, run: Run, recorded: RecordedRun) -> str:
-        """The name that it was given, or what makes it a branch, as the window has it that recorded it."""
+        """The name given to the run, or else the description of the branch, as in the window that recorded it."""
         given = names(self._events).get(recorded.info.id, "")
         if given or run.number not in self._forks:
             return given
@@ -104,9 +104,9 @@ class Player:
         return f"#{before + 1}" + (f" {quoted(run.known[0].text)}" if run.known else "")
 
     def _by_hand(self, info: RunInfo, parent: RecordedRun) -> str:
-        """The text of the token that a branch has in the place of its parent's; empty when it goes on like that."""
-        at, steps = (info.fork_step or 0) - 1, parent.all_steps
-        if not 0 <= at < len(steps) or not info.prompt_tokens or steps[at].record.token == info.prompt_tokens[-1]:
+        """The text of the token that a branch has instead of its parent's; empty if the tokens are the same."""
+        index, steps = (info.fork_step or 0) - 1, parent.all_steps
+        if not 0 <= index < len(steps) or not info.prompt_tokens or steps[index].record.token == info.prompt_tokens[-1]:
             return ""
         return self.model.tokenizer.token_label(info.prompt_tokens[-1])
 
@@ -125,7 +125,7 @@ class Player:
     # -- frames
 
     def frame(self, now: float) -> None:
-        """Bring what is shown up to date. Raises `RecordingError` when the file is damaged."""
+        """Update the visible step. Raises `RecordingError` if the file is damaged."""
         playback, shown = self.playback, self._state.run
         elapsed, self._clock = min(now - self._clock, 0.1), now
         if shown is not None and shown is not self.run and shown.number in self._recorded:
@@ -135,8 +135,8 @@ class Player:
             playback.playing = playback.follow = False
             playback.seek = None
             return
-        if playback.follow and now - self._looked >= _LOOK_EVERY:
-            self._looked = now
+        if playback.follow and now - self._followed >= _FOLLOW_EVERY:
+            self._followed = now
             self._follow()
         if playback.seek is not None:
             self._move(playback.seek)
@@ -144,15 +144,15 @@ class Player:
             self._due = self._gap()
         elif playback.playing:
             self._play(elapsed)
-        self._following.frame(self._shown_time())
+        self._follower.frame(self._shown_time())
 
     def back(self) -> None:
-        """Show the recording again, as it is in the file."""
+        """Show the run as it is in the file again."""
         self._fill(self.run, self._recorded[self.run.number])
         self._choose(self.run)
 
     def _choose(self, run: Run) -> None:
-        """Another run of the file is on screen."""
+        """Make another run of the file the current one."""
         self.run = run
         self.model.run = self._recorded[run.number].info
         self._shown = run.steps
@@ -182,15 +182,15 @@ class Player:
             playback.playing = False
 
     def _gap(self, count: int | None = None) -> float:
-        """Seconds from step number `count` (from 1), or the one that is shown, to the next one."""
+        """Seconds from step number `count` (from 1), by default the visible one, to the next one."""
         steps = self._recorded[self.run.number].all_steps
-        at = self.playback.position if count is None else count
-        if not 0 < at < len(steps):
+        number = self.playback.position if count is None else count
+        if not 0 < number < len(steps):
             return 0.0
-        return min(max(steps[at].time - steps[at - 1].time, 0.0), _LONGEST_GAP)
+        return min(max(steps[number].time - steps[number - 1].time, 0.0), _LONGEST_GAP)
 
     def _move(self, count: int) -> None:
-        """Show the first `count` steps, at least one when there is one."""
+        """Show the first `count` steps, at least one if there are any."""
         playback, recorded = self.playback, self._recorded[self.run.number]
         steps = recorded.all_steps
         playback.count = len(steps)
@@ -204,6 +204,6 @@ class Player:
         playback.event = last_done(self._events, steps[playback.position - 1].time) if playback.position else ""
 
     def _shown_time(self) -> float | None:
-        """When the last step that is shown was taken, in seconds of the session."""
+        """The time of the last visible step, in seconds of the recording."""
         position = self.playback.position
         return self._recorded[self.run.number].all_steps[position - 1].time if position else None

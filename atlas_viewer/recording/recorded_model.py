@@ -1,4 +1,4 @@
-"""What the window has of a session whose model is not there: everything recorded, and nothing made up."""
+"""Stands in for the model of a recording when its file is missing: it offers everything recorded, nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .records import RunInfo
 
 
 class RecordedReplay:
-    """Is at once where it is asked to be: there is nothing to compute."""
+    """Reaches every step at once, because there is nothing to compute."""
 
     pass_complete = True
 
@@ -35,11 +35,11 @@ class RecordedReplay:
         self._arrived = arrived
 
     def seek(self, step: int) -> None:
-        """Ask for a step."""
+        """Request a step."""
         self._wanted = step
 
     def advance(self, budget_s: float) -> bool:
-        """True when it has become another step."""
+        """True if the step has changed."""
         if self._wanted is None or self._wanted == self.at:
             return False
         self.at = self._wanted
@@ -53,7 +53,7 @@ class RecordedModel:
     generations = strip = map_source = None
 
     def __init__(self, recording: Recording) -> None:
-        self._session = recording
+        self._recording = recording
         self.run: RunInfo | None = None
         self.tensor_reader = RecordedTensorReader(recording)
         self.tokenizer = RecordedTokens(recording)
@@ -74,33 +74,33 @@ class RecordedModel:
         )
 
     def close(self) -> None:
-        """Does nothing: whoever opened the recording closes it."""
+        """Do nothing: whoever opened the recording closes it."""
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
     ) -> RecordedReplay:
-        """What was recorded of the steps of `run`."""
-        return RecordedReplay(self._mapping)
+        """A replay of the recorded steps of `run`."""
+        return RecordedReplay(self._show_step)
 
-    def _mapping(self, step: int) -> None:
+    def _show_step(self, step: int) -> None:
         self._step = step
-        self.tensor_reader.mapping(self.run, step)
+        self.tensor_reader.show_step(self.run, step)
 
     @property
     def logits(self) -> RecordedLogits | None:
-        """Of the step that a replay reached last, when they were recorded."""
-        logits = self._session.logits(self.run, self._step) if self.run is not None else None
+        """The logits of the step that a replay reached last; None if they were not recorded."""
+        logits = self._recording.logits(self.run, self._step) if self.run is not None else None
         return None if logits is None else RecordedLogits(logits.astype(np.float32))
 
 
 class RecordedLogits:
-    """A `protocols.LogitsSource` whose logits, float32 [vocabulary], are there already."""
+    """A `protocols.LogitsSource` with recorded logits, float32 [vocabulary]."""
 
     def __init__(self, logits: np.ndarray) -> None:
         self._logits = logits
 
     def ask(self) -> None:
-        """There is nothing to fetch."""
+        """Do nothing: the logits are already here."""
 
     def poll(self) -> np.ndarray | None:
         """The logits."""
@@ -108,16 +108,16 @@ class RecordedLogits:
 
 
 class RecordedTokens:
-    """A `protocols.TokenCodec`: the recorded tokens, and the program's own vocabulary when it is the model's."""
+    """A `protocols.TokenCodec` of the recorded tokens, and of the built-in vocabulary if it fits the model."""
 
     def __init__(self, recording: Recording) -> None:
-        self._session = recording
+        self._recording = recording
 
     @functools.cached_property
     def _tokenizer(self) -> Tokenizer:
-        """The program's own, when it is the model's. Raises `TokenizerError`."""
+        """The built-in tokenizer. Raises `TokenizerError` if it does not fit the model."""
         tokenizer = load_tokenizer()
-        tokenizer.check_fits(self._session.head.config.vocabulary)
+        tokenizer.check_fits(self._recording.head.config.vocabulary)
         return tokenizer
 
     def encode(self, text: str) -> Sequence[int]:
@@ -125,23 +125,23 @@ class RecordedTokens:
         return self._tokenizer.encode(text)
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
-        """As the tokenizer finds them; of another vocabulary none."""
+        """The tokens that the built-in tokenizer finds; none for another vocabulary."""
         try:
             return self._tokenizer.find(words)
         except TokenizerError:
             return []
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of tokens that occur in the session."""
+        """The text of tokens."""
         return b"".join(self._bytes(id) for id in ids).decode(errors="replace")
 
     def token_label(self, id: int) -> str:
-        """How one token is shown; of another vocabulary by its number, unless it occurs in the session."""
+        """The label of one token; its number if it is neither in the recording nor in the built-in vocabulary."""
         return self._bytes(id).decode(errors="backslashreplace")
 
     def _bytes(self, id: int) -> bytes:
         try:
-            return self._session.token_bytes(id)
+            return self._recording.token_bytes(id)
         except RecordingError:
             pass
         try:
@@ -159,73 +159,75 @@ class RecordedTensorReader:
     pending = False
 
     def __init__(self, recording: Recording) -> None:
-        self._session = recording
+        self._recording = recording
         self._weights = {
             name: _statistics(name, (int(row["count"]),), row) for name, row in recording.weight_statistics().items()
         }
         self.rows = self.first_position = 0
         self.statistics: Mapping[str, TensorStatistics] = {}
-        self._news = False
+        self._has_news = False
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor, in run order, with a value that is not finite."""
-        names = (tensor.name for tensor in self._session.tensors if tensor.name in self.statistics)
+        """The first tensor, in the order of the pass, with a non-finite value."""
+        names = (tensor.name for tensor in self._recording.tensors if tensor.name in self.statistics)
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
 
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """None."""
+        """Always empty."""
         return {}
 
-    def mapping(self, run: RunInfo | None, step: int) -> None:
-        """Tell of this step."""
-        steps = self._session.steps(run, step, step + 1) if run is not None else []
-        table = self._session.statistics(run, step) if run is not None else None
+    def show_step(self, run: RunInfo | None, step: int) -> None:
+        """Provide the statistics of this step."""
+        steps = self._recording.steps(run, step, step + 1) if run is not None else []
+        table = self._recording.statistics(run, step) if run is not None else None
         self.rows = steps[0].record.context_length if steps else 0
         self.first_position = steps[0].record.context_start if steps else 0
         found = dict(self._weights)
         if table is not None:
-            for tensor, row in zip(self._session.live, table, strict=True):
+            for tensor, row in zip(self._recording.live, table, strict=True):
                 shape = (self.rows if tensor.rows is None else tensor.rows, tensor.columns)
                 found[tensor.name] = _statistics(tensor.name, shape, row)
-        self.statistics = {tensor.name: found[tensor.name] for tensor in self._session.tensors if tensor.name in found}
-        self._news = True
+        self.statistics = {
+            tensor.name: found[tensor.name] for tensor in self._recording.tensors if tensor.name in found
+        }
+        self._has_news = True
 
     def tensors(self) -> dict[str, TensorInfo]:
-        """Every tensor that was recorded."""
+        """All recorded tensors."""
         return {
             tensor.name: TensorInfo(
                 tensor.name,
                 tensor.kind,
                 (self.rows if tensor.rows is None else tensor.rows, tensor.columns),
-                "As recorded: its statistics, not its values.",
+                "Recorded: its statistics, not its values.",
                 tensor.rows is None,
             )
-            for tensor in self._session.tensors
+            for tensor in self._recording.tensors
         }
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Nothing: there is no atlas."""
+        """Do nothing: there is no Strip to paint."""
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
-        """Nothing: no values were recorded."""
+        """Do nothing: no values were recorded."""
 
     def ask_statistics(self) -> None:
-        """They are there already."""
+        """Do nothing: the statistics are already here."""
 
     def poll(self) -> tuple[bool, bool]:
-        """Whether there are other statistics than at the last call."""
-        news, self._news = self._news, False
-        return False, news
+        """Whether there are new values (never) and new statistics since the last call."""
+        has_news, self._has_news = self._has_news, False
+        return False, has_news
 
     def trace(self) -> Sequence[str]:
-        """None: the lines have values, which were not recorded."""
+        """Always empty: the lines contain values, which were not recorded."""
         return ()
 
 
 def _statistics(name: str, shape: tuple[int, ...], row: Any) -> TensorStatistics:
-    """A record of STATISTICS; samples and histogram are not recorded."""
+    """The statistics in a STATISTICS record, without samples and histogram."""
     low, high, first = float(row["min"]), float(row["max"]), int(row["first_nonfinite"])
     counts = {kind: int(row[kind]) for kind in ("count", "finite", "nan", "pos_inf", "neg_inf", "zero")}
     return TensorStatistics(

@@ -1,4 +1,4 @@
-"""The recorder: takes what a run leaves, and writes it in a thread of its own, so that no frame waits for a disk."""
+"""Records runs: a thread of its own writes, so that no frame waits for the disk."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ from compute.text.tokenizer import Tokenizer
 from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent, head_of, tensors_of
 from .store import Store, create_session
 
-# Above the first, logits and statistics of new steps are left out; above the second, recording ends: a session with
-# holes in its text could not be replayed.
-_HEAVY_BYTES = 64 << 20
+_HEAVY_BYTES = 64 << 20  # above this queue size, logits and statistics of new steps are left out
+# Above this number of entries, recording ends: a recording with gaps in its text could not be replayed.
 _WAITING = 20_000
 
 Job = Callable[[Store], None]
@@ -38,14 +37,15 @@ Job = Callable[[Store], None]
 @dataclass(frozen=True)
 class _Item:
     job: Job | None  # None ends the thread
-    heavy: int = 0  # bytes that wait with it
-    step: tuple[int, int] | None = None  # run and number of the step that it writes
+    heavy: int = 0  # bytes of its arrays
+    step: tuple[int, int] | None = None  # run and number of its step
 
 
 class Recorder:
-    """Records runs into a new session. Every method but `close` returns at once, whatever the disk does.
+    """Records runs into a new file. Every method but `close` returns at once, whatever the disk does.
 
-    What cannot be recorded is told by `trouble`, never by an exception: a run goes on when its recording does not.
+    `trouble` reports what cannot be recorded. No method raises an exception for it: the run continues without its
+    recording.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class Recorder:
         *,
         on_step: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Make the file. Raises `OutputError` when it cannot be made.
+        """Make the file. Raises `OutputError` if that fails.
 
-        token_bytes: of a token; on_step: called in the writer's thread with run and step once a step is committed.
+        token_bytes: gives the bytes of a token; on_step: called in the writer thread with run and step after the
+        commit of each step.
         """
         create_session(path, head, tensors)
         self.path = path
@@ -71,20 +72,20 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._heavy = 0  # bytes in the queue
         self._lock = threading.Lock()  # of _heavy
-        self._failure: str | None = None  # why nothing more is taken; what waits is still written, unless
-        self._broken = False  # the file cannot be written any more
-        self._thinned = 0  # steps without the logits or statistics that were wanted
+        self._failure: str | None = None  # why nothing more is accepted; the queue is still written, unless
+        self._broken = False  # the file can no longer be written
+        self._thinned = 0  # steps whose logits and statistics were left out
         self._runs = 0
         self._run: RunInfo | None = None
-        self._options = GenerateOptions()  # in force
+        self._options = GenerateOptions()  # the current ones
         self._step = 0
         self._measured_weights = False
-        self._thread = threading.Thread(target=self._write, name="session writer", daemon=True)
+        self._thread = threading.Thread(target=self._write, name="recording writer", daemon=True)
         self._thread.start()
 
     @property
     def trouble(self) -> str | None:
-        """What is not being recorded and why, in one line; None while all is well."""
+        """What is not recorded and why, in one line; None if everything is."""
         if self._failure is not None:
             return self._failure
         if self._thinned:
@@ -96,12 +97,12 @@ class Recorder:
 
     @property
     def ended(self) -> bool:
-        """True when nothing more is recorded, as `trouble` tells."""
+        """True if nothing more is recorded; `trouble` says why."""
         return self._failure is not None
 
     @property
     def waiting(self) -> int:
-        """Entries that are not written yet."""
+        """The number of entries in the queue."""
         return self._queue.qsize()
 
     def begin_run(
@@ -115,11 +116,11 @@ class Recorder:
         parent: int | None = None,
         fork_step: int | None = None,
     ) -> int:
-        """A run begins; returns its number, from 1 on. Steps, events and cameras from now on belong to it.
+        """Begin a run and return its number, from 1 on. Steps, events and cameras from now on belong to it.
 
-        logits: "none", "f16" or "f32"; parent, fork_step: of a branch, the run it leaves and the step of that which its
-        first step stands beside. fork_step without a parent: so many steps were there before recording began.
-        `prompt_tokens` is everything before the first step.
+        logits: "none", "f16" or "f32"; prompt_tokens: everything before the first step; parent, fork_step: for a
+        branch, its parent and the step of the parent that its first step replaces. Without a parent, fork_step is
+        the number of steps before the recording began.
         """
         self._runs += 1
         self._step = 0
@@ -131,7 +132,7 @@ class Recorder:
         return run.id
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike | None = None) -> None:
-        """A step of the run; signature as `compute.generate.step_capture.StepCapturer` calls it."""
+        """Record a step of the run; `compute.generate.step_capture.StepCapturer` calls this."""
         run = self._run
         if run is None:
             raise RuntimeError("a step before its run")
@@ -146,31 +147,31 @@ class Recorder:
         self._put(_Item(lambda store: self._add_step(store, run, step, measured), heavy, (run.id, record.index)))
 
     def change_options(self, options: GenerateOptions) -> None:
-        """The steps from now on are drawn with other options."""
+        """Use other options for the steps from now on."""
         self._options = options
 
     def end_run(self, reason: str) -> None:
-        """The run has ended."""
+        """Record why the run has ended."""
         run = self._run
         if run is not None:
             self._put(_Item(lambda store: store.end_run(run.id, reason)))
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Something was done in the interface; `data` as JSON has it."""
+        """Record an event of the interface; `data` must be plain JSON values."""
         ui_event = self._ui_event(kind, data)
         self._put(_Item(lambda store: store.add_event(ui_event)))
 
     def camera(self, view: str, data: Mapping[str, Any]) -> None:
-        """The camera of `view`, "strip" or "map", has moved; `data`: see cameras.py."""
+        """Record the camera of `view`, "strip" or "map"; for `data` see cameras.py."""
         ui_event = self._ui_event(view, data)
         self._put(_Item(lambda store: store.add_camera(ui_event)))
 
     def close(self) -> None:
-        """Write what waits, and close the file. Blocks. What could not be written is in `trouble`."""
+        """Write the remaining entries and close the file. Blocks. `trouble` reports what could not be written."""
         self._queue.put(_Item(None))
         self._thread.join()
 
-    # -- the caller's side
+    # -- the caller's thread
 
     def _now(self) -> float:
         return time.monotonic() - self._began
@@ -183,18 +184,18 @@ class Recorder:
         if self._failure is not None:
             return
         if self._queue.qsize() >= _WAITING:
-            self._failed("the disk cannot follow the run", item)
+            self._failed("the disk is slower than the run", item)
             return
         self._queue.put(item)
 
     def _failed(self, reason: str, item: _Item, *, kept: bool = True) -> None:
         where = f"from step {item.step[1] + 1} of run {item.step[0]} on" if item.step else "any more"
-        before = "what was recorded before is kept" if kept else "what was recorded before went with it"
+        before = "what was recorded before is kept" if kept else "what was recorded before is lost"
         self._failure = f"{self._shown}: nothing is recorded {where}: {reason}; {before}, start a new recording"
         if kept:
             self._failure += " elsewhere"
 
-    # -- the writer's thread
+    # -- the writer thread
 
     def _write(self) -> None:
         store = None
@@ -232,7 +233,7 @@ class Recorder:
         except (sqlite3.Error, OSError) as error:
             self._break(_reason(error), item)
         except Exception as error:
-            # A mistake of ours must not end the run either, nor leave a thread that takes nothing any more.
+            # A bug must not end the run either, nor leave a thread that no longer reads the queue.
             self._break(f"unexpected {type(error).__name__}: {error}", item)
         else:
             if item.step is not None:
@@ -246,7 +247,7 @@ class Recorder:
         if measured is not None:
             values, table = measured.logits, measured.statistics
             if values is not None and dtype is not None:
-                with np.errstate(over="ignore"):  # beyond float16 is infinite there
+                with np.errstate(over="ignore"):  # values beyond the range of float16 become infinite
                     logits = values.astype(dtype).tobytes()
             if table is not None and run.statistics:
                 statistics = table.tobytes()
@@ -264,7 +265,7 @@ class Recorder:
 
 
 def draw_info(draw: SampleResult) -> DrawInfo:
-    """What is recorded of a draw."""
+    """The part of a draw that is recorded."""
     return DrawInfo(draw.highest, draw.log_total, draw.scaled_log_total, draw.kept, draw.nonfinite)
 
 
@@ -276,10 +277,10 @@ def _reason(error: Exception) -> str:
 
 @runtime_checkable
 class CanRecord(Protocol):
-    """A model whose runs can be recorded; a model that is itself only recorded is none."""
+    """A model whose runs can be recorded; a recorded model cannot be recorded again."""
 
     def weights_sha256(self) -> str:
-        """The fingerprint of its weights. Takes long; any thread may call it. Raises `AtlasError`, `ValueError`."""
+        """The hash of its weights. Takes long; any thread may call it. Raises `AtlasError`, `ValueError`."""
 
     def order_steps(self, order: StepOrder | None) -> None:
         """Report every step of generations that start from now on to `order`."""

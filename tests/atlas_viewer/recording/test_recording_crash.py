@@ -148,7 +148,7 @@ def test_a_removed_file_is_reported(tmp_path: Path) -> None:
     recorder.close()
     assert str(recorder.trouble).endswith(
         "nothing is recorded from step 2 of run 1 on: the file was removed or replaced;"
-        " what was recorded before went with it, start a new recording"
+        " what was recorded before is lost, start a new recording"
     )
 
 

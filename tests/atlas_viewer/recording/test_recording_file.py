@@ -190,7 +190,7 @@ def test_a_disk_that_is_too_slow_ends_the_recording(tmp_path: Path, monkeypatch:
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
     for index in range(30):
         recorder.step(step(index), draw(index))
-    assert re.search(r"nothing is recorded from step \d+ of run 1 on: the disk cannot follow", str(recorder.trouble))
+    assert re.search(r"nothing is recorded from step \d+ of run 1 on: the disk is slower", str(recorder.trouble))
     go.set()
     recorder.close()
     with Recording(tmp_path / "a.atlas") as recording:
