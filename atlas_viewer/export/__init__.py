@@ -1,1 +1,1 @@
-"""Pictures and video frames of a run or a recording, without a window."""
+"""Pictures and video frames of runs and recordings, without a window."""

@@ -1,4 +1,4 @@
-"""Pictures of a recorded run, offscreen: the model runs over the recorded tokens, the window's own code draws."""
+"""Offscreen pictures of a recorded run: the model replays the recorded tokens, and the code of the window draws."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .render import MapStart, Picture, WindowPicture
 
 @dataclass(frozen=True)
 class MapTrack:
-    """The map instead of the strip: what was seen of it at a time of the session, and otherwise from where."""
+    """Shows Map instead of Strip: its viewport by time of the recording, and where it starts without one."""
 
     at: ViewportAt
     start: MapStart
 
 
 class RunPictures:
-    """Pictures of size (width, height) of the steps of a run."""
+    """Pictures of the steps of a run; `size` is (width, height) in pixels."""
 
     def __init__(
         self,
@@ -38,20 +38,20 @@ class RunPictures:
         panels: bool,
         maps: MapTrack | None = None,
     ) -> None:
-        """panels: the whole window, otherwise strip or map alone; maps: with the map in front."""
+        """panels: draw the whole window, otherwise Strip or Map alone; maps: show Map."""
         self.runner, self.run = runner, run
         self._records = [step.record for step in run.all_steps]
         self._replay = runner.replay(run.prompt_texts, self._records, run.options)
         self._camera = camera
-        self._sight: ViewportAt = maps.at if maps is not None else lambda _: None
+        self._viewport: ViewportAt = maps.at if maps is not None else lambda _: None
         self._picture = _picture(runner, run, size, panels, maps)
         self._at: int | None = None
-        # What was drawn last, and of what.
+        # The latest picture, with the values it depends on.
         self._last: tuple[tuple[int, View | None, MapViewport | None], np.ndarray] | None = None
-        self._strip_seen = maps is None
+        self._shows_strip = maps is None
 
     def frame(self, step: int, part: float = 0.0) -> np.ndarray:
-        """Step `step` (from 0), `part` (0 to 1) of the way to the next one's time: uint8 [height, width, 4]. Blocks."""
+        """Step `step` (from 0), at the fraction `part` of the time to the next: uint8 [height, width, 4]. Blocks."""
         steps = self.run.all_steps
         if self._at != step:
             if self._replay.text.options != steps[step].options:
@@ -64,8 +64,8 @@ class RunPictures:
         time = steps[step].time
         if step + 1 < len(steps):
             time += part * max(steps[step + 1].time - time, 0.0)
-        camera, viewport = self._camera(time), self._sight(time)
-        key = step, camera.view if self._strip_seen else None, viewport
+        camera, viewport = self._camera(time), self._viewport(time)
+        key = step, camera.view if self._shows_strip else None, viewport
         if self._last is None or self._last[0] != key:
             self._last = key, self._draw(camera, viewport)
         return self._last[1]
@@ -80,13 +80,13 @@ class RunPictures:
                 return self._picture.pixels(self.run, self.run.info.prompt, camera, viewport)
 
     def frames(self, count: int, per_step: int) -> Iterator[np.ndarray]:
-        """`per_step` frames of each of the first `count` steps, by their number alone: no clock is asked."""
+        """`per_step` frames of each of the first `count` steps. They depend on their number only, not on a clock."""
         for number in range(count * per_step):
             step, part = divmod(number, per_step)
             yield self.frame(step, part / per_step)
 
     def close(self) -> None:
-        """Give up the canvas."""
+        """Close the canvas."""
         if isinstance(self._picture, WindowPicture):
             self._picture.close()
 

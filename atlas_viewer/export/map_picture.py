@@ -1,4 +1,4 @@
-"""Pictures of the map as files: painted and labelled strip by strip, so that a poster takes no more memory."""
+"""Pictures of Map as files, painted and labeled in bands, so that a poster needs no more memory."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from compute.generate.generator import Generation
 from compute.io.output_files import output_file
 from compute.models.tensor_index import TensorIndex
 
-_STRIP = 1 << 21  # pixels painted at a time
+_BAND = 1 << 21  # pixels painted at once
 _INK = np.array((226, 231, 238), np.float32)
-_PLATE = 0.15  # what a plate leaves of the picture under it
+_PLATE = 0.15  # opacity of the picture under the plate of a label
 
 
 def write_map(
@@ -33,20 +33,20 @@ def write_map(
     *,
     zoom: float,
     center: tuple[float, float] | None,
-    place: TensorIndex | None,
+    target: TensorIndex | None,
 ) -> None:
-    """Write the map after `generation` as a PNG of `size` (width, height) pixels to `out`.
+    """Write Map after `generation` as a PNG of `size` (width, height) pixels to `out`.
 
-    zoom: 1 shows everything; center: in cells, None is the middle; place: what is in the middle instead, and as large
-    as it fits if `zoom` is 1. Raises `OutputError`.
+    zoom: 1 shows everything; center: in cells, None is the middle; target: the tensor or value to center instead, which
+    fills the picture if `zoom` is 1. Raises `OutputError`.
     """
     wide, high = size
     registry = runner.registry
     maps = runner.open_map(digit_pictures(), max(1, registry.rows))
     maps.update()
     camera = MapCamera(maps.layout.width, maps.layout.height)
-    if place is not None:
-        box = box_of(place, maps.layout)
+    if target is not None:
+        box = box_of(target, maps.layout)
         if zoom == 1:
             camera.frame(box, wide, high)
         else:
@@ -56,7 +56,7 @@ def write_map(
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
     with output_file(out) as file, PngWriter(file, wide, high) as writer:
-        most = max(1, _STRIP // wide)
+        most = max(1, _BAND // wide)
         for top in range(0, high, most):
             rows = min(most, high - top)
             maps.draw(view, wide, rows, top=top)
@@ -66,22 +66,22 @@ def write_map(
 
 
 class MapPicture:
-    """The map alone, painted again and again while passes come and go."""
+    """Map alone, repainted for different passes."""
 
     def __init__(
         self, runner: ModelRunner, size: tuple[int, int], context: int, zoom: float, center: tuple[float, float] | None
     ) -> None:
-        """size: (width, height) in pixels; window: the longest context of the passes; zoom, center: as `write_map`."""
-        self._bench, self._size = runner, size
+        """size: (width, height) in pixels; context: the longest context of the passes; zoom, center: as `write_map`."""
+        self._runner, self._size = runner, size
         self._maps = runner.open_map(digit_pictures(), context)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
         camera.look_at(zoom, *(center or (camera.pose.x, camera.pose.y)), *size)
         self._start = camera.pose
 
     def pixels(self, generation: GenerationLike, viewport: MapViewport | None = None) -> np.ndarray:
-        """The pass that the engine holds, which is the last of `generation`; uint8 [height, width, 4]. Blocks.
+        """Map of the engine's latest pass, which is the last of `generation`: uint8 [height, width, 4]. Blocks.
 
-        sight: what is seen, instead of zoom and center.
+        viewport: what to show, instead of zoom and center.
         """
         wide, high = self._size
         layout = self._maps.layout
@@ -93,13 +93,13 @@ class MapPicture:
         self._maps.update()
         self._maps.draw(view, wide, high)
         image = np.array(self._maps.read())
-        words = words_of(self._bench, generation)
-        write_labels(image, labels_for(self._bench.registry, layout, view, wide, high, words), 0)
+        words = words_of(self._runner, generation)
+        write_labels(image, labels_for(self._runner.registry, layout, view, wide, high, words), 0)
         return image
 
 
 def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
-    """Texts of the tokens of `generation`'s last pass, in quotes."""
+    """The quoted texts of the tokens in the last pass of `generation`."""
     start = generation.steps[-1].context_start if generation.steps else 0
     tokens = [*generation.prompt_tokens, *(step.token for step in generation.steps)][start:]
 
@@ -110,7 +110,7 @@ def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
 
 
 def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:
-    """Write labels on the rows from `top` on of a picture, uint8 [rows, width, 4], in place."""
+    """Draw labels into a band of a picture, uint8 [rows, width, 4], whose first row is `top`."""
     for label in labels:
         if label.y + 1.3 * label.size < top or label.y - 4 > top + len(image):
             continue

@@ -1,4 +1,4 @@
-"""One picture of a finished run, without a display: the same scene and the same panels as in the window."""
+"""A picture of a finished run, without a display, with the scene and the panels of the window."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from compute.weights.checkpoint import WeightSource
 from .map_picture import write_map
 
 EMPTY = (6, 9, 14, 255)  # color of cells that no tensor has
-# Tables and scrolled regions take their final sizes over a few frames.
+# Tables and scrolled regions need a few frames to reach their final sizes.
 _FRAMES = 4
-# Statistics that panels show arrive later; the picture waits for them, but not for ever.
+# Statistics arrive later; the picture waits for them, but not forever.
 _MOST_FRAMES = 100
 
 
 @contextmanager
-def _telling_place() -> Iterator[None]:
-    """Inside it what is wrong with a place is told as of the option."""
+def _naming_place_option() -> Iterator[None]:
+    """Attribute a `UsageError` of the body to the option --place."""
     try:
         yield
     except UsageError as error:
@@ -52,17 +52,17 @@ def _telling_place() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class MapStart:
-    """What the map shows: a zoom with a cell or a place in the middle; at zoom 1 a place as large as it fits."""
+    """What Map shows: a zoom and a cell or tensor index in the middle; at zoom 1 the tensor fills the picture."""
 
     zoom: float
     center: tuple[float, float] | None
     place: str | None
 
     def apply(self, state: State) -> None:
-        """Move the camera there; the map has been laid out. Raises `UsageError`."""
+        """Move the camera there. Map must have a layout. Raises `UsageError`."""
         maps = state.map
         if self.place is not None:
-            with _telling_place():
+            with _naming_place_option():
                 go(state, self.place)
         else:
             maps.camera.reset()
@@ -86,11 +86,11 @@ def render(
     place: str | None = None,
     theme: str = "dark",
 ) -> Generation:
-    """Run `prompt` to its end and write a PNG of `size` (width, height) pixels to `out`; returns the run.
+    """Run `prompt` to its end, write a PNG of `size` (width, height) pixels to `out`, and return the run.
 
-    panels: the whole window in `theme`, otherwise the atlas alone, in its proportions on a ground of the empty cells'
-    color. zoom, center: as the window's camera, `center` in cells (None is the middle). view: "strip", or "map", of
-    which a `place` can be named that is in the middle. `source` is closed. Raises `AtlasError`s.
+    panels: draw the whole window in `theme`, otherwise Strip or Map alone; Strip keeps its proportions, on a background
+    in the color of empty cells. zoom, center: of the camera, `center` in cells (None is the middle). view: "strip" or
+    "map"; place: a tensor index to center in Map. Closes `source`. Raises `AtlasError`s.
     """
     try:
         runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context))
@@ -98,9 +98,9 @@ def render(
         generation.run()
         if view == "map" and not panels:
             shapes = {tensor.name: runner.registry.shape(tensor) for tensor in runner.registry}
-            with _telling_place():
+            with _naming_place_option():
                 target = None if place is None else parse_tensor_index(place, shapes)
-            write_map(runner, generation, out, size, zoom=zoom, center=center, place=target)
+            write_map(runner, generation, out, size, zoom=zoom, center=center, target=target)
             return generation
         while runner.paint():
             pass
@@ -119,7 +119,7 @@ def render(
 
 
 class Picture:
-    """The atlas alone, drawn again and again at one size."""
+    """Strip alone, drawn repeatedly at one size."""
 
     def __init__(self, strip: StripPainter, size: tuple[int, int]) -> None:
         """size: (width, height) in pixels."""
@@ -127,7 +127,7 @@ class Picture:
         self._scene = atlas_scene(strip.texture, shared_device())
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
-        """The atlas as it was painted last, uint8 [height, width, 4]."""
+        """Strip as painted last, uint8 [height, width, 4]."""
         (width, height), (wide, high) = self._size, self._fitted
         self._scene.draw(camera.view, wide, high)
         image = np.empty((height, width, 4), np.uint8)
@@ -138,47 +138,47 @@ class Picture:
 
 
 def strip_pixels(strip: StripPainter, camera: StripCamera, size: tuple[int, int]) -> np.ndarray:
-    """The atlas alone, uint8 [height, width, 4]."""
+    """Strip alone, uint8 [height, width, 4]."""
     return Picture(strip, size).pixels(camera)
 
 
 class WindowPicture:
-    """The whole window, drawn again and again at one size; close it when done."""
+    """The whole window, drawn repeatedly at one size; close it when done."""
 
     def __init__(
         self, runner: ModelLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
     ) -> None:
-        """size: (width, height) in pixels; theme: of the panels; start: with the map in front, showing that."""
-        self._bench, self._theme, self._start = runner, theme, start
+        """size: (width, height) in pixels; theme: of the panels; start: bring Map to the front and show this."""
+        self._runner, self._theme, self._start = runner, theme, start
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
 
     def pixels(
         self, generation: GenerationLike, prompt: str, camera: StripCamera, viewport: MapViewport | None = None
     ) -> np.ndarray:
-        """The window as it looks after `generation`, which is done, uint8 [height, width, 4].
+        """The window after `generation`, which is finished, uint8 [height, width, 4].
 
-        sight: what the map shows instead of what it starts with.
+        viewport: what Map shows, instead of `start`.
         """
         if self._viewer is None:
             ui = UiState(theme=self._theme)
             state = State(prompt, generation.options, camera=camera, live=False, ui=ui)
             self._viewer = Viewer(self._canvas, shared_device(), state, None)
         self._viewer.state.camera, self._viewer.state.runs = camera, Runs()
-        self._viewer.show(self._bench, generation, prompt)
+        self._viewer.show(self._runner, generation, prompt)
         if self._start is not None:
             open_map(self._viewer.state)
         image, start, maps = None, self._start, self._viewer.state.map
         number = 0
         while number < _MOST_FRAMES:
-            looking = self._viewer.updater is not None and self._viewer.updater.pending
-            if number >= _FRAMES and not looking:
+            pending = self._viewer.updater is not None and self._viewer.updater.pending
+            if number >= _FRAMES and not pending:
                 break
             image = self._canvas.draw()
             if self._viewer.failure is not None:
                 raise self._viewer.failure
             if maps.preparing is not None:
-                continue  # a map takes as many frames as it has steps
+                continue  # preparing Map takes many frames
             number += 1
             if start is not None and maps.layout is not None:
                 start.apply(self._viewer.state)
@@ -188,7 +188,7 @@ class WindowPicture:
         return np.asarray(image)
 
     def close(self) -> None:
-        """Give up the canvas."""
+        """Close the canvas."""
         self._canvas.close()
 
 
@@ -201,7 +201,7 @@ def window_pixels(
     theme: str = "dark",
     start: MapStart | None = None,
 ) -> np.ndarray:
-    """The window as it looks after `generation`, uint8 [height, width, 4]; start: with the map in front."""
+    """The window after `generation`, uint8 [height, width, 4]; start: bring Map to the front and show this."""
     picture = WindowPicture(runner, size, theme, start)
     image = picture.pixels(generation, prompt, camera)
     picture.close()

@@ -1,4 +1,4 @@
-"""Pictures of the map as files: strips are the whole, labels are on them, and the command line's words."""
+"""Pictures of Map as files: bands make up the whole, labels are on them, and mistakes are reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def render(out: Path, *more: str) -> np.ndarray:
     return pixels(out.read_bytes())
 
 
-def test_rows_come_out_as_they_went_in() -> None:
+def test_rows_survive_encoding() -> None:
     image = np.random.default_rng(0).integers(0, 256, (50, 31, 4), np.uint8)
     file = io.BytesIO()
     with PngWriter(file, 31, 50) as writer:
@@ -60,28 +60,28 @@ def test_missing_and_surplus_rows_are_errors() -> None:
         writer.close()
 
 
-def test_a_label_in_strips_is_the_label() -> None:
+def test_labels_are_the_same_in_bands() -> None:
     labels = [Label("h.3.attn.qkv", 5.0, 3.0, 13, plate=True), Label("cut", -6.0, 25.0, 17), Label("edge", 70, 38, 12)]
     whole = np.full((48, 80, 4), 40, np.uint8)
-    strips = whole.copy()
+    bands = whole.copy()
     write_labels(whole, labels, 0)
     for top in range(0, 48, 10):
-        write_labels(strips[top : top + 10], labels, top)
-    np.testing.assert_array_equal(strips, whole)
+        write_labels(bands[top : top + 10], labels, top)
+    np.testing.assert_array_equal(bands, whole)
     assert (whole[..., 0] > 200).sum() > 60
 
 
-def test_strips_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bands_are_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = render(tmp_path / "whole.png", "--size", "320x180")
-    monkeypatch.setattr("atlas_viewer.export.map_picture._STRIP", 320 * 50)
-    np.testing.assert_array_equal(render(tmp_path / "strips.png", "--size", "320x180"), whole)
+    monkeypatch.setattr("atlas_viewer.export.map_picture._BAND", 320 * 50)
+    np.testing.assert_array_equal(render(tmp_path / "bands.png", "--size", "320x180"), whole)
     assert len(np.unique(whole.reshape(-1, 3), axis=0)) > 1000
 
 
-def test_a_place_is_in_the_middle(tmp_path: Path) -> None:
+def test_a_named_value_is_in_the_middle(tmp_path: Path) -> None:
     image = render(tmp_path / "place.png", "--size", "480x270", "--place", "h.2.attn.pattern[1, 2, 0]")
     cell = image[135 - 70 : 135 + 70, 240 - 70 : 240 + 70].reshape(-1, 3)
-    # One color but for the digits: a probability is positive, so it is gold.
+    # One color except for the digits. A probability is positive, so the color is gold.
     ground = np.median(cell, axis=0)
     assert ((cell == ground).all(1)).mean() > 0.8
     assert ground[0] > ground[1] > ground[2]
@@ -95,13 +95,13 @@ def test_pictures_of_odd_sizes(tmp_path: Path, size: str) -> None:
     assert render(tmp_path / "odd.png", "--size", size).shape == (height, width, 3)
 
 
-def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
+def test_the_center_is_in_the_middle(tmp_path: Path) -> None:
     image = render(tmp_path / "point.png", "--size", "320x180", "--zoom", "50", "--center", "0,0")
     assert (image[:80, :150] == (6, 9, 14)).all()  # beyond the corner of the plane
 
 
 @pytest.mark.parametrize(
-    ("more", "says"),
+    ("more", "message"),
     [
         (
             ("--view", "map", "--panels", "--place", "nothing"),
@@ -119,9 +119,9 @@ def test_a_point_is_in_the_middle(tmp_path: Path) -> None:
         (("--view", "map", "--place", "wte[1, 999]"), "there is no such value"),
     ],
 )
-def test_what_cannot_be_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], says: str
+def test_mistakes_are_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...], message: str
 ) -> None:
     assert main(["render", PROMPT, "-n", "1", "--out", str(tmp_path / "x.png"), *more]) == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A recording as pictures and video, rendered again from its tokens."""
+"""Pictures and video of a recording, rendered from its tokens."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ STEPS = 4
 # A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
 VIDEO_STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", STEPS))
 GREEDY = GenerateOptions(context=32, temperature=0.0)
-# A story that goes on for 300 tokens.
+# The story continues for 300 tokens.
 LONG = GenerateOptions(context=VIDEO_STEPS + 28, temperature=1.0, seed=5)
 PROMPT = "Once upon a time, there was a"
 SIZE = (640, 360)
 
 
 def count_frames(path: Path) -> tuple[list[np.ndarray], list[float]]:
-    """Every frame as uint8 [height, width, 3], and when it is shown."""
+    """The first 8 frames as uint8 [height, width, 3], and the times of all frames in seconds."""
     with av.open(str(path)) as container:
         frames = list(container.decode(container.streams.video[0]))
         images = [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in frames[:8]]
@@ -86,7 +86,7 @@ def run(recorded: Path) -> Iterator[RecordedRun]:
 
 
 def window_picture(runner: ModelRunner, steps: int, options: GenerateOptions = GREEDY) -> np.ndarray:
-    """What the atlas shows when a run has drawn `steps` tokens."""
+    """Strip after a run of `steps` tokens."""
     options = dataclasses.replace(options, max_new_tokens=steps, context=32)
     generation = runner.start(PROMPT, options)
     generation.run()
@@ -95,7 +95,7 @@ def window_picture(runner: ModelRunner, steps: int, options: GenerateOptions = G
     return strip_pixels(runner.strip, StripCamera(), SIZE)
 
 
-def test_a_frame_is_what_the_window_shows_at_that_step(runner: ModelRunner, run: RecordedRun) -> None:
+def test_a_frame_equals_the_window_at_that_step(runner: ModelRunner, run: RecordedRun) -> None:
     wanted = {steps: window_picture(runner, steps) for steps in (1, 3)}
     pictures = RunPictures(runner, run, SIZE, fixed_camera(1.0, None), panels=False)
     for steps, picture in wanted.items():
@@ -103,25 +103,25 @@ def test_a_frame_is_what_the_window_shows_at_that_step(runner: ModelRunner, run:
     assert (wanted[1] != wanted[3]).any()
 
 
-def test_the_camera_is_where_it_was(runner: ModelRunner, run: RecordedRun) -> None:
+def test_frames_follow_the_recorded_camera(runner: ModelRunner, run: RecordedRun) -> None:
     times = [known.time for known in run.all_steps]
-    marks = [
+    cameras = [
         UiEvent((times[0] + times[1]) / 2, 1, 1, "strip", {"zoom": 8, "x": 200, "y": 100}),
         UiEvent(0.0, 1, 0, "map", {"zoom": "far"}),
         UiEvent(0.0, 1, 0, "strip", {"zoom": None}),
     ]
-    camera = recorded_camera(marks)
+    camera = recorded_camera(cameras)
     assert camera(times[0]).zoom == 1.0
     assert (camera(times[1]).zoom, camera(times[1]).center) == (8.0, (200.0, 100.0))
     pictures = RunPictures(runner, run, SIZE, camera, panels=False)
     frames = list(pictures.frames(2, 4))
     assert len(frames) == 8
     same = [bool((frames[number] == frames[number + 1]).all()) for number in range(3)]
-    assert same == [True, False, True], "the camera moves half way to the next step"
+    assert same == [True, False, True], "the camera moves halfway to the next step"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".webm"])
-def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None:
+def test_a_video_contains_the_frames(tmp_path: Path, suffix: str) -> None:
     size, fps = (320, 180), 25
     ramp = np.linspace(0, 255, 320, dtype=np.uint8)
     frames = []
@@ -129,7 +129,7 @@ def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None
         image = np.zeros((180, 320, 4), np.uint8)
         image[..., 0], image[..., 1], image[..., 2] = ramp, 25 * number, ramp[::-1]
         frames.append(image)
-    path = tmp_path / "a"  # the suffix is told apart, as for a file that is renamed at the end
+    path = tmp_path / "a"  # the suffix is passed separately, as for a temporary file
     assert write_video(path, suffix, frames, size, fps) == 10
     images, times = count_frames(path)
     assert times == pytest.approx([number / fps for number in range(10)], abs=1e-3)
@@ -137,7 +137,7 @@ def test_a_video_plays_and_shows_the_frames(tmp_path: Path, suffix: str) -> None
         assert np.abs(image.astype(int) - frame[..., :3]).mean() < 3
 
 
-def test_pictures_and_video_of_a_session(
+def test_pictures_and_video_of_a_recording(
     tmp_path: Path, runner: ModelRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorded = record(tmp_path / "a.atlas", VIDEO_STEPS, LONG)
@@ -153,7 +153,7 @@ def test_pictures_and_video_of_a_session(
     for number in (0, 1):
         with av.open(str(pictures[number])) as container:
             (exact,) = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
-        # Half the colors' resolution: cells of a pixel lose some of theirs, brightness keeps what it is.
+        # Video has half the resolution in color: single pixels lose color, but keep their brightness.
         shown = images[3 * number].astype(int)
         weights = np.array([0.2126, 0.7152, 0.0722])
         assert np.abs(shown @ weights - exact @ weights).mean() < 6
@@ -161,9 +161,7 @@ def test_pictures_and_video_of_a_session(
         np.testing.assert_array_equal(exact, window_picture(runner, number + 1, LONG)[..., :3])
 
 
-def test_pictures_that_were_not_finished_are_not_there(
-    tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_pictures_leave_no_files(tmp_path: Path, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "p"
     folder.mkdir()
     (folder / "step-000001.png").write_text("old")
@@ -181,14 +179,14 @@ def test_pictures_that_were_not_finished_are_not_there(
     assert (folder / "step-000001.png").read_text() == "old"
 
 
-def test_the_map_is_drawn_as_it_is_after_that_step(tmp_path: Path, recorded: Path) -> None:
+def test_map_is_drawn_after_each_step(tmp_path: Path, recorded: Path) -> None:
     pictures, one = tmp_path / "pictures", tmp_path / "one.png"
     mapping = ["--view", "map", "--size", "320x180", "--zoom", "2"]
     assert main(["session", "export", str(recorded), "--png", str(pictures), *mapping]) == 0
     made = sorted(pictures.iterdir())
     assert len(made) == STEPS
     assert len({path.read_bytes() for path in made}) > 1
-    # The last one is what `render` gives, whose map has rows for just that context.
+    # The last one equals the picture of `render`, whose Map has rows for exactly that context.
     arguments = ["-n", str(STEPS), "--context", "32", "--temperature", "0", "--out", str(one)]
     assert main(["render", PROMPT, *arguments, *mapping]) == 0
     assert made[-1].read_bytes() == one.read_bytes()
@@ -198,7 +196,7 @@ TARGETS = (TensorIndex("h.2.mlp.c_fc.weight", (100, 50)), TensorIndex("h.5.attn.
 
 
 def with_map_cameras(recorded: Path, path: Path, viewports: Sequence[MapViewport]) -> Path:
-    """A copy of the session in which the map was looked at like this from its first, second, ... step on."""
+    """A copy of the recording in which Map shows these viewports from the first, second, ... step on."""
     shutil.copy(recorded, path)
     connection = sqlite3.connect(path)
     times = connection.execute("SELECT time FROM steps ORDER BY step").fetchall()
@@ -216,12 +214,12 @@ def picture_of(path: Path) -> np.ndarray:
         return image
 
 
-def test_the_map_is_seen_from_where_it_was(
+def test_map_follows_the_recorded_viewport(
     recorded: Path, run: RecordedRun, runner: ModelRunner, tmp_path: Path
 ) -> None:
     size, zoom = (320, 180), 90.0
-    window = max(known.record.context_length for known in run.all_steps)
-    layout = map_layout(runner.registry, window)
+    context = max(known.record.context_length for known in run.all_steps)
+    layout = map_layout(runner.registry, context)
     cells = [box_of(target, layout) for target in TARGETS]
     camera, viewports = MapCamera(layout.width, layout.height), []
     for x, y, *_ in cells:
@@ -235,10 +233,10 @@ def test_the_map_is_seen_from_where_it_was(
     for number, (x, y, *_) in enumerate(cells):
         replay.go(number)
         run.show(number + 1)
-        there = MapPicture(runner, size, window, zoom, (x + 0.5, y + 0.5))
+        there = MapPicture(runner, size, context, zoom, (x + 0.5, y + 0.5))
         np.testing.assert_array_equal(made[number], there.pixels(run)[..., :3])
     assert (made[0] != made[1]).mean() > 0.3
-    assert (made[1] != made[-1]).mean() < 0.3, "it stays where it was put last"
+    assert (made[1] != made[-1]).mean() < 0.3, "it stays at the latest viewport"
     assert main(["session", "export", str(path), *mapping, str(tmp_path / "fixed"), "--camera", "fixed"]) == 0
     whole = [picture_of(picture) for picture in sorted((tmp_path / "fixed").iterdir())]
     assert (whole[0] != whole[1]).mean() < 0.1
@@ -248,7 +246,7 @@ def test_the_map_is_seen_from_where_it_was(
 def window_with_map(
     runner: ModelRunner, steps: int, target: TensorIndex, size: tuple[int, int]
 ) -> tuple[np.ndarray, MapViewport]:
-    """The window when a run has drawn `steps` tokens and the map has gone to `target`; and what that shows."""
+    """The window after a run of `steps` tokens, with Map at `target`; and the viewport of Map."""
     options = GenerateOptions(max_new_tokens=steps, context=32, temperature=0.0)
     generation = runner.start(PROMPT, options)
     generation.run()
@@ -269,7 +267,7 @@ def window_with_map(
     return image, viewport
 
 
-def test_the_map_among_panels_is_what_the_window_shows(
+def test_map_among_panels_equals_the_window(
     recorded: Path, run: RecordedRun, runner: ModelRunner, tmp_path: Path
 ) -> None:
     size = (960, 540)
@@ -285,11 +283,11 @@ def test_the_map_among_panels_is_what_the_window_shows(
         assert len(np.unique(image[part].reshape(-1, 3), axis=0)) > 50
         np.testing.assert_array_equal(picture[part], image[part])
     assert (made[0][part] != made[1][part]).mean() > 0.3
-    # Text and chips go on beside it.
+    # Text and chips beside it change, too.
     assert (made[1][:, round(place.right) + 10 :] != made[2][:, round(place.right) + 10 :]).any()
 
 
-def test_a_frame_does_not_depend_on_those_before(runner: ModelRunner, run: RecordedRun) -> None:
+def test_a_frame_does_not_depend_on_earlier_frames(runner: ModelRunner, run: RecordedRun) -> None:
     viewports = {run.all_steps[1].time: MapViewport(TARGETS[0], 0.5, 0.5, 80, 45)}
     mapping = MapTrack(lambda time: viewports.get(time), MapStart(1.0, None, None))
     pictures = RunPictures(runner, run, (960, 540), fixed_camera(1.0, None), panels=True, maps=mapping)
@@ -300,7 +298,7 @@ def test_a_frame_does_not_depend_on_those_before(runner: ModelRunner, run: Recor
     assert (first != second).mean() > 0.04
 
 
-def test_the_window_is_rendered_as_it_was(runner: ModelRunner, run: RecordedRun) -> None:
+def test_the_window_is_rendered_at_any_step(runner: ModelRunner, run: RecordedRun) -> None:
     size = (1280, 720)
     pictures = RunPictures(runner, run, size, fixed_camera(1.0, None), panels=True)
     first, third = pictures.frame(0), pictures.frame(2)
@@ -308,5 +306,5 @@ def test_the_window_is_rendered_as_it_was(runner: ModelRunner, run: RecordedRun)
     pictures.close()
     assert first.shape == (720, 1280, 4)
     assert (first != third).any()
-    # Also what arrives late, such as histograms: nothing depends on when a frame is drawn.
+    # Nothing depends on when a frame is drawn, not even late results such as histograms.
     np.testing.assert_array_equal(first, again)

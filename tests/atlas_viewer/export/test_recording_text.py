@@ -1,4 +1,4 @@
-"""A recording as JSON, CSV and arrays, and one line for what cannot be exported."""
+"""A recording as JSON, CSV and arrays; mistakes are reported in one line."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ SIZE = (640, 360)
 def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = make_session(tmp_path / "a.atlas", steps=5, logits="f32")
     assert export(path, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["head"]["model"], told["runs"][0]["prompt_tokens"]) == ("made up", PROMPT_TOKENS)
-    assert [known["token"] for known in told["runs"][0]["steps"]] == [step(index).token for index in range(5)]
-    assert told["runs"][0]["steps"][2]["top"][1]["logit"] == step(2).top[1].logit
-    assert [camera["data"]["zoom"] for camera in told["cameras"]] == [1.0, 4.0]
+    exported = json.loads(capsys.readouterr().out)
+    assert (exported["head"]["model"], exported["runs"][0]["prompt_tokens"]) == ("made up", PROMPT_TOKENS)
+    assert [known["token"] for known in exported["runs"][0]["steps"]] == [step(index).token for index in range(5)]
+    assert exported["runs"][0]["steps"][2]["top"][1]["logit"] == step(2).top[1].logit
+    assert [camera["data"]["zoom"] for camera in exported["cameras"]] == [1.0, 4.0]
     assert export(path, "--csv") == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [(int(row["run"]), int(row["step"]), int(row["token"])) for row in rows] == [
@@ -43,7 +43,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ]
     assert float(rows[3]["logit"]) == step(3).logit
     assert export(path, "--npz", tmp_path / "a.npz", "--json", tmp_path / "a.json") == 0
-    assert json.loads((tmp_path / "a.json").read_text()) == told
+    assert json.loads((tmp_path / "a.json").read_text()) == exported
     with np.load(tmp_path / "a.npz") as arrays:
         assert arrays["tokens"].tolist() == [step(index).token for index in range(5)]
         np.testing.assert_array_equal(arrays["logits"], [StepCapture(index).logits for index in range(5)])
@@ -53,7 +53,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "message"),
     [
         ((), 2, "say what to write"),
         (("--video", "a.gif"), 2, "must end in one of .mp4, .mkv, .webm"),
@@ -69,16 +69,16 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--npz", "a.png"), 2, "ends in .npz"),
     ],
 )
-def test_what_cannot_be_exported_is_told_in_a_line(
+def test_mistakes_are_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...],
-    status: int, told: str,
+    status: int, message: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     assert export(make_session(tmp_path / "a.atlas", steps=2), *arguments) == status
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
-    assert told in captured.err
+    assert message in captured.err
 
 
 def test_a_model_of_another_shape_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

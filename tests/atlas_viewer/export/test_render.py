@@ -1,4 +1,4 @@
-"""Pictures without a display: colors arrive unchanged, cells are where they belong, panels are the window's."""
+"""Pictures without a display: colors are exact, cells are in their positions, panels are those of the window."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ pytestmark = pytest.mark.gpu
 @pytest.fixture(scope="module")
 def runner() -> FakeRunner:
     made = FakeRunner(shared_device())
-    # Every value of a channel occurs, and the brightest colors of the atlas.
+    # Every value of a channel, and the brightest colors of Strip.
     made.strip.cells[0, :256, 0] = np.arange(256)
     made.strip.cells[1, :2, :3] = [(255, 209, 26), (0, 199, 255)]
     made.paint()
     return made
 
 
-def test_every_cell_and_color_arrives_unchanged(runner: FakeRunner) -> None:
+def test_every_cell_and_color_is_unchanged(runner: FakeRunner) -> None:
     np.testing.assert_array_equal(strip_pixels(runner.strip, StripCamera(), (640, 360)), runner.strip.cells)
 
 
@@ -45,7 +45,7 @@ def test_a_cell_is_a_square_of_equal_pixels(runner: FakeRunner) -> None:
     np.testing.assert_array_equal(strip_pixels(runner.strip, camera, (640, 360)), seen.repeat(8, 0).repeat(8, 1))
 
 
-def test_another_shape_gets_bars_in_the_empty_color(runner: FakeRunner) -> None:
+def test_other_proportions_get_bars_in_the_empty_color(runner: FakeRunner) -> None:
     image = strip_pixels(runner.strip, StripCamera(), (700, 400))
     assert image.shape == (400, 700, 4)
     assert (image[:3] == EMPTY).all()
@@ -62,13 +62,13 @@ def test_the_window_shows_the_same_pixels(runner: FakeRunner) -> None:
     camera.look_at(16, 320, 180)
     image = window_pixels(runner, generation, "Once upon a", camera, (1280, 720))
     assert image.shape == (720, 1280, 4)
-    # The middle of the picture: 40 x 22.5 cells, so the centre of the atlas is a corner of four cells.
+    # The view has 40 x 22.5 cells, so the center of Strip is a corner of four cells.
     left, right = runner.strip.cells[179, 319, :3], runner.strip.cells[179, 320, :3]
     edge = (image[:, :-1, :3] == left).all(-1) & (image[:, 1:, :3] == right).all(-1)
-    assert edge.sum() >= 10, "the two cells in the middle are nowhere side by side"
+    assert edge.sum() >= 10, "the two middle cells are not adjacent anywhere"
 
 
-def test_png_holds_the_pixels(runner: FakeRunner) -> None:
+def test_png_contains_the_pixels(runner: FakeRunner) -> None:
     data = png(runner.strip.cells)
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     width, height, depth, kind = struct.unpack(">IIBB", data[16:26])
@@ -107,6 +107,6 @@ def test_render_writes_a_picture_of_the_run(tmp_path: Path, panels: bool) -> Non
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_render_says_when_it_cannot_write(tmp_path: Path) -> None:
+def test_render_reports_that_it_cannot_write(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="nowhere"):
         _render(tmp_path / "nowhere" / "run.png", panels=False)
