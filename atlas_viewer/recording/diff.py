@@ -136,9 +136,9 @@ def _head(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) ->
         "program": (a.program, b.program),
         "shaders": (a.shaders_sha256[:12], b.shaders_sha256[:12]),
     }
-    told = [f"{what}: {mine} | {theirs}" for what, (mine, theirs) in pairs.items() if mine != theirs]
+    differences = [f"{what}: {mine} | {theirs}" for what, (mine, theirs) in pairs.items() if mine != theirs]
     if run.prompt_tokens != other_run.prompt_tokens:
-        told.append(f"prompt: {len(run.prompt_tokens)} tokens | {len(other_run.prompt_tokens)} tokens")
+        differences.append(f"prompt: {len(run.prompt_tokens)} tokens | {len(other_run.prompt_tokens)} tokens")
     mine, theirs = run.options.as_json(), other_run.options.as_json()
-    told += [f"{name}: {mine[name]} | {theirs[name]}" for name in mine if mine[name] != theirs[name]]
-    return told
+    differences += [f"{name}: {mine[name]} | {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+    return differences
