@@ -1,7 +1,7 @@
-"""Speed of an engine on its adapter: prefill, decode, GPU and host time of a token, and what the atlas costs.
+"""Speed of an engine on its adapter: prefill, decode, GPU and host time per token, and the cost of the views.
 
-Every figure is a median over repeats after a warm-up, and says how many repeats of how many tokens it is made of.
-Figures are None where one repeat alone would take too long, or where the adapter cannot measure.
+Every figure is a median over repeats after a warm-up, and includes the numbers of repeats and tokens. A figure is None
+if one repeat alone would take too long, or if the adapter has no timestamps.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from .measuring import Budget, Figure, repeated
 
 PREFILL_SIZES = (16, 64, 256, 1024)
 DECODE_CONTEXTS = (16, 256, 1000)
-MAIN_SIZE = 256  # the prefill and the context that the headline figures are of
+MAIN_SIZE = 256  # prefill size and context of the headline figures
 FRAME_S = 1 / 60
 
 _REPEATS = 5
-_LEAST_REPEATS = 3  # that the tokens of a run are chosen for
-_TOKENS = 256  # timed in one run, when there is time and room for so many
+_LEAST_REPEATS = 3  # the tokens of a run are chosen so that so many fit the time limit
+_TOKENS = 256  # tokens timed in one run, if time and context allow
 _LEAST_TOKENS = 4
 _TEMPERATURE = 0.8
-_BATCH = 16  # tokens of one submit, where single ones would be too short to measure
-_BATCH_S = 0.2  # seconds that such a submit may take
-_NEVER = 0xFFFFFFFF  # the id of no token
+_BATCH = 16  # tokens per submission, if single ones are too short to measure
+_BATCH_S = 0.2  # longest time of such a submission
+_NO_TOKEN = 0xFFFFFFFF
 _NAP_S = 0.0001
 
 
@@ -43,23 +43,23 @@ QUICK = Budget(seconds=1.0, longest=8.0)
 
 
 def endless(tokenizer: Tokenizer) -> Tokenizer:
-    """`tokenizer` without an end of text: random weights draw it at any time; here it is a token like others."""
-    made = copy.copy(tokenizer)
-    made.end_of_text = _NEVER
-    return made
+    """A copy of `tokenizer` without an end of text, which random weights could draw at any time."""
+    unending = copy.copy(tokenizer)
+    unending.end_of_text = _NO_TOKEN
+    return unending
 
 
-def sizes(wanted: Sequence[int], limit: int) -> list[int]:
-    """`wanted` clipped to `limit`, each once."""
-    return sorted({min(size, limit) for size in wanted})
+def sizes(requested: Sequence[int], limit: int) -> list[int]:
+    """`requested` clipped to `limit`, sorted, without duplicates."""
+    return sorted({min(size, limit) for size in requested})
 
 
 def warm_up(engine: Engine, budget: Budget) -> None:
     """Decode until `budget.warm_up` seconds have passed: GPUs raise their clocks slowly. Blocks.
 
-    Also sets the sampling options of the passes that are measured one by one.
+    Also sets the sampling options for the passes that are measured individually.
     """
-    engine.sampler.set_options(GenerateOptions(temperature=_TEMPERATURE, context=engine.context, top=0), _NEVER)
+    engine.sampler.set_options(GenerateOptions(temperature=_TEMPERATURE, context=engine.context, top=0), _NO_TOKEN)
     start = time.perf_counter()
     while time.perf_counter() - start < budget.warm_up:
         state, work, _ = _tokens_at(engine, min(_BATCH, engine.context))
@@ -68,7 +68,7 @@ def warm_up(engine: Engine, budget: Budget) -> None:
 
 
 def prefill_ms(engine: Engine, tokens: int, budget: Budget) -> Figure:
-    """Milliseconds from the first submit of a pass over `tokens` rows until its token is drawn. Blocks."""
+    """Milliseconds from the first submission of a pass over `tokens` rows until its token is drawn. Blocks."""
     plan = engine.plan(tokens, tokens, 0, 0, top=0)
     if _seconds(plan) > budget.longest:
         return Figure(None, tokens=tokens)
@@ -85,7 +85,7 @@ def prefill_ms(engine: Engine, tokens: int, budget: Budget) -> Figure:
 
 
 def gpu_us(engine: Engine, context: int) -> Figure:
-    """GPU time of one token around `context` in microseconds, draw included, by timestamp queries; None without."""
+    """GPU time per token around `context` in microseconds, draw included. None without timestamp queries."""
     state, work, count = _tokens_at(engine, context)
     if "timestamp-query" not in engine.device.features:
         return Figure(None, tokens=count)
@@ -105,7 +105,7 @@ def gpu_us(engine: Engine, context: int) -> Figure:
 
 
 def host_us(engine: Engine, context: int) -> Figure:
-    """Time in microseconds that the host takes to encode and submit one token. The GPU is idle at the start."""
+    """Host time in microseconds to encode and submit one token. The GPU is idle at the start."""
     state, work, count = _tokens_at(engine, context)
 
     def once() -> float:
@@ -122,14 +122,14 @@ def host_us(engine: Engine, context: int) -> Figure:
 def decode_rate(
     engine: Engine, tokenizer: Tokenizer, context: int, budget: Budget, paint: Callable[[], object] | None = None
 ) -> Figure:
-    """Tokens a second of whole generations around `context`, sampling included. Blocks.
+    """Tokens per second of complete generations around `context`, sampling included. Blocks.
 
-    Timed from after the first token to the end. paint: writes the atlas; called once a frame of 1/60 s when there is
-    something new, never while the painting before is still in flight, as a window would.
+    Timed from the first token to the end. paint: updates the views; like in a window, it is called once per frame of
+    1/60 s if there is something new, and never while the previous call is in flight.
     """
     count, first = _span(engine, context, budget)
     prompt_pass = _seconds(engine.plan(first, engine.context, 0, 0, top=0)) <= budget.seconds
-    kind = Generation if prompt_pass else _Unread
+    kind = Generation if prompt_pass else _UncomputedPrompt
     options = GenerateOptions(max_new_tokens=count + 1, context=engine.context, temperature=_TEMPERATURE, top=0)
     rates: list[float] = []
     timed = 0.0
@@ -137,7 +137,7 @@ def decode_rate(
         generation = kind(engine, endless(tokenizer), " the" * first, options)
         generation.step()
         if paint is not None:
-            paint()  # the first one of all also fetches the weights
+            paint()  # the first call also reads the weights
             poll(engine.device, wait=True)
         start = time.perf_counter()
         if paint is None:
@@ -153,7 +153,7 @@ def decode_rate(
 
 
 def atlas_us(engine: Engine, paint: Callable[[], object], budget: Budget) -> Figure:
-    """Microseconds that writing the atlas takes when one row is new: encoding and GPU together. Blocks.
+    """Microseconds to update the views for one new row, encoding and GPU together. Blocks.
 
     The engine must have run a generation.
     """
@@ -176,15 +176,15 @@ def atlas_us(engine: Engine, paint: Callable[[], object], budget: Budget) -> Fig
 
 
 def statistics_us(engine: Engine, budget: Budget) -> Figure:
-    """Microseconds that statistics of every tensor take when one row is new: encoding and GPU together. Blocks.
+    """Microseconds to update the statistics of every tensor for one new row, encoding and GPU together. Blocks.
 
-    The engine must have run a generation and keep activations; its rows are given back as they were.
+    The engine must have run a generation and keep activations; its number of rows is restored.
     """
     statistics_pass = StatisticsPass(engine)
     registry = engine.registry
-    known = registry.rows
+    rows = registry.rows
     count = min(_BATCH, engine.context - 1)
-    base = min(known, engine.context - count)
+    base = min(rows, engine.context - count)
 
     def once() -> float:
         registry.rows = base
@@ -199,12 +199,12 @@ def statistics_us(engine: Engine, budget: Budget) -> Figure:
         return seconds
 
     times = repeated(once, _REPEATS, budget.seconds)
-    registry.rows = known
+    registry.rows = rows
     return Figure(1e6 * statistics.median(times), len(times), count)
 
 
 def peak_host_mb() -> float | None:
-    """The most memory this process has had resident so far, in MB (1e6 bytes); None where that is not known."""
+    """Peak resident memory of this process in MB (1e6 bytes), None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -213,8 +213,8 @@ def peak_host_mb() -> float | None:
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
-class _Unread(Generation):
-    """Takes what the cache holds for its prompt's rows: the prompt costs one row, and only the speed has meaning."""
+class _UncomputedPrompt(Generation):
+    """Uses the content of the cache as its prompt's rows. The prompt costs one row; only the speed is meaningful."""
 
     def __init__(self, engine: Engine, tokenizer: Tokenizer, prompt: str, options: GenerateOptions) -> None:
         super().__init__(engine, tokenizer, prompt, options)
@@ -222,30 +222,30 @@ class _Unread(Generation):
 
 
 def _span(engine: Engine, context: int, budget: Budget) -> tuple[int, int]:
-    """Tokens to time in one run, and tokens of its prompt: `context` is in the middle as far as there is room."""
+    """Tokens to time in one run, and tokens of its prompt. `context` is in the middle if the limit allows."""
     limit = engine.context
     context = min(context, limit)
     per_token = _seconds(_next_token(engine, context))
     affordable = int(budget.seconds / _LEAST_REPEATS / per_token)
-    # Beyond the window every token would be a pass over all of it. At the very end of it the middle has to give way.
-    room = max(2 * min(context - 1, limit - context), context // 8)
-    count = max(min(_LEAST_TOKENS, limit - 1), min(_TOKENS, affordable, room), 1)
+    # Beyond the context, every token would need a pass over all of it. At its very end, the run is moved forward.
+    available = max(2 * min(context - 1, limit - context), context // 8)
+    count = max(min(_LEAST_TOKENS, limit - 1), min(_TOKENS, affordable, available), 1)
     return count, max(1, min(context - count // 2, limit - count))
 
 
 def _next_token(engine: Engine, context: int) -> Pass:
-    """The pass of one more token, as its `context`th, behind whatever the cache holds."""
+    """The pass of one more token at position `context`, after whatever the cache contains."""
     return engine.plan(context, engine.context, 0, context - 1, top=0)
 
 
 def _tokens_at(engine: Engine, context: int) -> tuple[bytes | None, list[Dispatch], int]:
-    """State, dispatches and number of so many tokens around `context` that they take a while."""
+    """State, dispatches and number of tokens around `context`, as many as take long enough to measure."""
     limit = engine.context
-    wanted = max(1, min(_BATCH, limit, int(_BATCH_S / _seconds(_next_token(engine, min(context, limit))))))
-    first = max(1, min(context - wanted // 2, limit - wanted + 1))
+    count = max(1, min(_BATCH, limit, int(_BATCH_S / _seconds(_next_token(engine, min(context, limit))))))
+    first = max(1, min(context - count // 2, limit - count + 1))
     (segment,) = _next_token(engine, first).segments
-    # The draw moves the state on, so the same dispatches again are the next token.
-    return segment.state, [*segment.dispatches] * wanted, wanted
+    # The draw advances the state, so repeating the dispatches computes the next token.
+    return segment.state, [*segment.dispatches] * count, count
 
 
 def _seconds(plan: Pass) -> float:
@@ -263,13 +263,13 @@ def _submit(engine: Engine, state: bytes | None, work: Sequence[Dispatch]) -> No
 
 def _run_painting(generation: Generation, paint: Callable[[], object]) -> None:
     device = generation.engine.device
-    painted, stale, fence = time.perf_counter(), False, work_done(device)
+    last_paint, stale, fence = time.perf_counter(), False, work_done(device)
     while not generation.done:
-        news = generation.advance(FRAME_S)
-        stale |= news
-        if stale and fence.done and time.perf_counter() - painted >= FRAME_S:
-            painted, stale = time.perf_counter(), False
+        advanced = generation.advance(FRAME_S)
+        stale |= advanced
+        if stale and fence.done and time.perf_counter() - last_paint >= FRAME_S:
+            last_paint, stale = time.perf_counter(), False
             paint()
             fence = work_done(device)
-        elif not news:
+        elif not advanced:
             time.sleep(_NAP_S)

@@ -1,4 +1,4 @@
-"""Speed of the map on its adapter: opening it, a picture from far and near, a new row."""
+"""Speed of the map on its adapter: opening it, painting it at several zooms, adding a row."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from compute.views.map_view import MapView
 from .measuring import Budget, Figure, repeated
 
 _REPEATS = 9
-_ROWS = 16  # taken in within one wait, at most
-# Cells that a pixel is wide, in widths of the pyramid's finest blocks: just above it blocks are looked at, just below
-# it the cells themselves, as many as a pixel ever has.
+_ROWS = 16  # most rows added between two waits
+# Width of a pixel in cells, relative to the pyramid's finest blocks. Just above 1 the blocks are read; just below 1 the
+# cells themselves, with the largest number of cells per pixel.
 _BLOCKS, _VALUES = 1.5, 0.95
-_CELL, _DIGIT_CELL = 8.0, 80.0  # pixels of a cell without text, and with it
+_CELL, _DIGIT_CELL = 8.0, 80.0  # width of a cell in pixels, without and with text
 
 
 def map_views(layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
-    """What is measured, by name: places of a picture of `size` (width, height) pixels.
+    """The measured views by name, for a picture of `size` (width, height) pixels.
 
-    whole: everything; blocks: the pyramid's finest blocks; values: the most values to a pixel; cells, digits: large
-    cells, without and with text. The near ones are over a weight.
+    whole: the complete map; blocks: the pyramid's finest blocks; values: the most values per pixel; cells, digits:
+    large cells of a weight, without and with text.
     """
-    wide, high = size
-    whole = max(layout.width / wide, layout.height / high)
-    place = layout.placements["h.0.mlp.c_fc.weight"]
-    weight = (place.x + place.band_columns / 2, place.y + place.band_rows / 2)
+    width, height = size
+    whole = max(layout.width / width, layout.height / height)
+    placement = layout.placements["h.0.mlp.c_fc.weight"]
+    weight = (placement.x + placement.band_columns / 2, placement.y + placement.band_rows / 2)
     middle = (layout.width / 2, layout.height / 2)
 
     def view(scale: float, center: tuple[float, float]) -> MapView:
-        return MapView(center[0] - wide * scale / 2, center[1] - high * scale / 2, scale)
+        return MapView(center[0] - width * scale / 2, center[1] - height * scale / 2, scale)
 
     return {
         "whole": view(whole, middle),
@@ -47,9 +47,9 @@ def map_views(layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
 
 
 def open_ms(engine: Engine, make: Callable[[], MapPass], budget: Budget) -> tuple[MapPass, Figure, Figure]:
-    """The map, and milliseconds until it is there: the first time, and again with every pipeline made. Blocks.
+    """The map, and milliseconds to open it: the first time, and again with existing pipelines. Blocks.
 
-    Both have all weights taken in and the latest pass; nearly all of the second is the weights.
+    Both include all weights and the latest pass; nearly all of the second figure is reading the weights.
     """
 
     def timed() -> tuple[MapPass, float]:
@@ -62,14 +62,14 @@ def open_ms(engine: Engine, make: Callable[[], MapPass], budget: Budget) -> tupl
     passes, first = timed()
     times: list[float] = []
     while len(times) < _REPEATS and (not times or 1e-3 * sum(times) < budget.seconds):
-        del passes  # its memory is wanted for the next
+        del passes  # the next one needs its memory
         passes, again = timed()
         times.append(again)
     return passes, Figure(first, 1, 1), Figure(statistics.median(times), len(times), 1)
 
 
 def draw_us(passes: MapPass, view: MapView, size: tuple[int, int], budget: Budget) -> Figure:
-    """GPU time of the pass that paints one picture, in microseconds, by timestamp queries; None without. Blocks."""
+    """GPU time in microseconds to paint one picture. None without timestamp queries. Blocks."""
     device = passes.engine.device
     if "timestamp-query" not in device.features:
         return Figure(None)
@@ -84,15 +84,14 @@ def draw_us(passes: MapPass, view: MapView, size: tuple[int, int], budget: Budge
 
 
 def row_us(passes: MapPass, budget: Budget) -> Figure:
-    """Microseconds that taking one new row in takes: encoding and GPU together. Blocks.
+    """Microseconds to add one new row, encoding and GPU together. Blocks.
 
-    The engine must have run a generation; its rows are given back as they were.
+    The engine must have run a generation; its number of rows is restored.
     """
     device, registry = passes.engine.device, passes.engine.registry
-    known = registry.rows
-    room = passes.layout.context
-    count = min(_ROWS, max(1, room - 1))
-    base = min(known, room - count)
+    rows, context = registry.rows, passes.layout.context
+    count = min(_ROWS, max(1, context - 1))
+    base = min(rows, context - count)
 
     def once() -> float:
         registry.rows = base
@@ -106,6 +105,6 @@ def row_us(passes: MapPass, budget: Budget) -> Figure:
         return (time.perf_counter() - start) / count
 
     times = repeated(once, _REPEATS, budget.seconds, least=2)
-    registry.rows = known
+    registry.rows = rows
     passes.update()
     return Figure(1e6 * statistics.median(times), len(times), count)

@@ -1,4 +1,4 @@
-"""What every benchmark shares: how long it may take, how often it repeats a measurement, and its result."""
+"""Shared by all benchmarks: time limits, repetition of measurements, and their results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits in seconds: of a measurement with all its repeats, of one repeat's prompt pass, of the warm-up."""
+    """Time limits in seconds: for a measurement with all repeats, for one prompt pass, and for the warm-up."""
 
     seconds: float = 5.0
     longest: float = 60.0
@@ -18,10 +18,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Figure:
-    """A median; `repeats` of `tokens` each went into it. Decode: contexts from `first` to `last`, in tokens.
+    """The median of `repeats` measurements of `tokens` tokens each. Decode: contexts from `first` to `last` tokens.
 
-    `prompt_pass` is False where the prompt was too long to be computed in the time: the cache then held other rows,
-    on whose values the time of a token does not depend.
+    `prompt_pass` is False if there was no time to compute the prompt. The cache then contained other rows; the time per
+    token does not depend on their values.
     """
 
     value: float | None
@@ -33,7 +33,7 @@ class Figure:
 
     @property
     def counts(self) -> dict[str, int | bool]:
-        """What the value was made from, as plain JSON values."""
+        """The counts behind the value, as plain JSON values."""
         numbers = ("repeats", "tokens", "first", "last", "prompt_pass") if self.last else ("repeats", "tokens")
         return {name: getattr(self, name) for name in numbers}
 

@@ -1,6 +1,6 @@
-"""The same shapes in PyTorch, for comparison: Hugging Face `generate`, and a decode loop written by hand.
+"""Models of the same sizes in PyTorch, for comparison: Hugging Face `generate`, and a hand-written decode loop.
 
-PyTorch and transformers are no dependencies: they are looked for when they are asked for.
+PyTorch and transformers are not dependencies; they are imported on demand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LEAST_TOKENS = 4
 
 
 def check_importable() -> None:
-    """Raise `AtlasError` when PyTorch or transformers is not installed. Imports neither."""
+    """Raise `AtlasError` if PyTorch or transformers is not installed. Imports neither."""
     for name in _NEEDED:
         if importlib.util.find_spec(name) is None:
             raise _missing(name, "it is not installed")
@@ -35,7 +35,7 @@ def check_importable() -> None:
 def compare(config: ModelConfig, context: int, budget: Budget, *, software: bool) -> dict[str, Any]:
     """Decode speed of PyTorch around `context` with random weights, batch 1, greedy, in fp16 and fp32. Blocks.
 
-    software: the engine ran on the host processor, so PyTorch does too; else it takes CUDA, or Apple's GPU.
+    software: run on the CPU, as the engine did; otherwise on CUDA or Apple's GPU, if available.
     Returns "version", "transformers", "device", "threads", "context" and "static_kind", and for "fp16" and "fp32" each
     {"generate_tokens_per_second", "static_tokens_per_second", "counts"}. Raises `AtlasError`.
     """
@@ -63,7 +63,7 @@ def compare(config: ModelConfig, context: int, budget: Budget, *, software: bool
 
 
 def ratios(tokens_per_second: float | None, torch: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """How many times faster `tokens_per_second` is than `compare`'s: {"fp16": {"generate", "static"}, "fp32": ...}."""
+    """`tokens_per_second` relative to the results of `compare`: {"fp16": {"generate", "static"}, "fp32": ...}."""
     if tokens_per_second is None:
         return {}
     return {
@@ -75,7 +75,7 @@ def ratios(tokens_per_second: float | None, torch: dict[str, Any]) -> dict[str, 
 def _imported(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except Exception as error:  # a broken installation fails in many ways
+    except Exception as error:  # a broken installation can raise anything
         raise _missing(name, first_line(error)) from error
 
 
@@ -96,15 +96,15 @@ def _synchronize(torch: Any, device: str) -> None:
         getattr(torch, device).synchronize()
 
 
-def _rate(run: Callable[[int], float], budget: Budget, most: int) -> tuple[float, dict[str, int]]:
-    """Median tokens a second of `run(tokens) -> seconds`, after a warm-up, and how many repeats of how many tokens."""
-    most = max(1, most)
-    tokens = min(_LEAST_TOKENS, most)
+def _rate(run: Callable[[int], float], budget: Budget, limit: int) -> tuple[float, dict[str, int]]:
+    """Median tokens per second of `run(tokens) -> seconds` after a warm-up, with the numbers of repeats and tokens."""
+    limit = max(1, limit)
+    tokens = min(_LEAST_TOKENS, limit)
     run(tokens)  # compiles
     began, seconds = time.perf_counter(), run(tokens)
     while time.perf_counter() - began < budget.warm_up:
         seconds = run(tokens)
-    tokens = max(tokens, min(_TOKENS, most, int(budget.seconds / _REPEATS * tokens / seconds)))
+    tokens = max(tokens, min(_TOKENS, limit, int(budget.seconds / _REPEATS * tokens / seconds)))
     times: list[float] = []
     while not times or (len(times) < _REPEATS and sum(times) < budget.seconds):
         times.append(run(tokens))
@@ -114,19 +114,19 @@ def _rate(run: Callable[[int], float], budget: Budget, most: int) -> tuple[float
 def _generate(
     torch: Any, transformers: Any, config: ModelConfig, context: int, device: str, dtype: Any, budget: Budget
 ) -> tuple[float, dict[str, int]]:
-    """Hugging Face `generate`, greedy with its cache, timed from the logits of the first token to the end."""
+    """Hugging Face `generate`, greedy and with its cache, timed from the first logits to the end."""
     transformers.logging.set_verbosity_error()
-    shape = transformers.GPT2Config(
+    model_config = transformers.GPT2Config(
         vocab_size=config.padded_vocabulary,
         n_positions=config.positions,
         n_embd=config.channels,
         n_layer=config.layers,
         n_head=config.heads,
         bos_token_id=None,
-        eos_token_id=None,  # it must not stop early
+        eos_token_id=None,  # generation must not stop early
     )
     with torch.device(device):
-        model = transformers.GPT2LMHeadModel(shape).to(dtype).eval()
+        model = transformers.GPT2LMHeadModel(model_config).to(dtype).eval()
     started: list[float] = []
 
     def first_logits(_tokens: Any, scores: Any) -> Any:
@@ -159,18 +159,19 @@ def _generate(
 def _static(
     torch: Any, config: ModelConfig, context: int, device: str, dtype: Any, budget: Budget
 ) -> tuple[float, dict[str, int]]:
-    """One-token passes over a cache of fixed length `context`, all of which every token attends to or masks; argmax."""
+    """One-token passes over a cache of fixed length `context`, the unused part of which is masked; argmax."""
     model = _static_model(torch, config, context).to(device, dtype).eval()
     compiled = torch.compile(model, mode="reduce-overhead", fullgraph=True) if device == "cuda" else model
-    places = torch.arange(context, device=device)
+    positions = torch.arange(context, device=device)
 
     def run(tokens: int) -> float:
         first = context - tokens
         token = torch.zeros(1, 1, dtype=torch.long, device=device)
         _synchronize(torch, device)
         start = time.perf_counter()
-        for place in range(first, context):
-            token = compiled(token, places[place : place + 1]).clone()  # a graph's output is overwritten by the next
+        for position in range(first, context):
+            # A copy, because the next run of the graph overwrites its output.
+            token = compiled(token, positions[position : position + 1]).clone()
         _synchronize(torch, device)
         return time.perf_counter() - start
 
@@ -179,11 +180,11 @@ def _static(
 
 
 def _static_model(torch: Any, config: ModelConfig, context: int) -> Any:
-    """GPT-2 over one token at a place in a static cache: (token [1, 1], place [1]) -> next token [1, 1]."""
+    """GPT-2 for one token, with a static cache: (token [1, 1], position [1]) -> next token [1, 1]."""
     nn, functional = torch.nn, torch.nn.functional
     c, heads, size = config.channels, config.heads, config.head_size
 
-    class Block(nn.Module):  # type: ignore[misc, name-defined]  # what is imported at run time has no type
+    class Block(nn.Module):  # type: ignore[misc, name-defined]  # torch is imported at run time and has no types
         def __init__(self) -> None:
             super().__init__()
             self.ln_1, self.ln_2 = nn.LayerNorm(c), nn.LayerNorm(c)
@@ -192,11 +193,11 @@ def _static_model(torch: Any, config: ModelConfig, context: int) -> Any:
             self.register_buffer("keys", torch.zeros(1, heads, context, size))
             self.register_buffer("values", torch.zeros(1, heads, context, size))
 
-        def forward(self, x: Any, place: Any, mask: Any) -> Any:  # x [1, 1, c]
+        def forward(self, x: Any, position: Any, mask: Any) -> Any:  # x [1, 1, c]
             parts = self.c_attn(self.ln_1(x)).split(c, -1)
             query, key, value = (part.view(1, 1, heads, size).transpose(1, 2) for part in parts)
-            self.keys.index_copy_(2, place, key)
-            self.values.index_copy_(2, place, value)
+            self.keys.index_copy_(2, position, key)
+            self.values.index_copy_(2, position, value)
             mixed = functional.scaled_dot_product_attention(query, self.keys, self.values, attn_mask=mask)
             x = x + self.attn_proj(mixed.transpose(1, 2).reshape(1, 1, c))
             hidden = functional.gelu(self.c_fc(self.ln_2(x)), approximate="tanh")
@@ -211,11 +212,11 @@ def _static_model(torch: Any, config: ModelConfig, context: int) -> Any:
             self.ln_f = nn.LayerNorm(c)
             self.register_buffer("rows", torch.arange(context))
 
-        def forward(self, token: Any, place: Any) -> Any:
-            x = self.wte(token) + self.wpe(place)[None]
-            mask = (self.rows <= place)[None, None, None]  # [1, 1, 1, context]
+        def forward(self, token: Any, position: Any) -> Any:
+            x = self.wte(token) + self.wpe(position)[None]
+            mask = (self.rows <= position)[None, None, None]  # [1, 1, 1, context]
             for block in self.blocks:
-                x = block(x, place, mask)
+                x = block(x, position, mask)
             logits = functional.linear(self.ln_f(x), self.wte.weight)[:, -1]
             return logits.argmax(-1, keepdim=True)
 

@@ -1,1 +1,1 @@
-"""The options of a draw, and the draw itself on the GPU."""
+"""Sampling: its options, and the draw of tokens on the GPU."""

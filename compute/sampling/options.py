@@ -1,4 +1,4 @@
-"""What a generation is asked to do, checked once, in one place."""
+"""The options of a generation and their checks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from compute.errors import UsageError
 class GenerateOptions:
     """Options of one generation.
 
-    max_new_tokens: tokens to write, at least 1.
-    context: window in tokens, 1 to the model's positions.
-    temperature: 0 is argmax; otherwise logits are divided by it.
-    top_k: 0 is off; top_p, min_p: probabilities in [0, 1], 1 and 0 are off; repetition_penalty: 1 is off.
-    seed: of the counter-based random numbers, unsigned 32 bit.
-    top: how many candidates every step reports; 0 leaves rank and candidates out.
+    max_new_tokens: number of tokens to generate, at least 1.
+    context: length of the context in tokens, from 1 to the model's positions.
+    temperature: divides the logits; 0 is argmax.
+    top_k: off at 0.
+    top_p, min_p: probabilities from 0 to 1, off at 1 and at 0.
+    repetition_penalty: off at 1.
+    seed: key of the counter-based random numbers, unsigned 32 bits.
+    top: number of candidates that every step reports; 0 also omits the rank.
     """
 
     max_new_tokens: int = 16
@@ -31,7 +33,7 @@ class GenerateOptions:
     top: int = 8
 
     def checked(self, positions: int, vocabulary: int) -> GenerateOptions:
-        """Return self, or raise `UsageError` naming the option, its value and the range that would do."""
+        """Return self, or raise `UsageError` with the option, its value and the valid range."""
         _in_range("-n", self.max_new_tokens, 1, 1_000_000)
         _in_range("--context", self.context, 1, positions)
         _in_range("--top-k", self.top_k, 0, vocabulary)

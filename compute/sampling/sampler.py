@@ -1,4 +1,4 @@
-"""The draw of the next token on the GPU, and what it brings back: a few hundred bytes a step."""
+"""The draw of the next token on the GPU, and its result of a few hundred bytes per step."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from compute.gpu.wgpu_native import Dispatch
 
 from .options import GenerateOptions
 
-_BLOCK = 16  # logits of a block, in step with the shaders
-_SLICE = 1024  # logits of a workgroup of the scan
-_HEADER = 16  # words before the candidates in the result block
-_DIGITS = 4  # of a sort key, 8 bits each
-_HISTOGRAM = 2 * 256  # words: 256 numbers of 64 bits
-_LEVEL = 40  # bytes
-_SLOT = 256  # bytes between the parameters of two dispatches
+_BLOCK = 16  # logits per block, as in the shaders
+_SLICE = 1024  # logits per workgroup of the scan
+_HEADER = 16  # words of a result block before the candidates
+_DIGITS = 4  # digits of a sort key, 8 bits each
+_HISTOGRAM = 2 * 256  # words: 256 counts of 64 bits
+_LEVEL = 40  # bytes of a `Level` in the shaders
+_SLOT = 256  # bytes from the parameters of one dispatch to those of the next
 _OFF = 0xFFFFFFFF
 _NO_TOKEN = 0xFFFFFFFF
 _CUT, _PENALIZED = 1 << 31, 1 << 30  # flags on a reported token
 MAX_TOP = 200
-RING = 32  # result blocks
+RING = 32  # result blocks in the ring
 
 
 @dataclass(frozen=True)
 class SampleResult:
-    """What one draw reports. Logarithms are natural; `rank` counts from 1; candidates are best first, by their logits.
+    """The result of one draw. Logarithms are natural; `rank` counts from 1; candidates have falling logits.
 
-    Rank, candidates and the largest logit are the model's own, before the repetition penalty.
+    Rank, candidates and the largest logit are those of the model, before the repetition penalty.
     """
 
     step: int
@@ -45,25 +45,25 @@ class SampleResult:
     rank: int
     nonfinite: int
     candidates: tuple[tuple[int, float], ...]
-    kept: int  # tokens that could be drawn; 0 when no logit is finite: then nothing was drawn
+    kept: int  # tokens that could be drawn; 0 if no logit was finite, and nothing was drawn
     drawn_highest: float  # largest penalized logit
-    penalized: Mapping[int, float]  # logit as drawn of the tokens above that bear the repetition penalty
-    cut: frozenset[int]  # candidates that a filter left out
+    penalized: Mapping[int, float]  # logits after the repetition penalty, of those tokens above that it applies to
+    cut: frozenset[int]  # candidates that a filter removed
     entropy: float  # of softmax(logits), in nats
 
     @property
     def any_finite(self) -> bool:
-        """False when there was nothing to draw from."""
+        """False if there was nothing to draw from."""
         return self.kept > 0
 
     def model_probability(self, logit: float) -> float:
-        """softmax(logits) of a token with this logit."""
+        """The value of softmax(logits) for a token with this logit."""
         return math.exp(logit - self.log_total)
 
     def probability(self, token: int, logit: float, temperature: float) -> float:
-        """What the draw used, of the token drawn or a candidate: softmax(logits / T) after penalty and filters.
+        """Probability of the drawn token or a candidate in the draw: softmax(logits / T) after penalty and filters.
 
-        At T = 0 one for the token drawn.
+        At T = 0 it is 1 for the drawn token.
         """
         if temperature == 0:
             return float(token == self.token)
@@ -73,17 +73,17 @@ class SampleResult:
         return math.exp((drawn - self.drawn_highest) / temperature - self.scaled_log_total)
 
     def scaled_delta(self, logit: float, temperature: float) -> float:
-        """(logit - largest logit) / T; at T = 0 not divided."""
+        """(logit - largest logit) / T; without the division at T = 0."""
         return (logit - self.highest) / (temperature or 1.0)
 
 
 class Sampler:
-    """Dispatches that draw one token from `logits`, append it to `history` and move the state on.
+    """Dispatches that draw one token from `logits`, append it to `history` and advance the state.
 
-    `dispatches` are those of the options set last: a scan and a pick; with a filter, four more for top-k, four for
-    top-p and one for the race of what is left; with `top` one for rank and candidates. The repetition penalty is on the
-    tokens of the window, prompt and continuation alike. Result blocks go to a ring of RING in `result`, so that several
-    tokens can be drawn before the host fetches them.
+    `dispatches` follow the options that were set last: a scan and a pick; with filters, four more for top-k, four for
+    top-p and one for the race of the remaining tokens; with `top`, one for rank and candidates. The repetition penalty
+    applies to the tokens of the context, in the prompt and the continuation. Result blocks are written to a ring of
+    RING blocks in `result`, so that several tokens can be drawn before the host reads them.
     """
 
     def __init__(
@@ -111,16 +111,16 @@ class Sampler:
             "history": history,
             "result": self.result,
         }
-        self._made: dict[tuple[bool, bool, bool, bool], tuple[list[Dispatch], list[Dispatch]]] = {}
+        self._variants: dict[tuple[bool, bool, bool, bool], tuple[list[Dispatch], list[Dispatch]]] = {}
         # Without penalty and filters.
         self.run, self.report = self._run, self._report = self._variant(
             keyed=False, count=False, mass=False, race=False
         )
 
     def set_options(self, options: GenerateOptions, end_of_text: int) -> None:
-        """Use `options` for the draws planned and submitted from now on; the token `end_of_text` ends a generation."""
+        """Use `options` for later draws; the token `end_of_text` ends a generation."""
         greedy = options.temperature == 0
-        inverse = 1.0 if greedy else min(1.0 / options.temperature, 1e30)  # finite when multiplied
+        inverse = 1.0 if greedy else min(1.0 / options.temperature, 1e30)  # the product stays finite
         drop = min(-options.temperature * math.log(options.min_p), 3e38) if options.min_p else 0.0
         top_p = _OFF if options.top_p >= 1 else min(int(options.top_p * 2.0**32), _OFF - 1)
         words = struct.pack(
@@ -128,7 +128,7 @@ class Sampler:
             options.min_p > 0, drop, options.repetition_penalty,
         )  # fmt: skip
         self._device.queue.write_buffer(self._options, 0, words)
-        # The argmax is first in any order: no filter leaves it out.
+        # No filter removes the argmax.
         count, mass = options.top_k > 0 and not greedy, options.top_p < 1 and not greedy
         race = count or mass or (options.min_p > 0 and not greedy)
         self._run, self._report = self._variant(
@@ -136,11 +136,11 @@ class Sampler:
         )
 
     def dispatches(self, top: int) -> list[Dispatch]:
-        """What draws one token by the options set last, and reports `top` candidates."""
+        """Dispatches that draw one token by the options set last, and report `top` candidates."""
         return [*self._run, *self._report] if top else self._run
 
     def result_size(self, top: int) -> int:
-        """Bytes of the part of a result block that holds `top` candidates."""
+        """Bytes of a result block with `top` candidates."""
         return 4 * (_HEADER + 2 * _BLOCK * min(top, self._blocks))
 
     # -- construction
@@ -150,14 +150,14 @@ class Sampler:
         return self._device.create_buffer(label=label, size=size, usage=usage)
 
     def _variant(self, *, keyed: bool, count: bool, mass: bool, race: bool) -> tuple[list[Dispatch], list[Dispatch]]:
-        """(what draws, what reports), made once.
+        """The dispatches that draw and those that report, created once.
 
-        keyed: with the penalty and sort keys; count, mass: with the levels of top-k, of top-p; race: with any filter.
+        keyed: with the penalty and sort keys. count, mass: with the levels of top-k, of top-p. race: with any filter.
         """
         key = keyed, count, mass, race
-        if key not in self._made:
-            self._made[key] = self._make(*key)
-        return self._made[key]
+        if key not in self._variants:
+            self._variants[key] = self._make(*key)
+        return self._variants[key]
 
     def _make(self, keyed: bool, count: bool, mass: bool, race: bool) -> tuple[list[Dispatch], list[Dispatch]]:
         vocabulary, slices, words = self._vocabulary, self._slices, self.stride // 4
@@ -198,7 +198,7 @@ class Sampler:
             "histograms": self._buffer("histograms", 4 * levels * _HISTOGRAM),
             "border": self._buffer("border", 8),
         }
-        # Level and "nothing before it", for every dispatch that there may be.
+        # For every possible dispatch: its level, and whether it is the first.
         params = np.zeros((2 * (levels + 1), _SLOT // 4), np.uint32)
         params[:, 0] = np.arange(len(params)) // 2
         params[:, 1] = np.arange(len(params)) % 2
@@ -206,7 +206,7 @@ class Sampler:
         self._device.queue.write_buffer(self._params, 0, params.tobytes())
 
     def _select(self, name: str, level: int, start: bool, names: str) -> Dispatch:
-        unit = float(1 << (32 - self._vocabulary.bit_length()))  # the mass of all tokens stays below 2^64
+        unit = float(1 << (32 - self._vocabulary.bit_length()))  # keeps the mass of all tokens below 2^64
         self._bound["params"] = (self._params, (2 * level + start) * _SLOT, 16)
         return self._dispatch(
             name, self._slices, 20 * self._vocabulary, "state sampling params keys levels histograms " + names,
@@ -219,7 +219,7 @@ class Sampler:
 
 
 def parse_draw(data: bytes, top: int) -> SampleResult:
-    """Read a result block (see wgsl/sample/report.wgsl)."""
+    """Decode a result block (see wgsl/sample/report.wgsl)."""
     words = np.frombuffer(data, np.uint32)
     floats = words.view(np.float32)
     blocks = int(words[9]) if top else 0

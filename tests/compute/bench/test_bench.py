@@ -1,4 +1,4 @@
-"""The benchmark: everything is reported, counts are those used, and nothing ends a measurement early. Not speeds."""
+"""The benchmark: everything is reported, counts are correct, and nothing ends a measurement early. No speeds."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ FIELDS = {
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    made = Engine.load(tiny_model(TINY), LoadOptions(context=48))
-    engine_bench.warm_up(made, SHORT)
-    return made
+    engine = Engine.load(tiny_model(TINY), LoadOptions(context=48))
+    engine_bench.warm_up(engine, SHORT)
+    return engine
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def constant_model(logits: dict[int, float]) -> ArrayModel:
-    """A model with these logits whatever the text, all others 0."""
+    """A model with these logits for any text; all others are 0."""
     arrays = {name: np.zeros(shape, np.float32) for name, shape in parameter_shapes(TINY).items()}
     arrays["ln_f.bias"][0] = 1
     for token, logit in logits.items():
@@ -74,8 +74,8 @@ def constant_model(logits: dict[int, float]) -> ArrayModel:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `bench --json` tells of a tiny model, with a context that is shorter than its positions."""
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The output of `bench --json` for a tiny model, with a context shorter than its positions."""
     model = tiny_checkpoint(tmp_path_factory.mktemp("bench") / "tiny.bin", TINY)
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
@@ -85,35 +85,40 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return json.loads(out.getvalue())
 
 
-def test_json_has_every_figure(told: dict[str, Any]) -> None:
-    assert told.keys() == FIELDS
-    assert (told["weights"], told["context"], told["prefill_tokens"], told["frame_size"]) == ("f32", 20, 20, [320, 200])
-    assert list(told["prefill"]) == list(told["decode"]) == ["16", "20"]
-    assert told["prefill_ms"] == told["prefill"]["20"]
-    assert told["decode_tokens_per_second"] == told["decode"]["20"]
-    assert told.pop("proved") is None  # tests have a cache of their own
-    maps = told["map"]
+def test_json_has_every_figure(report: dict[str, Any]) -> None:
+    assert report.keys() == FIELDS
+    assert (report["weights"], report["context"], report["prefill_tokens"], report["frame_size"]) == (
+        "f32",
+        20,
+        20,
+        [320, 200],
+    )
+    assert list(report["prefill"]) == list(report["decode"]) == ["16", "20"]
+    assert report["prefill_ms"] == report["prefill"]["20"]
+    assert report["decode_tokens_per_second"] == report["decode"]["20"]
+    assert report.pop("proved") is None  # tests have their own cache
+    maps = report["map"]
     assert list(maps["gpu_us"]) == ["whole", "blocks", "values", "cells", "digits"]
-    may_miss = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
-    figures = {name: value for name, value in told.items() if isinstance(value, int | float | None)}
-    figures |= {f"prefill {n}": value for n, value in told["prefill"].items()}
-    figures |= {f"decode {n}": value for n, value in told["decode"].items()}
+    optional = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
+    figures = {name: value for name, value in report.items() if isinstance(value, int | float | None)}
+    figures |= {f"prefill {n}": value for n, value in report["prefill"].items()}
+    figures |= {f"decode {n}": value for n, value in report["decode"].items()}
     figures |= {f"map {name}": value for name, value in {**maps, **maps["gpu_us"]}.items() if name != "gpu_us"}
     for name, value in figures.items():
         if name == "map live_tokens_per_second":
-            assert value >= 0  # in such a short time there may be none
+            assert value >= 0  # it may be 0 in such a short time
             continue
-        assert value is None if name in may_miss and value is None else value > 0 and math.isfinite(value), name
+        assert value is None if name in optional and value is None else value > 0 and math.isfinite(value), name
 
 
-def test_counts_are_reported(told: dict[str, Any]) -> None:
-    counts = told["counts"]
+def test_counts_are_reported(report: dict[str, Any]) -> None:
+    counts = report["counts"]
     assert counts.keys() == {
         "prefill", "decode", "decode_gpu", "decode_host", "decode_with_atlas", "atlas", "statistics", "frame", "map"
     }  # fmt: skip
     assert counts["prefill"].keys() == counts["decode"].keys() == {"16", "20"}
     assert counts["prefill"]["16"]["tokens"] == 16
-    measured = told["decode_gpu_us_per_token"] is not None
+    measured = report["decode_gpu_us_per_token"] is not None
     assert (counts["decode_gpu"]["repeats"] > 0) == measured
     for count in (*counts["prefill"].values(), *counts["decode"].values(), counts["decode_host"], counts["frame"]):
         assert count["repeats"] >= 1
@@ -122,7 +127,7 @@ def test_counts_are_reported(told: dict[str, Any]) -> None:
     assert maps.pop("live").keys() == {"frames", "tokens"}
     assert maps.keys() == {"open", "weights", "row", "whole", "blocks", "values", "cells", "digits"}
     assert all(
-        (maps[name]["repeats"] > 0) == (told["map"]["gpu_us"][name] is not None) for name in told["map"]["gpu_us"]
+        (maps[name]["repeats"] > 0) == (report["map"]["gpu_us"][name] is not None) for name in report["map"]["gpu_us"]
     )
     for count in (*counts["decode"].values(), counts["decode_with_atlas"]):
         assert count["last"] - count["first"] == count["tokens"]
@@ -142,7 +147,7 @@ def test_table_for_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert all(len(line) <= 120 and line == line.rstrip() for line in lines)
 
 
-def test_the_table_tells_what_was_proved() -> None:
+def test_the_table_shows_the_proof() -> None:
     known = proof.Proved(1.2e-6, True, "2026-11-28T02:00:00Z")
     for proved, text in (
         (known, "proved: 1.2e-6"),
@@ -152,14 +157,14 @@ def test_the_table_tells_what_was_proved() -> None:
     assert command.proof_text(None) == "not proved; run doctor --prove"
 
 
-def test_a_window_that_cannot_be_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_impossible_context_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--context", "513"]) == 2
     assert capsys.readouterr() == ("", "atlas-viewer: --context 513: must be from 1 to 512, the model's positions\n")
 
 
 def test_arguments() -> None:
-    given = parse(["bench"])
-    assert (given.json, given.quick, given.compare, given.context, given.size) == (
+    arguments = parse(["bench"])
+    assert (arguments.json, arguments.quick, arguments.compare, arguments.context, arguments.size) == (
         False,
         False,
         None,
@@ -180,7 +185,7 @@ def test_the_first_repeat_counts_only_when_it_is_the_only_one(seconds: float, le
     assert repeated(lambda: next(values), 3, seconds, least) == results
 
 
-def test_sizes_are_clipped_each_once() -> None:
+def test_sizes_are_clipped_without_duplicates() -> None:
     assert engine_bench.sizes((16, 64, 256, 1024), 200) == [16, 64, 200]
     assert engine_bench.sizes((16, 256, 1000), 1024) == [16, 256, 1000]
 
@@ -194,18 +199,18 @@ def test_the_context_is_in_the_middle(engine: Engine, tokenizer: Tokenizer, cont
 
 
 @pytest.mark.parametrize("context", [1, 2, 47, 48, 1000])
-def test_a_run_never_leaves_the_window(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
+def test_a_run_never_exceeds_the_context(engine: Engine, tokenizer: Tokenizer, context: int) -> None:
     figure = engine_bench.decode_rate(engine, tokenizer, context, SHORT)
     assert figure.value
     assert 1 <= figure.first < figure.last <= 48
 
 
-def test_the_end_of_text_ends_no_run(tokenizer: Tokenizer) -> None:
+def test_the_end_of_text_does_not_end_a_run(tokenizer: Tokenizer) -> None:
     engine = Engine.load(constant_model({tokenizer.end_of_text: 50.0}), LoadOptions(context=48))
     figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     assert figure.value
     assert figure.tokens > 1
-    assert tokenizer.end_of_text == 50256  # the tokenizer that others use is as it was
+    assert tokenizer.end_of_text == 50256  # the shared tokenizer is unchanged
 
 
 def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
@@ -215,7 +220,7 @@ def test_no_figure_without_a_finite_logit(tokenizer: Tokenizer) -> None:
     assert engine_bench.decode_rate(engine, tokenizer, 30, SHORT).value is None
 
 
-def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
+def test_measurements_that_take_too_long_are_left_out(engine: Engine, tokenizer: Tokenizer) -> None:
     hurried = Budget(seconds=1e-9, longest=1e-9, warm_up=0.0)
     assert engine_bench.prefill_ms(engine, 16, hurried) == Figure(None, tokens=16)
     figure = engine_bench.decode_rate(engine, tokenizer, 30, hurried)
@@ -224,7 +229,7 @@ def test_what_would_take_too_long_is_left_out(engine: Engine, tokenizer: Tokeniz
     assert engine_bench.decode_rate(engine, tokenizer, 30, Budget(seconds=2.0, warm_up=0.0)).prompt_pass
 
 
-def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Tokenizer) -> None:
+def test_the_strip_is_painted_during_generation(engine: Engine, tokenizer: Tokenizer) -> None:
     strip = StripPass(engine)
     rows: list[int] = []
 
@@ -240,8 +245,8 @@ def test_the_atlas_is_written_while_tokens_come(engine: Engine, tokenizer: Token
     assert strip.read().any()
 
 
-def test_one_painting_at_a_time(engine: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A painting that is never finished is the last one."""
+def test_paintings_do_not_overlap(engine: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a painting that never finishes, there are no others."""
 
     class Never:
         done = False
@@ -250,13 +255,13 @@ def test_one_painting_at_a_time(engine: Engine, tokenizer: Tokenizer, monkeypatc
     monkeypatch.setattr(engine_bench, "work_done", lambda _: Never())
     figure = engine_bench.decode_rate(engine, tokenizer, 30, SHORT, lambda: painted.append(1))
     assert figure.value
-    assert len(painted) == figure.repeats  # those before the clock starts
+    assert len(painted) == figure.repeats  # only those before the timed part
 
 
 # -- PyTorch
 
 
-def test_missing_torch_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_torch_is_reported_at_once(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert main(["bench", "--compare", "torch", "--model", "no such file.bin"]) == 1
     out, err = capsys.readouterr()
@@ -266,7 +271,7 @@ def test_missing_torch_is_told_at_once(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "pip install torch" in err
 
 
-def test_broken_torch_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_broken_torch_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('libcudart is missing\\nand more')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
@@ -285,21 +290,21 @@ def test_ratios() -> None:
     assert torch_bench.ratios(None, torch) == {}
 
 
-def test_torch_runs_the_same_shapes() -> None:
+def test_torch_runs_the_same_sizes() -> None:
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    told = torch_bench.compare(TINY, 256, SHORT, software=True)
-    assert (told["device"], told["context"]) == ("cpu", 48)
+    result = torch_bench.compare(TINY, 256, SHORT, software=True)
+    assert (result["device"], result["context"]) == ("cpu", 48)
     for precision in torch_bench.PRECISIONS:
         for kind in ("generate", "static"):
-            assert told[precision][f"{kind}_tokens_per_second"] > 0
-            assert told[precision]["counts"][kind]["repeats"] >= 1
+            assert result[precision][f"{kind}_tokens_per_second"] > 0
+            assert result[precision]["counts"][kind]["repeats"] >= 1
 
 
 # -- the map
 
 
-def test_the_views_of_the_map_are_of_what_they_say() -> None:
+def test_the_measured_views_of_the_map_match_their_names() -> None:
     layout = map_layout(registry(STORIES, 256), 256)
     views = map_bench.map_views(layout, (1280, 720))
     levels = {name: level_of(view.scale, layout.base, LEVELS) for name, view in views.items()}
@@ -307,17 +312,17 @@ def test_the_views_of_the_map_are_of_what_they_say() -> None:
     assert levels == levels | {"blocks": 0, "values": None, "cells": None, "digits": None}
     assert {name for name, view in views.items() if digit_style(1 / view.scale)} == {"digits"}
     for name, view in views.items():
-        x, y = (round(place) for place in view.cell_at(640, 360))
+        x, y = (round(coordinate) for coordinate in view.cell_at(640, 360))
         assert 0 < x < layout.width
         assert 0 < y < layout.height
         assert name not in ("cells", "digits") or layout.cell_at(x, y) is not None
 
 
-def test_rows_of_the_map_are_given_back(engine: Engine, tokenizer: Tokenizer) -> None:
+def test_the_number_of_rows_is_restored(engine: Engine, tokenizer: Tokenizer) -> None:
     engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     rows = engine.registry.rows
-    made = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 48))
-    figure = map_bench.row_us(made, SHORT)
+    passes = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 48))
+    figure = map_bench.row_us(passes, SHORT)
     assert figure.value
     assert engine.registry.rows == rows
-    assert made.pyramid.update() == []
+    assert passes.pyramid.update() == []

@@ -1,4 +1,4 @@
-"""The draw on the GPU: published random numbers, then tokens, ranks and candidates against NumPy."""
+"""The draw on the GPU: random numbers against published ones; tokens, ranks and candidates against NumPy."""
 
 from __future__ import annotations
 
@@ -36,36 +36,36 @@ KNOWN = (
 
 def random_kernel(gpu: Gpu, body: str) -> Kernel:
     source = wgsl.load("sample/common/random") + (
-        "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
-        "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
+        "@group(0) @binding(0) var<storage, read> inputs: array<u32>;\n"
+        "@group(0) @binding(1) var<storage, read_write> outputs: array<u32>;\n"
         "@compute @workgroup_size(1) fn main(@builtin(workgroup_id) id: vec3u) { let i = id.x; " + body + " }"
     )
     return Kernel(gpu.device, "random", source)
 
 
-def test_threefry_gives_the_published_words(gpu: Gpu) -> None:
-    given = np.array([[*key, *counter] for key, counter, _ in KNOWN], np.uint32)
-    made = gpu.empty(2 * len(KNOWN))
+def test_threefry_matches_the_published_vectors(gpu: Gpu) -> None:
+    inputs = np.array([[*key, *counter] for key, counter, _ in KNOWN], np.uint32)
+    outputs = gpu.empty(2 * len(KNOWN))
     body = (
-        "let r = threefry(vec2u(given[4u * i], given[4u * i + 1u]), vec2u(given[4u * i + 2u], given[4u * i + 3u]));"
-        "made[2u * i] = r.x; made[2u * i + 1u] = r.y;"
+        "let r = threefry(vec2u(inputs[4u * i], inputs[4u * i + 1u]), vec2u(inputs[4u * i + 2u], inputs[4u * i + 3u]));"
+        "outputs[2u * i] = r.x; outputs[2u * i + 1u] = r.y;"
     )
     kernel = random_kernel(gpu, body)
-    gpu.run(kernel.dispatch((len(KNOWN), 1, 1), {"given": gpu.buffer(given), "made": made}))
-    assert gpu.read(made, len(KNOWN), 2, dtype=np.uint32).tolist() == [list(words) for _, _, words in KNOWN]
-    # The reference of the tests below has to be right, too.
+    gpu.run(kernel.dispatch((len(KNOWN), 1, 1), {"inputs": gpu.buffer(inputs), "outputs": outputs}))
+    assert gpu.read(outputs, len(KNOWN), 2, dtype=np.uint32).tolist() == [list(words) for _, _, words in KNOWN]
+    # The reference of the tests below must be right, too.
     for key, counter, words in KNOWN:
         assert threefry(key, np.array([counter[0]]), counter[1]) == words[0]
 
 
 def test_gumbel_is_exact_at_both_ends(gpu: Gpu) -> None:
     bits = np.array([0, 1, 1000, 4_000_000, 5_000_000, 2**31, 2**32 - 1000, 2**32 - 1], np.uint32)
-    made = gpu.empty(len(bits))
-    kernel = random_kernel(gpu, "made[i] = bitcast<u32>(gumbel(given[i]));")
-    gpu.run(kernel.dispatch((len(bits), 1, 1), {"given": gpu.buffer(bits), "made": made}))
-    variates = gpu.read(made, len(bits))
+    outputs = gpu.empty(len(bits))
+    kernel = random_kernel(gpu, "outputs[i] = bitcast<u32>(gumbel(inputs[i]));")
+    gpu.run(kernel.dispatch((len(bits), 1, 1), {"inputs": gpu.buffer(bits), "outputs": outputs}))
+    variates = gpu.read(outputs, len(bits))
     assert np.isfinite(variates).all()
-    # Small bits make the large variates that decide draws; at the other end float32 leaves few digits.
+    # Small inputs produce the large variates that decide draws; at the other end float32 has few digits.
     assert np.allclose(variates[:6], gumbel(bits[:6]), rtol=1e-4, atol=1e-5)
     assert np.allclose(variates[6:], gumbel(bits[6:]), atol=0.4)
 
@@ -74,7 +74,7 @@ def test_gumbel_is_exact_at_both_ends(gpu: Gpu) -> None:
 
 
 class Dice:
-    """A sampler over a vocabulary of its own."""
+    """A sampler over a small vocabulary."""
 
     def __init__(self, gpu: Gpu, vocabulary: int) -> None:
         self.gpu = gpu
@@ -83,7 +83,7 @@ class Dice:
         self.sampler = Sampler(gpu.kernels, vocabulary, self.state, self.logits, self.history)
 
     def draw(self, logits: np.ndarray, *, step: int = 0, **options: float) -> SampleResult:
-        """One draw; the token must have reached the history, and nothing else of it may have changed."""
+        """Draw once. Checks that the token was appended to the history, and that nothing else in it changed."""
         settings = GenerateOptions(**{"temperature": 0.0, "top": 8} | options)  # type: ignore[arg-type]
         queue = self.gpu.device.queue
         queue.write_buffer(self.logits, 0, logits.astype(np.float32).tobytes())
@@ -110,7 +110,7 @@ def dice(gpu: Gpu) -> dict[int, Dice]:
 
 
 def entropy(logits: np.ndarray) -> float:
-    """Of softmax(logits), in nats."""
+    """Entropy of softmax(logits), in nats."""
     finite = logits[np.isfinite(logits)].astype(np.float64)
     log_share = finite - finite.max() - np.log(np.exp(finite - finite.max()).sum())
     return float(-(np.exp(log_share) * log_share).sum())
@@ -122,7 +122,7 @@ def log_sum(x: np.ndarray) -> float:
 
 
 def check(draw: SampleResult, logits: np.ndarray, top: int, temperature: float = 1.0) -> None:
-    """Everything a draw reports besides the choice itself."""
+    """Check everything that a draw reports except the choice itself."""
     logits = logits.astype(np.float32)
     order = order_of(logits)
     assert [token for token, _ in draw.candidates] == order[:top]
@@ -164,7 +164,7 @@ def test_greedy_draws(dice: dict[int, Dice], size: int, shape: str) -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("temperature", [0.1, 0.8, 3.0])
-def test_a_draw_is_the_one_that_its_random_numbers_make(dice: dict[int, Dice], size: int, temperature: float) -> None:
+def test_a_draw_follows_from_its_random_numbers(dice: dict[int, Dice], size: int, temperature: float) -> None:
     rng = np.random.default_rng(size)
     certain = 0
     for step in (0, 1, 2, 31, 32, 1_000_000):
@@ -205,7 +205,7 @@ def test_extreme_logits(dice: dict[int, Dice]) -> None:
 
 
 @pytest.mark.parametrize("temperature", [1e-3, 1e-6, 1e-9, 1e-30, 1e-45])
-def test_a_tiny_temperature_is_as_good_as_argmax(dice: dict[int, Dice], temperature: float) -> None:
+def test_a_tiny_temperature_is_equivalent_to_argmax(dice: dict[int, Dice], temperature: float) -> None:
     logits = np.array([5.0, 9.7, 9.0, -2.0, 0.0, 9.4, 1.0])
     draw = dice[7].draw(logits, temperature=temperature)
     assert draw.token == 1
@@ -229,7 +229,7 @@ def test_probabilities_are_those_of_the_draw(dice: dict[int, Dice], temperature:
         assert draw.scaled_delta(logit, temperature) == pytest.approx(expected)
 
 
-def test_result_of_the_gpt2_vocabulary(gpu: Gpu, device: wgpu.GPUDevice) -> None:
+def test_draws_from_the_gpt2_vocabulary(gpu: Gpu, device: wgpu.GPUDevice) -> None:
     size = 50257
     logits = np.random.default_rng(0).normal(0, 2, size).round(2)  # with many ties
     logits[-1] = 40

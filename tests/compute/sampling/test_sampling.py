@@ -1,4 +1,4 @@
-"""Penalty and filters of the draw against the float64 reference, and what is drawn against the exact distribution."""
+"""Penalty and filters against the float64 reference, and many draws against the exact distribution."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def large(gpu: Gpu) -> Table:
 
 
 def check(table: Table, logits: np.ndarray, **values: float) -> SampleResult:
-    """A draw with these options, which must report and have used the reference's distribution."""
+    """Draw with these options, and check the distribution that it used and reports against the reference."""
     options = GenerateOptions(**{"top": 100, "seed": 7} | values).checked(1024, table.vocabulary)  # type: ignore[arg-type]
     errors = Errors()
     draw = draw_errors(table, logits, options, values.get("seed", 3), errors)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_greedy_takes_the_best_penalized_logit(small: Table, penalty: float) -> 
             assert (draw.rank == 1) == (penalty <= 1)
 
 
-def test_only_tokens_of_the_window_are_penalized(small: Table) -> None:
+def test_only_tokens_in_the_context_are_penalized(small: Table) -> None:
     before = next(int(token) for token in small.context[:START] if token not in small.seen)
     for token, penalized in ((before, False), (small.seen[0], True), (small.seen[-1], True)):
         logits = np.zeros(SMALL)
@@ -134,9 +134,9 @@ def test_without_filters_a_draw_is_two_dispatches(small: Table) -> None:
     assert len(labels(top_k=5, top_p=0.5, min_p=0.1)) == 11
 
 
-def test_a_generation_uses_and_reports_them(stories: Engine, tokenizer: Tokenizer) -> None:
-    given = "-n 8 --context 6 --seed 4 --temperature 1.1 --top-k 50 --top-p 0.9 --min-p 0.02 --repetition-penalty 1.3"
-    arguments = parse(["generate", "One day a cat", *given.split()])
+def test_a_generation_uses_and_reports_the_options(stories: Engine, tokenizer: Tokenizer) -> None:
+    flags = "-n 8 --context 6 --seed 4 --temperature 1.1 --top-k 50 --top-p 0.9 --min-p 0.02 --repetition-penalty 1.3"
+    arguments = parse(["generate", "One day a cat", *flags.split()])
     options = generate_options(arguments, stories.config.positions, stories.config.vocabulary)
     generation = Generation(stories, tokenizer, arguments.prompt, options)
     while not generation.done:
@@ -159,7 +159,7 @@ def test_a_generation_uses_and_reports_them(stories: Engine, tokenizer: Tokenize
         ("--min-p", "-0.1", "0 to 1"), ("--top-p", "nan", "0 to 1"), ("--repetition-penalty", "0", "0.01 to 100"),
     ],
 )  # fmt: skip
-def test_bad_values_are_told(option: str, value: str, range_: str) -> None:
+def test_invalid_values_are_reported(option: str, value: str, range_: str) -> None:
     arguments = parse(["generate", "x", f"{option}={value}"])
     with pytest.raises(UsageError, match=rf"^{option} .*must be .*from {range_}"):
         generate_options(arguments, 1024, LARGE)
@@ -208,13 +208,13 @@ def test_draws_depend_on_the_seed_alone(gpu: Gpu, options: GenerateOptions) -> N
     first = tokens(50)
     assert len(set(first)) > 5
     assert tokens(1) == tokens(7) == first
-    # A draw that was given up half-way leaves nothing behind.
+    # An aborted draw leaves nothing behind.
     table.prepare(-logits, options, step=9)
     gpu.run(*table.sampler.dispatches(8)[:4])
     assert tokens(50) == first
 
 
-def test_nothing_is_drawn_behind_the_end_of_the_text(small: Table) -> None:
+def test_nothing_is_drawn_after_the_end_of_text(small: Table) -> None:
     options = GenerateOptions(temperature=1.0, top_k=3, top_p=0.99, min_p=0.001)
     logits = np.zeros(SMALL)
     logits[[10, 20, 30]] = 5
