@@ -1,4 +1,4 @@
-"""Where the embedded data lies: a small trained checkpoint and the GPT-2 tokenizer; `README.md` tells their story."""
+"""Paths of the embedded data, a small trained checkpoint and GPT-2's tokenizer. `README.md` describes their origin."""
 
 from __future__ import annotations
 

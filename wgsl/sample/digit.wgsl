@@ -1,5 +1,5 @@
-// One level of the search for a filter's border: reads the digit that the level before has found, and counts the next
-// digit of the keys that share what is known. A thread takes 4 keys, a workgroup a slice of the vocabulary.
+// One level of the search for a filter's border: resolves the digit of the previous level, then counts the next digit
+// of the keys that share the known digits. Each thread handles 4 keys, each workgroup a slice of the vocabulary.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "sample/common/sampling.wgsl" %}
@@ -28,7 +28,7 @@ fn main(
     var now: Level;
     if (params.start != 0u) { now = started(thread); } else { now = resolved(level - 1u, thread); }
     let shift = 24u - 8u * (level % 4u);
-    // Shifting by 32 is undefined: in the first round every key shares the empty beginning.
+    // A shift by 32 is undefined. On a filter's first level no digit is known, so every key counts.
     let all = level % 4u == 0u;
     let known = now.known >> (shift + 7u) >> 1u;
 {% for i in range(4) %}
@@ -42,7 +42,7 @@ fn main(
 {% endfor %}
     if (id.x == 0u) {
         levels[level] = now;
-        // Of those that share the border's key, the filter before may have kept a part.
+        // Of the tokens with the previous filter's border key, it may have kept only some.
         if (now.bound != 0u && (all || now.bound >> (shift + 7u) >> 1u == known)) {
             let unit = counted(level, now.bound, now.highest);
             count((now.bound >> shift) & 255u, add(multiply(now.ties, unit.x), vec2u(0u, now.ties * unit.y)));

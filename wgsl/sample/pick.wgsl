@@ -1,6 +1,6 @@
-// Last phase of the draw: one workgroup merges the slices, appends the token to the history, writes the head of the
-// result block (see sample_report) and moves the state on to the next row, so that the next token's commands can be
-// the same. keyed: the repetition penalty is on; filtered: sample_race has cut the vocabulary.
+// Last phase of the draw: one workgroup merges the slices, appends the token to the history, writes the header of the
+// result block (see sample/report) and advances the state to the next row, so that the next token needs the same
+// commands. keyed: sort keys exist, with the repetition penalty applied; filtered: sample/race has cut the vocabulary.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "sample/common/sampling.wgsl" %}
@@ -18,7 +18,7 @@ const THREADS = 64u;
 @group(0) @binding(6) var<storage, read> keys: array<u32>;
 {% endif %}
 {% if filtered %}
-@group(0) @binding(7) var<storage, read> border: array<u32, 2>; // see sample_race
+@group(0) @binding(7) var<storage, read> border: array<u32, 2>; // see sample/race
 {% endif %}
 
 var<workgroup> partial: array<Slice, THREADS>;

@@ -1,5 +1,5 @@
-// The draw among the tokens that every filter has kept, by the Gumbel-max trick. A thread takes 4 keys, a workgroup a
-// slice of the vocabulary, whose entry in `slices` it completes.
+// The draw among the tokens that all filters kept, by the Gumbel-max trick. Each thread handles 4 keys; each workgroup
+// handles a slice of the vocabulary and completes its entry in `slices`.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "sample/common/random.wgsl" %}
@@ -7,12 +7,12 @@
 {% include "sample/common/select.wgsl" %}
 const SLICE = 1024u;
 @group(0) @binding(6) var<storage, read_write> slices: array<Slice>;
-@group(0) @binding(7) var<storage, read_write> border: array<u32, 2>; // smallest key kept; last token kept of that key
+@group(0) @binding(7) var<storage, read_write> border: array<u32, 2>; // smallest key kept; last token kept with it
 
 struct Entry {
     race: f32,
     token: u32,
-    total: f32, // against the slice's largest logit
+    total: f32, // relative to the slice's largest logit
     kept: u32,
 }
 var<workgroup> partial: array<Entry, THREADS>;
@@ -49,7 +49,7 @@ fn main(
         border[0] = now.bound;
         if (now.part == 0u) { border[1] = 0xffffffffu; }
     }
-    // Rare: the border goes through tokens with the same key. The lowest stay.
+    // Rare: the border is between tokens with equal keys. The lowest ids are kept.
     if (now.part != 0u) {
         var mine = 0u;
         for (var token = thread; token < group.x * SLICE; token += THREADS) {
@@ -72,7 +72,7 @@ fn main(
     }
     let highest = slices[group.x].drawn_highest;
     var mine = Entry(-3.4e38, OFF, 0.0, 0u);
-    // A loop, since most often few tokens are kept: threads without one pass by.
+    // A loop, because usually few tokens are kept, and most threads skip it.
     var left = {% for i in range(4) %}{{ " | " if i }}(u32(kept{{ i }}) << {{ i }}u){% endfor %};
     for (; left != 0u; left &= left - 1u) {
         let token = id.x * 4u + firstTrailingBit(left);
@@ -82,7 +82,7 @@ fn main(
         if (sampling.greedy == 0u) {
             race += gumbel(threefry(vec2u(sampling.seed, state.step), vec2u(token, 0u)).x);
         }
-        // Tokens come in order: the lowest wins a tie.
+        // Tokens are visited in order, so the lowest id wins a tie.
         if (mine.kept == 0u || race > mine.race) {
             mine.race = race;
             mine.token = token;

@@ -1,17 +1,17 @@
-// The rank of the chosen token and the logits that hold the top candidates, exactly, without sorting the vocabulary:
-// the best N logits lie in the N blocks of 16 whose largest logits are best (ties: lower tokens first).
+// The rank of the chosen token and the blocks that contain the top candidates, exactly, without sorting the vocabulary:
+// the N largest logits are in the N blocks of 16 with the largest maxima (ties: lower ids first).
 // One workgroup, which keeps the keys of the blocks in registers.
 //
 // Result block, in words; floats as bits, sums as natural logarithms:
 //  0 chosen token, 1 its logit, 2 largest logit, 3 log sum of exp(logit)
 //  4 log sum of exp((penalized logit - word 10) / T) over the tokens that the filters kept
-//  5 logits that are not finite, 6 tokens that could be drawn (0: none, nothing was), 7 step
-//  8 rank of the chosen token, 9 blocks reported (both of this shader, the rest of sample_pick)
+//  5 logits that are not finite, 6 tokens that could be drawn (0: nothing was drawn), 7 step
+//  8 rank of the chosen token, 9 blocks reported (written by this shader, the other words by sample/pick)
 // 10 largest penalized logit, 11 penalized logit of the chosen token
-// 12 smallest sort key that the filters kept (0: all), 13 last token that they kept of those with this key
-// 14 repetition penalty, 15 free
-// 16 on: per block 16 pairs of token and logit. Bit 31 of a token: a filter cut it; bit 30: it bears the repetition
-//    penalty; all bits: no token.
+// 12 smallest sort key that the filters kept (0: all), 13 last token that they kept with this key
+// 14 repetition penalty, 15 entropy
+// From 16: 16 pairs of token and logit per block. Bit 31 of a token: a filter removed it; bit 30: the repetition
+//    penalty applies to it; all bits set: no token.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "sample/common/sampling.wgsl" %}
@@ -19,7 +19,7 @@ const STRIDE = {{ stride }}u; // words of a result block
 const VOCABULARY = {{ vocabulary }}u;
 const BLOCK = 16u;
 {% set blocks = (vocabulary + 15) // 16 %}
-{% set each = (blocks + 255) // 256 %}
+{% set blocks_per_thread = (blocks + 255) // 256 %}
 const BLOCKS = {{ blocks }}u;
 const THREADS = 256u;
 const HEADER = 16u;
@@ -42,7 +42,7 @@ var<workgroup> listed: atomic<u32>;
 var<workgroup> list: array<u32, LISTED>; // blocks
 var<workgroup> better: atomic<u32>;
 
-// 1 when `token` comes before the chosen one: a larger logit, or an equal one and a lower number.
+// 1 if `token` ranks before the chosen one: its logit is larger, or equal with a lower id.
 fn comes_before(token: u32, chosen: u32, chosen_key: u32) -> u32 {
     let logit = logits[min(token, VOCABULARY - 1u)];
     if (token >= VOCABULARY || !is_finite(logit)) { return 0u; }
@@ -54,11 +54,12 @@ fn comes_before(token: u32, chosen: u32, chosen_key: u32) -> u32 {
 fn main(@builtin(local_invocation_index) thread: u32) {
     let base = state.slot * STRIDE;
     let take = min(sampling.top, BLOCKS);
-{% for i in range(each) %}
+{% for i in range(blocks_per_thread) %}
     let key{{ i }} = select(0u, block_keys[min(thread + {{ 256 * i }}u, BLOCKS - 1u)], thread + {{ 256 * i }}u < BLOCKS);
 {% endfor %}
 
-    // Rank: most often few blocks hold a logit that is as large. They are listed, so that all threads share the work.
+    // Rank: usually few blocks contain a logit as large as the chosen one. They are listed, so that all threads share
+    // the work.
     let chosen = result[base];
     let chosen_key = select(NONE, sort_key(bitcast<f32>(result[base + 1u])), result[base + 6u] != 0u);
     if (thread == 0u) {
@@ -67,7 +68,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     }
     workgroupBarrier();
     var mine = 0u;
-{% for i in range(each) %}
+{% for i in range(blocks_per_thread) %}
     if (key{{ i }} >= chosen_key) {
         let block = thread + {{ 256 * i }}u;
         let at = atomicAdd(&listed, 1u);
@@ -85,15 +86,15 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     }
     if (mine != 0u) { atomicAdd(&better, mine); }
 
-    // Radix select of the key of the block that is the last to be taken, 8 bits at a time from the top.
+    // Radix select of the key of the last block to take, 8 bits per round from the top.
     var bound = 0u;
-    var wanted = take; // blocks still to be taken among those that share the bits known
-    var sharing = 0u;  // those that share them
+    var wanted = take; // blocks still to take among those that share the known bits
+    var sharing = 0u;  // blocks that share them
 {% for shift in (24, 16, 8, 0) %}
     atomicStore(&histogram[thread], 0u);
     if (thread == 0u) { atomicStore(&found, 0u); }
     workgroupBarrier();
-{% for i in range(each) %}
+{% for i in range(blocks_per_thread) %}
     if ({{ "thread + %du < BLOCKS" % (256 * i) }}{% if shift < 24 %} && key{{ i }} >> {{ shift + 8 }}u == bound >> {{ shift + 8 }}u{% endif %}) {
         atomicAdd(&histogram[(key{{ i }} >> {{ shift }}u) & 255u], 1u);
     }
@@ -107,7 +108,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
         var above = {% for i in range(1, 16) %}{{ " + " if i > 1 }}select(0u, runs[{{ i }}], thread < {{ i }}u){% endfor %};
 {% for i in range(15, -1, -1) %}
         let count{{ i }} = atomicLoad(&histogram[thread * 16u + {{ i }}u]);
-        // The largest digit with enough blocks from it on.
+        // The largest digit that has enough blocks with it or a larger one.
         if (above < wanted && above + count{{ i }} >= wanted) {
             atomicStore(&found, thread * 16u + {{ i }}u);
             found_above = above;
@@ -122,15 +123,15 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     workgroupBarrier();
 {% endfor %}
 
-    // Of the blocks with the key `bound`, the `wanted` first are taken: those below `end`.
+    // Of the blocks with the key `bound`, take the first `wanted`: those below `end`.
     var end = BLOCKS;
     if (sharing != wanted) {
         var low = 0u;
         while (low < end) {
-            let middle = (low + end) / 2u; // do the blocks up to it suffice?
+            let middle = (low + end) / 2u; // are the blocks up to it enough?
             if (thread == 0u) { atomicStore(&found, 0u); }
             workgroupBarrier();
-{% for i in range(each) %}
+{% for i in range(blocks_per_thread) %}
             if (key{{ i }} == bound && thread + {{ 256 * i }}u <= middle) { atomicAdd(&found, 1u); }
 {% endfor %}
             workgroupBarrier();
@@ -142,7 +143,7 @@ fn main(@builtin(local_invocation_index) thread: u32) {
 
     if (thread == 0u) { atomicStore(&listed, 0u); }
     workgroupBarrier();
-{% for i in range(each) %}
+{% for i in range(blocks_per_thread) %}
     {
         let block = thread + {{ 256 * i }}u;
         if (block < BLOCKS && (key{{ i }} > bound || (key{{ i }} == bound && block < end))) {

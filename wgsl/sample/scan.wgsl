@@ -1,6 +1,6 @@
-// First phase of the draw: a thread takes 4 logits, a workgroup a slice of the vocabulary.
-// Draws by the Gumbel-max trick: argmax of logit / T plus noise is a sample of softmax(logits / T), without sorting.
-// keyed: applies the repetition penalty and keeps each token's sort key; filtered: leaves the draw to sample_race.
+// First phase of the draw: each thread handles 4 logits, each workgroup a slice of the vocabulary.
+// Draws by the Gumbel-max trick: the argmax of logit / T plus noise is a sample of softmax(logits / T). No sorting.
+// keyed: applies the repetition penalty and stores each token's sort key; filtered: leaves the draw to sample/race.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}
 {% include "sample/common/random.wgsl" %}
@@ -78,7 +78,7 @@ fn main(
         if (sampling.greedy == 0u) {
             race += gumbel(threefry(vec2u(sampling.seed, state.step), vec2u(token{{ i }}, 0u)).x);
         }
-        // Tokens come in order: the lowest wins a tie.
+        // Tokens are visited in order, so the lowest id wins a tie.
         if (mine.kept == 0u || race > mine.race) {
             mine.race = race;
             mine.token = token{{ i }};

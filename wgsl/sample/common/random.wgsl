@@ -1,5 +1,5 @@
 // Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): a counter-based
-// generator, so that the number of a token at a step depends on nothing that ran before.
+// generator, so that the number for a token at a step does not depend on earlier draws.
 fn rotate_left(value: u32, bits: u32) -> u32 { return (value << bits) | (value >> (32u - bits)); }
 fn threefry(key: vec2u, counter: vec2u) -> vec2u {
     let k = array<u32, 3>(key.x, key.y, key.x ^ key.y ^ 0x1bd11bdau);
@@ -17,8 +17,8 @@ fn threefry(key: vec2u, counter: vec2u) -> vec2u {
     }
     return x;
 }
-// A Gumbel variate from 32 random bits. The largest values, which decide the draw, come from v near 0, where a float
-// is fine enough to tell all 2^32 cases apart.
+// A Gumbel variate from 32 random bits. The largest values, which decide the draw, result from v near 0, where a float
+// is precise enough to distinguish all 2^32 cases.
 fn gumbel(bits: u32) -> f32 {
     let v = min((f32(bits) + 0.5) * 2.3283064e-10, 0.99999994);
     let exponential = select(-log(1.0 - v), v + 0.5 * v * v, v < 0.001);

@@ -1,7 +1,7 @@
-// Where the filters cut the vocabulary, found by radix select over sort keys, 8 bits a dispatch (sample_digit), and by
-// the race that follows. Tokens are in order of falling key, equal ones by number; every filter keeps a first part of
-// that order: the tokens with less than `limit` before them. Top-k counts tokens. Top-p counts mass, exp((x - highest)
-// / T) in fixed point with 64 bits, so that sums are exact and do not depend on the order of adding.
+// The border at which a filter cuts the vocabulary, found by radix select over sort keys: sample/digit resolves 8 bits
+// per dispatch, sample/race the last ones. Tokens are ordered by falling key, equal keys by id; every filter keeps a
+// prefix of that order: the tokens with less than `limit` before them. Top-k counts tokens. Top-p counts mass,
+// exp((x - highest) / T) in 64-bit fixed point, so that sums are exact and independent of the order of addition.
 const VOCABULARY = {{ vocabulary }}u;
 const SLICES = {{ slices }}u;
 const THREADS = 256u;
@@ -10,24 +10,24 @@ const FIRST_MASS_LEVEL = 4u; // levels 0 to 3 are top-k's, 4 to 7 top-p's
 const OFF = 0xffffffffu;
 struct Level {
     known: u32,   // the bits of the border's key found so far
-    bound: u32,   // key of the border of the filter before; 0: it kept every finite logit
-    above: vec2u, // counted over keys whose known bits are larger
+    bound: u32,   // border key of the previous filter; 0: it kept every finite logit
+    above: vec2u, // count of the keys whose known bits are larger
     limit: vec2u,
-    ties: u32,    // tokens with the key `bound` that were kept
-    part: u32,    // 1: not all of them
+    ties: u32,    // number of kept tokens with the key `bound`
+    part: u32,    // 1: not all of them were kept
     highest: f32, // largest penalized logit
     padding: u32,
 }
 struct Params {
     level: u32, // of this dispatch
-    start: u32, // 1: no level before it has run
+    start: u32, // 1: this is the first level
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> sampling: Sampling;
 @group(0) @binding(2) var<uniform> params: Params;
 @group(0) @binding(3) var<storage, read> keys: array<u32>;
 @group(0) @binding(4) var<storage, read_write> levels: array<Level>;
-// Per level and bin, low words before high words.
+// Counts per level and bin: the low words of a level, then its high words.
 @group(0) @binding(5) var<storage, read_write> histograms: array<atomic<u32>>;
 
 var<workgroup> bins: array<vec2u, BINS>;
@@ -51,7 +51,7 @@ fn multiply(a: u32, b: u32) -> vec2u {
     return vec2u((other << 16u) | (low & 0xffffu), (a >> 16u) * (b >> 16u) + (cross >> 16u) + (other >> 16u));
 }
 
-// What a token counts: 1, or its mass; the mass of the whole vocabulary fits into 64 bits.
+// The count of a token: 1, or its mass. The mass of the whole vocabulary fits into 64 bits.
 fn counted(level: u32, key: u32, highest: f32) -> vec2u {
     if (level < FIRST_MASS_LEVEL) { return vec2u(1u, 0u); }
     let mass = exp((key_value(key) - highest) * sampling.inverse_temperature) * {{ mass_unit }};
@@ -63,10 +63,10 @@ fn limit_of(level: u32, total: vec2u) -> vec2u {
     if (level < FIRST_MASS_LEVEL) { return select(vec2u(sampling.top_k, 0u), vec2u(OFF, OFF), sampling.top_k == 0u); }
     if (sampling.top_p == OFF) { return vec2u(OFF, OFF); }
     let part = add(multiply(total.y, sampling.top_p), vec2u(multiply(total.x, sampling.top_p).y, 0u));
-    return select(part, vec2u(1u, 0u), part.x == 0u && part.y == 0u); // the first token always stays
+    return select(part, vec2u(1u, 0u), part.x == 0u && part.y == 0u); // the first token is always kept
 }
 
-// Before any filter.
+// The level before any filter.
 fn started(thread: u32) -> Level {
     var highest = -3.4028234e38;
     for (var i = thread; i < SLICES; i += THREADS) { highest = max(highest, slices[i].drawn_highest); }
@@ -79,14 +79,14 @@ fn started(thread: u32) -> Level {
     return Level(0u, 0u, vec2u(), vec2u(), 0u, 0u, highest_parts[0], 0u);
 }
 
-// The filter's border is done: how many tokens of its key stay, counting `unit` each and `bin` together?
+// Finishes a filter whose border key is known: how many tokens with that key are kept. `bin` is their total count.
 fn finished(level: u32, now: Level, bin: vec2u) -> Level {
     var next = Level(0u, now.bound, vec2u(), vec2u(), now.ties, now.part, now.highest, 0u);
     if (level >= FIRST_MASS_LEVEL && sampling.top_p == OFF) { return next; }
     let unit = counted(level, now.known, now.highest);
-    let room = subtract(now.limit, now.above);
-    let share = select(bin, room, less(room, bin));
-    // The smallest number whose product with the unit is not less than the share.
+    let remaining = subtract(now.limit, now.above);
+    let share = select(bin, remaining, less(remaining, bin));
+    // The smallest number whose product with `unit` is not less than `share`.
     var low = 0u;
     var high = VOCABULARY;
     while (low < high) {
@@ -101,7 +101,7 @@ fn finished(level: u32, now: Level, bin: vec2u) -> Level {
     return next;
 }
 
-// What is known after the histogram of `level`.
+// The level after `level`, whose histogram is complete.
 fn resolved(level: u32, thread: u32) -> Level {
     var now = levels[level];
     let at = level * 2u * BINS + thread;
@@ -136,7 +136,7 @@ fn resolved(level: u32, thread: u32) -> Level {
         atomicMin(&digit, my_digit);
     }
     workgroupBarrier();
-    let found = atomicLoad(&digit); // BINS without a finite logit: then it does not matter
+    let found = atomicLoad(&digit); // BINS if no logit is finite; the result is then unused
     if (thread < 16u && found == my_digit && (found < BINS || thread == 0u)) {
         now.above = my_before;
         now.known |= (found % BINS) << (24u - 8u * (level % 4u));
