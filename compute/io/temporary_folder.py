@@ -75,11 +75,11 @@ class TemporaryFolder:
 @contextmanager
 def temporary_folder(above: Path) -> Iterator[Path]:
     """Yield a `TemporaryFolder` in `above` and remove it afterwards. Raises `OSError` when it cannot be created."""
-    made = TemporaryFolder(above)
+    temporary = TemporaryFolder(above)
     try:
-        yield made.path
+        yield temporary.path
     finally:
-        made.remove()
+        temporary.remove()
 
 
 def clear_leftovers(folder: Path) -> None:

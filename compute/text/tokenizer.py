@@ -77,14 +77,14 @@ class Tokenizer:
 
         First the token with the id `query`, then tokens whose text equals, starts with or contains `query`.
         """
-        wanted = query.strip().lower()
-        if not wanted:
+        needle = query.strip().lower()
+        if not needle:
             return []
-        ids = [int(wanted)] if _NUMBER.fullmatch(wanted) and int(wanted) < self.vocabulary else []
+        ids = [int(needle)] if _NUMBER.fullmatch(needle) and int(needle) < self.vocabulary else []
         texts = self._searchable
-        ids += [id for id, text in enumerate(texts) if text == wanted]
-        ids += [id for id, text in enumerate(texts) if text != wanted and text.startswith(wanted)]
-        ids += [id for id, text in enumerate(texts) if wanted in text and not text.startswith(wanted)]
+        ids += [id for id, text in enumerate(texts) if text == needle]
+        ids += [id for id, text in enumerate(texts) if text != needle and text.startswith(needle)]
+        ids += [id for id, text in enumerate(texts) if needle in text and not text.startswith(needle)]
         return [(id, self.token_label(id)) for id in dict.fromkeys(ids[:limit])]
 
     @functools.cached_property

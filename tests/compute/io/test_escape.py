@@ -33,7 +33,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         (BAD, ESCAPED),
         ("plain, \u00e9, \u65e5\u672c, \u00a0, \u3000, \U0001f468\u200d\U0001f469\u200d\U0001f467", None),  # harmless
@@ -42,8 +42,8 @@ class Terminal(io.StringIO):
         ("\x00\x7f\ufeff\u2066\U000e0041", r"\x00\x7f\ufeff\u2066\U000e0041"),
     ],
 )
-def test_harmful_characters_are_escaped(text: str, wanted: str | None) -> None:
-    assert one_line(text) == (text if wanted is None else wanted)
+def test_harmful_characters_are_escaped(text: str, expected: str | None) -> None:
+    assert one_line(text) == (text if expected is None else expected)
     assert one_line(Path("a") / "b\nc") == r"a/b\nc"
     assert (one_line("a\nbc", 4), one_line("a\nbc", 3)) == (r"a\nbc", r"a\nb...")
 
@@ -64,7 +64,7 @@ def test_standard_output_is_escaped_on_a_terminal_only(monkeypatch: pytest.Monke
 def test_generated_text_is_escaped_on_a_terminal_and_unchanged_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     # The vocabulary of a model file may contain anything.
     generation = SimpleNamespace(prompt="Once\n", continuation="\x1b[2J upon\x07 a time")
-    for out, wanted in (
+    for out, expected in (
         (Terminal(), "Once\n\\x1b[2J upon\\x07 a time\n"),
         (io.StringIO(), "Once\n\x1b[2J upon\x07 a time\n"),
     ):
@@ -73,7 +73,7 @@ def test_generated_text_is_escaped_on_a_terminal_and_unchanged_in_a_pipe(monkeyp
             stream = Stream(generation)  # type: ignore[arg-type]
             stream.write()
             stream.end()
-        assert out.getvalue() == wanted
+        assert out.getvalue() == expected
 
 
 def test_standard_error_is_always_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,10 +100,10 @@ def test_the_text_of_any_exception_is_escaped(
 
     monkeypatch.setattr("atlas_viewer.cli.run._done", fail)
     assert run_command(["generate", *debug]) == 1
-    told = capsys.readouterr().err
-    assert r"a\x1b]0;owned\x07b" in told
-    assert escaped(told, "\n\t") == told
-    assert ("Traceback" in told) == bool(debug)
+    written = capsys.readouterr().err
+    assert r"a\x1b]0;owned\x07b" in written
+    assert escaped(written, "\n\t") == written
+    assert ("Traceback" in written) == bool(debug)
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ OWNER = """
 import sys
 from pathlib import Path
 from compute.io.temporary_folder import TemporaryFolder
-made = TemporaryFolder(Path(sys.argv[1]))
-(made.path / "sub").mkdir()
-(made.path / "sub" / "half").write_bytes(bytes(1000))
-print(made.path, flush=True)
+folder = TemporaryFolder(Path(sys.argv[1]))
+(folder.path / "sub").mkdir()
+(folder.path / "sub" / "half").write_bytes(bytes(1000))
+print(folder.path, flush=True)
 sys.stdin.read()
 """
 
@@ -67,9 +67,9 @@ def test_only_own_folders_are_removed(tmp_path: Path) -> None:
     with_lock = TemporaryFolder(tmp_path)
     name = with_lock.path.name
     with_lock.remove()
-    made = re.fullmatch(r"(\.atlas-viewer-)([0-9a-f]{8})(-[0-9a-f]{15})[0-9a-f](\.tmp)", name)
-    assert made is not None
-    start, host, middle, end = made.groups()
+    match = re.fullmatch(r"(\.atlas-viewer-)([0-9a-f]{8})(-[0-9a-f]{15})[0-9a-f](\.tmp)", name)
+    assert match is not None
+    start, host, middle, end = match.groups()
     other_host = f"{int(host, 16) ^ 1:08x}"
     kept = [
         tmp_path / f"{start}{other_host}{middle}0{end}",  # from another machine
@@ -111,10 +111,10 @@ def test_an_owner_whose_folder_is_removed_at_once_creates_another(
         return lock(descriptor, without_locks)
 
     monkeypatch.setattr(temporary_folder, "_locked", late)
-    made = TemporaryFolder(tmp_path)
-    assert names(tmp_path) == [made.path.name]
-    assert made.path != lost[0]
-    made.remove()
+    folder = TemporaryFolder(tmp_path)
+    assert names(tmp_path) == [folder.path.name]
+    assert folder.path != lost[0]
+    folder.remove()
     assert names(tmp_path) == []
 
 
@@ -128,18 +128,18 @@ def test_without_locks_nothing_is_removed_and_writing_works(tmp_path: Path, monk
 
 
 def test_unfinished_output_is_private_to_the_user(tmp_path: Path) -> None:
-    made = TemporaryFolder(tmp_path)
-    assert made.path.stat().st_mode & 0o077 == 0
-    made.remove()
-    made.remove()
+    folder = TemporaryFolder(tmp_path)
+    assert folder.path.stat().st_mode & 0o077 == 0
+    folder.remove()
+    folder.remove()
 
 
 def test_a_forked_process_keeps_the_folder(tmp_path: Path) -> None:
-    made = TemporaryFolder(tmp_path)
+    folder = TemporaryFolder(tmp_path)
     child = os.fork()
     if child == 0:
-        made.remove()
+        folder.remove()
         os._exit(0)
     os.waitpid(child, 0)
-    assert made.path.is_dir()
-    made.remove()
+    assert folder.path.is_dir()
+    folder.remove()

@@ -116,8 +116,8 @@ def test_extreme_values_stay_finite(small: Table) -> None:
     for temperature, penalty in itertools.product((1e-30, 1.0, 100.0), (0.01, 100.0)):
         options = GenerateOptions(temperature=temperature, top_k=200, top_p=0.9, repetition_penalty=penalty, top=200)
         draw = small.draw(logits, options)
-        found = [draw.probability(token, logit, temperature) for token, logit in draw.candidates]
-        assert all(math.isfinite(p) and 0 <= p <= 1 for p in found)
+        probabilities = [draw.probability(token, logit, temperature) for token, logit in draw.candidates]
+        assert all(math.isfinite(p) and 0 <= p <= 1 for p in probabilities)
         assert draw.probability(draw.token, draw.logit, temperature) > 0
         assert draw.logit == np.float32(3.4e38)
 
@@ -187,11 +187,11 @@ def test_draws_have_the_filtered_distribution(gpu: Gpu, options: GenerateOptions
     likely = expected >= 5
     assert likely.sum() > 20
     observed = np.append(counts[likely], counts[~likely].sum())
-    wanted = np.append(expected[likely], expected[~likely].sum())
-    observed, wanted = observed[wanted > 0], wanted[wanted > 0]
-    statistic = float(((observed - wanted) ** 2 / wanted).sum())
+    expected_counts = np.append(expected[likely], expected[~likely].sum())
+    observed, expected_counts = observed[expected_counts > 0], expected_counts[expected_counts > 0]
+    statistic = float(((observed - expected_counts) ** 2 / expected_counts).sum())
     # Wilson and Hilferty: the cube root of chi-square over its degrees of freedom is nearly normal.
-    freedom = len(wanted) - 1
+    freedom = len(expected_counts) - 1
     spread = 2 / (9 * freedom)
     assert abs((statistic / freedom) ** (1 / 3) - (1 - spread)) < 4 * math.sqrt(spread)
 

@@ -178,9 +178,9 @@ def test_the_embedded_tokenizer_is_read_once() -> None:
 
 
 def test_search(tokenizer: Tokenizer) -> None:
-    found = tokenizer.find("Dog")
-    assert [text.strip().lower() for _, text in found[:2]] == ["dog", "dog"]
-    texts = [text.strip().lower() for _, text in found]
+    matches = tokenizer.find("Dog")
+    assert [text.strip().lower() for _, text in matches[:2]] == ["dog", "dog"]
+    texts = [text.strip().lower() for _, text in matches]
     starts = [text.startswith("dog") for text in texts]
     assert starts == sorted(starts, reverse=True)
     assert all("dog" in text for text in texts)

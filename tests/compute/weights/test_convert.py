@@ -73,13 +73,13 @@ def test_nonfinite_values_keep_their_bits(tmp_path: Path) -> None:
     assert np.array_equal(kept.view(np.uint16)[:6, 2], odd)
 
 
-@pytest.mark.parametrize(("stored", "wanted"), [("f32", "bf16"), ("f32", "f16"), ("f16", "f32"), ("bf16", "f32")])
-def test_values_are_rounded_to_another_precision(tmp_path: Path, stored: str, wanted: str) -> None:
+@pytest.mark.parametrize(("stored", "target"), [("f32", "bf16"), ("f32", "f16"), ("f16", "f32"), ("bf16", "f32")])
+def test_values_are_rounded_to_another_precision(tmp_path: Path, stored: str, target: str) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)), stored)
-    convert(open_model(str(write_folder(tmp_path / "a", tensors))), tmp_path / "b", wanted)
+    convert(open_model(str(write_folder(tmp_path / "a", tensors))), tmp_path / "b", target)
     read = load_file(tmp_path / "b" / "model.safetensors")
     for name, values in tensors.items():
-        assert read[name].tobytes() == values.astype(TYPES[wanted]).tobytes()
+        assert read[name].tobytes() == values.astype(TYPES[target]).tobytes()
 
 
 def test_float16_becomes_float32_in_llmc(tmp_path: Path) -> None:

@@ -77,10 +77,10 @@ def test_logits_are_those_of_the_reference(
         model.close()
         assert engine.dtype == dtype
         tokens = np.random.default_rng(number).integers(config.vocabulary, size=config.positions - 2).tolist()
-        wanted = reference.forward(rounded_model(written, dtype), tokens)["logits"]
-        found = logits_after(engine, tokens, config.positions)
-        assert np.abs(found - wanted).max() <= 2e-3
-        assert found.argmax() == wanted.argmax()
+        expected = reference.forward(rounded_model(written, dtype), tokens)["logits"]
+        actual = logits_after(engine, tokens, config.positions)
+        assert np.abs(actual - expected).max() <= 2e-3
+        assert actual.argmax() == expected.argmax()
 
 
 def test_some_layers_in_full_precision_among_rounded_ones(tmp_path: Path, device: wgpu.GPUDevice) -> None:
@@ -90,8 +90,8 @@ def test_some_layers_in_full_precision_among_rounded_ones(tmp_path: Path, device
         tensors[name] = tensors[name].astype(np.float32)
     engine = Engine.load(open_model(str(write_folder(tmp_path, tensors, SHAPES[0]))), LoadOptions(context=8))
     assert engine.dtype == "f32"
-    wanted = reference.forward(written, [5, 3, 8])["logits"]
-    assert np.abs(logits_after(engine, [5, 3, 8], 8) - wanted).max() <= 2e-3
+    expected = reference.forward(written, [5, 3, 8])["logits"]
+    assert np.abs(logits_after(engine, [5, 3, 8], 8) - expected).max() <= 2e-3
 
 
 @pytest.mark.parametrize("config", SHAPES, ids=lambda c: f"{c.layers}x{c.heads}x{c.head_size}")
@@ -109,23 +109,23 @@ def test_logits_are_those_of_transformers(tmp_path: Path, device: wgpu.GPUDevice
     engine = Engine.load(open_model(str(tmp_path)), LoadOptions(context=config.positions))
     tokens = torch.randint(config.vocabulary, (config.positions,)).tolist()
     with torch.no_grad():
-        wanted = theirs(torch.tensor([tokens])).logits[0, -1].numpy()
-    assert np.abs(wanted).max() > 0.1
-    assert np.abs(logits_after(engine, tokens, config.positions) - wanted).max() <= 2e-3
+        expected = theirs(torch.tensor([tokens])).logits[0, -1].numpy()
+    assert np.abs(expected).max() > 0.1
+    assert np.abs(logits_after(engine, tokens, config.positions) - expected).max() <= 2e-3
 
 
 def test_a_large_matrix_needs_no_copy_on_the_host(gpu: Gpu, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a matrix of several slabs is uploaded, no array larger than a slab is created."""
-    made: list[int] = []
+    sizes: list[int] = []
     real = np.ascontiguousarray
 
     def recorded(values: np.ndarray, *rest: object) -> np.ndarray:
-        made.append(values.nbytes)
+        sizes.append(values.nbytes)
         return real(values, *rest)
 
     monkeypatch.setattr("compute.weights.transpose.np.ascontiguousarray", recorded)
     stored = any_bits(512, 256, "f32")
     storage = empty(gpu.device, "buffer", "f32", 256, 512, 0, 100)
     TransposedUpload(gpu.device, 1 << 16).run(stored, storage, lambda slab: slab)
-    assert len(made) == 8
-    assert max(made) <= 1 << 16
+    assert len(sizes) == 8
+    assert max(sizes) <= 1 << 16
