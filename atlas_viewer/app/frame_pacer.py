@@ -30,7 +30,7 @@ class FramePacer:
         return self._frame
 
     @property
-    def atlas_interval(self) -> float:
+    def display_interval(self) -> float:
         """Seconds at least between two pictures of the atlas while a run writes.
 
         Painting and showing it costs a software adapter as much as the panels do; it makes room when frames are late.

@@ -243,7 +243,7 @@ class Viewer:
             self._displays.mapping_changed()
         resting = not self.state.busy
         # The last pass is always shown, those before it as often as the adapter can afford.
-        interval = 0.0 if resting else self._pace.atlas_interval
+        interval = 0.0 if resting else self._pace.display_interval
         self._displays.frame(controller.model, self.updater, now, interval, controller.pass_complete)
         if self.updater is not None:
             self.updater.frame(now, controller.pass_complete, resting)

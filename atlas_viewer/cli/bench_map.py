@@ -10,7 +10,7 @@ from typing import Any
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from atlas_viewer.state.navigation import open_map
 from atlas_viewer.state.requests import Generate
 from atlas_viewer.state.state import State
@@ -49,7 +49,7 @@ def measure(
     """
 
     def make() -> MapPass:
-        return workbench.open_map(digit_pictures(), workbench.max_context)
+        return workbench.load_map(digit_glyphs(), workbench.max_context)
 
     passes, opened, again = map_bench.open_ms(engine, make, budget)
     views = map_bench.map_views(passes.layout, size)

@@ -9,7 +9,7 @@ import numpy as np
 
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.scene.glyphs import digit_pictures, letter, put
+from atlas_viewer.scene.glyphs import digit_glyphs, letter, put
 from atlas_viewer.state.map_addresses import box_of
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import Label, Words, labels_for
@@ -42,7 +42,7 @@ def write_map(
     """
     wide, high = size
     registry = runner.registry
-    maps = runner.open_map(digit_pictures(), max(1, registry.rows))
+    maps = runner.load_map(digit_glyphs(), max(1, registry.rows))
     maps.update()
     camera = MapCamera(maps.layout.width, maps.layout.height)
     if target is not None:
@@ -73,7 +73,7 @@ class MapPicture:
     ) -> None:
         """size: (width, height) in pixels; context: the longest context of the passes; zoom, center: as `write_map`."""
         self._runner, self._size = runner, size
-        self._maps = runner.open_map(digit_pictures(), context)
+        self._maps = runner.load_map(digit_glyphs(), context)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
         camera.look_at(zoom, *(center or (camera.pose.x, camera.pose.y)), *size)
         self._start = camera.pose

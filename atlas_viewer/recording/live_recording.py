@@ -130,7 +130,7 @@ class LiveRecording:
     def _order(self, order: LiveRecording | None) -> None:
         """Start or, with None, stop receiving steps; a run in progress continues from where it is."""
         assert self._model is not None
-        self._model.order_steps(order)
+        self._model.set_step_listener(order)
         run = self._state.run
         if run is not None and not run.done:
             self._state.requests += [Pause(), ResumeWith(run.options)]
@@ -173,7 +173,7 @@ class LiveRecording:
             self._offer("session")
         self._recorder = self._model = self._ui_recorder = None
 
-    # -- steps, which arrive because of `order_steps`
+    # -- steps, which arrive because of `set_step_listener`
 
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
         """A generation begins after `steps`."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from atlas_viewer import __version__
-from atlas_viewer.state.protocols import StepOrder
+from atlas_viewer.state.protocols import StepListener
 from compute.errors import OutputError
 from compute.forward.engine import Engine
 from compute.generate.steps import StepCaptureLike, StepRecord
@@ -282,8 +282,8 @@ class CanRecord(Protocol):
     def weights_sha256(self) -> str:
         """The hash of its weights. Takes long; any thread may call it. Raises `AtlasError`, `ValueError`."""
 
-    def order_steps(self, order: StepOrder | None) -> None:
-        """Report every step of generations that start from now on to `order`."""
+    def set_step_listener(self, listener: StepListener | None) -> None:
+        """Report every step of generations that start from now on to `listener`."""
 
     @property
     def engine(self) -> Engine:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from atlas_viewer.state import proof
-from atlas_viewer.state.protocols import GenerationSource, MapSource, StepOrder
+from atlas_viewer.state.protocols import GenerationSource, MapSource, StepListener
 from atlas_viewer.state.state import ModelSummary
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -41,7 +41,7 @@ class ModelRunner:
     def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
         """A runner of an engine that is loaded; `load` makes it."""
         self._source, self.tokenizer, self._options = source, tokenizer, options
-        self._order: StepOrder | None = None
+        self._listener: StepListener | None = None
         self._use(engine)
 
     @classmethod
@@ -123,10 +123,10 @@ class ModelRunner:
         if not self.fits(options):
             self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
             finished(self.grow_context(options.context))
-        order, capturer = self._order, None
-        if order is not None:
-            measure = self.tensor_reader.statistics_pass() if order.statistics else None
-            capturer = StepCapturer(self._engine, order.step, logits=order.logits, statistics=measure)
+        listener, capturer = self._listener, None
+        if listener is not None:
+            measure = self.tensor_reader.statistics_pass() if listener.statistics else None
+            capturer = StepCapturer(self._engine, listener.step, logits=listener.logits, statistics=measure)
         generation = Generation(
             self._engine,
             self.tokenizer,
@@ -136,8 +136,8 @@ class ModelRunner:
             token_text=self.tokenizer.token_label,
             capturer=capturer,
         )
-        if order is not None:
-            order.begun(generation.prompt_tokens, steps, options)
+        if listener is not None:
+            listener.begun(generation.prompt_tokens, steps, options)
         return generation
 
     def replay(
@@ -159,15 +159,15 @@ class ModelRunner:
         """See compute/weights/fingerprint.py; a second a gigabyte. Raises `ValueError` when the source is closed."""
         return weights_sha256(self._source)
 
-    def order_steps(self, order: StepOrder | None) -> None:
-        """Generations that `start` makes from now on hand everything of their steps to `order`."""
-        self._order = order
+    def set_step_listener(self, listener: StepListener | None) -> None:
+        """Generations that `start` makes from now on hand everything of their steps to `listener`."""
+        self._listener = listener
 
-    def open_map(self, glyphs: np.ndarray, context: int) -> MapPass:
+    def load_map(self, glyphs: np.ndarray, context: int) -> MapPass:
         """A map of the same engine, with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
         return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context))
 
-    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
+    def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
         """The same in steps: between them a window can draw."""
         engine = self._engine
         layout = map_layout(engine.registry, context)

@@ -39,7 +39,7 @@ def letter(character: str, height: int) -> tuple[np.ndarray, int, int, int]:
     return cover, glyph.bitmap_left, glyph.bitmap_top, glyph.advance.x >> 6
 
 
-def digit_pictures() -> np.ndarray:
+def digit_glyphs() -> np.ndarray:
     """The glyphs of the map's numbers in all sizes, as `MapPass` takes them."""
     widest = len(GLYPHS) * SIZES[-1]
     rows = []

@@ -14,7 +14,7 @@ from compute.gpu.loading import Loading
 from compute.models.registry import Registry
 from compute.views.map_pass import MapPass
 
-from .glyphs import digit_pictures
+from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
 
 _ROWS_LEAST = 32
@@ -132,7 +132,7 @@ class MapDisplay:
             if self._opening is None or self._opening[1] < wanted:
                 self._drop()
                 state.problem = ""
-                self._opening = source.opening_map(digit_pictures(), wanted), wanted
+                self._opening = source.loading_map(digit_glyphs(), wanted), wanted
             state.preparing = next(self._opening[0])
         except StopIteration as end:
             self._opening, state.preparing = None, None

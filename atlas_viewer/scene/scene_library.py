@@ -27,7 +27,7 @@ def check_device(device: wgpu.GPUDevice) -> None:
         raise DeviceError(f"{name}: has no {_NEEDED}, which the window needs; choose another one with --adapter")
 
 
-def atlas_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
+def make_strip_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
     """An `StripScene` of these; `device` is the default device. Raises `DeviceError` when pygfx cannot draw on it."""
     if "pygfx" not in sys.modules:
         check_device(device)

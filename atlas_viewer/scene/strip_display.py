@@ -12,7 +12,7 @@ from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
 
 from .imgui_texture import ImguiTexture
-from .scene_library import atlas_scene
+from .scene_library import make_strip_scene
 
 if TYPE_CHECKING:
     from .strip_scene import StripScene
@@ -66,7 +66,7 @@ class StripDisplay:
         if self._painter is None or not self._painted or size is None:
             return
         if self._scene is None:
-            self._scene = atlas_scene(self._painter.texture, self._device)
+            self._scene = make_strip_scene(self._painter.texture, self._device)
         wanted = (self._state.camera.view, *size)
         if self._shown != wanted:
             self._scene.draw(*wanted)

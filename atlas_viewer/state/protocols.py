@@ -132,7 +132,7 @@ class ReplayLike(Protocol):
         """Do about `budget_s` seconds of work; True when the requested pass is complete."""
 
 
-class StepOrder(Protocol):
+class StepListener(Protocol):
     """Receives every step with its logits and statistics; `live_recording.LiveRecording` is one."""
 
     logits: bool
@@ -204,7 +204,7 @@ class MapSource(Protocol):
     def max_context(self) -> int:
         """The longest context, in tokens, that fits without another upload of the model."""
 
-    def opening_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
+    def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
         """A map with `context` rows for activations, in steps."""
 
 

@@ -14,7 +14,7 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.model_switch import ModelSwitch
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from atlas_viewer.state import navigation
 from atlas_viewer.state.protocols import MapSource, ModelLike
 from atlas_viewer.state.requests import Generate, OpenModel
@@ -52,7 +52,7 @@ class Window:
         options = GenerateOptions(max_new_tokens=6, context=64, temperature=0.0)
         self.counts = {"open": 0, "update": 0, "draw": 0, "paint": 0}
         for owner, method, name in (
-            (ModelRunner, "opening_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
+            (ModelRunner, "loading_map", "open"), (MapPass, "update", "update"), (MapPass, "draw", "draw"),
             (StripPass, "update", "paint"),
         ):  # fmt: skip
             self._count(monkeypatch, owner, method, name)
@@ -232,7 +232,7 @@ def test_another_model_under_the_map(context: Window) -> None:
         image = context.rest()
         assert state.messages == []
         # The picture is that of a map of the new model from the same place.
-        passes = MapPass.load(context.runner._engine, digit_pictures(), layout)  # type: ignore[attr-defined]
+        passes = MapPass.load(context.runner._engine, digit_glyphs(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         place = widget_tracking.rects["map"]

@@ -48,7 +48,7 @@ def loop(folder: Path, runner: ModelRunner) -> Iterator[Loop]:
     viewer.show(runner, runner.start("Once upon a time", OPTIONS), "Once upon a time")
     yield Loop(viewer)
     viewer.canvas.close()
-    runner.order_steps(None)
+    runner.set_step_listener(None)
 
 
 def hashed(loop: Loop) -> None:

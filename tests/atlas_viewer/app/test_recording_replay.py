@@ -67,9 +67,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> 
                 recorder.event("view", {"value": "map"})
             recorder.step(record, *more)  # type: ignore[arg-type]
 
-    runner.order_steps(Order())  # type: ignore[arg-type]
+    runner.set_step_listener(Order())  # type: ignore[arg-type]
     runner.start("Once upon a time", OPTIONS).run()
-    runner.order_steps(None)
+    runner.set_step_listener(None)
     recorder.end_run("length")
     recorder.close()
     return path

@@ -105,7 +105,7 @@ def test_the_budget_of_the_generation_has_both_limits() -> None:
     slow, fast = FramePacer(software=True), FramePacer(software=False)
     _settle(slow, 0.100)
     assert slow.budget == pytest.approx(0.004)
-    assert slow.atlas_interval > FramePacer(software=True).atlas_interval > fast.atlas_interval
+    assert slow.display_interval > FramePacer(software=True).display_interval > fast.display_interval
     _settle(fast, 0.001)
     assert fast.budget <= 0.012
 

@@ -17,7 +17,7 @@ import pytest
 from atlas_viewer.cli import bench as command
 from atlas_viewer.cli.main import main
 from atlas_viewer.cli.parser import parse
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from atlas_viewer.state import proof
 from compute.bench import engine_bench, map_bench, torch_bench
 from compute.bench.measuring import Budget, Figure, repeated
@@ -321,7 +321,7 @@ def test_the_measured_views_of_the_map_match_their_names() -> None:
 def test_the_number_of_rows_is_restored(engine: Engine, tokenizer: Tokenizer) -> None:
     engine_bench.decode_rate(engine, tokenizer, 30, SHORT)
     rows = engine.registry.rows
-    passes = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 48))
+    passes = MapPass.load(engine, digit_glyphs(), map_layout(engine.registry, 48))
     figure = map_bench.row_us(passes, SHORT)
     assert figure.value
     assert engine.registry.rows == rows

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import wgpu
 
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from compute.errors import MemoryBudgetError
 from compute.forward import memory_budget
 from compute.forward.engine import Engine
@@ -90,7 +90,7 @@ def test_the_estimate_matches_the_memory_of_a_map(
 
         monkeypatch.setattr(type(stories.device), f"create_{kind}", counted)
     layout = map_layout(stories.registry, context)
-    made = MapPass.load(stories, digit_pictures(), layout)
+    made = MapPass.load(stories, digit_glyphs(), layout)
     assert made.nbytes == map_bytes(stories, layout)
     assert sum(allocated) == pytest.approx(made.nbytes, rel=0.02)
 
@@ -99,11 +99,11 @@ def test_a_map_that_does_not_fit_allocates_nothing(stories: Engine, monkeypatch:
     layout = map_layout(stories.registry, 64)
     needed = map_bytes(stories, layout)
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, used: needed if used else 0)
-    assert MapPass.load(stories, digit_pictures(), layout).nbytes == needed
+    assert MapPass.load(stories, digit_glyphs(), layout).nbytes == needed
     monkeypatch.setattr("compute.views.map_pass.free_bytes", lambda _adapter, _used: needed - 1)
     monkeypatch.setattr("compute.views.map_pass.PatternStore", None)  # nothing may be allocated
     with pytest.raises(MemoryBudgetError, match=r"^the map needs 0\.0\d GB .*, 0\.0\d GB are available: use [^\n]*$"):
-        MapPass.load(stories, digit_pictures(), layout)
+        MapPass.load(stories, digit_glyphs(), layout)
 
 
 def test_free_memory_of_a_gpu_excludes_the_engine(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.models.config import parameter_shapes
@@ -28,7 +28,7 @@ from helpers.map_pictures import CONFIG, assert_same
 pytestmark = pytest.mark.gpu
 
 CONTEXT = 9
-DIGITS = digit_pictures()
+DIGITS = digit_glyphs()
 
 
 def spoilt() -> ArrayModel:

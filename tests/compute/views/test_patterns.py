@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from atlas_viewer.scene.glyphs import digit_pictures
+from atlas_viewer.scene.glyphs import digit_glyphs
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.wgpu_native import ComputeEncoder
@@ -67,7 +67,7 @@ def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytes
     monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
-    passes = MapPass.load(engine, digit_pictures(), map_layout(engine.registry, 12, base=2))
+    passes = MapPass.load(engine, digit_glyphs(), map_layout(engine.registry, 12, base=2))
     places = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
     for tokens, valid in (([1, 2, 3, 4, 5, 6, 7], 0), ([1, 2, 3, 4, 5, 6, 7, 8], 7), ([9, 9, 9], 0)):
         run_pass(engine, tokens, valid_rows=valid)
