@@ -1,4 +1,4 @@
-"""The model on the GPU with its atlas: what the window and the offline picture both work with."""
+"""The model on the GPU with its views, for the window and for pictures without one."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ from compute.weights.fingerprint import weights_sha256
 
 from .tensor_reader import TensorReader
 
-# Room for a longer window than the first run asks for, so that most changes of it need no second upload.
+# Capacity beyond the context of the first run, so that most changes of it need no second upload.
 _USUAL_CONTEXT = 256
 
 
 class ModelRunner:
-    """Engine, views and tokenizer. A context that exceeds the engine's replaces the engine and its views."""
+    """Engine, views and tokenizer. Growing the context replaces the engine and its views."""
 
     unavailable = ""
 
     def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
-        """A runner of an engine that is loaded; `load` makes it."""
+        """options: those that `engine` was loaded with; a larger context reuses them. Usually called by `load`."""
         self._source, self.tokenizer, self._options = source, tokenizer, options
         self._listener: StepListener | None = None
         self._use(engine)
 
     @classmethod
     def load(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> ModelRunner:
-        """Upload the model; blocks. The context of `options` is the longest window that is sure to need no new upload.
+        """Upload the model; blocks. Contexts up to that of `options` never need a second upload.
 
         Raises `AtlasError`s.
         """
@@ -54,26 +54,26 @@ class ModelRunner:
 
     @classmethod
     def loading(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> Loading[ModelRunner]:
-        """The same in steps: between them a window can draw."""
+        """The same in steps, between which a window can draw frames."""
         context = max(options.context_for(source), min(_USUAL_CONTEXT, source.config.positions))
         engine = yield from Engine.loading(source, replace(options, context=context))
         return cls(source, tokenizer, options, engine)
 
     def close(self) -> None:
-        """Give up the model's file; no new engine can be made after it."""
+        """Close the model's file; afterwards the context cannot grow."""
         self._source.close()
 
     def fits(self, options: GenerateOptions) -> bool:
-        """True when the engine has room for the window of these options."""
+        """True when the engine's capacity suffices for the context of `options`."""
         return options.context <= self.max_context
 
     @property
     def max_context(self) -> int:
-        """The longest context, in tokens, that fits into the engine."""
+        """The engine's capacity: its longest context, in tokens."""
         return self._engine.context
 
     def grow_context(self, context: int) -> Loading[None]:
-        """Make another engine, with room for a window of `context` tokens. Raises `AtlasError`s, and keeps the old."""
+        """Load an engine with a capacity of `context` tokens. Raises `AtlasError`s; the present engine then remains."""
         self._use((yield from Engine.loading(self._source, replace(self._options, context=context))))
 
     def _use(self, engine: Engine) -> None:
@@ -83,22 +83,22 @@ class ModelRunner:
 
     @property
     def engine(self) -> Engine:
-        """The engine; another one after `start` has made a new one."""
+        """The present engine; growing the context replaces it."""
         return self._engine
 
     @property
     def generations(self) -> GenerationSource:
-        """Generations start here."""
+        """The runner itself."""
         return self
 
     @property
     def map_source(self) -> MapSource:
-        """Maps open here."""
+        """The runner itself."""
         return self
 
     @property
     def summary(self) -> ModelSummary:
-        """What is known of the model and the adapter."""
+        """Facts about the model and the adapter."""
         engine, config = self._engine, self._engine.config
         proved = proof.known(engine.device.adapter)
         return ModelSummary(
@@ -118,10 +118,10 @@ class ModelRunner:
         )
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
-        """Begin a run, or go on behind earlier `steps` of it. Raises `UsageError`, `PromptError`."""
+        """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         if not self.fits(options):
-            self.tokenizer.encode(prompt)  # a bad prompt must not cost a new engine
+            self.tokenizer.encode(prompt)  # fail on a bad prompt before the costly upload
             finished(self.grow_context(options.context))
         listener, capturer = self._listener, None
         if listener is not None:
@@ -143,32 +143,35 @@ class ModelRunner:
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
     ) -> Replay:
-        """Passes of steps that are known, to look at; nothing is drawn."""
+        """A replay of the passes of known steps; no token is drawn."""
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         return Replay(self._engine, text, self.tokenizer.end_of_text)
 
     def paint(self) -> bool:
-        """Write the atlas from the pass that was submitted last. Does not wait.
+        """Paint the strip from the pass that was submitted last. Does not wait.
 
-        True when weights are left to be read, so that another call has to finish the picture.
+        Returns True when weights remain to be read, so that another call has to finish the picture.
         """
         self.strip.update()
         return self.strip.pending
 
     def weights_sha256(self) -> str:
-        """See compute/weights/fingerprint.py; a second a gigabyte. Raises `ValueError` when the source is closed."""
+        """The fingerprint of compute/weights/fingerprint.py; takes about one second per gigabyte.
+
+        Raises `ValueError` when the source is closed.
+        """
         return weights_sha256(self._source)
 
     def set_step_listener(self, listener: StepListener | None) -> None:
-        """Generations that `start` makes from now on hand everything of their steps to `listener`."""
+        """Report the steps of later generations to `listener`; the one in progress is unaffected."""
         self._listener = listener
 
     def load_map(self, glyphs: np.ndarray, context: int) -> MapPass:
-        """A map of the same engine, with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
+        """A map of the present engine with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
         return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context))
 
     def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
-        """The same in steps: between them a window can draw."""
+        """The same in steps, between which a window can draw frames."""
         engine = self._engine
         layout = map_layout(engine.registry, context)
         yield "layout", 1.0
@@ -176,5 +179,5 @@ class ModelRunner:
 
     @property
     def registry(self) -> Registry:
-        """The tensors; others after `start` has made a new engine."""
+        """The tensors of the present engine."""
         return self._engine.registry

@@ -17,7 +17,7 @@ from compute.views.trace import lines, records
 
 
 class TensorReader:
-    """What the inspector, the tensor list and the trace panel are filled from."""
+    """Reads what the inspector, the tensor list and the trace panel show."""
 
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
     palettes: tuple[str, ...] = tuple(PALETTES)
@@ -25,48 +25,48 @@ class TensorReader:
     def __init__(self, engine: Engine, strip: StripPass) -> None:
         self._engine, self._strip = engine, strip
         self._probes = ProbePass(engine)
-        self._statistics: StatisticsPass | None = None  # made when it is first wanted
+        self._statistics: StatisticsPass | None = None  # created on first use
         self.set_color_mapping(ColorMapping())
 
     @property
     def layout(self) -> StripLayout:
-        """Of the atlas as it was painted last."""
+        """The layout of the strip as painted last."""
         return self._strip.layout
 
     @property
     def rows(self) -> int:
-        """Context tokens of the latest pass."""
+        """Number of context tokens of the latest pass."""
         return self._engine.registry.rows
 
     @property
     def first_position(self) -> int:
-        """Absolute position of the first of them."""
+        """Absolute position of the first context token."""
         return self._engine.registry.first_position
 
     @property
     def statistics(self) -> Mapping[str, TensorStatistics]:
-        """What has arrived last."""
+        """Of every tensor, from the latest readback; empty before the first."""
         return self._statistics.latest if self._statistics else {}
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor with a value that is not finite, in the order the model runs."""
+        """The first tensor, in the order of computation, with a value that is not finite."""
         return self._statistics.first_bad() if self._statistics else None
 
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """What the watched spots were found to be, as far as it has arrived."""
+        """Values asked for, as far as they have arrived."""
         return {element: ProbedValue(known.value, known.index) for element, known in self._probes.values.items()}
 
     @property
     def pending(self) -> bool:
-        """True while something is on its way."""
+        """True while a readback is in flight."""
         return self._probes.pending or (self._statistics is not None and self._statistics.pending)
 
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor as it is in the latest pass."""
         registry = self._engine.registry
-        # A strip that is out of sight is not painted: its layout may be of an earlier pass.
+        # A hidden strip is not painted: its layout may be that of an earlier pass.
         spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
         return {
             t.name: TensorInfo(
@@ -81,20 +81,20 @@ class TensorReader:
         }
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """The atlas is painted so from the next time on."""
+        """Use `mapping` from the next painting on."""
         self._strip.set_color_mapping(mapping)
 
     def ask_values(self, elements: Sequence[TensorIndex]) -> None:
-        """Fetch these values of the latest pass."""
+        """Fetch the values at `elements` from the latest pass."""
         self._probes.watch(elements)
         self._probes.update()
 
     def ask_statistics(self) -> None:
-        """Have the statistics of the latest pass made and fetched."""
+        """Compute and fetch the statistics of the latest pass."""
         self.statistics_pass().update()
 
     def statistics_pass(self) -> StatisticsPass:
-        """What makes the statistics; for others who want the same."""
+        """The pass that computes the statistics; recorders share it."""
         if self._statistics is None:
             self._statistics = StatisticsPass(self._engine)
         return self._statistics
@@ -106,7 +106,7 @@ class TensorReader:
         return values, statistics
 
     def trace(self) -> Sequence[str]:
-        """The lines of the debug trace, from the statistics that arrived last."""
+        """The lines of the trace, from the latest statistics; empty before they have arrived."""
         if self._statistics is None:
             return ()
         return lines(records(self._engine, self._statistics.latest, self.layout))

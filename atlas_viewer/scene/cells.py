@@ -1,4 +1,4 @@
-"""A pygfx object that shows an atlas: one cell a texel, and patterns where values are not finite."""
+"""A pygfx object that shows the strip: one cell per texel, and patterns where values are not finite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import wgsl
 
 
 class Cells(gfx.WorldObject):
-    """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1); alpha as wgsl/scene/cells.wgsl has it."""
+    """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1); alpha as in wgsl/scene/cells.wgsl."""
 
     def __init__(self, texture: gfx.Texture) -> None:
         super().__init__(gfx.Geometry(grid=texture), CellsMaterial())
@@ -47,13 +47,13 @@ class CellsShader(BaseShader):
         return {0: bindings}
 
     def get_pipeline_info(self, wobject: Cells, shared: Any) -> dict[str, Any]:
-        """A strip of two triangles."""
+        """A triangle strip."""
         return {"primitive_topology": wgpu.PrimitiveTopology.triangle_strip, "cull_mode": wgpu.CullMode.none}
 
     def get_render_info(self, wobject: Cells, shared: Any) -> dict[str, Any]:
-        """Its four corners, once."""
+        """Four vertices, one instance."""
         return {"indices": (4, 1)}
 
     def get_code(self) -> str:
-        """The shader as pygfx completes it."""
+        """The shader, which pygfx completes with the bindings."""
         return wgsl.load("scene/cells")

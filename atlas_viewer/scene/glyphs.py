@@ -1,4 +1,4 @@
-"""Pictures of letters for the map, drawn by FreeType from a font that ships with the libraries."""
+"""Glyph bitmaps for the map, rasterized by FreeType from a font that ships with the libraries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from compute.views.map_digits import GLYPHS, SIZES, glyph_size
 
 def _fonts() -> Iterator[Path]:
     yield Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "Inconsolata-Medium.ttf"
-    # Another build of the bundle may ship other fonts. pygfx has one; it need not be imported for that.
-    found = importlib.util.find_spec("pygfx")
-    for folder in (found and found.submodule_search_locations) or ():
+    # Other builds of the bundle may lack the font. pygfx has one, and finding it does not import pygfx.
+    spec = importlib.util.find_spec("pygfx")
+    for folder in (spec and spec.submodule_search_locations) or ():
         yield Path(folder) / "data_files" / "NotoSans-Regular.ttf"
 
 
@@ -29,7 +29,7 @@ def _face() -> freetype.Face:
 
 @functools.lru_cache(4096)
 def letter(character: str, height: int) -> tuple[np.ndarray, int, int, int]:
-    """(coverage uint8 [rows, columns], its left edge, its top above the baseline, the advance), all in pixels."""
+    """(coverage uint8 [rows, columns], left bearing, top above the baseline, advance), all in pixels."""
     face = _face()
     face.set_pixel_sizes(0, height)
     face.load_char(character, freetype.FT_LOAD_RENDER | freetype.FT_LOAD_TARGET_LIGHT)
@@ -40,14 +40,14 @@ def letter(character: str, height: int) -> tuple[np.ndarray, int, int, int]:
 
 
 def digit_glyphs() -> np.ndarray:
-    """The glyphs of the map's numbers in all sizes, as `MapPass` takes them."""
+    """The glyphs of the map's numbers in all sizes, in the form that `MapPass` expects."""
     widest = len(GLYPHS) * SIZES[-1]
     rows = []
     for width in SIZES:
         _, high = glyph_size(width)
         row = np.zeros((high, widest), np.uint8)
         for number, character in enumerate(GLYPHS):
-            cover, left, top, advance = letter(character, 2 * width)  # its letters are half as wide as they are high
+            cover, left, top, advance = letter(character, 2 * width)  # the font's letters are half as wide as high
             box = np.zeros((high, width), np.uint8)
             y = round(0.78 * high) - top
             x = left + (width - advance) // 2
@@ -58,7 +58,7 @@ def digit_glyphs() -> np.ndarray:
 
 
 def put(target: np.ndarray, cover: np.ndarray, x: int, y: int) -> None:
-    """Lay `cover` over `target` (both [rows, columns]) with its corner at (x, y); what is outside is cut off."""
+    """Blend `cover` into `target` (both uint8 [rows, columns], the larger value wins) at (x, y), clipped."""
     high, wide = target.shape
     top, left = max(y, 0), max(x, 0)
     bottom, right = min(y + cover.shape[0], high), min(x + cover.shape[1], wide)

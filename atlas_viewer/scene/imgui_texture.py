@@ -1,4 +1,4 @@
-"""A texture as imgui shows it."""
+"""A texture that imgui shows."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import wgpu
 
 
 class ImguiTexture:
-    """Registers a texture with imgui's backend, and later another one in its place.
+    """Registers a texture with imgui's backend, and later its replacements.
 
-    `ref` is the `imgui.ImTextureRef` of the texture, None before the first one. The reference before it stays valid,
-    because a frame's widgets may show it already, until the texture is replaced again.
+    `ref` is the `imgui.ImTextureRef` of the latest texture, None before the first. The reference before it stays valid
+    until the next replacement, because the widgets of the present frame may already show it.
     """
 
     def __init__(self, backend: Any) -> None:
-        """backend: of the imgui renderer."""
+        """backend: the backend of the imgui renderer."""
         self._backend = backend
         self._texture: wgpu.GPUTexture | None = None
         self._before: Any = None
         self.ref: Any = None
 
     def show(self, texture: wgpu.GPUTexture) -> None:
-        """Make `texture` the one that `ref` refers to."""
+        """Let `ref` refer to `texture`."""
         if texture is self._texture:
             return
         if self._before is not None:

@@ -1,4 +1,4 @@
-"""The map's pictures: prepared in steps while its panel is seen, brought up to date, drawn when they change."""
+"""The picture of the map: loaded in steps while its panel is visible, updated, and drawn when it changes."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from compute.views.map_pass import MapPass
 from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
 
-_ROWS_LEAST = 32
+_LEAST_CONTEXT = 32
 
 
 class MapDisplay:
     """Owns the pass that paints the map. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, backend: Any) -> None:
-        """backend: of the imgui renderer."""
+        """backend: the backend of the imgui renderer."""
         self._state, self._image = state, ImguiTexture(backend)
         self._maps: MapPass | None = None
-        self._opening: tuple[Loading[MapPass], int] | None = None  # of a map with so many rows
-        self._refused: tuple[int, int] | None = None  # rows of the map that there can not be, and the run of then
+        self._opening: tuple[Loading[MapPass], int] | None = None  # with the rows of that map
+        self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run then
         self._registry: Registry | None = None
-        self._no_source = False  # there is a model, but it has no map
+        self._no_source = False  # the model has no map
         self._mapping: ColorMapping | None = None
         self._shown: tuple[Any, ...] | None = None
         self._stale = False
         self._updates = 0
-        self._rows = 0  # that the map has taken in
+        self._rows = 0  # of the pass that the map shows
         self._updated_at = 0.0
 
     @property
-    def seen(self) -> bool:
+    def visible(self) -> bool:
         """True when the panel was drawn in the last frame."""
         return MAP in self._state.ui.shown
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on: something is to be made or taken in, or new rows glow."""
-        if not self.seen:
+        """True while frames have to continue: the map loads or needs an update, or new rows glow."""
+        if not self.visible:
             return False
         if self._maps is None:
             return self._refused is None and not self._no_source
@@ -57,36 +57,36 @@ class MapDisplay:
         return self._state.busy and self._state.ui.glow and self._state.live
 
     def passed(self) -> None:
-        """There is a new pass."""
+        """A new pass is complete."""
         self._stale = True
 
     def without_source(self, reason: str) -> None:
-        """The model has no map; the panel shows the `reason`."""
+        """The model has no map; show `reason` in its place."""
         self._drop()
         self._registry, self._no_source = None, True
         self._state.map.problem = reason
 
     def frame(self, source: MapSource, now: float, interval: float, pass_complete: bool) -> None:
-        """Take the next step of making the map, or the latest pass in: as often as every `interval` seconds, when it is
-        of one piece (`pass_complete`).
+        """Take the next step of loading the map, or show the latest pass in it.
 
-        now: in seconds.
+        pass_complete: the tensors are those of one whole pass, so that the map may be updated. now, interval: in
+        seconds; updates are at least `interval` apart.
         """
         state = self._state.map
         if self._registry is not source.registry:
-            self._drop()  # of an engine that is no longer there
+            self._drop()  # it belongs to an engine that has been replaced
             self._registry, self._no_source, state.problem = source.registry, False, ""
         state.changed_ago = now - self._updated_at if state.changed[1] else GLOW
-        if not self.seen:
+        if not self.visible:
             return
-        self._make(source)
+        self._load(source)
         if not pass_complete or self._maps is None or not self._stale or now - self._updated_at < interval:
             return
         self._maps.update()
         self._stale = False
         self._updates += 1
         rows = source.registry.rows
-        # Once the window is full every row is another one: the newest is the last.
+        # Once the context is full, every row changes with every pass; the newest is the last.
         first = min(self._rows, rows - 1) if rows >= self._rows else 0
         state.changed = (max(first, 0), rows) if self._glows and rows else (0, 0)
         state.changed_ago = 0.0 if state.changed[1] else GLOW
@@ -94,11 +94,11 @@ class MapDisplay:
 
     @property
     def picture(self) -> Any:
-        """The `imgui.ImTextureRef` of the map as it was drawn last; None before."""
+        """The `imgui.ImTextureRef` of the latest picture; None before the first."""
         return self._image.ref if self._shown is not None else None
 
     def draw(self) -> None:
-        """Draw the map at the size that its panel asks for, if it is seen and something changed."""
+        """Draw the map at the size that its panel requests, when it is visible and the picture would differ."""
         maps, size = self._maps, self._state.ui.picture_sizes.get(MAP)
         if maps is None or size is None:
             return
@@ -114,19 +114,19 @@ class MapDisplay:
         self._image.show(maps.texture)
 
     def close(self) -> None:
-        """Give the map back."""
+        """Release the map."""
         self._drop()
         self._registry = None
 
-    def _make(self, source: MapSource) -> None:
-        """The next step to a map with enough rows, unless there is one."""
+    def _load(self, source: MapSource) -> None:
+        """Take the next step to a map with enough rows, unless there is one."""
         wanted = self._context(source)
         enough = min(source.registry.rows, source.max_context)
         if self._maps is not None and self._maps.layout.context >= enough:
             return
         run = self._state.run.number if self._state.run else 0
         if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
-            return  # with another run it is tried again: memory may have become free
+            return  # the next run tries again: memory may have become free
         state = self._state.map
         try:
             if self._opening is None or self._opening[1] < wanted:
@@ -145,11 +145,11 @@ class MapDisplay:
             state.problem = str(error)
 
     def _context(self, source: MapSource) -> int:
-        """Rows that the run will have at its end, rounded up so that a little more needs no other map."""
+        """Rows that the run needs up to its end, rounded up so that a slightly longer run fits, too."""
         run, rows = self._state.run, source.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
-        context = _ROWS_LEAST
+        context = _LEAST_CONTEXT
         while context < rows:
             context *= 2
         return max(1, min(context, source.max_context))

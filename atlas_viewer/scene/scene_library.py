@@ -1,7 +1,7 @@
-"""pygfx, imported when a scene is drawn for the first time: the first frames and the map do without it.
+"""Imports pygfx when a scene is drawn for the first time; the first frames and the map do without it.
 
-Importing it takes as long as everything else that the first frame needs of the window. It asks for features of wgpu's
-default device at that, which is an error once there is a device: `compute.gpu.device` asked for the same features.
+The import takes as long as everything else that a window needs for its first frame. It also requests features for
+wgpu's default device, which is an error once the device exists; `compute.gpu.device` has requested the same features.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ def check_device(device: wgpu.GPUDevice) -> None:
     """Raise `DeviceError` when pygfx cannot draw on `device`."""
     if _NEEDED not in device.features:
         name = adapter_name(device.adapter)
-        raise DeviceError(f"{name}: has no {_NEEDED}, which the window needs; choose another one with --adapter")
+        raise DeviceError(f"{name}: lacks {_NEEDED}, which the window needs; choose another adapter with --adapter")
 
 
-def make_strip_scene(atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
-    """An `StripScene` of these; `device` is the default device. Raises `DeviceError` when pygfx cannot draw on it."""
+def make_strip_scene(cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
+    """A `StripScene`; `device` must be wgpu's default device. Raises `DeviceError` when pygfx cannot draw on it."""
     if "pygfx" not in sys.modules:
         check_device(device)
         _import()
     from .strip_scene import StripScene
 
-    return StripScene(atlas, device)
+    return StripScene(cells, device)
 
 
 def _import() -> None:
-    """Import pygfx beside a device that has what pygfx would ask for."""
-    asking = wgpu.preconfigure_default_device
+    """Import pygfx although the default device, which has the features that pygfx requests, exists already."""
+    original = wgpu.preconfigure_default_device
     wgpu.preconfigure_default_device = lambda *_, **__: None
     try:
         import pygfx  # noqa: F401
     finally:
-        wgpu.preconfigure_default_device = asking
+        wgpu.preconfigure_default_device = original

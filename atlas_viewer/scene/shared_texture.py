@@ -1,7 +1,7 @@
-"""Textures that pygfx shares with others. The only file that touches private names of pygfx.
+"""Textures that pygfx shares with other code. The only file that touches private names of pygfx.
 
-pygfx makes its GPU textures itself; here it is handed ones that exist already, so that a compute pass can write what
-the scene shows, and the user interface can show what the scene draws.
+pygfx creates its own GPU textures. Here it adopts existing ones, so that a compute pass can write what the scene shows,
+and the user interface can show what the scene draws.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import wgpu
 
 
 def adopt(native: wgpu.GPUTexture, colorspace: str) -> gfx.Texture:
-    """A pygfx texture that is `native`, a 2D texture on pygfx's own device; nothing is copied or uploaded.
+    """A pygfx texture that wraps `native`, a 2D texture on pygfx's own device, without copying.
 
-    colorspace: "srgb" when shaders must decode the values to linear light, "physical" when they are linear already
-    or the format decodes them.
+    colorspace: "srgb" when shaders must decode the values to linear light, "physical" when they are linear or the
+    format decodes them.
     """
     width, height, _ = native.size
     texture = gfx.Texture(

@@ -1,4 +1,4 @@
-"""The strip's pictures: painted for a new pass when the panel is seen, drawn when they or the view change."""
+"""The picture of the strip: painted after a pass while its panel is visible, drawn when it or the view changes."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ class StripDisplay:
     """Owns the scene that draws the strip. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: that pygfx uses; backend: of the imgui renderer."""
+        """device: the device that pygfx uses; backend: the backend of the imgui renderer."""
         self._state, self._device, self._image = state, device, ImguiTexture(backend)
         self._painter: StripPainter | None = None
-        self._scene: StripScene | None = None  # of it, made when it is seen for the first time
+        self._scene: StripScene | None = None  # of its texture, created on first use
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
 
     @property
     def pending(self) -> bool:
-        """True while the strip is on screen and not of the latest pass. Otherwise it is not painted."""
+        """True while the panel is visible and the strip lacks the latest pass. A hidden strip is not painted."""
         return self._stale and self._painter is not None and ATLAS in self._state.ui.shown
 
     def follow(self, painter: StripPainter | None) -> None:
-        """Show what `painter` paints from now on: a model whose context has grown has another one."""
+        """Show what `painter` paints; a model whose context has grown has a new one."""
         if painter is not None and painter is not self._painter:
             self._painter, self._scene, self._painted, self._shown = painter, None, False, None
 
     def passed(self) -> None:
-        """There is a new pass."""
+        """A new pass is complete."""
         self._stale = True
 
     def mapping_changed(self) -> None:
-        """What was painted is to have other colors."""
+        """Paint again with the new colors, if anything was painted."""
         self._stale |= self._painted
 
     def paint(self) -> None:
-        """Paint the latest pass, if that is pending. Only when it is of one piece."""
+        """Paint the latest pass, if that is pending. The tensors must be those of one whole pass."""
         if self.pending and self._painter is not None:
             self._painter.update()
             self._stale = self._painter.pending
@@ -57,11 +57,11 @@ class StripDisplay:
 
     @property
     def picture(self) -> Any:
-        """The `imgui.ImTextureRef` of the strip as it was drawn last; None before."""
+        """The `imgui.ImTextureRef` of the latest picture; None before the first."""
         return self._image.ref if self._scene is not None else None
 
     def draw(self) -> None:
-        """Draw the strip at the size that its panel asks for, if it is seen and something changed."""
+        """Draw the strip at the size that its panel requests, when it is visible and the picture would differ."""
         size = self._state.ui.picture_sizes.get(ATLAS)
         if self._painter is None or not self._painted or size is None:
             return
@@ -75,5 +75,5 @@ class StripDisplay:
         self._image.show(self._scene.texture)
 
     def close(self) -> None:
-        """Give the scene back."""
+        """Release the scene."""
         self._painter = self._scene = None

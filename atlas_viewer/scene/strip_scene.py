@@ -1,4 +1,4 @@
-"""The atlas as a pygfx scene, drawn into a texture of exactly as many pixels as it has on screen."""
+"""The strip as a pygfx scene, drawn into a texture with exactly as many pixels as it has on screen."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from atlas_viewer.state.camera import View
 from .cells import Cells
 from .shared_texture import adopt
 
-_ROOM = 512  # pixels: sides of the target are multiples of this
+_TARGET_STEP = 512  # pixels: sides of the target are multiples of this
 
 
 class StripScene:
-    """Draws the cells of the strip atlas, nearest cell to each pixel, without changing a color; large cells that are
-    not finite get a pattern.
+    """Draws the cells of the strip with nearest-neighbor sampling and unchanged colors; large cells that are not finite
+    get a pattern.
 
-    `texture` (rgba8unorm) holds the last picture drawn. It is replaced when the size changes.
+    `texture` (rgba8unorm) contains the latest picture. It is replaced when the size changes.
     """
 
-    def __init__(self, atlas: wgpu.GPUTexture, device: wgpu.GPUDevice) -> None:
-        """atlas: rgba8unorm texture of one texel a cell, on the device that pygfx uses, with TEXTURE_BINDING."""
-        self.atlas, self._device = atlas, device
+    def __init__(self, cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> None:
+        """cells: rgba8unorm texture, one texel per cell, on the device that pygfx uses, with TEXTURE_BINDING."""
+        self._device = device
         self._scene = gfx.Scene()
-        self._scene.add(Cells(adopt(atlas, "srgb")))
+        self._scene.add(Cells(adopt(cells, "srgb")))
         self._camera = gfx.OrthographicCamera(maintain_aspect=False)
-        self._camera.local.scale_y = -1  # y goes down
+        self._camera.local.scale_y = -1  # y points down
         self._size = (0, 0)
         self._renderer: gfx.WgpuRenderer | None = None
         self._target: wgpu.GPUTexture | None = None
         self.texture: wgpu.GPUTexture | None = None
 
     def draw(self, view: View, width: int, height: int) -> wgpu.GPUTexture:
-        """Draw `view` at width x height pixels and return `texture`. The work is submitted, not waited for."""
+        """Draw `view` at width x height pixels and return `texture`. Submits the work and does not wait."""
         if (width, height) != self._size:
             self._resize(width, height)
         assert self._renderer is not None
@@ -49,7 +49,7 @@ class StripScene:
         return self.texture
 
     def pixels(self) -> np.ndarray:
-        """The last picture, uint8 [height, width, 4]. Waits for the GPU."""
+        """The latest picture, uint8 [height, width, 4]. Waits for the GPU."""
         assert self.texture is not None
         width, height = self._size
         layout = {"bytes_per_row": 4 * width, "rows_per_image": height}
@@ -57,11 +57,11 @@ class StripScene:
         return np.frombuffer(data, np.uint8).reshape(height, width, 4)
 
     def _resize(self, width: int, height: int) -> None:
-        # pygfx draws linear light. Decoding on the way in and an sRGB target on the way out give back the same bytes;
-        # the copy drops the sRGB mark, so that whoever samples the picture gets those bytes and no third conversion.
+        # pygfx draws in linear light. Decoding on input and encoding into an sRGB target gives the original bytes; the
+        # copy to a format without sRGB makes samplers return those bytes without another conversion.
         usage = wgpu.TextureUsage
         self.texture = self._device.create_texture(
-            label="atlas picture",
+            label="strip picture",
             size=(width, height, 1),
             format=wgpu.TextureFormat.rgba8unorm,
             usage=usage.TEXTURE_BINDING | usage.COPY_SRC | usage.COPY_DST,
@@ -70,12 +70,14 @@ class StripScene:
         known = (self._target.width, self._target.height) if self._target is not None else (0, 0)
         if width <= known[0] and height <= known[1]:
             return
-        # A target texture belongs to a renderer for good, and pygfx keeps the pipelines of every renderer there was:
-        # a window that is dragged larger gets few of them.
-        room = [max(-(-side // _ROOM) * _ROOM, old) for side, old in zip((width, height), known, strict=True)]
+        # A target texture belongs to one renderer, and pygfx keeps the pipelines of every renderer. Large steps let a
+        # window that is dragged larger create few of them.
+        sides = [
+            max(-(-side // _TARGET_STEP) * _TARGET_STEP, old) for side, old in zip((width, height), known, strict=True)
+        ]
         self._target = self._device.create_texture(
-            label="atlas scene",
-            size=(*room, 1),
+            label="strip scene",
+            size=(*sides, 1),
             format=wgpu.TextureFormat.rgba8unorm_srgb,
             usage=usage.RENDER_ATTACHMENT | usage.TEXTURE_BINDING | usage.COPY_SRC,
         )
