@@ -1,4 +1,4 @@
-"""Which canvas it is: a window, or a picture in memory. Nothing else knows."""
+"""Canvases to draw on: a window, or a picture in memory. Other files do not tell them apart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .picture_canvas import OwnCanvas, PictureCanvas
 from .x11 import LostDisplay
 
 _FIX = "set DISPLAY to a running X server, or use `atlas-viewer render`"
-# At most; a frame is drawn when something asked for it.
+# An upper limit: frames are drawn on request.
 _MAX_FPS = 60
 EventLoop = Callable[[Callable[[], object]], None]
 
@@ -29,16 +29,17 @@ EventLoop = Callable[[Callable[[], object]], None]
 def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
     """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
 
-    That function takes what has to be saved when the display goes away: then the process ends within it.
+    That function takes a callback that saves what must not be lost; it is called when the display disappears, which
+    ends the process.
 
-    Raises `DisplayError` when there is no display, or it cannot be used.
+    Raises `DisplayError` when there is no usable display.
     """
     if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         raise DisplayError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_FIX}")
-    import glfw  # here, because merely importing it looks for the windowing libraries
+    import glfw  # here, because the import alone searches for the windowing libraries
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # glfw warns about what the error below says
+        warnings.simplefilter("ignore")  # the error below reports the same
         usable = glfw.init()
     if not usable:
         name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
@@ -56,8 +57,8 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     def run(rescue: Callable[[], object]) -> None:
         if canvas.lost is not None:
             canvas.lost.rescue_with(rescue)
-        # The event loop's own handler would close the window wherever the interrupt finds it. It is set when the loop
-        # begins, so ours comes after it, as the loop's first task.
+        # The event loop's own handler would close the window wherever the signal interrupts it. The loop installs it
+        # when it starts, so ours is installed after that, by the loop's first task.
         with closing(lambda: loop.call_soon_threadsafe(canvas.close)) as begin:
             loop.call_soon(begin)
             loop.run()
@@ -73,7 +74,7 @@ def open_picture(size: tuple[int, int]) -> PictureCanvas:
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
     """The imgui renderer of `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
 
-    From now on the canvas is no larger than the device can draw.
+    Limits the canvas to the largest size that the device can draw.
     """
     if isinstance(canvas, OwnCanvas):
         canvas.limit_to(device.limits["max-texture-dimension-2d"])
@@ -81,13 +82,13 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
 
 
 def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
-    """Let `draw` make the widgets of every frame of `gui`. It may end imgui's frame itself."""
+    """Build the widgets of every frame of `gui` with `draw`, which may end imgui's frame itself."""
 
     def frame() -> None:
         draw()
-        imgui.render()  # the renderer's own call then finds it done
-        # Of a new texture wgpu's backend uploads as much as the latest update is large, from the corner on. imgui makes
-        # one whenever the glyphs need more room, with all the earlier ones in it.
+        imgui.render()  # the renderer calls it again, without effect
+        # When imgui needs a larger glyph texture, it creates one with all earlier glyphs. wgpu's backend uploads only
+        # the latest update's size of it, from the corner; the update has to cover the whole texture.
         for texture in imgui.get_draw_data().textures or ():
             if texture.status == imgui.ImTextureStatus.want_create:
                 rectangle = texture.update_rect
@@ -98,8 +99,8 @@ def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
 
 
 def release(gui: ImguiRenderer) -> None:
-    """Give back the context of a renderer that draws no more, and with it its fonts."""
-    # A forgotten canvas is closed by the garbage collector, perhaps in the middle of another one's frame.
+    """Destroy the context of a renderer that draws no more, and with it its fonts."""
+    # The garbage collector may close a forgotten canvas in the middle of another canvas's frame.
     current, own = imgui.get_current_context(), gui.imgui_context
     imgui.destroy_context(own)
     if current is not None and current is not own:
@@ -107,17 +108,17 @@ def release(gui: ImguiRenderer) -> None:
 
 
 def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
-    """Format of what imgui draws into."""
-    # With an sRGB format the backend would convert by a power law that is not quite the inverse.
+    """The texture format that imgui draws into."""
+    # For sRGB formats the backend converts with a power law, which is not the exact inverse.
     preferred: str = canvas.get_wgpu_context().get_preferred_format(device.adapter)
     return preferred.removesuffix("-srgb")
 
 
 def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, color: tuple[float, float, float]) -> None:
-    """Fill the canvas's current frame with `color`, before anything is drawn on it.
+    """Fill the canvas's current frame with `color`; call it before anything is drawn.
 
-    imgui keeps what is there. A fill costs next to nothing, where a background drawn by imgui is blended pixel by
-    pixel, which took a third of a frame on a software adapter.
+    imgui draws on top. A fill costs almost nothing, whereas imgui blends its background pixel by pixel, which took a
+    third of a frame on a software adapter.
     """
     if isinstance(canvas, OwnCanvas):
         canvas.check()
@@ -129,22 +130,22 @@ def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, color: tuple[float, 
 
 
 def call_later(seconds: float, function: Callable[[], object]) -> None:
-    """Call `function` once, from the event loop of the window. Only with an open window."""
+    """Call `function` once from the event loop after `seconds`. Needs an open window."""
     from rendercanvas.glfw import loop
 
     loop.call_later(seconds, function)
 
 
 def share_clipboard() -> None:
-    """Let copy and paste of imgui's text fields use the desktop's clipboard. Only with an open window."""
+    """Connect imgui's copy and paste to the desktop's clipboard. Needs an open window."""
     import glfw
 
-    # The stubs know neither that the window may be left out nor that bytes come back.
+    # The stubs require a window, which is optional, and miss that bytes are returned.
     library: Any = glfw
 
     def read(_context: Any) -> str:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # glfw warns of an empty clipboard
+            warnings.simplefilter("ignore")  # glfw warns about an empty clipboard
             data: bytes | None = library.get_clipboard_string(None)
         return data.decode("utf-8", "replace") if data else ""
 

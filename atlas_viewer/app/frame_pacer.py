@@ -1,23 +1,23 @@
-"""How much of a frame the generation may take, so that the window stays live. Plain arithmetic."""
+"""Decides how much of a frame the generation may take, so that the window stays responsive. Plain arithmetic."""
 
 from __future__ import annotations
 
 _LEAST, _MOST = 0.004, 0.024
 _SMOOTHING = 0.1
 _GAIN = 0.08
-# A frame after a rest says nothing about how long frames take.
-_REST = 0.5
+# Seconds. An interval this long is a pause between frames, not the duration of one.
+_PAUSE = 0.5
 
 
 class FramePacer:
-    """Steers the generation's share, in seconds a frame, by how long the last frames took.
+    """Adjusts the generation's share, in seconds per frame, to the duration of recent frames.
 
-    Whether the GPU's work shows up in the time to draw, to present or to submit differs from driver to driver; the
-    time from frame to frame always has all of it.
+    Drivers differ in whether the GPU's work delays drawing, presenting or submitting; the time from frame to frame
+    always includes all of it.
     """
 
     def __init__(self, software: bool) -> None:
-        """software: the adapter runs on the host processor, where 30 frames a second are the aim and not 60."""
+        """software: the adapter runs on the CPU; the target is then 30 frames per second instead of 60."""
         self.target = 0.030 if software else 0.0165
         self.budget = 0.010 if software else 0.008
         self._software = software
@@ -26,14 +26,14 @@ class FramePacer:
 
     @property
     def frame_s(self) -> float:
-        """Seconds from frame to frame, smoothed; 0 when unknown."""
+        """Smoothed seconds from frame to frame; 0 when unknown."""
         return self._frame
 
     @property
     def display_interval(self) -> float:
-        """Seconds at least between two pictures of the atlas while a run writes.
+        """Shortest time, in seconds, between two updates of Strip or Map while a run generates.
 
-        Painting and showing it costs a software adapter as much as the panels do; it makes room when frames are late.
+        On a software adapter an update costs as much as the panels do, so updates become rarer when frames are late.
         """
         if not self._software:
             return 0.0
@@ -41,8 +41,8 @@ class FramePacer:
         return 0.25 if late else 0.1
 
     def frame(self, interval: float, generating: bool) -> None:
-        """Tell how long the last frame took, in seconds from its start to the next one's start."""
-        if interval > _REST:
+        """Record a frame. interval: seconds from the start of the last frame to the start of this one."""
+        if interval > _PAUSE:
             self._frame = 0.0
             return
         self._frame = interval if not self._frame else self._frame + _SMOOTHING * (interval - self._frame)

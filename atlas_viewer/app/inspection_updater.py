@@ -1,4 +1,4 @@
-"""Keeps the inspection up to date: asks the observer for what is looked at, and takes in what has arrived."""
+"""Keeps the inspection up to date: requests what panels show from the tensor reader, and stores what has arrived."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 
-# Seconds between two statistics of a run in progress: while they are on screen, and otherwise for the alarm.
+# Seconds between two statistics while a run generates: when a panel shows them, and otherwise for the alarm.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0
 
 
 class InspectionUpdater:
-    """Ties an observer to the state. Nothing here waits for the GPU."""
+    """Connects a tensor reader to the state. Nothing here waits for the GPU."""
 
     def __init__(self, tensor_reader: TensorReaderLike, state: State) -> None:
         self.tensor_reader, self._inspection = tensor_reader, state.inspection
         self._state = state
         self._asked: tuple[TensorIndex, ...] = ()
-        self._news = self._statistics_news = False
+        self._new_pass = self._statistics_due = False
         self._measured_at = 0.0
         self._settled = False
         self._mapping: ColorMapping | None = None
@@ -27,11 +27,11 @@ class InspectionUpdater:
 
     @property
     def pending(self) -> bool:
-        """True while something is on its way or is to be asked for, so that frames go on."""
+        """True while a readback is in flight or has to be requested, so that frames continue."""
         return self.tensor_reader.pending or (self._settled and self._inspection.watched != self._asked)
 
     def mapping_changed(self) -> bool:
-        """Hand a new look on; True when the atlas has to be painted anew."""
+        """Pass a new color mapping on; True when the strip has to be painted again."""
         mapping = self._inspection.mapping
         if mapping == self._mapping:
             return False
@@ -40,18 +40,21 @@ class InspectionUpdater:
         return True
 
     def passed(self) -> None:
-        """There is a new pass."""
-        self._news = self._statistics_news = True
+        """A new pass is complete."""
+        self._new_pass = self._statistics_due = True
 
     def painted(self) -> None:
-        """The atlas shows the latest pass, and so does what is known of tensors."""
+        """The strip has been painted; take over its layout and the tensors of the pass."""
         inspection, tensor_reader = self._inspection, self.tensor_reader
         inspection.layout = tensor_reader.layout
         inspection.rows, inspection.first_position = tensor_reader.rows, tensor_reader.first_position
         inspection.tensors = tensor_reader.tensors()
 
     def frame(self, now: float, pass_complete: bool, done: bool) -> None:
-        """Take in what has arrived; ask for what is looked at, when the tensors are of one whole pass."""
+        """Store what has arrived; request what panels show, when the tensors are those of one whole pass.
+
+        now: in seconds; done: the run is paused or finished.
+        """
         values, statistics = self.tensor_reader.poll()
         if values:
             self._take_values()
@@ -65,23 +68,23 @@ class InspectionUpdater:
         if not self._settled:
             return
         watched = inspection.watched
-        if watched != self._asked or (self._news and watched):
+        if watched != self._asked or (self._new_pass and watched):
             self.tensor_reader.ask_values(watched)
             self._asked = watched
-        self._news = False
+        self._new_pass = False
         shown = inspection.list_visible or inspection.trace_on
         due = done or now - self._measured_at >= (_SHOWN_EVERY if shown else _ALARM_EVERY)
-        if self._statistics_news and due:
+        if self._statistics_due and due:
             self.tensor_reader.ask_statistics()
-            self._statistics_news, self._measured_at = False, now
+            self._statistics_due, self._measured_at = False, now
 
     def _take_values(self) -> None:
         inspection, run = self._inspection, self._state.run
-        found = self.tensor_reader.probed_values
+        values = self.tensor_reader.probed_values
         inspection.probed_values.clear()
-        inspection.probed_values.update(found)
-        # Not the row of the pass: that stays the same once the window is full.
+        inspection.probed_values.update(values)
+        # Not the row in the pass, which no longer changes once the context is full.
         step = len(run.steps) if run else 0
         for pin in inspection.pins:
-            if pin.element in found:
-                pin.follow(step, found[pin.element].value)
+            if pin.element in values:
+                pin.follow(step, values[pin.element].value)

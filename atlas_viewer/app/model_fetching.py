@@ -1,4 +1,4 @@
-"""Fetches models for the window: in a thread, so that frames go on."""
+"""Fetches models for the window in a thread, so that frames continue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from compute.io.system_errors import first_line
 
 
 def known_models() -> list[ModelChoice]:
-    """The embedded model and the catalogue's, with what is on this machine."""
+    """The embedded model and those of the catalogue, marked when they are on this machine."""
     listed = [ModelChoice("stories", "embedded, 13 million parameters, writes simple English", "MIT", True)]
     for entry in CATALOGUE.values():
         listed.append(ModelChoice(entry.name, entry.what, entry.licence, state_on_disk(entry.name) == "fetched"))
@@ -21,7 +21,7 @@ def known_models() -> list[ModelChoice]:
 
 
 class ModelFetching:
-    """One thing at a time in the background; `poll` tells the state how far it is."""
+    """Runs one task at once in the background; `poll` reports its progress in `choices`."""
 
     def __init__(self, choices: ModelChoices) -> None:
         self._choices = choices
@@ -34,14 +34,14 @@ class ModelFetching:
 
     @property
     def pending(self) -> bool:
-        """True while something goes on."""
+        """True while a task runs."""
         return self._thread is not None
 
     def look_up(self, name: str) -> None:
-        """Ask the hub how large `name` is."""
+        """Request the size of model `name` from the hub."""
 
         def work() -> None:
-            from atlas_viewer.hub.fetch import missing_bytes  # here, because the hub's library takes its time to load
+            from atlas_viewer.hub.fetch import missing_bytes  # here, because the hub's library loads slowly
             from atlas_viewer.hub.hub import look_up
 
             offer = look_up(CATALOGUE[name])
@@ -51,7 +51,7 @@ class ModelFetching:
         self._begin(f"asking the hub about {name}", work)
 
     def fetch(self, name: str) -> None:
-        """Fetch what was looked up."""
+        """Fetch the model that was looked up."""
 
         def work() -> None:
             from atlas_viewer.hub.fetch import fetch
@@ -59,20 +59,20 @@ class ModelFetching:
 
             offer = self._offer
             assert isinstance(offer, Offer)
-            fetch(offer, self._told, self._stop)
+            fetch(offer, self._report, self._stop)
 
         self._offered = None
         self._begin(f"fetching {name}", work)
 
     def stop(self) -> None:
-        """End it soon; what has arrived is kept for the next time."""
+        """Stop the task soon; files fetched so far are kept for the next attempt."""
         self._stop.set()
 
     def poll(self) -> None:
-        """Tell the state what has happened."""
+        """Report the progress, and the outcome once the task has ended."""
         if self._thread is None:
             return
-        ended = not self._thread.is_alive()  # first: what it told until then is its last word
+        ended = not self._thread.is_alive()  # asked first: the progress read below is then final
         self._choices.done, self._choices.total = self._progress
         if not ended:
             return
@@ -94,11 +94,11 @@ class ModelFetching:
                 work()
             except AtlasError as error:
                 self._error = str(error)
-            except Exception as error:  # of a library: told like the others, the window goes on
+            except Exception as error:  # from a library: reported like the others, and the window stays open
                 self._error = f"{what}: unexpected {type(error).__name__}: {first_line(error)}"
 
         self._thread = threading.Thread(target=guarded, name="models", daemon=True)
         self._thread.start()
 
-    def _told(self, done: int, total: int) -> None:
+    def _report(self, done: int, total: int) -> None:
         self._progress = (done, total)

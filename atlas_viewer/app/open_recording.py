@@ -1,4 +1,4 @@
-"""The window on a recorded session: at once as it was recorded, with its model's tensors once that is loaded."""
+"""The window of a recording: shows what was recorded at once, and tensors once the model has been loaded."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .canvas import open_window, share_clipboard
 from .open_window import WINDOW_SIZE
 from .viewer import Viewer
 
-_NAP_S = 0.01  # between two looks whether the weights have been read
+_NAP_S = 0.01  # between two checks of whether the weights have been hashed
 
 
 def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[ModelLike]:

@@ -1,4 +1,4 @@
-"""The window of the program: opened, run until it is closed, and what it leaves behind."""
+"""Opens the window of the program, runs it until it is closed, and cleans up."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def view(
     pictures: Path = Path("."),
     record: Path | None = None,
 ) -> None:
-    """Open the window, run the prompt at once, return when the window is closed.
+    """Open the window, run the prompt, return when the window is closed.
 
-    source: stays open while the window is, then is closed; load: how to load the model, with the context of `options`;
-    tour: played in the window, which closes at its end, with its pictures in the folder `pictures`; record: file for
-    what the user does, as a tour.
-    Raises `AtlasError`s for a bad option or prompt before there is a window, `DisplayError` when there can be none.
+    source: closed when the window is; load: how to load the model, with the context of `options`; tour: file of a tour
+    to play, at whose end the window closes, and which saves pictures in the folder `pictures`; record: file in which
+    the user's actions are recorded as a tour.
+    Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` when none can be opened.
     """
     tokenizer = load_tokenizer()
     tokenizer.check_fits(source.config.vocabulary)
@@ -56,7 +56,7 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     settings_store = None
-    if steps is None:  # a tour starts from the default settings, whoever plays it
+    if steps is None:  # a tour starts from the default settings on every machine
         settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
     def loading(source: WeightSource) -> Loading[ModelLike]:
@@ -87,7 +87,7 @@ def view(
 
 
 def _begin_tours(viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: Path, record: Path | None) -> None:
-    """Play the tour of `steps`, and record what the user does into `record`, where they are given."""
+    """Play the tour of `steps`, and record the user's actions in `record`, if given."""
     if steps is not None:
         viewer.play(steps, pictures)
     if record is not None:
@@ -95,14 +95,14 @@ def _begin_tours(viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: P
 
 
 def _raise_failure(viewer: Viewer) -> None:
-    """Raise what closed the window, if something did, after printing the text that was written."""
+    """Print the generated text and raise the failure that closed the window, if there was one."""
     if viewer.failure is not None:
         _print_text(viewer.state)
         raise viewer.failure
 
 
 def _close(viewer: Viewer) -> None:
-    """Close the model that the viewer has now, and the tour that it records."""
+    """Close the viewer's present model, and the tour that it records."""
     if viewer.controller is not None:
         viewer.controller.model.close()
     if viewer.recorder is not None:
@@ -110,7 +110,7 @@ def _close(viewer: Viewer) -> None:
 
 
 def _rescue(viewer: Viewer) -> None:
-    """The window is gone in the middle of something: print what was written, and finish every file."""
+    """The display has disappeared: print the generated text, and complete every file."""
     _print_text(viewer.state)
     viewer.recordings.close()
     if viewer.settings_store is not None:
@@ -120,6 +120,6 @@ def _rescue(viewer: Viewer) -> None:
 
 
 def _print_text(state: State) -> None:
-    """Print the text of the run that is shown: it must not be lost with the window."""
+    """Print the text of the shown run, which must not be lost with the window."""
     if state.run is not None:
         print(state.run.prompt + state.run.continuation, flush=True)

@@ -1,4 +1,4 @@
-"""The canvas in memory, and what every canvas has in common: no side longer than a texture of the adapter may be."""
+"""The canvas in memory, and what all canvases share: no side exceeds the adapter's largest texture."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
 class OwnCanvas:
-    """Keeps the physical size of a canvas within a limit. A larger window is drawn as far as the limit goes."""
+    """Keeps the physical size of a canvas within a limit. Of a larger window, only the part within it is drawn."""
 
     _limit = 1 << 30
 
     def limit_to(self, pixels: int) -> None:
-        """Let neither side be longer than `pixels`, now and later."""
+        """Limit both sides to `pixels`, now and after resizing."""
         self._limit = pixels
         self.clamp()
 
     def check(self) -> None:
-        """Called before a frame is drawn: ends the program in good order when what it would be shown on is gone."""
+        """Called before a frame is drawn; a window ends the program cleanly here when its display has disappeared."""
 
     def clamp(self) -> bool:
-        """Bring a size that was just set within the limit; returns whether it was beyond."""
+        """Reduce the present size to the limit; returns whether it exceeded it."""
         info = self._size_info  # type: ignore[attr-defined]
         width, height = info["physical_size"]
         if max(width, height) <= self._limit:
@@ -36,6 +36,6 @@ class PictureCanvas(OwnCanvas, OffscreenRenderCanvas):
         self.clamp()
 
     def set_physical_size(self, width: int, height: int) -> None:
-        """Set the size in pixels, each side at most the limit."""
+        """Set the size in pixels, reduced to the limit."""
         super().set_physical_size(width, height)
         self.clamp()

@@ -1,4 +1,4 @@
-"""The window's own recordings: of its runs as a session, and of itself as a video."""
+"""Controls of what the window records: its runs as a recording, and itself as a video."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .window_video import WindowVideo
 
 
 class RecordingControls:
-    """Turns both on and off as is asked, and has them follow every frame."""
+    """Starts and stops both on request, and passes every frame on to them."""
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
-        """picture: of the frame that has been drawn."""
+        """picture: starts the readback of the frame just drawn."""
         self._recording, self._video = LiveRecording(state), WindowVideo(state, picture)
         self._windows = RecordingWindows()
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on."""
+        """True while frames have to continue."""
         return self._recording.pending or self._video.pending
 
     def do(self, model: ModelLike, request: Request) -> bool:
-        """Do what is asked if it is about recordings, and note it otherwise. Raises `AtlasError`s."""
+        """Handle `request` if it is about recordings; otherwise record it and return False. Raises `AtlasError`s."""
         match request:
             case Record():
                 self._recording.start(model, request)
@@ -48,7 +48,7 @@ class RecordingControls:
         return True
 
     def end_recording(self) -> None:
-        """The model that is recorded is about to go."""
+        """The model is about to be replaced."""
         self._recording.stop()
 
     def frame(self, now: float) -> None:
@@ -57,6 +57,6 @@ class RecordingControls:
         self._video.frame(now)
 
     def close(self) -> None:
-        """The window has closed: finish both files. Blocks."""
+        """The window has closed: complete both files. Blocks."""
         self._recording.close()
         self._video.close()

@@ -1,4 +1,4 @@
-"""Recordings opened from the window: each in a window of its own, which is a process of its own."""
+"""Opens recordings from the window, each in a new window, which is a separate process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from compute.errors import OutputError
 
 
 class RecordingWindows:
-    """Starts the windows. They stay open when this one is closed."""
+    """Starts the windows, which stay open when this one is closed."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []

@@ -1,4 +1,4 @@
-"""Pictures of what imgui drew last: into a texture of our own, fetched without waiting."""
+"""Pictures of the window: imgui's latest frame, drawn into a separate texture and read back without waiting."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from compute.errors import OutputError
 from compute.gpu.wgpu_native import Readback, poll
 from compute.io.output_files import write_output
 
-_ROW = 256  # bytes: rows of a copy begin at multiples of this
+_ROW = 256  # bytes: WebGPU aligns the rows of a copied texture to multiples of this
 
 
 class FrameReadback:
-    """The window's content of the frame in which it is made; `take` has it a few frames later."""
+    """Reads back the frame in which it is created; `take` returns it a few frames later."""
 
     def __init__(
         self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str, back: tuple[float, float, float]
     ) -> None:
-        """target: the format that `gui` draws in; back: red, green, blue of what nothing is drawn on. Does not wait."""
+        """target: the texture format that `gui` draws in; back: red, green, blue of the background. Does not wait."""
         io = imgui.get_io()
         scale = io.display_framebuffer_scale
         self.width = max(round(io.display_size.x * scale.x), 1)
@@ -53,11 +53,11 @@ class FrameReadback:
 
     @property
     def order(self) -> str:
-        """The channels of `take_raw`: "rgba" or "bgra"."""
+        """Order of the channels of `take_raw`: "rgba" or "bgra"."""
         return self._format[:4]
 
     def take_raw(self) -> np.ndarray | None:
-        """uint8 [height, width, 4] as the GPU wrote it, once it has arrived; what costs time is left to the caller."""
+        """uint8 [height, width, 4] in the channel order of `order`, once it has arrived; a view without conversion."""
         poll(self._device)
         if not self._readback.ready:
             return None
@@ -65,7 +65,7 @@ class FrameReadback:
         return rows[:, : 4 * self.width].reshape(self.height, self.width, 4)
 
     def take(self) -> np.ndarray | None:
-        """uint8 [height, width, 4], red first, opaque, once it has arrived."""
+        """uint8 [height, width, 4], RGBA, opaque, once it has arrived."""
         pixels = self.take_raw()
         if pixels is None:
             return None
@@ -75,29 +75,32 @@ class FrameReadback:
 
 
 class Pictures:
-    """Pictures that are wanted and those on their way; each becomes a PNG file."""
+    """Saves requested pictures of the window as PNG files."""
 
     def __init__(self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str) -> None:
         self._gui, self._device, self._target = gui, device, target
-        self._wanted: list[str] = []
-        self._on_their_way: list[tuple[str, FrameReadback]] = []
+        self._requested: list[str] = []
+        self._in_flight: list[tuple[str, FrameReadback]] = []
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on for a picture."""
-        return bool(self._wanted or self._on_their_way)
+        """True while frames have to continue for a picture."""
+        return bool(self._requested or self._in_flight)
 
-    def want(self, path: str) -> None:
-        """A picture of the next frame is to be saved as `path`."""
-        self._wanted.append(path)
+    def request(self, path: str) -> None:
+        """Save a picture of the next frame as `path`."""
+        self._requested.append(path)
 
-    def frame(self, back: tuple[float, float, float], say: Callable[[str], None]) -> None:
-        """A frame has been drawn: begin what is wanted, save what has arrived. `say` is told of failures."""
-        for path in self._wanted:
-            self._on_their_way.append((path, FrameReadback(self._gui, self._device, self._target, back)))
-        self._wanted.clear()
+    def frame(self, back: tuple[float, float, float], report: Callable[[str], None]) -> None:
+        """A frame has been drawn: start the requested readbacks, save those that have arrived.
+
+        back: the background, see `FrameReadback`; report: receives messages about failures.
+        """
+        for path in self._requested:
+            self._in_flight.append((path, FrameReadback(self._gui, self._device, self._target, back)))
+        self._requested.clear()
         waiting = []
-        for path, picture in self._on_their_way:
+        for path, picture in self._in_flight:
             pixels = picture.take()
             if pixels is None:
                 waiting.append((path, picture))
@@ -105,5 +108,5 @@ class Pictures:
             try:
                 write_output(path, png(pixels))
             except OutputError as error:
-                say(str(error))
-        self._on_their_way = waiting
+                report(str(error))
+        self._in_flight = waiting

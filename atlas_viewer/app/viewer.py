@@ -262,7 +262,7 @@ class Viewer:
             if self.switch is not None and self.switch.do(request):
                 continue
             if isinstance(request, Screenshot):
-                self._pictures.want(request.path)
+                self._pictures.request(request.path)
                 continue
             try:
                 self._do(controller, request)
@@ -305,7 +305,7 @@ class Viewer:
             steps,
             send=self.canvas.submit_event,
             resize=lambda width, height: self.canvas.set_logical_size(width, height),
-            picture=lambda name: self._pictures.want(str(folder / f"{name}.png")),
+            picture=lambda name: self._pictures.request(str(folder / f"{name}.png")),
             reached=self._reached,
         )
 
