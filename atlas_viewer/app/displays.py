@@ -18,7 +18,7 @@ class Displays:
     """Owns the displays of Strip and Map. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: that pygfx uses; backend: of the imgui renderer."""
+        """device: the device that pygfx uses; backend: the backend of the imgui renderer."""
         self._strip = StripDisplay(state, device, backend)
         self._map = MapDisplay(state, backend)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
@@ -26,28 +26,30 @@ class Displays:
 
     @property
     def pending(self) -> bool:
-        """True while Strip, Map or the inspection has yet to show the latest pass, so that frames go on."""
+        """True while Strip, Map or the inspection has yet to show the latest pass, so that frames continue."""
         return self._strip.pending or self._unshown or self._map.pending
 
     def follow(self, model: ModelLike) -> None:
-        """Show this model; a model whose context has grown has other buffers."""
+        """Show the values of `model`; a model whose context has grown has new buffers."""
         self._strip.follow(model.strip)
 
     def passed(self) -> None:
-        """There is a new pass."""
+        """A new pass is complete."""
         self._unshown = True
         self._strip.passed()
         self._map.passed()
 
     def mapping_changed(self) -> None:
-        """The strip is to be painted in other colors."""
+        """Paint the strip again with the new colors."""
         self._strip.mapping_changed()
 
     def frame(
         self, model: ModelLike, updater: InspectionUpdater | None, now: float, interval: float, pass_complete: bool
     ) -> None:
-        """Show the latest pass, at most every `interval` seconds, when the tensors are of one whole pass
-        (`pass_complete`); `updater` then takes it in. now: in seconds.
+        """Show the latest pass in Strip and Map, and in the inspection through `updater`.
+
+        pass_complete: the tensors are those of one whole pass, so that views may be painted. now, interval: in seconds;
+        updates are at least `interval` apart.
         """
         if (self._strip.pending or self._unshown) and now - self._shown_at >= interval and pass_complete:
             self._strip.paint()
@@ -67,7 +69,7 @@ class Displays:
         return self._strip.picture, self._map.picture
 
     def draw(self) -> bool:
-        """Draw what the panels show; True when it has become another texture, so that panels have to show that one."""
+        """Draw the pictures that panels show; True when one has a new texture, so that panels must be built again."""
         before = self.pictures
         self._strip.draw()
         self._map.draw()

@@ -1,4 +1,4 @@
-"""Events of the canvas on their way to imgui: in order, none lost, however many come between two frames."""
+"""Passes events of the canvas to imgui: in order, without losing any, however many arrive between two frames."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ _KEYS: dict[str, imgui.Key] = {
 _MODIFIERS: dict[str, imgui.Key] = ImguiRenderer.KEY_MAP_MOD
 _LOCKS = {"CapsLock", "NumLock", "ScrollLock"}
 _NAVIGATION = imgui.ConfigFlags_.nav_enable_keyboard
-_NOWHERE = -1e9  # of the mouse: nothing stays hovered
-# Seconds that a frame may spend on input that has piled up, and what passes for imgui between two pieces of it.
-_TAKING_IN = 0.1
+_OUTSIDE = -1e9  # mouse position at which nothing is hovered
+# Seconds that a frame may spend on queued input, and the time step of imgui between two parts of it.
+_INPUT_BUDGET = 0.1
 _INSTANT = 1e-4
 
 
 class Input:
-    """The events that no frame has taken in yet, and the keys that are down.
+    """Queues events until a frame processes them, and tracks the keys that are down.
 
-    imgui takes in one key or click a frame, and keeps the rest: a press and its release within one frame would go
-    unnoticed. But it mixes modifiers with keys: of Ctrl+O pressed and released between two frames it sees an O. So a
-    modifier waits here until all before it has had its frame.
+    imgui processes one key or click per frame and queues the rest, so that a press and its release within one frame do
+    not go unnoticed. But it does not keep modifiers and keys in order: of Ctrl+O pressed and released between two
+    frames it sees an O. Modifiers therefore wait here until everything before them has had a frame.
     """
 
     def __init__(self) -> None:
         self._events: deque[dict[str, Any]] = deque()
         self._held: set[str] = set()
 
-    def note(self, event: dict[str, Any]) -> None:
-        """Take an event of the canvas. One that is for imgui goes no further."""
+    def add(self, event: dict[str, Any]) -> None:
+        """Queue an event of the canvas. Events for imgui are not propagated."""
         kind = event["event_type"]
         if kind in ("key_down", "key_up"):
-            self._note_key(event["key"], kind == "key_down")
+            self._track_key(event["key"], kind == "key_down")
         if kind not in ("resize", "pointer_enter"):
             self._events.append(dict(event))
-            event["stop_propagation"] = True  # else imgui's renderer would hand it on at once
+            event["stop_propagation"] = True  # otherwise imgui's renderer would pass it on at once
 
-    def _note_key(self, name: str, down: bool) -> None:
-        key = name.lower()  # Shift may come or go while a letter is held
+    def _track_key(self, name: str, down: bool) -> None:
+        key = name.lower()  # Shift may be pressed or released while a letter is held
         if down and name not in _MODIFIERS and name not in _LOCKS:
             self._held.add(key)
         elif not down:
@@ -69,21 +69,21 @@ class Input:
 
     @property
     def holding(self) -> bool:
-        """Whether a key is down, modifiers aside. imgui repeats it frame by frame, so frames have to go on."""
+        """True while a key other than a modifier is down. imgui repeats it per frame, so frames have to continue."""
         return bool(self._held)
 
     @property
     def waiting(self) -> bool:
-        """True while there is input that no frame of the current imgui context has taken in."""
+        """True while there is input that no frame of the current imgui context has processed."""
         return bool(self._events) or _imgui_has_some()
 
-    def give(self) -> None:
-        """Hand on what one frame can take in; call it before imgui's `new_frame`."""
+    def feed(self) -> None:
+        """Pass on what one frame can process; call it before imgui's `new_frame`."""
         if _imgui_has_some():
             return
         io = imgui.get_io()
         plain = pressed = False
-        # Of what is typed into a text field its keys tell imgui nothing, and each would take a frame of its own.
+        # Text fields use the characters typed, not the keys, each of which would need a separate frame.
         typing = io.want_text_input and not (io.key_ctrl or io.key_alt or io.key_super)
         while self._events:
             event = self._events[0]
@@ -96,25 +96,24 @@ class Input:
             if press and typing and len(event["key"]) == 1:
                 continue
             plain, pressed = plain or not modifier, pressed or press
-            _hand_on(event)
+            _pass_on(event)
 
-    def take_in(self, draw: Callable[[], object], go_on: Callable[[], bool]) -> None:
-        """Make the widgets of a frame with `draw`, and again until no input waits; the last ones are to be shown.
+    def process(self, draw: Callable[[], object], may_continue: Callable[[], bool]) -> None:
+        """Build the widgets of a frame with `draw`, repeatedly until no input waits; the last ones are shown.
 
-        On a slow machine a picture then still shows all that was typed before it. Call it after `give` and `new_frame`.
-
-        go_on: asked before each repetition; when it says no, the rest of the input waits for the next frame.
+        This way a frame shows everything that was typed before it, even on a slow machine. Call it after `feed` and
+        `new_frame`. may_continue: asked before each repetition; on False the remaining input waits for the next frame.
         """
-        until = time.perf_counter() + _TAKING_IN
+        until = time.perf_counter() + _INPUT_BUDGET
         draw()
         imgui.render()
-        while self.waiting and go_on() and time.perf_counter() < until:
-            self.give()
+        while self.waiting and may_continue() and time.perf_counter() < until:
+            self.feed()
             repeat_frame(draw)
 
 
 def repeat_frame(draw: Callable[[], object]) -> None:
-    """Make the widgets of the frame again with `draw`, in place of those before; no time passes for them."""
+    """Replace the widgets of the frame by those that `draw` builds now; almost no time passes for imgui."""
     imgui.get_io().delta_time = _INSTANT
     imgui.new_frame()
     draw()
@@ -122,7 +121,7 @@ def repeat_frame(draw: Callable[[], object]) -> None:
 
 
 def navigate_again() -> None:
-    """Let keys go from widget to widget again once Alt is up; call it at the end of each frame."""
+    """Enable keyboard navigation between widgets again once Alt is released; call it at the end of each frame."""
     io = imgui.get_io()
     if not io.key_alt:
         io.config_flags |= _NAVIGATION
@@ -133,18 +132,18 @@ def _imgui_has_some() -> bool:
 
 
 def _keeps_typing(event: dict[str, Any]) -> bool:
-    """Whether a text field that is typed into certainly still is after the event."""
+    """True when a text field that has the focus certainly keeps it after the event."""
     key = event.get("key", "")
     return event["event_type"] in ("char", "pointer_move") or len(key) == 1 or key == "Shift"
 
 
-def _hand_on(event: dict[str, Any]) -> None:
+def _pass_on(event: dict[str, Any]) -> None:
     io = imgui.get_io()
     match event["event_type"]:
         case "pointer_move":
             io.add_mouse_pos_event(event["x"], event["y"])
         case "pointer_leave":
-            io.add_mouse_pos_event(_NOWHERE, _NOWHERE)
+            io.add_mouse_pos_event(_OUTSIDE, _OUTSIDE)
         case "pointer_down" | "pointer_up" as kind:
             io.add_mouse_button_event(event["button"] - 1, kind == "pointer_down")
         case "wheel":
@@ -152,10 +151,10 @@ def _hand_on(event: dict[str, Any]) -> None:
         case "char":
             io.add_input_characters_utf8(event.get("data") or event.get("char_str") or "")
         case "key_down" | "key_up" as kind:
-            _hand_on_key(event["key"], kind == "key_down")
+            _pass_on_key(event["key"], kind == "key_down")
 
 
-def _hand_on_key(name: str, down: bool) -> None:
+def _pass_on_key(name: str, down: bool) -> None:
     io = imgui.get_io()
     key = _KEYS.get(name if len(name) > 1 else name.lower())
     if key is not None:
@@ -163,4 +162,4 @@ def _hand_on_key(name: str, down: bool) -> None:
     if name in _MODIFIERS:
         io.add_key_event(_MODIFIERS[name], down)
     if name == "Alt" and down:
-        io.config_flags &= ~_NAVIGATION  # Alt and an arrow are an action; imgui would go on to another widget, too
+        io.config_flags &= ~_NAVIGATION  # Alt and an arrow are an action; imgui would also move to another widget

@@ -31,26 +31,25 @@ from .viewer import Viewer
 _NAP_S = 0.01  # between two checks of whether the weights have been hashed
 
 
-def opened(player: Player, source: WeightSource, load: LoadOptions) -> Loading[ModelLike]:
-    """Load the session's model in steps; what is recorded stays when it is another one, or cannot be loaded."""
+def loading_recorded_model(player: Player, source: WeightSource, load: LoadOptions) -> Loading[ModelLike]:
+    """Load the model of the recording in steps; returns the recorded model when the weights differ or loading fails."""
     recording, playback = player.recording, player.playback
     try:
         with ThreadPoolExecutor(1, "weights hash") as pool:
             hashing = pool.submit(weights_sha256, source)
             while not hashing.done():
-                yield "are these the recorded weights?", 0.0
+                yield "comparing the weights with the recorded ones", 0.0
                 time.sleep(_NAP_S)
-        found = hashing.result()
-        if found != recording.head.weights_sha256:
+        if hashing.result() != recording.head.weights_sha256:
             playback.notice = (
-                f"{source.name} here has other weights than the recorded model, so there is no atlas;"
+                f"{source.name} here has other weights than the recorded model, so Strip and Map stay empty;"
                 " everything recorded is shown"
             )
             return player.model
         context = max(longest_context(recording.steps(run)) for run in recording.runs())
         runner = yield from ModelRunner.loading(source, load_tokenizer(), replace(load, context=context))
     except AtlasError as error:
-        playback.notice = f"the model cannot be loaded, so there is no atlas: {error}"
+        playback.notice = f"the model cannot be loaded, so Strip and Map stay empty: {error}"
         return player.model
     playback.notice = ""
     return runner
@@ -65,9 +64,10 @@ def replay_window(
     *,
     follow: bool = False,
 ) -> None:
-    """Open the window on run `number` of the session, the last by default; returns when it is closed.
+    """Open a window that shows run `number` of the recording, the last by default; returns when it is closed.
 
-    source: of the recorded model, None when it is not there, with `notice` on why; it is closed. Raises `AtlasError`s.
+    source: the weights of the recorded model, closed at the end, or None with the reason in `notice`; follow: show what
+    another process adds to the file. Raises `AtlasError`s.
     """
     device = shared_device(load.adapter)
     check_device(device)
@@ -78,8 +78,8 @@ def replay_window(
     viewer, player = open_player(canvas, device, state, recording, number)
     player.playback.notice, player.playback.follow = notice, follow
     if source is not None:
-        player.playback.notice = "Its model is being loaded: the atlas comes then."
-        viewer.load(opened(player, source, load), source.name)
+        player.playback.notice = "The model is being loaded; Strip and Map appear afterwards."
+        viewer.load(loading_recorded_model(player, source, load), source.name)
     share_clipboard()
     try:
         run_loop(viewer.recordings.close)
@@ -93,7 +93,7 @@ def replay_window(
 def open_player(
     canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, recording: Recording, number: int | None
 ) -> tuple[Viewer, Player]:
-    """A viewer on a canvas that plays the session, without its model."""
+    """A viewer on a canvas that plays the recording, without its model."""
     player = Player(recording, state, number)
     viewer = Viewer(canvas, device, state, None)
     state.ui.front = "Session"

@@ -1,4 +1,4 @@
-"""Does what panels and keys ask for: runs, pauses, branches. Never waits."""
+"""Carries out the requests of panels and keys: runs, pauses, branches. Never waits."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from .step_replayer import StepReplayer
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
-# Seconds that options must rest before a run in progress takes them up: a slider is dragged through many values.
-_OPTIONS_REST = 0.15
+# Seconds without a change before a run in progress adopts new options: a dragged slider passes many values.
+_OPTIONS_SETTLE = 0.15
 
 
 class RunController:
-    """Owns the generation in progress; what the engine shows of a run that rests is up to its `StepReplayer`."""
+    """Owns the generation in progress; when a run is paused or finished, a `StepReplayer` uses the engine instead."""
 
     def __init__(self, model: ModelLike, state: State) -> None:
         self.model, self.state = model, state
         self.generation: GenerationLike | None = None
-        self._view = StepReplayer(model, state)
-        self._widening: tuple[Loading[None], Request] | None = None  # and what is to be done afterwards
+        self._replayer = StepReplayer(model, state)
+        self._growing: tuple[Loading[None], Request] | None = None  # a larger context, and the request that needs it
         self._applied = state.options
-        self._changed_at: float | None = None
-        self._latest = state.options  # and what they were then
+        self._changed_at: float | None = None  # when the options changed last, while they are not applied
+        self._latest = state.options  # after the latest change
         self._prompt = PromptTokenizer(model.tokenizer, state)
         state.model = model.summary
 
@@ -62,16 +62,16 @@ class RunController:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are of one whole pass."""
-        return self._view.pass_complete and (self.generation is None or self.generation.pass_complete)
+        """True when the engine's tensors are those of one whole pass."""
+        return self._replayer.pass_complete and (self.generation is None or self.generation.pass_complete)
 
     @property
     def pending(self) -> bool:
-        """True while something is to be done or on its way, so that frames go on."""
-        return self.state.busy or self._widening is not None or self._view.pending or self._prompt.pending
+        """True while there is work to do, so that frames have to continue."""
+        return self.state.busy or self._growing is not None or self._replayer.pending or self._prompt.pending
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
-        """Show `generation`, which may be at its end already, as a new run."""
+        """Show `generation`, which may already have ended, as a new run."""
         texts = {token: self.model.tokenizer.token_label(token) for token in set(generation.prompt_tokens)}
         tokens = [(token, texts[token]) for token in generation.prompt_tokens]
         run = Run(prompt, generation.options, tokens, changes={0: generation.options})
@@ -80,11 +80,11 @@ class RunController:
         self._report()
 
     def do(self, request: Request) -> None:
-        """Do what is asked. Raises `AtlasError`s."""
+        """Carry out a request. Raises `AtlasError`s."""
         run = self.state.run
         match request:
             case Generate(_, options) | ResumeWith(options) if not self._generations.fits(options):
-                self._widen(options, request)
+                self._grow(options, request)
             case ResumeWith(options) if run is not None:
                 self._resume(run, options)
             case Generate(prompt, options):
@@ -100,7 +100,7 @@ class RunController:
             case Undo() if run is not None and run.steps:
                 self._halt("paused")
                 self._set_steps(run, run.steps[:-1])
-                self._rest(run)
+                self._mark_paused(run)
             case Branch(index, token) if run is not None:
                 self._branch(run, index, token)
             case ShowRun(number) if number in self.state.runs.all:
@@ -113,38 +113,38 @@ class RunController:
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case _:
-                pass  # nothing to do it to
+                pass  # there is no run or step that it applies to
 
-    def _widen(self, options: GenerateOptions, request: Request) -> None:
-        """Make room for a longer window, step by step, then do what is asked."""
+    def _grow(self, options: GenerateOptions, request: Request) -> None:
+        """Grow the context in steps, then carry out the request."""
         self._halt("paused")
         options.checked(self.model.summary.positions, self.model.summary.vocabulary)
-        self._view.forget()
-        self._widening = (self._generations.grow_context(options.context), request)
-        self.state.loading = f"making room for a window of {options.context} tokens"
+        self._replayer.forget()
+        self._growing = (self._generations.grow_context(options.context), request)
+        self.state.loading = f"growing the context to {options.context} tokens"
 
-    def _widen_on(self, widening: Loading[None], request: Request) -> None:
+    def _continue_growing(self, growing: Loading[None], request: Request) -> None:
         try:
-            self.state.loading_step, self.state.loaded = next(widening)
+            self.state.loading_step, self.state.loaded = next(growing)
         except StopIteration:
-            self._stop_widening()
+            self._stop_growing()
             self.do(request)
         except AtlasError:
-            self._stop_widening()
+            self._stop_growing()
             raise
 
-    def _stop_widening(self) -> None:
-        self._widening = None
+    def _stop_growing(self) -> None:
+        self._growing = None
         self.state.loading, self.state.loaded = "", 0.0
 
     def fail(self, error: AtlasError) -> None:
-        """Tell what went wrong; the run in progress rests where it is."""
+        """Show the error; the run in progress stops where it is."""
         self.state.messages.append(str(error))
-        self._view.leave()
+        self._replayer.leave()
         self._halt("stopped")
 
     def _halt(self, reason: str) -> None:
-        """Leave the generation in progress; its run can go on later."""
+        """Stop the generation in progress; its run can continue later."""
         if self.generation is None:
             return
         running = not self.generation.done
@@ -152,7 +152,7 @@ class RunController:
         self._report()
         if running and self.state.run is not None:
             self.state.run.stop_reason = reason
-            self._view.holds(None)  # passes of tokens that nobody has seen may be under way
+            self._replayer.set_step(None)  # the engine may already work on later tokens
         self.generation = None
 
     def _show(self, run: Run) -> None:
@@ -161,26 +161,26 @@ class RunController:
         state.distribution = state.comparison = None
         state.messages.clear()
         state.inspection.forget()
-        self._view.forget()
+        self._replayer.forget()
 
     def _start(self, generation: GenerationLike) -> None:
         self.generation = generation
-        self._view.leave()
+        self._replayer.leave()
         self._applied, self._changed_at = self.state.options, None
         self.state.distribution = self.state.comparison = None
 
     def _continue(self, run: Run, tokens: int) -> None:
-        """Go on behind the steps there are."""
+        """Continue after the present steps."""
         if self.state.busy:
             return
-        written = len(run.steps)
-        asked = self.state.options.max_new_tokens
-        goal = written + tokens if tokens else (asked if asked > written else written + asked)
+        done = len(run.steps)
+        limit = self.state.options.max_new_tokens
+        goal = done + tokens if tokens else (limit if limit > done else done + limit)
         self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _resume(self, run: Run, options: GenerateOptions) -> None:
         if not self._generations.fits(options):
-            self._widen(options, ResumeWith(options))
+            self._grow(options, ResumeWith(options))
             return
         generation = self._generations.start(run.prompt, options, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
@@ -192,7 +192,7 @@ class RunController:
 
     @staticmethod
     def _sampling(options: GenerateOptions) -> GenerateOptions:
-        """Only what changes the draws."""
+        """The options with those that do not affect draws set to fixed values."""
         return dataclasses.replace(options, max_new_tokens=1, top=0)
 
     def _branch(self, run: Run, index: int, token: int) -> None:
@@ -201,22 +201,22 @@ class RunController:
             return
         self._halt("paused")
         child = self.state.runs.branch(run, index)
-        self._set_steps(child, [*run.steps[:index], self._by_hand(step, token)])
+        self._set_steps(child, [*run.steps[:index], self._with_token(step, token)])
         self._show(child)
         goal = max(run.options.max_new_tokens, index + 2)
         self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
-    def _by_hand(self, step: StepRecord, token: int) -> StepRecord:
-        """The record of `step` with another token in its place, as far as that is known."""
+    def _with_token(self, step: StepRecord, token: int) -> StepRecord:
+        """The record of `step` with `token` in place of its own, as far as its values are known."""
         known = next((candidate for candidate in step.top if candidate.token == token), None)
-        nothing = float("nan")
+        unknown = float("nan")
         return dataclasses.replace(
             step,
             token=token,
             text=self.model.tokenizer.token_label(token),
-            logit=known.logit if known else nothing,
-            probability=known.probability if known else nothing,
-            model_probability=known.model_probability if known else nothing,
+            logit=known.logit if known else unknown,
+            probability=known.probability if known else unknown,
+            model_probability=known.model_probability if known else unknown,
             rank=step.top.index(known) + 1 if known else 0,
         )
 
@@ -225,10 +225,10 @@ class RunController:
         run.fork = min(run.fork, len(run.steps))
         run.continuation = self.model.tokenizer.decode([step.token for step in run.steps])
 
-    def _rest(self, run: Run) -> None:
+    def _mark_paused(self, run: Run) -> None:
         run.done, run.stop_reason, run.progress = True, "paused", 0.0
         self.state.chosen = self.state.distribution = None
-        self._view.holds(None)
+        self._replayer.set_step(None)
 
     def _save(self, path: str, lines: Sequence[str]) -> None:
         write_output(path, "".join(f"{line}\n" for line in lines).encode())
@@ -237,28 +237,28 @@ class RunController:
     # -- frames
 
     def advance(self, now: float, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
+        """Do about `budget_s` seconds of GPU work; True when there is something new to show. Raises `AtlasError`s."""
         self._prompt.follow(now)
-        if self._widening is not None:
-            self._widen_on(*self._widening)
+        if self._growing is not None:
+            self._continue_growing(*self._growing)
             return False
         if self.generation is not None and not self.generation.done:
-            self._take_up_options(now)
+            self._apply_options(now)
         if self.generation is not None and not self.generation.done:
             news = self.generation.advance(budget_s)
             self._report()
             return news
-        return self._view.advance(budget_s)
+        return self._replayer.advance(budget_s)
 
-    def _take_up_options(self, now: float) -> None:
-        """Other options than the run began with are those of its next token, once they rest."""
+    def _apply_options(self, now: float) -> None:
+        """Apply changed options to the next token, once they have not changed for a moment."""
         state, run = self.state, self.state.run
         if state.options == self._applied or run is None:
             self._changed_at = None
             return
         if self._changed_at is None or state.options != self._latest:
             self._changed_at, self._latest = now, state.options
-        if now - self._changed_at < _OPTIONS_REST:
+        if now - self._changed_at < _OPTIONS_SETTLE:
             return
         goal = run.options.max_new_tokens
         if state.options.max_new_tokens != self._applied.max_new_tokens:
@@ -274,6 +274,6 @@ class RunController:
             run.continuation = generation.continuation
             run.steps = list(generation.steps)
         if generation.done and not run.done and generation.stop_reason != "stopped" and run.steps:
-            self._view.holds(len(run.steps) - 1)
+            self._replayer.set_step(len(run.steps) - 1)
         run.done, run.stop_reason = generation.done, generation.stop_reason
         run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress

@@ -1,4 +1,4 @@
-"""Which step of a run that rests the engine shows: its pass is made again, and its logits are fetched. Never waits."""
+"""Shows a step of a paused or finished run: repeats its pass and fetches its logits. Never waits."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from atlas_viewer.state.state import State
 
 
 class StepReplayer:
-    """Brings the engine to the step that is looked at, and `state.distribution` and `state.comparison` with it."""
+    """Brings the engine's tensors, `state.distribution` and `state.comparison` to the chosen step."""
 
     def __init__(self, model: ModelLike, state: State) -> None:
         self._model, self._state = model, state
         self._replay: ReplayLike | None = None
-        self._replayed = state.options  # what the replay's passes are made with
-        self._at: int | None = None  # step whose pass the engine holds, of the run that is shown
-        self._asked: tuple[int, int, LogitsSource] | None = None  # run and step whose logits are on their way
-        self._unknown: set[int] = set()  # steps of the run that is shown whose logits nobody has
+        self._replay_options = state.options  # those of `_replay`
+        self._at: int | None = None  # the step of the shown run whose pass is in the engine
+        self._asked: tuple[int, int, LogitsSource] | None = None  # run and step of the readback in flight
+        self._unknown: set[int] = set()  # steps of the shown run without recorded logits
 
     @property
     def pass_complete(self) -> bool:
-        """True unless a pass is partly made."""
+        """True unless a pass is in progress."""
         return self._replay is None or self._replay.pass_complete
 
     @property
     def pending(self) -> bool:
-        """True while the engine is on its way to a step, or logits are to the host."""
+        """True while a pass has to be repeated, or logits are in flight."""
         return self._asked is not None or self._wanted() is not None
 
-    def holds(self, step: int | None) -> None:
-        """The engine holds the pass of this step of the run that is shown; None: of one that nobody knows."""
+    def set_step(self, step: int | None) -> None:
+        """The engine contains the pass of `step` of the shown run; None when its pass is unknown."""
         self._at = step
 
     def leave(self) -> None:
-        """Something else uses the engine from now on."""
+        """Something else uses the engine now."""
         self._replay, self._at = None, None
 
     def forget(self) -> None:
-        """Another run is shown, or the engine is another one."""
+        """Another run is shown, or the engine has been replaced."""
         self.leave()
         self._asked = None
         self._unknown.clear()
 
     def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of GPU work; True when views have something new to show. Raises `AtlasError`s."""
+        """Do about `budget_s` seconds of GPU work; True when there is a new pass to show. Raises `AtlasError`s."""
         run = self._state.run
         self._take_logits()
         wanted = self._wanted()
@@ -52,9 +52,9 @@ class StepReplayer:
         arrived = False
         if self._at != wanted:
             options = run.options_at(wanted)
-            if self._replay is None or self._replayed != options:
+            if self._replay is None or self._replay_options != options:
                 self._replay = self._model.replay(run.prompt_tokens, run.known or run.steps, options)
-                self._replayed = options
+                self._replay_options = options
             self._replay.seek(wanted)
             arrived = self._replay.advance(budget_s)
             self._at = self._replay.at
@@ -69,12 +69,12 @@ class StepReplayer:
         return arrived
 
     def _wanted(self) -> int | None:
-        """The step that the engine is to show next; None when it shows it, or while a run writes."""
+        """The step whose pass or logits are needed next; None when all are there, or while a run generates."""
         state, run = self._state, self._state.run
         if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite":
             return None
         if self._asked is not None:
-            return None  # the pass stays until its logits have been fetched
+            return None  # the pass must remain until its logits have been fetched
         compared = state.compared
         wanted = compared is not None and state.comparison is None and compared not in self._unknown
         if wanted and compared is not None and compared < len(run.steps):
@@ -97,8 +97,8 @@ class StepReplayer:
         record = run.steps[step]
         tokens = [*(token for token, _ in run.prompt_tokens), *(known.token for known in run.steps[:step])]
         context = tuple(tokens[-record.context_length :])
-        found = Distribution(step, logits, run.options_at(step), context)
+        distribution = Distribution(step, logits, run.options_at(step), context)
         if step == state.compared and state.comparison is None:
-            state.comparison = found
+            state.comparison = distribution
         else:
-            state.distribution = found
+            state.distribution = distribution

@@ -37,20 +37,20 @@ from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
 
 _SETTLE = 3  # frames over which imgui settles positions and sizes of docked panels
-# The load begins when so many frames have been drawn: the first is on screen when the second begins.
+# Loading begins after so many frames: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
-# Seconds of a frame that loading may take. A frame costs as much as several steps: with one step each, drawing them was
-# two thirds of the time that a model took to load.
+# Seconds that loading may take per frame. A frame costs as much as several steps: with one step per frame, drawing took
+# two thirds of the time until a model was loaded.
 _LOADING_TIME = 0.05
-# Drawn on after the frame that shows an event, in seconds: tooltips wait, and imgui settles sizes over a few frames.
+# Seconds to draw on after the frame that shows an event: tooltips are delayed, and imgui settles sizes over frames.
 _AWAKE = 0.4
 
 
 class Viewer:
-    """Draws the state on a canvas and does what its panels request.
+    """Draws the state on a canvas and carries out the requests of its panels.
 
-    The model is loaded in the steps of `load`, a few a frame, after a first frame that says so; then the prompt is run
-    at once. Without `load` whoever made the viewer calls `show`.
+    The model is loaded in the steps of `load`, several per frame, after a first frame that says so; then the prompt is
+    run. Without `load`, the caller supplies a run with `show`.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Viewer:
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
         self.controller: RunController | None = None
-        self.settings_store: SettingsStore | None = None  # of the settings, in a window
+        self.settings_store: SettingsStore | None = None  # in a window; saves the settings
         self._device, self._load = device, load
         self._gui = imgui_on(canvas, device)
         theme.apply()
@@ -75,26 +75,26 @@ class Viewer:
         self._displays = Displays(state, device, self._gui.backend)
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.recordings = RecordingControls(state, self._frame_picture)
-        self.player: Player | None = None  # of a recorded session
+        self.player: Player | None = None  # of a recording
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
         self.switch: ModelSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         self._input = Input()
-        self._repeats = False  # the widgets show a picture that has been replaced
-        self._asked = 0  # requests that waited when the panels were last drawn; a new one is done before more input
-        self._touched = False  # by an event that no frame has shown yet
+        self._repeats = False  # the widgets show a texture that has been replaced
+        self._asked = 0  # requests when the panels were last drawn; a new one is handled before more input
+        self._touched = False  # by an event that no frame shows yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
     def load(self, load: Loading[ModelLike], name: str) -> None:
-        """Take the steps of `load` from now on, a few a frame, and work with what comes of them."""
+        """Take the steps of `load`, several per frame, and show the model that results."""
         self._load, self.state.loading = load, f"loading {name}"
 
     def show(self, model: ModelLike, generation: GenerationLike, prompt: str) -> None:
-        """Make `generation`, which may be at its end already, the run that is shown and advanced."""
+        """Show and advance `generation`, which may already have ended, as the present run."""
         self._open(model).adopt(generation, prompt)
         self._follow_engine()
         if generation.done:
@@ -106,7 +106,7 @@ class Viewer:
         return self.controller
 
     def _follow_engine(self) -> None:
-        """A run with a longer window may have made a new engine: look at its tensors from now on."""
+        """Show the tensors of the present engine, which a run with a longer context may have replaced."""
         assert self.controller is not None
         model, updater = self.controller.model, self.updater
         self.state.model = model.summary
@@ -116,7 +116,7 @@ class Viewer:
         self._displays.follow(model)
 
     def _settle(self) -> None:
-        """Let imgui lay out the panels in frames that are not drawn, so that none is seen out of place."""
+        """Let imgui lay out the panels in frames that are not shown, so that no panel appears in a wrong position."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
             theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
@@ -131,17 +131,19 @@ class Viewer:
         navigate_again()
 
     def _widgets(self) -> None:
-        """The widgets of a frame, and the pictures in them at the sizes and from the cameras that these leave."""
-        self._input.take_in(self._panels, lambda: len(self.state.requests) == self._asked)
+        """Build the widgets of a frame; then draw their pictures, with the sizes and cameras that result from them."""
+        self._input.process(self._panels, lambda: len(self.state.requests) == self._asked)
         self._repeats = self._displays.draw()
-        if self._repeats and not self._input.waiting:  # else a picture of the old size would be seen, or none
+        if (
+            self._repeats and not self._input.waiting
+        ):  # otherwise the frame would show a picture of the old size, or none
             repeat_frame(self._panels)
             self._repeats = self._displays.draw()
 
     # -- one frame
 
     def frame(self) -> None:
-        """Draw one frame. A failure that is not the user's closes the window and is kept in `failure`."""
+        """Draw one frame. A failure that is not the user's closes the window and is stored in `failure`."""
         try:
             self._frame()
         except Exception as error:
@@ -160,7 +162,7 @@ class Viewer:
             self._settle()
         self._frames += 1
         if self._load is not None and self._frames > _LOADING_FRAMES:
-            self._load_on(self._load)
+            self._continue_loading(self._load)
         if self.switch is not None:
             self._change_model(self.switch)
         if self.controller is not None:
@@ -169,14 +171,14 @@ class Viewer:
             self._advance(self.controller, now)
         theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
-            # From now on, not from the event on: this frame may be late, and what its panels change the next one shows.
+            # Counted from now, not from the event: this frame may be late, and the next shows what its panels change.
             self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:
             self.state.fps = self.state.frame_ms = 0.0
         clear(self.canvas, self._device, (theme.now.back.x, theme.now.back.y, theme.now.back.z))
         self._asked = len(self.state.requests)
-        self._input.give()
+        self._input.feed()
         self._gui.render()
         if self.settings_store is not None:
             self.settings_store.frame(now, imgui.is_any_mouse_down())
@@ -192,7 +194,7 @@ class Viewer:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:
-        """True while frames have to go on without an event."""
+        """True while frames have to continue without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
         busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
         busy = busy or self._displays.pending or self.tour is not None
@@ -201,7 +203,7 @@ class Viewer:
         busy = busy or (self.switch is not None and self.switch.pending)
         return busy or now < self._awake_until or (self.updater is not None and self.updater.pending)
 
-    def _load_on(self, load: Loading[ModelLike]) -> None:
+    def _continue_loading(self, load: Loading[ModelLike]) -> None:
         """Take the next steps of loading the model."""
         until = time.perf_counter() + _LOADING_TIME
         try:
@@ -216,12 +218,12 @@ class Viewer:
                 self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _change_model(self, switch: ModelSwitch) -> None:
-        """Show a new model when it is there: what belongs to the one before is forgotten."""
+        """Show the new model once it has been loaded, and forget what belongs to the one before."""
         model = switch.frame()
         if model is None or self.controller is None:
             return
         self.controller.do(Pause())
-        self.recordings.end_recording()  # a session is of one model
+        self.recordings.end_recording()  # a recording contains runs of one model
         self.controller.model.close()
         state, mapping = self.state, self.state.inspection.mapping
         state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
@@ -241,15 +243,15 @@ class Viewer:
             self._passed()
         if self.updater is not None and self.updater.mapping_changed():
             self._displays.mapping_changed()
-        resting = not self.state.busy
-        # The last pass is always shown, those before it as often as the adapter can afford.
-        interval = 0.0 if resting else self._pace.display_interval
+        idle = not self.state.busy
+        # The last pass is always shown, earlier ones as often as the adapter can afford.
+        interval = 0.0 if idle else self._pace.display_interval
         self._displays.frame(controller.model, self.updater, now, interval, controller.pass_complete)
         if self.updater is not None:
-            self.updater.frame(now, controller.pass_complete, resting)
+            self.updater.frame(now, controller.pass_complete, idle)
 
     def _passed(self) -> None:
-        """There is a new pass."""
+        """A new pass is complete."""
         self._displays.passed()
         if self.updater is not None:
             self.updater.passed()
@@ -283,7 +285,7 @@ class Viewer:
         return FrameReadback(self._gui, self._device, texture_format, (back.x, back.y, back.z))
 
     def play_back(self, player: Player) -> None:
-        """Show a session, without its model until that has been loaded."""
+        """Show a recording, without its model until that has been loaded."""
         self.player = player
         self._open(player.model)
         self._follow_engine()
@@ -299,7 +301,7 @@ class Viewer:
     # -- tours
 
     def play(self, steps: list[dict[str, Any]], folder: Path) -> None:
-        """Play a tour from the next frame on, with its pictures in `folder`, and close the window at its end."""
+        """Play a tour, save its pictures in `folder`, and close the window at its end."""
         self.state.live = False
         self.tour = Tour(
             steps,
@@ -315,7 +317,7 @@ class Viewer:
             self.canvas.close()
 
     def _reached(self, step: dict[str, Any]) -> bool:
-        """Whether what a `wait` of a tour names has come true."""
+        """True when the condition of a tour's `wait` step is met."""
         run, controller = self.state.run, self.controller
         if run is None or controller is None or self.state.requests:
             return False
@@ -325,7 +327,7 @@ class Viewer:
         return run.done and not (waiting or controller.pending or self._displays.pending or self._pictures.pending)
 
     def _on_close(self, _event: dict[str, Any]) -> None:
-        """Give back what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        """Release what would outlive the window: imgui's context with its fonts, pictures, the scene."""
         file_dialogs.close()
         self.updater = None
         self._displays.close()
@@ -335,6 +337,6 @@ class Viewer:
     def _on_event(self, event: dict[str, Any]) -> None:
         if self.recorder is not None:
             self.recorder.event(event)
-        self._input.note(event)
+        self._input.add(event)
         self._touched = True
         self.canvas.request_draw()

@@ -1,4 +1,4 @@
-"""A video of the window itself: frames are encoded in a thread of its own, and left out when it cannot keep up."""
+"""A video of the window: frames are encoded in a separate thread, and dropped when it cannot keep up."""
 
 from __future__ import annotations
 
@@ -19,63 +19,65 @@ from compute.io.output_files import free_name, new_path
 
 from .screenshot import FrameReadback
 
-FPS = 30  # at most: a frame lasts until the window is drawn again
-_TICKS = 100  # of a frame
-_ON_THEIR_WAY = 3  # pictures that the GPU may owe
-_WAITING = 4  # that the encoder may be behind
+FPS = 30  # at most: a frame lasts until the next one is drawn
+_TICKS = 100  # time units per frame of 1 / FPS
+_MOST_IN_FLIGHT = 3  # readbacks
+_MOST_WAITING = 4  # pictures for the encoder
 
 
 class WindowVideo:
-    """On and off; `frame` costs a copy of the picture, the rest is the thread's. Reports in `state.recording.video`."""
+    """Starts and stops; `frame` only copies the picture, a thread does the rest. Reports in `state.recording.video`."""
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
-        """picture: of the frame that has been drawn."""
-        self._state, self._told, self._picture = state, state.recording.video, picture
+        """picture: starts the readback of the frame just drawn."""
+        self._state, self._status, self._picture = state, state.recording.video, picture
         self._pictures: list[tuple[float, FrameReadback]] = []  # when they were drawn
-        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_WAITING)
+        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._began = self._last = 0.0
         self._failure = ""
         if state.live:
-            self._told.path = free_name("window", ".mp4")
+            self._status.path = free_name("window", ".mp4")
 
     @property
     def pending(self) -> bool:
-        """True while frames have to go on for it."""
-        return bool(self._pictures) or self._told.stage == "finishing"
+        """True while frames have to continue for it."""
+        return bool(self._pictures) or self._status.stage == "finishing"
 
     def start(self, path: str, now: float) -> None:
         """Record frames from the next one on. Raises `AtlasError`s."""
-        told = self._told
-        if told.stage:
+        status = self._status
+        if status.stage:
             return
         target = Path(path)
         check_suffix(target)
         if os.path.lexists(target):
-            told.path = free_name("window", target.suffix)
-            raise OutputError(f"{one_line(path)}: is there already, and a video replaces nothing; choose another name")
-        told.path, told.stage, told.trouble, told.note = path, "recording", "", ""
-        told.frames = told.dropped = 0
+            status.path = free_name("window", target.suffix)
+            raise OutputError(
+                f"{one_line(path)}: already exists, and a video never replaces a file; choose another name"
+            )
+        status.path, status.stage, status.trouble, status.note = path, "recording", "", ""
+        status.frames = status.dropped = 0
         self._failure, self._began, self._last = "", now, now - 1
-        self._queue = queue.Queue(_WAITING)
+        self._queue = queue.Queue(_MOST_WAITING)
         self._thread = threading.Thread(target=self._write, args=(target, self._queue), name="video", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """The last frame has been drawn."""
-        if self._told.stage == "recording":
-            self._told.stage = "finishing"
+        """Record no further frames, and complete the file."""
+        if self._status.stage == "recording":
+            self._status.stage = "finishing"
 
     def frame(self, now: float) -> None:
         """A frame has been drawn."""
-        told = self._told
+        status = self._status
         if self._thread is None:
             return
-        if told.stage == "recording" and now - self._last >= 0.9 / FPS:
-            if len(self._pictures) < _ON_THEIR_WAY:
+        if status.stage == "recording" and now - self._last >= 0.9 / FPS:
+            if len(self._pictures) < _MOST_IN_FLIGHT:
                 self._pictures.append((now, self._picture()))
             else:
-                told.dropped += 1
+                status.dropped += 1
             self._last = now
         while self._pictures:
             at, picture = self._pictures[0]
@@ -86,14 +88,14 @@ class WindowVideo:
             try:
                 self._queue.put_nowait((round((at - self._began) * FPS * _TICKS), pixels, picture.order))
             except queue.Full:
-                told.dropped += 1
+                status.dropped += 1
         if not self._thread.is_alive():
             self._ended()
-        elif told.stage == "finishing" and not self._pictures and not self._queue.full():
+        elif status.stage == "finishing" and not self._pictures and not self._queue.full():
             self._queue.put_nowait(None)
 
     def close(self) -> None:
-        """The window has closed: finish the file. Blocks."""
+        """The window has closed: complete the file. Blocks."""
         if self._thread is not None:
             while self._thread.is_alive():
                 try:
@@ -104,14 +106,14 @@ class WindowVideo:
             self._ended()
 
     def _ended(self) -> None:
-        told = self._told
-        self._thread, told.stage, told.trouble = None, "", self._failure
+        status = self._status
+        self._thread, status.stage, status.trouble = None, "", self._failure
         self._pictures.clear()
         if self._failure:
             self._state.messages.append(self._failure)
         else:
-            told.note = f"{told.frames} frames in {one_line(told.path)}"
-        told.path = free_name("window", Path(told.path).suffix)
+            status.note = f"{status.frames} frames in {one_line(status.path)}"
+        status.path = free_name("window", Path(status.path).suffix)
 
     # -- the thread
 
@@ -123,10 +125,10 @@ class WindowVideo:
             self._failure = str(error)
 
     def _another_name(self, path: Path) -> Path:
-        """The next free name beside `path`, at which there is a file since the video began."""
+        """The next free name beside `path`, where another program has created a file since the video began."""
         stem = path.stem.rstrip("0123456789-") or "window"
-        self._told.path = free_name(str(path.with_name(stem)), path.suffix)
-        return Path(self._told.path)
+        self._status.path = free_name(str(path.with_name(stem)), path.suffix)
+        return Path(self._status.path)
 
     def _encode(self, path: Path, suffix: str, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
         encoder: Encoder | None = None
@@ -135,16 +137,16 @@ class WindowVideo:
             while (entry := waiting.get()) is not None:
                 at, image, order = entry
                 if encoder is None:
-                    # Even sizes only; a window that is resized meanwhile is scaled to this.
+                    # Encoders need even sizes; if the window is resized, its frames are scaled to this size.
                     size = max(image.shape[1] // 2 * 2, 2), max(image.shape[0] // 2 * 2, 2)
                     encoder = Encoder(path, suffix, size, FPS, ticks=_TICKS, live=True)
                 encoder.add(image, at, order)
                 last = entry
-                self._told.frames += 1
+                self._status.frames += 1
             if encoder is None:
-                raise OutputError(f"{one_line(self._told.path)}: no frame was drawn, there is no video")
+                raise OutputError(f"{one_line(self._status.path)}: no frame was drawn, so there is no video")
             if last is not None:
-                # The window stood still since its last frame; without another one the video would end there.
+                # The window has not changed since its last frame; without a copy of it the video would end there.
                 end = round((time.perf_counter() - self._began) * FPS * _TICKS)
                 encoder.add(last[1], max(end, last[0] + 1), last[2])
         finally:

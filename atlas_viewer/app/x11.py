@@ -1,4 +1,4 @@
-"""An X server that goes away: Xlib then ends the process on the spot, so what matters is saved from within its call."""
+"""The loss of the X server: Xlib then ends the process at once, so its error handler saves what must not be lost."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _Handler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
 
 
 class LostDisplay:
-    """What is done when the X server of this process goes away."""
+    """Saves, reports and exits when the X server disappears."""
 
     def __init__(self, display: int) -> None:
         """display: Xlib's pointer to an open connection."""
         self._rescue: Callable[[], object] = lambda: None
-        self._handler = _Handler(self._lost)  # Xlib has only its address
+        self._handler = _Handler(self._lost)  # keeps it alive: Xlib stores only its address
         xlib = ctypes.CDLL("libX11.so.6")
         xlib.XSetIOErrorHandler(self._handler)
         self._connection = socket.socket(fileno=os.dup(xlib.XConnectionNumber(ctypes.c_void_p(display))))
 
     def rescue_with(self, rescue: Callable[[], object]) -> None:
-        """Let `rescue` save what there is. It may be called in the middle of a frame, on the main thread, and is the
-        last thing that runs: then the program reports the lost display and ends."""
+        """Let `rescue` save what must not be lost. It is called on the main thread, perhaps in the middle of a frame;
+        afterwards the program reports the lost display and exits."""
         self._rescue = rescue
 
     def check(self) -> None:
-        """Look whether the server is there still, before something that would end the process without Xlib's notice."""
+        """Check for the server before a call that would end the process without calling Xlib's handler."""
         try:
             gone = not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -42,23 +42,23 @@ class LostDisplay:
             self._lost(None)
 
     def _lost(self, _display: int | None) -> int:
-        # Xlib would print a message of its own and call exit() when this returns; raising is not possible here.
+        # If this returned, Xlib would print its own message and call exit(); raising is impossible in a C callback.
         error = DisplayError(
-            f"display {os.environ.get('DISPLAY', '')!r}: the X server is gone, and the window with it;"
-            " start again once it runs"
+            f"display {os.environ.get('DISPLAY', '')!r}: the X server has disappeared, and the window with it;"
+            " start again when the server runs"
         )
-        rescue, self._rescue = self._rescue, lambda: None  # once, whatever happens in it
+        rescue, self._rescue = self._rescue, lambda: None  # once, even if it fails
         try:
             rescue()
         except Exception as failure:
-            _tell(f"{type(failure).__name__}: {failure}")
+            _report(f"{type(failure).__name__}: {failure}")
         finally:
-            _tell(str(error))
+            _report(str(error))
             with suppress(Exception):
                 sys.stdout.flush()
             os._exit(error.exit_status)
 
 
-def _tell(message: str) -> None:
+def _report(message: str) -> None:
     with suppress(Exception):
         print(f"atlas-viewer: {message}", file=sys.stderr, flush=True)

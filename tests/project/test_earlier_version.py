@@ -19,7 +19,7 @@ import pytest
 from imgui_bundle import imgui
 
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.app.open_recording import open_player, opened
+from atlas_viewer.app.open_recording import loading_recorded_model, open_player
 from atlas_viewer.recording.cameras import recorded_viewport
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.runner.model_runner import ModelRunner
@@ -85,7 +85,7 @@ def window(tmp_path: Path) -> Iterator[Loop]:
         state = State("", GenerateOptions())
         viewer, player = open_player(open_picture((960, 540)), shared_device(), state, recording, None)
         loop = Loop(viewer)
-        viewer.load(opened(player, open_model("stories"), LoadOptions()), "stories")
+        viewer.load(loading_recorded_model(player, open_model("stories"), LoadOptions()), "stories")
         loop.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
         yield loop
         viewer.canvas.close()

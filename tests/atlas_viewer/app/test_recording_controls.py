@@ -214,7 +214,7 @@ def test_the_window_records_itself(loop: Loop, folder: Path) -> None:
     video = state.recording.video
     (folder / "there.mp4").write_text("precious")
     loop.ask(RecordVideo("there.mp4"))
-    assert "there.mp4: is there already" in state.messages[-1]
+    assert "there.mp4: already exists" in state.messages[-1]
     loop.ask(RecordVideo("w.avi"))
     assert "must end in one of" in state.messages[-1]
     asked = time.monotonic()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.app.open_recording import open_player, opened
+from atlas_viewer.app.open_recording import loading_recorded_model, open_player
 from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.render import MapStart
 from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport, viewport_data
@@ -142,7 +142,7 @@ def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None
 
 def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
-    loading = opened(replay.player, open_model("stories"), LoadOptions())
+    loading = loading_recorded_model(replay.player, open_model("stories"), LoadOptions())
     replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
     while viewer.controller is None or not isinstance(viewer.controller.model, ModelRunner):
@@ -169,7 +169,7 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
 
 def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     state, told, viewer = replay.state, replay.told, replay.viewer
-    loading = opened(replay.player, open_model("stories"), LoadOptions())
+    loading = loading_recorded_model(replay.player, open_model("stories"), LoadOptions())
     viewer.load(loading, "stories")
     replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
     replay.draw(lambda: state.map.layout is not None and state.map.viewport().target == VIEWPORT.target)
@@ -196,7 +196,7 @@ def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> N
     arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
     arrays["h.3.mlp.c_fc.weight"] *= 2
     other = ArrayModel("other", source.config, arrays)
-    replay.viewer.load(opened(replay.player, other, LoadOptions()), "other")
+    replay.viewer.load(loading_recorded_model(replay.player, other, LoadOptions()), "other")
     replay.draw(lambda: "other weights" in replay.told.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None

@@ -41,7 +41,7 @@ def test_a_window_wider_than_a_texture_then_a_server_that_is_gone(tmp_path: Path
     text = window.told().rpartition("}\n")[2]
     assert text.startswith(PROMPT + " "), text
     assert (status, window.errors().count("\n")) == (1, 1), window.errors()
-    assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server is gone")
+    assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server has disappeared")
     (recording,) = tmp_path.glob("session*")  # without a log that is left over
     with closing(Recording(recording)) as recording:
         assert len(recording.steps(recording.run(None))) >= 2
