@@ -13,7 +13,7 @@ from atlas_viewer.state.requests import Branch
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 
-from .widgets import packed, quoted, rested_on, tooltip
+from .widgets import hovered_still, packed, quoted, tooltip
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
@@ -147,7 +147,7 @@ def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
     widget_tracking.track(f"token {line.token}")
     if clicked and not taken:
         state.requests.append(Branch(step.index, line.token))
-    if rested_on():
+    if hovered_still():
         imgui.set_tooltip(tooltip_text(line, taken, state))
 
 

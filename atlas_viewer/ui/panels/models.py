@@ -1,4 +1,4 @@
-"""Other models: open one that is here, fetch one that is not."""
+"""The dialog of models: open one, or download it first."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from atlas_viewer.ui.file_actions import choose_model
 from .modal import modal
 from .widgets import browse_button, browse_width, dim, hint, wrapped
 
-_NAME, _LICENCE, _BUTTON = 9.0, 6.5, 7.0  # ems
+_NAME, _LICENSE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
 
 def draw(state: State) -> None:
-    """The dialog, when it is open."""
+    """Draw the dialog when it is open."""
     modal(state, "models", "Models", _models, ImVec2(46, 30))
 
 
@@ -52,7 +52,7 @@ def _table(state: State) -> None:
     fixed = imgui.TableColumnFlags_.width_fixed
     imgui.table_setup_column("name", fixed, theme.em(_NAME))
     imgui.table_setup_column("what", imgui.TableColumnFlags_.width_stretch)
-    imgui.table_setup_column("licence", fixed, theme.em(_LICENCE))
+    imgui.table_setup_column("license", fixed, theme.em(_LICENSE))
     imgui.table_setup_column("do", fixed, theme.em(_BUTTON))
     for choice in state.models.known:
         imgui.table_next_row()

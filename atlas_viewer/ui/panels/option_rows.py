@@ -1,4 +1,4 @@
-"""Lines of the sampling panel: a label with its help, a widget, and what puts the default back."""
+"""Rows of the Sampling panel: a label with help, a widget, and a button that resets the option."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from atlas_viewer.ui import theme, widget_tracking
 
 from .widgets import dim, elided, packed, tooltip
 
-_LABEL = 6.2  # width of the labels, in ems; in a narrow panel less
-_RESET = 1.2  # and of the place for the reset
-_HELP = 56  # characters in a line of help
+_LABEL = 6.2  # width of the labels in ems; less in a narrow panel
+_RESET = 1.2  # width of the reset button, in ems
+_HELP = 56  # characters per line of help
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Real:
     label: str
     help: str
     slider: tuple[float, float]
-    limits: tuple[float, float]  # of what can be typed
-    off: tuple[float, str]  # a value and what it means
-    settle: Callable[[float], float]  # value for a place of the slider
+    limits: tuple[float, float]  # of a typed value
+    off: tuple[float, str]  # a value with a special meaning, and a word for it
+    settle: Callable[[float], float]  # rounds a value chosen with the slider
     logarithmic: bool = False
 
 
 def change(state: State, **values: float) -> None:
-    """Set options."""
+    """Replace options of the state."""
     state.options = dataclasses.replace(state.options, **values)  # type: ignore[arg-type]
 
 
@@ -47,7 +47,7 @@ def _wrapped(text: str) -> str:
 
 
 def label(text: str, help: str) -> float:
-    """Write the label of a line; gives where its widget begins, in pixels from the panel's left edge."""
+    """Draw the label of a row. Returns where its widget starts, in pixels from the panel's left edge."""
     left = min(theme.em(_LABEL), 0.42 * imgui.get_window_size().x)
     imgui.align_text_to_frame_padding()
     dim(elided(text, left - imgui.get_cursor_pos_x()))
@@ -58,9 +58,9 @@ def label(text: str, help: str) -> float:
 
 @contextmanager
 def line(state: State, text: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
-    """Inside it draw the widget, as wide as is told, of option `name`; label, help and reset belong to the line.
+    """A row for option `name`: draws label, help and reset button around the widget, which the caller draws within it.
 
-    default: what the reset goes back to, by default what the program was started with.
+    Yields the width for the widget, in pixels. default: value to reset to, by default that of the command line.
     """
     left = label(text, help)
     gap = imgui.get_style().item_spacing.x
@@ -75,7 +75,7 @@ def line(state: State, text: str, help: str, name: str, default: float | None = 
 
 
 def _reset(identity: str, help: str) -> bool:
-    """A small button with an arrow that turns back."""
+    """A small button with a circular arrow."""
     size, height = theme.em(_RESET), imgui.get_frame_height()
     corner = imgui.get_cursor_screen_pos()
     pressed = widget_tracking.invisible_button(identity, ImVec2(size, height))
@@ -83,17 +83,17 @@ def _reset(identity: str, help: str) -> bool:
     tooltip(help)
     canvas = imgui.get_window_draw_list()
     radius, thick = 0.3 * size, max(1.0, theme.em(0.09))
-    centre = ImVec2(corner.x + size / 2, corner.y + height / 2)
-    canvas.path_arc_to(centre, radius, -0.75 * math.pi, 0.9 * math.pi)
+    center = ImVec2(corner.x + size / 2, corner.y + height / 2)
+    canvas.path_arc_to(center, radius, -0.75 * math.pi, 0.9 * math.pi)
     canvas.path_stroke(color, thick)
-    x, y = centre.x + radius * math.cos(-0.75 * math.pi), centre.y + radius * math.sin(-0.75 * math.pi)
+    x, y = center.x + radius * math.cos(-0.75 * math.pi), center.y + radius * math.sin(-0.75 * math.pi)
     tip = 0.22 * size
     canvas.add_triangle_filled(ImVec2(x - tip, y - tip), ImVec2(x + tip, y), ImVec2(x - tip * 0.6, y + tip), color)
     return bool(pressed)
 
 
 def real(state: State, row: Real) -> None:
-    """A slider; Ctrl+click types a number exactly."""
+    """A slider; Ctrl+click on it to type an exact number."""
     value = getattr(state.options, row.name)
     shown = f"%.4g  {row.off[1]}" if value == row.off[0] else "%.4g"
     flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
@@ -102,13 +102,13 @@ def real(state: State, row: Real) -> None:
         tooltip("Ctrl+click to type a number")
     if not changed or not math.isfinite(new):
         return
-    # A typed number counts as it is, but for what single precision adds to it.
+    # A typed number is kept exactly, apart from digits that single precision adds.
     new = row.settle(new) if imgui.is_mouse_down(imgui.MouseButton_.left) else float(f"{new:.6g}")
     change(state, **{row.name: min(max(new, row.limits[0]), row.limits[1])})
 
 
 def whole(state: State, name: str, text: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
-    """A number to type from the first to the second of `limits`, and a list of usual ones."""
+    """A field for a whole number within `limits`, with a list of common values."""
     low, high = limits
     default = min(getattr(state.started, name), high)
     with line(state, text, help, name, default) as width:

@@ -1,4 +1,4 @@
-"""The text so far: the prompt dim, what the model wrote bright."""
+"""The text so far: the prompt dim, the continuation bright."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _line = operator.attrgetter("line")
 
 @dataclass(frozen=True)
 class Piece:
-    """Some text at a place: `x` in pixels from the left, `line` from the top."""
+    """A piece of text: `x` in pixels from the left, `line` counted from the top."""
 
     x: float
     line: int
@@ -33,7 +33,7 @@ class Piece:
 
 
 def draw(state: State) -> None:
-    """The text, wrapped; follows its end while that is in sight."""
+    """The wrapped text; scrolls with its end while that is visible."""
     run = state.run
     if run is None:
         hint("The continuation appears here, token by token.")
@@ -47,8 +47,8 @@ def draw(state: State) -> None:
     canvas = imgui.get_window_draw_list()
     first = bisect.bisect_left(pieces, (top - origin.y) / line_height - 1, key=_line)
     for piece in pieces[first : bisect.bisect_right(pieces, (bottom - origin.y) / line_height, key=_line)]:
-        place = ImVec2(origin.x + piece.x, origin.y + piece.line * line_height)
-        canvas.add_text(place, bright if piece.bright else faded, piece.text.rstrip())
+        corner = ImVec2(origin.x + piece.x, origin.y + piece.line * line_height)
+        canvas.add_text(corner, bright if piece.bright else faded, piece.text.rstrip())
     lines = pieces[-1].line + 1 if pieces else 1
     at_end = imgui.get_scroll_y() >= imgui.get_scroll_max_y() - 1
     imgui.dummy(ImVec2(width, lines * line_height))
@@ -60,7 +60,7 @@ def draw(state: State) -> None:
 def flow(prompt: str, continuation: str, width: int, font_size: float) -> tuple[Piece, ...]:
     """Wrap prompt and continuation as one text to `width` pixels; words longer than a line are broken.
 
-    font_size: of the current font; it only tells apart what was measured with different ones.
+    font_size: of the current font; part of the cache key.
     """
     before = _laid(prompt, False, 0.0, 0, width, font_size)
     return before.pieces + _laid(continuation, True, before.x, before.line, width, font_size).pieces
@@ -68,7 +68,7 @@ def flow(prompt: str, continuation: str, width: int, font_size: float) -> tuple[
 
 @dataclass(frozen=True)
 class _Laid:
-    """The pieces of a text, and where the next one goes on."""
+    """The pieces of a text, and the position after them."""
 
     pieces: tuple[Piece, ...]
     x: float
@@ -78,7 +78,7 @@ class _Laid:
 @functools.lru_cache(maxsize=4)  # the prompt stays the same while the continuation grows
 def _laid(text: str, bright: bool, x: float, line: int, width: int, font_size: float) -> _Laid:
     pieces: list[Piece] = []
-    measure = functools.cache(_width)  # most words come again
+    measure = functools.cache(_width)  # most words repeat
     for word in _WORD.findall(text):
         if word == "\n":
             x, line = 0.0, line + 1
@@ -103,7 +103,7 @@ def _width(text: str) -> float:
 
 
 def _fitting(word: str, start: int, width: int) -> int:
-    """How many characters of `word` from `start` on fit, at least 1. Measures no more than about two lines."""
+    """Number of characters of `word` from `start` that fit, at least 1. Measures about two lines of text at most."""
     low, high, left = 1, 16, len(word) - start
     while high < left and _width(word[start : start + high]) <= width:
         low, high = high, 2 * high

@@ -1,4 +1,4 @@
-"""The command palette: every action, found by typing part of its name."""
+"""The command palette: every action, found by typing part of its title."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from atlas_viewer.ui.actions import Action, matching
 from .modal import modal
 from .widgets import dim, tooltip
 
-_WIDTH, _ROWS = 32.0, 14  # in ems; rows that are seen at once
+_WIDTH, _ROWS = 32.0, 14  # in ems; visible rows
 
 
 def draw(state: State) -> None:
-    """A field and the actions that match; Enter runs the marked one, Escape or a click outside closes."""
+    """A search field and the actions that match; Enter runs the marked one, Escape or a click outside closes it."""
     modal(state, "palette", "##palette", _palette, ImVec2(_WIDTH, 0), bare=True)
 
 
@@ -34,7 +34,7 @@ def _palette(state: State) -> None:
     chosen = ui.marked if imgui.is_key_pressed(imgui.Key.enter, False) and found else None
     height = min(_ROWS, max(len(found), 1)) * imgui.get_text_line_height_with_spacing()
     if imgui.begin_child("found", ImVec2(0, height)):
-        clicked = _found(state, found, bool(changed))
+        clicked = _rows(state, found, bool(changed))
         chosen = clicked if clicked is not None else chosen
     imgui.end_child()
     if chosen is not None and found[chosen].possible(state):
@@ -42,11 +42,11 @@ def _palette(state: State) -> None:
         found[chosen].run(state)
 
 
-def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
-    """A line for each action that matches; the place of the one that is clicked."""
+def _rows(state: State, found: Sequence[Action], changed: bool) -> int | None:
+    """A row per matching action. Returns the index of the one that is clicked."""
     chosen = None
-    for place, action in enumerate(found):
-        marked = place == state.ui.marked
+    for index, action in enumerate(found):
+        marked = index == state.ui.marked
         imgui.begin_disabled(not action.possible(state))
         clicked, _ = widget_tracking.selectable(f"{action.title}###{action.name}", marked)
         imgui.end_disabled()
@@ -57,12 +57,12 @@ def _found(state: State, found: Sequence[Action], changed: bool) -> int | None:
             imgui.same_line(imgui.get_content_region_avail().x - imgui.calc_text_size(action.chord).x)
             dim(action.chord)
         if clicked:
-            chosen = place
+            chosen = index
     if not found:
         dim("no command matches")
     return chosen
 
 
 def _moved() -> int:
-    """Rows that the arrow keys move the mark."""
+    """By how many rows the arrow keys move the mark."""
     return int(imgui.is_key_pressed(imgui.Key.down_arrow)) - int(imgui.is_key_pressed(imgui.Key.up_arrow))

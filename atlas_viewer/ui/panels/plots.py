@@ -1,4 +1,4 @@
-"""Small drawings: histograms and the course of a value."""
+"""Small plots: histograms, and a value over steps."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from .widgets import packed
 
 
 def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float) -> None:
-    """Bars of the square roots of `counts`, the largest `height` pixels; draws over what is there."""
+    """Draw bars of the square roots of `counts`, the largest `height` pixels high, over what is there."""
     most = max(counts, default=0)
     if not most:
         return
     canvas, ink = imgui.get_window_draw_list(), packed(color, alpha)
     bar, floor = width / len(counts), corner.y + height
-    for place, count in enumerate(counts):
+    for index, count in enumerate(counts):
         if count:
-            left = corner.x + place * bar
+            left = corner.x + index * bar
             top = floor - max(1.0, height * math.sqrt(count / most))
             canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + max(bar, 1.0), floor), ink)
 
 
 def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
-    """A line over steps; values that are not finite are red ticks. Takes its room like a widget."""
+    """A value over steps as a line, as a widget of `size`; values that are not finite are red ticks."""
     corner = imgui.get_cursor_screen_pos()
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     canvas = imgui.get_window_draw_list()

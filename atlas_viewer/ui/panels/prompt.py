@@ -13,20 +13,20 @@ from .widgets import dim, elided, primary_button, tooltip, wrapped
 
 NAME = "Prompt"
 
-_FIELD = 0.5  # of the height that text field and tokens share
+_FIELD = 0.5  # fraction of the height that text field and tokens share
 
 
 def draw(state: State) -> None:
-    """Text field, count and history, tokens, Generate, Stop, and how far the run is."""
+    """Text field, token count and history, tokens, Generate, Stop, and the progress of the run."""
     style = imgui.get_style()
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
     room = imgui.get_content_region_avail().y - below
-    # Whole lines of text and of tokens, so that none is cut.
+    # Whole lines of text and tokens, so that none is cut off.
     frame = style.frame_padding.y + 2
     field = max((_FIELD * room - frame) // line, 2) * line + frame
     tokens = max((room - field) // token_layout.pitch(), 1) * token_layout.pitch()
-    asked = _field(state, field)
+    entered = _field(state, field)
     _count(state)
     if state.prompt_tokens.error:
         if imgui.begin_child("prompt error", ImVec2(0, tokens)):
@@ -34,22 +34,22 @@ def draw(state: State) -> None:
         imgui.end_child()
     else:
         token_layout.draw(state.prompt_tokens, state.options.context, tokens)
-    _buttons(state, asked)
+    _buttons(state, entered)
     _progress(state)
 
 
 def _field(state: State, height: float) -> bool:
-    """The text; True when Enter asks for a run. Up in its first line and Down in its last walk the earlier prompts."""
+    """The text field; True when Enter was pressed. Up in its first line and Down in its last go through the history."""
     flags = imgui.InputTextFlags_
     io = imgui.get_io()
     kind = flags.enter_returns_true | flags.word_wrap
-    # Enter and Ctrl+Enter both return; imgui takes one of them for a new line, which is always Shift+Enter.
+    # Enter and Ctrl+Enter both generate, although imgui wants one of them for a new line; Shift+Enter is always one.
     if not io.key_ctrl:
         kind |= flags.ctrl_enter_for_new_line
     identity = imgui.get_id("##prompt")
     active = imgui.internal.get_active_id() == identity
     editing = imgui.internal.get_input_text_state(identity) if active else None
-    # The field works on a copy of its own while it has the focus: another text must be handed to it.
+    # While it has the focus, the field edits a copy of the text: a new text must be loaded into it.
     if editing is not None and editing.get_text() != state.prompt:
         editing.reload_user_buf_and_move_to_end()
     before = editing.get_cursor_pos() if editing is not None else None
@@ -61,12 +61,12 @@ def _field(state: State, height: float) -> bool:
         if io.key_alt and imgui.is_key_pressed(imgui.Key.enter, False):
             io.add_input_character(ord("\n"))
         if io.key_ctrl or editing.get_cursor_pos() == before:
-            _walk(state, imgui.is_key_pressed(imgui.Key.up_arrow), imgui.is_key_pressed(imgui.Key.down_arrow))
+            _step_history(state, imgui.is_key_pressed(imgui.Key.up_arrow), imgui.is_key_pressed(imgui.Key.down_arrow))
     return bool(entered)
 
 
-def _walk(state: State, older: bool, newer: bool) -> None:
-    """Take an earlier or later prompt."""
+def _step_history(state: State, older: bool, newer: bool) -> None:
+    """Replace the text by an earlier or later prompt."""
     if older:
         state.prompt = state.history.older(state.ui.prompts, state.prompt)
     elif newer:
@@ -74,7 +74,7 @@ def _walk(state: State, older: bool, newer: bool) -> None:
 
 
 def _count(state: State) -> None:
-    """How many tokens there are, beside the buttons that walk the history."""
+    """The number of tokens, and the buttons for the history."""
     known, context = state.prompt_tokens, state.options.context
     count = len(known.tokens)
     if known.text != state.prompt:
@@ -102,18 +102,18 @@ def _count(state: State) -> None:
         there = state.history.around(state.ui.prompts, state.prompt)[step]
         imgui.begin_disabled(not there)
         if widget_tracking.arrow_button(label, arrow):
-            _walk(state, step == 0, step == 1)
+            _step_history(state, step == 0, step == 1)
         imgui.end_disabled()
         tooltip(f"{help} ({there} more)")
     imgui.pop_style_var()
 
 
-def _buttons(state: State, asked: bool) -> None:
+def _buttons(state: State, entered: bool) -> None:
     gap = imgui.get_style().item_spacing.x
     width = (imgui.get_content_region_avail().x - gap) / 2
     ready = state.model is not None
     imgui.begin_disabled(not ready)
-    if primary_button("Generate###Generate", ImVec2(width, 0)) or (asked and ready):
+    if primary_button("Generate###Generate", ImVec2(width, 0)) or (entered and ready):
         state.generate()
     imgui.end_disabled()
     imgui.same_line()

@@ -1,4 +1,4 @@
-"""Recordings: of the runs, of the window as a video, and the timeline of a session that is played back."""
+"""The Recording panel: records runs and videos of the window, and plays a recording."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NAME = "Session"
 
 _LABELS = 5.6  # ems
 _PLAY = 8.0  # ems
-_BEHIND = 2  # entries that always wait a moment
+_BEHIND = 2  # waiting entries that are not worth mentioning
 _STAGES = {"preparing": "reading the weights ...", "finishing": "finishing the file ..."}
 _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
 
 
 def draw(state: State) -> None:
-    """The timeline when there is one, then what is recorded here."""
+    """The timeline of the recording on screen, if any, then the controls for recording, video and opening."""
     playback = state.recording.playback
     if playback is not None:
         _timeline(state, playback)
@@ -42,8 +42,8 @@ def _label(text: str) -> None:
     imgui.set_next_item_width(-1)
 
 
-def _told(text: str, trouble: str, stage: str = "") -> None:
-    """A line on how it goes; trouble in full."""
+def _status(text: str, trouble: str, stage: str = "") -> None:
+    """One line of status; an error in full."""
     if trouble:
         wrapped(trouble, theme.now.error)
     elif stage or text:
@@ -57,36 +57,40 @@ def _told(text: str, trouble: str, stage: str = "") -> None:
 
 
 def _recording(state: State) -> None:
-    told = state.recording.recorder
-    imgui.begin_disabled(state.model is None or told.stage in _STAGES)
-    if _switch("Stop recording###Stop recording##session" if told.on else "Record###Record##session", told.on):
+    recorder = state.recording.recorder
+    imgui.begin_disabled(state.model is None or recorder.stage in _STAGES)
+    if _switch("Stop recording###Stop recording##session" if recorder.on else "Record###Record##session", recorder.on):
         record(state)
     imgui.end_disabled()
     tooltip("Ctrl+R")
-    behind = f", {told.waiting} waiting" if told.waiting > _BEHIND else ""
-    _told(f"{told.steps} steps written{behind}" if told.on else told.note, told.trouble, _STAGES.get(told.stage, ""))
-    imgui.begin_disabled(told.on)
+    behind = f", {recorder.waiting} waiting" if recorder.waiting > _BEHIND else ""
+    _status(
+        f"{recorder.steps} steps written{behind}" if recorder.on else recorder.note,
+        recorder.trouble,
+        _STAGES.get(recorder.stage, ""),
+    )
+    imgui.begin_disabled(recorder.on)
     _label("File")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
-    _, told.path = widget_tracking.input_text("##session file", told.path)
+    _, recorder.path = widget_tracking.input_text("##session file", recorder.path)
     tooltip("A name without a folder is in the current folder. Existing files are never replaced.")
     imgui.same_line()
     browse_button("browse session file", lambda: name_recording(state), "Choose where to save the recording")
     _label("Logits")
-    if widget_tracking.begin_combo("##session logits", _LOGITS[told.logits]):
+    if widget_tracking.begin_combo("##session logits", _LOGITS[recorder.logits]):
         for name in LOGITS_TYPES:
-            if widget_tracking.selectable(f"{_LOGITS[name]}###logits {name}", name == told.logits)[0]:
-                told.logits = name
+            if widget_tracking.selectable(f"{_LOGITS[name]}###logits {name}", name == recorder.logits)[0]:
+                recorder.logits = name
         imgui.end_combo()
     tooltip("All logits of every step; as float16 about 100 kB per step")
     _label("Statistics")
-    _, told.statistics = widget_tracking.checkbox("of every tensor###session statistics", told.statistics)
+    _, recorder.statistics = widget_tracking.checkbox("of every tensor###session statistics", recorder.statistics)
     tooltip("Range, mean, and counts of NaN and infinity, of every tensor at every step")
     imgui.end_disabled()
 
 
 def _switch(label: str, on: bool) -> bool:
-    """A button over the whole width; with a red dot while something is recorded."""
+    """A full-width button, with a red dot while it is `on`."""
     with theme.colored(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
         pressed = bool(widget_tracking.button(label, ImVec2(-1, 0)))
     if on:
@@ -97,23 +101,21 @@ def _switch(label: str, on: bool) -> bool:
 
 
 def _video(state: State) -> None:
-    told = state.recording.video
-    on = bool(told.stage)
-    imgui.begin_disabled(told.stage in _STAGES)
-    if _switch(
-        "Stop the video###Stop the video##video" if on else "Record a video of the window###Record the window##video",
-        on,
-    ):
+    video = state.recording.video
+    on = bool(video.stage)
+    imgui.begin_disabled(video.stage in _STAGES)
+    label = "Stop the video###Stop the video##video" if on else "Record a video###Record the window##video"
+    if _switch(label, on):
         record_video(state)
     imgui.end_disabled()
     tooltip("Shift+F12")
-    left_out = f", {told.dropped} dropped" if told.dropped else ""
-    text = f"{told.frames} frames" if on else told.note
-    _told(f"{text}{left_out}" if text else "", told.trouble, _STAGES.get(told.stage, ""))
+    dropped = f", {video.dropped} dropped" if video.dropped else ""
+    text = f"{video.frames} frames" if on else video.note
+    _status(f"{text}{dropped}" if text else "", video.trouble, _STAGES.get(video.stage, ""))
     imgui.begin_disabled(on)
     _label("Video")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
-    _, told.path = widget_tracking.input_text("##video file", told.path)
+    _, video.path = widget_tracking.input_text("##video file", video.path)
     tooltip("A video of the whole window: .mp4, .mkv or .webm")
     imgui.same_line()
     browse_button("browse video file", lambda: name_video(state), "Choose where to save the video")
@@ -122,15 +124,15 @@ def _video(state: State) -> None:
 
 def _other(state: State) -> None:
     """Another recording, in a window of its own."""
-    told = state.recording
+    recording = state.recording
     _label("Open")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
-    entered, told.other = widget_tracking.input_text_with_hint(
-        "##recording to open", "a recording, .atlas", told.other, imgui.InputTextFlags_.enter_returns_true
+    entered, recording.other = widget_tracking.input_text_with_hint(
+        "##recording to open", "a recording, .atlas", recording.other, imgui.InputTextFlags_.enter_returns_true
     )
     tooltip("Enter opens the recording in a window of its own")
-    if entered and told.other.strip():
-        state.requests.append(OpenRecording(told.other.strip()))
+    if entered and recording.other.strip():
+        state.requests.append(OpenRecording(recording.other.strip()))
     imgui.same_line()
     browse_button("browse recording", lambda: choose_recording(state), "Choose a recording to open in its own window")
 

@@ -1,4 +1,4 @@
-"""All runs and their branches as a tree; a click shows one, a second renames it."""
+"""All runs and their branches as a tree; a click shows one, a double-click renames it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .widgets import dim, elided, hint, quoted, tooltip
 
 NAME = "Runs"
 
-_INDENT = 1.1  # ems a level
+_INDENT = 1.1  # ems per level
 
 
 def draw(state: State) -> None:
-    """One row a run: where it branches, its name, how long it is."""
+    """One row per run: where it branched, its name, its number of tokens."""
     runs = state.runs.order()
     if not runs:
         hint("Every run is listed here. Click a candidate in the logits table to make a branch.")

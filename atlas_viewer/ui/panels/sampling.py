@@ -1,4 +1,4 @@
-"""Options of the next tokens: how they are drawn, from how much text, and how many."""
+"""Options for the next tokens: how they are sampled, the context, and their number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .widgets import dim, tooltip
 NAME = "Sampling"
 
 LENGTHS = (1, 16, 64, 256, 1024)
-WINDOWS = (16, 64, 128, 256, 512, 1024)
+CONTEXTS = (16, 64, 128, 256, 512, 1024)
 _MOST_TOKENS = 1_000_000
 _SEED_END = 2**32
 _TOP_K_SLIDER = 1000
@@ -64,11 +64,11 @@ PENALTY = Real(
 
 
 def draw(state: State) -> None:
-    """Preset, then a line for each option."""
+    """The preset, then a row per option."""
     style = imgui.get_style()
     imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(style.item_spacing.x, theme.em(0.2)))
     imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(style.frame_padding.x, theme.em(0.2)))
-    # The number is written across the slider: its grab must leave it legible.
+    # The number is drawn across the slider, so its grab must be faint.
     with theme.colored(imgui.Col_.slider_grab, theme.now.accent_dim):
         _lines(state)
     if state.busy:
@@ -87,9 +87,9 @@ def _lines(state: State) -> None:
     _seed(state)
     length = "How many tokens a run writes before it pauses; it can be continued."
     whole(state, "max_new_tokens", "New tokens", length, LENGTHS, (1, _MOST_TOKENS))
-    positions = model.positions if model else max(WINDOWS)
+    positions = model.positions if model else max(CONTEXTS)
     context = f"The model sees only this many tokens at the end of the text: 1 to {positions:,}."
-    whole(state, "context", "Context", context, WINDOWS, (1, positions))
+    whole(state, "context", "Context", context, CONTEXTS, (1, positions))
 
 
 def _top_k(state: State, vocabulary: int) -> None:
@@ -109,8 +109,8 @@ def _seed(state: State) -> None:
     with line(state, "Seed", help, "seed") as width:
         button = imgui.calc_text_size("New").x + 2 * style.frame_padding.x
         imgui.set_next_item_width(width - button - style.item_spacing.x)
-        # imgui's integers are signed, seeds are not: hence a text field that takes digits only. It counts when it is
-        # left: each digit of a longer seed would else be a seed.
+        # A text field for digits: imgui's integers are signed, seeds are not. The seed changes when the field is left;
+        # otherwise every digit typed would be a new seed.
         imgui.push_item_flag(imgui.ItemFlags_.live_edit_on_input_text, False)
         changed, text = widget_tracking.input_text(
             "##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal

@@ -1,4 +1,4 @@
-"""The model, where it runs, and how the run goes."""
+"""Facts about the run, the model and the adapter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ENDINGS = {
 
 
 def draw(state: State) -> None:
-    """Two columns of facts."""
+    """A table of labels and values."""
     flags = imgui.TableFlags_.sizing_fixed_fit
     if not imgui.begin_table("facts", 2, flags):
         return
@@ -63,9 +63,9 @@ def _run(state: State, run: Run) -> None:
     _fact("Last token", f"{quoted(last.text)}  {last.token}" if last else "-")
     ends = end_of_text_rank(last) if last else None
     if ends:
-        place, candidate = ends
-        belief = f"rank {place}, {percent(candidate.model_probability).strip()}"
-        _fact("End of text", belief, tip="<|endoftext|> is among the candidates of the last step")
+        rank, candidate = ends
+        text = f"rank {rank}, {percent(candidate.model_probability).strip()}"
+        _fact("End of text", text, tip="<|endoftext|> is among the candidates of the last step")
 
 
 def _model(model: ModelSummary) -> None:
@@ -80,8 +80,8 @@ def _model(model: ModelSummary) -> None:
 
 
 def _listing(tokens: Sequence[tuple[int, str]]) -> str:
-    """Place, number and text of each token; of a long list the beginning."""
-    lines = [f"{place}  {token}  {quoted(text)}" for place, (token, text) in enumerate(tokens[:_LISTED])]
+    """Position, id and text of each token; only the beginning of a long list."""
+    lines = [f"{position}  {token}  {quoted(text)}" for position, (token, text) in enumerate(tokens[:_LISTED])]
     return "\n".join(lines + (["..."] if len(tokens) > _LISTED else []))
 
 

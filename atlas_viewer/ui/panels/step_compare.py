@@ -1,4 +1,4 @@
-"""The choice of a step to compare with; two panels have it."""
+"""The choice of a step to compare with, in two panels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTHING = "compare with a step"
 
 
 def compare_choice(state: State, panel: str, width: float) -> None:
-    """A list of the run's other steps, `width` pixels wide; `panel` keeps its name apart from that of others."""
+    """A list of the run's other steps, `width` pixels wide. panel: makes the widget's id unique."""
     run, step, against = state.run, state.step, state.compared_step
     if run is None or step is None:
         return

@@ -1,4 +1,4 @@
-"""Every tensor of the model, by block, with statistics of the latest pass; a click shows it in the atlas."""
+"""Every tensor of the model, by block, with statistics of the latest pass; a click shows it on Strip or Map."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
 
-# Heading, and its width in ems (0 takes the rest); below the narrowest the table scrolls sideways.
+# Heading and width in ems (0 takes the remaining width). Below the minimum width the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
     ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
 )  # fmt: skip
-_NARROWEST = 42.7
+_MIN_WIDTH = 42.7
 _AXIS = (
     "Histogram of the values: negative to the left, positive to the right of the line at 0.\n"
     "The same logarithmic axis for every tensor; bar heights are square roots of counts."
@@ -34,7 +34,7 @@ _EXAMPLE = "search, for example: 3 attn weight"
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the list: a group's heading, or a tensor in it."""
+    """A row of the list: the heading of a group, or a tensor in it."""
 
     group: str
     info: TensorInfo | None = None
@@ -48,11 +48,11 @@ def group_of(name: str) -> str:
 
 
 def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[Row]:
-    """What the list shows: all words of `search` must be in the name; while searching every group is open."""
+    """The rows to show: names must contain all words of `search`; during a search every group is open."""
     words = search.lower().split()
-    found = [info for info in tensors if all(word in info.name.lower() for word in words)]
+    matching = [info for info in tensors if all(word in info.name.lower() for word in words)]
     lines: list[Row] = []
-    for info in found:
+    for info in matching:
         group = group_of(info.name)
         if not lines or lines[-1].group != group:
             lines.append(Row(group))
@@ -62,7 +62,7 @@ def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[R
 
 
 def draw(state: State) -> None:
-    """Search field, then the table."""
+    """The search field, then the table."""
     inspection = state.inspection
     if not inspection.tensors:
         hint("Every tensor of the model, with its range, mean and histogram.")
@@ -75,7 +75,7 @@ def draw(state: State) -> None:
         return
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
-    width = max(imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size, theme.em(_NARROWEST))
+    width = max(imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size, theme.em(_MIN_WIDTH))
     with theme.numbers():
         if imgui.begin_table("tensors", len(_COLUMNS), flags, ImVec2(0, 0), width):
             _table(state, lines)
@@ -96,22 +96,22 @@ def _table(state: State, lines: list[Row]) -> None:
             tooltip(_AXIS)
     zero = Axis(state.edges).x_at(0.0) if len(state.edges) > 1 else None
     hovered = inspection.cursor.name if inspection.cursor else None
-    place = _place(lines, hovered)
+    marked = _row_of(lines, hovered)
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
-            _row(state, lines[number], number == place, zero)
-    # The line of the tensor under the cursor comes into sight once, so that the list can still be scrolled.
-    if place is not None and inspection.marked != hovered:
+            _row(state, lines[number], number == marked, zero)
+    # The list scrolls to the tensor under the cursor once per tensor, so that it can still be scrolled by hand.
+    if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
-        imgui.set_scroll_y(max(0.0, (place + 1) * height - imgui.get_window_height() / 2))
+        imgui.set_scroll_y(max(0.0, (marked + 1) * height - imgui.get_window_height() / 2))
         inspection.marked = hovered
     clipper.end()
 
 
-def _place(lines: list[Row], name: str | None) -> int | None:
-    """The line of the tensor, or of its group's heading while that is closed."""
+def _row_of(lines: list[Row], name: str | None) -> int | None:
+    """Index of the tensor's row, or of its group's heading while the group is closed."""
     if name is None:
         return None
     heading = None
@@ -150,12 +150,12 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
 
 
 def _short(name: str) -> str:
-    """Inside a block the name without the block."""
+    """The name without its block."""
     return name.split(".", 2)[2] if name.startswith("h.") else name
 
 
 def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
-    """Statistics and histogram; zero: where on its axis 0 is, 0 to 1."""
+    """Statistics and histogram. zero: position of the value 0 on its axis, 0 to 1."""
     known = inspection.statistics.get(info.name)
     if known is None:
         return

@@ -1,4 +1,4 @@
-"""Where the chips of a run's tokens lie: wrapped like words, each measured once."""
+"""Layout of the chips of a run's tokens: wrapped like words, each measured once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
 
-_FRAMES = 2  # imgui knows the height of new content in the frame after
+_FRAMES = 2  # imgui knows the height of new content one frame later
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ class ChipFlow:
 
     width: float = 0.0
     chips: list[Chip] = field(default_factory=list)
-    following: int = 0  # frames in which the panel is still to be scrolled to its end
+    following: int = 0  # frames in which the panel still has to scroll to its end
     _key: object = None
     _texts: list[int] = field(default_factory=list)  # tokens that were measured
 
     def lay_out(self, steps: Sequence[StepRecord], key: object, width: float, gap: float, measure: Measure) -> None:
-        """Lay out `steps`; chips of tokens that are known already keep their places. `key` tells fonts apart."""
+        """Lay out `steps`; chips of known tokens keep their positions. `key` identifies the font."""
         known = (key, round(width))
         same = 0
         if known == self._key:
             limit = min(len(steps), len(self._texts))
-            # Steps only come and go at the end, or another run is shown.
+            # Steps are only added and removed at the end, unless another run is shown.
             while same < limit and self._texts[same] == steps[same].token:
                 same += 1
         self._key, self.width = known, width
@@ -61,7 +61,7 @@ class ChipFlow:
         return self.chips[-1].line + 1 if self.chips else 0
 
     def between(self, first: int, last: int) -> range:
-        """Places of the chips on the lines `first` to `last`."""
+        """Indices of the chips on lines `first` to `last`."""
         start = bisect.bisect_left(self.chips, first, key=lambda chip: chip.line)
         return range(start, bisect.bisect_right(self.chips, last, key=lambda chip: chip.line))
 

@@ -1,4 +1,4 @@
-"""The tokens of the prompt as flowing text, each on a ground of its own color."""
+"""The tokens of the prompt as flowing text, each on a background of its own color."""
 
 from __future__ import annotations
 
@@ -16,20 +16,22 @@ from .widgets import elided, packed, quoted
 
 _PAD = 0.15  # left and right of a token's text, in ems
 _GAP = 1.0  # between tokens, in pixels
-_GOLDEN = 0.6180339887  # of a turn of hue from one number to the next: neighbours in number differ
-_UNSEEN = 0.3  # opacity of what the window does not reach
+_GOLDEN = 0.6180339887  # turns of hue from one token id to the next: neighboring ids get distinct colors
+_UNSEEN = 0.3  # opacity of tokens outside the context
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Where tokens are: `ends[i]` is the right edge of token i if all were in one line, in pixels; line k begins with
-    token `starts[k]`."""
+    """Positions of tokens.
+
+    ends: right edge of each token if all were on one line, in pixels; starts: index of the first token of each line.
+    """
 
     ends: list[float]
     starts: list[int]
 
     def span(self, index: int) -> tuple[float, float]:
-        """Left and right edge of a token in its line."""
+        """Left and right edge of a token on its line, in pixels."""
         before = self.ends[index - 1] if index else 0.0
         first = self.starts[bisect_right(self.starts, index) - 1]
         begin = self.ends[first - 1] if first else 0.0
@@ -50,7 +52,7 @@ class Flow:
 
 
 def marked(text: str) -> str:
-    """A token as one line: a pilcrow for each line end, what cannot be seen spelled out."""
+    """A token on one line: a pilcrow for each line end, invisible characters escaped."""
     parts = (quoted(part)[1:-1] for part in text.split("\n"))
     return "¶".join(part.replace('\\"', '"').replace("\\\\", "\\") for part in parts)
 
@@ -59,13 +61,13 @@ def marked(text: str) -> str:
 def flow(tokens: PromptTokens, width: float, font_size: float) -> Flow:
     """Break the tokens into lines of `width` pixels, in the current font; a line end in a token ends the line.
 
-    font_size: of the current font; it only tells apart what was measured with different ones.
+    font_size: of the current font; part of the cache key.
     """
     pad = 2 * _PAD * font_size + _GAP
     texts = dict(tokens.tokens)
     widths = {number: min(imgui.calc_text_size(marked(text)).x + pad, width) for number, text in texts.items()}
     ending = [number for number, text in texts.items() if "\n" in text]
-    # With NumPy: a prompt may have a million tokens, and as many lines.
+    # NumPy, because a prompt may have a million tokens and as many lines.
     known = np.array(sorted(widths), np.int64)
     numbers = np.fromiter((number for number, _ in tokens.tokens), np.int64, len(tokens.tokens))
     ends = np.cumsum(np.array([widths[number] for number in known.tolist()])[np.searchsorted(known, numbers)])
@@ -74,7 +76,7 @@ def flow(tokens: PromptTokens, width: float, font_size: float) -> Flow:
 
 
 def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
-    """The first token of each line. ends: see `Flow`; breaks: tokens that begin a line in any case."""
+    """The first token of each line. ends: see `Flow`; breaks: tokens that always start a line."""
     firsts = np.concatenate(([0], breaks[breaks < len(ends)]))
     lasts = np.append(firsts[1:], len(ends))
     edges = np.concatenate(([0.0], ends))
@@ -90,7 +92,7 @@ def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
 
 @functools.cache
 def color(number: int, light: bool) -> ImVec4:
-    """The ground of a token, always the same for its number; text of the theme is legible on it."""
+    """The background of a token, fixed for its id; the theme's text is legible on it."""
     saturation, value = (0.24, 0.94) if light else (0.58, 0.40)
     return ImVec4(*imgui.color_convert_hsv_to_rgb(number * _GOLDEN % 1.0, saturation, value), 1.0)
 
@@ -101,7 +103,7 @@ def pitch() -> float:
 
 
 def draw(tokens: PromptTokens, context: int, height: float) -> None:
-    """A field of `height` pixels that scrolls. Tokens before the last `context` ones are faint: no pass sees them."""
+    """A scrolling field of `height` pixels. Tokens before the last `context` ones are faint: no pass sees them."""
     with theme.numbers():
         if imgui.begin_child("prompt tokens", ImVec2(0, height)):
             _field(tokens, len(tokens.tokens) - context)
@@ -109,7 +111,7 @@ def draw(tokens: PromptTokens, context: int, height: float) -> None:
 
 
 def _field(tokens: PromptTokens, first_seen: int) -> None:
-    # The scroll bar's place stays free, so that lines do not break anew when it comes.
+    # Space for the scroll bar stays free, so that its appearance does not change the line breaks.
     width = imgui.get_window_size().x - imgui.get_style().scrollbar_size
     shown = flow(tokens, max(width, theme.em(1)), imgui.get_font_size())
     if not tokens.tokens:
@@ -120,7 +122,7 @@ def _field(tokens: PromptTokens, first_seen: int) -> None:
     top = imgui.get_scroll_y()
     imgui.dummy(ImVec2(width, len(shown.starts) * high))
     if at_end:
-        imgui.set_scroll_here_y(1.0)  # follows what is being written
+        imgui.set_scroll_here_y(1.0)  # follows the text being typed
     lines = range(int(top // high), min(int((top + imgui.get_window_size().y) // high) + 1, len(shown.starts)))
     for line in lines:
         for index in shown.line(line):

@@ -1,4 +1,4 @@
-"""The tokens that were written, one chip each, and the buttons that walk along them."""
+"""The generated tokens, one chip each, and the buttons that control the run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "Generated tokens"
 
 _GAP = 5.0
 _BAR = 2.0
-_BITS = 8.0  # of surprise, rank or entropy that make the strongest color
+_BITS = 8.0  # of surprise, rank or entropy for the strongest color
 _HOT = ImVec4(0.96, 0.56, 0.12, 1.0)
 _MARK = ImVec4(0.75, 0.45, 1.0, 1.0)
 _TIPS = {
@@ -40,7 +40,7 @@ _flow = ChipFlow()
 
 
 def draw(state: State) -> None:
-    """Buttons, a line on the chosen token, then the chips; a click on one chooses it."""
+    """Buttons, a line on the chosen token, then the chips; clicking a chip chooses its token."""
     run, step = state.run, state.step
     if run is None:
         hint("One chip for each generated token. Click a chip to see the logits it was chosen from.")
@@ -60,7 +60,7 @@ def draw(state: State) -> None:
 def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
-    # In a replay the other button plays what is recorded.
+    # While a recording is on screen, the Recording panel has the button Play.
     play, tip = ("Continue###Write on##play", "Continue generating  Space")
     if not state.recording.playback:
         play, tip = "Play###Play##play", "Space"
@@ -147,10 +147,10 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
 
 
 def strength(step: StepRecord, color: str) -> float:
-    """How strongly a chip is colored, 0 to 1; 0 where what it shows is not known."""
+    """Strength of a chip's color, 0 to 1; 0 where the value is unknown."""
     if color == "probability":
-        belief = step.model_probability
-        bits = belief if math.isnan(belief) else -math.log2(max(belief, 2.0**-_BITS))
+        probability = step.model_probability
+        bits = probability if math.isnan(probability) else -math.log2(max(probability, 2.0**-_BITS))
     elif color == "rank":
         bits = math.log2(step.rank) if step.rank > 0 else 0.0
     elif color == "entropy":
@@ -173,13 +173,15 @@ def _paint(
     if chosen:
         canvas.add_rect_filled(corner, end, packed(theme.now.accent_dim), 3.0)
         canvas.add_rect(corner, end, packed(theme.now.accent), 3.0)
-    # The bar is the model's own belief in the token that was taken.
-    belief = min(max(step.model_probability, 0.0), 1.0) if step.model_probability == step.model_probability else 0.0
+    # The bar is the model probability of the token.
+    probability = (
+        min(max(step.model_probability, 0.0), 1.0) if step.model_probability == step.model_probability else 0.0
+    )
     left, floor = corner.x + 3, end.y - 2
     canvas.add_rect_filled(
-        ImVec2(left, floor - _BAR), ImVec2(left + (size.x - 6) * belief, floor), packed(theme.now.accent), 1.0
+        ImVec2(left, floor - _BAR), ImVec2(left + (size.x - 6) * probability, floor), packed(theme.now.accent), 1.0
     )
-    if run.parent is not None and step.index == run.fork:  # taken by hand
+    if run.parent is not None and step.index == run.fork:  # chosen by hand
         canvas.add_rect(corner, end, packed(_MARK), 3.0)
     if step.index and step.index in run.changes:
         canvas.add_triangle_filled(
@@ -193,7 +195,7 @@ def _paint(
 
 
 def _tip(run: Run, step: StepRecord) -> None:
-    """What is known of the token, and the candidates it was taken from."""
+    """Everything known about the token, and the candidates it was chosen from."""
     if not imgui.begin_tooltip():
         return
     imgui.text(f"{quoted(step.text)}  token {step.token}")

@@ -1,4 +1,4 @@
-"""One line of tools: those that there is no room for are behind a button at its end."""
+"""One row of tools; those that do not fit are in a popup behind a button at its end."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _MORE = "..."
 
 @dataclass(frozen=True)
 class Tool:
-    """A widget or several in one line, `width` pixels wide together, and the function that draws them."""
+    """One or more widgets on one line, `width` pixels wide in total, and the function that draws them."""
 
     width: float
     draw: Callable[[], None]
 
 
 def button_width(label: str) -> float:
-    """Pixels that a button with this text is wide."""
+    """Width of a button with this text, in pixels."""
     return float(imgui.calc_text_size(label).x + 2 * imgui.get_style().frame_padding.x)
 
 
 def toolbar(name: str, tools: Sequence[Tool]) -> None:
-    """Draw the tools side by side, the first ones if not all of them fit."""
+    """Draw the tools side by side; those that do not fit go to the popup."""
     count = fitting([tool.width for tool in tools], imgui.get_content_region_avail().x)
-    for place, tool in enumerate(tools[:count]):
-        if place:
+    for index, tool in enumerate(tools[:count]):
+        if index:
             imgui.same_line()
         tool.draw()
     if count == len(tools):
@@ -47,14 +47,14 @@ def toolbar(name: str, tools: Sequence[Tool]) -> None:
         imgui.end_popup()
 
 
-def fitting(widths: Sequence[float], room: float) -> int:
-    """How many of the widgets fit side by side into `room` pixels: all, or as many as leave room for the button."""
+def fitting(widths: Sequence[float], width: float) -> int:
+    """How many widgets fit side by side into `width` pixels: all, or as many as leave space for the button."""
     gap = imgui.get_style().item_spacing.x
-    if sum(widths) + gap * (len(widths) - 1) <= room:
+    if sum(widths) + gap * (len(widths) - 1) <= width:
         return len(widths)
-    room -= button_width(_MORE)
+    width -= button_width(_MORE)
     count = 0
-    while count < len(widths) and widths[count] + gap <= room:
-        room -= widths[count] + gap
+    while count < len(widths) and widths[count] + gap <= width:
+        width -= widths[count] + gap
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""The debug trace of the latest pass as lines of text; off until it is switched on."""
+"""The debug trace of the latest pass as lines of text; off by default."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NAME = "Trace"
 
 
 def filtered(lines: Sequence[str], words: str) -> list[str]:
-    """The lines with every one of `words` in them."""
+    """The lines that contain all of `words`."""
     wanted = words.lower().split()
     return [line for line in lines if all(word in line.lower() for word in wanted)]
 
 
 def draw(state: State) -> None:
-    """Switch, filter, copy and save, then the lines."""
+    """Check box, filter, Copy and Save, then the lines."""
     inspection = state.inspection
     changed, inspection.trace_on = widget_tracking.checkbox("Trace###Trace", inspection.trace_on)
     if changed and not inspection.trace_on:
@@ -45,7 +45,7 @@ def draw(state: State) -> None:
     imgui.same_line()
     imgui.set_next_item_width(theme.em(10))
     _, inspection.trace_path = widget_tracking.input_text("##path", inspection.trace_path)
-    tooltip(inspection.note or "The file that Save writes")
+    tooltip(inspection.note or "File that Save writes")
     imgui.same_line()
     dim(inspection.note or f"{len(lines)} of {len(inspection.trace)} lines")
     if imgui.begin_child("lines", child_flags=0, window_flags=imgui.WindowFlags_.horizontal_scrollbar):

@@ -1,4 +1,4 @@
-"""What the panels of the atlas and of the map have in common: the line on a value, the alarm, what is being loaded."""
+"""Common parts of the panels of Strip and Map: the value line, the alarm for NaN and infinity, progress bars."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from compute.models.tensor_index import TensorIndex
 
 from .widgets import beside, elided, hint, tooltip
 
-# imgui counts wheel notches, cameras count units of a hundredth.
+# imgui counts wheel notches; cameras count hundredths of a notch.
 UNITS_PER_NOTCH = 100.0
-PAN = 0.1  # of the picture, with one press of an arrow key
-ALARM = 12.0  # ems that the text of an alarm has at least
-OUTLINE = 0.34  # ems that a marked cell has at least
+PAN = 0.1  # fraction of the picture for one press of an arrow key
+ALARM = 12.0  # minimum width for the text of an alarm, in ems
+OUTLINE = 0.34  # minimum size of a marked cell, in ems
 
 _ARROWS = (
     (imgui.Key.left_arrow, -1, 0),
@@ -28,12 +28,12 @@ _ARROWS = (
 
 
 def loading(state: State, width: float) -> None:
-    """What is being loaded, with a bar for the part that is done."""
+    """What is being loaded, with a progress bar."""
     progress(f"{state.loading} ...", state.loading_step, state.loaded, width)
 
 
 def progress(text: str, step: str, done: float, width: float) -> None:
-    """What is being made, and a bar for how much of a step of it is done, 0 to 1; width: there is, in pixels."""
+    """A text, and a progress bar for the current `step` of it, `done` from 0 to 1. width: available, in pixels."""
     em = imgui.get_font_size()
     if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
         hint(text)
@@ -43,7 +43,7 @@ def progress(text: str, step: str, done: float, width: float) -> None:
 
 
 def alarm(state: State) -> bool:
-    """The first tensor with a value that is not finite, with a button that goes there; False when there is none."""
+    """Name the first tensor with NaN or infinity, with a button that shows it. False when there is none."""
     inspection = state.inspection
     name = inspection.bad
     if name is None:
@@ -62,17 +62,17 @@ def alarm(state: State) -> bool:
     return True
 
 
-def value_line(state: State, otherwise: str) -> None:
-    """One line: the value under the cursor, or what the mouse does."""
+def value_line(state: State, hint_text: str) -> None:
+    """One line: the value in focus, or `hint_text`."""
     focus = state.inspection.focus
-    text = otherwise if focus is None else summary(state, focus)
+    text = hint_text if focus is None else summary(state, focus)
     with theme.numbers():
         shown = elided(text, imgui.get_content_region_avail().x)
         imgui.text_colored(theme.now.text_dim if focus is None else theme.now.text, shown)
 
 
 def copy_value(state: State) -> None:
-    """Ctrl+C copies the value that is inspected, unless it is pressed in a text field."""
+    """Copy the value in focus when Ctrl+C is pressed outside text fields."""
     io, inspection = imgui.get_io(), state.inspection
     focus = inspection.focus
     pressed = io.key_ctrl and not io.key_alt and imgui.is_key_pressed(imgui.Key.c, False)
@@ -81,7 +81,7 @@ def copy_value(state: State) -> None:
 
 
 def arrow() -> tuple[int, int] | None:
-    """(columns, rows) that an arrow key goes, unless it is typed into a field or goes from widget to widget."""
+    """(columns, rows) to move for an arrow key; None when none is pressed or it is meant for a text field or widget."""
     io = imgui.get_io()
     if io.want_text_input or io.key_alt or io.key_ctrl:
         return None

@@ -1,4 +1,4 @@
-"""Small pieces that several panels are made of."""
+"""Small widgets and helpers that several panels use."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ __all__ = [
     "elided",
     "elided_start",
     "hint",
+    "hovered_still",
     "packed",
     "primary_button",
     "quoted",
-    "rested_on",
     "tooltip",
     "wrapped",
 ]
 
 
 def drawable(text: str) -> str:
-    """`text` as imgui can draw all of it: it ends at a NUL, and takes no half of a character."""
+    """`text` with the characters escaped that imgui cannot draw: it stops at a NUL, and rejects lone surrogates."""
     return escaped(text, "\n\t")
 
 
 def elided(text: str, width: float) -> str:
-    """`text`, or as much of its beginning as fits `width` pixels with an ellipsis after it."""
+    """`text`, shortened to `width` pixels with an ellipsis at its end."""
     text = drawable(text)
     if imgui.calc_text_size(text).x <= width:
         return text
@@ -49,7 +49,7 @@ def elided(text: str, width: float) -> str:
 
 
 def elided_start(text: str, width: float) -> str:
-    """`text`, or as much of its end as fits `width` pixels with an ellipsis before it."""
+    """`text`, shortened to `width` pixels with an ellipsis at its start."""
     text = drawable(text)
     start = 0
     while start < len(text) and imgui.calc_text_size(("..." if start else "") + text[start:]).x > width:
@@ -58,7 +58,7 @@ def elided_start(text: str, width: float) -> str:
 
 
 def beside(width: float) -> bool:
-    """Put the next widget, `width` pixels wide, beside the one before if it fits there; otherwise below: False."""
+    """Put the next widget, `width` pixels wide, on the same line if it fits; False when it goes below."""
     gap = imgui.get_style().item_spacing.x
     right = imgui.get_cursor_screen_pos().x + imgui.get_content_region_avail().x
     fits = imgui.get_item_rect_max().x + gap + width <= right
@@ -73,19 +73,19 @@ def dim(text: str) -> None:
 
 
 def hint(text: str) -> None:
-    """Secondary text, wrapped to the panel."""
+    """Secondary text, wrapped at the panel's edge."""
     with theme.colored(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(drawable(text))
 
 
 def wrapped(text: str, color: ImVec4) -> None:
-    """Text in as many lines as it takes, each as long as there is room."""
+    """Text, wrapped at the panel's edge."""
     with theme.colored(imgui.Col_.text, color):
         imgui.text_wrapped(drawable(text))
 
 
 def primary_button(label: str, size: ImVec2) -> bool:
-    """The one button of a panel that matters most."""
+    """The main button of a panel."""
     with (
         theme.colored(imgui.Col_.text, theme.now.on_primary),
         theme.colored(imgui.Col_.button, theme.now.primary),
@@ -110,20 +110,20 @@ def browse_width() -> float:
     return float(imgui.calc_text_size("...").x + 2 * imgui.get_style().frame_padding.x)
 
 
-def rested_on() -> bool:
-    """True while the mouse rests on the item before this call, which is neither typed into nor dragged."""
+def hovered_still() -> bool:
+    """True while the mouse rests on the last item, unless that is being typed into or dragged."""
     flags = imgui.HoveredFlags_
-    # The keyboard does not count: it is on a widget for long, and a tip would cover what is beside that.
+    # Keyboard focus does not count: it stays on a widget for long, and a tooltip would cover its surroundings.
     resting = imgui.is_item_hovered(flags.for_tooltip | flags.no_nav_override)
     return bool(resting and not imgui.is_item_active())
 
 
 def tooltip(text: str) -> None:
-    """Show `text`, if any, while the mouse rests on the item before this call."""
-    if text and rested_on():
+    """Show `text`, if any, while the mouse rests on the last item."""
+    if text and hovered_still():
         imgui.set_tooltip(drawable(text))
 
 
 def packed(color: ImVec4, alpha: float = 1.0) -> int:
-    """`color` as imgui's draw lists want it."""
+    """`color` as imgui's draw lists take it."""
     return int(imgui.get_color_u32(ImVec4(color.x, color.y, color.z, color.w * alpha)))
