@@ -1,4 +1,4 @@
-"""What panels use besides the state."""
+"""What panels use besides the state: pictures and the tokenizer."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from atlas_viewer.state.protocols import TokenCodec
 class Services:
     """Passed to the panels in every frame.
 
-    A panel with a picture notes its size, in pixels, in `state.ui.picture_sizes`; after the panels the frame loop draws
-    the picture at that size into the texture that the panel has shown.
+    A panel with a picture writes its size, in pixels, to `state.ui.picture_sizes`; after the panels the frame loop
+    draws the picture at that size into the texture that the panel shows.
     """
 
     strip: imgui.ImTextureRef | None = None  # the pictures; None while there is none

@@ -33,7 +33,7 @@ from . import (
     trace,
 )
 
-# Every panel and its place in the default layout; of those in one place the first is in front.
+# Every panel and its area in the default layout; the first panel of an area is in front.
 _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (strip, "center"),
     (map_panel, "center"),
@@ -52,12 +52,12 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
 )
 _SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or texts of tokens
 DOCKED = tuple((panel.NAME, where) for panel, where in _PANELS)
-_SETTLED = 3  # the frame in which imgui has brought the remembered tabs to the front
+_SETTLED = 3  # the frame in which imgui has brought the tabs of the saved layout to the front
 NAMES = tuple(name for name, _ in DOCKED)
 
 
 def draw_all(state: State, services: Services) -> None:
-    """Draw the menu, the panels, messages and a dialog; panels start in the default layout or the remembered one."""
+    """Draw the menu, the panels, messages and a dialog; panels start in the saved layout or the default one."""
     widget_tracking.begin_frame()
     file_dialogs.poll()
     shortcuts.handle(state)
@@ -73,7 +73,7 @@ def draw_all(state: State, services: Services) -> None:
             if panel is tensors:
                 state.inspection.list_visible = False
             continue
-        # Clear over the canvas, which has been filled with that color; a floating panel is not.
+        # A docked panel is transparent, because the canvas already has its color; a floating one is opaque.
         solid = float(layout.floats(panel.NAME, dock_space))
         with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
             shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, _flags(panel))
@@ -91,15 +91,15 @@ def draw_all(state: State, services: Services) -> None:
         if not kept:
             ui.hidden.add(panel.NAME)
     ui.shown = drawn
-    looked_at = {strip.NAME, map_panel.NAME} & drawn
-    if len(looked_at) == 1 and not ui.front and not ui.raised:
-        ui.view = looked_at.pop()
+    views = {strip.NAME, map_panel.NAME} & drawn
+    if len(views) == 1 and not ui.front and not ui.raised:
+        ui.view = views.pop()
     if imgui.get_frame_count() == _SETTLED:
-        imgui.set_window_focus(ui.view)  # at the start keys are for what is looked at
+        imgui.set_window_focus(ui.view)  # at the start, keys go to the current view
     if fresh:
         layout.order_tabs(DOCKED)
         for name in (*layout.front(DOCKED), strip.NAME):
-            imgui.set_window_focus(name)  # of the tabs in one place the last one would be in front
+            imgui.set_window_focus(name)  # otherwise the last tab of each area would be in front
     if ui.front:
         imgui.set_window_focus(ui.front)
         ui.front = ""
@@ -115,7 +115,7 @@ def draw_all(state: State, services: Services) -> None:
 
 
 def _flags(panel: ModuleType) -> int:
-    # Of panels that appear together, at the start, the last would come to the front of those in its place.
+    # Otherwise the last of the panels that appear together at the start would come to the front of its area.
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
     if panel in (strip, map_panel):
         flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse

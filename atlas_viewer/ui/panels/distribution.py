@@ -1,4 +1,4 @@
-"""The whole distribution of the chosen step: how wide it is, its curve over the rank, another step's beside it."""
+"""The full distribution of the chosen step: figures, a plot over the rank, and the distribution of another step."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ NAME = "Distribution"
 
 # In ems.
 _LABELS, _VALUES = 7.6, 4.8
-_LEAST_PLOT = 16.0  # beside the figures; otherwise it lies below them
-_NAMED = 13.0  # height of a plot from which on its axes are named
-_LOWEST = 1e-10  # probability at the foot of the logarithmic plot
+_LEAST_PLOT = 16.0  # minimum width of the plot beside the figures; otherwise it is below them
+_NAMED = 13.0  # minimum height of a plot with axis labels
+_LOWEST = 1e-10  # probability at the bottom of the logarithmic plot
 _SOFT = 0.4  # opacity of a running sum
 _MEANINGS = {
     "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON have it in nats; 1 bit is 0.693 nats.",
@@ -36,17 +36,17 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A curve of the plot and its figures."""
+    """A curve of the plot, and its figures."""
 
     name: str
     shape: Shape
     curve: Curve
     ink: ImVec4
-    summed: bool  # whether its running sum is drawn, too
+    summed: bool  # its running sum is drawn, too
 
 
 def draw(state: State, services: Services) -> None:
-    """Figures, then the plot: beside them, or below in a narrow panel."""
+    """The figures, and the plot beside them, or below in a narrow panel."""
     if state.step is None:
         hint("The probability of every token at the chosen step by rank, the running sum, and the filters' cuts.")
         return
@@ -96,7 +96,7 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         imgui.table_setup_column("what", imgui.TableColumnFlags_.width_fixed, theme.em(_LABELS))
         for column in drawn:
             imgui.table_setup_column(column.name, imgui.TableColumnFlags_.width_fixed, theme.em(_VALUES))
-        _heads(state, whole, drawn)
+        _headings(state, whole, drawn)
         for label, meaning, values in _rows([column.shape for column in drawn]):
             _row(label, meaning, values)
         difference = state.logits.difference(whole, state.compared_distribution)
@@ -109,8 +109,8 @@ def _figures(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         hint("The other step's distribution is read when the run is paused or finished.")
 
 
-def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
-    """The step's token, then the names of the curves in their colors."""
+def _headings(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
+    """The step's token, then the names of the curves with their colors."""
     imgui.table_next_row()
     imgui.table_next_column()
     token = f"#{whole.step + 1} {quoted(state.step.text)}" if state.step is not None else ""
@@ -130,13 +130,13 @@ def _heads(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
 
 
 def _rows(shapes: Sequence[Shape]) -> Iterator[tuple[str, str, list[str]]]:
-    """Label, meaning, and a value of each of `shapes`."""
+    """Label, help text, and the value for each of `shapes`."""
     yield "entropy, bits", _MEANINGS["entropy"], [f"{shape.entropy:.3f}" for shape in shapes]
     yield "perplexity", _MEANINGS["perplexity"], [f"{shape.perplexity:,.2f}" for shape in shapes]
     for at, share in enumerate(SHARES):
-        held = f"{100 * share:g} %"
-        meaning = f"How many of the likeliest tokens add up to {held} of the probability"
-        yield f"tokens for {held}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
+        percentage = f"{100 * share:g} %"
+        meaning = f"How many of the likeliest tokens add up to {percentage} of the probability"
+        yield f"tokens for {percentage}", meaning, [f"{shape.holding[at]:,}" for shape in shapes]
 
 
 def _row(label: str, meaning: str, values: Sequence[str]) -> None:
@@ -163,7 +163,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: 
     implot.push_style_color(implot.Col_.plot_bg, theme.now.back_deep)
     implot.push_style_var(implot.StyleVar_.plot_padding, ImVec2(theme.em(0.2), theme.em(0.4)))
     implot.push_style_var(implot.StyleVar_.plot_min_size, ImVec2(theme.em(6), theme.em(4)))
-    # The scale that is not logarithmic follows the step; an own identity makes imgui find its limits anew.
+    # The linear scale follows the step: an id per step makes imgui set the limits again.
     if implot.begin_plot("##log" if log else f"##linear {whole.step}", ImVec2(-1, -1), flags):
         faint = implot.AxisFlags_.no_highlight
         if room.y < theme.em(_NAMED):
@@ -201,25 +201,25 @@ def _curves(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
         spec = implot.Spec(line_color=column.ink, line_weight=1.5 * weight)
         implot.plot_line(column.name, column.curve.rank, column.curve.probability, spec)
     if step is not None and whole.model[step.token] > 0:
-        rank, belief = float(whole.rank[step.token]), float(whole.model[step.token])
+        rank, probability = float(whole.rank[step.token]), float(whole.model[step.token])
         spec = implot.Spec(marker=implot.Marker_.circle, marker_size=theme.em(0.3))
         spec.marker_fill_color, spec.marker_line_color = theme.now.accent, theme.now.text
-        implot.plot_scatter("taken", np.array([rank]), np.array([belief]), spec)
+        implot.plot_scatter("taken", np.array([rank]), np.array([probability]), spec)
 
 
 def _cuts(cuts: Sequence[Cut]) -> None:
-    """An upright line behind the last token that each filter leaves, named from the top down."""
+    """A vertical line after the last token that each filter keeps, labeled from the top down."""
     top = implot.get_plot_limits().y.max
-    for place, cut in enumerate(cuts):
+    for index, cut in enumerate(cuts):
         x = cut.kept + 0.5
         implot.plot_inf_lines(f"##{cut.name}", np.array([x]), implot.Spec(line_color=theme.now.accent))
-        below = theme.em(0.3 + 1.5 * place)
-        if below + theme.em(1.5) < implot.get_plot_size().y:  # a lower one would be moved over the one before it
+        below = theme.em(0.3 + 1.5 * index)
+        if below + theme.em(1.5) < implot.get_plot_size().y:  # implot would move a lower one over the previous one
             implot.annotation(x, top, theme.now.raised, ImVec2(theme.em(0.3), below), True, cut.label)
 
 
 def _pointer(whole: Distribution, tokenizer: TokenCodec | None) -> None:
-    """The token at the rank that the pointer is on."""
+    """A tooltip about the token at the rank under the mouse."""
     if not implot.is_plot_hovered():
         return
     rank = round(implot.get_plot_mouse_pos().x)

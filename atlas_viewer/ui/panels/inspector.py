@@ -1,4 +1,4 @@
-"""The inspector: the value under the cursor, or of the selected pin, and the list of pins."""
+"""The inspector: facts on the value under the cursor or of the selected pin, and the list of pins."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .widgets import dim, elided_start, hint, tooltip, wrapped
 
 NAME = "Inspector"
 
-# In ems: the names of facts, the course of a pin, and the room that facts have above the pins.
+# In ems: the labels of facts, the plot of a pin, and the space for facts above the pins.
 _LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4
 
 
 def draw(state: State, services: Services) -> None:
-    """Facts on the value in focus, then the pins, which stay where they are whatever is told above them."""
+    """Facts on the value in focus, then the pins, which stay where they are whatever is above them."""
     if not state.inspection.pins:
         _focus(state, services)
         return
@@ -62,19 +62,19 @@ def _pins(state: State) -> None:
     inspection = state.inspection
     removed = None
     if imgui.begin_child("pins"):
-        for place, pin in enumerate(inspection.pins):
-            imgui.push_id(place)
-            if _pin(inspection, place, pin):
-                removed = place
+        for index, pin in enumerate(inspection.pins):
+            imgui.push_id(index)
+            if _pin(inspection, index, pin):
+                removed = index
             imgui.pop_id()
     imgui.end_child()
     if removed is not None:
         inspection.unpin(removed)
 
 
-def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
-    """One row: remove button, name[index], value, plot. True when it is to go."""
-    removed = widget_tracking.small_button(f"x##unpin{place}")
+def _pin(inspection: Inspection, index: int, pin: Pin) -> bool:
+    """One row: remove button, name[index], value, plot. True when the pin is to be removed."""
+    removed = widget_tracking.small_button(f"x##unpin{index}")
     tooltip("Remove the pin")
     imgui.same_line()
     value = _short(inspection.value(pin.element)) if inspection.exists(pin.element) else "-"
@@ -84,11 +84,11 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
         room = max(free - plot - figures, theme.em(2.7))
         clicked, _ = widget_tracking.selectable(
-            f"{elided_start(name, room)}###pin{place}", inspection.selected == place, 0, ImVec2(room, 0)
+            f"{elided_start(name, room)}###pin{index}", inspection.selected == index, 0, ImVec2(room, 0)
         )
         tooltip(name)
         if clicked:
-            inspection.selected = None if inspection.selected == place else place
+            inspection.selected = None if inspection.selected == index else index
         imgui.same_line()
         imgui.text(value)
     imgui.same_line(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - plot)
@@ -98,5 +98,5 @@ def _pin(inspection: Inspection, place: int, pin: Pin) -> bool:
 
 
 def _short(value: float | None) -> str:
-    """Six figures: the row is narrow, and the inspector tells the rest."""
+    """The value in six digits: the row is narrow, and the facts above show all digits."""
     return shown_value(value) if value is None else f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""The candidates that the chosen token was taken from: facts on the step, what to show, and the table."""
+"""The candidates at the chosen step: facts on the step, controls, and the table."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 NAME = "Logits"
 
-# In ems: the controls, and the panel's width from which on they stand beside the facts.
+# In ems: widths of the controls, and the minimum width of a panel with the controls beside the facts.
 _TOP, _SEARCH, _COMPARE = 8.0, 13.0, 12.0
 _ONE_ROW = 80.0
 _FIND = "find a token by text or id"
 
 
 def draw(state: State, services: Services) -> None:
-    """Facts on the chosen token, the controls, then the table."""
+    """Facts on the chosen step, the controls, then the table."""
     run, step = state.run, state.step
     if run is None or step is None:
         hint("The likeliest next tokens at the chosen step, with logits and probabilities.")
@@ -56,11 +56,11 @@ def draw(state: State, services: Services) -> None:
     logits_table.draw(state, step, table)
 
 
-def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float) -> None:
-    """The token that was taken and how, in one line of `room` pixels."""
+def _facts(state: State, step: StepRecord, options: GenerateOptions, width: float) -> None:
+    """The token that was taken and how, on one line of `width` pixels."""
     left = imgui.get_cursor_pos_x()
     with theme.numbers(), theme.colored(imgui.Col_.text, theme.now.accent):
-        imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(room / 2, theme.em(4))))
+        imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(width / 2, theme.em(4))))
     whole = state.current_distribution
     if whole is not None and whole.nonfinite:
         imgui.same_line()
@@ -69,36 +69,36 @@ def _facts(state: State, step: StepRecord, options: GenerateOptions, room: float
         tooltip("Tokens with NaN or infinite logits are never sampled; Trace shows the first bad tensor")
     imgui.same_line()
     text = ",  ".join(facts(state, step, options))
-    shown = elided(text, max(room - (imgui.get_cursor_pos_x() - left), theme.em(1)))
+    shown = elided(text, max(width - (imgui.get_cursor_pos_x() - left), theme.em(1)))
     dim(shown)
     if shown != text:
         tooltip(text.replace(",  ", "\n"))
 
 
 def facts(state: State, step: StepRecord, options: GenerateOptions) -> list[str]:
-    """How the step came about, one fact each."""
+    """Facts on how the token was chosen."""
     whole = state.current_distribution
     rank = int(whole.rank[step.token]) if whole is not None else step.rank
     first, last = step.context_start, step.context_start + step.context_length - 1
-    told = [f"token {step.token}"]
+    texts = [f"token {step.token}"]
     if rank:
-        told.append(f"rank {rank:,}")
+        texts.append(f"rank {rank:,}")
     if state.live and math.isfinite(step.forward_ms):
-        told.append(f"forward {step.forward_ms:.1f} ms")
-    told.append("greedy" if options.temperature == 0 else f"T {options.temperature:.2f}")
+        texts.append(f"forward {step.forward_ms:.1f} ms")
+    texts.append("greedy" if options.temperature == 0 else f"T {options.temperature:.2f}")
     if options.temperature:
-        told += [f"top-k {options.top_k}"] if options.top_k else []
-        told += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
-        told += [f"min-p {options.min_p:g}"] if options.min_p else []
-    told += [f"penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
-    return [*told, f"positions {first} to {last}"]
+        texts += [f"top-k {options.top_k}"] if options.top_k else []
+        texts += [f"top-p {options.top_p:g}"] if options.top_p < 1 else []
+        texts += [f"min-p {options.min_p:g}"] if options.min_p else []
+    texts += [f"penalty {options.repetition_penalty:g}"] if options.repetition_penalty != 1 else []
+    return [*texts, f"positions {first} to {last}"]
 
 
 def _controls(state: State) -> None:
     view = state.logits
-    room = imgui.get_content_region_avail().x
-    compare = min(theme.em(_COMPARE), room / 3)
-    imgui.set_next_item_width(min(theme.em(_TOP), room / 4))
+    width = imgui.get_content_region_avail().x
+    compare = min(theme.em(_COMPARE), width / 3)
+    imgui.set_next_item_width(min(theme.em(_TOP), width / 4))
     always = imgui.SliderFlags_.always_clamp
     _, view.top = widget_tracking.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
     tooltip("Number of tokens in the table, likeliest first; Ctrl+click to type a number")

@@ -1,4 +1,4 @@
-"""The map: every value of the model on one plane, flown over with mouse and keys."""
+"""The Map panel: every value of the model on one plane, panned and zoomed with mouse and keys."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ NAME = navigation.MAP
 
 _HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name"
 _FIELD = 22.0  # ems
-_STEPPED = 4.0  # pixels of a cell from which on arrow keys step over cells
-_BACK, _FORWARD = 3, 4  # what imgui calls the side buttons of a mouse
+_STEPPED = 4.0  # minimum pixels per cell for arrow keys to step from cell to cell
+_BACK, _FORWARD = 3, 4  # imgui's numbers of the side buttons of a mouse
 
 
 def draw(state: State, services: Services) -> None:
-    """How it is colored, the picture with what is written over it, and a line on the value under the cursor."""
+    """The tools, the picture with its labels, and a line on the value under the cursor."""
     toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
     color_controls.bar(state)
@@ -43,7 +43,7 @@ def draw(state: State, services: Services) -> None:
     corner = imgui.get_cursor_screen_pos()
     left, top, width, height = int(corner.x), int(corner.y), int(space.x), int(space.y - line)
     if height < theme.em(1) or width < theme.em(1):
-        return  # a panel with no room for a picture
+        return  # too small for a picture
     ratio = imgui.get_io().display_framebuffer_scale.x
     frame = Frame(left, top, width, height, ratio)
     maps = state.map
@@ -57,14 +57,14 @@ def draw(state: State, services: Services) -> None:
     if services.map is None or maps.layout is None:
         canvas.add_rect_filled(start, end, packed(theme.now.back_deep))
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
-        _nothing(state, width)
+        _no_picture(state, width)
     else:
         maps.arrive()
         _mouse(state, frame)
         _keys(state)
         canvas.push_clip_rect(start, end, True)
         canvas.add_image(services.map, start, end)
-        _write(state, frame, services.tokenizer)
+        _labels(state, frame, services.tokenizer)
         map_overlay.marks(state, frame)
         if state.ui.minimap:
             map_overlay.minimap(maps, frame)
@@ -76,10 +76,10 @@ def draw(state: State, services: Services) -> None:
     value_line(state, _HINT)
 
 
-def _nothing(state: State, width: float) -> None:
-    """Why there is no picture."""
+def _no_picture(state: State, width: float) -> None:
+    """Say why there is no picture."""
     if state.loading:
-        loading(state, width)  # what was in the way before may not be then
+        loading(state, width)  # a problem with the previous model may not apply to the next
     elif state.map.problem:
         hint(state.map.problem)
     else:
@@ -88,7 +88,7 @@ def _nothing(state: State, width: float) -> None:
 
 
 def _tools(state: State) -> list[Tool]:
-    """Ways to move for the mouse."""
+    """The buttons for navigation."""
     maps = state.map
 
     def button(label: str, tip: str, act: Callable[[], None]) -> Tool:
@@ -111,7 +111,7 @@ def _tools(state: State) -> list[Tool]:
 
 
 def _bar(state: State) -> None:
-    """What went wrong, or how large a cell is."""
+    """An alarm, or the size of a cell."""
     maps = state.map
     if alarm(state):
         return
@@ -120,14 +120,14 @@ def _bar(state: State) -> None:
         text = f"{cell:.3g} px/cell" if cell >= 1 else f"{1 / cell:.3g} cells/px"
         width = imgui.calc_text_size(text).x
         if not beside(width):
-            return  # what little room there is belongs to the picture
+            return  # space below the tools is for the picture
         imgui.align_text_to_frame_padding()
         imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
         dim(text)
 
 
 def _mouse(state: State, frame: Frame) -> None:
-    """Wheel, drag, clicks and hover on the picture, the item before this call."""
+    """Handle wheel, drag, clicks and hovering on the picture, which must be the last item."""
     io, maps, inspection = imgui.get_io(), state.map, state.inspection
     moved = bool(io.mouse_delta.x or io.mouse_delta.y)
     if imgui.is_item_active() and moved:
@@ -146,7 +146,7 @@ def _mouse(state: State, frame: Frame) -> None:
     element = element_at(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
     inspection.hover(element, moved)
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
-        imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
+        imgui.set_window_focus()  # as a left click does: now the arrow keys move the pin
         inspection.pin(element)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         _double_click(state)
@@ -158,7 +158,7 @@ def _mouse(state: State, frame: Frame) -> None:
 
 
 def _double_click(state: State) -> None:
-    """To the weights that made the value, or to all of a weight; on free ground show everything."""
+    """Go to the weights that produced the value, or show all of a weight; on empty ground show the whole map."""
     focus = state.inspection.focus
     if focus is None:
         state.map.fit()
@@ -169,7 +169,7 @@ def _double_click(state: State) -> None:
 
 
 def _side_buttons(maps: MapState) -> None:
-    """Back and forward, anywhere over the panel."""
+    """Go back and forward, with the mouse anywhere over the panel."""
     if imgui.is_window_hovered():
         if imgui.is_mouse_clicked(_BACK):
             maps.back()
@@ -178,7 +178,7 @@ def _side_buttons(maps: MapState) -> None:
 
 
 def _keys(state: State) -> None:
-    """The arrows move the cell that is inspected, when cells can be told apart, otherwise the picture."""
+    """Arrow keys move the inspected cell where cells are large enough, otherwise the picture."""
     move, maps, inspection = arrow(), state.map, state.inspection
     if move is None:
         return
@@ -189,12 +189,12 @@ def _keys(state: State) -> None:
         maps.camera.drag(-PAN * move[0] * maps.size[0], -PAN * move[1] * maps.size[1], *maps.size)
 
 
-def _write(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
-    """The labels; those of the frame before as long as they say the same."""
+def _labels(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
+    """The labels; those of the previous frame until they change."""
     maps = state.map
     if maps.registry is None or maps.layout is None:
         return
-    scale = theme.zoom() * frame.ratio  # labels are laid out at a zoom of one
+    scale = theme.zoom() * frame.ratio  # labels are laid out for a zoom of 1
     run, inspection = state.run, state.inspection
     key = (
         maps.view, maps.size, scale, maps.layout, maps.registry.rows, inspection.rows, inspection.first_position,
@@ -220,7 +220,7 @@ def _token(tokenizer: TokenCodec | None, token: int) -> str:
 
 
 def _field(state: State, frame: Frame) -> None:
-    """The place that is typed; Enter goes there, Escape ends it."""
+    """The field to type an index or a name; Enter goes there, Escape closes the field."""
     maps = state.map
     width = min(theme.em(_FIELD), frame.width - theme.em(1))
     padding = theme.em(0.4)

@@ -1,4 +1,4 @@
-"""The atlas: the picture of every tensor of the latest pass, zoomed and moved with mouse and keys."""
+"""The Strip panel: the picture of every tensor of the latest pass, panned and zoomed with mouse and keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HINT = "wheel zooms, drag pans, F fits, right-click pins"
 
 
 def draw(state: State, services: Services) -> None:
-    """How it is colored, the picture as large as it fits, and a line on the cell under the cursor."""
+    """The tools, the picture as large as possible, and a line on the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
     color_controls.bar(state)
@@ -31,9 +31,9 @@ def draw(state: State, services: Services) -> None:
     line = imgui.get_text_line_height_with_spacing()
     width, height = fitted(int(space.x), int(space.y - line))
     if height < theme.em(1):
-        return  # a panel with no room for a picture
+        return  # too small for a picture
     corner = imgui.get_cursor_screen_pos()
-    # Whole pixels, so that each pixel of the picture falls on one of the screen.
+    # Whole pixels, so that pixels of the picture match pixels of the screen.
     left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
     canvas = imgui.get_window_draw_list()
@@ -60,7 +60,7 @@ def draw(state: State, services: Services) -> None:
 
 
 def _bar(state: State) -> None:
-    """The zoom; and what went wrong: the first tensor with a value that is not finite, or tensors without cells."""
+    """The zoom, or an alarm: the first tensor with NaN or infinity, or tensors without cells."""
     left_out = state.spans_left_out
     if alarm(state):
         return
@@ -75,7 +75,7 @@ def _bar(state: State) -> None:
         text = f"{state.camera.zoom:.2f}x"
         width = imgui.calc_text_size(text).x
         if not beside(width):
-            return  # what little room there is belongs to the picture
+            return  # space below the tools is for the picture
         imgui.align_text_to_frame_padding()
         imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
         dim(text)
@@ -84,7 +84,7 @@ def _bar(state: State) -> None:
 
 
 def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
-    """Wheel, drag, double click, hover and right click on the item before this call."""
+    """Handle wheel, drag, clicks and hovering on the picture, which must be the last item."""
     io, camera, inspection = imgui.get_io(), state.camera, state.inspection
     moved = bool(io.mouse_delta.x or io.mouse_delta.y)
     if imgui.is_item_hovered():
@@ -100,7 +100,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
         if moved:
             state.ui.view = ATLAS
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
-            imgui.set_window_focus()  # as a left click does: from here on the arrow keys move the pin
+            imgui.set_window_focus()  # as a left click does: now the arrow keys move the pin
             inspection.pin(element)
     elif not inspection.keyed and not on_map(state):
         inspection.cursor = None
@@ -109,7 +109,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 
 def _keys(state: State) -> None:
-    """The arrows move the cell that is inspected, otherwise the picture. Other keys are actions."""
+    """Arrow keys move the inspected cell, or without one the picture. Other keys are actions."""
     move, camera, inspection = arrow(), state.camera, state.inspection
     if move is None:
         return
@@ -120,7 +120,7 @@ def _keys(state: State) -> None:
 
 
 def _follow(camera: StripCamera, inspection: Inspection) -> None:
-    """Bring the cell in focus into sight."""
+    """Move the camera so that the cell in focus is visible."""
     cell = inspection.cell_of(inspection.focus) if inspection.focus else None
     if cell is None:
         return
@@ -131,7 +131,7 @@ def _follow(camera: StripCamera, inspection: Inspection) -> None:
 
 
 def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
-    """Frames around the pinned cells and the one under the cursor."""
+    """Outlines of the pinned cells, of the cell under the cursor and of its tensor."""
     inspection, view = state.inspection, state.camera.view
     canvas = imgui.get_window_draw_list()
     marked = [(pin.element, theme.PIN_ON_PICTURE) for pin in inspection.pins]
