@@ -12,7 +12,7 @@ from wgpu.utils.imgui import ImguiRenderer
 
 from atlas_viewer.media.png import png
 from compute.errors import OutputError
-from compute.gpu.wgpu_native import Readback, poll
+from compute.gpu.async_readback import AsyncReadback
 from compute.io.output_files import write_output
 
 _ROW = 256  # bytes: WebGPU aligns the rows of a copied texture to multiples of this
@@ -29,7 +29,6 @@ class FrameReadback:
         scale = io.display_framebuffer_scale
         self.width = max(round(io.display_size.x * scale.x), 1)
         self.height = max(round(io.display_size.y * scale.y), 1)
-        self._device = device
         self._format = target
         usage = wgpu.TextureUsage.RENDER_ATTACHMENT | wgpu.TextureUsage.COPY_SRC
         size = (self.width, self.height, 1)
@@ -42,14 +41,14 @@ class FrameReadback:
         gui.backend.render(imgui.get_draw_data(), render_pass)
         render_pass.end()
         self._stride = -(-4 * self.width // _ROW) * _ROW
-        self._readback = Readback(device, self._stride * self.height, "window picture")
-        encoder.copy_texture_to_buffer(
-            {"texture": texture},
-            {"buffer": self._readback.buffer, "bytes_per_row": self._stride, "rows_per_image": self.height},
-            size,
-        )
-        device.queue.submit([encoder.finish()])
-        self._readback.request()
+
+        def copy(staging: wgpu.GPUBuffer) -> None:
+            layout = {"buffer": staging, "bytes_per_row": self._stride, "rows_per_image": self.height}
+            encoder.copy_texture_to_buffer({"texture": texture}, layout, size)
+            device.queue.submit([encoder.finish()])
+
+        self._readback: AsyncReadback[np.ndarray] = AsyncReadback(device, "window picture")
+        self._readback.request_copy(copy, self._stride * self.height, self._pixels)
 
     @property
     def order(self) -> str:
@@ -58,11 +57,7 @@ class FrameReadback:
 
     def take_raw(self) -> np.ndarray | None:
         """uint8 [height, width, 4] in the channel order of `order`, once it has arrived; a view without conversion."""
-        poll(self._device)
-        if not self._readback.ready:
-            return None
-        rows = np.frombuffer(self._readback.read(), np.uint8).reshape(self.height, self._stride)
-        return rows[:, : 4 * self.width].reshape(self.height, self.width, 4)
+        return self._readback.take()
 
     def take(self) -> np.ndarray | None:
         """uint8 [height, width, 4], RGBA, opaque, once it has arrived."""
@@ -72,6 +67,10 @@ class FrameReadback:
         pixels = pixels[..., [2, 1, 0, 3]] if self.order == "bgra" else pixels.copy()
         pixels[..., 3] = 255
         return pixels
+
+    def _pixels(self, data: bytes) -> np.ndarray:
+        rows = np.frombuffer(data, np.uint8).reshape(self.height, self._stride)
+        return rows[:, : 4 * self.width].reshape(self.height, self.width, 4)
 
 
 class Pictures:

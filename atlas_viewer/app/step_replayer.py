@@ -63,8 +63,7 @@ class StepReplayer:
         source = self._model.logits
         if source is None:
             self._unknown.add(wanted)
-        else:
-            source.ask()
+        elif source.request():
             self._asked = (run.number, wanted, source)
         return arrived
 
@@ -87,7 +86,7 @@ class StepReplayer:
         if self._asked is None:
             return
         number, step, source = self._asked
-        logits = source.poll()
+        logits = source.take()
         if logits is None:
             return
         self._asked = None

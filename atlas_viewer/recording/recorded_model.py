@@ -99,10 +99,11 @@ class RecordedLogits:
     def __init__(self, logits: np.ndarray) -> None:
         self._logits = logits
 
-    def ask(self) -> None:
-        """Do nothing: the logits are already here."""
+    def request(self) -> bool:
+        """True: the logits are already here."""
+        return True
 
-    def poll(self) -> np.ndarray | None:
+    def take(self) -> np.ndarray | None:
         """The logits."""
         return self._logits
 

@@ -211,10 +211,10 @@ class MapSource(Protocol):
 class LogitsSource(Protocol):
     """All logits of one pass; `compute.views.logits_readback.LogitsReadback` is one."""
 
-    def ask(self) -> None:
-        """Fetch the logits of the latest pass. Does not wait."""
+    def request(self) -> bool:
+        """Fetch the logits of the latest pass; False while others are in flight. Does not wait."""
 
-    def poll(self) -> np.ndarray | None:
+    def take(self) -> np.ndarray | None:
         """The requested logits, float32 [vocabulary]; returned once, None until they have arrived."""
 
 

@@ -1,11 +1,11 @@
-"""All logits of the latest pass on the CPU, without waiting: for a distribution that is looked at, not for a draw."""
+"""All logits of the latest pass on the CPU, without waiting: for showing a distribution, not for a draw."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.gpu.wgpu_native import ComputeEncoder, Readback, poll
+from compute.gpu.async_readback import AsyncReadback
 
 
 class LogitsReadback:
@@ -13,31 +13,13 @@ class LogitsReadback:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._size = 4 * engine.config.vocabulary
-        self._readback = Readback(engine.device, self._size, "all logits")
-        self._asked = False
+        self._readback: AsyncReadback[np.ndarray] = AsyncReadback(engine.device, "all logits")
 
-    @property
-    def pending(self) -> bool:
-        """True while logits are on their way."""
-        return self._asked
+    def request(self) -> bool:
+        """Fetch the logits of the pass that was submitted last; False while others are in flight. Never blocks."""
+        size = 4 * self._engine.config.vocabulary
+        return self._readback.request(self._engine.logits_buffer, size, lambda data: np.frombuffer(data, np.float32))
 
-    def ask(self) -> None:
-        """Fetch the logits of the pass that was submitted last, unless others are on their way. Never blocks."""
-        if self._asked:
-            return
-        encoder = ComputeEncoder(self._engine.device)
-        encoder.copy(self._engine.logits_buffer, 0, self._readback.buffer, 0, self._size)
-        encoder.submit()
-        self._readback.request()
-        self._asked = True
-
-    def poll(self) -> np.ndarray | None:
-        """The logits float32 [vocabulary], once, when they have arrived."""
-        if not self._asked:
-            return None
-        poll(self._engine.device)
-        if not self._readback.ready:
-            return None
-        self._asked = False
-        return np.frombuffer(self._readback.read(), np.float32)
+    def take(self) -> np.ndarray | None:
+        """The logits, float32 [vocabulary], once, after they have arrived; None before."""
+        return self._readback.take()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import wgpu
 
 from compute.errors import UsageError
 from compute.forward.engine import Engine
+from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.kernels import Resource
-from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Tensor
 from compute.models.tensor_index import TensorIndex, flat_index, is_inside, multi_index
 
@@ -42,10 +44,8 @@ class ProbePass:
         self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._found = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
-        self._readback = Readback(engine.device, 8 * MOST, "probes")
-        self._asked: tuple[tuple[TensorIndex, int], ...] | None = None  # probe and place, of the readback in flight
-        self._asked_step = 0
-        self._again = False
+        self._readback: AsyncReadback[list[ProbeValue]] = AsyncReadback(engine.device, "probes")
+        self._again = False  # an update was wanted while values were in flight
 
     def watch(self, probes: Sequence[TensorIndex]) -> None:
         """Watch these and no others. Raises `UsageError` for unknown names, places out of range, or too many."""
@@ -60,7 +60,7 @@ class ProbePass:
 
     def update(self) -> None:
         """Submit the fetching of all watched values of the latest pass. Never blocks."""
-        if self._asked is not None:
+        if self._readback.in_flight:
             self._again = True
             return
         rows = self._engine.registry.rows
@@ -68,38 +68,36 @@ class ProbePass:
         live = [(place, work) for place, (needed, work) in enumerate(self._work) if needed <= rows]
         if not live:
             return
-        encoder = ComputeEncoder(self._engine.device)
-        encoder.run([dispatch for _, work in live for dispatch in work])
-        encoder.copy(self._found, 0, self._readback.buffer, 0, 8 * MOST)
-        encoder.submit()
-        self._readback.request()
-        self._asked = tuple((self._watched[place], place) for place, _ in live)
-        self._asked_step = self._engine.registry.first_position + rows - 1
+        slots = [(self._watched[place], place) for place, _ in live]
+        decode = partial(self._values, slots, self._engine.registry.first_position + rows - 1)
+        self._readback.request(self._found, 8 * MOST, decode, [dispatch for _, work in live for dispatch in work])
 
     @property
     def pending(self) -> bool:
         """True while values are on their way."""
-        return self._asked is not None
+        return self._readback.in_flight
 
     def poll(self) -> bool:
         """Take in what has arrived, without waiting; True when `values` changed."""
-        if self._asked is None:
+        arrived = self._readback.take()
+        if arrived is None:
             return False
-        poll(self._engine.device)
-        if not self._readback.ready:
-            return False
-        found = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, 2)  # [places, (bits, index)]
-        for probe, place in self._asked:
-            if probe in self._watched:
-                value = float(found[place, :1].view(np.float32)[0])
-                sizes = self._sizes(self._engine.registry[probe.name])
-                index = probe.index if probe.count == 1 else multi_index(int(found[place, 1]), sizes)
-                self.values[probe] = ProbeValue(probe, value, index, self._asked_step)
-        self._asked = None
+        self.values.update((value.probe, value) for value in arrived if value.probe in self._watched)
         if self._again:
             self._again = False
             self.update()
         return True
+
+    def _values(self, slots: Sequence[tuple[TensorIndex, int]], step: int, data: bytes) -> list[ProbeValue]:
+        """The content of `_found`, of probes and their places in it."""
+        found = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [places, (bits, index)]
+        values = []
+        for probe, place in slots:
+            value = float(found[place, :1].view(np.float32)[0])
+            sizes = self._sizes(self._engine.registry[probe.name])
+            index = probe.index if probe.count == 1 else multi_index(int(found[place, 1]), sizes)
+            values.append(ProbeValue(probe, value, index, step))
+        return values
 
     def _fetch(self, probe: TensorIndex, place: int) -> tuple[int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]

@@ -6,14 +6,16 @@ import dataclasses
 import math
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.gpu.async_readback import AsyncReadback
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
-from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.models.registry import Tensor
 
 WORDS = 80  # of a record, see wgsl/statistics/common/statistics.wgsl
@@ -55,6 +57,9 @@ class TensorStatistics:
     first_nonfinite: int | None  # flat index
     samples: tuple[float, ...]  # the first 6 values
     histogram: tuple[int, ...]  # of the finite values, 64 bins, see HISTOGRAM_EDGES
+
+
+_Measured = tuple[tuple[int, int], dict[str, TensorStatistics]]  # epoch and rows, statistics by name
 
 
 class _Source:
@@ -129,11 +134,10 @@ class StatisticsPass:
             label="statistics parts", size=4 * WORDS * _LIVE_PARTS * max(map(len, groups), default=1), usage=usage
         )
         self._sources = [_Source(self, buffer, group, parts) for buffer, group in live.values()]
-        self._readback = Readback(device, self.size, "statistics")
+        self._readback: AsyncReadback[_Measured] = AsyncReadback(device, "statistics")
         self._weights = deque(tensor for tensor in self._tensors if tensor.kind == "weight")  # not measured yet
         self._begun = False
         self._seen = (-1, 0)  # epoch, rows
-        self._asked: tuple[int, int] | None = None  # what the readback in flight is of
         self._known: tuple[int, int] | None = None
         self._weight_statistics: dict[str, TensorStatistics] = {}
 
@@ -160,16 +164,13 @@ class StatisticsPass:
     def update(self) -> None:
         """Submit what the latest pass needs, and fetch the result. Never blocks."""
         work = self.work()
-        encoder = ComputeEncoder(self.engine.device)
-        encoder.run(work)
-        ask = self._asked is None and self._known != self._seen and not self._weights
-        if ask:
-            encoder.copy(self.records, 0, self._readback.buffer, 0, self.size)
-        if work or ask:
+        wanted = self._known != self._seen and not self._weights
+        if wanted and self._readback.request(self.records, self.size, partial(self._measured, self._seen), work):
+            return
+        if work:
+            encoder = ComputeEncoder(self.engine.device)
+            encoder.run(work)
             encoder.submit()
-        if ask:
-            self._readback.request()
-            self._asked = self._seen
 
     @property
     def weights_measured(self) -> bool:
@@ -179,18 +180,16 @@ class StatisticsPass:
     @property
     def pending(self) -> bool:
         """True while statistics are on their way."""
-        return self._asked is not None or (bool(self._weights) and self._begun)
+        return self._readback.in_flight or (bool(self._weights) and self._begun)
 
     def poll(self) -> bool:
         """Take in what has arrived, without waiting, and go on with the weights; True when `latest` changed."""
         if self._weights and self._begun:
             self.update()
-        if self._asked is None:
+        arrived = self._readback.take()
+        if arrived is None:
             return False
-        poll(self.engine.device)
-        if not self._readback.ready:
-            return False
-        self._take()
+        self._known, self.latest = arrived
         if self._known != self._seen:
             self.update()
         return True
@@ -207,10 +206,10 @@ class StatisticsPass:
         """The first tensor, in run order, with a value that is not finite."""
         return next((known.name for known in self.latest.values() if known.finite < known.count), None)
 
-    def _take(self) -> None:
-        assert self._asked is not None
-        records = np.frombuffer(self._readback.read(), np.uint32).reshape(-1, WORDS)  # [slots, words]
-        rows = self._asked[1]
+    def _measured(self, seen: tuple[int, int], data: bytes) -> _Measured:
+        """The content of `records`, as it was at `seen`."""
+        records = np.frombuffer(data, np.uint32).reshape(-1, WORDS)  # [slots, words]
+        rows = seen[1]
         latest = {}
         for tensor in self._tensors:
             known = self._weight_statistics.get(tensor.name)
@@ -219,7 +218,7 @@ class StatisticsPass:
                 if tensor.kind == "weight":
                     self._weight_statistics[tensor.name] = known
             latest[tensor.name] = known
-        self.latest, self._known, self._asked = latest, self._asked, None
+        return seen, latest
 
     def _weight_work(self, tensor: Tensor) -> list[Dispatch]:
         device, kernels, storage = self.engine.device, self.engine.kernels, tensor.storage

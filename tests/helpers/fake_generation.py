@@ -127,17 +127,18 @@ class FakeStrip:
 
 
 class FakeLogits:
-    """Arrive at the second `poll`."""
+    """Arrive at the second `take`."""
 
     def __init__(self) -> None:
-        self._polls = 0
+        self._takes = 0
 
-    def ask(self) -> None:
-        self._polls = 2
+    def request(self) -> bool:
+        self._takes = 2
+        return True
 
-    def poll(self) -> np.ndarray | None:
-        self._polls -= 1
-        return np.linspace(5, -5, 50257, dtype=np.float32) if self._polls == 0 else None
+    def take(self) -> np.ndarray | None:
+        self._takes -= 1
+        return np.linspace(5, -5, 50257, dtype=np.float32) if self._takes == 0 else None
 
 
 class FakeRunner:
