@@ -40,7 +40,7 @@ def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
     if not target.index:
         placement = layout.placements[target.name]
         return placement.x, placement.y, placement.width, placement.height
-    return (*layout.place_of(target.name, *row_and_column(target, layout.context)), 1, 1)
+    return (*layout.cell_of(target.name, *row_and_column(target, layout.context)), 1, 1)
 
 
 def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:

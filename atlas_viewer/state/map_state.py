@@ -71,7 +71,7 @@ class MapState:
         """The cell of a value; None when the map does not have it."""
         if self.layout is None or not self.has(target):
             return None
-        return self.layout.place_of(target.name, *row_and_column(target, self.layout.context))
+        return self.layout.cell_of(target.name, *row_and_column(target, self.layout.context))
 
     # -- moving the camera
 

@@ -25,13 +25,13 @@ CLOSE = 1e-3  # of two in the race for the draw: whichever wins is right
 class Table:
     """A sampler over a vocabulary of its own, whose window is full of tokens."""
 
-    def __init__(self, gpu: Gpu, vocabulary: int, room: int = 64) -> None:
-        """room: tokens that can be drawn before the history is full."""
+    def __init__(self, gpu: Gpu, vocabulary: int, capacity: int = 64) -> None:
+        """capacity: tokens that can be drawn before the history is full."""
         self.gpu = gpu
         self.vocabulary = vocabulary
         self.state, self.logits = gpu.state(), gpu.empty(vocabulary)
         self.context = np.random.default_rng(vocabulary).integers(0, vocabulary, START + CONTEXT)
-        self.history = gpu.buffer(np.concatenate([self.context, np.zeros(room)]).astype(np.uint32))
+        self.history = gpu.buffer(np.concatenate([self.context, np.zeros(capacity)]).astype(np.uint32))
         self.sampler = Sampler(gpu.kernels, vocabulary, self.state, self.logits, self.history)
 
     @property

@@ -116,12 +116,12 @@ def read_tensor(engine: Engine, name: str) -> np.ndarray:
     """An activation or the logits of the engine's latest pass, by the registry; patterns are recomputed."""
     tensor = engine.registry[name]
     if tensor.heads:
-        buffer, work = PatternStore(engine, engine.context).whole(tensor)
+        buffer, work = PatternStore(engine, engine.context).all_rows(tensor)
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()
-        every = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
-        return every[:, : engine.registry.rows, : engine.registry.rows]
+        padded = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
+        return padded[:, : engine.registry.rows, : engine.registry.rows]
     shard = tensor.storage.shards[0]
     return read(engine.device, shard.resource, engine.registry.shape(tensor), np.float32, shard.offset)
 

@@ -32,10 +32,10 @@ def views(passes: MapPass, count: int) -> Iterator[MapView]:
     whole = max(layout.width / WIDTH, layout.height / HEIGHT)
     rng = np.random.default_rng(3)
     yield MapView(layout.width / 2 - WIDTH * whole / 2, layout.height / 2 - HEIGHT * whole / 2, whole)
-    places = list(layout.placements.values())
+    placements = list(layout.placements.values())
     for scale in np.exp(rng.uniform(np.log(1 / 20), np.log(whole), count)):
-        place = places[rng.integers(len(places))]
-        x, y = place.x + rng.uniform(0, place.width), place.y + rng.uniform(0, place.height)
+        placement = placements[rng.integers(len(placements))]
+        x, y = placement.x + rng.uniform(0, placement.width), placement.y + rng.uniform(0, placement.height)
         yield MapView(x - rng.uniform() * WIDTH * scale, y - rng.uniform() * HEIGHT * scale, float(scale))
 
 
@@ -71,7 +71,7 @@ def glyph_sheet() -> np.ndarray:
 
 
 def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
-    """The text in a cell's picture [rows, columns, 3]: in each place the glyph of `sheet` that is nearest to it."""
+    """The text in a cell's picture [rows, columns, 3]: at each position the glyph of `sheet` that is nearest to it."""
     wide, high = glyph_size(style.glyph_width)
     top = glyph_top(style.glyph_width)
     glyphs = (sheet[top : top + high, : len(GLYPHS) * wide] / 255).reshape(high, len(GLYPHS), wide).swapaxes(0, 1)
@@ -87,8 +87,8 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
         if not used.size or left < 0 or used[0] < left or used[-1] >= left + length * wide:
             continue
         text, cost = "", 0.0
-        for place in range(length):
-            part = rows[:, left + place * wide : left + (place + 1) * wide]
+        for position in range(length):
+            part = rows[:, left + position * wide : left + (position + 1) * wide]
             costs = ((part - glyphs) ** 2).sum((1, 2))
             text, cost = text + GLYPHS[int(costs.argmin())], cost + float(costs.min())
         best = min(best, (cost, text))
@@ -97,16 +97,16 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
 
 def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarray) -> Iterator[tuple[str, str]]:
     """(what is written, what should be) for cells of a tensor that are `cell` pixels large."""
-    place = passes.layout.placements[name]
-    view = MapView(place.x - 0.25, place.y - 0.25, 1 / cell)
+    placement = passes.layout.placements[name]
+    view = MapView(placement.x - 0.25, placement.y - 0.25, 1 / cell)
     passes.draw(view, _COLUMNS * cell, _ROWS * cell)
     image = passes.read()
     style = digit_style(cell)
     assert style is not None
     across = axis(view.x, view.scale, _COLUMNS * cell, passes.layout.width, 1)
     down = axis(view.y, view.scale, _ROWS * cell, passes.layout.height, 1)
-    for y in range(place.y, place.y + _ROWS - 1):
-        for x in range(place.x, place.x + _COLUMNS - 1):
+    for y in range(placement.y, placement.y + _ROWS - 1):
+        for x in range(placement.x, placement.x + _COLUMNS - 1):
             if plane.keys[y, x] < 2:
                 continue
             px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)

@@ -31,7 +31,7 @@ class Plane:
                 values = np.asarray(source.tensor(tensor.name)).astype(np.float32)
             else:
                 values = read_tensor(engine, tensor.name)
-            place = layout.placements[tensor.name]
+            placement = layout.placements[tensor.name]
             if tensor.heads:
                 # Rows of the layout are window by window, those that there are in front.
                 matrix: np.ndarray = np.zeros((tensor.heads, layout.context, layout.context), np.float32)
@@ -41,13 +41,13 @@ class Plane:
                 matrix, present = matrix.reshape(-1, layout.context), present.reshape(-1, layout.context)
             else:
                 values = values.reshape(-1, values.shape[-1])
-                matrix = np.zeros((place.rows, place.columns), np.float32)
+                matrix = np.zeros((placement.rows, placement.columns), np.float32)
                 present = np.zeros(matrix.shape, bool)
                 matrix[: len(values)], present[: len(values)] = values, True
-            for row in range(place.rows):
-                for first in range(0, place.columns, place.band_columns):
-                    x, y = place.cell_of(row, first)
-                    part = slice(first, min(first + place.band_columns, place.columns))
+            for row in range(placement.rows):
+                for first in range(0, placement.columns, placement.band_columns):
+                    x, y = placement.cell_of(row, first)
+                    part = slice(first, min(first + placement.band_columns, placement.columns))
                     run = slice(x, x + part.stop - first)
                     self.keys[y, run] = np.where(present[row, part], keys(matrix[row, part]), 1)
                     self.owners[y, run] = number + 1

@@ -62,13 +62,13 @@ def embed(
     kernel = gpu.kernels.get(
         "forward/embed", channels=channels, storage=kind, dtype=dtype, tile=storage.tile, trace=True
     )
-    each = (FIRST_ROW + rows) * channels
-    resid, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + 3 * each)
+    size = (FIRST_ROW + rows) * channels
+    resid, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + 3 * size)
     state = gpu.state(context_start=start, first_row=FIRST_ROW, rows=valid, position=position)
     for shard in storage.shards:
         resources: dict[str, Resource] = {
             "state": state, "history": gpu.buffer(history), "weight": bound(shard), "wpe": gpu.buffer(wpe),
-            "params": gpu.params(shard.first_row, shard.rows, 20, OFFSET, OFFSET + each, OFFSET + 2 * each),
+            "params": gpu.params(shard.first_row, shard.rows, 20, OFFSET, OFFSET + size, OFFSET + 2 * size),
             "resid": resid, "activations": activations,
         }  # fmt: skip
         gpu.run(kernel.dispatch((-(-channels // 4 // 32), rows, 1), resources))

@@ -78,8 +78,8 @@ def prove(
     for name in groups or GROUPS:
         found, omitted = _run(gpu, name)
         outcomes: list[Result | Skipped] = [*found, *omitted]
-        for each in outcomes:
-            report(each)
+        for outcome in outcomes:
+            report(outcome)
         results += found
         skipped += omitted
     return Proof(tuple(results), tuple(skipped), time.perf_counter() - began)

@@ -16,7 +16,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Shard, Tensor, TensorStorage
 
 from .map_layout import MapLayout
-from .map_pyramid import place_words, seen
+from .map_pyramid import filled_extent, placement_words
 from .map_view import pixels_of
 from .map_weights import packs_of, rows_of
 from .patterns import PatternStore
@@ -51,16 +51,16 @@ class CellPainters:
         self._engine, self._layout, self._patterns = engine, layout, patterns
         self._shared, self._writing = shared, writing
         self._tensors = list(engine.registry)
-        places = [layout.placements[tensor.name] for tensor in self._tensors]
+        placements = [layout.placements[tensor.name] for tensor in self._tensors]
         # [tensors, (left, top, right, bottom)] in cells
-        self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in places])
+        self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in placements])
         self._slots: dict[str, int] = {}  # the first of a tensor's
         slots = 0
         for tensor in self._tensors:
             self._slots[tensor.name] = slots
             slots += max(1, len(tensor.storage.shards))
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-        self._params = engine.device.create_buffer(label="map places", size=_SLOT * slots, usage=usage)
+        self._params = engine.device.create_buffer(label="map placements", size=_SLOT * slots, usage=usage)
         # By tensor, number of the piece, its resource, and whether digits are written.
         self._painters: dict[tuple[str, int, int, bool], _Painter] = {}
 
@@ -76,13 +76,13 @@ class CellPainters:
         in_sight = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
         for number in np.flatnonzero(in_sight).tolist():
             tensor = self._tensors[number]
-            place = self._layout.placements[tensor.name]
-            left, right = pixels_of(across, place.x, place.x + place.width)
-            top, bottom = pixels_of(down, place.y, place.y + place.height)
+            placement = self._layout.placements[tensor.name]
+            left, right = pixels_of(across, placement.x, placement.x + placement.width)
+            top, bottom = pixels_of(down, placement.y, placement.y + placement.height)
             if left >= right or top >= bottom:
                 continue
             for painter in self._painters_of(tensor, work, digits):
-                words = place_words(place, *seen(tensor, place, rows))
+                words = placement_words(placement, *filled_extent(tensor, placement, rows))
                 words += [painter.first_row, painter.end_row, number, painter.packs]
                 params[painter.slot] = [*words, left, top, right, bottom, painter.tile]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
@@ -99,7 +99,7 @@ class CellPainters:
         """One for each piece; what has to run before is added to `work`."""
         storage, columns = tensor.storage, tensor.columns
         if tensor.heads:
-            buffer, made = self._patterns.whole(tensor)
+            buffer, made = self._patterns.all_rows(tensor)
             work += made
             rows = tensor.heads * self._layout.context
             storage = TensorStorage("buffer", "f32", 0, (Shard(buffer, 0, buffer.size, 0, rows),))

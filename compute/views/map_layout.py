@@ -44,7 +44,7 @@ class Region:
 
 @dataclass(frozen=True)
 class MapLayout:
-    """Every tensor's place by name, in the registry's order; `context` rows are kept for activations."""
+    """Every tensor's placement by name, in the registry's order; `context` rows are kept for activations."""
 
     placements: Mapping[str, Placement]
     regions: tuple[Region, ...]
@@ -58,15 +58,15 @@ class MapLayout:
         """Cells that a block of the pyramid's finest level is wide and high."""
         return self.grid // TILE_BLOCKS
 
-    def place_of(self, name: str, row: int, column: int) -> tuple[int, int]:
+    def cell_of(self, name: str, row: int, column: int) -> tuple[int, int]:
         """The cell of a value. KeyError when the map has no such tensor."""
         return self.placements[name].cell_of(row, column)
 
     def cell_at(self, x: int, y: int) -> tuple[str, int, int] | None:
         """(tensor, row, column) of the value at cell (x, y); None where there is none."""
-        for name, place in self.placements.items():
-            if 0 <= x - place.x < place.width and 0 <= y - place.y < place.height:
-                found = place.value_at(x, y)
+        for name, placement in self.placements.items():
+            if 0 <= x - placement.x < placement.width and 0 <= y - placement.y < placement.height:
+                found = placement.value_at(x, y)
                 return None if found is None else (name, *found)
         return None
 
@@ -144,8 +144,8 @@ class _Drawer:
             band_columns = channels
         elif rows > channels and tensor.rows is not None and name.startswith("h."):
             band_rows = channels
-        place = self._folded(name, x, y, (rows, columns), (band_rows, band_columns), units)
-        return self._after(place.width), self._after(place.height)
+        placement = self._folded(name, x, y, (rows, columns), (band_rows, band_columns), units)
+        return self._after(placement.width), self._after(placement.height)
 
     def _folded(
         self, name: str, x: int, y: int, shape: tuple[int, int], band: tuple[int, int], units: int | None
@@ -157,9 +157,9 @@ class _Drawer:
             across = max(1, units * self._unit // pitch_x)
         elif shape[0] == 1 and name == "logits":
             across, pitch_y = 1, 1  # one below the other, without gaps: all are of one tensor
-        place = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
-        self.placements[name] = place
-        return place
+        placement = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
+        self.placements[name] = placement
+        return placement
 
     # -- all of it
 
@@ -190,15 +190,15 @@ class _Drawer:
             band_rows = first // cuts[0]
         else:
             band_rows = -(-rows // -(-rows // high))
-        place = self._folded("wte", x, y, (rows, columns), (band_rows, columns), None)
-        return self._after(place.width), self._after(place.height)
+        placement = self._folded("wte", x, y, (rows, columns), (band_rows, columns), None)
+        return self._after(placement.width), self._after(placement.height)
 
     def layout(self, arrangement: Part, lines: int) -> MapLayout:
         """The map with this arrangement of blocks, in so many lines."""
         registry, margin = self._registry, self._margin
         width, height, table, wide, high = self._measure(arrangement, lines)
         layers = registry.config.layers
-        each = -(-layers // lines)
+        per_line = -(-layers // lines)
         x, y = margin, margin
         inner = height - 2 * margin
         regions = []
@@ -207,11 +207,11 @@ class _Drawer:
         regions.append(Region("embedding", x, y, table + taken[0], inner))
         x += table + taken[0] + margin
         for layer in range(layers):
-            line, slot = divmod(layer, each)
+            line, slot = divmod(layer, per_line)
             left, top = x + slot * wide, y + line * high
             box = self.draw(arrangement, f"h.{layer}.", left, top)
             regions.append(Region(f"h.{layer}", left, top, *box))
-        x += each * wide
+        x += per_line * wide
         taken = self.draw(HEAD, "", x, y)
         regions.append(Region("head", x, y, taken[0], inner))
         ordered = {tensor.name: self.placements[tensor.name] for tensor in registry}

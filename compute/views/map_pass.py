@@ -22,7 +22,7 @@ from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, axis, level_of
 from .palettes import ColorMapping
 from .patterns import PatternStore, pattern_buffers
-from .strip import look_bytes
+from .strip import color_mapping_bytes
 
 GROUND = (6, 9, 14)  # color where no tensor is, see wgsl/map/common/frame.wgsl
 _FRAME_BYTES = 48  # of wgsl/map/common/frame.wgsl, behind the look
@@ -54,7 +54,7 @@ class MapPass:
         self.pyramid = pyramid
         self.nbytes = map_bytes(engine, pyramid.layout)
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
-        size = len(look_bytes(ColorMapping())) + _FRAME_BYTES
+        size = len(color_mapping_bytes(ColorMapping())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
@@ -90,18 +90,18 @@ class MapPass:
         most = _SLICE[engine.layout]
         work: list[Dispatch] = []
         pipelines = set()
-        told = ("weights", 0.0)
+        progress = ("weights", 0.0)
         for dispatch, what, done in pyramid.opening(most):
             new = dispatch.pipeline not in pipelines
             if work and (new or sum(waiting.cost for waiting in work) + dispatch.cost > most):
                 _submit(engine.device, work)
-                yield told
+                yield progress
                 work = []
             pipelines.add(dispatch.pipeline)
             work.append(dispatch)
-            told = what, done
+            progress = what, done
         _submit(engine.device, work)
-        yield told
+        yield progress
         return cls(engine, glyphs, patterns, pyramid)
 
     def _try_out(self) -> Loading[None]:
@@ -119,9 +119,9 @@ class MapPass:
             if kind in seen:
                 continue
             seen.add(kind)
-            place = self.layout.placements[tensor.name]
+            placement = self.layout.placements[tensor.name]
             for cell in _TRIAL_CELLS:
-                yield MapView(place.x, place.y, 1 / cell)
+                yield MapView(placement.x, placement.y, 1 / cell)
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Paint so from the next `draw` on."""
@@ -223,7 +223,7 @@ class MapPass:
         words = struct.pack(
             "<5I2f5I", width, height, x, y, LEVELS - 1 - (level or 0), border, ink, figures, glyph, glyph_high, top, 0
         )
-        self.engine.device.queue.write_buffer(self._frame, 0, look_bytes(self._mapping) + words)
+        self.engine.device.queue.write_buffer(self._frame, 0, color_mapping_bytes(self._mapping) + words)
 
     def _clear(self) -> None:
         assert self.texture is not None

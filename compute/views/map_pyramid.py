@@ -25,19 +25,20 @@ LEVELS = 4
 _THREADS = 64  # of a workgroup, one for each tile
 
 
-def place_words(place: Placement, seen_rows: int, seen_columns: int) -> list[int]:
-    """The words of `Place` in wgsl/map/common/place.wgsl."""
+def placement_words(placement: Placement, filled_rows: int, filled_columns: int) -> list[int]:
+    """The words of `Placement` in wgsl/map/common/placement.wgsl."""
     return [
-        place.x, place.y, place.rows, place.columns, place.band_rows, place.band_columns, place.across,
-        place.pitch_x, place.pitch_y, place.over, seen_rows, seen_columns,
+        placement.x, placement.y, placement.rows, placement.columns,
+        placement.band_rows, placement.band_columns, placement.across,
+        placement.pitch_x, placement.pitch_y, placement.over, filled_rows, filled_columns,
     ]  # fmt: skip
 
 
-def seen(tensor: Tensor, place: Placement, rows: int) -> tuple[int, int]:
+def filled_extent(tensor: Tensor, placement: Placement, rows: int) -> tuple[int, int]:
     """(rows of a band, columns) that hold values when the context has `rows` tokens."""
     if tensor.heads:
         return rows, rows
-    return (rows if tensor.rows is None else place.band_rows), place.columns
+    return (rows if tensor.rows is None else placement.band_rows), placement.columns
 
 
 def pyramid_bytes(layout: MapLayout) -> int:
@@ -91,8 +92,8 @@ class MapPyramid:
         peaks = self._peak_dispatch(fixed)
         yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
         for tensor in fixed:
-            place = layout.placements[tensor.name]
-            words = place_words(place, *seen(tensor, place, 0))
+            placement = layout.placements[tensor.name]
+            words = placement_words(placement, *filled_extent(tensor, placement, 0))
             for work in weight_blocks(self._engine, layout, self.texture, tensor, words, most):
                 cost += work.cost
                 yield work, "weights", cost / whole
@@ -113,7 +114,7 @@ class MapPyramid:
         ]
         # What the first rows will need is made here, too: a row that nobody asked for does no harm.
         made = [work for tensor in self._patterns.tensors[:1] for work in self._patterns.rows(tensor, 0, 1)[1]]
-        self._patterns.forget()
+        self._patterns.invalidate()
         for work in (*made, *self._measuring):
             yield work, "activations", 1.0
 
@@ -126,8 +127,8 @@ class MapPyramid:
     def _make_owners(self) -> wgpu.GPUTexture:
         grid, device = self.layout.grid, self._engine.device
         owners = np.zeros((self.layout.height // grid, self.layout.width // grid), np.uint16)
-        for name, place in self.layout.placements.items():
-            (x, y), (wide, high) = (place.x // grid, place.y // grid), tiles_of(place, grid)
+        for name, placement in self.layout.placements.items():
+            (x, y), (wide, high) = (placement.x // grid, placement.y // grid), tiles_of(placement, grid)
             owners[y : y + high, x : x + wide] = 1 + self.slots[name]
         high, wide = owners.shape
         usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
@@ -179,25 +180,25 @@ class MapPyramid:
 
     def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
         """The words of an entry: rows `first` to `end` of each line of bands are to be taken in."""
-        place, grid = self.layout.placements[tensor.name], self.layout.grid
-        last = place.columns
-        wide = -(-place.width // grid)
+        placement, grid = self.layout.placements[tensor.name], self.layout.grid
+        last = placement.columns
+        wide = -(-placement.width // grid)
         if tensor.rows is None:
-            first_tile, lines = first // grid, place.lines
+            first_tile, lines = first // grid, placement.lines
             down = max(0, -(-end // grid) - first_tile)
         else:  # logits: one row in lines without gaps between, which are the rows of a matrix of which a bit is missing
-            high, stride = place.height, place.band_columns
+            high, stride = placement.height, placement.band_columns
             last -= (high - 1) * stride
-            place = dataclasses.replace(place, rows=high, columns=stride, band_rows=high, pitch_y=high)
+            placement = dataclasses.replace(placement, rows=high, columns=stride, band_rows=high, pitch_y=high)
             first_tile, lines, down = 0, 1, -(-high // grid)
-        words = place_words(place, *seen(tensor, place, rows))
+        words = placement_words(placement, *filled_extent(tensor, placement, rows))
         return [*words, offset, stride, wide, first_tile, down, lines, last, 0]
 
     def _peak_dispatch(self, tensors: list[Tensor]) -> Dispatch:
-        grid, places = self.layout.grid, self.layout.placements
+        grid, placements = self.layout.grid, self.layout.placements
         boxes = [
-            [place.x // grid, place.y // grid, *tiles_of(place, grid), self.slots[place.name], 0, 0, 0]
-            for place in (places[tensor.name] for tensor in tensors)
+            [placement.x // grid, placement.y // grid, *tiles_of(placement, grid), self.slots[placement.name], 0, 0, 0]
+            for placement in (placements[tensor.name] for tensor in tensors)
         ]
         table = self._engine.device.create_buffer_with_data(
             data=np.asarray(boxes, np.uint32), usage=wgpu.BufferUsage.STORAGE
@@ -218,11 +219,11 @@ class MapPyramid:
         first, end = (known if same else 0), max(rows, known)
         self._seen = (epoch, rows)
         if not same:
-            self._patterns.forget()
+            self._patterns.invalidate()
         work = [self._live_work(source, rows, first, end) for source in self._sources]
         for tensor in self._patterns.tensors:
             # Older rows of the same tile are needed, too: again, if the buffer has been used for another layer.
-            start = first if self._patterns.holds(tensor) else first // self.layout.grid * self.layout.grid
+            start = first if self._patterns.has_all_rows(tensor) else first // self.layout.grid * self.layout.grid
             buffer, made = self._patterns.rows(tensor, start, rows)
             work += [*made, self._pattern(tensor, buffer, rows, first, end)]
         return [*work, *self._measuring]

@@ -38,11 +38,11 @@ def axis(start: float, scale: float, pixels: int, end: int, block: int, first: i
         edges = np.ceil((start + (first + np.arange(pixels + 1)) * scale) / block - 0.5).astype(np.int64)
         found[:, 0], found[:, 1], found[:, 3] = edges[:-1], edges[1:], 1
     else:
-        places = first + np.arange(pixels)
-        cells = np.floor((start + (places + 0.5) * scale) / block).astype(np.int64)
+        positions = first + np.arange(pixels)
+        cells = np.floor((start + (positions + 0.5) * scale) / block).astype(np.int64)
         left, right = (np.ceil((edge * block - start) / scale - 0.5).astype(np.int64) for edge in (cells, cells + 1))
         found[:, 0], found[:, 1] = cells, cells + 1
-        found[:, 2], found[:, 3] = places - left, right - left
+        found[:, 2], found[:, 3] = positions - left, right - left
     found[:, :2] = np.clip(found[:, :2], 0, -(-end // block))
     return found
 

@@ -32,24 +32,24 @@ def rows_of(tensor: Tensor, shard: Shard) -> int:
 
 
 def weight_blocks(
-    engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, place_words: list[int], most: float
+    engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, placement_words: list[int], most: float
 ) -> Iterator[Dispatch]:
     """What takes a weight in, in parts that cost about `most` at most; they are made one by one."""
     storage = tensor.storage
     kernel = engine.kernels.get("map/weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
     tile_cost = _tile_cost(layout)
-    each = max(1, int(most / tile_cost / _THREADS)) * _THREADS
+    tiles_per_dispatch = max(1, int(most / tile_cost / _THREADS)) * _THREADS
     for shard in storage.shards:
         rows = rows_of(tensor, shard)
-        for first in range(0, wide * high, each):
-            words = [*place_words, shard.first_row, shard.first_row + rows, wide, high]
+        for first in range(0, wide * high, tiles_per_dispatch):
+            words = [*placement_words, shard.first_row, shard.first_row + rows, wide, high]
             words += [packs_of(storage, tensor.columns), storage.tile, first, 0]
             params = engine.device.create_buffer_with_data(
                 data=np.asarray(words, np.uint32), usage=wgpu.BufferUsage.UNIFORM
             )
             bound: dict[str, Resource] = {"params": params, "weight": resource(shard), "pyramid": pyramid}
-            count = min(each, wide * high - first)
+            count = min(tiles_per_dispatch, wide * high - first)
             yield kernel.dispatch((-(-count // _THREADS), 1, 1), bound, cost=count * tile_cost, label=tensor.name)
 
 
@@ -63,6 +63,6 @@ def _tile_cost(layout: MapLayout) -> int:
     return TILE_BLOCKS**2 * (BLOCK_COST + layout.base**2)
 
 
-def tiles_of(place: Placement, grid: int) -> tuple[int, int]:
+def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
     """Tiles of `grid` cells across and down."""
-    return -(-place.width // grid), -(-place.height // grid)
+    return -(-placement.width // grid), -(-placement.height // grid)

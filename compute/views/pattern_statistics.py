@@ -23,7 +23,7 @@ def pattern_statistics(engine: Engine) -> dict[str, TensorStatistics]:
     store = PatternStore(engine, rows, budget=0)  # one buffer
     found = {}
     for tensor in store.tensors:
-        buffer, work = store.whole(tensor)
+        buffer, work = store.all_rows(tensor)
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()

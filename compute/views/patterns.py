@@ -36,44 +36,44 @@ class PatternStore:
             for slot in range(count)
         ]
         self.nbytes = size * count
-        self._holds: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
-        self._whole: set[str] = set()  # those of which a buffer has all rows
-        self._made: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
+        self._names: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
+        self._complete: set[str] = set()  # those of which a buffer has all rows
+        self._dispatches: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Every row is another one now."""
-        self._whole.clear()
+        self._complete.clear()
 
-    def holds(self, tensor: Tensor) -> bool:
+    def has_all_rows(self, tensor: Tensor) -> bool:
         """True when a buffer has all rows of this pattern up to those that were asked for last."""
-        return tensor.name in self._whole
+        return tensor.name in self._complete
 
     def rows(self, tensor: Tensor, first: int, end: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer in which rows `first` to `end` of a pattern are once the dispatches have run."""
-        held = {name: slot for slot, name in self._holds.items()}
+        held = {name: slot for slot, name in self._names.items()}
         slot = held.get(tensor.name)
         if slot is None:
-            slot = len(self._holds) if len(self._holds) < len(self._buffers) else next(iter(self._holds))
-            self._whole.discard(self._holds.get(slot, ""))
-        self._holds.pop(slot, None)
-        self._holds[slot] = tensor.name
+            slot = len(self._names) if len(self._names) < len(self._buffers) else next(iter(self._names))
+            self._complete.discard(self._names.get(slot, ""))
+        self._names.pop(slot, None)
+        self._names[slot] = tensor.name
         if first == 0:
-            self._whole.add(tensor.name)
+            self._complete.add(tensor.name)
         return self._buffers[slot], [self._work(tensor, first, end, self._buffers[slot])] if end > first else []
 
-    def whole(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+    def all_rows(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer in which all rows of a pattern are once the dispatches have run."""
         rows = min(self._engine.registry.rows, self._context)
-        return self.rows(tensor, rows if tensor.name in self._whole else 0, rows)
+        return self.rows(tensor, rows if tensor.name in self._complete else 0, rows)
 
     def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
         """What writes rows `first` to `end` of a pattern to `target`."""
         key = (tensor.name, id(target))
-        if key not in self._made:
+        if key not in self._dispatches:
             usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
             params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
-            self._made[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._context)
-        params, dispatch = self._made[key]
+            self._dispatches[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._context)
+        params, dispatch = self._dispatches[key]
         self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
         return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
 

@@ -43,18 +43,18 @@ class ProbePass:
         self._watched: tuple[TensorIndex, ...] = ()
         self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
-        self._found = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
+        self._results = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
         self._readback: AsyncReadback[list[ProbeValue]] = AsyncReadback(engine.device, "probes")
         self._again = False  # an update was wanted while values were in flight
 
     def watch(self, probes: Sequence[TensorIndex]) -> None:
-        """Watch these and no others. Raises `UsageError` for unknown names, places out of range, or too many."""
+        """Watch these and no others. Raises `UsageError` for unknown names, indices out of range, or too many."""
         wanted = tuple(dict.fromkeys(probes))
         if wanted == self._watched:
             return
         if len(wanted) > MOST:
             raise UsageError(f"{len(wanted)} probes: at most {MOST} are watched at a time; remove some")
-        self._work = [self._fetch(probe, place) for place, probe in enumerate(wanted)]
+        self._work = [self._fetch(probe, slot) for slot, probe in enumerate(wanted)]
         self._watched = wanted
         self.values = {probe: value for probe, value in self.values.items() if probe in wanted}
 
@@ -65,12 +65,12 @@ class ProbePass:
             return
         rows = self._engine.registry.rows
         # Rows that the context does not have (yet) hold nothing to show.
-        live = [(place, work) for place, (needed, work) in enumerate(self._work) if needed <= rows]
+        live = [(slot, work) for slot, (needed, work) in enumerate(self._work) if needed <= rows]
         if not live:
             return
-        slots = [(self._watched[place], place) for place, _ in live]
+        slots = [(self._watched[slot], slot) for slot, _ in live]
         decode = partial(self._values, slots, self._engine.registry.first_position + rows - 1)
-        self._readback.request(self._found, 8 * MOST, decode, [dispatch for _, work in live for dispatch in work])
+        self._readback.request(self._results, 8 * MOST, decode, [dispatch for _, work in live for dispatch in work])
 
     @property
     def pending(self) -> bool:
@@ -90,16 +90,16 @@ class ProbePass:
 
     def _values(self, slots: Sequence[tuple[TensorIndex, int]], step: int, data: bytes) -> list[ProbeValue]:
         """The content of `_found`, of probes and their places in it."""
-        found = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [places, (bits, index)]
+        found = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [slots, (bits, index)]
         values = []
-        for probe, place in slots:
-            value = float(found[place, :1].view(np.float32)[0])
+        for probe, slot in slots:
+            value = float(found[slot, :1].view(np.float32)[0])
             sizes = self._sizes(self._engine.registry[probe.name])
-            index = probe.index if probe.count == 1 else multi_index(int(found[place, 1]), sizes)
+            index = probe.index if probe.count == 1 else multi_index(int(found[slot, 1]), sizes)
             values.append(ProbeValue(probe, value, index, step))
         return values
 
-    def _fetch(self, probe: TensorIndex, place: int) -> tuple[int, list[Dispatch]]:
+    def _fetch(self, probe: TensorIndex, slot: int) -> tuple[int, list[Dispatch]]:
         tensor = self._engine.registry[probe.name]
         sizes = self._sizes(tensor)
         begin = flat_index(probe.index, sizes) if is_inside(probe.index, sizes) else -1
@@ -107,7 +107,7 @@ class ProbePass:
         if not (0 <= begin < end <= math.prod(sizes)) or (tensor.heads and probe.count > 1):
             raise UsageError(f"{probe}: there are no such values; {probe.name} is {' x '.join(map(str, sizes))}")
         if tensor.heads:
-            return self._fetch_pattern(tensor, probe, place)
+            return self._fetch_pattern(tensor, probe, slot)
         device, kernels, storage = self._engine.device, self._engine.kernels, tensor.storage
         work: list[Dispatch] = []
         for shard in storage.shards:
@@ -126,11 +126,11 @@ class ProbePass:
                 kernel = kernels.get("probe/range", storage="values")
                 offset = shard.offset // 4
             if first < last:
-                words = np.asarray([first, last, offset, place, not work, 0, 0, 0], np.uint32)
+                words = np.asarray([first, last, offset, slot, not work, 0, 0, 0], np.uint32)
                 resources: dict[str, Resource] = {
                     "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
                     "weight" if tensor.kind == "weight" else "values": values,
-                    "found": self._found,
+                    "results": self._results,
                 }
                 work.append(kernel.dispatch((1, 1, 1), resources))
         return -(-end // tensor.columns) if tensor.rows is None else 0, work
@@ -143,17 +143,17 @@ class ProbePass:
             return tensor.heads, self._engine.context, tensor.columns
         return self._engine.context if tensor.rows is None else tensor.rows, tensor.columns
 
-    def _fetch_pattern(self, tensor: Tensor, probe: TensorIndex, place: int) -> tuple[int, list[Dispatch]]:
+    def _fetch_pattern(self, tensor: Tensor, probe: TensorIndex, slot: int) -> tuple[int, list[Dispatch]]:
         """Recompute the row of all heads, then take the value from it."""
         head, query, column = probe.index
         device, stride = self._engine.device, row_of_keys(self._engine)
         keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
         params = device.create_buffer_with_data(data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM)
-        words = np.asarray([0, 1, head * stride + column, place, 1, 0, 0, 0], np.uint32)
+        words = np.asarray([0, 1, head * stride + column, slot, 1, 0, 0, 0], np.uint32)
         resources: dict[str, Resource] = {
             "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),
             "values": keys,
-            "found": self._found,
+            "results": self._results,
         }
         take = self._engine.kernels.get("probe/range", storage="values").dispatch((1, 1, 1), resources)
         return query + 1, [pattern_row(self._engine, tensor, params, keys, kept=1), take]

@@ -115,18 +115,18 @@ class StatisticsPass:
         device = engine.device
         self._tensors = [tensor for tensor in engine.registry if tensor.kept]
         self.slots: dict[str, int] = {}
-        places: dict[tuple[int, int], int] = {}
+        slot_by_location: dict[tuple[int, int], int] = {}
         live: dict[int, tuple[wgpu.GPUBuffer, list[Tensor]]] = {}
         for tensor in self._tensors:
             shard = tensor.storage.shards[0]
-            place = (id(shard.resource), shard.offset)
-            known = places.setdefault(place, len(places))
-            new = known not in self.slots.values()
-            self.slots[tensor.name] = known
+            location = (id(shard.resource), shard.offset)
+            slot = slot_by_location.setdefault(location, len(slot_by_location))
+            new = slot not in self.slots.values()
+            self.slots[tensor.name] = slot
             if new and tensor.kind != "weight":
                 assert isinstance(shard.resource, wgpu.GPUBuffer)
                 live.setdefault(id(shard.resource), (shard.resource, []))[1].append(tensor)
-        self.size = 4 * WORDS * len(places)  # bytes of `records`
+        self.size = 4 * WORDS * len(slot_by_location)  # bytes of `records`
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
         self.records = device.create_buffer(label="statistics", size=self.size, usage=usage)
         groups = [group for _, group in live.values()]

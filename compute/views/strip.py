@@ -17,7 +17,7 @@ from .strip_source import Source, Surface
 from .strip_weights import WeightCells
 
 
-def look_bytes(mapping: ColorMapping) -> bytes:
+def color_mapping_bytes(mapping: ColorMapping) -> bytes:
     """The look as wgsl/strip/common/color.wgsl has it."""
     palette = PALETTES[mapping.palette]
     words = [part for color in (*palette.negative, *palette.positive) for part in (*color, 1.0)]
@@ -40,8 +40,8 @@ class StripPass:
             usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,
         )
         self.layout = StripLayout((), ())
-        self._look_buffer = device.create_buffer(
-            label="strip look", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        self._mapping_buffer = device.create_buffer(
+            label="strip color mapping", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         )
         self._mapping = mapping or ColorMapping()
         self.set_color_mapping(self._mapping)
@@ -50,14 +50,14 @@ class StripPass:
         surface = Surface(
             kernels=engine.kernels,
             texture=self.texture,
-            mapping=self._look_buffer,
+            mapping=self._mapping_buffer,
             row_peaks=device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage),
             peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),
             slots={tensor.name: slot for slot, tensor in enumerate(tensors)},
         )
         weights = [tensor for tensor in tensors if tensor.kind == "weight"]
         self._cells = WeightCells(engine.kernels, weights, engine.layout)
-        self._weights = Source(surface, self._cells.values, weights, self._cells.place)
+        self._weights = Source(surface, self._cells.values, weights, self._cells.locate)
         self._live = self._live_sources(surface, tensors)
         self._peak_all = engine.kernels.get("strip/peak_all", tensors=len(tensors)).dispatch(
             (1, 1, 1), {"peaks": surface.peaks}
@@ -69,8 +69,8 @@ class StripPass:
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Paint so from the next `update` on."""
-        self.engine.device.queue.write_buffer(self._look_buffer, 0, look_bytes(mapping))
-        self._mapping, self._look_is_new = mapping, True
+        self.engine.device.queue.write_buffer(self._mapping_buffer, 0, color_mapping_bytes(mapping))
+        self._mapping, self._mapping_is_new = mapping, True
 
     @staticmethod
     def _live_sources(surface: Surface, tensors: list[Tensor]) -> list[Source]:
@@ -81,10 +81,10 @@ class StripPass:
                 assert isinstance(shard.resource, wgpu.GPUBuffer)
                 by_buffer.setdefault(id(shard.resource), (shard.resource, []))[1].append(tensor)
 
-        def place(tensor: Tensor, span: Span) -> tuple[int, int, int]:
+        def locate(tensor: Tensor, span: Span) -> tuple[int, int, int]:
             return tensor.storage.shards[0].offset // 4, tensor.columns, span.values // tensor.columns
 
-        return [Source(surface, buffer, group, place) for buffer, group in by_buffer.values()]
+        return [Source(surface, buffer, group, locate) for buffer, group in by_buffer.values()]
 
     @property
     def pending(self) -> bool:
@@ -120,11 +120,11 @@ class StripPass:
         one_range = mapping.span_scale == "all"
         if one_range:
             work.append(self._peak_all)
-        if weights_are_new or one_range or self._look_is_new:
+        if weights_are_new or one_range or self._mapping_is_new:
             work += self._weights.paint(pool=False)
         for source in self._live:
             work += source.paint(pool=pool)
-        self.layout, self._look_is_new = layout, False
+        self.layout, self._mapping_is_new = layout, False
         if layout.spans:
             self._end = layout.spans[-1].last + 1
         self._seen_rows, self._seen_epoch, self._seen_sampling = registry.rows, self.engine.epoch, mapping.sampling

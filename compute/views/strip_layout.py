@@ -68,8 +68,8 @@ class StripLayout:
 
     def span_at(self, cell: int) -> Span | None:
         """The span that has this cell of the atlas; None where it is empty."""
-        place = bisect.bisect_right(self.spans, cell, key=lambda span: span.first) - 1
-        return self.spans[place] if place >= 0 and cell <= self.spans[place].last else None
+        position = bisect.bisect_right(self.spans, cell, key=lambda span: span.first) - 1
+        return self.spans[position] if position >= 0 and cell <= self.spans[position].last else None
 
 
 def strip_layout(registry: Registry) -> StripLayout:

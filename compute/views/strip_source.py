@@ -43,10 +43,10 @@ class Source:
         surface: Surface,
         values: wgpu.GPUBuffer,
         tensors: Sequence[Tensor],
-        place: Callable[[Tensor, Span], tuple[int, int, int]],
+        locate: Callable[[Tensor, Span], tuple[int, int, int]],
     ) -> None:
         self.tensors = tensors
-        self._surface, self._values, self._place = surface, values, place
+        self._surface, self._values, self._locate = surface, values, locate
         device = surface.kernels.device
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         self._queue = device.queue
@@ -84,7 +84,7 @@ class Source:
             span = spans.get(tensor.name)
             if span is None:
                 continue
-            offset, columns, rows = self._place(tensor, span)
+            offset, columns, rows = self._locate(tensor, span)
             blocks = rows * columns >= _BLOCKS_FROM * span.cells
             slot = self._surface.slots[tensor.name]
             entries[shown, :7] = (offset, columns, rows, slot, span.first, span.cells, blocks)
@@ -159,7 +159,7 @@ class Source:
                     "values": self._values,
                     "peaks": surface.peaks,
                     "atlas": surface.texture,
-                    "look": surface.mapping,
+                    "mapping": surface.mapping,
                     **blocks,
                 },
             )

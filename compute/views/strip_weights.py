@@ -32,7 +32,7 @@ class WeightCells:
         self._cells: dict[str, tuple[int, bool]] = {}  # how many are there, and whether they are pooled
         self._queue: deque[tuple[str, int, Dispatch]] = deque()  # tensor, values read, what reads them
 
-    def place(self, tensor: Tensor, span: Span) -> tuple[int, int, int]:
+    def locate(self, tensor: Tensor, span: Span) -> tuple[int, int, int]:
         """(offset, columns, rows) of a span's values."""
         return self._first[tensor.name], span.cells, 1
 

@@ -23,7 +23,7 @@ def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: 
     A sample that is not finite is None: JSON has no word for it.
     """
     spans = {span.name: span for span in layout.spans}
-    told = []
+    result: list[dict[str, Any]] = []
     for tensor in engine.registry:
         known = statistics.get(tensor.name)
         if known is None:
@@ -34,25 +34,25 @@ def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: 
         span = spans.get(tensor.name)
         record["cells"] = [span.first, span.last] if span else None
         record["cells_written"] = span.cells if span else 0
-        told.append(record)
-    return told
+        result.append(record)
+    return result
 
 
-def lines(told: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -> list[str]:
-    """`told` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has.
+def lines(trace: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -> list[str]:
+    """`trace` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has.
 
     recomputed: names of the tensors that the pass itself did not keep.
     """
     text = []
     block = ""
-    for record in told:
+    for record in trace:
         name = record["name"]
         now = name.split(".")[1] if name.startswith("h.") else ""
         if now and now != block:
             text.append(f"-- layer {now} --")
         block = now
         text.append(_line(record, recomputed=name in recomputed))
-    bad = next((record for record in told if record["finite"] < record["count"]), None)
+    bad = next((record for record in trace if record["finite"] < record["count"]), None)
     if bad:
         text.append(f"first value that is not finite: {bad['name']}, value {bad['first_nonfinite']}")
     return text
@@ -60,12 +60,14 @@ def lines(told: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -
 
 def _line(record: Mapping[str, Any], *, recomputed: bool) -> str:
     cells = record["cells"]
-    place = f"cells {cells[0]:>6}-{cells[1]:>6} {record['cells_written']}/{record['count']}" if cells else "no cells"
+    cells_text = (
+        f"cells {cells[0]:>6}-{cells[1]:>6} {record['cells_written']}/{record['count']}" if cells else "no cells"
+    )
     if recomputed:
-        place += ", recomputed"
+        cells_text += ", recomputed"
     samples = ", ".join("not finite" if value is None else _number(value) for value in record["samples"])
     return (
-        f"{place}  {record['name']}: count={record['count']} finite={record['finite']} nan={record['nan']}"
+        f"{cells_text}  {record['name']}: count={record['count']} finite={record['finite']} nan={record['nan']}"
         f" +inf={record['pos_inf']} -inf={record['neg_inf']} zero={record['zero']} min={_number(record['min'])}"
         f" max={_number(record['max'])} mean={_number(record['mean'])} absMax={_number(record['absmax'])}"
         f" samples=[{samples}]"

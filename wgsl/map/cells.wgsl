@@ -3,15 +3,15 @@
 {% import "map/common/values.wgsl" as values %}
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
-{% include "map/common/place.wgsl" %}
+{% include "map/common/placement.wgsl" %}
 {% include "strip/common/color.wgsl" %}
 struct Params {
-    place: Place,
+    placement: Placement,
     first_row: u32, // row of the matrix that row 0 of this piece is
     end_row: u32,   // row after its last
     slot: u32,      // number of the tensor
     packs: u32,     // of a row of values, see map/common/values.wgsl
-    left: u32,      // pixels in which it may be seen
+    left: u32,      // pixels in which it may be visible
     top: u32,
     right: u32,
     bottom: u32,
@@ -73,30 +73,30 @@ fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32
 fn main(@builtin(global_invocation_id) id: vec3u) {
     let pixel = vec2u(params.left, params.top) + id.xy;
     if (pixel.x >= params.right || pixel.y >= params.bottom) { return; }
-    let place = params.place;
+    let placement = params.placement;
     let across = textureLoad(axes, vec2u(pixel.x, 0u), 0);
     let down = textureLoad(axes, vec2u(pixel.y, 1u), 0);
-    let low = max(vec2u(across.x, down.x), vec2u(place.x, place.y)) - vec2u(place.x, place.y);
-    let end = vec2u(across.y, down.y) - min(vec2u(across.y, down.y), vec2u(place.x, place.y));
+    let low = max(vec2u(across.x, down.x), vec2u(placement.x, placement.y)) - vec2u(placement.x, placement.y);
+    let end = vec2u(across.y, down.y) - min(vec2u(across.y, down.y), vec2u(placement.x, placement.y));
     if (any(low >= end)) { return; }
-    let first = find(place, low.x, low.y);
+    let first = locate(placement, low.x, low.y);
     var last = first;
-    if (any(end - low > vec2u(1u))) { last = find(place, end.x - 1u, end.y - 1u); }
+    if (any(end - low > vec2u(1u))) { last = locate(placement, end.x - 1u, end.y - 1u); }
     var most = NO_CELL;
     let one_band = first.inside && last.inside
         && all(vec2u(last.column - first.column, last.row - first.row) == end - low - 1u);
-    if (one_band && first.seen == last.seen) {
+    if (one_band && first.filled == last.filled) {
         if (first.row < params.first_row || last.row >= params.end_row) { return; }
         most = KEPT_FREE;
-        if (first.seen) { most = extreme_of(first.row, last.row, first.column, last.column); }
+        if (first.filled) { most = extreme_of(first.row, last.row, first.column, last.column); }
     } else {
         for (var y = low.y; y < end.y; y++) {
             for (var x = low.x; x < end.x; x++) {
-                let found = find(place, x, y);
-                if (!found.inside || found.row < params.first_row || found.row >= params.end_row) { continue; }
+                let location = locate(placement, x, y);
+                if (!location.inside || location.row < params.first_row || location.row >= params.end_row) { continue; }
                 most = max(most, KEPT_FREE);
-                if (found.seen) {
-                    most = max(most, extreme_of(found.row, found.row, found.column, found.column));
+                if (location.filled) {
+                    most = max(most, extreme_of(location.row, location.row, location.column, location.column));
                 }
             }
         }
@@ -105,7 +105,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     var color = KEPT;
     if (most != KEPT_FREE) {
         let value = extreme_value(most);
-        color = strip_color(value, peak_of(params.slot, frame.look), frame.look);
+        color = strip_color(value, peak_of(params.slot, frame.mapping), frame.mapping);
 {% if digits %}
         let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
         color = mix(color, ink_on(color), cover);

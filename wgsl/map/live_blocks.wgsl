@@ -1,9 +1,9 @@
 // Extremes of the blocks of activations that changed, into the map's pyramid. Grid: (tiles, tensors); one thread a tile.
 {% include "map/common/key.wgsl" %}
-{% include "map/common/place.wgsl" %}
+{% include "map/common/placement.wgsl" %}
 const BASE = {{ base }}u; // cells a finest block is wide
 struct Entry {
-    place: Place,
+    placement: Placement,
     offset: u32,     // first value in the source, in elements
     stride: u32,     // elements from row to row
     tiles_x: u32,    // tiles to do across
@@ -28,11 +28,11 @@ fn value_quad(index: u32) -> vec4f {
 }
 
 fn block_key(at: vec2u) -> u32 {
-    let last = entry.place.rows - 1u - part.row; // row of the tile
+    let last = entry.placement.rows - 1u - part.row; // row of the tile
     let wide = entry.last_columns - min(entry.last_columns, part.column);
     if (any(at >= part.inside) || (at.y == last && at.x >= wide)) { return NO_CELL; }
     var key = KEPT_FREE;
-    let end = min(at + BASE, part.seen);
+    let end = min(at + BASE, part.filled);
     for (var y = at.y; y < end.y; y++) {
         let first = entry.offset + (part.row + y) * entry.stride + part.column;
         let end_x = select(end.x, min(end.x, wide), y == last);
@@ -55,8 +55,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let line = down / entry.tiles_y;
     let tile = vec2u(
         id.x % entry.tiles_x,
-        line * (entry.place.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
+        line * (entry.placement.pitch_y / (8u * BASE)) + entry.first_tile + down % entry.tiles_y,
     );
-    part = part_of(entry.place, tile);
-    make_tile(vec2u(entry.place.x, entry.place.y) / (8u * BASE), tile);
+    part = part_of(entry.placement, tile);
+    make_tile(vec2u(entry.placement.x, entry.placement.y) / (8u * BASE), tile);
 }

@@ -50,7 +50,7 @@ fn most_of_several(low: vec2u, high: vec2u) -> Shown {
             }
             // What is not finite wins over everything, and among itself by its key.
             let value = extreme_value(key);
-            let own = select(1e9, abs(value) / peak_of(owner - 1u, frame.look), is_finite(value));
+            let own = select(1e9, abs(value) / peak_of(owner - 1u, frame.mapping), is_finite(value));
             if (own > rank || (own == rank && key > most.key)) {
                 rank = own;
                 most = Shown(key, owner - 1u);
@@ -82,7 +82,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
         if (shown.key == KEPT_FREE) { color = KEPT; }
         if (shown.key > KEPT_FREE) {
-            color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.look), frame.look);
+            color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.mapping), frame.mapping);
         }
     }
     textureStore(picture, id.xy, color);

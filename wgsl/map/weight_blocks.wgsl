@@ -1,10 +1,10 @@
 // Extremes of the blocks of a part of one piece of a weight, into the map's pyramid. One thread a tile.
 {% import "map/common/values.wgsl" as values %}
 {% include "map/common/key.wgsl" %}
-{% include "map/common/place.wgsl" %}
+{% include "map/common/placement.wgsl" %}
 const BASE = {{ base }}u; // cells a finest block is wide
 struct Params {
-    place: Place,
+    placement: Placement,
     first_row: u32, // row of the matrix that row 0 of this piece is
     end_row: u32,   // row after its last
     tiles_x: u32,   // tiles of the weight
@@ -36,8 +36,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let number = params.first_tile + id.x;
     let tile = vec2u(number % params.tiles_x, number / params.tiles_x);
     if (tile.y >= params.tiles_y) { return; }
-    part = part_of(params.place, tile);
+    part = part_of(params.placement, tile);
     // A tile has rows of one piece only.
     if (part.inside.x == 0u || part.row < params.first_row || part.row >= params.end_row) { return; }
-    make_tile(vec2u(params.place.x, params.place.y) / (8u * BASE), tile);
+    make_tile(vec2u(params.placement.x, params.placement.y) / (8u * BASE), tile);
 }

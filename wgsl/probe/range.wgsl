@@ -8,8 +8,8 @@ struct Params {
     first: u32,  // flat index of the range's first value
     end: u32,    // and of its end
     offset: u32, // of value 0 of the tensor in `values`, in elements; for weights flat index of the piece's first value
-    place: u32,  // of the result, in pairs
-    fresh: u32,  // 0: join what an earlier piece has found
+    slot: u32,   // index of the result in `results`
+    fresh: u32,  // 0: join what an earlier piece found
     padding0: u32,
     padding1: u32,
     padding2: u32,
@@ -27,7 +27,7 @@ fn bits_of(index: u32) -> u32 {
     return bitcast<u32>(weight_quad(inside / COLUMNS, column / 4u)[column % 4u]);
 }
 {% endif %}
-@group(0) @binding(2) var<storage, read_write> found: array<vec2u>; // bits and flat index
+@group(0) @binding(2) var<storage, read_write> results: array<vec2u>; // bits and flat index
 
 var<workgroup> best: array<vec2u, THREADS>; // key and index
 
@@ -50,9 +50,9 @@ fn main(@builtin(local_invocation_index) thread: u32) {
     if (thread == 0u) {
         var result = best[0];
         if (params.fresh == 0u) {
-            let before = found[params.place];
+            let before = results[params.slot];
             result = better(vec2u(extreme_key(before.x), before.y), result);
         }
-        found[params.place] = vec2u(extreme_bits(result.x), result.y);
+        results[params.slot] = vec2u(extreme_bits(result.x), result.y);
     }
 }

@@ -25,7 +25,7 @@ struct Tile {
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 {% endif %}
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
-@group(0) @binding(5) var<uniform> look: Look;
+@group(0) @binding(5) var<uniform> mapping: ColorMapping;
 @group(0) @binding(4) var atlas: texture_storage_2d<rgba8unorm, write>;
 
 {% if pool %}
@@ -65,8 +65,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var color = vec4f(0.025, 0.035, 0.055, 1.0);
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
-        let peak = peaks[select(entry.slot, TENSORS, look.all_tensors == 1u)];
-        color = strip_color(shown_value(entry, cell - entry.first), peak, look);
+        let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
+        color = strip_color(shown_value(entry, cell - entry.first), peak, mapping);
     }
     textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), color);
 }

@@ -19,7 +19,7 @@ LAYOUT = map_layout(REGISTRY, 64)
 
 def at(name: str, row: int, column: int, cell: float) -> list[Label]:
     """Labels with that value 300 pixels from the left and 200 from the top, in cells of so many pixels."""
-    x, y = LAYOUT.place_of(name, row, column)
+    x, y = LAYOUT.cell_of(name, row, column)
     return labels_for(REGISTRY, LAYOUT, MapView(x - 300 / cell, y - 200 / cell, 1 / cell), WIDE, HIGH, WORDS)
 
 

@@ -53,8 +53,8 @@ def test_boxes_of_the_rows_of_a_pass() -> None:
     shapes = registry(STORIES, 64)
     layout = map_layout(shapes, 64)
     boxes = row_boxes(shapes, layout, 10, 12)
-    assert (*layout.place_of("h.3.attn.qkv", 10, 192), 192, 2) in boxes
-    assert (*layout.place_of("h.3.attn.pattern", 74, 0), 64, 2) in boxes
+    assert (*layout.cell_of("h.3.attn.qkv", 10, 192), 192, 2) in boxes
+    assert (*layout.cell_of("h.3.attn.pattern", 74, 0), 64, 2) in boxes
     for x, y, width, height in boxes:
         found = layout.cell_at(x, y)
         assert found is not None

@@ -72,7 +72,7 @@ def test_another_context_keeps_the_value_at_the_center(name: str) -> None:
     before, after = (map_layout(tensors, context) for context in (64, 256))
     row, column = {"h.2.attn.pattern": (64 + 40, 50), "h.1.ln_1.bias": (0, 70)}.get(name, (41, 70))
     camera = MapCamera(before.width, before.height)
-    x, y = before.place_of(name, row, column)
+    x, y = before.cell_of(name, row, column)
     camera.look_at(200, x + 0.5, y + 0.5, WIDE, HIGH)
     viewport = viewport_of(camera, tensors, before, WIDE, HIGH)
     index = {"h.2.attn.pattern": (1, 40, 50), "h.1.ln_1.bias": (70,)}.get(name, (41, 70))
@@ -112,7 +112,7 @@ def test_another_aspect_ratio_shows_the_whole_viewport() -> None:
     tensors = registry(STORIES, 64)
     layout = map_layout(tensors, 64)
     camera, other = (MapCamera(layout.width, layout.height) for _ in range(2))
-    camera.look_at(40, *layout.place_of("h.3.attn.qkv", 3, 3), WIDE, HIGH)
+    camera.look_at(40, *layout.cell_of("h.3.attn.qkv", 3, 3), WIDE, HIGH)
     show(other, viewport_of(camera, tensors, layout, WIDE, HIGH), layout, 300, 900)
     seen, again = camera.view(WIDE, HIGH), other.view(300, 900)
     assert again.cell_at(0, 0)[0] == pytest.approx(seen.cell_at(0, 0)[0])
@@ -135,7 +135,7 @@ def test_a_model_without_the_tensor_leaves_the_camera_alone() -> None:
     before, after = registry(STORIES, 64), map_layout(registry(TINY, 9), 9)
     layout = map_layout(before, 64)
     camera, other = MapCamera(layout.width, layout.height), MapCamera(after.width, after.height)
-    camera.look_at(99, *layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
+    camera.look_at(99, *layout.cell_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     assert not show(other, viewport_of(camera, before, layout, WIDE, HIGH), after, WIDE, HIGH)
     assert other.pose == CameraPose(1.0, after.width / 2, after.height / 2)
 
@@ -153,7 +153,7 @@ def test_another_model_keeps_the_view(name: str, value: tuple[int, int], there: 
     maps, before, after = MapState(size=(WIDE, HIGH)), registry(STORIES, 64), registry(TINY, 9)
     maps.lay_out(before, map_layout(before, 64))
     assert maps.layout is not None
-    x, y = maps.layout.place_of(name, *value)
+    x, y = maps.layout.cell_of(name, *value)
     maps.view_history.visit(maps.camera.pose)
     maps.camera.look_at(99, x + 0.5, y + 0.5, WIDE, HIGH)
     maps.view_history.visit(maps.camera.pose)
@@ -170,7 +170,7 @@ def test_a_view_of_everything_or_of_a_lost_tensor_shows_everything() -> None:
     maps = MapState(size=(WIDE, HIGH))
     maps.lay_out(traced, map_layout(traced, 64))
     assert maps.layout is not None
-    maps.camera.look_at(99, *maps.layout.place_of("h.7.ln_1", 3, 3), WIDE, HIGH)
+    maps.camera.look_at(99, *maps.layout.cell_of("h.7.ln_1", 3, 3), WIDE, HIGH)
     for tensors in (plain, traced):
         maps.lay_out(tensors, map_layout(tensors, 64))
         assert maps.camera.pose == CameraPose(1.0, maps.layout.width / 2, maps.layout.height / 2)

@@ -40,7 +40,7 @@ def values(element: TensorIndex) -> set[tuple[int, int]]:
     info = INSPECTION.tensors[element.name]
     first = info.flat_index(element.index)
     elements = (TensorIndex(info.name, info.multi_index(flat)) for flat in range(first, first + element.count))
-    return {LAYOUT.place_of(info.name, *row_and_column(single, CONTEXT)) for single in elements}
+    return {LAYOUT.cell_of(info.name, *row_and_column(single, CONTEXT)) for single in elements}
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 1.7, 3.0, 9.0, 40.0])

@@ -73,7 +73,7 @@ def test_a_request_while_one_is_in_flight_is_refused(gpu: Gpu, monkeypatch: pyte
 def test_dispatches_run_before_the_copy(gpu: Gpu) -> None:
     found = gpu.empty(2)
     words = gpu.params(1, 4, 0, 0, 1)  # elements 1 to 3 of `values`; the extreme goes to slot 0
-    resources = {"params": words, "values": gpu.buffer([9.0, 1.0, -3.0, 2.0]), "found": found}
+    resources = {"params": words, "values": gpu.buffer([9.0, 1.0, -3.0, 2.0]), "results": found}
     extreme = gpu.kernels.get("probe/range", storage="values").dispatch((1, 1, 1), resources)
     readback: AsyncReadback[np.ndarray] = AsyncReadback(gpu.device, "test")
     readback.request(found, 8, floats, [extreme])

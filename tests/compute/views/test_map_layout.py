@@ -68,7 +68,7 @@ def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
             rng = np.random.default_rng(0)
             picked = {(int(rng.integers(place.rows)), int(rng.integers(place.columns))) for _ in range(500)}  # type: ignore[assignment]
         for row, column in picked:
-            cell = layout.place_of(name, row, column)
+            cell = layout.cell_of(name, row, column)
             assert layout.cell_at(*cell) == (name, row, column)
             cells.add(cell)
             total += 1
@@ -92,7 +92,7 @@ def test_cells_without_a_value() -> None:
     named = {(x, y) for x in range(layout.width) for y in range(40) if layout.cell_at(x, y)}
     for x, y in named:
         name, row, column = layout.cell_at(x, y) or ("", 0, 0)
-        assert layout.place_of(name, row, column) == (x, y)
+        assert layout.cell_of(name, row, column) == (x, y)
     assert layout.cell_at(-1, 5) is None
     assert layout.cell_at(layout.width, 5) is None
     assert layout.cell_at(0, 0) is None

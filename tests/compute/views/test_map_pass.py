@@ -108,7 +108,7 @@ def test_a_nan_is_red_from_the_farthest() -> None:
         image = passes.read()
         red = (image[..., 0] > 200) & (image[..., 1] < 90)
         for name, row, column in (("h.1.mlp.c_fc.weight", 100, 33), ("h.0.attn.c_proj.bias", 0, 7)):
-            x, y = layout.place_of(name, row, column)
+            x, y = layout.cell_of(name, row, column)
             near = red[max(int(y / scale) - 1, 0) : int(y / scale) + 2, max(int(x / scale) - 1, 0) : int(x / scale) + 2]
             assert near.any(), name
 

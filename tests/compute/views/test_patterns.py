@@ -44,7 +44,7 @@ def test_layers_without_room_take_turns(engine: Engine) -> None:
     assert store.nbytes == 4 * 3 * 14 * 16
     first, second = store.tensors
     for tensor in (first, second, second, first):
-        buffer, work = store.whole(tensor)
+        buffer, work = store.all_rows(tensor)
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()
@@ -55,11 +55,11 @@ def test_layers_without_room_take_turns(engine: Engine) -> None:
 def test_what_is_there_is_not_made_again(engine: Engine) -> None:
     store = PatternStore(engine, engine.context)
     first, second = store.tensors
-    assert store.whole(first)[1]
-    assert store.whole(second)[1]
-    assert not store.whole(first)[1]
-    store.forget()
-    assert store.whole(first)[1]
+    assert store.all_rows(first)[1]
+    assert store.all_rows(second)[1]
+    assert not store.all_rows(first)[1]
+    store.invalidate()
+    assert store.all_rows(first)[1]
 
 
 @pytest.mark.parametrize("budget", [1, 1 << 30])

@@ -22,7 +22,7 @@ from compute.selftest.strip import expected_picture
 from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
 from compute.text.tokenizer import Tokenizer
 from compute.views.palettes import PALETTES, ColorMapping
-from compute.views.strip import StripPass, look_bytes
+from compute.views.strip import StripPass, color_mapping_bytes
 from compute.views.strip_layout import strip_layout
 
 from helpers.gpu import Gpu, bound, read_tensor, rounded_model
@@ -122,10 +122,11 @@ def test_paint(gpu: Gpu) -> None:
     entries = entries_of((5, 100, 1, 1, 600, 100), (110, 60, 3, 0, 5 * WIDTH, 30))
     tiles = [(0, 600, 64, 0), (0, 664, 36, 0), (1, 5 * WIDTH, 30, 0), (0xFFFFFFFF, 5 * WIDTH + 30, 64, 0)]
     peaks = np.array([2.5, np.abs(values[np.isfinite(values)]).max()])
+    mapping = color_mapping_bytes(ColorMapping())
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
         "peaks": gpu.buffer(peaks), "atlas": texture,
-        "look": gpu.device.create_buffer_with_data(data=look_bytes(ColorMapping()), usage=wgpu.BufferUsage.UNIFORM),
+        "mapping": gpu.device.create_buffer_with_data(data=mapping, usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}

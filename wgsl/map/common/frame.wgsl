@@ -3,7 +3,7 @@ const TENSORS = {{ tensors }}u;
 const GROUND = vec4f(0.0235, 0.0353, 0.0549, 1.0);  // where no tensor is
 const KEPT = vec4f(0.043, 0.055, 0.078, 1.0);       // where rows will arrive
 struct Frame {
-    look: Look,
+    mapping: ColorMapping,
     width: u32,       // pixels
     height: u32,
     level_x: u32,     // corner of the level of the pyramid, and log2 of its blocks in a tile's width
@@ -17,7 +17,7 @@ struct Frame {
     glyph_top: u32,   // row of the glyphs of this size in their texture
     padding: u32,
 }
-fn peak_of(slot: u32, look: Look) -> f32 {
-    let i = select(slot, TENSORS, look.all_tensors == 1u);
+fn peak_of(slot: u32, mapping: ColorMapping) -> f32 {
+    let i = select(slot, TENSORS, mapping.all_tensors == 1u);
     return peaks[i / 4u][i % 4u];
 }

@@ -7,19 +7,19 @@ struct Part {
     row: u32, // of the cell in the corner
     column: u32,
     inside: vec2u, // cells across and down from there that are of the tensor
-    seen: vec2u,   // that hold values now
+    filled: vec2u,   // that hold values now
 }
 var<private> part: Part;
 // a - b, but not below 0.
 fn less(a: vec2u, b: vec2u) -> vec2u { return a - min(a, b); }
-fn part_of(place: Place, tile: vec2u) -> Part {
-    let found = find(place, tile.x * 8u * BASE, tile.y * 8u * BASE);
-    let at = vec2u(found.column % place.band_columns, found.row % place.band_rows);
-    let band = less(vec2u(place.band_columns, place.band_rows), at);
-    let whole = less(vec2u(place.columns, place.rows), vec2u(found.column, found.row));
-    let inside = select(vec2u(0u), min(band, whole), found.inside);
-    let seen = less(vec2u(place.seen_columns, place.seen_rows), vec2u(found.column, at.y));
-    return Part(found.row, found.column, inside, min(inside, seen));
+fn part_of(placement: Placement, tile: vec2u) -> Part {
+    let location = locate(placement, tile.x * 8u * BASE, tile.y * 8u * BASE);
+    let at = vec2u(location.column % placement.band_columns, location.row % placement.band_rows);
+    let band = less(vec2u(placement.band_columns, placement.band_rows), at);
+    let whole = less(vec2u(placement.columns, placement.rows), vec2u(location.column, location.row));
+    let inside = select(vec2u(0u), min(band, whole), location.inside);
+    let filled = less(vec2u(placement.filled_columns, placement.filled_rows), vec2u(location.column, at.y));
+    return Part(location.row, location.column, inside, min(inside, filled));
 }
 
 // Corner of a level in the texture: the coarser ones lie side by side below the finest, whose height is twice theirs.
@@ -31,7 +31,7 @@ fn level_corner(level: u32) -> vec2u {
 fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
 fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
 
-// `corner` is the tile in which the place begins, `tile` is counted from there.
+// `corner` is the tile in which the placement begins, `tile` is counted from there.
 fn make_tile(corner: vec2u, tile: vec2u) {
     var whole = NO_CELL;
     for (var i = 0u; i < 4u; i++) {

@@ -1,7 +1,7 @@
 {# The values of a tensor whose shape comes with the parameters, so that tensors of all shapes share a pipeline: on
    software adapters each costs 50 ms to make. See weight.wgsl for how they lie.
    Values: storage "buffer", "texture", or "loose" for one row whose length is no multiple of four; dtype; binding.
-   Needs `quotient` of map_place.wgsl and `params` with packs, the packs of a row (of a buffer fours of values), and
+   Needs `quotient` of placement.wgsl and `params` with packs, the packs of a row (of a buffer fours of values), and
    tile, the width of the texture in rows. #}
 {% import "common/weight.wgsl" as w %}
 {% macro declare(storage, dtype, binding) %}

@@ -1,5 +1,5 @@
 // How values become colors. Colors are red, green, blue from 0 to 1.
-struct Look {
+struct ColorMapping {
     negative_low: vec4f, // darkest and brightest of negative values
     negative_high: vec4f,
     positive_low: vec4f, // and of positive ones
@@ -17,12 +17,12 @@ fn nonfinite_color(value: f32) -> vec4f {
     return vec4f(0.72, 0.02, 0.36, 252.0 / 255.0);
 }
 // Color of a value: sign by hue, magnitude by brightness, non-finite red.
-fn strip_color(value: f32, peak: f32, look: Look) -> vec4f {
+fn strip_color(value: f32, peak: f32, mapping: ColorMapping) -> vec4f {
     if (!is_finite(value)) { return nonfinite_color(value); }
     if (value == 0.0) { return vec4f(0.06, 0.07, 0.09, 1.0); }
-    let high = select(peak, look.high, look.high > 0.0);
-    let share = clamp((abs(value) - look.low) / max(high - look.low, 1e-12), 0.0, 1.0);
+    let high = select(peak, mapping.high, mapping.high > 0.0);
+    let share = clamp((abs(value) - mapping.low) / max(high - mapping.low, 1e-12), 0.0, 1.0);
     let brightness = max(0.08, sqrt(share));
-    if (value > 0.0) { return mix(look.positive_low, look.positive_high, brightness); }
-    return mix(look.negative_low, look.negative_high, brightness);
+    if (value > 0.0) { return mix(mapping.positive_low, mapping.positive_high, brightness); }
+    return mix(mapping.negative_low, mapping.negative_high, brightness);
 }

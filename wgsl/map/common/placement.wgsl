@@ -1,0 +1,38 @@
+// A tensor on the map, see compute/views/map_placement.py. Lengths are in cells.
+struct Placement {
+    x: u32,
+    y: u32,
+    rows: u32,
+    columns: u32,
+    band_rows: u32,
+    band_columns: u32,
+    across: u32,       // bands side by side
+    pitch_x: u32,
+    pitch_y: u32,
+    over: u32,         // bands that a row goes through
+    filled_rows: u32,    // rows of a band that hold values now
+    filled_columns: u32, // columns that do
+}
+struct Location {
+    inside: bool, // false: a gap, or beyond the end
+    filled: bool,   // holds a value now
+    row: u32,
+    column: u32,
+}
+// a / b, rounded down, for a below 2^21: integer division is slow where it is done for one thread after the other.
+fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
+
+// What lies at (x, y), counted from the corner of the placement.
+fn locate(placement: Placement, x: u32, y: u32) -> Location {
+    let slot = quotient(x, placement.pitch_x);
+    let line = quotient(y, placement.pitch_y);
+    let inside_x = x - slot * placement.pitch_x;
+    let inside_y = y - line * placement.pitch_y;
+    let band = line * placement.across + slot;
+    let turn = quotient(band, placement.over);
+    let row = turn * placement.band_rows + inside_y;
+    let column = (band - turn * placement.over) * placement.band_columns + inside_x;
+    let inside = slot < placement.across && inside_x < placement.band_columns && inside_y < placement.band_rows
+        && row < placement.rows && column < placement.columns;
+    return Location(inside, inside && inside_y < placement.filled_rows && column < placement.filled_columns, row, column);
+}
