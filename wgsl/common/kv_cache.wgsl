@@ -1,7 +1,7 @@
-{# The key-value cache of one layer: float32, in vectors of 4 channels. Quad q is that of the key of context row t, quad
-   CHANNEL_QUADS + q that of its value. Values: storage "texture" (x = t, y = quad), or "buffer": keys with the quads
-   outermost, so that threads on neighbouring keys read neighbouring words, then the values, per head, rows outermost.
-   Needs CHANNEL_QUADS, HEAD_QUADS and CONTEXT. #}
+{# The key-value cache of one layer: float32, in vectors of 4 channels (quads). For context row t, quads 0
+   to CHANNEL_QUADS - 1 are its key, the following ones its value. `storage` is "texture" (x = t, y = quad) or "buffer":
+   first the keys, quads outermost, so that threads on neighboring keys read neighboring words; then the values, heads
+   outermost, then rows. Needs CHANNEL_QUADS, HEAD_QUADS and CONTEXT. #}
 {% macro buffer_index() %}
 fn cache_index(t: u32, quad: u32) -> u32 {
     if (quad < CHANNEL_QUADS) { return quad * CONTEXT + t; }

@@ -1,5 +1,5 @@
-// Turns the first `keys` of the workgroup's `scores` into exponentials, and returns the inverse of their sum. `mine` is
-// the largest score that this thread has written. Needs `scores`, `partial` and THREADS; every thread must call it.
+// Replaces the first `keys` of the workgroup's `scores` by exponentials and returns the inverse of their sum. `mine` is
+// the largest score that this thread has written. Needs `scores`, `partial` and THREADS; all threads must call it.
 fn softmax(keys: u32, thread: u32, mine: f32) -> f32 {
     partial[thread] = mine;
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {

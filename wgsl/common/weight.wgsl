@@ -1,10 +1,9 @@
-{# Access to a weight matrix [out, in], the same calls for every storage.
-   Values: storage "texture" or "buffer"; dtype "f32", "bf16" or "f16"; columns: its inputs K; tile: texture width in
-   rows of the matrix; binding: number. A pack is what one load brings: 4 values of f32, 8 of the others (4 in buffers
-   whose rows are no multiple of 8). #}
+{# Access to a weight matrix [out, in] by the same calls for every storage.
+   storage: "texture" or "buffer"; dtype: "f32", "bf16" or "f16"; columns: inputs of the matrix; tile: texture width in
+   matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of 16-bit values. #}
 {% macro unpack_pairs(dtype) %}
 {% if dtype == "bf16" %}
-// Two bfloat16 values a word, the first in the low half: each is the high half of a float32.
+// A word contains two bfloat16 values, the first in the low half. Each is the high half of a float32.
 fn unpack_low(words: vec2u) -> vec4f {
     let low = bitcast<vec2f>(words << vec2u(16u));
     let high = bitcast<vec2f>(words & vec2u(0xffff0000u));
@@ -18,7 +17,7 @@ fn unpack_low(words: vec2u) -> vec4f {
 {% endmacro %}
 {% macro declare(storage, dtype, columns, tile, binding) %}
 {% if storage == "texture" %}
-// Texel (row % {{ tile }}, row / {{ tile }} * packs + pack): threads on neighbouring rows read neighbouring texels.
+// Texel (row % {{ tile }}, row / {{ tile }} * packs + pack): threads on neighboring rows read neighboring texels.
 @group(0) @binding({{ binding }}) var weight: texture_2d<{{ "f32" if dtype == "f32" else "u32" }}>;
 {% if dtype == "f32" %}
 const PACKS = {{ columns // 4 }}u;

@@ -1,4 +1,5 @@
-// Reports the subgroup size of a workgroup of 128, or 0 when its subgroups are not consecutive runs of threads.
+// Writes the subgroup size of a workgroup of 128 threads to result[0], and to result[1] how many threads are not where
+// they would be if subgroups were consecutive runs of threads. One workgroup.
 @group(0) @binding(0) var<storage, read_write> result: array<atomic<u32>>;
 
 @compute @workgroup_size(128)

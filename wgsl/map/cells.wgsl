@@ -1,5 +1,5 @@
-// Paints the part of the map where one tensor lies, from its values: for views with few cells to a pixel, or cells so
-// large that they have borders and, if `digits`, their values in them. One thread a pixel; gaps are left as they are.
+// Paints one tensor's part of Map from its values, for views with few cells per pixel or with large cells, which have
+// borders and, with `digits`, show their values as text. One thread per pixel. Gaps stay unchanged.
 {% import "map/common/values.wgsl" as values %}
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
@@ -7,15 +7,15 @@
 {% include "strip/common/color.wgsl" %}
 struct Params {
     placement: Placement,
-    first_row: u32, // row of the matrix that row 0 of this piece is
-    end_row: u32,   // row after its last
-    slot: u32,      // number of the tensor
-    packs: u32,     // of a row of values, see map/common/values.wgsl
-    left: u32,      // pixels in which it may be visible
+    first_row: u32, // matrix row of the shard's row 0
+    end_row: u32,   // matrix row after the shard's last
+    slot: u32,      // index of the tensor
+    packs: u32,     // packs per row of values, see map/common/values.wgsl
+    left: u32,      // bounds of the pixels that may show it
     top: u32,
     right: u32,
     bottom: u32,
-    tile: u32,      // width of a texture of values, in rows
+    tile: u32,      // width of a texture of values, in matrix rows
     padding0: u32,
     padding1: u32,
     padding2: u32,
@@ -24,8 +24,8 @@ struct Params {
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
 {% include "map/common/frame.wgsl" %}
 @group(0) @binding(2) var<uniform> params: Params;
-// Of each column (row 0) and each row (row 1) of pixels: first cell, cell after the last; and of a cell wider than a
-// pixel, which of its pixels this is, and how many it has.
+// For each column (row 0) and each row (row 1) of pixels: the first cell and the cell after the last; for a cell larger
+// than a pixel also the index of the pixel in the cell, and the cell's size in pixels.
 @group(0) @binding(3) var axes: texture_2d<u32>;
 {{ values.declare(storage, dtype, 4) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
@@ -34,8 +34,8 @@ struct Params {
 @group(0) @binding(7) var<uniform> powers: array<vec4u, 96>;
 {% include "map/common/digits.wgsl" %}
 
-// How much of pixel (x, y) of a cell of `size` pixels the value's text covers, 0 to 1.
-fn text_cover(value: f32, at: vec2u, size: vec2u) -> f32 {
+// The coverage, 0 to 1, of the value's text at pixel `at` of a cell of `size` pixels.
+fn text_coverage(value: f32, at: vec2u, size: vec2u) -> f32 {
     let top = (size.y - frame.glyph_height) / 2u;
     if (at.y < top || at.y >= top + frame.glyph_height) { return 0.0; }
     let number = number_of(value, frame.figures);
@@ -54,7 +54,7 @@ fn ink_on(color: vec4f) -> vec4f {
 }
 {% endif %}
 
-// Key of the most extreme value of these rows and columns.
+// The key of the most extreme value in these rows and columns.
 fn extreme_of(first_row: u32, last_row: u32, first_column: u32, last_column: u32) -> u32 {
     var most = NO_CELL;
     for (var row = first_row; row <= last_row; row++) {
@@ -107,8 +107,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let value = extreme_value(most);
         color = strip_color(value, peak_of(params.slot, frame.mapping), frame.mapping);
 {% if digits %}
-        let cover = frame.ink * text_cover(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
-        color = mix(color, ink_on(color), cover);
+        let coverage = frame.ink * text_coverage(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+        color = mix(color, ink_on(color), coverage);
 {% endif %}
     }
     if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, GROUND, frame.border); }

@@ -1,16 +1,17 @@
-// Extremes of the blocks of activations that changed, into the map's pyramid. Grid: (tiles, tensors); one thread a tile.
+// Writes the extremes of blocks of changed activations into the pyramid of Map.
+// Grid: (tiles, tensors); one thread per tile.
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
-const BASE = {{ base }}u; // cells a finest block is wide
+const BASE = {{ base }}u; // width of a finest block, in cells
 struct Entry {
     placement: Placement,
     offset: u32,     // first value in the source, in elements
-    stride: u32,     // elements from row to row
-    tiles_x: u32,    // tiles to do across
-    first_tile: u32, // of a line of bands: the first and the number of the tiles to do down
-    tiles_y: u32,
-    lines: u32,
-    last_columns: u32, // values of the last row
+    stride: u32,     // elements from one row to the next
+    tiles_x: u32,    // tiles to update across
+    first_tile: u32, // first row of tiles to update in each line of bands
+    tiles_y: u32,    // rows of tiles to update in each line of bands
+    lines: u32,      // lines of bands
+    last_columns: u32, // values in the last row
     padding: u32,
 }
 @group(0) @binding(0) var<storage, read> entries: array<Entry>;
@@ -28,7 +29,7 @@ fn value_quad(index: u32) -> vec4f {
 }
 
 fn block_key(at: vec2u) -> u32 {
-    let last = entry.placement.rows - 1u - part.row; // row of the tile
+    let last = entry.placement.rows - 1u - part.row; // the tensor's last row, relative to the tile
     let wide = entry.last_columns - min(entry.last_columns, part.column);
     if (any(at >= part.inside) || (at.y == last && at.x >= wide)) { return NO_CELL; }
     var key = KEPT_FREE;

@@ -1,28 +1,28 @@
-// Paints the map from its pyramid: a pixel shows the most extreme block under it. One thread a pixel.
+// Paints Map from its pyramid: a pixel shows the most extreme block under it. One thread per pixel.
 {% include "common/numbers.wgsl" %}
 {% include "map/common/key.wgsl" %}
 {% include "strip/common/color.wgsl" %}
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
 {% include "map/common/frame.wgsl" %}
-// Of each column (row 0) and each row (row 1) of pixels: first block, block after the last.
+// For each column (row 0) and each row (row 1) of pixels: the first block and the block after the last.
 @group(0) @binding(2) var axes: texture_2d<u32>;
 @group(0) @binding(3) var pyramid: texture_2d<u32>;
-@group(0) @binding(4) var owners: texture_2d<u32>; // of each tile: 1 + number of its tensor, 0 for none
+@group(0) @binding(4) var owners: texture_2d<u32>; // for each tile: 1 + index of its tensor, 0 for none
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 
 fn owner_of(block: vec2u) -> u32 { return textureLoad(owners, block >> vec2u(frame.level_shift), 0).x; }
 fn key_of(block: vec2u) -> u32 { return textureLoad(pyramid, vec2u(frame.level_x, frame.level_y) + block, 0).x; }
 
-// What a pixel shows: the key of a value, and the number of its tensor.
+// The key of the value that a pixel shows, and the index of its tensor.
 struct Shown {
     key: u32,
     slot: u32,
 }
 
-// The most extreme of blocks from `low` to `high`, all of the tensor `owner` or in a gap of it.
+// The most extreme of the blocks from `low` to `high`, which all belong to the tensor `owner` or its gaps.
 fn most_inside(owner: u32, low: vec2u, high: vec2u) -> Shown {
-    // A pixel is mostly up to two blocks wide and high; to load one twice is faster than to count.
+    // Most pixels are at most two blocks wide and high. Loading a block twice is faster than counting them.
     var key = max(
         max(key_of(low), key_of(vec2u(high.x, low.y))),
         max(key_of(vec2u(low.x, high.y)), key_of(high)),
@@ -35,7 +35,7 @@ fn most_inside(owner: u32, low: vec2u, high: vec2u) -> Shown {
     return Shown(key, owner - 1u);
 }
 
-// The same where several tensors may be: the brightest of them.
+// The brightest block from `low` to `high`, which may belong to several tensors.
 fn most_of_several(low: vec2u, high: vec2u) -> Shown {
     var most = Shown(NO_CELL, 0u);
     var rank = -1.0;
@@ -48,7 +48,7 @@ fn most_of_several(low: vec2u, high: vec2u) -> Shown {
                 most.key = max(most.key, key);
                 continue;
             }
-            // What is not finite wins over everything, and among itself by its key.
+            // Non-finite values rank above all others; among themselves, their keys decide.
             let value = extreme_value(key);
             let own = select(1e9, abs(value) / peak_of(owner - 1u, frame.mapping), is_finite(value));
             if (own > rank || (own == rank && key > most.key)) {
@@ -69,8 +69,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (across.x < across.y && down.x < down.y) {
         let low = vec2u(across.x, down.x);
         let high = vec2u(across.y, down.y) - 1u;
-        // Tensors are rectangles: one that has two opposite corners has what is between them. And up to two blocks
-        // that are smaller than a tile are on tiles that their corners are on.
+        // Tensors are rectangles: a tensor with two opposite corners also has everything between them. If blocks are
+        // smaller than a tile, a pixel has at most two per axis, so they lie on the tiles of its four corners.
         let owner = owner_of(low);
         let other = owner_of(high);
         var shown = Shown(NO_CELL, 0u);

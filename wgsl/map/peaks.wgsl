@@ -1,4 +1,5 @@
-// Brightness 1 of each tensor: the largest finite extreme of its tiles, at least 1e-12. Grid: (tensors).
+// Finds the peak of each tensor, which has brightness 1: the largest finite extreme of its tiles, at least 1e-12.
+// Grid: (tensors); one workgroup per tensor.
 {% include "map/common/key.wgsl" %}
 {% include "common/numbers.wgsl" %}
 struct Box {
@@ -6,7 +7,7 @@ struct Box {
     y: u32,
     width: u32,
     height: u32,
-    slot: u32, // number of the tensor
+    slot: u32, // index of the tensor
     padding0: u32,
     padding1: u32,
     padding2: u32,
@@ -20,7 +21,7 @@ var<workgroup> partial: array<f32, 64>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let box = boxes[group.x];
-    // The coarsest level lies last in the third below the finest.
+    // The coarsest level comes last in the bottom third of the texture, below the finest level.
     let size = textureDimensions(pyramid);
     let corner = vec2u(size.x - size.x / 4u, size.y / 3u * 2u);
     var peak = 1e-12;

@@ -1,17 +1,17 @@
-// Extremes of the blocks of a part of one piece of a weight, into the map's pyramid. One thread a tile.
+// Writes the extremes of blocks in a part of one shard of a weight into the pyramid of Map. One thread per tile.
 {% import "map/common/values.wgsl" as values %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
-const BASE = {{ base }}u; // cells a finest block is wide
+const BASE = {{ base }}u; // width of a finest block, in cells
 struct Params {
     placement: Placement,
-    first_row: u32, // row of the matrix that row 0 of this piece is
-    end_row: u32,   // row after its last
-    tiles_x: u32,   // tiles of the weight
+    first_row: u32, // matrix row of the shard's row 0
+    end_row: u32,   // matrix row after the shard's last
+    tiles_x: u32,   // tiles of the weight, across and down
     tiles_y: u32,
-    packs: u32,     // of a row of values, see map/common/values.wgsl
-    tile: u32,      // width of a texture of values, in rows
-    first_tile: u32, // of the part
+    packs: u32,     // packs per row of values, see map/common/values.wgsl
+    tile: u32,      // width of a texture of values, in matrix rows
+    first_tile: u32, // first tile of the part
     padding: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
@@ -37,7 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let tile = vec2u(number % params.tiles_x, number / params.tiles_x);
     if (tile.y >= params.tiles_y) { return; }
     part = part_of(params.placement, tile);
-    // A tile has rows of one piece only.
+    // All rows of a tile are in the same shard.
     if (part.inside.x == 0u || part.row < params.first_row || part.row >= params.end_row) { return; }
     make_tile(vec2u(params.placement.x, params.placement.y) / (8u * BASE), tile);
 }

@@ -1,22 +1,22 @@
-// Finds the extreme value of a range of one tensor, and where it is: the first of several. One workgroup.
-// `storage` "values": float32 values of a buffer; otherwise one piece of a weight, in the order of the pieces' rows.
+// Finds the most extreme value in a range of one tensor and its index, the smallest of equal ones. One workgroup.
+// With `storage` "values" it reads float32 from a buffer, otherwise a shard of a weight. Shards run in row order.
 {% import "common/weight.wgsl" as w %}
 {% include "common/extreme.wgsl" %}
 const THREADS = 64u;
 const NOWHERE = 0xffffffffu;
 struct Params {
     first: u32,  // flat index of the range's first value
-    end: u32,    // and of its end
-    offset: u32, // of value 0 of the tensor in `values`, in elements; for weights flat index of the piece's first value
+    end: u32,    // flat index of the range's end
+    offset: u32, // of the tensor in `values`, in elements; for a weight, flat index of the shard's first value
     slot: u32,   // index of the result in `results`
-    fresh: u32,  // 0: join what an earlier piece found
+    fresh: u32,  // 0: combine with the result of earlier shards
     padding0: u32,
     padding1: u32,
     padding2: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 {% if storage == "values" %}
-@group(0) @binding(1) var<storage, read> values: array<u32>; // bits, so that no NaN is changed
+@group(0) @binding(1) var<storage, read> values: array<u32>; // as bits, which keeps the payload of a NaN
 fn bits_of(index: u32) -> u32 { return values[params.offset + index]; }
 {% else %}
 {{ w.declare(storage, dtype, columns, tile, 1) }}

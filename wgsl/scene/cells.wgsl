@@ -1,9 +1,9 @@
-// The scene's picture of an atlas: each texel a cell, colors unchanged. Where a cell is large enough, one whose alpha
-// says that its value is not finite gets a pattern: NaN a cross, plus infinity a plus, minus infinity a minus.
-// Completed by pygfx: bindings, structures and color functions come from its standard library.
+// Draws a view in the scene: each texel is a cell, and colors stay unchanged. A large enough cell whose alpha marks its
+// value as non-finite gets a pattern: a cross for NaN, a plus for plus infinity, a minus for minus infinity.
+// pygfx completes this shader: bindings, structures and color functions come from its standard library.
 {$ include 'pygfx.std.wgsl' $}
 
-const PATTERN_FROM = 5.0; // pixels of a cell's side
+const PATTERN_FROM = 5.0; // side of a cell, in pixels
 const PATTERN_INK = vec3f(0.0);
 
 struct VertexInput {
@@ -22,9 +22,10 @@ fn vs_main(in: VertexInput) -> Varyings {
     return varyings;
 }
 
-// True where the pattern of `kind` (254 NaN, 253 plus, 252 minus infinity) has ink; `place` is in the cell, 0 to 1.
-fn inked(kind: u32, place: vec2f) -> bool {
-    let p = place - vec2f(0.5);
+// True where the pattern of `kind` (254 NaN, 253 plus infinity, 252 minus infinity) has ink. `position` is relative to
+// the cell, from 0 to 1.
+fn inked(kind: u32, position: vec2f) -> bool {
+    let p = position - vec2f(0.5);
     let inside = max(abs(p.x), abs(p.y)) < 0.36;
     if (kind == 254u) { return inside && abs(abs(p.x) - abs(p.y)) < 0.13; }
     let bar = abs(p.y) < 0.09;
@@ -34,14 +35,14 @@ fn inked(kind: u32, place: vec2f) -> bool {
 
 @fragment
 fn fs_main(varyings: Varyings) -> FragmentOutput {
-    let place = varyings.texcoord;
-    let pixels = 1.0 / max(fwidth(place.x), 1e-6);
+    let position = varyings.texcoord;
+    let pixels = 1.0 / max(fwidth(position.x), 1e-6);
     let size = vec2i(textureDimensions(t_cells));
-    let cell = clamp(vec2i(floor(place)), vec2i(0), size - vec2i(1));
+    let cell = clamp(vec2i(floor(position)), vec2i(0), size - vec2i(1));
     let value = textureLoad(t_cells, cell, 0);
     var color = srgb2physical(value.rgb);
     let kind = u32(value.a * 255.0 + 0.5);
-    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(place))) { color = PATTERN_INK; }
+    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(position))) { color = PATTERN_INK; }
     var out: FragmentOutput;
     out.color = vec4f(color, 1.0);
     return out;

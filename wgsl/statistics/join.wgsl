@@ -1,4 +1,4 @@
-// Joins the parts of each tensor into its record. Grid: (tensors); one workgroup each.
+// Combines the parts of each tensor into its record. Grid: (tensors); one workgroup per tensor.
 {% include "statistics/common/statistics.wgsl" %}
 {% include "statistics/common/entry.wgsl" %}
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,7 +23,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         records[record + word] = joined;
     }
     var sum = 0.0;
-    for (var part = thread; part < params.parts; part += THREADS) { sum += bitcast<f32>(parts[base + part * WORDS + SUM]); }
+    for (var part = thread; part < params.parts; part += THREADS) {
+        sum += bitcast<f32>(parts[base + part * WORDS + SUM]);
+    }
     sums[thread] = sum;
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();

@@ -1,4 +1,4 @@
-// Statistics of parts of the tensors of one buffer. Grid: (tensors, parts); a workgroup takes every `parts`-th new row.
+// Measures parts of the tensors in one buffer. Grid: (tensors, parts); a workgroup measures every `parts`-th new row.
 {% include "common/numbers.wgsl" %}
 {% include "statistics/common/statistics.wgsl" %}
 {% include "statistics/common/entry.wgsl" %}
@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     begin(thread);
     var mine = Tally();
     for (var row = params.first + group.y; row < params.rows; row += params.parts) {
-        // A sum for each row first: short sums round less.
+        // Each row is summed on its own first: short sums round less.
         let before = mine.sum;
         mine.sum = 0.0;
         let end = min(entry.values, (row + 1u) * entry.columns);

@@ -1,14 +1,14 @@
-// Statistics of parts of one piece of a weight. Grid: (parts); a workgroup takes QUADS * 4 consecutive values.
+// Measures parts of one shard of a weight. Grid: (parts); a workgroup measures QUADS * 4 consecutive values.
 {% import "common/weight.wgsl" as w %}
 {% include "common/numbers.wgsl" %}
 {% include "statistics/common/statistics.wgsl" %}
 const ROW_QUADS = {{ columns // 4 }}u;
 const QUADS = 2048u;
 struct Params {
-    first_row: u32, // row of the matrix that row 0 of this piece is
-    rows: u32,      // rows of this piece
-    first_part: u32,
-    slot: u32,      // number of the tensor's record
+    first_row: u32, // matrix row of the shard's row 0
+    rows: u32,      // rows in the shard
+    first_part: u32, // index of the shard's first part in `parts`
+    slot: u32,      // index of the tensor's record
 }
 @group(0) @binding(0) var<uniform> params: Params;
 {{ w.declare(storage, dtype, columns, tile, 1) }}

@@ -1,16 +1,16 @@
-// Key of the extreme value of every 16 values of the tensors of one source, where rows changed.
-// Grid: (tensors, parts). The last block of a tensor may be unfinished: nobody reads it before it is full.
+// Writes the key of the most extreme value in each block of 16 values, for the changed rows of one source's tensors.
+// Grid: (tensors, parts). The last block of a tensor may be incomplete: it is not read before it is full.
 {% include "common/extreme.wgsl" %}
 {% include "strip/common/table.wgsl" %}
 const THREADS = 64u;
 struct Params {
     first_row: u32, // first row that changed
-    context: u32,    // rows that the table of peaks has for each tensor
+    context: u32,   // rows per tensor in the table of peaks
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
 @group(0) @binding(2) var<storage, read> values: array<vec4u>; // bits
-@group(0) @binding(3) var<storage, read_write> blocks: array<u32>; // one a 16 values of the source
+@group(0) @binding(3) var<storage, read_write> blocks: array<u32>; // one key per 16 values of the source
 
 @compute @workgroup_size(64)
 fn main(

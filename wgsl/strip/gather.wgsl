@@ -1,14 +1,14 @@
-// Copies the values that the cells of a weight's span show into a small buffer: weights never change, so once is enough.
-// Cell i of w cells over n values shows value i if w = n, else floor(i (n - 1) / max(1, w - 1)).
+// Copies the values shown by the cells of a weight's span into a small buffer. Weights never change, so it runs once.
+// Cell i of w cells over n values shows value i if w = n, else value floor(i (n - 1) / max(1, w - 1)).
 {% import "common/weight.wgsl" as w %}
 {% include "strip/common/index.wgsl" %}
 const COLUMNS = {{ columns }}u;
 struct Params {
     cells: u32,     // cells of the span
     values: u32,    // values of the tensor
-    first_row: u32, // row of the matrix that row 0 of this piece is
-    rows: u32,      // rows of this piece
-    start: u32,     // where the span's values begin in `cells`, in elements
+    first_row: u32, // matrix row of the shard's row 0
+    rows: u32,      // rows in the shard
+    start: u32,     // offset of the span's values in `cells`, in elements
 }
 @group(0) @binding(0) var<uniform> params: Params;
 {{ w.declare(storage, dtype, columns, tile, 1) }}

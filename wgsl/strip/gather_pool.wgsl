@@ -1,5 +1,5 @@
-// The extreme value of every cell's source range of one piece of a weight. Grid: (cells); one workgroup a cell.
-// Pieces come in the order of their rows; each one after the first joins what is there.
+// Finds the most extreme value in each cell's source range within one shard of a weight. Shards run in row order;
+// each one after the first combines its result with the previous one. Grid: (cells); one workgroup per cell.
 {% import "common/weight.wgsl" as w %}
 {% include "strip/common/index.wgsl" %}
 {% include "common/extreme.wgsl" %}
@@ -8,9 +8,9 @@ const THREADS = 64u;
 struct Params {
     cells: u32,     // cells of the span
     values: u32,    // values of the tensor
-    first_row: u32, // row of the matrix that row 0 of this piece is
-    rows: u32,      // rows of this piece
-    start: u32,     // where the span's values begin in `cells`, in elements
+    first_row: u32, // matrix row of the shard's row 0
+    rows: u32,      // rows in the shard
+    start: u32,     // offset of the span's values in `cells`, in elements
 }
 @group(0) @binding(0) var<uniform> params: Params;
 {{ w.declare(storage, dtype, columns, tile, 1) }}
@@ -21,9 +21,9 @@ var<workgroup> keys: array<u32, THREADS>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let range = source_range(group.x, params.cells, params.values);
-    let piece_first = params.first_row * ROW_QUADS;
-    let first = max(range.x / 4u, piece_first);
-    let end = min((range.y + 3u) / 4u, piece_first + params.rows * ROW_QUADS);
+    let shard_first = params.first_row * ROW_QUADS;
+    let first = max(range.x / 4u, shard_first);
+    let end = min((range.y + 3u) / 4u, shard_first + params.rows * ROW_QUADS);
     var key = 0u;
     for (var quad = first + thread; quad < end; quad += THREADS) {
         let bits = bitcast<vec4u>(weight_quad(quad / ROW_QUADS - params.first_row, quad % ROW_QUADS));

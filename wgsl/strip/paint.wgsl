@@ -1,5 +1,5 @@
-// Paints cells of the strip atlas, one workgroup a tile of up to 64 consecutive cells of one span (or of no span).
-// `pool`: each cell shows the extreme value of its source range, else one value of it.
+// Paints cells of Strip. A workgroup paints a tile: up to 64 consecutive cells of one span, or of a gap.
+// With `pool` a cell shows the most extreme value of its source range, otherwise the first one.
 {% include "common/numbers.wgsl" %}
 {% include "strip/common/table.wgsl" %}
 {% include "strip/common/index.wgsl" %}
@@ -13,14 +13,14 @@ const EMPTY = 0xffffffffu;
 struct Tile {
     entry: u32, // index of the span's tensor, or EMPTY
     first: u32, // first cell of the tile
-    count: u32, // its cells
+    count: u32, // cells in the tile
     padding: u32,
 }
 @group(0) @binding(0) var<storage, read> tiles: array<Tile>;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
 {% if pool %}
 @group(0) @binding(2) var<storage, read> values: array<vec4u>; // bits
-@group(0) @binding(6) var<storage, read> blocks: array<u32>; // extreme keys of 16 values each
+@group(0) @binding(6) var<storage, read> blocks: array<u32>; // extreme key of each 16 values
 {% else %}
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 {% endif %}
@@ -29,7 +29,7 @@ struct Tile {
 @group(0) @binding(4) var atlas: texture_storage_2d<rgba8unorm, write>;
 
 {% if pool %}
-const BLOCKS_FROM = 32u; // values of a range: in shorter ones hardly a block is whole
+const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole block
 fn range_key(entry: Entry, range: vec2u) -> u32 {
     var key = 0u;
     let base = entry.offset / 4u;

@@ -1,4 +1,4 @@
-// Largest finite magnitude of all tensors from that of each; kept behind them. One workgroup.
+// Reduces the peaks of all tensors to one, which it stores after them. One workgroup.
 const TENSORS = {{ tensors }}u;
 const THREADS = 64u;
 @group(0) @binding(0) var<storage, read_write> peaks: array<f32>;

@@ -1,9 +1,10 @@
-// Largest finite magnitude of each tensor from those of its rows, at least 1e-12. Grid: (tensors); one workgroup each.
+// Reduces the peaks of a tensor's rows to the largest finite magnitude of the tensor, at least 1e-12.
+// Grid: (tensors); one workgroup per tensor.
 {% include "strip/common/table.wgsl" %}
 const THREADS = 64u;
 struct Params {
     first_row: u32,
-    context: u32, // rows that the table of peaks has for each tensor
+    context: u32, // rows per tensor in the table of row peaks
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;

@@ -1,10 +1,11 @@
-// Largest finite magnitude of each new row of each tensor of one source. Grid: (tensors, rows); one workgroup a row.
+// Finds the largest finite magnitude in each changed row of each tensor of one source.
+// Grid: (tensors, rows); one workgroup per row.
 {% include "common/numbers.wgsl" %}
 {% include "strip/common/table.wgsl" %}
 const THREADS = 64u;
 struct Params {
     first_row: u32, // first row that changed
-    context: u32,    // rows that the table of peaks has for each tensor
+    context: u32,   // rows per tensor in the table of row peaks
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;

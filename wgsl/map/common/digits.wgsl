@@ -1,12 +1,12 @@
-// Numbers as text, the same as compute/views/map_digits.py: integer arithmetic only, so that every adapter writes the same.
+// Numbers as text, like compute/views/map_digits.py. Only integer arithmetic, so that all adapters write the same text.
 // Needs `powers`: 10^(i - 40) as (top 32 bits, exponent of two + 1024).
 struct Number {
     negative: bool,
-    kind: u32,     // 0: digits with a point, 1: with an exponent of ten, 2: one of the words
+    kind: u32,     // 0: digits with a point, 1: digits with an exponent of ten, 2: a word
     digits: u32,   // or the first glyph of the word
-    exponent: i32, // of ten, of the first digit
-    figures: u32,
-    length: u32,   // characters
+    exponent: i32, // power of ten of the first digit
+    figures: u32,  // significant digits
+    length: u32,   // in characters
 }
 const GLYPH_POINT = 10u;
 const GLYPH_MINUS = 11u;
@@ -47,10 +47,10 @@ fn number_of(value: f32, figures: u32) -> Number {
         mantissa <<= shift;
         exponent = -149 - i32(shift);
     }
-    var ten = ((exponent + 23) * 78913) >> 18u; // floor of the logarithm, or one less than that
+    var ten = ((exponent + 23) * 78913) >> 18u; // floor of the decimal logarithm, or one less
     let limit = power_of_ten(figures);
     var digits = scaled(mantissa, exponent, i32(figures) - 1 - ten);
-    for (var again = 0u; again < 2u && digits >= limit; again++) {
+    for (var retry = 0u; retry < 2u && digits >= limit; retry++) {
         ten += 1;
         digits = scaled(mantissa, exponent, i32(figures) - 1 - ten);
     }

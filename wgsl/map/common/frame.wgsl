@@ -1,20 +1,21 @@
-{# What all dispatches of a frame of the map share. Needs strip_color.wgsl; values: peaks, tensors. #}
+{# Parameters that all dispatches of a frame of Map share. Needs strip/common/color.wgsl, the binding `peaks` and the
+   value `tensors`. #}
 const TENSORS = {{ tensors }}u;
-const GROUND = vec4f(0.0235, 0.0353, 0.0549, 1.0);  // where no tensor is
-const KEPT = vec4f(0.043, 0.055, 0.078, 1.0);       // where rows will arrive
+const GROUND = vec4f(0.0235, 0.0353, 0.0549, 1.0);  // where there is no tensor
+const KEPT = vec4f(0.043, 0.055, 0.078, 1.0);       // rows that are not filled yet
 struct Frame {
     mapping: ColorMapping,
     width: u32,       // pixels
     height: u32,
-    level_x: u32,     // corner of the level of the pyramid, and log2 of its blocks in a tile's width
+    level_x: u32,     // corner of the pyramid's level in its texture
     level_y: u32,
-    level_shift: u32,
-    border: f32,      // 0 to 1: how much cell borders show
-    ink: f32,         // 0 to 1: how much digits show
+    level_shift: u32, // log2 of the level's blocks per tile, along one side
+    border: f32,      // opacity of cell borders, 0 to 1
+    ink: f32,         // opacity of digits, 0 to 1
     figures: u32,     // significant digits
     glyph_width: u32, // pixels
     glyph_height: u32,
-    glyph_top: u32,   // row of the glyphs of this size in their texture
+    glyph_top: u32,   // first row of this glyph size in the texture
     padding: u32,
 }
 fn peak_of(slot: u32, mapping: ColorMapping) -> f32 {

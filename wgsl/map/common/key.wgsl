@@ -1,7 +1,7 @@
-// A value as a key whose order is "more extreme": magnitude first, infinity above every number, NaN above infinity; of
-// a value and its negative the positive one is above, and minus zero is zero.
+// Keys that sort values by how extreme they are: by magnitude, infinity above finite values, NaN above infinity, +x
+// above -x, and minus zero equal to zero.
 const NO_CELL = 0u;
-const KEPT_FREE = 1u; // a cell that waits for its value
+const KEPT_FREE = 1u; // a cell that is not filled yet
 fn extreme_key(value: f32) -> u32 {
     let bits = bitcast<u32>(value);
     return clamp((bits << 1u) | (1u - (bits >> 31u)), 1u, 0xfffffffeu) + 1u;

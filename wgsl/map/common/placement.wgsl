@@ -9,20 +9,20 @@ struct Placement {
     across: u32,       // bands side by side
     pitch_x: u32,
     pitch_y: u32,
-    over: u32,         // bands that a row goes through
-    filled_rows: u32,    // rows of a band that hold values now
-    filled_columns: u32, // columns that do
+    over: u32,         // bands per row of the tensor
+    filled_rows: u32,    // rows of a band filled so far
+    filled_columns: u32, // columns filled so far
 }
 struct Location {
-    inside: bool, // false: a gap, or beyond the end
-    filled: bool,   // holds a value now
+    inside: bool, // false in a gap or outside the tensor
+    filled: bool, // has a value now
     row: u32,
     column: u32,
 }
-// a / b, rounded down, for a below 2^21: integer division is slow where it is done for one thread after the other.
+// a / b, rounded down, for a below 2^21. Adapters that divide integers one thread at a time are slow at it.
 fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
 
-// What lies at (x, y), counted from the corner of the placement.
+// The row and column at the cell (x, y), relative to the placement's corner.
 fn locate(placement: Placement, x: u32, y: u32) -> Location {
     let slot = quotient(x, placement.pitch_x);
     let line = quotient(y, placement.pitch_y);
@@ -34,5 +34,6 @@ fn locate(placement: Placement, x: u32, y: u32) -> Location {
     let column = (band - turn * placement.over) * placement.band_columns + inside_x;
     let inside = slot < placement.across && inside_x < placement.band_columns && inside_y < placement.band_rows
         && row < placement.rows && column < placement.columns;
-    return Location(inside, inside && inside_y < placement.filled_rows && column < placement.filled_columns, row, column);
+    let filled = inside && inside_y < placement.filled_rows && column < placement.filled_columns;
+    return Location(inside, filled, row, column);
 }

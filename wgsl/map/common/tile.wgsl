@@ -1,16 +1,16 @@
-{# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks of 2, 4 and 8 times the width over them. One
-   thread makes a whole tile: on software adapters a barrier costs more than all the rest.
-   Needs `pyramid`, a texture_storage_2d<r32uint, write>, BASE, the cells that a finest block is wide, and
-   `fn block_key(at: vec2u) -> u32`, the key of the finest block at the cell `at`, counted from the tile's corner. #}
-// What of a tensor lies in a tile. A tile is never of two bands, so to look for its corner is enough.
+{# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks above them that are 2, 4 and 8 times as wide.
+   One thread makes a whole tile: on software adapters a barrier would cost more than everything else.
+   Needs `pyramid`, a texture_storage_2d<r32uint, write>; BASE, the width of a finest block in cells; and
+   `fn block_key(at: vec2u) -> u32`, the key of the finest block at the cell `at`, relative to the tile's corner. #}
+// The part of a tensor in a tile. A tile never contains two bands, so its corner determines the part.
 struct Part {
-    row: u32, // of the cell in the corner
+    row: u32, // of the value in the corner
     column: u32,
-    inside: vec2u, // cells across and down from there that are of the tensor
-    filled: vec2u,   // that hold values now
+    inside: vec2u, // cells across and down that belong to the tensor
+    filled: vec2u, // cells across and down that are filled
 }
 var<private> part: Part;
-// a - b, but not below 0.
+// max(a - b, 0)
 fn less(a: vec2u, b: vec2u) -> vec2u { return a - min(a, b); }
 fn part_of(placement: Placement, tile: vec2u) -> Part {
     let location = locate(placement, tile.x * 8u * BASE, tile.y * 8u * BASE);
@@ -22,7 +22,7 @@ fn part_of(placement: Placement, tile: vec2u) -> Part {
     return Part(location.row, location.column, inside, min(inside, filled));
 }
 
-// Corner of a level in the texture: the coarser ones lie side by side below the finest, whose height is twice theirs.
+// The corner of a level in the texture. The coarser levels are side by side below the finest one, in half its height.
 fn level_corner(level: u32) -> vec2u {
     if (level == 0u) { return vec2u(0u); }
     let size = textureDimensions(pyramid);
@@ -31,7 +31,7 @@ fn level_corner(level: u32) -> vec2u {
 fn store_block(level: u32, block: vec2u, key: u32) { textureStore(pyramid, level_corner(level) + block, vec4u(key)); }
 fn quarter(i: u32) -> vec2u { return vec2u(i % 2u, i / 2u); }
 
-// `corner` is the tile in which the placement begins, `tile` is counted from there.
+// Writes all blocks of a tile. `corner` is the first tile of the placement, and `tile` is relative to it.
 fn make_tile(corner: vec2u, tile: vec2u) {
     var whole = NO_CELL;
     for (var i = 0u; i < 4u; i++) {

@@ -1,8 +1,8 @@
-{# The values of a tensor whose shape comes with the parameters, so that tensors of all shapes share a pipeline: on
-   software adapters each costs 50 ms to make. See weight.wgsl for how they lie.
-   Values: storage "buffer", "texture", or "loose" for one row whose length is no multiple of four; dtype; binding.
-   Needs `quotient` of placement.wgsl and `params` with packs, the packs of a row (of a buffer fours of values), and
-   tile, the width of the texture in rows. #}
+{# Access to the values of a tensor whose shape is a parameter, so that tensors of all shapes share a pipeline: on
+   software adapters each pipeline takes 50 ms to create. common/weight.wgsl describes the storage.
+   storage: "buffer", "texture", or "loose" for one row whose length is not a multiple of 4; dtype; binding: its number.
+   Needs `quotient` of placement.wgsl, and `params` with packs, the packs per row (in a buffer, groups of 4 values), and
+   tile, the texture's width in matrix rows. #}
 {% import "common/weight.wgsl" as w %}
 {% macro declare(storage, dtype, binding) %}
 {% if storage == "loose" %}

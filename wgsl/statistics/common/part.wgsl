@@ -1,4 +1,5 @@
-{# Collects values into one record. Per thread: `begin(thread)`, `var mine = Tally(...)`, `tally(&mine, ...)`, then `finish(...)`. #}
+{# Measures values into one record. Each thread calls `begin(thread)`, then `tally(&mine, ...)` for each value with its
+   own `Tally`, then `finish(...)`. #}
 struct Tally {
     nans: u32,
     positive_infinities: u32,

@@ -1,13 +1,13 @@
-// The value that cell `cell` of a span of `cells` cells over `values` values shows.
+// The index of the value that cell `cell` shows, in a span of `cells` cells for `values` values.
 fn source_index(cell: u32, cells: u32, values: u32) -> u32 {
     if (cells == values) { return cell; }
-    // In two parts, since cell * (values - 1) does not fit 32 bits for large matrices.
+    // Computed in two parts: for large matrices, cell * (values - 1) overflows 32 bits.
     let steps = max(1u, cells - 1u);
     let whole = (values - 1u) / steps;
-    let rest = (values - 1u) % steps;
-    return cell * whole + cell * rest / steps;
+    let remainder = (values - 1u) % steps;
+    return cell * whole + cell * remainder / steps;
 }
-// First value that the cell stands for, and the end of its range.
+// The range of values that the cell represents: the first index and the end.
 fn source_range(cell: u32, cells: u32, values: u32) -> vec2u {
     let first = source_index(cell, cells, values);
     if (cell + 1u >= cells) { return vec2u(first, values); }
