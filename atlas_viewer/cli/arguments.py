@@ -8,6 +8,8 @@ from pathlib import Path
 
 from compute.sampling.options import GenerateOptions
 
+PRECISIONS = ("native", "f32", "f16", "bf16")
+
 
 def file_path(text: str) -> Path:
     """A path; an empty one would be the current folder."""
@@ -48,6 +50,42 @@ def add_camera(add: Callable[..., object]) -> None:
     add("--center", type=point, default=None, metavar="X,Y", help="in cells")
 
 
+def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add PROMPT, which may be left out where there is a default."""
+    text = "text to go on with; - reads standard input"
+    if default is None:
+        parser.add_argument("prompt", metavar="PROMPT", help=text)
+    else:
+        parser.add_argument(
+            "prompt", nargs="?", default=default, metavar="PROMPT", help=f"{text} (default {default!r})"
+        )
+
+
+def add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add the recording to read."""
+    parser.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+
+
+def add_json(parser: argparse.ArgumentParser, instead_of: str, *, what: str = "one JSON object") -> None:
+    """Add `--json`, which prints `what` instead of something."""
+    parser.add_argument("--json", action="store_true", help=f"{what} instead of {instead_of}")
+
+
+def add_top(parser: argparse.ArgumentParser, where: str = "") -> None:
+    """Add `--top`: how many candidates each step keeps."""
+    parser.add_argument("--top", type=int, metavar="N", help=f"candidates a step{where} (default 8)")
+
+
+def add_size(add: Callable[..., object], what: str = "in pixels") -> None:
+    """Add `--size`. `add` is the `add_argument` of a parser, or of a group of one."""
+    add("--size", type=size, default=(1280, 720), metavar="WxH", help=f"{what} (default 1280x720)")
+
+
+def add_view(add: Callable[..., object]) -> None:
+    """Add `--view`: which of the two views to draw. `add` as for `add_size`."""
+    add("--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value")
+
+
 def add_global(parser: argparse.ArgumentParser) -> None:
     """Options that every command takes, before or after its name."""
     # SUPPRESS, so that a value given before the command is not overwritten by the command's default.
@@ -61,7 +99,7 @@ def add_global(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weights",
         default=argparse.SUPPRESS,
-        choices=("native", "f32", "f16", "bf16"),
+        choices=PRECISIONS,
         help="precision on the GPU (default: as in the file)",
     )
     group.add_argument(

@@ -16,9 +16,7 @@ from compute.generate.steps import StepRecord
 from compute.io.output_files import write_output
 
 from .output_paths import check_target, generation_files
-from .shared import open_generation, report_nonfinite
-
-_INTERRUPTED = 130
+from .shared import exit_status, open_generation, report_nonfinite
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,9 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         write_output(arguments.logits, buffer.getvalue())
     report_nonfinite(generation, "`trace` names the first tensor that went bad")
-    if generation.stop_reason == "nonfinite":
-        return 1
-    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+    return exit_status(generation)
 
 
 class Stream:

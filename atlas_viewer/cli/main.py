@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-_INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
+INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,4 +40,4 @@ def _stopped() -> int:
     with suppress(OSError):
         if sys.stderr is not None:
             print("atlas-viewer: stopped", file=sys.stderr)
-    return _INTERRUPTED
+    return INTERRUPTED

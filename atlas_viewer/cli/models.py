@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tqdm import tqdm
-
 from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry
 from atlas_viewer.hub.store import damage, state
 from compute.errors import CheckpointError, TensorsError, UsageError
@@ -20,8 +18,8 @@ from compute.weights.model_cache import fetched_model, models_folder
 from compute.weights.verify import TensorReport, verify
 
 from .output_paths import check_replaced
+from .progress import bytes_bar
 from .shared import weights_spec
-from .streams import progress_stream
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,7 +79,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if not arguments.yes and not _agreed(entry.name):
         print("nothing was fetched")
         return 1
-    with _bar(entry.name, offer.size) as bar:
+    with bytes_bar(entry.name, offer.size) as bar:
 
         def told(done: int, _total: int) -> None:
             bar.update(done - bar.n)
@@ -118,7 +116,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     except TensorsError as error:
         print("\n".join(map(one_line, error.problems)))
         raise
-    with _bar(source.name, _stored_bytes(source)) as bar:
+    with bytes_bar(source.name, _stored_bytes(source)) as bar:
         reports = verify(source, lambda done: bar.update(round(done * bar.total) - bar.n))
     source.close()
     bad = [report for report in reports if report.first is not None]
@@ -160,9 +158,3 @@ def _entry(name: str) -> CatalogueEntry:
 
 def _stored_bytes(source: WeightSource) -> int:
     return source.config.parameters * (4 if source.dtype == "f32" else 2)
-
-
-def _bar(name: str, total: int) -> tqdm:
-    # None: shown only where standard error is a terminal.
-    shown = one_line(name)
-    return tqdm(total=total, desc=shown, unit="B", unit_scale=True, disable=None, leave=False, file=progress_stream())

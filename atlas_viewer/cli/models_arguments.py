@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_global, file_path
+from .arguments import add_global, add_json, file_path
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         return sub
 
     listing = action("list", "list the models that can be fetched, and which of them are here")
-    listing.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    add_json(listing, "lines", what="a list of objects")
     fetch = action("fetch", "fetch a model from the Hugging Face hub, or go on with that")
     fetch.add_argument("name", metavar="NAME", help="as `models list` names it")
     fetch.add_argument("--yes", action="store_true", help="do not ask: licence and size are accepted")

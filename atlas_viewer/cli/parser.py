@@ -14,12 +14,21 @@ from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.ui_state import THEME_NAMES
 from compute.errors import UsageError
 
-from .arguments import add_camera, add_global, add_sampling, file_path, size
+from .arguments import (
+    add_camera,
+    add_global,
+    add_json,
+    add_prompt,
+    add_sampling,
+    add_size,
+    add_top,
+    add_view,
+    file_path,
+)
 from .models_arguments import add_models
 from .session_arguments import add_session
 
 DEFAULT_PROMPT = "Once upon a time, there was a"
-_PROMPT = "text to go on with; - reads standard input"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,9 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_view(view: argparse.ArgumentParser) -> None:
-    view.add_argument(
-        "prompt", nargs="?", default=DEFAULT_PROMPT, metavar="PROMPT", help=f"{_PROMPT} (default {DEFAULT_PROMPT!r})"
-    )
+    add_prompt(view, DEFAULT_PROMPT)
     add_sampling(view, tokens=64)
     view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
     view.add_argument("--pictures", type=file_path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
@@ -68,10 +75,10 @@ def _add_view(view: argparse.ArgumentParser) -> None:
 
 
 def _add_generate(generate: argparse.ArgumentParser) -> None:
-    generate.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_prompt(generate)
     add_sampling(generate, tokens=16)
-    generate.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    generate.add_argument("--top", type=int, metavar="N", help="candidates a step in the JSON (default 8)")
+    add_json(generate, "text")
+    add_top(generate, " in the JSON")
     generate.add_argument(
         "--logits",
         type=file_path,
@@ -81,13 +88,11 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
 
 
 def _add_render(render: argparse.ArgumentParser) -> None:
-    render.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_prompt(render)
     add_sampling(render, tokens=16)
     render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="where to write it, as .png")
-    render.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
-    render.add_argument(
-        "--view", choices=("strip", "map"), default="strip", help="a sample of every tensor (default), or every value"
-    )
+    add_size(render.add_argument)
+    add_view(render.add_argument)
     render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
     render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
     add_camera(render.add_argument)
@@ -97,7 +102,7 @@ def _add_render(render: argparse.ArgumentParser) -> None:
 
 
 def _add_atlas(atlas: argparse.ArgumentParser) -> None:
-    atlas.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_prompt(atlas)
     add_sampling(atlas, tokens=1)
     atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="where to write them, as .npz")
     atlas.add_argument(
@@ -109,23 +114,23 @@ def _add_atlas(atlas: argparse.ArgumentParser) -> None:
 
 
 def _add_trace(trace: argparse.ArgumentParser) -> None:
-    trace.add_argument("prompt", metavar="PROMPT", help=_PROMPT)
+    add_prompt(trace)
     add_sampling(trace, tokens=1)
-    trace.add_argument("--json", action="store_true", help="a list of objects instead of lines")
+    add_json(trace, "lines", what="a list of objects")
 
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
-    bench.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    add_json(bench, "a table")
     bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
     bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")
     bench.add_argument(
         "--context", type=int, default=None, metavar="W", help="room in tokens (default the model's positions)"
     )
-    bench.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="of the frame (default 1280x720)")
+    add_size(bench.add_argument, "of the frame")
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
-    doctor.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_json(doctor, "lines")
     doctor.add_argument(
         "--prove", action="store_true", help="check every kernel and whole passes against float64; 0 if all are right"
     )

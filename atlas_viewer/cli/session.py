@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from atlas_viewer import __version__
 from atlas_viewer.recording.arrays import plain, summary
 from atlas_viewer.recording.compare import TOLERANCE
 from atlas_viewer.recording.diff import RunDiff, StepDiff, diff_runs
 from atlas_viewer.recording.playback import check_shape, longest_context
 from atlas_viewer.recording.reader import Recording
+from atlas_viewer.recording.recorder import PROGRAM
 from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.verify import DIFFERENT, IDENTICAL, WITHIN, Verdict, reasons, verify_run
 from atlas_viewer.state.quoting import quoted
@@ -29,7 +29,6 @@ from .shared import load_options
 from .streams import note
 
 _PROMPT_CHARACTERS = 200  # that are shown of a prompt
-PROGRAM = f"atlas-viewer {__version__}"
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import argparse
 
-from .arguments import add_camera, add_global, add_sampling, file_path, size
+from .arguments import (
+    add_camera,
+    add_global,
+    add_json,
+    add_prompt,
+    add_recording,
+    add_sampling,
+    add_size,
+    add_top,
+    add_view,
+    file_path,
+)
 
 
 def add_session(parser: argparse.ArgumentParser) -> None:
@@ -17,28 +28,28 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         return sub
 
     record = verb("record", "write text, and everything about it to a session file")
-    record.add_argument("prompt", metavar="PROMPT", help="text to go on with; - reads standard input")
+    add_prompt(record)
     add_sampling(record, tokens=16)
     record.add_argument("--out", type=file_path, required=True, metavar="F.atlas", help="a file that is not there yet")
-    record.add_argument("--top", type=int, metavar="N", help="candidates a step (default 8)")
+    add_top(record)
     record.add_argument(
         "--logits", choices=("none", "f16", "f32"), default="f16", help="all logits of every step (default f16)"
     )
     record.add_argument("--no-statistics", action="store_true", help="leave out the statistics of every tensor")
 
     info = verb("info", "say what a session holds")
-    info.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
-    info.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_recording(info)
+    add_json(info, "lines")
 
     verify = verb("verify", "run the recorded tokens through the model again and compare every figure")
-    verify.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    add_recording(verify)
     verify.add_argument(
         "--tolerance", type=float, default=None, metavar="D", help="largest difference of a logit (default 0.004)"
     )
-    verify.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_json(verify, "lines")
 
     replay = verb("replay", "open a session in the window and play it")
-    replay.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    add_recording(replay)
     replay.add_argument("--run", type=int, default=None, metavar="N", help="to begin with (default the last)")
     replay.add_argument("--follow", action="store_true", help="show what another process adds to the file")
 
@@ -49,15 +60,15 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("other", type=file_path, metavar="B.atlas", help="and the other")
     diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default the last)")
     diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default the last)")
-    diff.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    add_json(diff, "lines")
 
     recover = verb("recover", "save what can be read of a damaged session")
-    recover.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    add_recording(recover)
     recover.add_argument("--out", type=file_path, required=True, metavar="G.atlas", help="a file that is not there yet")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
-    export.add_argument("file", type=file_path, metavar="F.atlas", help="a session file")
+    add_recording(export)
     export.add_argument("--run", type=int, default=None, metavar="N", help="of pictures and arrays (default the last)")
     group = export.add_argument_group("what to write, one or more")
     group.add_argument("--json", nargs="?", const="-", metavar="F.json", help="everything but arrays (default stdout)")
@@ -65,21 +76,18 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     group.add_argument("--npz", type=file_path, metavar="F.npz", help="arrays, logits and statistics too, as .npz")
     group.add_argument("--png", type=file_path, metavar="DIR", help="a picture for each step")
     group.add_argument("--video", type=file_path, metavar="F.mp4", help=".mp4, .mkv or .webm")
-    mapping = export.add_argument_group("pictures and video")
-    mapping.add_argument("--size", type=size, default=(1280, 720), metavar="WxH", help="in pixels (default 1280x720)")
-    mapping.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
-    mapping.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)")
-    mapping.add_argument(
-        "--view",
-        choices=("strip", "map"),
-        default="strip",
-        help="a sample of every tensor (default), or every value",
+    pictures = export.add_argument_group("pictures and video")
+    add_size(pictures.add_argument)
+    pictures.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
+    pictures.add_argument(
+        "--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)"
     )
-    mapping.add_argument("--panels", action="store_true", help="the whole window, with that in front")
-    mapping.add_argument(
+    add_view(pictures.add_argument)
+    pictures.add_argument("--panels", action="store_true", help="the whole window, with that in front")
+    pictures.add_argument(
         "--camera",
         choices=("follow", "fixed"),
         default="follow",
         help="as recorded, and --zoom and --center until something was (default), or these all the time",
     )
-    add_camera(mapping.add_argument)
+    add_camera(pictures.add_argument)

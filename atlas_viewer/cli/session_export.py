@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from atlas_viewer.recording.arrays import as_csv, as_json, as_npz
 from atlas_viewer.recording.playback import RecordedRun, check_shape, longest_context
@@ -20,9 +18,6 @@ from compute.weights.checkpoint import model_files
 from .output_paths import check_folder, check_replaced, check_target, make_recordings
 from .session_source import recorded_source, recorded_weights
 from .shared import check_camera, load_options
-from .streams import progress_stream
-
-T = TypeVar("T")
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -82,6 +77,8 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport
     from atlas_viewer.runner.model_runner import ModelRunner
 
+    from .progress import counted  # loads tqdm, which only pictures need
+
     run = RecordedRun(recording, recording.run(arguments.run))
     count = len(run.all_steps)
     if not count:
@@ -105,28 +102,16 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
         )
         pictures = RunPictures(runner, run, arguments.size, camera, panels=arguments.panels, maps=maps)
         if arguments.png is not None:
-            images = _told(pictures.frames(count, 1), count, "picture")
+            images = counted(pictures.frames(count, 1), count, "picture")
             with output_folder(arguments.png) as folder:
                 for name, image in zip(names, images, strict=True):
                     with folder.file(name) as file:
                         file.write(png(image))
         if arguments.video is not None:
             total = count * arguments.step_frames
-            frames = _told(pictures.frames(count, arguments.step_frames), total, "frame")
+            frames = counted(pictures.frames(count, arguments.step_frames), total, "frame")
             with output_path(arguments.video) as temporary:
                 write_video(temporary, arguments.video.suffix, frames, arguments.size, arguments.fps)
         pictures.close()
     finally:
         source.close()
-
-
-def _told(things: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """`things`, with how far it is on stderr, where that is a terminal."""
-    shown = sys.stderr.isatty()
-    for number, thing in enumerate(things, start=1):
-        if shown:
-            bar = "#" * (30 * number // total)
-            print(f"\r[{bar:<30}] {what} {number} of {total}", end="", file=progress_stream(), flush=True)
-        yield thing
-    if shown:
-        print(file=sys.stderr)

@@ -17,10 +17,9 @@ from compute.weights.fingerprint import weights_sha256
 
 from .generate import Stream
 from .output_paths import check_target
-from .shared import model_spec, open_generation, report_nonfinite
+from .shared import exit_status, model_spec, open_generation, report_nonfinite
 from .streams import complain
 
-_INTERRUPTED = 130
 _SLICE_S = 0.05  # seconds of GPU work submitted at once
 _NAP_S = 0.0005
 
@@ -63,9 +62,7 @@ def record(arguments: argparse.Namespace) -> int:
         if recorder.trouble != told:
             complain(recorder.trouble)
         return 1
-    if generation.stop_reason == "nonfinite":
-        return 1
-    return _INTERRUPTED if generation.stop_reason == "stopped" else 0
+    return exit_status(generation)
 
 
 def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:

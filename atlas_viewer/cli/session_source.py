@@ -9,6 +9,8 @@ from compute.errors import RecordingError
 from compute.models.config import GPT2_SIZES
 from compute.weights.checkpoint import WeightSource, open_model
 
+from .arguments import PRECISIONS
+
 
 def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
     """The model that `--model` names, by default the recorded one when its name says where it is."""
@@ -24,6 +26,6 @@ def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
     """What `--weights` says, by default the recorded precision."""
     weights = str(getattr(arguments, "weights", head.weights))
-    if weights not in ("native", "f32", "f16", "bf16"):
+    if weights not in PRECISIONS:
         raise RecordingError(f"precision {weights} is unknown; choose one with --weights")
     return weights

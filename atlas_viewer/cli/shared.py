@@ -18,6 +18,7 @@ from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 
+from .main import INTERRUPTED
 from .streams import complain, note
 
 DEFAULT_CONTEXT = 256
@@ -118,6 +119,13 @@ def report_nonfinite(generation: Generation, advice: str) -> None:
     count = generation.nonfinite_logits
     logits = "logit is" if count == 1 else "logits are"
     complain(f"{ended}{count:,} {logits} not finite, from step {first + 1} on; {advice}")
+
+
+def exit_status(generation: Generation) -> int:
+    """Of a finished generation: 1 when no logit was finite, 130 after Ctrl+C, otherwise 0."""
+    if generation.stop_reason == "nonfinite":
+        return 1
+    return INTERRUPTED if generation.stop_reason == "stopped" else 0
 
 
 def rounded(value: float | None) -> float | None:

@@ -31,6 +31,8 @@ _HEAVY_BYTES = 64 << 20  # above this queue size, logits and statistics of new s
 # Above this number of entries, recording ends: a recording with gaps in its text could not be replayed.
 _WAITING = 20_000
 
+PROGRAM = f"atlas-viewer {__version__}"  # what writes the recording
+
 Job = Callable[[Store], None]
 
 
@@ -299,5 +301,5 @@ def open_recorder(path: Path, engine: Engine, tokenizer: Tokenizer, weights_sha2
 
     weights_sha256: see compute/weights/fingerprint.py.
     """
-    head = head_of(engine, weights_sha256, f"atlas-viewer {__version__}", tokenizer.end_of_text)
+    head = head_of(engine, weights_sha256, PROGRAM, tokenizer.end_of_text)
     return Recorder(path, head, tensors_of(engine), tokenizer.token_bytes)

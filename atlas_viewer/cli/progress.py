@@ -1,0 +1,25 @@
+"""Progress bars on standard error, shown only where that is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+from compute.io.escape import one_line
+
+from .streams import progress_stream
+
+T = TypeVar("T")
+
+
+def bytes_bar(name: str, total: int) -> tqdm[Any]:
+    """A bar that counts bytes; it disappears at the end."""
+    shown = one_line(name)
+    return tqdm(total=total, desc=shown, unit="B", unit_scale=True, disable=None, leave=False, file=progress_stream())
+
+
+def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
+    """`items`, with a bar that counts them."""
+    yield from tqdm(items, total=total, unit=f" {unit}", disable=None, file=progress_stream())
