@@ -34,9 +34,7 @@ def check_suffix(path: Path) -> None:
 
 def check_video(path: Path, size: tuple[int, int]) -> None:
     """Raise `UsageError` for a suffix that no format has, and for a size that the formats cannot hold."""
-    if path.suffix.lower() not in _FORMATS:
-        known = ", ".join(_FORMATS)
-        raise UsageError(f"--video {one_line(path)}: the name must end in one of {known}")
+    check_suffix(path)
     if size[0] % 2 or size[1] % 2:
         raise UsageError(f"--size {size[0]}x{size[1]}: a video needs an even width and an even height")
 

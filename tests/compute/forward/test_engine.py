@@ -156,7 +156,7 @@ def test_matrices_and_activations_above_the_binding_limit(
 @pytest.mark.parametrize("head_size", [1, 2, 6])
 def test_a_head_size_that_is_not_a_multiple_of_4_is_refused(device: wgpu.GPUDevice, head_size: int) -> None:
     model = tiny_model(ModelConfig(1, 12 // head_size, 12, 9, 21, 24))
-    with pytest.raises(CheckpointError, match=rf"head size {head_size} \(channels / heads\) is no multiple of 4;"):
+    with pytest.raises(CheckpointError, match=rf"head size {head_size} \(channels / heads\) is not a multiple of 4;"):
         Engine.load(model, LoadOptions(context=9))
 
 
