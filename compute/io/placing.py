@@ -79,7 +79,10 @@ def set_aside(path: Path, names: Iterator[Path]) -> Path:
 
 
 def link(source: Path, target: Path) -> None:
-    """Create the hard link `target` to `source`, or move it there if links are unsupported; never replaces a file."""
+    """Create the hard link `target` to `source`, or move `source` there if links are unsupported.
+
+    Raises FileExistsError if `target` exists, and other `OSError`s.
+    """
     if os.name == "nt":
         source.rename(target)  # fails on Windows if the target exists
         return

@@ -1,4 +1,4 @@
-"""Errors of the system, the file system above all, as errors of this program: what failed, why, what to do."""
+"""Conversion of system errors, mostly of files, to errors of this program that say what failed, why and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .escape import one_line
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of the text of `error`; the name of its type when it has no text."""
+    """The first line of the text of `error`, or the name of its type if it has no text."""
     return one_line((str(error).splitlines() or [type(error).__name__])[0])
 
 
 def reason_of(error: BaseException) -> str:
-    """Why the system refused something, for a message that already names the file; else the first line of `error`."""
+    """The system's reason for `error`, without the file name, which messages already have; else its first line."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return one_line(error.strerror) if isinstance(error, OSError) and error.strerror else first_line(error)
@@ -24,7 +24,7 @@ def reason_of(error: BaseException) -> str:
 
 @contextmanager
 def read_errors_as(kind: type[AtlasError], shown: str, advice: str = "check the path") -> Iterator[None]:
-    """Raise an `OSError` or ValueError of the body, which reads the file that messages call `shown`, as a `kind`."""
+    """Convert an `OSError` or ValueError of the body, which reads a file, to a `kind`. shown: the file's name."""
     try:
         yield
     except FileNotFoundError:
@@ -39,7 +39,7 @@ def read_errors_as(kind: type[AtlasError], shown: str, advice: str = "check the 
 def write_errors_as(
     kind: type[AtlasError], shown: str, advice: str = "choose another path", problem: str = "cannot be written"
 ) -> Iterator[None]:
-    """Raise an `OSError` of the body, which writes the file that messages call `shown`, as a `kind`."""
+    """Convert an `OSError` of the body, which writes a file, to a `kind`. shown: the file's name."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Options of a generation from JSON: presets in the settings, and what recordings keep."""
+"""Decoding of generation options from JSON, for presets in the settings and for recordings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .options import GenerateOptions
 
 
 def options_from_json(values: object) -> GenerateOptions:
-    """The options that `GenerateOptions.as_json` gave; a missing one has its default value.
+    """The options in `values`, the result of `GenerateOptions.as_json`; missing options have their default values.
 
-    Raises ValueError, whose text names the option, for an unknown one and for a value of another type. Ranges depend
-    on the model: `GenerateOptions.checked` checks them.
+    Raises ValueError, whose text names the option, for unknown options and values of the wrong type. Ranges depend on
+    the model; `GenerateOptions.checked` checks them.
     """
     try:
         options = msgspec.convert(values, GenerateOptions)
     except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None  # it quotes nothing but names of ours
+        raise ValueError(str(error)) from None  # it quotes only our own names
     known = {field.name for field in fields(GenerateOptions)}
     if not isinstance(values, dict) or not values.keys() <= known:
         raise ValueError(f"may have only {', '.join(sorted(known))}")

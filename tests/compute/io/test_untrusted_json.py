@@ -69,11 +69,11 @@ def test_every_reader_reports_it(tmp_path: Path, text: str) -> None:
     (folder / "added_tokens.json").write_text(text)
     open_model(str(folder)).close()  # token names are optional
     (folder / "config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"config\.json: is no JSON \(it is nested too deeply\)"):
+    with pytest.raises(CheckpointError, match=r"config\.json: is not JSON \(it is nested too deeply\)"):
         open_model(str(folder))
     (folder / NOTE).write_text(text)
     assert read_note(folder) is None
-    with pytest.raises(ValueError, match="is no JSON, it is nested too deeply"):
+    with pytest.raises(ValueError, match="is not JSON: it is nested too deeply"):
         loads(text)
     with pytest.raises(validate.Unsound, match="not usable JSON"):
         validate.mapping(text)

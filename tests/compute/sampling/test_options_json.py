@@ -1,4 +1,4 @@
-"""Options of a generation from JSON: the types are checked, and nothing unknown is taken."""
+"""Generation options from JSON: types are checked, and unknown options are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
 
 
-def test_options_come_back_from_json() -> None:
+def test_options_survive_a_round_trip() -> None:
     options = GenerateOptions(temperature=1.5, top_k=3, seed=2**32 - 1)
     assert options_from_json(options.as_json()) == options
     assert options_from_json({"temperature": 1}) == GenerateOptions(temperature=1.0)
@@ -26,6 +26,6 @@ def test_options_come_back_from_json() -> None:
         ({"temperature": 10**400}, "temperature"),
     ],
 )
-def test_other_options_are_refused(values: object, message: str) -> None:
+def test_invalid_options_are_refused(values: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         options_from_json(values)
