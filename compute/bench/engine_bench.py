@@ -38,7 +38,6 @@ _BATCH_S = 0.2  # longest time of such a submission
 _NO_TOKEN = 0xFFFFFFFF
 _NAP_S = 0.0001
 
-
 QUICK = Budget(seconds=1.0, longest=8.0)
 
 
@@ -124,7 +123,7 @@ def decode_rate(
 ) -> Figure:
     """Tokens per second of complete generations around `context`, sampling included. Blocks.
 
-    Timed from the first token to the end. paint: updates the views; like in a window, it is called once per frame of
+    Timed after the first token, until the end. paint: updates the views; like in a window, it is called once per frame of
     1/60 s if there is something new, and never while the previous call is in flight.
     """
     count, first = _span(engine, context, budget)

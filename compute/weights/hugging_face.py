@@ -55,7 +55,7 @@ class HuggingFaceModel:
         return stored.T if name.endswith(TRANSPOSED) else stored
 
     def release(self, name: str) -> None:
-        """Drop the mapped pages of tensor `name`; see `WeightSource.release`."""
+        """Release the mapped pages of tensor `name`; see `WeightSource.release`."""
         self._file.release(self._prefix + stored_name(name))
 
     def close(self) -> None:

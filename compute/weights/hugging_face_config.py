@@ -107,7 +107,7 @@ def _check_architecture(fields: _Fields, shown: str) -> None:
     values = fields.values
     kind = values.get("model_type")
     if kind != "gpt2":
-        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}; only gpt2 can run here, use such a model")
+        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}, only gpt2 can run here; use a GPT-2")
     others = [name for name in fields.checked("architectures", _NAMES) or () if name not in _ARCHITECTURES]
     if others:
         raise CheckpointError(
