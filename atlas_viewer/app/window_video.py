@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from atlas_viewer.media.video import Encoder, check_suffix, telling_failures
+from atlas_viewer.media.video import Encoder, check_suffix, encoder_failures
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, OutputError
 from compute.io.escape import one_line
@@ -119,7 +119,7 @@ class WindowVideo:
 
     def _write(self, path: Path, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
         try:
-            with new_path(path, lambda: self._another_name(path)) as temporary, telling_failures(path):
+            with new_path(path, lambda: self._another_name(path)) as temporary, encoder_failures(path):
                 self._encode(temporary, path.suffix, waiting)
         except (AtlasError, OSError) as error:
             self._failure = str(error)

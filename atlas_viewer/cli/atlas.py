@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     write_output(arguments.out, buffer.getvalue())
     if strip.layout.left_out:
         note(
-            f"the strip is full: the last {len(strip.layout.left_out)} tensors,"
-            f" from {strip.layout.left_out[0]} on, are not in it"
+            f"the strip is full: it leaves out the last {len(strip.layout.left_out)} tensors,"
+            f" from {strip.layout.left_out[0]} on"
         )
     return 0

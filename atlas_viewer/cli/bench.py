@@ -1,4 +1,4 @@
-"""`bench`: speed of prefill, decode, atlas, map and frame on this adapter."""
+"""`bench`: the speed of prefill, decode, strip, map and frames on this adapter."""
 
 from __future__ import annotations
 
@@ -30,42 +30,42 @@ from . import bench_map
 from .parser import DEFAULT_PROMPT
 from .shared import load_options, model_spec, rounded
 
-_SHOWN_TOKENS = 16  # of the run that the frames show
+_SHOWN_TOKENS = 16  # length of the run that the frames show
 _FRAMES = 60
-_SETTLING = 5  # frames in which tables and panels take their sizes
-_ATLAS_ROOM = 384  # window of the traced engine: the main context and half a run behind it
+_SETTLING = 5  # frames until tables and panels have their final sizes
+_TRACED_CONTEXT = 384  # of the traced engine: the main context and half a run after it
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print. Raises `AtlasError`s."""
+    """Measure and print. Raises `AtlasError`."""
     if arguments.compare:
-        torch_bench.check_importable()  # before minutes go into the other half
+        torch_bench.check_importable()  # before the rest takes minutes
     result = measure(arguments)
     print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
     return 0
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Everything that `--json` prints; numbers that could not be measured are None."""
+    """The object that `--json` prints; a number that could not be measured is None."""
     budget = engine_bench.QUICK if arguments.quick else Budget()
     tokenizer = load_tokenizer()
     source = open_model(model_spec(arguments))
     try:
         tokenizer.check_fits(source.config.vocabulary)
         context = source.config.positions if arguments.context is None else arguments.context
-        _say("loading the model")
+        _report_progress("loading the model")
         engine = Engine.load(source, replace(load_options(arguments, context), trace=False))
         result = _plain(engine, tokenizer, budget)
         software = is_software(engine.device.adapter)
         del engine
-        gc.collect()  # before the next one takes its memory
+        gc.collect()  # before the next engine allocates its memory
         result |= _traced(source, tokenizer, budget, arguments, context, result["counts"])
     finally:
         source.close()
-    result["peak_host_mb"] = rounded(engine_bench.peak_host_mb())  # before PyTorch comes in
+    result["peak_host_mb"] = rounded(engine_bench.peak_host_mb())  # before PyTorch is loaded
     gc.collect()
     if arguments.compare:
-        _say("PyTorch")
+        _report_progress("PyTorch")
         main = min(engine_bench.MAIN_SIZE, context)
         result["torch"] = torch_bench.compare(source.config, main, budget, software=software)
         result["ratios"] = torch_bench.ratios(result["decode_tokens_per_second"], result["torch"])
@@ -73,17 +73,17 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _plain(engine: Engine, tokenizer: Tokenizer, budget: Budget) -> dict[str, Any]:
-    """What is measured without tracing."""
+    """The figures measured without tracing."""
     load_host_mb = engine_bench.peak_host_mb()
     main = min(engine_bench.MAIN_SIZE, engine.context)
     engine_bench.warm_up(engine, budget)
     proved = proof.known(engine.device.adapter)
-    _say("prefill")
+    _report_progress("prefill")
     prefill = {
         n: engine_bench.prefill_ms(engine, n, budget)
         for n in engine_bench.sizes(engine_bench.PREFILL_SIZES, engine.context)
     }
-    _say("decode")
+    _report_progress("decode")
     gpu, host = engine_bench.gpu_us(engine, main), engine_bench.host_us(engine, main)
     contexts = engine_bench.sizes(engine_bench.DECODE_CONTEXTS, engine.context)
     decode = {n: engine_bench.decode_rate(engine, tokenizer, n, budget) for n in contexts}
@@ -121,23 +121,23 @@ def _traced(
     context: int,
     counts: dict[str, Any],
 ) -> dict[str, Any]:
-    """What is measured with every activation kept, as in the window; adds to `counts`."""
-    _say("atlas")
-    context = min(context, _ATLAS_ROOM)
-    endless = engine_bench.endless(tokenizer)  # a run is as long as it was asked to be
+    """The figures measured with every activation kept, as in the window. Adds to `counts`."""
+    _report_progress("atlas")
+    context = min(context, _TRACED_CONTEXT)
+    endless = engine_bench.endless(tokenizer)  # no run ends before its length
     workbench = ModelRunner.load(source, endless, load_options(arguments, context))
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
     engine_bench.warm_up(engine, budget)
     decode = engine_bench.decode_rate(engine, tokenizer, engine_bench.MAIN_SIZE, budget, workbench.paint)
     atlas = engine_bench.atlas_us(engine, workbench.paint, budget)
-    _say("statistics")
+    _report_progress("statistics")
     measured = engine_bench.statistics_us(engine, budget)
-    _say("frame")
+    _report_progress("frame")
     shown = workbench.start(shown.prompt, shown.options)
     shown.run()
     frame = frame_ms(workbench, shown, arguments.size, budget)
-    _say("map")
+    _report_progress("map")
     maps, map_counts = bench_map.measure(workbench, engine, shown.prompt, arguments.size, budget)
     counts |= {
         "decode_with_atlas": decode.counts,
@@ -157,9 +157,9 @@ def _traced(
 
 
 def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
-    """Milliseconds of a frame in which the view moves: scene and panels at `size`, until the GPU is done. Blocks.
+    """Milliseconds of a frame in which the camera moves: scene and panels at `size`, until the GPU is done. Blocks.
 
-    Drawn offscreen by the window's own code; bringing the picture to the host is left out.
+    The window's own code draws offscreen. Reading the picture back to the host is not part of the figure.
     """
     canvas = open_picture(size)
     state = State(shown.prompt, shown.options, live=False)
@@ -175,7 +175,7 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
 
     canvas.request_draw(timed)
     while len(times) <= _SETTLING or (len(times) < _SETTLING + _FRAMES and sum(times[_SETTLING:]) < budget.seconds):
-        # A view that rests is not drawn anew.
+        # A view that does not change is not drawn again.
         state.camera.look_at(2.0, 320 + len(times), 180)
         canvas.draw()
         if viewer.failure is not None:
@@ -186,7 +186,7 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result for people."""
+    """The result as a table to read."""
     main, (width, height) = result["prefill_tokens"], result["frame_size"]
     rows = [
         ("adapter", result["adapter"]),
@@ -196,11 +196,11 @@ def table(result: dict[str, Any]) -> str:
         ("", "".join(f"{_shown(ms):>9}" for ms in result["prefill"].values()) + "  ms"),
         ("decode", "".join(f"{n:>9}" for n in result["decode"]) + "  tokens of context"),
         ("", "".join(f"{_shown(rate):>9}" for rate in result["decode"].values()) + "  tokens/s"),
-        ("  GPU", f"{_shown(result['decode_gpu_us_per_token']):>9}  us a token at {main}"),
-        ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us a token"),
+        ("  GPU", f"{_shown(result['decode_gpu_us_per_token']):>9}  us per token at {main}"),
+        ("  host", f"{_shown(result['decode_host_us_per_token']):>9}  us per token"),
         ("  atlas live", f"{_shown(result['decode_with_atlas_tokens_per_second']):>9}  tokens/s at {main}, traced"),
         ("atlas", f"{_shown(result['atlas_us']):>9}  us"),
-        ("statistics", f"{_shown(result['statistics_us']):>9}  us a new row of every tensor"),
+        ("statistics", f"{_shown(result['statistics_us']):>9}  us for a new row of every tensor"),
         ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
         *_map_rows(result["map"], width, height),
         ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
@@ -212,21 +212,21 @@ def table(result: dict[str, Any]) -> str:
             for kind, label in (("generate", "Hugging Face generate"), ("static", torch["static_kind"])):
                 rate = torch[precision][f"{kind}_tokens_per_second"]
                 ratio = result["ratios"].get(precision, {}).get(kind)
-                rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; {_shown(ratio)} times that here"))
+                rows.append((f"  {precision}", f"{_shown(rate):>9}  tokens/s {label}; ours {_shown(ratio)} times that"))
     return "\n".join(f"{name:<14}{text}" for name, text in rows)
 
 
 def proof_text(proved: dict[str, Any] | None) -> str:
-    """What is known of the self-test, `proved` as in the JSON."""
+    """The last result of the self-test; `proved` is as in the JSON."""
     return proof.Proved(**proved).text if proved else proof.NOT_PROVED
 
 
 def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, str]]:
-    """The map's part of the table."""
+    """The table's rows about the map."""
     return [
         ("map", "".join(f"{name:>9}" for name in maps["gpu_us"]) + f"  at {width} x {height}"),
         ("  GPU", "".join(f"{_shown(us):>9}" for us in maps["gpu_us"].values()) + "  us"),
-        ("  new row", f"{_shown(maps['row_us']):>9}  us, of {maps['window']} rows"),
+        ("  new row", f"{_shown(maps['row_us']):>9}  us, one of {maps['window']} rows"),
         ("  opening", f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, and again"),
         ("  live", f"{_shown(maps['live_frames_per_second']):>9}  frames/s with"),
         ("", f"{_shown(maps['live_tokens_per_second']):>9}  tokens/s"),
@@ -240,7 +240,7 @@ def _shown(value: float | None) -> str:
     return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
 
 
-def _say(what: str) -> None:
-    """Tell whoever waits at a terminal what is being measured."""
+def _report_progress(what: str) -> None:
+    """Show what is being measured, where standard error is a terminal."""
     if sys.stderr.isatty():
         print(f"bench: {what} ...", file=sys.stderr)

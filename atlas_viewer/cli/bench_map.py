@@ -1,4 +1,4 @@
-"""The part of `bench` about the map: figures by compute/bench/map_bench.py, a flight over it while tokens come."""
+"""The part of `bench` about the map: figures of compute/bench/map_bench.py, and a flight over it during a run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from compute.views.map_pass import MapPass
 from .shared import rounded
 
 _FLIGHT = 96  # frames from the whole map down to digits and back
-_IN_FLIGHT = 2  # frames that a window's swap chain would let the GPU be behind
-_SETTLING = 600  # frames, at most, until the map is there and the prompt's pass is over
+_IN_FLIGHT = 2  # frames that the GPU may lag behind, as with the swap chain of a window
+_SETTLING = 600  # most frames until the map is ready and the prompt has been processed
 _NAP_S = 0.0001
 _TEMPERATURE = 0.8
 
 
 @dataclass(frozen=True)
 class Live:
-    """A run in the window with the map in front: `frames` in `seconds`, with so many `tokens`."""
+    """A run in the window with the map in front: how many frames and tokens in how many seconds."""
 
     frames: int
     tokens: int
@@ -43,9 +43,9 @@ class Live:
 def measure(
     workbench: ModelRunner, engine: Engine, prompt: str, size: tuple[int, int], budget: Budget
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The figures of the map and the counts they were made from, as plain JSON values.
+    """The figures of the map, and the counts behind them, as plain JSON values.
 
-    The engine is that of `workbench` and has run a generation. Blocks.
+    `engine` belongs to `workbench` and has run a generation. Blocks.
     """
 
     def make() -> MapPass:
@@ -56,10 +56,10 @@ def measure(
     drawn = {name: map_bench.draw_us(passes, view, size, budget) for name, view in views.items()}
     row = map_bench.row_us(passes, budget)
     nbytes, context = passes.nbytes, passes.layout.context
-    del passes  # the window makes its own
+    del passes  # the window creates its own
     live = fly(workbench, prompt, size, budget)
     figures: dict[str, Figure] = {"open": opened, "weights": again, **drawn, "row": row}
-    told = {
+    result = {
         "window": context,
         "gpu_us": {name: rounded(figure.value) for name, figure in drawn.items()},
         "row_us": rounded(row.value),
@@ -70,14 +70,14 @@ def measure(
         "live_tokens_per_second": rounded(live.tokens / live.seconds),
     }
     counts: dict[str, Any] = {name: figure.counts for name, figure in figures.items()}
-    return told, counts | {"live": {"frames": live.frames, "tokens": live.tokens}}
+    return result, counts | {"live": {"frames": live.frames, "tokens": live.tokens}}
 
 
 def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budget) -> Live:
-    """Frames of the window's own code offscreen, with the map in front and a run that writes. Blocks.
+    """Draw frames offscreen by the window's own code, with the map in front, during a run. Blocks.
 
-    Each frame advances the run by a slice and draws the map from another place. The frames follow each other without
-    waiting for a screen, but as with one, none begins while the GPU has two before it to finish.
+    Each frame advances the run by a slice and moves the camera of the map. No frame waits for a screen; but as with a
+    screen, none begins while the GPU still has two to finish.
     """
     canvas = open_picture(size)
     start = len(workbench.tokenizer.encode(prompt))
@@ -90,10 +90,10 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
     viewer = Viewer(canvas, device, state, None)
     viewer.show(workbench, generation, prompt)
     open_map(state)
-    told: list[Live] = []
+    result: list[Live] = []
 
-    def drawn() -> int:
-        """Tokens so far, of all runs."""
+    def token_count() -> int:
+        """Tokens of all runs so far."""
         return sum(len(run.steps) for run in state.runs.all.values())
 
     def frame(number: int) -> None:
@@ -103,10 +103,10 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
         viewer.frame()
 
     def timed() -> None:
-        # All frames go into the one picture of this draw: to hand each over would bring it to the host.
+        # All frames go into the one picture of this draw: presenting each would copy it to the host.
         poll(device, wait=True)
         fences: deque[Fence] = deque()
-        frames, before, began = 0, drawn(), time.perf_counter()
+        frames, before, began = 0, token_count(), time.perf_counter()
         while viewer.failure is None and time.perf_counter() - began < budget.seconds:
             frame(frames)
             fences.append(work_done(device))
@@ -117,10 +117,10 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
                 fences.popleft()
             frames += 1
         poll(device, wait=True)
-        told.append(Live(frames, drawn() - before, time.perf_counter() - began))
+        result.append(Live(frames, token_count() - before, time.perf_counter() - began))
 
     for number in range(_SETTLING):
-        if state.map.layout is not None and drawn() > 1 and number > _IN_FLIGHT:
+        if state.map.layout is not None and token_count() > 1 and number > _IN_FLIGHT:
             break
         canvas.request_draw(viewer.frame)
         canvas.draw()
@@ -129,11 +129,11 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
     canvas.draw()
     _check(viewer, state)
     canvas.close()
-    return told[0]
+    return result[0]
 
 
 def _check(viewer: Viewer, state: State) -> None:
-    """Raise what went wrong in a frame."""
+    """Raise the error of a frame, if there is one."""
     if viewer.failure is not None:
         raise viewer.failure
     if state.map.problem or state.messages:
@@ -141,13 +141,13 @@ def _check(viewer: Viewer, state: State) -> None:
 
 
 def _move(state: State, number: int) -> None:
-    """The camera of frame `number`: on the way from the whole map to the digits of a weight, or back."""
+    """Move the camera of frame `number` along its way from the whole map to the digits of a weight and back."""
     maps = state.map
     if maps.layout is None:
         return
     turn = number % _FLIGHT / _FLIGHT
     near = 1 - abs(2 * turn - 1)
-    most = maps.camera.zoom_most(*maps.size) / 2  # a cell is half as large as it can be
-    place = maps.layout.placements["h.0.mlp.c_fc.weight"]
-    x, y = place.x + place.band_columns / 2, place.y + place.band_rows / 2
+    most = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
+    weight = maps.layout.placements["h.0.mlp.c_fc.weight"]
+    x, y = weight.x + weight.band_columns / 2, weight.y + weight.band_rows / 2
     maps.camera.look_at(max(most, 1.0) ** near, x, y, *maps.size)

@@ -1,4 +1,4 @@
-"""`doctor --prove`: the self-test, line by line or as JSON; its result is kept for the window and for `bench`."""
+"""`doctor --prove`: the self-test, line by line or as JSON. The window and `bench` show its last result."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from compute.selftest.check import Skipped
     from compute.selftest.run import Proof, Result
 
-_NAME = 38  # characters
+_NAME_WIDTH = 38  # characters
 
 
 def run(adapter: str | None, *, in_json: bool) -> int:
-    """Run the self-test and print it; 0 when nothing is beyond its tolerance. Raises `DeviceError`."""
-    from compute.selftest.run import prove  # the reference comes with it, which nothing else needs
+    """Run the self-test and print its checks; 0 if all are within tolerance. Raises `DeviceError`."""
+    from compute.selftest.run import prove  # it loads the reference, which nothing else needs
 
     device = shared_device(adapter)
     subject = proof.Subject.of(device.adapter)
     if not in_json:
         print(f"{subject.adapter}, driver {subject.driver}\n{subject.program}, shaders {subject.shader_hash[:12]}\n")
-        print(f"{'':7}{'check':<{_NAME}}{'error':>9}{'tolerance':>11}{'s':>7}  shapes", flush=True)
-    found = prove(device, (lambda _: None) if in_json else _tell)
+        print(f"{'':7}{'check':<{_NAME_WIDTH}}{'error':>9}{'tolerance':>11}{'s':>7}  shapes", flush=True)
+    outcome = prove(device, (lambda _: None) if in_json else _print_line)
     date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    proved = proof.Proved(_finite(found.largest_error), found.ok, date)
-    print(json.dumps(as_json(subject, found, proved), allow_nan=False, indent=2) if in_json else _verdict(found))
+    proved = proof.Proved(_finite(outcome.largest_error), outcome.ok, date)
+    print(json.dumps(as_json(subject, outcome, proved), allow_nan=False, indent=2) if in_json else _verdict(outcome))
     try:
         proof.keep(device.adapter, proved)
     except OutputError as error:
-        complain(f"the result is not remembered: {error}")
-    return 0 if found.ok else 1
+        complain(f"the result was not saved: {error}")
+    return 0 if outcome.ok else 1
 
 
-def as_json(subject: proof.Subject, found: Proof, proved: proof.Proved) -> dict[str, Any]:
-    """Everything as plain JSON values; what is not finite is None."""
+def as_json(subject: proof.Subject, outcome: Proof, proved: proof.Proved) -> dict[str, Any]:
+    """The outcome as plain JSON values; a number that is not finite is None."""
     return {
         "adapter": subject.adapter,
         "driver": subject.driver,
@@ -57,11 +57,11 @@ def as_json(subject: proof.Subject, found: Proof, proved: proof.Proved) -> dict[
             "numpy": np.__version__,
             "python": platform.python_version(),
         },
-        "checks": [_check(result) for result in found.results],
-        "skipped": [{"name": skipped.name, "why": skipped.why} for skipped in found.skipped],
-        "ok": found.ok,
+        "checks": [_check(result) for result in outcome.results],
+        "skipped": [{"name": skipped.name, "why": skipped.why} for skipped in outcome.skipped],
+        "ok": outcome.ok,
         "largest_error": proved.error,
-        "seconds": round(found.seconds, 3),
+        "seconds": round(outcome.seconds, 3),
         "date": proved.date,
     }
 
@@ -79,26 +79,26 @@ def _check(result: Result) -> dict[str, Any]:
     }
 
 
-def _tell(each: Result | Skipped) -> None:
-    """Print one line, and for what is wrong a second one that says where."""
-    if hasattr(each, "why"):
-        print(f"{'-':<7}{each.name:<{_NAME}}not run: {each.why}", flush=True)
+def _print_line(check: Result | Skipped) -> None:
+    """Print a line for one check, and a second line that says where it failed."""
+    if hasattr(check, "why"):
+        print(f"{'-':<7}{check.name:<{_NAME_WIDTH}}not run: {check.why}", flush=True)
         return
-    error = proof.short(each.error) if math.isfinite(each.error) else "-"
-    shapes = each.shapes[0] if len(each.shapes) == 1 else f"{len(each.shapes)} shapes and types"
-    mark = "ok" if each.ok else "WRONG"
-    numbers = f"{error:>9}{proof.short(each.tolerance):>11}{each.seconds:7.1f}"
-    print(f"{mark:<7}{each.name:<{_NAME}}{numbers}  {shapes}", flush=True)
-    if not each.ok:
-        print(f"{'':7}-> {each.worst}", flush=True)
+    error = proof.short(check.error) if math.isfinite(check.error) else "-"
+    shapes = check.shapes[0] if len(check.shapes) == 1 else f"{len(check.shapes)} shapes and types"
+    mark = "ok" if check.ok else "WRONG"
+    numbers = f"{error:>9}{proof.short(check.tolerance):>11}{check.seconds:7.1f}"
+    print(f"{mark:<7}{check.name:<{_NAME_WIDTH}}{numbers}  {shapes}", flush=True)
+    if not check.ok:
+        print(f"{'':7}-> {check.worst}", flush=True)
 
 
-def _verdict(found: Proof) -> str:
-    wrong = sum(not result.ok for result in found.results)
-    took = f"{len(found.results)} checks in {found.seconds:.0f} s"
+def _verdict(outcome: Proof) -> str:
+    wrong = sum(not result.ok for result in outcome.results)
+    checks = f"{len(outcome.results)} checks in {outcome.seconds:.0f} s"
     if wrong:
-        return f"\nFAILED: {wrong} of {took}. Update the GPU's driver, or choose another adapter with --adapter."
-    return f"\nproved: the largest error of numbers is {proof.short(found.largest_error)}, {took}"
+        return f"\nFAILED: {wrong} of {checks}. Update the GPU driver, or choose another adapter with --adapter."
+    return f"\nproved: the largest error of numbers is {proof.short(outcome.largest_error)}, {checks}"
 
 
 def _finite(error: float) -> float | None:

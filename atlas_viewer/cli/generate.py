@@ -1,4 +1,4 @@
-"""`generate`: text, or everything about it as JSON, to standard output."""
+"""`generate`: prints text as it is generated, or everything about the run as JSON."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .shared import exit_status, open_generation, report_nonfinite
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate; 130 when stopped by Ctrl+C, with what was written until then reported as usual.
+    """Generate; 130 when stopped by Ctrl+C, after printing what was generated so far.
 
-    1 when no logit is finite and so nothing can be drawn. Some logits that are not finite are reported, and the exit
-    status stays 0.
+    1 when no logit is finite, so that no token can be sampled. If only some logits are not finite, they are reported
+    and the exit status stays 0.
     """
     if arguments.logits is not None:
         check_target(arguments.logits, generation_files(arguments), ".npy")
-    # The times in the JSON are those of an engine that has run before; text alone need not wait for that.
+    # The times in the JSON are those of a warm engine; text alone need not wait for the warm-up.
     generation = open_generation(arguments, measured=arguments.json)
     logits: list[np.ndarray] = []
     stream = None if arguments.json else Stream(generation)
@@ -49,12 +49,12 @@ def run(arguments: argparse.Namespace) -> int:
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         write_output(arguments.logits, buffer.getvalue())
-    report_nonfinite(generation, "`trace` names the first tensor that went bad")
+    report_nonfinite(generation, "`trace` shows the first tensor that is affected")
     return exit_status(generation)
 
 
 class Stream:
-    """Prints the text as it grows; a character is held back until all its bytes are there."""
+    """Prints the text as it grows; a character only when all its bytes are known."""
 
     def __init__(self, generation: Generation) -> None:
         self._generation = generation
@@ -77,7 +77,7 @@ class Stream:
 
 
 def as_json(generation: Generation) -> dict[str, object]:
-    """The object that `--json` prints; numbers that JSON has no word for are None."""
+    """The object that `--json` prints; a number that JSON cannot express is None."""
     engine, config = generation.engine, generation.engine.config
     return {
         "model": {

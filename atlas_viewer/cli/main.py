@@ -1,4 +1,4 @@
-"""The entry of the program. It imports next to nothing, so that Ctrl+C ends it with one line from the start."""
+"""The entry point. It imports almost nothing, so that Ctrl+C ends the program with one line from the very start."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-INTERRUPTED = 130  # what a shell reports for a program ended by Ctrl+C
+INTERRUPTED = 130  # exit status that shells use after Ctrl+C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0 done, 1 failed, 2 bad usage, 128 + n stopped by signal n."""
+    """Run one command and return the exit status: 0 done, 1 failed, 2 wrong usage, 128 + n stopped by signal n."""
     if argv is None:
-        # This process is the program. What it imports stays, and looking for garbage in that again and again took a
-        # tenth of a start; `command` goes on collecting when everything is imported.
+        # This process is the program. Collecting garbage while it imports took a tenth of the start-up, and imports
+        # leave none; `run` enables the collector again when everything is imported.
         gc.disable()
     try:
         from atlas_viewer.app.interrupts import terminating

@@ -1,4 +1,4 @@
-"""`models`: what can be fetched and what is here, fetching it, checking it, and other formats."""
+"""`models`: list, fetch, find, verify and convert models."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .shared import weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says."""
+    """Run the action."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "list": _list,
         "fetch": _fetch,
@@ -56,44 +56,46 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def known_bytes(entry: CatalogueEntry) -> int | None:
-    """Bytes of the weights of `entry`, None where only the hub knows."""
+    """Size of the weights of `entry` in bytes; None if only the hub knows it."""
     return max((file.size or 0 for file in entry.files), default=0) or None
 
 
 def _fetch(arguments: argparse.Namespace) -> int:
     entry = _entry(arguments.name)
     if state(entry.name) == "fetched":
-        print(f"{entry.name} is here already: {models_folder() / entry.name}")
+        print(f"{entry.name} is already on this machine: {models_folder() / entry.name}")
         return 0
-    # They bring the network libraries, which no other action needs.
+    # These load the network libraries, which no other action needs.
     from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
     from atlas_viewer.hub.hub import look_up
 
     offer = look_up(entry)
     folder = models_folder() / entry.name
     print(f"{entry.name}: {entry.what}")
-    print(f"  licence   {entry.licence}")
+    print(f"  license   {entry.licence}")
     print(f"  from      {entry.repo} at {offer.revision}")
-    print(f"  size      {offer.size / 1e6:,.1f} MB, of which {missing_bytes(offer) / 1e6:,.1f} MB are missing")
+    print(f"  size      {offer.size / 1e6:,.1f} MB, {missing_bytes(offer) / 1e6:,.1f} MB to download")
     print(f"  to        {folder} ({free_bytes() / 1e6:,.0f} MB free)", flush=True)
-    if not arguments.yes and not _agreed(entry.name):
+    if not arguments.yes and not _confirmed(entry.name):
         print("nothing was fetched")
         return 1
     with bytes_bar(entry.name, offer.size) as bar:
 
-        def told(done: int, _total: int) -> None:
+        def advance(done: int, _total: int) -> None:
             bar.update(done - bar.n)
 
-        fetch(offer, told)
-    print(f"{entry.name} is here: {folder}; use it with --model {entry.name}")
+        fetch(offer, advance)
+    print(f"{entry.name} is in {folder}; use it with --model {entry.name}")
     return 0
 
 
-def _agreed(name: str) -> bool:
+def _confirmed(name: str) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise UsageError(f"models fetch {name}: nobody can be asked here; accept licence and size with --yes")
+        raise UsageError(
+            f"models fetch {name}: cannot ask, standard input is not a terminal; accept license and size with --yes"
+        )
     try:
-        return input("Fetch it under this licence? [y/N] ").strip().lower() in ("y", "yes")
+        return input("Download it under this license? [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
@@ -107,9 +109,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     spec = arguments.path
     if spec in CATALOGUE:
         fetched_model(spec)
-        wrong = damage(spec)
-        if wrong:
-            print("\n".join(map(one_line, wrong)))
+        damages = damage(spec)
+        if damages:
+            print("\n".join(map(one_line, damages)))
             raise CheckpointError(f"--model {spec}: is damaged; remove {models_folder() / spec} and fetch it again")
     try:
         source = open_model(spec)
@@ -152,7 +154,9 @@ def _convert(arguments: argparse.Namespace) -> int:
 
 def _entry(name: str) -> CatalogueEntry:
     if name not in CATALOGUE:
-        raise UsageError(f"{one_line(name)}: no such model can be fetched; there are: {', '.join(CATALOGUE)}")
+        raise UsageError(
+            f"{one_line(name)}: no model of this name can be fetched; choose one of {', '.join(CATALOGUE)}"
+        )
     return CATALOGUE[name]
 
 

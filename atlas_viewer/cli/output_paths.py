@@ -1,4 +1,4 @@
-"""What a command may write to: told before anything is done, so that nothing is lost and no time is spent in vain."""
+"""Checks of the paths that a command writes to, made first, so that nothing is lost and no work is wasted."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ from .shared import model_spec
 
 
 def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> None:
-    """Raise `OutputError` when `path` clearly cannot be written, or must not be.
+    """Raise `OutputError` if `path` clearly cannot or must not be written.
 
-    reads: files that the command reads; they are not replaced, nor is any recording. A device or a pipe may be both.
-    suffix: what the name has to end in; of a device or pipe it need not. Raises `UsageError` when it does not.
+    reads: files that the command reads. Neither they nor any recording may be replaced; devices and pipes may be
+    written all the same. suffix: required ending of the name, except for a device or pipe; otherwise `UsageError`.
     """
     status, shown = _status(path), one_line(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
-        raise OutputError(f"{shown}: cannot be written (it is a folder); name a file")
+        raise OutputError(f"{shown}: cannot be written (it is a folder); give the path of a file")
     if status is not None and not stat.S_ISREG(status.st_mode):
         return
-    # Behind a link, such as /dev/stdout, it is the folder there that is written to.
+    # For a link, such as /dev/stdout, the folder of its target counts.
     folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
     if not os.path.isdir(folder):
         raise OutputError(
-            f"{shown}: cannot be written (there is no folder {one_line(folder)}); make it or choose another path"
+            f"{shown}: cannot be written (there is no folder {one_line(folder)}); create it or choose another path"
         )
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")
     if suffix and path.suffix.lower() != suffix and path.parts[:2] != ("/", "dev"):
-        raise UsageError(f"{shown}: what is written is {suffix[1:].upper()}; give a name that ends in {suffix}")
+        raise UsageError(f"{shown}: the output is {suffix[1:].upper()}; give a name that ends in {suffix}")
     check_replaced(path, reads)
 
 
 def check_folder(path: Path) -> None:
-    """Raise `OutputError` when there can be no folder at `path`."""
+    """Raise `OutputError` if `path` exists and is not a folder."""
     status = _status(path)
     if status is not None and not stat.S_ISDIR(status.st_mode):
-        raise OutputError(f"{one_line(path)}: is no folder; name one")
+        raise OutputError(f"{one_line(path)}: is not a folder; give the path of one")
 
 
 def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
-    """Raise `OutputError` when a file at `path` would be lost: one of `reads`, under whatever name, or a recording."""
+    """Raise `OutputError` if writing `path` would replace a recording or one of `reads`, under any name."""
     status = _status(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return
     shown = one_line(path)
     for read in reads:
         if _same(path, read):
-            raise OutputError(f"{shown}: is what this command reads; choose another path for what it writes")
+            raise OutputError(f"{shown}: this command reads it; choose another path for the output")
     if is_session(path) or _is_log(path):
-        raise OutputError(f"{shown}: is a recording, which nothing else replaces; choose another path")
+        raise OutputError(f"{shown}: is a recording, and recordings are never replaced; choose another path")
 
 
 def generation_files(arguments: argparse.Namespace) -> list[Path]:
-    """What a command reads that writes text: files of the model, and standard input for the prompt `-`.
+    """The files that a generation reads: those of the model, and standard input for the prompt `-`.
 
-    Raises `CheckpointError` when there is no such model.
+    Raises `CheckpointError` if the model does not exist.
     """
     files = model_files(model_spec(arguments))
     if arguments.prompt == "-" and sys.platform != "win32":
@@ -73,13 +73,13 @@ def generation_files(arguments: argparse.Namespace) -> list[Path]:
     return files
 
 
-def make_recordings(*paths: Path) -> list[Path]:
-    """The files of sessions: each with its log, which holds what was recorded last."""
+def recording_files(*paths: Path) -> list[Path]:
+    """The files of recordings: each with its write-ahead log, which contains the latest steps."""
     return [file for path in paths for file in (path, *beside(path))]
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What is at `path`, behind links; None when nothing is. Raises `OutputError` when there can be nothing."""
+    """The status of `path` behind links; None if nothing is there. Raises `OutputError` if the path is unusable."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +89,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _is_log(path: Path) -> bool:
-    """True for a file that belongs to a recording beside it."""
+    """True for the write-ahead log or index of a recording."""
     recording = Path(str(path).rpartition("-")[0])
     return path in beside(recording) and is_session(recording)
 
@@ -97,5 +97,5 @@ def _is_log(path: Path) -> bool:
 def _same(one: Path, other: Path) -> bool:
     try:
         return os.path.samefile(one, other)
-    except (OSError, ValueError):  # a file that is not there is no input either
+    except (OSError, ValueError):  # a missing file is not an input
         return False

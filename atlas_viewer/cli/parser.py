@@ -1,4 +1,4 @@
-"""The command line: what can be asked for."""
+"""The parser of the command line: commands, arguments, help texts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DEFAULT_PROMPT = "Once upon a time, there was a"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells usage errors in one line, like every other error."""
+    """Raises usage errors, so that they are reported in one line like every other error."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see `{self.prog} --help`)")
@@ -42,8 +42,8 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = _Parser(
         prog="atlas-viewer",
-        description="Runs GPT-2 on the GPU and shows every number while it does.",
-        epilog="Without a command the window opens. PROMPT - reads standard input.",
+        description="Run GPT-2 on the GPU and watch every number while it runs.",
+        epilog="Without a command, the window opens. The prompt - reads standard input.",
     )
     parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")
     add_global(parser)
@@ -55,14 +55,14 @@ def build_parser() -> argparse.ArgumentParser:
         return sub
 
     _add_view(command("view", "open the window (the default)"))
-    _add_generate(command("generate", "write text to standard output"))
+    _add_generate(command("generate", "generate text and print it"))
     _add_render(command("render", "save one picture, without a window"))
-    _add_atlas(command("atlas", "save the strip atlas as arrays"))
+    _add_atlas(command("atlas", "save the strip as arrays"))
     _add_trace(command("trace", "print statistics of every tensor of the last pass"))
-    _add_bench(command("bench", "measure prefill, decode, atlas, map and frame on this adapter"))
-    add_session(command("session", "record runs, check, compare and export recordings"))
-    add_models(command("models", "fetch, check and convert models"))
-    _add_doctor(command("doctor", "say what this machine has and lacks"))
+    _add_bench(command("bench", "measure the speed of prefill, decode, strip, map and frames on this adapter"))
+    add_session(command("session", "record runs; verify, compare, replay and export recordings"))
+    add_models(command("models", "fetch, verify and convert models"))
+    _add_doctor(command("doctor", "report what this machine has and what is missing"))
     return parser
 
 
@@ -70,8 +70,12 @@ def _add_view(view: argparse.ArgumentParser) -> None:
     add_prompt(view, DEFAULT_PROMPT)
     add_sampling(view, tokens=64)
     view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
-    view.add_argument("--pictures", type=file_path, default=Path("."), metavar="DIR", help="where a tour's pictures go")
-    view.add_argument("--record-tour", type=file_path, metavar="FILE", help="write what you do in the window as a tour")
+    view.add_argument(
+        "--pictures", type=file_path, default=Path("."), metavar="DIR", help="folder for the pictures of a tour"
+    )
+    view.add_argument(
+        "--record-tour", type=file_path, metavar="FILE", help="record what you do in the window as a tour"
+    )
 
 
 def _add_generate(generate: argparse.ArgumentParser) -> None:
@@ -83,33 +87,35 @@ def _add_generate(generate: argparse.ArgumentParser) -> None:
         "--logits",
         type=file_path,
         metavar="F.npy",
-        help="logits, float32 [steps, vocabulary], as .npy",
+        help="also write the logits, float32 [steps, vocabulary], to this .npy file",
     )
 
 
 def _add_render(render: argparse.ArgumentParser) -> None:
     add_prompt(render)
     add_sampling(render, tokens=16)
-    render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="where to write it, as .png")
+    render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="the .png file to write")
     add_size(render.add_argument)
     add_view(render.add_argument)
-    render.add_argument("--panels", action="store_true", help="the whole window, not the atlas alone")
-    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="of the panels (default dark)")
+    render.add_argument("--panels", action="store_true", help="draw the whole window, not only the view")
+    render.add_argument(
+        "--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="theme of the panels (default dark)"
+    )
     add_camera(render.add_argument)
     render.add_argument(
-        "--place", default=None, metavar="NAME[INDEX]", help="of the map in the middle, such as 'h.3.attn.qkv[5, 12]'"
+        "--place", default=None, metavar="NAME[INDEX]", help="value to center the map on, such as 'h.3.attn.qkv[5, 12]'"
     )
 
 
 def _add_atlas(atlas: argparse.ArgumentParser) -> None:
     add_prompt(atlas)
     add_sampling(atlas, tokens=1)
-    atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="where to write them, as .npz")
+    atlas.add_argument("--out", type=file_path, required=True, metavar="F.npz", help="the .npz file to write")
     atlas.add_argument(
         "--sampling",
         choices=("point", "pool"),
         default="point",
-        help="what a cell shows: the first value it stands for (default), or the one of largest magnitude",
+        help="value that a cell shows: the first one it covers (default), or the largest in magnitude",
     )
 
 
@@ -121,23 +127,25 @@ def _add_trace(trace: argparse.ArgumentParser) -> None:
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
     add_json(bench, "a table")
-    bench.add_argument("--quick", action="store_true", help="fewer repeats: about a second a figure instead of five")
-    bench.add_argument("--compare", choices=("torch",), help="measure PyTorch too and print the ratios")
+    bench.add_argument("--quick", action="store_true", help="repeat less: about one second per figure instead of five")
+    bench.add_argument("--compare", choices=("torch",), help="also measure PyTorch, and print the ratios")
     bench.add_argument(
-        "--context", type=int, default=None, metavar="W", help="room in tokens (default the model's positions)"
+        "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
     )
-    add_size(bench.add_argument, "of the frame")
+    add_size(bench.add_argument, "size of the frame")
 
 
 def _add_doctor(doctor: argparse.ArgumentParser) -> None:
     add_json(doctor, "lines")
     doctor.add_argument(
-        "--prove", action="store_true", help="check every kernel and whole passes against float64; 0 if all are right"
+        "--prove",
+        action="store_true",
+        help="check every kernel and whole passes against float64; exit status 0 if all are correct",
     )
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse `argv`; without a command, `view` is meant. Raises `UsageError`."""
+    """Parse `argv`. The default command is `view`. Raises `UsageError`."""
     parser = build_parser()
     given = _with_signs(argv)
     whole = _with_command(given)
@@ -146,24 +154,23 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, rest = parser.parse_known_args(whole)
     if rest:
         _check_command(arguments.prompt, rest)
-        parser.parse_args(whole)  # which tells what is left
+        parser.parse_args(whole)  # raises the error for the arguments that are left
     return arguments
 
 
 def _check_command(word: str, rest: Sequence[str]) -> None:
-    """Raise `UsageError` when the prompt of a `view` that was not written is a command that there is not."""
+    """Raise `UsageError` when the prompt of an implied `view` looks like an unknown command."""
     near = difflib.get_close_matches(word, _COMMANDS, n=1)
     if near:
-        raise UsageError(f"{quoted(word)}: there is no such command; did you mean {near[0]}?")
+        raise UsageError(f"{quoted(word)}: unknown command; did you mean {near[0]}?")
     if not rest[0].startswith("-"):
         raise UsageError(
-            f"{quoted(word)}: there is no such command (see `atlas-viewer --help`); a prompt of several words needs"
-            " quotes"
+            f"{quoted(word)}: unknown command (see `atlas-viewer --help`); put quotes around a prompt of several words"
         )
 
 
 def _with_signs(argv: Sequence[str]) -> list[str]:
-    """`--center -5,3` as `--center=-5,3`: argparse would take the value for an option."""
+    """Write `--center -5,3` as `--center=-5,3`: argparse would take the value for an option."""
     given: list[str] = []
     for text in argv:
         if given and given[-1] in _POINTS and _NEGATIVE.match(text):
@@ -180,7 +187,7 @@ _COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session",
 
 
 def _with_command(argv: list[str]) -> list[str]:
-    """Put `view` before the first argument that is no global option, unless a command stands there."""
+    """Insert `view` before the first argument that is not a global option, unless that is a command."""
     at = 0
     while at < len(argv) and argv[at].startswith("--"):
         if argv[at] in {"--help", "--version"}:

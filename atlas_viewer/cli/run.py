@@ -1,4 +1,4 @@
-"""One command, from its arguments to its exit status; every failure is reported in one line."""
+"""One command, from its arguments to its exit status. Every failure is reported in one line."""
 
 from __future__ import annotations
 
@@ -19,17 +19,19 @@ from .streams import complain, standard_streams
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the command that `argv` asks for; returns the exit status. Raises KeyboardInterrupt. With `--debug` a failure
-    is shown with its traceback."""
+    """Run the command in `argv` and return its exit status. Raises KeyboardInterrupt.
+
+    With `--debug`, a failure prints its traceback, too.
+    """
     debug = "--debug" in argv
-    # Vulkan's window-system code complains on stderr when this is unset, even where no window is opened.
+    # Without it, Vulkan's window-system code prints warnings, even when no window is opened.
     if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
         folder = _runtime_folder()
         if folder is not None:
             os.environ["XDG_RUNTIME_DIR"] = folder
     with standard_streams():
         try:
-            status = _done(argv)
+            status = _run_command(argv)
             sys.stdout.flush()
             return status
         except AtlasError as error:
@@ -38,10 +40,10 @@ def run(argv: Sequence[str]) -> int:
             complain(error)
             return error.exit_status
         except BrokenPipeError:
-            # The reader of our output went away: nobody is left to tell.
+            # The reader of our output is gone; there is nobody to report it to.
             return 1
         except Exception as error:
-            known = _known(error)
+            known = _external_failure(error)
             if known is not None:
                 if debug:
                     traceback.print_exc()
@@ -50,36 +52,36 @@ def run(argv: Sequence[str]) -> int:
             if debug:
                 traceback.print_exc()
             if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
-                # Libraries ask for it while they are imported, whether they need it or not.
-                complain("the working folder is gone; change to another one and run again")
+                # Libraries query it while they are imported, whether they need it or not.
+                complain("the working folder no longer exists; change to another one and run again")
                 return 1
             complain(f"unexpected {type(error).__name__}: {first_line(error)}; run again with --debug and report this")
             return 1
 
 
-def _done(argv: Sequence[str]) -> int:
+def _run_command(argv: Sequence[str]) -> int:
     try:
         arguments = parse(argv)
-    except SystemExit as end:  # of --help and --version, which have been printed
+    except SystemExit as end:  # --help or --version, already printed
         return int(end.code or 0)
-    # A command's module is loaded only when it runs: `generate` needs no window.
+    # Only the module of this command is loaded: `generate` needs no window.
     module = importlib.import_module(f"atlas_viewer.cli.{arguments.command}")
     if not gc.isenabled():
-        gc.freeze()  # what was imported is left out of every later search
+        gc.freeze()  # later collections skip what was imported
         gc.enable()
     return int(module.run(arguments))
 
 
-def _known(error: Exception) -> AtlasError | None:
-    """What is no fault of the program: a lost device, or memory that ran out."""
-    if "wgpu" in sys.modules:  # otherwise no device has failed, and loading it takes long
+def _external_failure(error: Exception) -> AtlasError | None:
+    """The error to report for a failure outside the program: a lost device, or no memory left. Otherwise None."""
+    if "wgpu" in sys.modules:  # otherwise no device can have failed, and the import is slow
         from compute.gpu.device import device_error
 
         known = device_error(error)
         if known is not None:
             return known
     if isinstance(error, MemoryError):
-        return AtlasError("no memory is left: close other programs, or use a smaller --context or a smaller model")
+        return AtlasError("out of memory: close other programs, or use a smaller --context or a smaller model")
     return None
 
 
@@ -92,7 +94,7 @@ def _working_folder_is_gone() -> bool:
 
 
 def _runtime_folder() -> str | None:
-    """A folder of our own below the temporary one; None where there can be none, or somebody else's is there."""
+    """Our own folder in the temporary one; None if it cannot be made or belongs to another user."""
     try:
         path = Path(tempfile.gettempdir()) / f"atlas-viewer-{os.getuid()}"
         path.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`session`: recordings of runs."""
+"""`session`: record runs; show, verify, compare, export and recover recordings."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from .session_source import recorded_source, recorded_weights
 from .shared import load_options
 from .streams import note
 
-_PROMPT_CHARACTERS = 200  # that are shown of a prompt
+_PROMPT_CHARACTERS = 200  # of a prompt that `info` shows
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the verb says."""
+    """Run the verb."""
     from .session_export import export
     from .session_record import record
     from .session_replay import replay
@@ -54,7 +54,7 @@ def _info(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(plain(summary(recording)), ensure_ascii=False, allow_nan=False))
             return 0
-        lines = _info_lines(recording)  # all of them first: a damaged file is an error, not the half of an answer
+        lines = _info_lines(recording)  # all of them before printing: a damaged file gives an error, not half an answer
     print("\n".join(lines))
     return 0
 
@@ -86,11 +86,11 @@ def _shortened(prompt: str) -> str:
 def _verify(arguments: argparse.Namespace) -> int:
     tolerance = TOLERANCE if arguments.tolerance is None else arguments.tolerance
     if not 0 <= tolerance < math.inf:
-        raise UsageError(f"--tolerance {tolerance:g}: must be a number from 0 up")
+        raise UsageError(f"--tolerance {tolerance:g}: must be a number, 0 or more")
     with Recording(arguments.file) as recording:
         runs = [known for known in recording.runs() if recording.count(known)]
         if not runs:
-            raise RecordingError(f"{recording.shown}: has no steps that could be verified; record some")
+            raise RecordingError(f"{recording.shown}: has no steps to verify; record some")
         source = recorded_source(arguments, recording.head)
         check_shape(recording, source.name, source.config)
         sha256 = weights_sha256(source)
@@ -113,7 +113,7 @@ def _verify(arguments: argparse.Namespace) -> int:
                 if not arguments.json:
                     print(_verdict_line(verdict))
         counts = {name: sum(v.verdict == name for v in verdicts) for name in (IDENTICAL, WITHIN, DIFFERENT)}
-        # Figures that agree by chance do not make other weights the recorded ones.
+        # Even when all figures agree, other weights are not the recorded ones.
         holds = not counts[DIFFERENT] and recording.head.weights_sha256 == sha256
         totals = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if arguments.json:
@@ -123,8 +123,11 @@ def _verify(arguments: argparse.Namespace) -> int:
             print(f"{len(verdicts)} steps: {totals}")
             print(f"changed since: {'; '.join(why) or 'nothing'}")
         if not holds:
-            cause = "; ".join(why) or "nothing else has changed, so the file was altered or this adapter miscomputes"
-            raise RecordingError(f"{recording.shown}: does not hold: {totals}; {cause}")
+            cause = (
+                "; ".join(why)
+                or "nothing else has changed, so the file was altered or this adapter computes wrong results"
+            )
+            raise RecordingError(f"{recording.shown}: verification failed: {totals}; {cause}")
     return 0
 
 
@@ -132,37 +135,37 @@ def _verdict_line(verdict: Verdict) -> str:
     line = f"run {verdict.run} step {verdict.step + 1} {quoted(verdict.text)}: {verdict.verdict}"
     if verdict.verdict != IDENTICAL:
         line += f", {verdict.figure:.3g} ({verdict.what})" if math.isfinite(verdict.figure) else f" ({verdict.what})"
-    return line if verdict.draw_repeats else line + ", the draw gives another token"
+    return line if verdict.draw_repeats else line + ", sampling gives another token"
 
 
 def _diff(arguments: argparse.Namespace) -> int:
     with Recording(arguments.file) as one, Recording(arguments.other) as other:
-        found = diff_runs(one, one.run(arguments.run), other, other.run(arguments.other_run))
+        difference = diff_runs(one, one.run(arguments.run), other, other.run(arguments.other_run))
     if arguments.json:
         result = {
-            "same": found.same,
-            "head": found.head,
-            "parted": found.parted,
-            "steps": [asdict(s) for s in found.steps],
+            "same": difference.same,
+            "head": difference.head,
+            "parted": difference.parted,
+            "steps": [asdict(s) for s in difference.steps],
         }
         print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
     else:
-        _print_diff(found)
-    return 0 if found.same else 1
+        _print_diff(difference)
+    return 0 if difference.same else 1
 
 
-def _print_diff(found: RunDiff) -> None:
-    for line in found.head:
+def _print_diff(difference: RunDiff) -> None:
+    for line in difference.head:
         print(line)
-    for step in found.steps:
+    for step in difference.steps:
         if not step.same:
             print(_diff_line(step))
-    if found.parted is not None:
-        print(f"the tokens part at step {found.parted + 1}")
-    elif found.same:
-        print(f"the same: {len(found.steps)} steps")
+    if difference.parted is not None:
+        print(f"the tokens differ from step {difference.parted + 1} on")
+    elif difference.same:
+        print(f"the same: {len(difference.steps)} steps")
     else:
-        print(f"the same tokens: {len(found.steps)} steps")
+        print(f"the same tokens: {len(difference.steps)} steps")
 
 
 def _diff_line(step: StepDiff) -> str:
@@ -183,8 +186,8 @@ def _diff_line(step: StepDiff) -> str:
 def _recover(arguments: argparse.Namespace) -> int:
     target: Path = arguments.out
     check_target(target)
-    found = recover(arguments.file, target)
-    print(f"{found.steps} steps of {found.runs} runs saved")
-    for line in found.lost:
+    recovered = recover(arguments.file, target)
+    print(f"{recovered.steps} steps of {recovered.runs} runs saved")
+    for line in recovered.lost:
         note(f"lost: {line}")
     return 0

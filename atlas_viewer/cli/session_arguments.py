@@ -27,67 +27,92 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         add_global(sub)
         return sub
 
-    record = verb("record", "write text, and everything about it to a session file")
+    record = verb("record", "generate text, and record everything about the run in a file")
     add_prompt(record)
     add_sampling(record, tokens=16)
-    record.add_argument("--out", type=file_path, required=True, metavar="F.atlas", help="a file that is not there yet")
+    record.add_argument(
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="F.atlas",
+        help="the recording to write; the file must not exist",
+    )
     add_top(record)
     record.add_argument(
-        "--logits", choices=("none", "f16", "f32"), default="f16", help="all logits of every step (default f16)"
+        "--logits",
+        choices=("none", "f16", "f32"),
+        default="f16",
+        help="precision of the recorded logits, or none (default f16)",
     )
-    record.add_argument("--no-statistics", action="store_true", help="leave out the statistics of every tensor")
+    record.add_argument("--no-statistics", action="store_true", help="do not record the statistics of the tensors")
 
-    info = verb("info", "say what a session holds")
+    info = verb("info", "show what a recording contains")
     add_recording(info)
     add_json(info, "lines")
 
     verify = verb("verify", "run the recorded tokens through the model again and compare every figure")
     add_recording(verify)
     verify.add_argument(
-        "--tolerance", type=float, default=None, metavar="D", help="largest difference of a logit (default 0.004)"
+        "--tolerance",
+        type=float,
+        default=None,
+        metavar="D",
+        help="largest accepted difference of a logit (default 0.004)",
     )
     add_json(verify, "lines")
 
-    replay = verb("replay", "open a session in the window and play it")
+    replay = verb("replay", "open a recording in the window and play it")
     add_recording(replay)
-    replay.add_argument("--run", type=int, default=None, metavar="N", help="to begin with (default the last)")
-    replay.add_argument("--follow", action="store_true", help="show what another process adds to the file")
+    replay.add_argument("--run", type=int, default=None, metavar="N", help="run to start with (default: the last)")
+    replay.add_argument(
+        "--follow", action="store_true", help="also show the steps that another process is still adding"
+    )
 
-    _add_export(verb("export", "write a session as video, pictures, text or arrays"))
+    _add_export(verb("export", "export a recording as video, pictures, text or arrays"))
 
-    diff = verb("diff", "compare two sessions step by step; exit status 1 when they differ")
-    diff.add_argument("file", type=file_path, metavar="A.atlas", help="a session file")
-    diff.add_argument("other", type=file_path, metavar="B.atlas", help="and the other")
-    diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default the last)")
-    diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default the last)")
+    diff = verb("diff", "compare two recordings step by step; exit status 1 when they differ")
+    diff.add_argument("file", type=file_path, metavar="A.atlas", help="a recording")
+    diff.add_argument("other", type=file_path, metavar="B.atlas", help="the recording to compare it with")
+    diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default: the last)")
+    diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default: the last)")
     add_json(diff, "lines")
 
-    recover = verb("recover", "save what can be read of a damaged session")
+    recover = verb("recover", "save what can be read of a damaged recording")
     add_recording(recover)
-    recover.add_argument("--out", type=file_path, required=True, metavar="G.atlas", help="a file that is not there yet")
+    recover.add_argument(
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="G.atlas",
+        help="the recording to write; the file must not exist",
+    )
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
     add_recording(export)
-    export.add_argument("--run", type=int, default=None, metavar="N", help="of pictures and arrays (default the last)")
-    group = export.add_argument_group("what to write, one or more")
-    group.add_argument("--json", nargs="?", const="-", metavar="F.json", help="everything but arrays (default stdout)")
-    group.add_argument("--csv", nargs="?", const="-", metavar="F.csv", help="a line a step (default stdout)")
-    group.add_argument("--npz", type=file_path, metavar="F.npz", help="arrays, logits and statistics too, as .npz")
-    group.add_argument("--png", type=file_path, metavar="DIR", help="a picture for each step")
-    group.add_argument("--video", type=file_path, metavar="F.mp4", help=".mp4, .mkv or .webm")
+    export.add_argument(
+        "--run", type=int, default=None, metavar="N", help="run for pictures, video and arrays (default: the last)"
+    )
+    group = export.add_argument_group("what to write (at least one)")
+    group.add_argument(
+        "--json", nargs="?", const="-", metavar="F.json", help="everything except arrays (default: standard output)"
+    )
+    group.add_argument(
+        "--csv", nargs="?", const="-", metavar="F.csv", help="one line per step (default: standard output)"
+    )
+    group.add_argument("--npz", type=file_path, metavar="F.npz", help="all arrays, including logits and statistics")
+    group.add_argument("--png", type=file_path, metavar="DIR", help="one picture per step, in this folder")
+    group.add_argument("--video", type=file_path, metavar="F.mp4", help="a video: .mp4, .mkv or .webm")
     pictures = export.add_argument_group("pictures and video")
     add_size(pictures.add_argument)
-    pictures.add_argument("--fps", type=int, default=30, metavar="N", help="frames a second (default 30)")
-    pictures.add_argument(
-        "--step-frames", type=int, default=6, metavar="N", help="frames that a step lasts (default 6)"
-    )
+    pictures.add_argument("--fps", type=int, default=30, metavar="N", help="frames per second (default 30)")
+    pictures.add_argument("--step-frames", type=int, default=6, metavar="N", help="frames per step (default 6)")
     add_view(pictures.add_argument)
-    pictures.add_argument("--panels", action="store_true", help="the whole window, with that in front")
+    pictures.add_argument("--panels", action="store_true", help="draw the whole window, with the view in front")
     pictures.add_argument(
         "--camera",
         choices=("follow", "fixed"),
         default="follow",
-        help="as recorded, and --zoom and --center until something was (default), or these all the time",
+        help="follow: as recorded, starting at --zoom and --center (default); fixed: --zoom and --center throughout",
     )
     add_camera(pictures.add_argument)

@@ -15,13 +15,13 @@ from compute.io.output_files import output_folder, output_path, write_output
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import model_files
 
-from .output_paths import check_folder, check_replaced, check_target, make_recordings
+from .output_paths import check_folder, check_replaced, check_target, recording_files
 from .session_source import recorded_source, recorded_weights
 from .shared import check_camera, load_options
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Write everything that was asked for. Raises `AtlasError`s."""
+    """Write every output that was requested. Raises `AtlasError`."""
     _check(arguments)
     with Recording(arguments.file) as recording:
         if arguments.json is not None:
@@ -36,11 +36,11 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Tell what can never work before minutes are spent."""
+    """Raise what can be known to fail before any work is done."""
     files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
     if not any(target is not None for target in (*files, arguments.png)):
-        raise UsageError("session export: say what to write: --video, --png, --json, --csv or --npz")
-    reads = make_recordings(arguments.file)
+        raise UsageError("session export: no output; give --video, --png, --json, --csv or --npz")
+    reads = recording_files(arguments.file)
     if hasattr(arguments, "model"):
         reads += model_files(arguments.model)
     for target in files:
@@ -86,8 +86,8 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     names = [f"step-{number:06}.png" for number in range(1, count + 1)]
     if arguments.png is not None:
         for name in names:
-            check_replaced(arguments.png / name, make_recordings(arguments.file))
-    # A camera stays where it was put, in an earlier run too.
+            check_replaced(arguments.png / name, recording_files(arguments.file))
+    # A camera keeps its position from run to run.
     ui_events = recording.cameras() if arguments.camera == "follow" else []
     camera = recorded_camera(ui_events, arguments.zoom, arguments.center)
     start = MapStart(arguments.zoom, arguments.center, None)

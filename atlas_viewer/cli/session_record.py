@@ -1,4 +1,4 @@
-"""`session record`: text to standard output, everything about it to a file."""
+"""`session record`: prints the text and records everything about the run in a file."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _NAP_S = 0.0005
 
 
 def record(arguments: argparse.Namespace) -> int:
-    """Generate and record; 1 when not everything could be recorded, 130 when stopped by Ctrl+C."""
+    """Generate and record; 1 if the recording is incomplete, 130 when stopped by Ctrl+C."""
     check_target(arguments.out)
     statistics = not arguments.no_statistics
     source = open_model(model_spec(arguments))
     sha256 = weights_sha256(source)
     tokenizer = load_tokenizer()
 
-    def tap(engine: Engine) -> StepCapturer:
+    def make_capturer(engine: Engine) -> StepCapturer:
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
-            measure.read()  # of the weights, which never change: before the run, not beside it
+            measure.read()  # of the weights, which never change: once, before the run
         return StepCapturer(
             engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
         )
 
-    generation = open_generation(arguments, source, tap)
-    # Once nothing can fail any more but the run: without a run there is no recording.
+    generation = open_generation(arguments, source, make_capturer)
+    # Last, when only the run itself can still fail: there is no recording without a run.
     recorder = open_recorder(arguments.out, generation.engine, tokenizer, sha256)
     try:
         recorder.begin_run(
@@ -52,32 +52,32 @@ def record(arguments: argparse.Namespace) -> int:
             statistics=statistics,
         )
         stream = Stream(generation)
-        told = _generate(generation, recorder, stream)
+        reported = _generate(generation, recorder, stream)
     finally:
         recorder.end_run(generation.stop_reason or "failed")
         recorder.close()
     stream.end()
-    report_nonfinite(generation, "`session export --csv` has the steps")
+    report_nonfinite(generation, "`session export --csv` lists the steps")
     if recorder.trouble is not None:
-        if recorder.trouble != told:
+        if recorder.trouble != reported:
             complain(recorder.trouble)
         return 1
     return exit_status(generation)
 
 
 def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:
-    """Run to the end or to Ctrl+C; returns the trouble of the recorder that was reported."""
-    told = None
+    """Run to the end or to Ctrl+C; returns the trouble of the recorder that has been reported."""
+    reported = None
     try:
         while not generation.done:
             if generation.advance(_SLICE_S):
                 stream.write()
             else:
                 time.sleep(_NAP_S)
-            if recorder.trouble != told:
-                told = recorder.trouble
+            if recorder.trouble != reported:
+                reported = recorder.trouble
                 print(file=sys.stderr)
-                complain(told)
+                complain(reported)
     except KeyboardInterrupt:
         generation.stop()
-    return told
+    return reported

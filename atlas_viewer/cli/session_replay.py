@@ -14,7 +14,7 @@ from .shared import load_options
 
 
 def replay(arguments: argparse.Namespace) -> int:
-    """Open the window; returns when it is closed. Without its model the session still shows what was recorded."""
+    """Open the window; returns when it is closed. Without the model, only the recorded values are shown."""
     from atlas_viewer.app.open_recording import replay_window
 
     with Recording(arguments.file) as recording:
@@ -27,7 +27,7 @@ def replay(arguments: argparse.Namespace) -> int:
             weights = recorded_weights(arguments, recording.head)
         except AtlasError as error:
             if getattr(arguments, "model", None) is not None:
-                raise  # what was asked for by name must not be left out silently
+                raise  # an explicit --model must not be ignored
             source, weights, notice = None, "native", str(error)
         replay_window(
             recording,

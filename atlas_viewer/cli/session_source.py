@@ -1,4 +1,4 @@
-"""The model that a session was recorded with."""
+"""The model and the precision that a recording was made with."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from .arguments import PRECISIONS
 
 
 def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
-    """The model that `--model` names, by default the recorded one when its name says where it is."""
+    """The model of `--model`; by default the recorded one, if its name is enough to find it."""
     spec = getattr(arguments, "model", None)
     if spec is None:
-        # Never a path: the file may come from anybody.
+        # Never open a path from the file: it may come from anybody.
         if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
-            raise RecordingError(f"model {head.model}: the session does not hold it; give its file with --model")
+            raise RecordingError(
+                f"model {head.model}: the recording does not contain the model; give its file with --model"
+            )
         spec = head.model
     return open_model(spec)
 
 
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
-    """What `--weights` says, by default the recorded precision."""
+    """The precision of `--weights`; by default the recorded one."""
     weights = str(getattr(arguments, "weights", head.weights))
     if weights not in PRECISIONS:
         raise RecordingError(f"precision {weights} is unknown; choose one with --weights")

@@ -1,4 +1,4 @@
-"""What commands share: from parsed arguments to a prompt, options, and a running generation."""
+"""From parsed arguments to a prompt, options and a generation: functions that several commands use."""
 
 from __future__ import annotations
 
@@ -25,49 +25,51 @@ DEFAULT_CONTEXT = 256
 
 
 def read_prompt(text: str) -> str:
-    """The prompt itself, or standard input for `-`.
+    """The prompt: `text`, or standard input for `-`.
 
-    Raises `PromptError` when it is not UTF-8, or has control characters other than tabs and line ends: no model has
-    learnt them, and printed they change the terminal.
+    Raises `PromptError` if it is not UTF-8, or contains control characters other than tabs and line ends: models have
+    not been trained on them, and printing them can change the terminal.
     """
     name = "prompt"
     if text == "-":
         name = "standard input"
         if sys.stdin is None:
-            raise PromptError("standard input: it is closed; give the prompt as an argument")
+            raise PromptError("standard input: is closed; give the prompt as an argument")
         try:
             text = sys.stdin.buffer.read().decode()
         except UnicodeDecodeError as error:
             raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt as UTF-8") from None
-    for at, character in enumerate(text):
+    for index, character in enumerate(text):
         if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
-            raise PromptError(f"{name}: character {at + 1} (U+{ord(character):04X}) is a control character; remove it")
+            raise PromptError(
+                f"{name}: character {index + 1} (U+{ord(character):04X}) is a control character; remove it"
+            )
     return text
 
 
 def check_camera(arguments: argparse.Namespace) -> None:
-    """Raise `UsageError` for a `--zoom` or `--center` that is nowhere."""
+    """Raise `UsageError` for a `--zoom` or `--center` that is not finite."""
     if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
-        raise UsageError("--zoom, --center: must be numbers that are not infinite; give such as --zoom 8")
+        raise UsageError("--zoom, --center: must be finite numbers, such as --zoom 8")
 
 
 def model_spec(arguments: argparse.Namespace) -> str:
-    """What `--model` says."""
+    """The value of `--model`, or its default."""
     return str(getattr(arguments, "model", "stories"))
 
 
 def weights_spec(arguments: argparse.Namespace) -> str:
-    """What `--weights` says."""
+    """The value of `--weights`, or its default."""
     return str(getattr(arguments, "weights", "native"))
 
 
 def adapter_spec(arguments: argparse.Namespace) -> str | None:
-    """What `--adapter` says."""
+    """The value of `--adapter`; None for the default adapter."""
     return getattr(arguments, "adapter", None)
 
 
 def load_options(arguments: argparse.Namespace, context: int | None = None, weights: str | None = None) -> LoadOptions:
-    """How the arguments say that a model is loaded; weights: instead of what `--weights` says."""
+    """The arguments as options of loading. weights: replaces the value of `--weights`."""
     return LoadOptions(
         context=context,
         weights=weights or weights_spec(arguments),
@@ -77,7 +79,7 @@ def load_options(arguments: argparse.Namespace, context: int | None = None, weig
 
 
 def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: int) -> GenerateOptions:
-    """The options given, checked against the model's sizes. Raises `UsageError`."""
+    """The generation options of the arguments, checked against the sizes of the model. Raises `UsageError`."""
     given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
     if given.get("context") is None:
         given["context"] = min(DEFAULT_CONTEXT, positions)
@@ -93,7 +95,7 @@ def open_generation(
     *,
     measured: bool = True,
 ) -> Generation:
-    """Load the model and prepare a generation as the arguments say; bad options are refused before anything is loaded.
+    """Load the model and prepare the generation that the arguments describe. Options are checked before loading.
 
     measured: see `LoadOptions`.
     """
@@ -104,14 +106,14 @@ def open_generation(
     tokenizer.check_fits(source.config.vocabulary)
     tokens = tokenizer.encode(prompt)
     if len(tokens) > options.context:
-        note(f"the prompt has {len(tokens)} tokens, the window keeps the last {options.context} of them")
+        note(f"the prompt has {len(tokens)} tokens; the context keeps the last {options.context} of them")
     engine = Engine.load(source, replace(load_options(arguments, options.context), measured=measured))
     source.close()
     return Generation(engine, tokenizer, prompt, options, capturer=capturer(engine) if capturer else None)
 
 
 def report_nonfinite(generation: Generation, advice: str) -> None:
-    """Say on standard error, in one line, how many logits were not finite and from which step on, if there are any."""
+    """Report on standard error, in one line, how many logits were not finite and since which step, if any were."""
     first = generation.first_nonfinite_step
     if first is None:
         return
@@ -129,5 +131,5 @@ def exit_status(generation: Generation) -> int:
 
 
 def rounded(value: float | None) -> float | None:
-    """Six digits: more would be noise. None for what is no number."""
+    """`value` with six digits, because more would be noise; None if it is not finite."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

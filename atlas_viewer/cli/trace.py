@@ -14,11 +14,11 @@ from .shared import open_generation
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, then print one record for each tensor in run order, as lines or as JSON."""
+    """Generate, then print one record per tensor in execution order, as lines or as JSON."""
     generation = open_generation(arguments)
     generation.run()
     engine = generation.engine
     patterns = pattern_statistics(engine)
-    told = records(engine, StatisticsPass(engine).read() | patterns, strip_layout(engine.registry))
-    print(json.dumps(told, allow_nan=False) if arguments.json else "\n".join(lines(told, recomputed=patterns)))
+    entries = records(engine, StatisticsPass(engine).read() | patterns, strip_layout(engine.registry))
+    print(json.dumps(entries, allow_nan=False) if arguments.json else "\n".join(lines(entries, recomputed=patterns)))
     return 0

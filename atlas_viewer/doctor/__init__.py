@@ -1,1 +1,1 @@
-"""What this machine has, what is missing, and the command that installs it."""
+"""What this machine has, what is missing, and the commands that install it."""

@@ -1,4 +1,4 @@
-"""What this machine has for the viewer, what is missing, and the command that installs it."""
+"""The diagnosis of this machine: what the viewer needs, what is missing, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from compute.io.system_errors import first_line
 
 from . import systems
 
-# Without these nothing is drawn or computed; the others are used where they are.
+# The viewer cannot run without the required features; the optional ones are used where available.
 REQUIRED_FEATURES = ("float32-filterable",)
 OPTIONAL_FEATURES = ("subgroup", "shader-f16", "timestamp-query")
 LIMITS = (
@@ -39,7 +39,7 @@ _WINDOW_LIBRARIES = ("libX11.so.6", "libXext.so.6", "libXcursor.so.1", "libXi.so
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. `needed_for` says what fails without it: "all" or only the "window"."""
+    """The result of one check. `needed_for` says what fails without it: "all", or only the "window"."""
 
     name: str
     ok: bool
@@ -62,7 +62,7 @@ class AdapterFacts:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that `doctor` found out. `adapters` has the one that would be taken first."""
+    """The whole result of `doctor`. The first of `adapters` is the default."""
 
     version: str
     python: str
@@ -70,30 +70,30 @@ class Diagnosis:
     adapters: tuple[AdapterFacts, ...]
     checks: tuple[Check, ...]
     family: str
-    """Kind of system, see `systems.this_system`."""
+    """The family of this system, see `systems.this_system`."""
     lacking: tuple[str, ...]
-    """Libraries and drivers that packages of the system would bring."""
+    """Missing libraries and drivers that system packages contain."""
 
     @property
     def can_render(self) -> bool:
-        """True when pictures can be rendered and text generated, with or without a display."""
+        """True if pictures can be rendered and text generated, with or without a display."""
         return all(check.ok for check in self.checks if check.needed_for == "all")
 
     @property
     def ok(self) -> bool:
-        """True only if the viewer can run: all that rendering needs, and a display for its window."""
+        """True only if the viewer can run: everything for rendering, and a display for its window."""
         return all(check.ok for check in self.checks)
 
     @property
     def install_command(self) -> str:
-        """The command that installs what is missing, empty when no package would help."""
+        """The command that installs what is missing; empty if no package would help."""
         return systems.install_command(self.family, self.lacking)
 
 
 def diagnose(adapter: str | None = None) -> Diagnosis:
-    """Look at this machine; changes nothing and raises nothing for what it finds.
+    """Examine this machine. Changes nothing, and raises no error for any finding.
 
-    adapter: text that the adapter's name must contain; None means the one that is taken by default.
+    adapter: text that the name of the adapter must contain; None for the default adapter.
     """
     family = systems.this_system()
     missing: list[str] = []
@@ -117,7 +117,7 @@ def diagnose(adapter: str | None = None) -> Diagnosis:
 
 
 def report(diagnosis: Diagnosis) -> str:
-    """The diagnosis for a person to read, ending with a line on what can run."""
+    """The diagnosis as text to read. Its last line says what can run."""
     lines = [f"atlas-viewer {diagnosis.version}, Python {diagnosis.python}, {diagnosis.system}", ""]
     width = max((len(check.name) for check in diagnosis.checks), default=0)
     for check in diagnosis.checks:
@@ -135,7 +135,7 @@ def report(diagnosis: Diagnosis) -> str:
     if diagnosis.ok:
         lines.append("The viewer can run.")
     elif diagnosis.can_render:
-        lines.append("The window cannot be opened here; generate, render and atlas can run.")
+        lines.append("The window cannot open on this machine; generate, render and atlas can run.")
     else:
         lines.append("The viewer cannot run yet.")
     return "\n".join(lines)
@@ -156,8 +156,8 @@ def _module(name: str, family: str, missing: list[str], load: Callable[[str], An
     try:
         module = load(name)
     except Exception as error:
-        # A module that is linked against a library which is not there names it.
-        libraries = [found for found in re.findall(r"lib[\w+.-]*\.so[\w.]*", str(error)) if systems.holds(found)][:1]
+        # The error of a module whose shared library is missing names that library.
+        libraries = [name for name in re.findall(r"lib[\w+.-]*\.so[\w.]*", str(error)) if systems.is_packaged(name)][:1]
         missing += libraries
         return Check(name, False, first_line(error), systems.module_command(family, name, error, libraries))
     return Check(name, True, str(getattr(module, "__version__", "installed")))
@@ -167,7 +167,7 @@ def _data() -> Check:
     for path in (assets.CHECKPOINT, assets.TOKENIZER):
         if not path.is_file() or path.stat().st_size == 0:
             remedy = f"{sys.executable} -m pip install --force-reinstall --no-deps atlas-viewer"
-            return Check("embedded data", False, f"{path} is not there", remedy)
+            return Check("embedded data", False, f"{path} is missing", remedy)
     return Check("embedded data", True, str(assets.FOLDER))
 
 
@@ -202,7 +202,7 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
 
         adapters = list_adapters()
     except Exception as error:
-        return (), [Check("adapter", False, first_line(error), "mend the lines above first")]
+        return (), [Check("adapter", False, first_line(error), "fix the problems above first")]
     facts = tuple(
         AdapterFacts(
             name=adapter_name(a),
@@ -216,7 +216,9 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
     )
     if not facts:
         missing.append(systems.SOFTWARE_DRIVER)
-        remedy = f"{systems.install_command(family, [systems.SOFTWARE_DRIVER])}, or the driver of your GPU's maker"
+        remedy = (
+            f"{systems.install_command(family, [systems.SOFTWARE_DRIVER])}, or the driver from the maker of your GPU"
+        )
         return (), [Check("adapter", False, "no Vulkan, Metal or D3D12 adapter", remedy)]
     try:
         device = shared_device(text)
@@ -232,7 +234,7 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
 
 
 def _other_adapter(facts: tuple[AdapterFacts, ...]) -> str:
-    """The command that tries another adapter: the last one, which is the software one where there is any."""
+    """The command that tries another adapter: the last in the list, which is the software adapter if there is one."""
     name = facts[-1].name.split(" (")[0]
     return f'atlas-viewer doctor --adapter "{name}"'
 
@@ -248,10 +250,12 @@ def _display(family: str) -> Check:
     shown = " ".join(f"{n}={os.environ[n]}" for n in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(n))
     if not shown:
         return Check("display", False, "DISPLAY and WAYLAND_DISPLAY are not set", remedy, "window")
-    # In a process of its own: GLFW is started once a process, and a broken display can end it.
+    # In its own process: GLFW can be initialized once per process, and a broken display can end it.
     probe = "import sys, warnings; warnings.simplefilter('ignore'); import glfw; sys.exit(not glfw.init())"
     try:
         opened = subprocess.run([sys.executable, "-c", probe], capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         opened = False
-    return Check("display", opened, shown if opened else f"{shown}: no window can be opened there", remedy, "window")
+    return Check(
+        "display", opened, shown if opened else f"{shown}: no window can be opened on this display", remedy, "window"
+    )

@@ -1,4 +1,4 @@
-"""Which system this is, and the commands that install there what the viewer lacks."""
+"""The family of this system, and its commands to install what the viewer needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 DEBIAN, FEDORA, ARCH, MACOS, WINDOWS, OTHER = "debian", "fedora", "arch", "macos", "windows", "other"
 
-# Names in ID and ID_LIKE of /etc/os-release; those derived from these distributions list them there.
+# Values of ID and ID_LIKE in /etc/os-release. Derived distributions list their parents in ID_LIKE.
 _FAMILIES = {
     "debian": DEBIAN,
     "ubuntu": DEBIAN,
@@ -22,7 +22,7 @@ _FAMILIES = {
 SOFTWARE_DRIVER = "software Vulkan driver"
 VIRTUAL_DISPLAY = "virtual display"
 
-# What is lacking -> the package that holds it on Debian and Ubuntu, on Fedora, on Arch.
+# Requirement -> the package that contains it on Debian and Ubuntu, Fedora, and Arch.
 _PACKAGES = {
     "libvulkan.so.1": ("libvulkan1", "vulkan-loader", "vulkan-icd-loader"),
     SOFTWARE_DRIVER: ("mesa-vulkan-drivers", "mesa-vulkan-drivers", "vulkan-swrast"),
@@ -41,7 +41,7 @@ _INSTALL = {
     ARCH: "pacman -S --needed {}",
 }
 _COLUMN = {DEBIAN: 0, FEDORA: 1, ARCH: 2}
-# There the drivers come with the system.
+# On these systems, the drivers come with the system updates.
 _UPDATE = {
     MACOS: "softwareupdate --install --all",
     WINDOWS: "start ms-settings:windowsupdate-optionalupdates",
@@ -50,7 +50,7 @@ _RUNTIME = "winget install Microsoft.VCRedist.2015+.x64"
 
 
 def this_system() -> str:
-    """One of DEBIAN (and Ubuntu), FEDORA, ARCH, each with what is derived from it, MACOS, WINDOWS and OTHER."""
+    """DEBIAN (and Ubuntu), FEDORA or ARCH, also for derived distributions; MACOS, WINDOWS or OTHER."""
     if sys.platform == "darwin":
         return MACOS
     if sys.platform == "win32":
@@ -65,13 +65,13 @@ def this_system() -> str:
     return OTHER
 
 
-def holds(library: str) -> bool:
-    """Whether it is known which package holds `library`, such as "libX11.so.6"."""
+def is_packaged(library: str) -> bool:
+    """True if the package of `library`, such as "libX11.so.6", is known."""
     return library in _PACKAGES
 
 
 def packages(system: str, lacking: Sequence[str]) -> list[str]:
-    """Packages of `system` for what is lacking, each once; those of Debian where the system is not known."""
+    """The packages of `system` for what is missing, without duplicates; those of Debian for an unknown system."""
     if system in _UPDATE:
         return []
     column = _COLUMN.get(system, 0)
@@ -79,9 +79,9 @@ def packages(system: str, lacking: Sequence[str]) -> list[str]:
 
 
 def install_command(system: str, lacking: Sequence[str]) -> str:
-    """The command that an administrator of `system` gives for what is lacking; empty when nothing is.
+    """The command that installs what is missing on `system`; empty if nothing is missing.
 
-    Where the system is not known the packages are named as Debian does.
+    For an unknown system, a hint with the names of the Debian packages.
     """
     if not lacking:
         return ""
@@ -89,12 +89,15 @@ def install_command(system: str, lacking: Sequence[str]) -> str:
         return _UPDATE[system]
     names = " ".join(packages(system, lacking))
     if system not in _INSTALL:
-        return f"your system's own packages for what Debian calls {names}"
+        return f"the packages of your system that Debian calls {names}"
     return f"{'' if is_root() else 'sudo '}{_INSTALL[system].format(names)}"
 
 
 def module_command(system: str, module: str, error: Exception, lacking: Sequence[str]) -> str:
-    """What mends an import of the Python package `module` that failed with `error` for lack of `lacking`."""
+    """The command that fixes the failed import of a Python package.
+
+    error: why the import failed; lacking: the libraries it misses.
+    """
     if lacking:
         return install_command(system, lacking)
     pip = f"{sys.executable} -m pip install"
@@ -106,5 +109,5 @@ def module_command(system: str, module: str, error: Exception, lacking: Sequence
 
 
 def is_root() -> bool:
-    """Whether this user is the administrator already; never on systems that have none of that kind."""
+    """True if the user is root; always False on systems without that user."""
     return hasattr(os, "geteuid") and os.geteuid() == 0

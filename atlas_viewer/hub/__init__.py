@@ -1,4 +1,4 @@
-"""Models that can be fetched: what there is (`catalogue`), what the hub offers (`hub`), bringing it here (`fetch`).
+"""Models that can be fetched: their list (`catalogue`), the hub's client (`hub`), downloads (`fetch`), files (`store`).
 
-`fetch.fetch` may run in a thread of its own: it reports to a callback and ends soon after its `stop` event is set.
+`fetch.fetch` may run in its own thread: it reports to a callback and ends soon after its `stop` event is set.
 """

@@ -1,4 +1,4 @@
-"""What can be fetched: repositories of the Hugging Face hub at pinned revisions, with what is known of their files."""
+"""The models that can be fetched: repositories of the Hugging Face hub at pinned revisions, with known file hashes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """A file to fetch. What is None here is taken from the hub's own word, and what arrives is held against that."""
+    """A file to fetch. For a value that is None, the hub's answer is used and the download checked against it."""
 
     name: str
     size: int | None = None  # bytes
@@ -16,9 +16,9 @@ class CatalogueFile:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A model by the name that `--model` knows. `kind` is the hub's: "model" or "dataset".
+    """A model under the name that `--model` uses. `kind` is the hub's repository type: "model" or "dataset".
 
-    A `revision` of None means the newest one: then the hash of the file is what pins it.
+    A `revision` of None means the newest; then the hash of the file pins the content.
     """
 
     name: str
@@ -59,7 +59,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
             "32b71b12589c2f8d625668d2335a01cac3249519",
         ),
         _hugging_face(
-            "gpt2-xl", "GPT-2, 1.5 thousand million parameters", "MIT", "openai-community/gpt2-xl",
+            "gpt2-xl", "GPT-2, 1.5 billion parameters", "MIT", "openai-community/gpt2-xl",
             "15ea56dee5df4983c59b2538573817e1667135e2", None,
             "0f8b28eb05a8075f48b61b6f35332978c74fc7763fa9fb4051a1c30511736a6a",
         ),
@@ -82,4 +82,4 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         ),
     )
 }  # fmt: skip
-"""By name, as `compute.weights.model_cache.FETCHABLE` lists them."""
+"""Entries by name, in the order of `compute.weights.model_cache.FETCHABLE`."""

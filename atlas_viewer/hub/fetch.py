@@ -1,4 +1,4 @@
-"""Bringing a model here: space checked before, every file checked after, and no half model where one is looked for."""
+"""Downloads a model. Checks disk space before and every file after, and never leaves an incomplete model in place."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from compute.weights.model_cache import models_folder
 from .hub import Offer, RemoteFile, download
 from .store import NOTE, Note, StoredFile, git_sha1_of, sha256_of
 
-_PARTIAL = ".partial"  # below the models: what is on its way
+_PARTIAL = ".partial"  # folder of unfinished downloads, inside that of the models
 
 Progress = Callable[[int, int], None]
-"""Told how many bytes are here, and of how many."""
+"""Called with the number of bytes present and the total."""
 
 
 def free_bytes() -> int:
@@ -34,16 +34,16 @@ def free_bytes() -> int:
 
 
 def missing_bytes(offer: Offer) -> int:
-    """What is still to come of `offer`, in bytes."""
-    return offer.size - sum(_here(_staging(offer), file) for file in offer.files)
+    """Bytes of `offer` that are not downloaded yet."""
+    return offer.size - sum(_present(_staging(offer), file) for file in offer.files)
 
 
 def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event | None = None) -> Path:
-    """Bring every file of `offer` and return the model's folder, which appears whole or not at all.
+    """Download every file of `offer` and return the folder of the model, which appears complete or not at all.
 
-    progress is called often, from the calling thread; setting `stop` ends it soon with a `FetchError`. What arrived by
-    then is kept, and the next call goes on from there. Raises `FetchError` when there is no space, the hub cannot be
-    reached, or a file is not the one that was offered.
+    progress: called often, in the calling thread. stop: setting it soon ends the call with a `FetchError`; the part
+    downloaded so far is kept, and the next call resumes there. Raises `FetchError` if disk space is too small, the hub
+    cannot be reached, or a file differs from the offer.
     """
     name = offer.entry.name
     staging = _staging(offer)
@@ -56,10 +56,11 @@ def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event 
             (staging / NOTE).write_text(note.text(), "utf-8")
             return _put_in_place(staging, models_folder() / name)
     except filelock.Timeout:
-        raise FetchError(f"{name}: is being fetched already; wait for that") from None
+        raise FetchError(f"{name}: is already being fetched; wait until that is done") from None
     except OSError as error:
         raise FetchError(
-            f"{one_line(models_folder())}: cannot be written ({reason_of(error)}); make room or change its permissions"
+            f"{one_line(models_folder())}: cannot be written ({reason_of(error)}); free some space or change its"
+            " permissions"
         ) from None
 
 
@@ -67,35 +68,35 @@ def _fetch_file(
     offer: Offer, file: RemoteFile, staging: Path, progress: Progress | None, stop: threading.Event | None
 ) -> StoredFile:
     whole, part = staging / file.name, _part(staging, file)
-    before = sum(each.size for each in offer.files[: offer.files.index(file)])
+    before = sum(earlier.size for earlier in offer.files[: offer.files.index(file)])
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         if progress is not None:
             progress(before + done, offer.size)
 
-    if whole.exists():  # from a call before, which was stopped at a later file
+    if whole.exists():  # from an earlier call that stopped at a later file
         part = whole
     else:
-        download(file, part, told, stop)
-    told(file.size)
+        download(file, part, report, stop)
+    report(file.size)
     sha256 = _checked(file, part)
     put_in_place(part, whole)
     return StoredFile(file.name, file.size, sha256)
 
 
 def _checked(file: RemoteFile, path: Path) -> str:
-    """The SHA-256 of what arrived at `path`; `FetchError`, and the file is gone, when it is not what was offered."""
+    """The SHA-256 of the file at `path`. If it is not the offered file, removes it and raises `FetchError`."""
     size, sha256 = path.stat().st_size, sha256_of(path)
     wrong = ""
     if size != file.size:
         wrong = f"has {size} bytes, not {file.size}"
     elif file.sha256 is not None and sha256 != file.sha256:
-        wrong = "has another SHA-256 than it must have"
+        wrong = "has the wrong SHA-256"
     elif file.sha256 is None and git_sha1_of(path) != file.etag:
-        wrong = "has another hash than the hub says"
+        wrong = "has another hash than the hub announced"
     if wrong:
         path.unlink()
-        raise FetchError(f"{file.name}: {wrong}; what arrived is thrown away, fetch again")
+        raise FetchError(f"{file.name}: {wrong}; the download is discarded; fetch again")
     return sha256
 
 
@@ -104,7 +105,7 @@ def _check_space(offer: Offer) -> None:
     if needed > free:
         raise FetchError(
             f"{one_line(models_folder())}: {offer.entry.name} needs {needed / 1e6:,.0f} MB,"
-            f" its disk has {free / 1e6:,.0f} MB free; make room"
+            f" but its disk has {free / 1e6:,.0f} MB free; free some space"
         )
 
 
@@ -113,11 +114,11 @@ def _staging(offer: Offer) -> Path:
 
 
 def _part(staging: Path, file: RemoteFile) -> Path:
-    # Named after the content, so that a transfer never goes on with a file of another one.
+    # Named after its content, so that no transfer resumes with a part of another file.
     return staging / f"{file.name}.{file.etag[:16]}.part"
 
 
-def _here(staging: Path, file: RemoteFile) -> int:
+def _present(staging: Path, file: RemoteFile) -> int:
     for path in (staging / file.name, _part(staging, file)):
         if path.exists():
             return min(path.stat().st_size, file.size)
@@ -125,7 +126,7 @@ def _here(staging: Path, file: RemoteFile) -> int:
 
 
 def _put_in_place(staging: Path, folder: Path) -> Path:
-    for leftover in staging.glob("*.part"):  # of other content
+    for leftover in staging.glob("*.part"):  # of other revisions of a file
         leftover.unlink()
-    put_in_place(staging, folder)  # of what may be there: damaged, or fetched meanwhile
+    put_in_place(staging, folder)  # replaces a folder there, damaged or fetched in the meantime
     return folder

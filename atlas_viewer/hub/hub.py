@@ -1,8 +1,8 @@
-"""The Hugging Face hub: what it offers of a catalogue entry, and one file of it at a time. Nothing else talks to it.
+"""Client of the Hugging Face hub: looks up a catalogue entry and downloads single files. Nothing else contacts it.
 
-The library's own download starts over when it is called again, so its parts are used: `get_hf_file_metadata` for size
-and hash, `http_get` for the bytes, which goes on where it was cut off. HF_ENDPOINT, HF_HUB_OFFLINE and the proxy
-variables of the environment are respected; no token is sent.
+The library's own download function starts over at each call, so its parts are used: `get_hf_file_metadata` for size
+and hash, and `http_get` for the bytes, which resumes an interrupted transfer. HF_ENDPOINT, HF_HUB_OFFLINE and the
+proxy variables of the environment are respected; no token is sent.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from compute.io.system_errors import reason_of
 
 from .catalogue import CatalogueEntry
 
-# No compression: sizes are then those of the files, and a transfer that was cut off can go on.
+# No compression: sizes are then those of the files, and an interrupted transfer can be resumed.
 _HEADERS = {"user-agent": f"atlas-viewer/{__version__}", "accept-encoding": "identity"}
 _SHA256_DIGITS = 64
-# A large file's ETag is its SHA-256, a small one's the SHA-1 that git gives it; a commit is a SHA-1, too.
+# The ETag of a large file is its SHA-256, that of a small one its git SHA-1. A commit is a SHA-1, too.
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-# What a broken connection loses, and how soon `stop` is seen; the library's 10 MiB are long on a slow line.
+# The most that a broken connection loses, and the delay of `stop`; the library's 10 MiB are slow on a slow line.
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
-# Nothing is asked for but the files: otherwise the library looks up names of programs that it might run under.
+# Request only the files: with telemetry, the library looks up names of programs that it might run in.
 constants.HF_HUB_DISABLE_TELEMETRY = True
-hub_logging.set_verbosity(logging.ERROR)  # its warnings of each retry would stand among our progress
+hub_logging.set_verbosity(logging.ERROR)  # its warnings about retries would break our progress bar
 
 
 @dataclass(frozen=True)
@@ -76,29 +76,39 @@ class Offer:
 
 
 def look_up(entry: CatalogueEntry) -> Offer:
-    """Ask the hub for sizes and hashes, and hold them against what the catalogue knows. Raises `FetchError`."""
+    """Ask the hub for sizes and hashes, and compare them with the catalogue. Raises `FetchError`."""
     revision = entry.revision
     files = []
     for known in entry.files:
-        # The first answer tells which commit the newest revision is; the other files are asked for at that one.
+        # The first answer names the commit of the newest revision; the other files are requested at that commit.
         url = _url(entry, known.name, revision or "main")
-        with _telling_failures(f"{entry.repo}/{known.name}"):
-            told = get_hf_file_metadata(url, token=False, headers=dict(_HEADERS))
+        with _failures_as_fetch_errors(f"{entry.repo}/{known.name}"):
+            answer = get_hf_file_metadata(url, token=False, headers=dict(_HEADERS))
         what = f"{entry.repo}/{known.name}"
-        if told.size is None or not _ETAG.fullmatch(told.etag or "") or not _COMMIT.fullmatch(told.commit_hash or ""):
-            raise FetchError(f"{what}: the answer is not the hub's (no size or hash); check HF_ENDPOINT and the proxy")
-        assert told.etag is not None
-        assert told.commit_hash is not None
-        if revision is not None and told.commit_hash != revision:
-            raise FetchError(f"{what}: the hub has revision {told.commit_hash}, {revision} was asked for")
-        revision = told.commit_hash
-        sha256 = told.etag if len(told.etag) == _SHA256_DIGITS else None
-        if known.size not in (None, told.size):
-            raise FetchError(f"{what}: the hub has {told.size} bytes, it must be {known.size}; nothing was fetched")
+        if (
+            answer.size is None
+            or not _ETAG.fullmatch(answer.etag or "")
+            or not _COMMIT.fullmatch(answer.commit_hash or "")
+        ):
+            raise FetchError(
+                f"{what}: the answer does not come from a hub (no size or hash); check HF_ENDPOINT and the proxy"
+            )
+        assert answer.etag is not None
+        assert answer.commit_hash is not None
+        if revision is not None and answer.commit_hash != revision:
+            raise FetchError(
+                f"{what}: the hub sent revision {answer.commit_hash} instead of {revision}; check HF_ENDPOINT"
+            )
+        revision = answer.commit_hash
+        sha256 = answer.etag if len(answer.etag) == _SHA256_DIGITS else None
+        if known.size not in (None, answer.size):
+            raise FetchError(
+                f"{what}: the file on the hub has {answer.size} bytes instead of {known.size}; nothing was fetched"
+            )
         if known.sha256 and sha256 and known.sha256 != sha256:
-            raise FetchError(f"{what}: the hub has another file (SHA-256 {sha256}); nothing was fetched")
+            raise FetchError(f"{what}: the file on the hub has changed (SHA-256 {sha256}); nothing was fetched")
         url = _url(entry, known.name, revision)
-        files.append(RemoteFile(known.name, url, told.size, told.etag, known.sha256 or sha256))
+        files.append(RemoteFile(known.name, url, answer.size, answer.etag, known.sha256 or sha256))
     assert revision is not None
     return Offer(entry, revision, tuple(files))
 
@@ -106,16 +116,16 @@ def look_up(entry: CatalogueEntry) -> Offer:
 def download(
     file: RemoteFile, part: Path, progress: Callable[[int], None], stop: threading.Event | None = None
 ) -> None:
-    """Bring `file` to `part`, going on after what is there. `progress` is told how many bytes are there now.
+    """Download `file` to `part`, resuming after the bytes already there. Calls `progress` with the number of bytes.
 
-    Returns when it has its size; whether it is the right content is for the caller to check. Raises `FetchError`; then
-    `part` keeps what arrived, unless that has another size than it must have.
+    Returns when `part` has the size of the file; the caller checks its content. Raises `FetchError`, and keeps the
+    bytes downloaded so far unless the size is wrong.
     """
     if part.exists() and part.stat().st_size > file.size:
         part.unlink()
 
     class Reporter:
-        """What the library believes to be a progress bar."""
+        """Stands in for the library's progress bar."""
 
         def __init__(self, *, initial: int = 0, **_others: object) -> None:
             self._done = initial
@@ -130,11 +140,11 @@ def download(
 
         def update(self, count: float | None = 1) -> None:
             if stop is not None and stop.is_set():
-                raise FetchError(f"{file.name}: stopped; what arrived is kept, fetch again to go on")
+                raise FetchError(f"{file.name}: stopped; the part downloaded so far is kept, fetch again to resume")
             self._done += int(count or 0)
             progress(self._done)
 
-    with _telling_failures(file.name), part.open("ab") as target:
+    with _failures_as_fetch_errors(file.name), part.open("ab") as target:
         try:
             http_get(
                 file.url,
@@ -148,54 +158,53 @@ def download(
         except OSError as error:
             if isinstance(error, HfHubHTTPError) or error.errno is not None:
                 raise
-            # The one error without a number: a transfer that ended well, but brought another size.
+            # The one error without a number: the transfer ended normally, but with the wrong size.
             target.truncate(0)
             raise FetchError(
-                f"{file.name}: arrived with another size than {file.size} bytes and is thrown away; fetch again"
+                f"{file.name}: the download does not have {file.size} bytes and is discarded; fetch again"
             ) from None
 
 
 def _url(entry: CatalogueEntry, name: str, revision: str) -> str:
-    # The variable is read here, and not where the library does it: once, when it is imported.
+    # Read at each call: the library reads the variable only once, when it is imported.
     endpoint = os.environ.get("HF_ENDPOINT") or None
     return hf_hub_url(entry.repo, name, repo_type=entry.kind, revision=revision, endpoint=endpoint)
 
 
 @contextmanager
-def _telling_failures(what: str) -> Iterator[None]:
-    """Turn what the library and the system say into a `FetchError` that begins with `what`."""
+def _failures_as_fetch_errors(what: str) -> Iterator[None]:
+    """Turn errors of the library and the system into a `FetchError` that begins with `what`."""
     try:
         yield
     except OfflineModeIsEnabled:
-        raise FetchError(f"{what}: HF_HUB_OFFLINE is set, nothing is fetched; unset it and fetch again") from None
+        raise FetchError(f"{what}: HF_HUB_OFFLINE is set, so nothing is fetched; unset it and fetch again") from None
     except RevisionNotFoundError:
         raise FetchError(
-            f"{what}: the hub has not this revision any more; see whether atlas-viewer is up to date"
+            f"{what}: the hub no longer has this revision; check for a newer version of atlas-viewer"
         ) from None
     except RemoteEntryNotFoundError:
-        raise FetchError(f"{what}: the hub has no such file; see whether atlas-viewer is up to date") from None
+        raise FetchError(f"{what}: the hub has no such file; check for a newer version of atlas-viewer") from None
     except RepositoryNotFoundError:
-        raise FetchError(f"{what}: the hub has no such repository; see whether atlas-viewer is up to date") from None
+        raise FetchError(f"{what}: the hub has no such repository; check for a newer version of atlas-viewer") from None
     except HfHubHTTPError as error:
         raise FetchError(
-            f"{what}: the hub answers with status {error.response.status_code}; fetch again later"
+            f"{what}: the hub answered with status {error.response.status_code}; fetch again later"
         ) from None
     except httpx2.ProxyError as error:
         raise FetchError(f"{what}: the proxy refuses ({reason_of(error)}); check HTTPS_PROXY and NO_PROXY") from None
     except httpx2.TimeoutException:
-        raise FetchError(f"{what}: the hub does not answer; what arrived is kept, fetch again to go on") from None
-    except httpx2.TooManyRedirects:
         raise FetchError(
-            f"{what}: the hub sends from address to address for ever; check HF_ENDPOINT and the proxy"
+            f"{what}: the hub does not answer; the part downloaded so far is kept, fetch again to resume"
         ) from None
-    except ValueError as error:  # also of the standard library, for what cannot be parsed
-        raise FetchError(f"{what}: the hub names no usable address ({reason_of(error)}); check HF_ENDPOINT") from None
+    except httpx2.TooManyRedirects:
+        raise FetchError(f"{what}: the hub redirects endlessly; check HF_ENDPOINT and the proxy") from None
+    except ValueError as error:  # the standard library raises it for addresses that it cannot parse
+        raise FetchError(f"{what}: the hub gives no usable address ({reason_of(error)}); check HF_ENDPOINT") from None
     except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise FetchError(
-            f"{what}: the connection fails ({reason_of(error)}); check network and HTTPS_PROXY,"
-            " then fetch again to go on"
+            f"{what}: the connection failed ({reason_of(error)}); check network and HTTPS_PROXY, fetch again to resume"
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise FetchError(f"{what}: the disk is full; free some space, then fetch again to go on") from None
+            raise FetchError(f"{what}: the disk is full; free some space, then fetch again to resume") from None
         raise FetchError(f"{what}: cannot be written ({reason_of(error)}); check the cache folder") from None

@@ -1,4 +1,4 @@
-"""Fetched models on the disk: a folder for each with a note, `fetched.json`, of what came from where."""
+"""Fetched models on the disk: one folder each, with a note, `fetched.json`, about the source and the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = 4 << 20
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that was fetched: its size in bytes and the hash that it had."""
+    """A fetched file: its size in bytes and its hash at that time."""
 
     name: str
     size: int
@@ -28,7 +28,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Note:
-    """What `fetched.json` says."""
+    """The contents of `fetched.json`."""
 
     name: str
     repo: str
@@ -37,12 +37,12 @@ class Note:
     files: tuple[StoredFile, ...]
 
     def text(self) -> str:
-        """The file's content."""
+        """The note as JSON text."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
 def read_note(folder: Path) -> Note | None:
-    """The note in `folder`; None when there is none that can be read."""
+    """The note in `folder`; None if it is missing or unreadable."""
     try:
         return msgspec.convert(read_untrusted_json((folder / NOTE).read_bytes()), Note)
     except (OSError, ValueError, msgspec.ValidationError):
@@ -50,7 +50,7 @@ def read_note(folder: Path) -> Note | None:
 
 
 def state(name: str) -> str:
-    """How model `name` is here: "absent", "fetched", or "damaged" when a file of it is gone or of another size."""
+    """The state of model `name`: "absent", "fetched", or "damaged" if a file is missing or has the wrong size."""
     folder = models_folder() / name
     if not os.path.isdir(folder):
         return "absent"
@@ -65,21 +65,21 @@ def state(name: str) -> str:
 
 
 def damage(name: str) -> list[str]:
-    """What is wrong with the files of the fetched model `name`, a line for each; reads them all."""
+    """One line for each damaged file of the fetched model `name`. Reads all files."""
     folder = models_folder() / name
     note = read_note(folder)
     if note is None:
         return [f"{folder / NOTE}: cannot be read"]
-    found = []
+    damages = []
     for file in note.files:
         path = folder / file.name
         if not path.is_file():
-            found.append(f"{path}: is gone")
+            damages.append(f"{path}: is missing")
         elif path.stat().st_size != file.size:
-            found.append(f"{path}: has {path.stat().st_size} bytes, {file.size} were fetched")
+            damages.append(f"{path}: has {path.stat().st_size} bytes instead of {file.size}")
         elif sha256_of(path) != file.sha256:
-            found.append(f"{path}: is not what was fetched, its SHA-256 differs")
-    return found
+            damages.append(f"{path}: has changed since it was fetched (its SHA-256 differs)")
+    return damages
 
 
 def sha256_of(path: Path) -> str:
@@ -89,7 +89,7 @@ def sha256_of(path: Path) -> str:
 
 
 def git_sha1_of(path: Path) -> str:
-    """The hash that git names the file's content by, in hexadecimal."""
+    """The hash that git gives to the content of a file, in hexadecimal."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -1,4 +1,4 @@
-"""Writing PNG files, row by row: a picture of any size takes the memory of one part of it."""
+"""Writes PNG files row by row, so that a picture of any size needs little memory."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import BinaryIO
 
 import numpy as np
 
-_CHUNK = 1 << 20  # bytes of compressed data that are written at a time
+_CHUNK = 1 << 20  # bytes of compressed data per write
 
 
 class PngWriter:
-    """Writes a picture of width x height pixels, top rows first, to an open file; alpha is left out."""
+    """Writes a picture of width x height pixels to an open file, from the top row down. Alpha is dropped."""
 
     def __init__(self, file: BinaryIO, width: int, height: int) -> None:
-        """Writes the header."""
+        """Write the header."""
         self._file, self._width, self._left = file, width, height
         self._packer = zlib.compressobj(6)
         self._packed = b""  # not yet written
         file.write(b"\x89PNG\r\n\x1a\n")
-        # 8 bits a channel, red green blue.
+        # 8 bits per channel, RGB.
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
 
     def write(self, rows: np.ndarray) -> None:
-        """The next rows, uint8 [rows, width, 3 or 4]. ValueError when they are too many, or as wide as no other."""
+        """Write the next rows, uint8 [rows, width, 3 or 4]. ValueError if there are too many or the width is wrong."""
         count, width, _ = rows.shape
         if width != self._width or count > self._left:
             raise ValueError(f"{count} rows of {width} pixels do not fit: {self._left} rows of {self._width} are left")
         self._left -= count
-        filtered = np.zeros((count, 1 + 3 * width), np.uint8)  # each row begins with its filter, 0 for none
+        filtered = np.zeros((count, 1 + 3 * width), np.uint8)  # each row begins with its filter type, 0 for none
         filtered[:, 1:] = rows[:, :, :3].reshape(count, -1)
         self._packed += self._packer.compress(filtered.tobytes())
         if len(self._packed) >= _CHUNK:
@@ -39,7 +39,7 @@ class PngWriter:
             self._packed = b""
 
     def close(self) -> None:
-        """The end of the file's content. ValueError when rows are missing."""
+        """Write the end of the picture. ValueError if rows are missing."""
         if self._left:
             raise ValueError(f"{self._left} rows are missing")
         self._chunk(b"IDAT", self._packed + self._packer.flush())
@@ -59,7 +59,7 @@ class PngWriter:
 
 
 def png(image: np.ndarray) -> bytes:
-    """uint8 [height, width, 4] as the bytes of a PNG file; alpha is left out."""
+    """The bytes of a PNG file of `image`, uint8 [height, width, 4]. Alpha is dropped."""
     height, width, _ = image.shape
     file = io.BytesIO()
     with PngWriter(file, width, height) as writer:

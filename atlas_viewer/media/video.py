@@ -1,4 +1,4 @@
-"""Frames as a video file, through PyAV, which is imported with the first of them: few windows ever film themselves."""
+"""Writes video files through PyAV. It is imported on first use, because few sessions write a video."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
 
-# By the suffix: container, codec and options. Quality is constant; "yuv420p" is what every player shows.
+# By suffix: container, codec and options. Quality is constant; every player supports "yuv420p".
 _FORMATS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".mp4": ("mp4", "libx264", {"crf": "16", "preset": "medium"}),
     ".mkv": ("matroska", "libx264", {"crf": "16", "preset": "medium"}),
     ".webm": ("webm", "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
-# What an encoder beside a window does otherwise: it must keep up.
+# Other options for an encoder that must keep up with the window.
 _LIVE = {
     "libx264": {"crf": "20", "preset": "ultrafast"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
@@ -27,27 +27,27 @@ _LIVE = {
 
 
 def check_suffix(path: Path) -> None:
-    """Raise `UsageError` for a suffix that no format has."""
+    """Raise `UsageError` for a suffix without a video format."""
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"{one_line(path)}: the name of a video must end in one of {', '.join(_FORMATS)}")
 
 
 def check_video(path: Path, size: tuple[int, int]) -> None:
-    """Raise `UsageError` for a suffix that no format has, and for a size that the formats cannot hold."""
+    """Raise `UsageError` for a suffix without a video format, or a size that video cannot have."""
     check_suffix(path)
     if size[0] % 2 or size[1] % 2:
         raise UsageError(f"--size {size[0]}x{size[1]}: a video needs an even width and an even height")
 
 
 class Encoder:
-    """An open video file. Used from one thread; close it to have everything written."""
+    """An open video file. Use it in one thread; `close` completes the file."""
 
     def __init__(
         self, path: Path, suffix: str, size: tuple[int, int], fps: int, *, ticks: int = 1, live: bool = False
     ) -> None:
-        """size: (width, height), even; ticks: units of time in a frame; live: as fast as can be, larger for it.
+        """size: (width, height), even; ticks: time units per frame; live: encode fast, into a larger file.
 
-        Raises what `telling_failures` turns into errors of ours.
+        Raises errors that `encoder_failures` converts.
         """
         import av
 
@@ -59,7 +59,7 @@ class Encoder:
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._base
-        # Said in the file, so that players show the colors that were drawn.
+        # Stored in the file, so that players show the colors that were drawn.
         stream.codec_context.color_range = 1  # limited
         stream.codec_context.colorspace = 1  # BT.709
         stream.codec_context.color_primaries = 1
@@ -67,9 +67,9 @@ class Encoder:
         self._stream = stream
 
     def add(self, image: np.ndarray, at: int, order: str = "rgba") -> None:
-        """A frame uint8 [height, width, 4], shown from tick `at` on; of another size it is scaled.
+        """Add a frame, uint8 [height, width, 4], shown from tick `at` on. Another size is scaled.
 
-        order: of the channels, "rgba" or "bgra". Ticks rise from frame to frame.
+        order: of the channels, "rgba" or "bgra". Ticks must increase from frame to frame.
         """
         import av
 
@@ -79,7 +79,7 @@ class Encoder:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write what is left."""
+        """Encode the remaining frames and complete the file."""
         try:
             self._container.mux(self._stream.encode(None))
         finally:
@@ -87,8 +87,8 @@ class Encoder:
 
 
 @contextmanager
-def telling_failures(path: Path) -> Iterator[None]:
-    """Inside it a failure of the encoder is an `OutputError`, of the file an `OSError`."""
+def encoder_failures(path: Path) -> Iterator[None]:
+    """Inside this context, a failure of the encoder is an `OutputError`, and one of the file an `OSError`."""
     from av.error import FFmpegError
 
     try:
@@ -100,13 +100,13 @@ def telling_failures(path: Path) -> Iterator[None]:
 
 
 def write_video(path: Path, suffix: str, frames: Iterable[np.ndarray], size: tuple[int, int], fps: int) -> int:
-    """Write frames uint8 [height, width, 4] to `path` in the format of `suffix`; returns how many there were.
+    """Write frames uint8 [height, width, 4] to `path` in the format of `suffix`; returns their number.
 
     size: (width, height), as checked by `check_video`. Frame n is shown from second n / fps on. Raises `OutputError`
-    when the encoder fails, `OSError` when the file cannot be written.
+    if the encoder fails, `OSError` if the file cannot be written.
     """
     count = 0
-    with telling_failures(path):
+    with encoder_failures(path):
         encoder = Encoder(path, suffix, size, fps)
         try:
             for count, image in enumerate(frames, start=1):

@@ -123,8 +123,8 @@ def decode_rate(
 ) -> Figure:
     """Tokens per second of complete generations around `context`, sampling included. Blocks.
 
-    Timed after the first token, until the end. paint: updates the views; like in a window, it is called once per frame of
-    1/60 s if there is something new, and never while the previous call is in flight.
+    Timed after the first token, until the end. paint: updates the views; like in a window, it is called once per frame
+    of 1/60 s if there is something new, and never while the previous call is in flight.
     """
     count, first = _span(engine, context, budget)
     prompt_pass = _seconds(engine.plan(first, engine.context, 0, 0, top=0)) <= budget.seconds

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it writes, and one line for everything that goes wrong."""
+"""The command line: its output, the files it writes, and one line for every error."""
 
 from __future__ import annotations
 
@@ -39,37 +39,37 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 # -- generate
 
 
-def test_text(run: Run) -> None:
+def test_generated_text(run: Run) -> None:
     result = run("generate", PROMPT, "-n", 18, "--temperature", 0, "--context", 64)
     assert (result.status, result.out, result.err) == (0, TEXT + "\n", "")
 
 
 def test_json_is_complete(run: Run) -> None:
     result = run("generate", PROMPT, "-n", 24, "--temperature", 0, "--context", 64, "--json", "--top", 5)
-    told = json.loads(result.out, parse_constant=no_constants)
+    record = json.loads(result.out, parse_constant=no_constants)
     assert (result.status, result.err) == (0, "")
     assert result.out.count("\n") == 1
     with np.load(DATA / "stories_greedy.npz") as greedy:
         tokens, prompt = greedy["once.tokens"].tolist(), int(greedy["once.n_prompt"])
-    assert told.keys() == {
+    assert record.keys() == {
         "model", "adapter", "program", "prompt", "prompt_tokens", "options", "steps", "text", "stop_reason",
         "nonfinite_logits", "tokens_per_second",
     }  # fmt: skip
     config = open_model("stories").config
-    assert told["model"] == {
+    assert record["model"] == {
         "name": "stories", "layers": config.layers, "heads": config.heads, "channels": config.channels,
         "positions": config.positions, "vocabulary": 50257, "parameters": config.parameters, "weights": "bf16",
     }  # fmt: skip
-    assert told["prompt_tokens"] == tokens[:prompt]
-    assert [step["token"] for step in told["steps"]] == tokens[prompt:]
-    assert (told["prompt"], told["stop_reason"], told["nonfinite_logits"]) == (PROMPT, "length", 0)
-    assert told["text"] == PROMPT + "".join(step["text"] for step in told["steps"])
-    assert told["text"].startswith(TEXT)
-    assert told["tokens_per_second"] > 0
-    assert isinstance(told["adapter"], str)
-    assert told["options"]["temperature"] == 0
-    assert told["options"]["max_new_tokens"] == 24
-    for index, step in enumerate(told["steps"]):
+    assert record["prompt_tokens"] == tokens[:prompt]
+    assert [step["token"] for step in record["steps"]] == tokens[prompt:]
+    assert (record["prompt"], record["stop_reason"], record["nonfinite_logits"]) == (PROMPT, "length", 0)
+    assert record["text"] == PROMPT + "".join(step["text"] for step in record["steps"])
+    assert record["text"].startswith(TEXT)
+    assert record["tokens_per_second"] > 0
+    assert isinstance(record["adapter"], str)
+    assert record["options"]["temperature"] == 0
+    assert record["options"]["max_new_tokens"] == 24
+    for index, step in enumerate(record["steps"]):
         assert step.keys() == {
             "index", "context_start", "context_length", "token", "text", "logit", "probability", "model_probability",
             "rank", "forward_ms", "top", "entropy", "nonfinite_logits",
@@ -103,13 +103,13 @@ def test_prompt_from_standard_input(run: Run, stdin: Callable[[bytes], None]) ->
     assert (result.status, result.out) == (0, PROMPT + " little girl named\n")
 
 
-def test_every_script_comes_back_whole(run: Run, stdin: Callable[[bytes], None]) -> None:
+def test_every_script_is_printed_unchanged(run: Run, stdin: Callable[[bytes], None]) -> None:
     prompt = "a\tc\r\n é 猫 🐈"
     stdin(prompt.encode())
     result = run("generate", "-", "-n", 1, "--json", *SMALL)
-    told = json.loads(result.out, parse_constant=no_constants)
-    assert (result.status, told["prompt"]) == (0, prompt)
-    assert told["text"].startswith(prompt)
+    record = json.loads(result.out, parse_constant=no_constants)
+    assert (result.status, record["prompt"]) == (0, prompt)
+    assert record["text"].startswith(prompt)
     assert result.out.count("\n") == 1
 
 
@@ -127,8 +127,8 @@ def test_a_program_that_the_adapter_cannot_run(run: Run, stories: Engine) -> Non
     result = run("generate", PROMPT, "-n", 1, "--program", "chain", *SMALL)
     assert result.status == 2
     assert re.fullmatch(r"atlas-viewer: --program chain: .*; use --program rows\n", result.err)
-    told = json.loads(run("generate", PROMPT, "-n", 1, "--json", "--program", "rows", *SMALL).out)
-    assert told["program"] == "rows"
+    record = json.loads(run("generate", PROMPT, "-n", 1, "--json", "--program", "rows", *SMALL).out)
+    assert record["program"] == "rows"
 
 
 def test_a_full_disk_behind_standard_output() -> None:
@@ -140,18 +140,18 @@ def test_a_full_disk_behind_standard_output() -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_a_prompt_longer_than_the_window(run: Run) -> None:
+def test_a_prompt_longer_than_the_context(run: Run) -> None:
     result = run("generate", PROMPT, "-n", 1, "--context", 3, "--temperature", 0, "--json")
-    told = json.loads(result.out)
+    record = json.loads(result.out)
     assert result.status == 0
-    assert re.fullmatch(r"note: the prompt has 8 tokens, the window keeps the last 3 of them\n", result.err)
-    assert (told["steps"][0]["context_start"], told["steps"][0]["context_length"]) == (5, 3)
-    assert told["text"].startswith(PROMPT)
+    assert re.fullmatch(r"note: the prompt has 8 tokens; the context keeps the last 3 of them\n", result.err)
+    assert (record["steps"][0]["context_start"], record["steps"][0]["context_length"]) == (5, 3)
+    assert record["text"].startswith(PROMPT)
 
 
 def test_an_empty_prompt(run: Run) -> None:
-    told = json.loads(run("generate", "", "-n", 1, "--json", *SMALL).out)
-    assert (told["prompt"], told["prompt_tokens"]) == ("", [50256])
+    record = json.loads(run("generate", "", "-n", 1, "--json", *SMALL).out)
+    assert (record["prompt"], record["prompt_tokens"]) == ("", [50256])
 
 
 def test_a_seed_repeats(run: Run) -> None:
@@ -159,10 +159,10 @@ def test_a_seed_repeats(run: Run) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_global_options_in_either_place(run: Run, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("position", ["before", "after"])
+def test_global_options_before_and_after_the_command(run: Run, tmp_path: Path, position: str) -> None:
     missing = tmp_path / "missing.bin"
-    given = ["--model", missing, "generate", "x"] if place == "before" else ["generate", "x", "--model", missing]
+    given = ["--model", missing, "generate", "x"] if position == "before" else ["generate", "x", "--model", missing]
     assert_one_line(run(*given), 1, str(missing), "no such file")
 
 
@@ -176,7 +176,7 @@ def test_values_may_be_negative() -> None:
     assert parse(["a prompt", "-n", "3"]).command == "view"
 
 
-def test_candidates_are_no_more_than_there_are_tokens(run: Run, tmp_path: Path) -> None:
+def test_no_more_candidates_than_tokens(run: Run, tmp_path: Path) -> None:
     sizes = ModelConfig(layers=1, heads=1, channels=16, positions=8, vocabulary=1, padded_vocabulary=1)
     path = tiny_checkpoint(tmp_path / "one.bin", sizes)
     result = run("generate", "x", "--model", path)
@@ -229,41 +229,41 @@ def test_atlas(run: Run, tmp_path: Path) -> None:
         (("render", "x", "--out", "f.png", "--zoom", "close"), ("--zoom", "close")),
         (("render", "x", "--out", "f.png", "--center", "1"), ("--center", "1")),
         (("render", "x", "--out", "f.png", "--size", "-5x5"), ("-5x5", "from 1 to 16384")),
-        (("render", "x", "--out", "f.png", "--center", "-5,y"), ("'-5,y' is no point",)),
+        (("render", "x", "--out", "f.png", "--center", "-5,y"), ("'-5,y' is not a point",)),
         (("render", "x", "--out", "f.jpg"), ("f.jpg", "ends in .png")),
         (("render", "x", "--out", "f"), ("f:", "ends in .png")),
         (("atlas", "x", "--out", "f.txt"), ("f.txt", "ends in .npz")),
         (("generate", "x", "--logits", "f.txt"), ("f.txt", "ends in .npy")),
         (("models", "convert", "stories", ""), ("OUT", "is empty")),
         (("session", "record", "x", "--out", ""), ("--out", "is empty")),
-        (("genrate", "x"), ('"genrate": there is no such command; did you mean generate?',)),
+        (("genrate", "x"), ('"genrate": unknown command; did you mean generate?',)),
         (("genrate", "x", "--json"), ("did you mean generate?",)),
         (("--weights", "f32", "rendr", "x", "--out", "f.png"), ("did you mean render?",)),
-        (("Once", "upon", "a", "time"), ('"Once": there is no such command', "needs quotes")),
+        (("Once", "upon", "a", "time"), ('"Once": unknown command', "put quotes around")),
         (("Once upon", "--nonsense"), ("unrecognized arguments: --nonsense",)),
     ],
 )  # fmt: skip
-def test_usage(run: Run, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
+def test_wrong_usage(run: Run, arguments: tuple[str, ...], parts: tuple[str, ...]) -> None:
     assert_one_line(run(*arguments), 2, *parts)
 
 
-def test_prompts_that_are_no_text(run: Run, stdin: Callable[[bytes], None]) -> None:
+def test_prompts_that_are_not_text(run: Run, stdin: Callable[[bytes], None]) -> None:
     assert_one_line(run("generate", os.fsdecode(b"caf\xe9"), "-n", 1), 1, "prompt", "UTF-8")
     assert_one_line(run("view", os.fsdecode(b"caf\xe9")), 1)
     stdin(b"caf\xe9 au lait")
     assert_one_line(run("generate", "-", "-n", 1), 1, "standard input", "byte 3", "UTF-8")
 
 
-def test_models_that_are_none(run: Run, tmp_path: Path) -> None:
+def test_files_that_are_not_models(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "model.bin"
 
-    def told(*parts: str) -> None:
+    def assert_refused(*parts: str) -> None:
         result = run("generate", "x", "-n", 1, "--model", path)
         assert_one_line(result, 1, str(path), *parts)
 
-    told("no such file")
+    assert_refused("no such file")
     path.write_bytes(b"")
-    told("empty")
+    assert_refused("empty")
     for header, part in (
         ({"magic": 1}, "magic 1"),
         ({"version": 4}, "version 4"),
@@ -275,16 +275,16 @@ def test_models_that_are_none(run: Run, tmp_path: Path) -> None:
         ({"positions": 8}, "extra bytes"),
     ):
         broken_checkpoint(path, **header)
-        told(part)
+        assert_refused(part)
     tiny_checkpoint(path)
-    told_by_the_tokenizer = run("generate", "x", "-n", 1, "--context", 4, "--top", 8, "--model", path)
-    assert_one_line(told_by_the_tokenizer, 1, "50257 tokens", "the model 21")
+    result = run("generate", "x", "-n", 1, "--context", 4, "--top", 8, "--model", path)
+    assert_one_line(result, 1, "50257 tokens", "the model 21")
     with path.open("ab") as file:
         file.write(b"\0")
-    told("1 extra bytes")
+    assert_refused("1 extra bytes")
     path.unlink()
     path.mkdir()
-    told("a directory")
+    assert_refused("a directory")
     assert_one_line(run("generate", "x", "--model", "gpt2"), 1, "--model gpt2")
     assert_one_line(run("generate", "x", "--model", "random:tiny"), 1, "random:tiny", "random:gpt2")
     assert_one_line(run("generate", "x", "--model", "no\nsuch"), 1, "no\\nsuch")
@@ -298,5 +298,5 @@ def test_targets_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_adapter_that_is_not_there(run: Run) -> None:
+def test_an_unknown_adapter(run: Run) -> None:
     assert_one_line(run("generate", "x", "-n", 1, "--adapter", "Voodoo"), 1, "--adapter Voodoo", "llvmpipe")

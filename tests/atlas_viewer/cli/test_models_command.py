@@ -1,4 +1,4 @@
-"""`models` on the command line: what it prints, what it asks, and one line for everything that goes wrong."""
+"""`models` on the command line: its output, its question, and one line for every error."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from helpers.patience import PATIENCE_S
 pytestmark = pytest.mark.gpu
 
 REPO = CATALOGUE["gpt2"].repo
-# GPT-2's vocabulary, so that its tokenizer fits, and little else.
+# The vocabulary of GPT-2, so that its tokenizer fits, and otherwise tiny.
 SMALL = ModelConfig(layers=1, heads=1, channels=4, positions=16, vocabulary=50257, padded_vocabulary=50257)
 
 
@@ -48,7 +48,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[HubServer]:
-    """Offers a small model as `gpt2`."""
+    """A hub that offers a small model as `gpt2`."""
     files = {
         f"{REPO}/config.json": json.dumps(config_values(SMALL)).encode(),
         f"{REPO}/model.safetensors": save(state_dict(tiny_model(SMALL))),
@@ -68,26 +68,26 @@ def assert_one_line(result: SimpleNamespace, status: int, *parts: str) -> None:
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Somebody sits at the terminal and types `text`."""
+    """Make standard input a terminal at which `text` is typed."""
     terminal = io.StringIO(text)
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdin", terminal)
 
 
-def test_fetched_it_runs(run: Run, hub: HubServer, cache: Path) -> None:
+def test_a_fetched_model_runs(run: Run, hub: HubServer, cache: Path) -> None:
     assert_one_line(run("generate", "x", "-n", 1, "--model", "gpt2"), 1, "models fetch gpt2")
     assert_one_line(run("models", "path", "gpt2"), 1, "models fetch gpt2")
     result = run("models", "fetch", "gpt2", "--yes")
     assert (result.status, result.err) == (0, "")
-    for part in ("licence   MIT", f"{REPO} at {COMMIT}", "0.8 MB", str(cache / "gpt2"), "use it with --model gpt2"):
+    for part in ("license   MIT", f"{REPO} at {COMMIT}", "0.8 MB", str(cache / "gpt2"), "use it with --model gpt2"):
         assert part in result.out
     assert run("models", "path", "gpt2").out == f"{cache / 'gpt2'}\n"
-    told = json.loads(run("generate", "x", "-n", 1, "--context", 8, "--json", "--model", "gpt2").out)
-    assert (told["model"]["name"], told["model"]["channels"]) == ("gpt2", 4)
+    record = json.loads(run("generate", "x", "-n", 1, "--context", 8, "--json", "--model", "gpt2").out)
+    assert (record["model"]["name"], record["model"]["channels"]) == ("gpt2", 4)
     assert "all finite" in run("models", "verify", "gpt2").out
     hub.status = 500
     again = run("models", "fetch", "gpt2")
-    assert (again.status, again.out) == (0, f"gpt2 is here already: {cache / 'gpt2'}\n")
+    assert (again.status, again.out) == (0, f"gpt2 is already on this machine: {cache / 'gpt2'}\n")
     states = {record["name"]: record["state"] for record in json.loads(run("models", "list", "--json").out)}
     assert states == {name: "fetched" if name == "gpt2" else "absent" for name in CATALOGUE}
     (cache / "gpt2" / "config.json").write_text("{}")
@@ -97,28 +97,28 @@ def test_fetched_it_runs(run: Run, hub: HubServer, cache: Path) -> None:
 
 
 @pytest.mark.parametrize(("typed", "status"), [("y\n", 0), ("YES\n", 0), ("n\n", 1), ("\n", 1), ("", 1)])
-def test_licence_and_size_are_asked_for(
+def test_fetching_asks_first(
     run: Run, hub: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch, typed: str, status: int
 ) -> None:
     answer(monkeypatch, typed)
     result = run("models", "fetch", "gpt2")
     assert result.status == status
-    assert "licence" in result.out
+    assert "license" in result.out
     assert ("nothing was fetched" in result.out) == (status == 1)
     assert (cache / "gpt2").exists() == (status == 0)
 
 
 @pytest.mark.parametrize("stream", [io.StringIO("y\n"), None])
-def test_where_nobody_can_be_asked(
+def test_fetching_without_a_terminal(
     run: Run, hub: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
 ) -> None:
     monkeypatch.setattr("sys.stdin", stream)
-    assert_one_line(run("models", "fetch", "gpt2"), 2, "accept licence and size with --yes")
+    assert_one_line(run("models", "fetch", "gpt2"), 2, "accept license and size with --yes")
     assert not cache.exists()
 
 
-def test_what_is_not_there_is_told(run: Run, hub: HubServer) -> None:
-    assert_one_line(run("models", "fetch", "gpt3", "--yes"), 2, "gpt3: no such model", "gpt2-xl")
+def test_unknown_models_are_reported(run: Run, hub: HubServer) -> None:
+    assert_one_line(run("models", "fetch", "gpt3", "--yes"), 2, "gpt3: no model of this name", "gpt2-xl")
     assert_one_line(run("models", "path", "two\nlines"), 2, "two\\nlines")
     assert_one_line(run("models", "fetch", "gpt2-large", "--yes"), 1, "the hub has no such repository")
     assert_one_line(run("models"), 2, "ACTION")
@@ -133,15 +133,15 @@ def test_every_model_has_a_line(run: Run, cache: Path) -> None:
     assert run("models", "path").out == f"{cache}\n"
 
 
-def test_verify_refuses_what_cannot_run(run: Run, tmp_path: Path) -> None:
+def test_verify_refuses_models_that_cannot_run(run: Run, tmp_path: Path) -> None:
     config = replace(TINY, channels=100, heads=4)
     folder = write_folder(tmp_path / "a", state_dict(tiny_model(unpadded(config))), unpadded(config))
-    why = "head size 25 (channels / heads) is no multiple of 4; such a model cannot run here"
+    reason = "head size 25 (channels / heads) is not a multiple of 4; such a model cannot run here"
     for command in ("models", "verify", folder), ("generate", "a", "--model", folder):
-        assert_one_line(run(*command), 1, "config.json", why)
+        assert_one_line(run(*command), 1, "config.json", reason)
 
 
-def test_verify_names_what_is_wrong(run: Run, tmp_path: Path) -> None:
+def test_verify_names_the_bad_tensors(run: Run, tmp_path: Path) -> None:
     tensors = state_dict(tiny_model(unpadded(TINY)))
     tensors["h.1.attn.c_attn.weight"][[2, 3], [30, 4]] = [np.nan, np.inf]  # [in, out]
     tensors["ln_f.bias"][7] = np.nan
@@ -175,7 +175,7 @@ def test_convert_there_and_back(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "g").exists()
 
 
-# -- as a program of its own
+# -- in a process of its own
 
 
 def shell(*arguments: str, **environment: str) -> SimpleNamespace:
@@ -187,7 +187,7 @@ def shell(*arguments: str, **environment: str) -> SimpleNamespace:
     return SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only there a variable says where the cache is")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a variable for the cache folder")
 def test_the_environment_is_respected(tmp_path: Path) -> None:
     with hub_server() as server:
         own = {
@@ -200,7 +200,7 @@ def test_the_environment_is_respected(tmp_path: Path) -> None:
         assert shell("path", **own).out == f"{tmp_path}/atlas-viewer/models\n"
         assert shell("path", **{**own, "ATLAS_VIEWER_CACHE": "/elsewhere"}).out == "/elsewhere/models\n"
         offline = shell("fetch", "gpt2", "--yes", **own, HF_HUB_OFFLINE="1")
-        assert_one_line(offline, 1, "HF_HUB_OFFLINE is set, nothing is fetched")
+        assert_one_line(offline, 1, "HF_HUB_OFFLINE is set, so nothing is fetched")
         assert server.log == []
         own["HF_ENDPOINT"] = "http://hub.invalid"
         proxied = shell("fetch", "gpt2", "--yes", **own, HTTP_PROXY=server.url, http_proxy=server.url)

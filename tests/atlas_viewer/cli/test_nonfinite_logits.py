@@ -29,9 +29,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def damaged(path: Path, logits: dict[int, float], positions: tuple[int, ...] = ()) -> Path:
-    """A model whose logits are 0 but for token 262, " the", which it always writes, and for those in `logits`.
+    """A model whose logits are 0 but for token 262, " the", which it always generates, and for those in `logits`.
 
-    Padding rows of `wte` are NaN. At `positions` everything is NaN.
+    Padding rows of `wte` are NaN. At `positions`, everything is NaN.
     """
     wanted = np.zeros(CONFIG.vocabulary, np.float32)
     wanted[262] = 1
@@ -57,11 +57,11 @@ SOME = {1000: np.nan, 2000: np.inf, 3000: -np.inf}
 def test_some_logits(run: Run, tmp_path: Path) -> None:
     model = damaged(tmp_path / "some.bin", SOME)
     text = run("generate", "once", *OPTIONS, "--model", model)
-    note = "atlas-viewer: 12 logits are not finite, from step 1 on; `trace` names the first tensor that went bad\n"
+    note = "atlas-viewer: 12 logits are not finite, from step 1 on; `trace` shows the first tensor that is affected\n"
     assert (text.status, text.out, text.err) == (0, "once the the the the\n", note)
-    told = run("generate", "once", *OPTIONS, "--model", model, "--json")
-    assert (told.status, told.err) == (0, note)
-    record = json.loads(told.out, parse_constant=pytest.fail)
+    result = run("generate", "once", *OPTIONS, "--model", model, "--json")
+    assert (result.status, result.err) == (0, note)
+    record = json.loads(result.out, parse_constant=pytest.fail)
     assert (record["nonfinite_logits"], record["stop_reason"]) == (12, "length")
     assert [step["nonfinite_logits"] for step in record["steps"]] == [3, 3, 3, 3]
     without = run("generate", "once", *OPTIONS, "--model", model, "--json", "--top", 0)
@@ -70,28 +70,30 @@ def test_some_logits(run: Run, tmp_path: Path) -> None:
 
 def test_one_logit_of_one_step(run: Run, tmp_path: Path) -> None:
     model = damaged(tmp_path / "one.bin", {5: np.nan})
-    told = run("generate", "once", "-n", 1, "--temperature", 0, "--context", 8, "--model", model)
-    assert told.err.startswith("atlas-viewer: 1 logit is not finite, from step 1 on;")
+    result = run("generate", "once", "-n", 1, "--temperature", 0, "--context", 8, "--model", model)
+    assert result.err.startswith("atlas-viewer: 1 logit is not finite, from step 1 on;")
 
 
 def test_every_logit_from_a_later_step_on(run: Run, tmp_path: Path) -> None:
     model = damaged(tmp_path / "late.bin", {}, positions=(2,))
-    told = run("generate", "once", *OPTIONS, "--model", model, "--json")
-    assert told.status == 1
-    assert told.err == (
+    result = run("generate", "once", *OPTIONS, "--model", model, "--json")
+    assert result.status == 1
+    assert result.err == (
         "atlas-viewer: generation ended: no logit is finite; 50,257 logits are not finite, from step 3 on;"
-        " `trace` names the first tensor that went bad\n"
+        " `trace` shows the first tensor that is affected\n"
     )
-    record = json.loads(told.out, parse_constant=pytest.fail)
+    record = json.loads(result.out, parse_constant=pytest.fail)
     assert (record["stop_reason"], record["nonfinite_logits"]) == ("nonfinite", 50257)
     assert [step["nonfinite_logits"] for step in record["steps"]] == [0, 0]
 
 
 def test_a_recording(run: Run, tmp_path: Path) -> None:
     model, path = damaged(tmp_path / "some.bin", SOME), tmp_path / "a.atlas"
-    told = run("session", "record", "once", *OPTIONS, "--model", model, "--out", path)
-    assert (told.status, told.out) == (0, "once the the the the\n")
-    assert told.err == "atlas-viewer: 12 logits are not finite, from step 1 on; `session export --csv` has the steps\n"
+    result = run("session", "record", "once", *OPTIONS, "--model", model, "--out", path)
+    assert (result.status, result.out) == (0, "once the the the the\n")
+    assert (
+        result.err == "atlas-viewer: 12 logits are not finite, from step 1 on; `session export --csv` lists the steps\n"
+    )
     with Recording(path) as recording:
         assert [step.record.nonfinite_logits for step in recording.steps(recording.run())] == [3, 3, 3, 3]
     rows = csv.DictReader(io.StringIO(run("session", "export", path, "--csv", "-").out))
@@ -102,14 +104,14 @@ def test_a_recording(run: Run, tmp_path: Path) -> None:
 
 def test_a_recording_of_nothing(run: Run, tmp_path: Path) -> None:
     model, path = damaged(tmp_path / "none.bin", {}, positions=(0,)), tmp_path / "a.atlas"
-    told = run("session", "record", "once", *OPTIONS, "--model", model, "--out", path)
-    assert told.status == 1
-    assert told.err == (
+    result = run("session", "record", "once", *OPTIONS, "--model", model, "--out", path)
+    assert result.status == 1
+    assert result.err == (
         "atlas-viewer: generation ended: no logit is finite; 50,257 logits are not finite, from step 1 on;"
-        " `session export --csv` has the steps\n"
+        " `session export --csv` lists the steps\n"
     )
 
 
-def test_nothing_is_said_of_a_sound_model(run: Run) -> None:
-    told = run("generate", "once", "-n", 2, "--temperature", 0, "--context", 16)
-    assert (told.status, told.err) == (0, "")
+def test_a_sound_model_prints_no_report(run: Run) -> None:
+    result = run("generate", "once", "-n", 2, "--temperature", 0, "--context", 16)
+    assert (result.status, result.err) == (0, "")

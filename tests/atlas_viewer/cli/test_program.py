@@ -1,4 +1,4 @@
-"""The program in a process of its own: without a display or a GPU, at the end of a pipe, and stopped by Ctrl+C."""
+"""The program in a process of its own: without a display or a GPU, writing to a pipe, stopped by Ctrl+C."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def test_ctrl_c_ends_with_the_json_so_far(run: Run, monkeypatch: pytest.MonkeyPa
     original = Generation.step
     monkeypatch.setattr(Generation, "step", step)
     result = run("generate", PROMPT, "-n", 100000, "--context", 64, "--json")
-    told = json.loads(result.out, parse_constant=no_constants)
+    record = json.loads(result.out, parse_constant=no_constants)
     assert (result.status, result.err) == (130, "")
-    assert told["stop_reason"] == "stopped"
-    assert told["text"].startswith(PROMPT)
-    assert len(told["steps"]) >= 3
+    assert record["stop_reason"] == "stopped"
+    assert record["text"].startswith(PROMPT)
+    assert len(record["steps"]) >= 3
 
 
 def test_help_and_version(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""`session` on the command line: recording, telling, verifying, comparing, recovering."""
+"""`session` on the command line: record, info, verify, diff and recover."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def record(run: Run, path: Path, *more: object) -> SimpleNamespace:
     return run("record", PROMPT, "-n", 18, "--temperature", 0, "--context", 64, "--out", path, *more)
 
 
-def test_a_run_is_recorded_and_holds(run: Run, tmp_path: Path) -> None:
+def test_a_recorded_run_verifies(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "a.atlas"
     result = record(run, path)
     assert (result.status, result.out, result.err) == (0, TEXT + "\n", "")
-    told = run("info", path)
-    assert (told.status, told.err) == (0, "")
-    assert re.search(r"^model +stories, 8 layers, 6 heads, 192 channels$", told.out, re.MULTILINE)
-    assert f'18 steps, length, logits f16, statistics: "{PROMPT}"' in told.out
+    info = run("info", path)
+    assert (info.status, info.err) == (0, "")
+    assert re.search(r"^model +stories, 8 layers, 6 heads, 192 channels$", info.out, re.MULTILINE)
+    assert f'18 steps, length, logits f16, statistics: "{PROMPT}"' in info.out
     summary = json.loads(run("info", path, "--json").out)
     assert (summary["head"]["config"]["layers"], summary["runs"][0]["steps"]) == (8, 18)
     verified = run("verify", path)
@@ -79,7 +79,7 @@ def copied(tmp_path: Path, sound: Path) -> Path:
     return Path(shutil.copy(sound, tmp_path / "a.atlas"))
 
 
-def test_a_session_that_does_not_hold_says_why(run: Run, copied: Path) -> None:
+def test_a_failed_verification_gives_the_cause(run: Run, copied: Path) -> None:
     path = copied
     connection = sqlite3.connect(path)
     connection.execute("UPDATE steps SET logit = logit - 1 WHERE step = 3")
@@ -90,12 +90,12 @@ def test_a_session_that_does_not_hold_says_why(run: Run, copied: Path) -> None:
     assert result.status == 1
     assert 'run 1 step 4 " El": different, 1 (logit of token' in result.out
     assert re.fullmatch(
-        r"atlas-viewer: \S+a.atlas: does not hold: 3 identical, 1 different; other weights \(recorded feed.*\)\n",
+        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different; other weights \(recorded feed.*\)\n",
         result.err,
     )
 
 
-def test_other_weights_do_not_hold_even_if_the_figures_agree(run: Run, copied: Path) -> None:
+def test_other_weights_fail_even_if_the_figures_agree(run: Run, copied: Path) -> None:
     path = copied
     connection = sqlite3.connect(path)
     connection.execute("UPDATE session SET weights_sha256 = 'feed'")
@@ -123,25 +123,25 @@ def test_runs_are_compared(run: Run, tmp_path: Path, copied: Path) -> None:
     result = run("diff", one, other)
     assert result.status == 1
     assert "temperature: 0.0 | 5.0" in result.out
-    assert "the tokens part at step " in result.out
-    told = json.loads(run("diff", one, other, "--json").out)
-    assert told["same"] is False
-    assert told["parted"] == len(told["steps"]) - 1
+    assert "the tokens differ from step " in result.out
+    record = json.loads(run("diff", one, other, "--json").out)
+    assert record["same"] is False
+    assert record["parted"] == len(record["steps"]) - 1
 
 
-def test_a_long_prompt_is_shortened_for_people(run: Run, tmp_path: Path) -> None:
+def test_info_shortens_a_long_prompt(run: Run, tmp_path: Path) -> None:
     path = make_session(tmp_path / "a.atlas", steps=1)
     connection = sqlite3.connect(path)
     connection.execute("UPDATE runs SET prompt = ?", ("x" * 100_000,))
     connection.commit()
     connection.close()
-    told = run("info", path).out
-    assert f'"{"x" * 200}" and 99,800 characters more\n' in told
-    assert len(told) < 2000
+    text = run("info", path).out
+    assert f'"{"x" * 200}" and 99,800 characters more\n' in text
+    assert len(text) < 2000
     assert json.loads(run("info", path, "--json").out)["runs"][0]["prompt"] == "x" * 100_000
 
 
-def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
+def test_recover_saves_what_is_left(run: Run, tmp_path: Path) -> None:
     path, saved = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     connection = sqlite3.connect(path)
     connection.execute("UPDATE steps SET token = -1 WHERE step = 5")
@@ -155,7 +155,7 @@ def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "told"),
+    ("arguments", "status", "part"),
     [
         ((), 2, "VERB"),
         (("record", "x"), 2, "--out"),
@@ -169,17 +169,17 @@ def test_what_is_left_is_saved(run: Run, tmp_path: Path) -> None:
         (("recover", "there.atlas", "--out", "a.atlas"), 1, "is not a recording"),
     ],
 )
-def test_mistakes_are_told_in_a_line(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int, told: str
+def test_mistakes_are_reported_in_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], status: int, part: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("there.atlas").write_bytes(b"precious")
-    assert_one_line(run(*arguments), status, told)
+    assert_one_line(run(*arguments), status, part)
     assert Path("there.atlas").read_bytes() == b"precious"
 
 
 def program(*arguments: object, limit: int | None = None) -> subprocess.Popen[str]:
-    """The program as its users start it; limit: bytes that its files may have."""
+    """The program in a process of its own; limit: maximum size of its files in bytes."""
 
     def restrict() -> None:
         if limit is not None:
@@ -206,7 +206,7 @@ def test_the_run_goes_on_when_the_disk_is_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_written_when_it_ended_is_there(tmp_path: Path, sent: signal.Signals) -> None:
+def test_a_stopped_recording_keeps_its_steps(tmp_path: Path, sent: signal.Signals) -> None:
     path = tmp_path / "a.atlas"
     started = program("record", PROMPT, "-n", 4000, "--context", 64, "--out", path)
     log = Path(f"{path}-wal")

@@ -1,4 +1,4 @@
-"""Ctrl+C, SIGTERM and SIGHUP in the middle of the work: nothing is left behind, and the status tells the signal."""
+"""Ctrl+C, SIGTERM and SIGHUP during the work: nothing is left behind, and the exit status shows the signal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from helpers.small_model import small_checkpoint
 
 pytestmark = pytest.mark.gpu
 
-PROCESSES = ("convert",)  # of the others, command_stopper.py makes processes, too
+PROCESSES = ("convert",)  # command_stopper.py also runs the others in processes of their own
 
 
 @pytest.fixture(scope="module")
@@ -37,17 +37,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def check(command: str, told: dict[str, Any]) -> None:
-    """What a command says, its status, and its folder during and after it."""
+def check(command: str, end: dict[str, Any]) -> None:
+    """Check the output of a stopped command, its status, and its folder during and after it."""
     after = dict.fromkeys(EARLIER, "earlier")
     if command == "record":
-        assert told["errors"] == ""
+        assert end["errors"] == ""
         after["x.atlas"] = ""
     else:
-        assert any(name.startswith(".atlas-viewer-") for name in told["during"]), "it was not in the middle"
-        assert told["errors"] == "atlas-viewer: stopped\n"
-    assert told["after"] == after
-    assert told["status"] == 128 + signal.Signals[told["signal"]]
+        assert any(name.startswith(".atlas-viewer-") for name in end["during"]), (
+            "the command was not stopped during its work"
+        )
+        assert end["errors"] == "atlas-viewer: stopped\n"
+    assert end["after"] == after
+    assert end["status"] == 128 + signal.Signals[end["signal"]]
 
 
 def test_a_process_ends_with_the_status_of_the_signal(tmp_path: Path) -> None:
@@ -59,13 +61,13 @@ def test_a_process_ends_with_the_status_of_the_signal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     ends = json.loads(done.stdout)
     assert len(ends) == len(PROCESSES) * len(SIGNALS)
-    for told in ends:
-        check(told["command"], told)
+    for end in ends:
+        check(end["command"], end)
 
 
 @pytest.mark.parametrize("sent", SIGNALS)
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_a_signal_in_the_middle_leaves_nothing(
+def test_a_signal_during_the_work_leaves_nothing(
     folder: Path, capsys: pytest.CaptureFixture[str], command: str, sent: signal.Signals
 ) -> None:
     line, where, call = COMMANDS[command]
@@ -82,15 +84,15 @@ def test_a_signal_in_the_middle_leaves_nothing(
         status = main(arguments(line, folder))
     finally:
         undo()
-    told = {"errors": capsys.readouterr().err, "signal": sent.name, "status": status, "during": during}
-    check(command, told | {"after": found(out)})
+    end = {"errors": capsys.readouterr().err, "signal": sent.name, "status": status, "during": during}
+    check(command, end | {"after": found(out)})
     if command == "record":
         with Recording(out / "x.atlas") as recording:
             assert recording.run().stop_reason == "stopped"
             assert recording.count(recording.run()) >= 2
 
 
-def test_a_signal_waits_for_what_must_not_stop_half_way() -> None:
+def test_a_signal_waits_for_work_that_must_not_be_interrupted() -> None:
     done = []
 
     def work() -> None:

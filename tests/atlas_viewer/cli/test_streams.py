@@ -1,4 +1,4 @@
-"""Streams and names as the system gives them: closed, full, too long; and Ctrl+C at any moment."""
+"""Closed and full streams, names that are too long, and Ctrl+C while the program starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Run = Callable[..., SimpleNamespace]
 
 
 def sh(line: str) -> SimpleNamespace:
-    """A line of the shell in which `atlas` is the program."""
+    """Run a shell line in which `atlas` is the program."""
     command = ["sh", "-c", f'atlas() {{ "{sys.executable}" -m atlas_viewer "$@"; }}\n{line}']
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     return SimpleNamespace(status=done.returncode, out=done.stdout, err=done.stderr)
@@ -43,11 +43,11 @@ def test_standard_output_that_cannot_be_written(line: str, reason: str) -> None:
 
 @pytest.mark.parametrize("command", ["render hi -n 1 --out /tmp/a.png", "doctor", "view"])
 def test_a_working_folder_that_is_gone(tmp_path: Path, command: str) -> None:
-    # An import in this process has told those that it starts where the windowing library is.
+    # An import in this process has set the path of the windowing library for its children.
     gone = sh(
         f'unset PYGLFW_LIBRARY; mkdir "{tmp_path}/x" && cd "{tmp_path}/x" && rmdir "{tmp_path}/x" && atlas {command}'
     )
-    assert_one_line(gone, 1, "the working folder is gone; change to another one and run again")
+    assert_one_line(gone, 1, "the working folder no longer exists; change to another one and run again")
 
 
 def test_errors_never_go_to_standard_output() -> None:
@@ -55,14 +55,14 @@ def test_errors_never_go_to_standard_output() -> None:
     assert (result.status, result.out, result.err) == (2, "", "")
 
 
-def test_closed_streams_take_no_file_in(tmp_path: Path) -> None:
-    # Their numbers would be those of the files that are opened next, such as the result.
+def test_the_descriptors_of_closed_streams_are_not_reused(tmp_path: Path) -> None:
+    # Otherwise the next files to be opened, such as the result, would get their descriptors.
     path = tmp_path / "a.npy"
     result = sh(f"atlas generate hello -n 1 --context 16 --json --logits {path} <&- 2>&-")
     assert (result.status, json.loads(result.out)["stop_reason"], np.load(path).shape) == (0, "length", (1, 50257))
 
 
-def test_ctrl_c_while_it_starts_is_told_in_a_line() -> None:
+def test_ctrl_c_during_start_up_is_reported_in_one_line() -> None:
     code = (
         "import os, signal, sys\n"
         "class Interrupt:\n"
@@ -71,7 +71,7 @@ def test_ctrl_c_while_it_starts_is_told_in_a_line() -> None:
         "sys.meta_path.insert(0, Interrupt())\n"
         "sys.argv = ['atlas-viewer', 'generate', 'x']\n"
         "from atlas_viewer.cli.main import main\n"
-        "assert not {'argparse', 'numpy'} & set(sys.modules), 'it imports too much before it can tell'\n"
+        "assert not {'argparse', 'numpy'} & set(sys.modules), 'it imports too much before it can handle Ctrl+C'\n"
         "sys.exit(main())\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S)

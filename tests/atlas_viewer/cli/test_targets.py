@@ -1,4 +1,4 @@
-"""Nothing that a command reads, and no recording, is replaced by what it writes."""
+"""No output replaces a recording or a file that the command reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model, a folder with one, a session with its log, and links to them under other names."""
+    """A model, a folder with one, a recording with its log, and links to them under other names."""
     tiny_checkpoint(tmp_path / "t.bin")
     os.link(tmp_path / "t.bin", tmp_path / "hard.npy")
     (tmp_path / "soft.png").symlink_to("t.bin")
@@ -65,13 +65,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "models convert hf/model.safetensors hf",
     ],
 )
-def test_what_is_read_and_recordings_are_kept(run: Run, folder: Path, arguments: str) -> None:
+def test_inputs_and_recordings_are_kept(run: Run, folder: Path, arguments: str) -> None:
     before = contents(folder) | contents(folder / "hf")
     assert_one_line(run(*arguments.split()), 1, "choose another path")
     assert contents(folder) | contents(folder / "hf") == before
 
 
-def test_other_files_are_replaced_as_ever(run: Run, folder: Path) -> None:
+def test_other_files_are_replaced(run: Run, folder: Path) -> None:
     (folder / "a.json").write_text("old")
     assert run("session", "export", "a.atlas", "--json", "a.json").status == 0
     assert (folder / "a.json").read_text() != "old"
@@ -81,12 +81,11 @@ def test_other_files_are_replaced_as_ever(run: Run, folder: Path) -> None:
 
 
 def test_standard_input_is_kept(folder: Path) -> None:
-
     prompt = folder / "prompt.npy"
     prompt.write_text("Once")
     with prompt.open() as source:
         command = [sys.executable, "-m", "atlas_viewer", "generate", "-", "-n", "1", "--logits", str(prompt)]
         done = subprocess.run(command, cwd=ROOT, stdin=source, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "prompt.npy: is what this command reads" in done.stderr
+    assert "prompt.npy: this command reads it" in done.stderr
     assert prompt.read_text() == "Once"

@@ -1,4 +1,4 @@
-"""The doctor finds what is there, names what is not, and says which command mends it."""
+"""The doctor reports what is present and what is missing, and names the command that fixes it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def a_debian_without_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(systems, "is_root", lambda: False)
 
 
-def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
+def test_this_machine_can_render_and_the_missing_display_is_reported() -> None:
     diagnosis = diagnose()
     assert diagnosis.can_render
     assert diagnosis.adapters[0].limits["max-storage-buffer-binding-size"] >= 1 << 27
@@ -42,7 +42,7 @@ def test_this_machine_can_render_and_the_missing_display_is_told() -> None:
     assert text.endswith("generate, render and atlas can run.")
 
 
-def test_a_display_that_nobody_serves_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_display_without_a_server_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":9871")
     check = report._display("debian")
     assert not check.ok
@@ -68,7 +68,7 @@ def test_without_an_adapter_the_software_driver_is_named(monkeypatch: pytest.Mon
     assert report.report(diagnosis).endswith("cannot run yet.")
 
 
-def test_an_adapter_that_cannot_be_opened_is_told_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_that_cannot_be_opened_is_reported_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_adapter: str | None) -> None:
         raise DeviceError("no adapter has that in its name")
 
@@ -78,7 +78,7 @@ def test_an_adapter_that_cannot_be_opened_is_told_in_its_own_words(monkeypatch: 
     assert not diagnosis.ok
 
 
-def test_an_adapter_without_a_required_feature_will_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_adapter_without_a_required_feature_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     adapter = compute.gpu.device.list_adapters()[0]
     poor = SimpleNamespace(adapter=adapter, features={"subgroup"})
     monkeypatch.setattr(compute.gpu.device, "shared_device", lambda _adapter: poor)
@@ -87,7 +87,7 @@ def test_an_adapter_without_a_required_feature_will_not_do(monkeypatch: pytest.M
     assert "float32-filterable" in check.detail
 
 
-def test_a_module_that_misses_a_library_names_the_package() -> None:
+def test_a_missing_library_of_a_module_names_the_package() -> None:
     def fail(_name: str) -> None:
         raise ImportError("libX11.so.6: cannot open shared object file: No such file or directory\nmore")
 
@@ -99,7 +99,7 @@ def test_a_module_that_misses_a_library_names_the_package() -> None:
     assert missing == ["libX11.so.6"]
 
 
-def test_a_module_that_is_not_installed_names_pip() -> None:
+def test_a_missing_module_names_pip() -> None:
     missing: list[str] = []
     check = report._module("a_module_that_nobody_has", "debian", missing)
     assert not check.ok
@@ -107,7 +107,7 @@ def test_a_module_that_is_not_installed_names_pip() -> None:
     assert missing == []
 
 
-def test_embedded_data_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_embedded_data_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assets, "CHECKPOINT", assets.FOLDER / "gone.bin")
     check = find(diagnose(), "embedded data")
     assert not check.ok
@@ -115,7 +115,7 @@ def test_embedded_data_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GLFW loads others elsewhere")
-def test_window_libraries_that_are_not_there_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_window_libraries_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "_loads", lambda library: library not in ("libXi.so.6", "libXcursor.so.1"))
     diagnosis = diagnose()
     check = find(diagnosis, "window libraries")

@@ -1,4 +1,4 @@
-"""Each system is recognised, and for each problem the command of that system is named."""
+"""Each system is recognized, and each problem names the command of that system."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def not_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def become(monkeypatch: pytest.MonkeyPatch, name: str, release: dict[str, str] | None = None) -> None:
-    """Let this machine look like another one."""
+    """Make this machine look like another system."""
     monkeypatch.setattr(sys, "platform", {"macos": "darwin", "windows": "win32"}.get(name, "linux"))
-    told = RELEASES[name][0] if release is None and name in RELEASES else release or {}
-    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: told)
+    values = RELEASES[name][0] if release is None and name in RELEASES else release or {}
+    monkeypatch.setattr(platform, "freedesktop_os_release", lambda: values)
 
 
 @pytest.mark.parametrize(
     ("name", "release"), [(name, release) for name, releases in RELEASES.items() for release in releases]
 )
-def test_distributions_are_recognised(monkeypatch: pytest.MonkeyPatch, name: str, release: dict[str, str]) -> None:
+def test_distributions_are_recognized(monkeypatch: pytest.MonkeyPatch, name: str, release: dict[str, str]) -> None:
     become(monkeypatch, name, release)
     assert systems.this_system() == name
 
 
-def test_systems_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systems_are_recognized(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("macos", "windows"):
         become(monkeypatch, name)
         assert systems.this_system() == name
@@ -71,7 +71,7 @@ def test_systems_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
         ("arch", "sudo pacman -S --needed vulkan-icd-loader vulkan-swrast libx11"),
         ("macos", "softwareupdate --install --all"),
         ("windows", "start ms-settings:windowsupdate-optionalupdates"),
-        ("other", "your system's own packages for what Debian calls libvulkan1 mesa-vulkan-drivers libx11-6"),
+        ("other", "the packages of your system that Debian calls libvulkan1 mesa-vulkan-drivers libx11-6"),
     ],
 )
 def test_the_command_that_installs(monkeypatch: pytest.MonkeyPatch, name: str, command: str) -> None:
@@ -81,7 +81,7 @@ def test_the_command_that_installs(monkeypatch: pytest.MonkeyPatch, name: str, c
     assert systems.install_command(name, ["libvulkan.so.1"]).split()[0] != "sudo"
 
 
-def test_a_package_for_two_libraries_is_named_once() -> None:
+def test_a_package_of_two_libraries_is_named_once() -> None:
     assert systems.install_command("arch", ["libstdc++.so.6", "libgcc_s.so.1"]) == "sudo pacman -S --needed gcc-libs"
 
 
@@ -113,7 +113,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Everything that can be missing is missing, on each system."""
+    """On each system, with everything missing that can be missing."""
     become(monkeypatch, name)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
@@ -144,7 +144,7 @@ def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: st
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_an_adapter_that_will_not_do_names_another(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_unsuitable_adapter_names_another(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     become(monkeypatch, name)
     adapter = compute.gpu.device.list_adapters()[-1]
     poor = SimpleNamespace(adapter=adapter, features=set())

@@ -55,7 +55,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        ((), 2, "say what to write"),
+        ((), 2, "no output; give --video"),
         (("--video", "a.gif"), 2, "must end in one of .mp4, .mkv, .webm"),
         (("--video", "a.mp4", "--size", "641x360"), 2, "even width"),
         (("--video", "a.mp4", "--fps", "0"), 2, "--fps 0"),
@@ -63,7 +63,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--png", "p", "--zoom", "nan"), 2, "--zoom, --center"),
         (("--png", "p", "--view", "map", "--center", "inf,0"), 2, "--zoom, --center"),
         (("--video", "no/where/a.mp4"), 1, "there is no folder"),
-        (("--png", "/dev/null"), 1, "is no folder"),
+        (("--png", "/dev/null"), 1, "is not a folder"),
         (("--png", "p"), 1, "give its file with --model"),
         (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
         (("--npz", "a.png"), 2, "ends in .npz"),

@@ -1,4 +1,4 @@
-"""Fetching with the hub's real client from a server on loopback: it arrives whole, and goes on where it was cut off."""
+"""Downloads by the hub's real client from a loopback server: they arrive complete, and resume when interrupted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
         yield server
 
 
-def test_a_model_arrives_whole(hub: HubServer, cache: Path) -> None:
+def test_a_model_arrives_complete(hub: HubServer, cache: Path) -> None:
     offer = look_up(ENTRY)
     assert (offer.revision, offer.size, missing_bytes(offer)) == (COMMIT, 50_022, 50_022)
     assert not cache.exists()
@@ -56,7 +56,7 @@ def test_a_model_arrives_whole(hub: HubServer, cache: Path) -> None:
     assert all(path.startswith((f"/{REPO}/resolve/{COMMIT}/", f"/content/{REPO}/")) for _, path, _ in hub.log)
 
 
-def test_the_newest_revision_is_pinned_once_it_is_known(hub: HubServer, cache: Path) -> None:
+def test_the_newest_revision_is_pinned_by_the_first_answer(hub: HubServer, cache: Path) -> None:
     hub.files = {f"datasets/{REPO}/{name}": WEIGHTS for name in ("a.bin", "b.bin")}
     files = (CatalogueFile("a.bin", sha256=hashlib.sha256(WEIGHTS).hexdigest()), CatalogueFile("b.bin"))
     offer = look_up(CatalogueEntry("gpt2-llmc", "", "MIT", REPO, None, files, kind="dataset"))
@@ -68,18 +68,18 @@ def test_the_newest_revision_is_pinned_once_it_is_known(hub: HubServer, cache: P
     assert model_cache.fetched_model("gpt2-llmc") == cache / "gpt2-llmc" / "a.bin"
 
 
-def test_a_broken_connection_is_taken_up_again(hub: HubServer) -> None:
+def test_a_broken_connection_is_resumed(hub: HubServer) -> None:
     hub.cuts = [20_000, 7_000]
     folder = fetch(look_up(ENTRY))
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert large_requests(hub) == ["", "bytes=20000-", "bytes=27000-"]
 
 
-def test_the_next_call_goes_on_where_the_last_one_ended(hub: HubServer, cache: Path) -> None:
+def test_the_next_call_resumes(hub: HubServer, cache: Path) -> None:
     hub.cuts = [20_000, 0, 0, 0, 0, 0, 0]
     message = message_of(fetch, look_up(ENTRY))
-    assert "model.safetensors: the connection fails" in message
-    assert "fetch again to go on" in message
+    assert "model.safetensors: the connection failed" in message
+    assert "fetch again to resume" in message
     assert state("gpt2") == "absent"
     assert names(cache) == [".partial"]
     hub.cuts, hub.log = [], []
@@ -101,45 +101,47 @@ def test_a_server_without_ranges_starts_over(hub: HubServer) -> None:
     assert max(seen) == 50_022
 
 
-def test_stopping_keeps_what_arrived(hub: HubServer) -> None:
+def test_stopping_keeps_the_part_downloaded(hub: HubServer) -> None:
     stop = threading.Event()
 
-    def told(done: int, _total: int) -> None:
+    def report(done: int, _total: int) -> None:
         if done > 20_000:
             stop.set()
 
     offer = look_up(ENTRY)
-    assert "model.safetensors: stopped; what arrived is kept" in message_of(fetch, offer, told, stop)
+    assert "model.safetensors: stopped; the part downloaded so far is kept" in message_of(fetch, offer, report, stop)
     assert 0 < missing_bytes(offer) < 30_100
     assert state("gpt2") == "absent"
     assert (fetch(offer) / "model.safetensors").read_bytes() == WEIGHTS
     assert large_requests(hub)[1].startswith("bytes=2")
 
 
-def test_in_a_thread_of_its_own(hub: HubServer) -> None:
-    """As a window does it: it watches two numbers, and stops it from outside."""
+def test_fetching_in_its_own_thread(hub: HubServer) -> None:
+    """As the window does it: another thread watches two numbers and can stop it."""
     offer = look_up(ENTRY)
-    moved, go_on, stop = threading.Event(), threading.Event(), threading.Event()
+    started, go_on, stop = threading.Event(), threading.Event(), threading.Event()
     ends: list[object] = []
 
-    def told(done: int, _total: int) -> None:
+    def report(done: int, _total: int) -> None:
         if done > 10_000:
-            moved.set()
+            started.set()
             assert go_on.wait(PATIENCE_S)
 
     def work() -> None:
         try:
-            ends.append(fetch(offer, told, stop))
+            ends.append(fetch(offer, report, stop))
         except FetchError as error:
             ends.append(error)
 
     thread = threading.Thread(target=work)
     thread.start()
-    assert moved.wait(PATIENCE_S)
+    assert started.wait(PATIENCE_S)
     stop.set()
     go_on.set()
     thread.join(PATIENCE_S)
-    assert [str(end) for end in ends] == ["model.safetensors: stopped; what arrived is kept, fetch again to go on"]
+    assert [str(end) for end in ends] == [
+        "model.safetensors: stopped; the part downloaded so far is kept, fetch again to resume"
+    ]
     stop.clear()
     work()
     assert ends[1] == models_folder() / "gpt2"
@@ -151,7 +153,7 @@ def test_a_damaged_model_is_replaced(hub: HubServer) -> None:
     with (folder / "model.safetensors").open("ab") as file:
         file.write(b"\0")
     assert state("gpt2") == "damaged"
-    assert "has 50001 bytes, 50000 were fetched" in damage("gpt2")[0]
+    assert "has 50001 bytes instead of 50000" in damage("gpt2")[0]
     fetch(look_up(ENTRY))
     assert state("gpt2") == "fetched"
     data = bytearray(WEIGHTS)
@@ -160,26 +162,26 @@ def test_a_damaged_model_is_replaced(hub: HubServer) -> None:
     assert "SHA-256 differs" in damage("gpt2")[0]
     (folder / "config.json").unlink()
     assert state("gpt2") == "damaged"
-    assert "config.json: is gone" in damage("gpt2")[0]
+    assert "config.json: is missing" in damage("gpt2")[0]
     (folder / "fetched.json").write_text("[]")
     assert state("gpt2") == "damaged"
     assert "fetched.json: cannot be read" in damage("gpt2")[0]
 
 
-def test_every_name_can_be_fetched_and_every_entry_has_a_name() -> None:
+def test_the_catalogue_is_complete() -> None:
     assert tuple(CATALOGUE) == FETCHABLE
-    for found in CATALOGUE.values():
-        assert found.licence
-        assert found.revision is None or len(found.revision) == 40
-        assert all(file.sha256 is None or len(file.sha256) == 64 for file in found.files)
-        # What is pinned by no revision must be pinned by its hash.
-        assert found.revision or all(file.sha256 for file in found.files)
+    for entry in CATALOGUE.values():
+        assert entry.licence
+        assert entry.revision is None or len(entry.revision) == 40
+        assert all(file.sha256 is None or len(file.sha256) == 64 for file in entry.files)
+        # Without a revision, a hash must pin the content.
+        assert entry.revision or all(file.sha256 for file in entry.files)
     sizes = {name: CATALOGUE[name].files[0].size for name in ("gpt2-llmc", "gpt2-llmc-bf16")}
-    parameters = 124_475_904  # with the padding rows that llm.c stores
+    parameters = 124_475_904  # including the padding rows that llm.c stores
     assert sizes == {"gpt2-llmc": 1024 + 4 * parameters, "gpt2-llmc-bf16": 1024 + 2 * parameters}
 
 
-def test_where_models_are(cache: Path) -> None:
+def test_an_empty_models_folder(cache: Path) -> None:
     assert free_bytes() > 0
     assert models_folder() == cache
     assert state("gpt2") == "absent"

@@ -293,5 +293,5 @@ def test_a_cache_that_cannot_be_written_changes_no_verdict(
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", blocked)
     told = doctor()
     assert told.status == 0
-    assert told.err.startswith("atlas-viewer: the result is not remembered: ")
+    assert told.err.startswith("atlas-viewer: the result was not saved: ")
     assert told.err.count("\n") == 1
