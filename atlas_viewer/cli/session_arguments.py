@@ -27,24 +27,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         add_global(sub)
         return sub
 
-    record = verb("record", "generate text, and record everything about the run in a file")
-    add_prompt(record)
-    add_sampling(record, tokens=16)
-    record.add_argument(
-        "--out",
-        type=file_path,
-        required=True,
-        metavar="F.atlas",
-        help="the recording to write; the file must not exist",
-    )
-    add_top(record)
-    record.add_argument(
-        "--logits",
-        choices=("none", "f16", "f32"),
-        default="f16",
-        help="precision of the recorded logits, or none (default f16)",
-    )
-    record.add_argument("--no-statistics", action="store_true", help="do not record the statistics of the tensors")
+    _add_record(verb("record", "generate text, and record everything about the run in a file"))
 
     info = verb("info", "show what a recording contains")
     add_recording(info)
@@ -70,12 +53,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 
     _add_export(verb("export", "export a recording as video, pictures, text or arrays"))
 
-    diff = verb("diff", "compare two recordings step by step; exit status 1 when they differ")
-    diff.add_argument("file", type=file_path, metavar="A.atlas", help="a recording")
-    diff.add_argument("other", type=file_path, metavar="B.atlas", help="the recording to compare it with")
-    diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default: the last)")
-    diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default: the last)")
-    add_json(diff, "lines")
+    _add_diff(verb("diff", "compare two recordings step by step; exit status 1 when they differ"))
 
     recover = verb("recover", "save what can be read of a damaged recording")
     add_recording(recover)
@@ -86,6 +64,26 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         metavar="G.atlas",
         help="the recording to write; the file must not exist",
     )
+
+
+def _add_record(record: argparse.ArgumentParser) -> None:
+    add_prompt(record)
+    add_sampling(record, tokens=16)
+    record.add_argument(
+        "--out",
+        type=file_path,
+        required=True,
+        metavar="F.atlas",
+        help="the recording to write; the file must not exist",
+    )
+    add_top(record)
+    record.add_argument(
+        "--logits",
+        choices=("none", "f16", "f32"),
+        default="f16",
+        help="precision of the recorded logits, or none (default f16)",
+    )
+    record.add_argument("--no-statistics", action="store_true", help="do not record the statistics of the tensors")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
@@ -116,3 +114,11 @@ def _add_export(export: argparse.ArgumentParser) -> None:
         help="follow: as recorded, starting at --zoom and --center (default); fixed: --zoom and --center throughout",
     )
     add_camera(pictures.add_argument)
+
+
+def _add_diff(diff: argparse.ArgumentParser) -> None:
+    diff.add_argument("file", type=file_path, metavar="A.atlas", help="a recording")
+    diff.add_argument("other", type=file_path, metavar="B.atlas", help="the recording to compare it with")
+    diff.add_argument("--run", type=int, default=None, metavar="N", help="run of A (default: the last)")
+    diff.add_argument("--other-run", type=int, default=None, metavar="N", help="run of B (default: the last)")
+    add_json(diff, "lines")
