@@ -1,4 +1,4 @@
-"""What the tests of the window share."""
+"""Fixtures that the tests of the window share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of the window's code on the real engine: none of them waits for the GPU, and little comes back from it."""
+"""Frames of the viewer on the real engine: none waits for the GPU, and little data is read back."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
     counted(queue, "read_buffer", "buffer")
     counted(queue, "read_texture", "texture")
     for _ in range(2000):
-        viewer.frame()  # what the canvas calls; the picture's own way to the CPU, which a window lacks, is left out
+        viewer.frame()  # called by the canvas, whose own readback of the picture a window does not have
         if viewer.failure is not None:
             raise viewer.failure
         if state.run is not None and state.run.done:
@@ -65,24 +65,24 @@ def test_no_frame_waits_for_the_gpu(tokenizer: Tokenizer, monkeypatch: pytest.Mo
     assert waits == []
     viewer.controller.generation.step()  # type: ignore[union-attr]
     runner._engine.read_logits()
-    assert {"logits", "buffer"} <= set(waits)  # the counters count
+    assert {"logits", "buffer"} <= set(waits)  # the counters work
     source.close()
 
 
 @pytest.mark.parametrize("top", [0, 8, 200])
-def test_no_step_brings_back_more_than_64_kb(
+def test_no_step_reads_back_more_than_64_kb(
     stories: Engine, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch, top: int
 ) -> None:
-    brought: list[int] = []
+    sizes: list[int] = []
     real = wgpu_native.Readback.read
 
     def read(readback: wgpu_native.Readback) -> bytes:
         data = real(readback)
-        brought.append(len(data))
+        sizes.append(len(data))
         return data
 
     monkeypatch.setattr(wgpu_native.Readback, "read", read)
     options = GenerateOptions(max_new_tokens=20, context=stories.context, temperature=0.0, top=top)
     Generation(stories, tokenizer, "Once upon a time", options).run()
-    assert brought
-    assert max(brought) <= 65536
+    assert sizes
+    assert max(sizes) <= 65536

@@ -1,4 +1,4 @@
-"""The map in the window's code on the real engine: made when it is seen, drawn when it changes, never waited for."""
+"""The map in the viewer on the real engine: loaded when visible, drawn when it changes, without waiting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SMALLER = ModelConfig(layers=2, heads=2, channels=24, positions=64, vocabulary=5
 
 
 class Window:
-    """The viewer on a picture in memory, with a count of what is asked of the GPU."""
+    """The viewer on a canvas in memory, with counts of the GPU work it submits."""
 
     def __init__(self, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
         self.source = open_model("stories")
@@ -71,7 +71,7 @@ class Window:
         monkeypatch.setattr(owner, method, call)
 
     def switch(self, config: ModelConfig) -> None:
-        """Ask for another model, and draw until its first run has ended."""
+        """Request another model, and draw until its first run has ended."""
 
         def opening(_: str) -> Loading[ModelLike]:
             return (yield from ModelRunner.loading(tiny_model(config), self.tokenizer, LoadOptions(context=64)))
@@ -82,7 +82,7 @@ class Window:
         while self.runner is before:
             self.frame()
             assert self.state.messages == []
-        self.rest()
+        self.settle()
 
     @property
     def runner(self) -> MapSource:
@@ -97,9 +97,9 @@ class Window:
             raise self.viewer.failure
         return self.image
 
-    def rest(self) -> np.ndarray:
-        """Frames until none is wanted; the last."""
-        for _ in range(5):  # a tab that comes to the front takes some frames, which an event would give it
+    def settle(self) -> np.ndarray:
+        """Draw until no more frames are needed; returns the last."""
+        for _ in range(5):  # bringing a tab to the front takes some frames, which an event would cause
             self.frame()
         wait_until(lambda: not self.viewer._wants_frames(time.perf_counter() + 1), "frames end", meanwhile=self.frame)
         return self.image
@@ -113,12 +113,12 @@ def context(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[W
     made.source.close()
 
 
-def test_the_map_is_made_when_seen_and_drawn_when_it_changes(context: Window) -> None:
+def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(context: Window) -> None:
     state, counts = context.state, context.counts
-    context.rest()
+    context.settle()
     assert counts["open"] == counts["update"] == counts["draw"] == 0
     navigation.open_map(state)
-    image = context.rest()
+    image = context.settle()
     place = widget_tracking.rects["map"]
     pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
@@ -129,27 +129,27 @@ def test_the_map_is_made_when_seen_and_drawn_when_it_changes(context: Window) ->
         context.frame()
     assert counts == drawn, "an idle frame draws nothing"
     state.map.zoom_by(500)
-    context.rest()
+    context.settle()
     assert counts == drawn | {"draw": drawn["draw"] + 1}
     state.requests.append(Generate("There was a dog", state.options))
     context.frame()
-    context.rest()
+    context.settle()
     assert state.run is not None
     assert state.run.prompt == "There was a dog"
     assert counts["open"] == 1
     assert counts["update"] > drawn["update"]
-    assert counts["paint"] == drawn["paint"], "the strip is out of sight"
+    assert counts["paint"] == drawn["paint"], "the strip is hidden"
     assert state.inspection.rows == len(state.run.prompt_tokens) + 5
     state.ui.front = "Atlas"
-    context.rest()
+    context.settle()
     assert counts["paint"] > drawn["paint"]
-    seen = dict(counts)
+    before = dict(counts)
     state.map.zoom_by(500)
-    context.rest()
-    assert counts == seen, "the map is out of sight"
+    context.settle()
+    assert counts == before, "the map is hidden"
 
 
-def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_is_loaded_in_steps_between_frames(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
     submits: list[list[Dispatch]] = []
     submit = map_pass._submit
@@ -160,7 +160,7 @@ def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatc
 
     monkeypatch.setattr(map_pass, "_submit", counted)
     state = context.state
-    context.rest()
+    context.settle()
     navigation.open_map(state)
     seen: list[tuple[str, float]] = []
     pipelines: set[object] = set()
@@ -170,7 +170,7 @@ def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatc
         if state.map.preparing is not None:
             seen.append(state.map.preparing)
             assert len(submits) <= 1
-            assert len({dispatch.pipeline for dispatch in work} - pipelines) <= 1, "one pipeline a frame"
+            assert len({dispatch.pipeline for dispatch in work} - pipelines) <= 1, "one pipeline per frame"
             assert len(work) == 1 or sum(dispatch.cost for dispatch in work) <= 1 << 20
         pipelines.update(dispatch.pipeline for dispatch in work)
         submits.clear()
@@ -182,15 +182,15 @@ def test_the_map_is_prepared_in_steps_between_frames(context: Window, monkeypatc
         assert len(set(parts)) >= {"weights": 5, "activations": 2}[what]
         assert parts[-1] == 1
     assert state.map.preparing is None
-    context.rest()
+    context.settle()
     state.map.camera.look_at(1e9, 100, 100, *state.map.size)
-    context.rest()
-    assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "none is left to be made"
+    context.settle()
+    assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "every pipeline exists already"
 
 
-def test_a_map_out_of_sight_is_prepared_no_further(context: Window) -> None:
+def test_a_hidden_map_is_loaded_no_further(context: Window) -> None:
     state = context.state
-    context.rest()
+    context.settle()
     navigation.open_map(state)
     while state.map.preparing is None:
         context.frame()
@@ -199,23 +199,23 @@ def test_a_map_out_of_sight_is_prepared_no_further(context: Window) -> None:
         context.frame()
     stopped = state.map.preparing
     assert stopped is not None
-    context.rest()
+    context.settle()
     assert state.map.preparing == stopped
     navigation.open_map(state)
-    context.rest()
+    context.settle()
     assert state.map.layout is not None
     assert context.counts["open"] == 1
 
 
-def test_another_model_under_the_map(context: Window) -> None:
+def test_the_map_shows_the_same_place_of_another_model(context: Window) -> None:
     state = context.state
     navigation.open_map(state)
-    context.rest()
+    context.settle()
     target = TensorIndex("h.3.attn.pattern", (1, 3, 1))
     navigation.visit(state, TensorIndex("wte", (20_000, 100)))
     navigation.visit(state, target)
     state.inspection.pin(TensorIndex("h.7.mlp.gelu", (0, 5)))
-    context.rest()
+    context.settle()
     cell = state.map.cell
     for config, kept, earlier in (
         (SMALL, TensorIndex("h.3.attn.pattern", (1, 3, 1)), TensorIndex("wte", (20_000, 79))),
@@ -229,21 +229,21 @@ def test_another_model_under_the_map(context: Window) -> None:
         pose = state.map.camera.pose
         assert (int(pose.x), int(pose.y)) == state.map.cell_of(kept)
         assert state.map.cell == pytest.approx(cell)
-        image = context.rest()
+        image = context.settle()
         assert state.messages == []
-        # The picture is that of a map of the new model from the same place.
+        # The picture equals one from a separate map of the new model at the same camera.
         passes = MapPass.load(context.runner._engine, digit_glyphs(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         place = widget_tracking.rects["map"]
         shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
         same = (shown == passes.read()[..., :3]).all(-1)
-        assert same.mean() > 0.5  # labels, frames and the minimap are over it
+        assert same.mean() > 0.5  # labels, outlines and the minimap cover the rest
         navigation.visit(state, kept)
-        context.rest()
+        context.settle()
         assert state.inspection.probed_values
         pose = state.map.view_history.poses[1]
-        assert (int(pose.x), int(pose.y)) == state.map.cell_of(earlier), "the way back is kept, too"
+        assert (int(pose.x), int(pose.y)) == state.map.cell_of(earlier), "the view history is kept, too"
         navigation.visit(state, kept)
     navigation.fit(state)
     context.switch(SMALL)
@@ -251,12 +251,14 @@ def test_another_model_under_the_map(context: Window) -> None:
     assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
 
 
-def test_a_map_without_memory_is_told_and_the_window_goes_on(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_map_that_exceeds_the_memory_is_reported_and_runs_continue(
+    context: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
     state = context.state
-    context.rest()
+    context.settle()
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
     navigation.open_map(state)
-    context.rest()
+    context.settle()
     assert context.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
@@ -265,34 +267,34 @@ def test_a_map_without_memory_is_told_and_the_window_goes_on(context: Window, mo
     )
     state.requests.append(Generate("There was a dog", state.options))
     context.frame()
-    context.rest()
+    context.settle()
     assert state.run is not None
     assert len(state.run.steps) == 6
     assert not state.messages
-    assert context.counts["open"] == 2, "it is tried once a run"
+    assert context.counts["open"] == 2, "it is tried once per run"
     assert state.map.problem
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: None)
     state.requests.append(Generate("There was a cat", state.options))
     context.frame()
-    context.rest()
+    context.settle()
     assert state.map.layout is not None
     assert state.map.problem == ""
 
 
-def test_a_longer_window_makes_another_map_and_keeps_the_place(context: Window) -> None:
+def test_a_longer_context_loads_another_map_and_keeps_the_view(context: Window) -> None:
     state = context.state
     navigation.open_map(state)
-    context.rest()
+    context.settle()
     target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
     navigation.visit(state, target)
-    context.rest()
+    context.settle()
     assert state.inspection.probed_values[target].value != 0
     layout, cell = state.map.layout, state.map.cell
     assert layout is not None
     text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
     state.requests.append(Generate(text, GenerateOptions(max_new_tokens=4, context=300, temperature=0.0)))
     context.frame()
-    context.rest()
+    context.settle()
     assert context.counts["open"] == 2
     assert state.map.layout is not None
     assert state.map.layout.context > layout.context
@@ -302,10 +304,10 @@ def test_a_longer_window_makes_another_map_and_keeps_the_place(context: Window) 
     assert state.map.registry is context.runner.registry
 
 
-def test_rows_glow_only_while_they_are_written(context: Window) -> None:
+def test_rows_glow_only_after_they_are_written(context: Window) -> None:
     state = context.state
     navigation.open_map(state)
-    context.rest()
+    context.settle()
     state.ui.glow = False
     state.requests.append(Generate("There was a dog", state.options))
     context.frame()

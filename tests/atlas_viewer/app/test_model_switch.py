@@ -1,4 +1,4 @@
-"""Other models in the window: fetched from a hub on loopback, opened between frames, refused in one line."""
+"""Other models in the window: fetched from a hub on loopback, loaded between frames, refused with a message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def until(done: Callable[[], bool], step: Callable[[], object]) -> None:
     wait_until(done, "it comes about", meanwhile=lambda: (step(), nap()))
 
 
-def rest(fetching: ModelFetching) -> None:
+def finish(fetching: ModelFetching) -> None:
     until(lambda: not fetching.pending, fetching.poll)
 
 
@@ -59,42 +59,42 @@ def test_a_model_is_looked_up_then_fetched(hub: HubServer) -> None:
     assert here("stories")
     fetching.look_up("gpt2")
     assert choices.busy
-    fetching.look_up("gpt2-xl")  # one thing at a time
-    rest(fetching)
+    fetching.look_up("gpt2-xl")  # ignored while another task runs
+    finish(fetching)
     assert choices.offered == ("gpt2", 50_022, "MIT")
     assert (choices.busy, choices.error) == ("", "")
     fetching.fetch("gpt2")
-    rest(fetching)
+    finish(fetching)
     assert (choices.done, choices.total, choices.error, choices.offered) == (50_022, 50_022, "", None)
     assert fetched_model("gpt2").is_dir()
     assert next(choice.here for choice in choices.known if choice.name == "gpt2")
 
 
-def test_what_goes_wrong_is_told_and_stopping_keeps_what_came(hub: HubServer) -> None:
+def test_failures_are_reported_and_stopping_keeps_fetched_files(hub: HubServer) -> None:
     choices = ModelChoices()
     fetching = ModelFetching(choices)
     del hub.files[KEY]
     fetching.look_up("gpt2")
-    rest(fetching)
+    finish(fetching)
     assert "gpt2" in choices.error or "small" in choices.error
     assert choices.offered is None
     hub.files[KEY] = bytes(50_000)
     fetching.look_up("gpt2")
-    rest(fetching)
+    finish(fetching)
     fetching.stop()
     fetching.fetch("gpt2")
     fetching.stop()
-    rest(fetching)
+    finish(fetching)
     assert choices.error or here("gpt2")
 
 
 class Other(FakeRunner):
-    """Another model, with few positions."""
+    """A model with few positions."""
 
     summary = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
 
 
-def test_another_model_takes_the_window_over() -> None:
+def test_another_model_replaces_the_present_one() -> None:
     loop = Loop(3)
     loop.finish()
     first, other = loop.runner, Other(shared_device())
@@ -162,7 +162,7 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert state.ui.dialog == ""
 
 
-def test_a_path_can_be_typed_as_soon_as_the_dialog_is_there(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_path_field_has_the_focus_when_the_dialog_opens(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     state = State("a", GenerateOptions(), model=Other.summary)
     screen = Screen(state, monkeypatch)
     screen.press(imgui.Key.o, ctrl=True)

@@ -1,4 +1,4 @@
-"""The window records itself and plays recordings, offscreen, with the real model and without."""
+"""The window records its runs and itself, offscreen, with the real model."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ def loop(folder: Path, runner: ModelRunner) -> Iterator[Loop]:
 
 
 def hashed(loop: Loop) -> None:
-    """Have the weights hashed, which takes as long as it takes: recordings from now on begin at once."""
-    told = loop.state.recording.recorder
+    """Wait until the weights are hashed, so that later recordings begin at once."""
+    status = loop.state.recording.recorder
     loop.ask(Record("hashed.atlas", "none", statistics=False))
-    loop.draw(lambda: told.stage == "recording")
+    loop.draw(lambda: status.stage == "recording")
     loop.ask(EndRecording())
-    loop.draw(lambda: not told.on and not loop.state.busy)
+    loop.draw(lambda: not status.on and not loop.state.busy)
 
 
-def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: Engine, tokenizer: Tokenizer) -> None:
+def test_runs_branches_and_options_are_recorded_and_verify(loop: Loop, stories: Engine, tokenizer: Tokenizer) -> None:
     state = loop.state
-    told = state.recording.recorder
-    assert told.path == "session-1.atlas"
+    status = state.recording.recorder
+    assert status.path == "session-1.atlas"
     hashed(loop)
     loop.ask(Generate("Once upon a time", dataclasses.replace(OPTIONS, max_new_tokens=20)))
     loop.draw(lambda: state.run is not None and len(state.run.steps) >= 2)
-    loop.ask(Record(told.path, "f16"))  # in the middle of a run
+    loop.ask(Record(status.path, "f16"))  # in the middle of a run
     loop.draw(lambda: not state.busy)
     state.options = dataclasses.replace(state.options, temperature=1.4)
     loop.ask(Continue(2))  # the same run, with other options
@@ -82,8 +82,8 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
     assert state.run is not None
     state.run.name = "taken back"
     loop.ask(EndRecording())
-    loop.draw(lambda: not told.on)
-    assert (told.path, told.trouble, state.messages) == ("session-2.atlas", "", [])
+    loop.draw(lambda: not status.on)
+    assert (status.path, status.trouble, state.messages) == ("session-2.atlas", "", [])
     with Recording(Path("session-1.atlas")) as recording:
         first, branch, undone = recording.runs()
         assert (first.parent, branch.parent, undone.parent) == (None, first.id, branch.id)
@@ -96,8 +96,8 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         assert {step.options.temperature for step in recording.steps(first)} == {0.8, 1.4}
         assert recording.statistics(first, 0) is not None
         assert recording.logits(first, 0) is not None
-        found = [v for run in recording.runs() for v in verify_run(recording, run, stories, tokenizer)]
-        assert {(v.verdict, v.draw_repeats) for v in found} == {(IDENTICAL, True)}
+        results = [v for run in recording.runs() for v in verify_run(recording, run, stories, tokenizer)]
+        assert {(v.verdict, v.draw_repeats) for v in results} == {(IDENTICAL, True)}
         assert names(recording.events()) == {undone.id: "taken back"}
         player = Player(recording, replayed := State("", GenerateOptions()))
         titles = {run.title for run in replayed.runs.all.values() if run.parent is not None}
@@ -108,15 +108,15 @@ def test_runs_branches_and_options_are_recorded_and_hold(loop: Loop, stories: En
         assert recording.cameras()[-1].data == {"zoom": 3.0, "x": 106.66666666666667, "y": 90.0}
 
 
-def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
+def test_the_map_and_the_front_view_are_recorded_in_every_recording(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ui_recorder, "_EVERY", 0.0)  # what is seen for an instant counts, too
-    state, told = loop.state, loop.state.recording.recorder
+    monkeypatch.setattr(ui_recorder, "_EVERY", 0.0)  # views that are visible only for a moment count, too
+    state, status = loop.state, loop.state.recording.recorder
     loop.draw(lambda: not state.busy)
     for number, zoom in enumerate((500.0, 900.0), start=1):
         loop.ask(Record(f"{number}.atlas", "none", statistics=False))
-        loop.draw(lambda: told.stage == "recording")
+        loop.draw(lambda: status.stage == "recording")
         navigation.open_map(state)
         loop.draw(lambda: state.map.layout is not None)
         state.map.zoom_by(zoom)
@@ -126,7 +126,7 @@ def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
         state.ui.front = "Atlas"
         loop.draw(lambda: "Atlas" in state.ui.shown)
         loop.ask(EndRecording())
-        loop.draw(lambda: not told.on)
+        loop.draw(lambda: not status.on)
         with Recording(Path(f"{number}.atlas")) as recording:
             looks = recorded_camera_track(recording.cameras(), recording.events())
             views = [event.data["value"] for event in recording.events() if event.name == "view"]
@@ -135,7 +135,7 @@ def test_the_map_and_what_is_in_front_are_recorded_in_every_session(
         assert looks.strip(math.inf).zoom == 2.0 + number
 
 
-def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> None:
+def test_an_existing_file_is_never_replaced(loop: Loop, folder: Path) -> None:
     (folder / "mine.atlas").write_text("precious")
     loop.ask(Record("mine.atlas"))
     assert "mine.atlas: already exists" in loop.state.messages[-1]
@@ -146,18 +146,18 @@ def test_a_file_that_is_there_is_never_replaced(loop: Loop, folder: Path) -> Non
     assert (folder / "mine.atlas").read_text() == "precious"
 
 
-def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop: Loop, folder: Path) -> None:
+def test_an_offered_name_that_is_taken_meanwhile_is_replaced_by_the_next(loop: Loop, folder: Path) -> None:
     state = loop.state
-    told, video = state.recording.recorder, state.recording.video
-    for name in (told.path, "session-2.atlas"):
+    status, video = state.recording.recorder, state.recording.video
+    for name in (status.path, "session-2.atlas"):
         (folder / name).write_text("precious")
-    loop.ask(Record(told.path, "none", statistics=False), RecordVideo("mine.mkv"))
-    loop.draw(lambda: told.stage == "recording" and video.frames >= 1)
-    assert told.path == "session-3.atlas"
-    (folder / "mine.mkv").write_text("precious")  # another program's, while the video is recorded
+    loop.ask(Record(status.path, "none", statistics=False), RecordVideo("mine.mkv"))
+    loop.draw(lambda: status.stage == "recording" and video.frames >= 1)
+    assert status.path == "session-3.atlas"
+    (folder / "mine.mkv").write_text("precious")  # by another program, while the video is recorded
     loop.ask(EndRecording(), EndVideo())
-    loop.draw(lambda: not told.on and not video.stage)
-    assert (told.trouble, video.trouble, state.messages) == ("", "", [])
+    loop.draw(lambda: not status.on and not video.stage)
+    assert (status.trouble, video.trouble, state.messages) == ("", "", [])
     assert video.note.endswith("frames in mine-1.mkv")
     with Recording(Path("session-3.atlas")):
         pass
@@ -168,7 +168,7 @@ def test_a_name_that_was_offered_and_taken_meanwhile_gives_way_to_the_next(loop:
     ]  # fmt: skip
 
 
-def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: Path) -> None:
+def test_a_removed_file_is_reported_and_the_run_continues(loop: Loop, folder: Path) -> None:
     state = loop.state
     loop.ask(Record("a.atlas", "none", statistics=False))
     loop.draw(lambda: state.recording.recorder.stage == "recording")
@@ -183,7 +183,7 @@ def test_a_file_that_is_removed_is_told_and_the_run_goes_on(loop: Loop, folder: 
     assert len(state.run.steps) == 9
 
 
-def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
+def test_closing_the_window_ends_the_recording(loop: Loop) -> None:
     state = loop.state
     hashed(loop)
     loop.ask(Record("a.atlas", "none", statistics=False), Generate("Once upon a time", OPTIONS))
@@ -195,7 +195,7 @@ def test_the_end_of_the_window_ends_the_recording(loop: Loop) -> None:
     assert not Path("a.atlas-wal").exists()
 
 
-def test_the_end_of_the_window_stops_the_run(loop: Loop, runner: ModelRunner) -> None:
+def test_closing_the_window_stops_the_run(loop: Loop, runner: ModelRunner) -> None:
     state = loop.state
     loop.draw(lambda: not state.busy)
     loop.ask(Record("a.atlas", "none", statistics=False))
@@ -205,7 +205,7 @@ def test_the_end_of_the_window_stops_the_run(loop: Loop, runner: ModelRunner) ->
     assert state.busy
     loop.viewer.canvas.close()
     with Recording(Path("a.atlas")) as recording:
-        assert recording.run().stop_reason == "stopped", "no reason would say that the program was killed"
+        assert recording.run().stop_reason == "stopped", "a missing reason would mean that the program was killed"
         assert recording.count(recording.run()) >= 2
 
 
@@ -233,7 +233,7 @@ def test_the_window_records_itself(loop: Loop, folder: Path) -> None:
     assert (frames[0].width, frames[0].height) == (960, 540)
     assert len(frames) == video.frames + 1
     assert frames[-1].time is not None
-    # It lasts from its first frame to its end; times of frames are rounded.
+    # The video lasts from its first frame to its end; frame times are rounded.
     assert ended - began - 0.1 < frames[-1].time < time.monotonic() - asked + 0.1
     shown = np.asarray(loop.viewer.canvas.draw())
     last = frames[-1].to_ndarray(format="rgb24").astype(int)

@@ -1,4 +1,4 @@
-"""The window plays a session: with its model, without it, with another one, and while it is still written."""
+"""The window plays a recording: with its model, without it, with another one, and while it is still written."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ VIEWPORT = MapViewport(TensorIndex("h.3.mlp.c_fc.weight", (100, 50)), 0.5, 0.5, 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory, runner: ModelRunner) -> Path:
-    """A run of the real model with cameras that move at its third step; the map is in front at its fifth."""
+    """A run of the real model whose cameras move at the third step; the map is in front at the fifth."""
     path = tmp_path_factory.mktemp("recording") / "r.atlas"
     recorder = open_recorder(path, runner.engine, runner.tokenizer, runner.weights_sha256())
 
@@ -81,8 +81,8 @@ class Replay(Loop):
         state = State("", GenerateOptions())
         viewer, self.player = open_player(open_picture((960, 540)), shared_device(), state, self.recording, None)
         super().__init__(viewer)
-        self.told = self.player.playback
-        self.draw(lambda: self.told.position)
+        self.playback = self.player.playback
+        self.draw(lambda: self.playback.position)
 
     def close(self) -> None:
         self.viewer.canvas.close()
@@ -97,10 +97,10 @@ def replay(recording: Path) -> Iterator[Replay]:
 
 
 def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
-    state, told = replay.state, replay.told
+    state, playback = replay.state, replay.playback
     replay.draw(lambda: state.distribution is not None and state.inspection.statistics)
     assert state.model is not None
-    assert (state.model.name, told.count, told.position) == ("stories", 6, 6)
+    assert (state.model.name, playback.count, playback.position) == ("stories", 6, 6)
     assert state.run is not None
     logits = replay.recording.logits(replay.recording.run(), 5)
     assert state.distribution is not None
@@ -111,45 +111,45 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     for title in ("Atlas", "Map"):
         state.ui.front = title
         replay.draw(lambda title=title: title in state.ui.picture_sizes)
-    assert replay.viewer._displays.pictures == (None, None)  # no picture is made up
+    assert replay.viewer._displays.pictures == (None, None)  # there is nothing to paint
     replay.draw(lambda: "model is not here" in state.map.problem)
     replay.ask(Continue(2))
     assert "model is not here" in state.messages[-1]
-    assert not told.left
+    assert not playback.left
 
 
 def test_the_timeline_moves_text_chips_logits_and_camera(replay: Replay) -> None:
-    state, told = replay.state, replay.told
+    state, playback = replay.state, replay.playback
     whole = state.run.continuation if state.run else ""
-    told.seek = 2
+    playback.seek = 2
     replay.draw(lambda: state.distribution is not None and state.distribution.step == 1)
     assert state.run is not None
     assert len(state.run.steps) == 2
     assert whole.startswith(state.run.continuation)
-    assert (state.camera.zoom, told.event) == (1.0, "view strip")
+    assert (state.camera.zoom, playback.event) == (1.0, "view strip")
     replay.draw(lambda: "Atlas" in state.ui.shown and state.ui.view == "Atlas")
-    told.playing, told.speed = True, 16.0
-    replay.draw(lambda: not told.playing)
-    assert (told.position, state.run.continuation, told.event) == (6, whole, "view map")
+    playback.playing, playback.speed = True, 16.0
+    replay.draw(lambda: not playback.playing)
+    assert (playback.position, state.run.continuation, playback.event) == (6, whole, "view map")
     assert (state.camera.zoom, state.camera.center) == (4.0, (200.0, 90.0))
     replay.draw(lambda: "Map" in state.ui.shown)
-    state.camera.wheel(-200, 0.5, 0.5)  # by hand: then it stays there
-    told.seek = 1
-    replay.draw(lambda: told.position == 1)
-    assert not told.camera
+    state.camera.wheel(-200, 0.5, 0.5)  # by the user: playback then leaves the camera alone
+    playback.seek = 1
+    replay.draw(lambda: playback.position == 1)
+    assert not playback.camera
     assert 2 < state.camera.zoom < 4
 
 
-def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> None:
-    state, told, viewer = replay.state, replay.told, replay.viewer
+def test_its_model_shows_the_tensors_of_every_step_and_continues_the_run(replay: Replay) -> None:
+    state, playback, viewer = replay.state, replay.playback, replay.viewer
     loading = loading_recorded_model(replay.player, open_model("stories"), LoadOptions())
     replay.draw(lambda: viewer.controller is not None and not viewer.controller.pending)
     viewer.load(loading, "stories")
     while viewer.controller is None or not isinstance(viewer.controller.model, ModelRunner):
-        assert viewer._wants_frames(time.perf_counter() + 1), "loading goes on without an event"
+        assert viewer._wants_frames(time.perf_counter() + 1), "loading continues without an event"
         viewer.canvas.draw()
-    assert told.notice == ""
-    told.seek = 3
+    assert playback.notice == ""
+    playback.seek = 3
     replay.draw(lambda: state.distribution is not None and state.distribution.step == 2)
     assert state.distribution is not None
     recorded = replay.recording.logits(replay.recording.run(), 2)
@@ -157,18 +157,18 @@ def test_its_model_gives_the_atlas_of_every_step_and_goes_on(replay: Replay) -> 
     np.testing.assert_array_equal(state.distribution.logits.astype(np.float16), recorded)
     replay.draw(lambda: viewer._displays.pictures[0] is not None)
     replay.ask(Continue(2))
-    replay.draw(lambda: told.left and not state.busy)
+    replay.draw(lambda: playback.left and not state.busy)
     assert state.run is not None
     assert len(state.run.steps) == 5
     replay.ask(BackToRecording())
-    replay.draw(lambda: not told.left and told.position == 6)
+    replay.draw(lambda: not playback.left and playback.position == 6)
     assert [step.token for step in state.run.steps] == [
         s.record.token for s in replay.recording.steps(replay.recording.run())
     ]
 
 
-def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
-    state, told, viewer = replay.state, replay.told, replay.viewer
+def test_its_model_shows_the_recorded_view_of_the_map(replay: Replay) -> None:
+    state, playback, viewer = replay.state, replay.playback, replay.viewer
     loading = loading_recorded_model(replay.player, open_model("stories"), LoadOptions())
     viewer.load(loading, "stories")
     replay.draw(lambda: viewer.controller is not None and isinstance(viewer.controller.model, ModelRunner))
@@ -176,28 +176,28 @@ def test_its_model_gives_the_map_where_it_was_looked_at(replay: Replay) -> None:
     assert "Map" in state.ui.shown
     replay.draw(lambda: viewer._displays.pictures[1] is not None)
     for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
-        told.seek = position
+        playback.seek = position
         replay.draw(lambda title=title: title in state.ui.shown)
-        assert told.camera
-        assert state.map.viewport().target == VIEWPORT.target, "it stays where it was put"
-    state.map.zoom_by(-500)  # by hand
+        assert playback.camera
+        assert state.map.viewport().target == VIEWPORT.target, "the view does not change"
+    state.map.zoom_by(-500)  # by the user
     mine = state.map.camera.pose
     state.ui.front = "Atlas"
     for position in (2, 5, 6):
-        told.seek = position
-        replay.draw(lambda position=position: told.position == position)
-        replay.draw(lambda: not told.camera)
+        playback.seek = position
+        replay.draw(lambda position=position: playback.position == position)
+        replay.draw(lambda: not playback.camera)
         assert state.map.camera.pose == mine
     replay.draw(lambda: "Atlas" in state.ui.shown)
 
 
-def test_other_weights_are_told_and_what_was_recorded_stays(replay: Replay) -> None:
+def test_other_weights_are_reported_and_the_recording_stays(replay: Replay) -> None:
     source = open_model("stories")
     arrays = {name: np.array(source.tensor(name)) for name in parameter_shapes(source.config)}
     arrays["h.3.mlp.c_fc.weight"] *= 2
     other = ArrayModel("other", source.config, arrays)
     replay.viewer.load(loading_recorded_model(replay.player, other, LoadOptions()), "other")
-    replay.draw(lambda: "other weights" in replay.told.notice)
+    replay.draw(lambda: "other weights" in replay.playback.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None
     assert replay.viewer.controller.model is replay.player.model
@@ -212,20 +212,20 @@ def test_a_file_that_is_still_written_is_followed(tmp_path: Path) -> None:
         recorder.step(step(index), draw(index), StepCapture(index))
     _written(recorder, 2)
     replay = Replay(tmp_path / "a.atlas")
-    told = replay.told
-    assert told.count == 2
-    told.follow = True
+    playback = replay.playback
+    assert playback.count == 2
+    playback.follow = True
     for index in range(2, 5):
         recorder.step(step(index), draw(index), StepCapture(index))
-    replay.draw(lambda: told.position == 5)
+    replay.draw(lambda: playback.position == 5)
     recorder.begin_run("another", [*PROMPT_TOKENS, 3], MADE_UP, parent=1, fork_step=0)
     recorder.step(step(0), draw(0), StepCapture(0))
-    replay.draw(lambda: told.run == 2 and told.position == 1)
+    replay.draw(lambda: playback.run == 2 and playback.position == 1)
     assert replay.state.run is not None
-    assert (replay.state.run.parent, told.runs) == (1, 2)
-    told.follow = False
+    assert (replay.state.run.parent, playback.runs) == (1, 2)
+    playback.follow = False
     replay.ask(ShowRun(1))
-    replay.draw(lambda: told.run == 1 and told.position == 5)
+    replay.draw(lambda: playback.run == 1 and playback.position == 5)
     recorder.close()
     replay.close()
 
@@ -234,11 +234,11 @@ def _written(recorder: Recorder, steps: int) -> None:
     wait_until(lambda: recorder.steps_written >= steps, f"{steps} steps are written")
 
 
-def test_a_session_without_logits_shows_its_candidates(tmp_path: Path) -> None:
+def test_a_recording_without_logits_shows_its_candidates(tmp_path: Path) -> None:
     replay = Replay(make_session(tmp_path / "a.atlas", 5, logits="none"))
     state = replay.state
     for position in (2, 4, 1):
-        replay.told.seek = position
+        replay.playback.seek = position
         replay.draw(lambda at=position: state.run is not None and len(state.run.steps) == at)
         replay.draw(lambda: replay.viewer.controller is not None and not replay.viewer.controller.pending)
         assert state.distribution is None
@@ -273,7 +273,7 @@ ODD_CAMERAS = (
 )
 
 
-def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
+def test_unusual_values_of_a_recording_are_drawn(tmp_path: Path) -> None:
     path = make_session(tmp_path / "a.atlas", steps=5)
     connection = sqlite3.connect(path)
     connection.execute("UPDATE runs SET prompt = ?, started = 1e12", (ODD,))
@@ -288,37 +288,37 @@ def test_odd_values_that_a_recording_may_have_are_drawn(tmp_path: Path) -> None:
     connection.execute("UPDATE logits SET data = ? WHERE step = 4", (odd,))
     connection.execute("UPDATE statistics SET data = ? WHERE step = 4", (b"\xff" * STATISTICS.itemsize * 2,))
     for table, marks in (("events", ODD_EVENTS), ("cameras", ODD_CAMERAS)):
-        for place, (name, data) in enumerate(marks):
-            row = (place / 10, 1, 1, name, json.dumps(data))
+        for index, (name, data) in enumerate(marks):
+            row = (index / 10, 1, 1, name, json.dumps(data))
             connection.execute(f"INSERT INTO {table} VALUES (NULL, ?, ?, ?, ?, ?)", row)
     connection.commit()
     connection.close()
     replay = Replay(path)
-    replay.told.notice = ODD
+    replay.playback.notice = ODD
     replay.state.messages.append(ODD + "\ud800")
     for position in range(1, 6):
-        replay.told.seek = position
-        replay.draw(lambda at=position: replay.told.position == at)
+        replay.playback.seek = position
+        replay.draw(lambda at=position: replay.playback.position == at)
     for title in NAMES:
         replay.state.ui.front = title
         for _ in range(2):
             replay.viewer.canvas.draw()
             assert replay.viewer.failure is None
-    replay.told.playing, replay.told.speed = True, 16.0
-    replay.draw(lambda: not replay.told.playing)
+    replay.playback.playing, replay.playback.speed = True, 16.0
+    replay.draw(lambda: not replay.playback.playing)
     replay.close()
 
 
-def test_cameras_that_no_window_had_give_pictures(runner: ModelRunner, recording: Path) -> None:
+def test_cameras_that_no_window_produces_give_pictures(runner: ModelRunner, recording: Path) -> None:
     with Recording(recording) as recording:
         run = RecordedRun(recording, recording.run())
     start = run.all_steps[0].time
-    marks = [UiEvent(start + place, 1, 0, view, data) for place, (view, data) in enumerate(ODD_CAMERAS)]
+    marks = [UiEvent(start + index, 1, 0, view, data) for index, (view, data) in enumerate(ODD_CAMERAS)]
     camera, viewport = recorded_camera(marks), recorded_viewport(marks)
     for maps in (None, MapTrack(viewport, MapStart(1.0, None, None))):
         pictures = RunPictures(runner, run, (64, 36), camera, panels=False, maps=maps)
-        for place in range(len(marks)):
-            image = pictures._draw(camera(start + place), viewport(start + place) if maps else None)
+        for index in range(len(marks)):
+            image = pictures._draw(camera(start + index), viewport(start + index) if maps else None)
             assert image.shape == (36, 64, 4)
         assert pictures.frame(0).shape == (36, 64, 4)
         pictures.close()

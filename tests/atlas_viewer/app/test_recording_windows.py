@@ -1,4 +1,4 @@
-"""A recording is opened in a window of its own: a process, started only for a file that can be read."""
+"""A recording opens in a separate window: a process, started only for a readable file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOUND = ROOT / "tests" / "data" / "version_0.1.0" / "cli.atlas"
 
 
 class Process:
-    """Stands for a window."""
+    """Stands in for the process of a window."""
 
     def __init__(self, command: list[str], **_options: object) -> None:
         self.command = command
@@ -26,7 +26,7 @@ class Process:
         return None
 
 
-def test_a_recording_opens_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recording_opens_in_a_separate_process(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Process] = []
 
     def start(command: list[str], **options: object) -> Process:
@@ -40,7 +40,7 @@ def test_a_recording_opens_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPat
     ]
 
 
-def test_a_file_that_is_no_recording_starts_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_recording_starts_no_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def start(command: list[str], **_options: object) -> None:
         raise AssertionError(command)
 

@@ -1,4 +1,4 @@
-"""The whole window in memory, at sizes and scales that a desktop can give it."""
+"""The whole window in memory, at sizes and scales that occur on desktops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def loading() -> Loading[FakeRunner]:
 
 
 def rescale(viewer: Viewer, scale: float, width: int, height: int) -> None:
-    """A screen of `scale` pixels a logical one, and a size in logical ones."""
+    """A screen with `scale` pixels per logical pixel, and a size in logical pixels."""
     viewer.canvas.set_pixel_ratio(scale)
     viewer.canvas.set_logical_size(width, height)
 
@@ -42,7 +42,7 @@ def drawn(viewer: Viewer, frames: int = 1) -> np.ndarray:
     return np.asarray(image)
 
 
-def test_resized_minimised_and_moved_between_scales() -> None:
+def test_resized_minimized_and_moved_between_scales() -> None:
     viewer = viewer_at((1280, 720))
     drawn(viewer, 10)
     assert viewer.state.run is not None
@@ -56,14 +56,14 @@ def test_resized_minimised_and_moved_between_scales() -> None:
                 assert image.shape == (max(round(height * scale), 1), max(round(width * scale), 1), 4)
     rescale(viewer, 1.0, 1280, 720)
     after = drawn(viewer, 3)
-    assert (before != after).any(-1).mean() < 0.002, "the window does not look as it did"
+    assert (before != after).any(-1).mean() < 0.002, "the window looks different afterwards"
 
 
-def test_twice_the_pixels_are_not_the_same_pixels_twice() -> None:
+def test_a_doubled_scale_does_not_magnify_pixels() -> None:
     """Text is drawn at the scale of the screen, not magnified."""
     viewer = viewer_at((640, 360))
     rescale(viewer, 2.0, 640, 360)
-    image = drawn(viewer, 8)[:, :560, :3].astype(int)  # the left column, without the atlas
+    image = drawn(viewer, 8)[:, :560, :3].astype(int)  # the left column, without the strip
     assert image.shape[0] == 720
     pairs = image.reshape(360, 2, 280, 2, 3)
     same = (pairs == pairs[:, :1, :, :1]).all((1, 3, 4))
@@ -72,7 +72,7 @@ def test_twice_the_pixels_are_not_the_same_pixels_twice() -> None:
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_a_theme_and_a_zoom_are_there_from_the_first_frame(theme: str) -> None:
+def test_theme_and_zoom_apply_from_the_first_frame(theme: str) -> None:
     viewer = viewer_at((640, 360), UiState(theme=theme, zoom=2.0))
     image = drawn(viewer)
     assert (image[..., :3].mean() > 128) == (theme == "light")

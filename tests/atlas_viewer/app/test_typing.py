@@ -1,4 +1,4 @@
-"""Typing and clicking in slow frames: nothing that arrives between two of them is lost or waits for another event."""
+"""Typing and clicking with slow frames: no input between two frames is lost or waits for another event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "A quick brown fox jumps over the lazy dog, aa  bb!"
 
 
 class Person:
-    """Hands and eyes at the canvas of a viewer whose run has ended: all events of a call come between two frames."""
+    """A user at the canvas of a viewer whose run has ended; all events of a call arrive between two frames."""
 
     def __init__(self) -> None:
         self.loop = Loop(2)
@@ -34,7 +34,7 @@ class Person:
         self.loop.canvas._process_events()
 
     def press(self, *keys: str) -> None:
-        """Keys go down and up; single characters are typed."""
+        """Press and release keys; single characters are typed."""
         for key in keys:
             self.send({"event_type": "key_down", "key": key.lower() if len(key) == 1 else key})
             if len(key) == 1:
@@ -48,20 +48,20 @@ class Person:
             self.send({"event_type": kind, **place})
 
     def wants_frames(self) -> bool:
-        """Whether frames would go on, long after the last event."""
+        """True when frames would continue long after the last event."""
         return self.loop.viewer._input.waiting or self.loop.viewer._wants_frames(time.perf_counter() + 100)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frame may take as long as its input needs: a busy machine makes no difference."""
-    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 1e9)
+    """A frame may take as long as its input needs, even on a busy machine."""
+    monkeypatch.setattr("atlas_viewer.app.input_events._INPUT_BUDGET", 1e9)
 
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each frame takes in as little as it can."""
-    monkeypatch.setattr("atlas_viewer.app.input_events._TAKING_IN", 0.0)
+    """Each frame processes as little input as possible."""
+    monkeypatch.setattr("atlas_viewer.app.input_events._INPUT_BUDGET", 0.0)
 
 
 def _prompt(person: Person) -> Callable[[], str]:
@@ -88,7 +88,7 @@ FIELDS = [_prompt, _model_path, _palette]
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_all_that_was_typed_between_two_frames_is_in_the_second(
+def test_everything_typed_between_two_frames_is_in_the_second(
     patient: None, field: Callable[[Person], Callable[[], str]]
 ) -> None:
     person = Person()
@@ -99,10 +99,10 @@ def test_all_that_was_typed_between_two_frames_is_in_the_second(
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_frames_go_on_until_all_input_is_taken_in(
+def test_frames_continue_until_all_input_is_processed(
     hurried: None, monkeypatch: pytest.MonkeyPatch, field: Callable[[Person], Callable[[], str]]
 ) -> None:
-    """Without any event that would cause them, however late they are."""
+    """Without further events, however late the frames are."""
     person = Person()
     typed = field(person)
     asked: list[None] = []
@@ -115,10 +115,10 @@ def test_frames_go_on_until_all_input_is_taken_in(
         if not asked:
             break
     assert typed() == TEXT
-    assert not asked, "frames go on for ever"
+    assert not asked, "frames continue forever"
 
 
-def test_fast_typing_costs_no_frame_for_each_key(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fast_typing_needs_no_frame_per_key(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
     person = Person()
     typed = _prompt(person)
     drawn: list[None] = []
@@ -130,7 +130,7 @@ def test_fast_typing_costs_no_frame_for_each_key(patient: None, monkeypatch: pyt
     assert len(drawn) <= 4
 
 
-def test_keys_that_type_nothing_keep_their_place_among_characters(patient: None) -> None:
+def test_keys_that_type_nothing_keep_their_order_among_characters(patient: None) -> None:
     person = Person()
     typed = _prompt(person)
     person.press(*"abc", "Backspace", "Backspace", *"xy", "ArrowLeft", "z", "Home", "0", "End", "!")
@@ -150,8 +150,8 @@ def test_clicks_and_keys_between_two_frames_all_count(patient: None) -> None:
     assert person.state.run.prompt == "new"
 
 
-def test_a_request_is_done_before_the_input_that_came_after_it(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second click meets the window as the first one left it."""
+def test_a_request_is_handled_before_later_input(patient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second click acts on the window as the first one left it."""
     person = Person()
     done: list[tuple[str, str]] = []
     original = person.loop.viewer._do
@@ -173,8 +173,8 @@ def test_a_request_is_done_before_the_input_that_came_after_it(patient: None, mo
     assert typed() == "one two"
 
 
-def test_frames_go_on_while_a_key_is_held() -> None:
-    """imgui repeats it: Backspace deletes on without the mouse."""
+def test_frames_continue_while_a_key_is_held() -> None:
+    """imgui repeats it: Backspace deletes further without other events."""
     person = Person()
     _prompt(person)
     person.loop.draw(4)
@@ -187,22 +187,22 @@ def test_frames_go_on_while_a_key_is_held() -> None:
     assert not person.wants_frames()
 
 
-def test_modifiers_alone_hold_nothing_and_shift_makes_no_other_key() -> None:
+def test_modifiers_are_not_held_keys_and_shift_does_not_change_a_key() -> None:
     held = Input()
     for kind, key in [("key_down", "Shift"), ("key_down", "Control"), ("char", ""), ("key_down", "CapsLock")]:
-        held.note({"event_type": kind, "key": key})
+        held.add({"event_type": kind, "key": key})
     assert not held.holding
-    held.note({"event_type": "key_down", "key": "a"})
+    held.add({"event_type": "key_down", "key": "a"})
     assert held.holding
-    held.note({"event_type": "key_up", "key": "A"})
+    held.add({"event_type": "key_up", "key": "A"})
     assert not held.holding
-    held.note({"event_type": "pointer_move"})
+    held.add({"event_type": "pointer_move"})
     assert not held.holding
 
 
 @pytest.mark.parametrize("first_up", ["Control", "o"])
-def test_a_chord_between_two_frames_is_one(first_up: str) -> None:
-    """imgui alone sees O without Ctrl when both go up in the frame that O goes down in."""
+def test_a_chord_between_two_frames_stays_a_chord(first_up: str) -> None:
+    """imgui alone would see O without Ctrl when both are released in the frame in which O is pressed."""
     person = Person()
     control, letter = {"event_type": "key_down", "key": "Control"}, {"event_type": "key_down", "key": "o"}
     up = [
@@ -218,4 +218,4 @@ def test_a_chord_between_two_frames_is_one(first_up: str) -> None:
     person.loop.draw(2)
     person.send(letter, *up[::-1], control, up[up.index({"event_type": "key_up", "key": "Control"})])
     person.loop.draw(2)
-    assert person.state.ui.dialog == "", "an O before Ctrl is no Ctrl+O"
+    assert person.state.ui.dialog == "", "O before Ctrl is not Ctrl+O"

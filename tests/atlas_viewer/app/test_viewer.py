@@ -24,8 +24,8 @@ pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture(autouse=True)
-def one_step_of_loading_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that frames can be counted."""
+def one_loading_step_per_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the number of frames predictable."""
     monkeypatch.setattr(viewer, "_LOADING_TIME", 0.0)
 
 
@@ -55,7 +55,7 @@ def test_short_steps_of_loading_share_a_frame_and_long_ones_do_not(monkeypatch: 
     assert not loop.state.loading
 
 
-def test_the_generation_gets_a_share_of_every_frame_and_never_all() -> None:
+def test_the_generation_gets_a_share_of_every_frame_but_never_all() -> None:
     loop = Loop(6)
     loop.finish()
     assert loop.viewer.controller is not None
@@ -64,7 +64,7 @@ def test_the_generation_gets_a_share_of_every_frame_and_never_all() -> None:
     assert all(0.004 <= budget <= 0.024 for budget in generation.budgets)
 
 
-def test_requests_are_answered() -> None:
+def test_requests_are_carried_out() -> None:
     loop = Loop(50)
     loop.draw(8)
     loop.state.requests.append(Stop())
@@ -75,7 +75,7 @@ def test_requests_are_answered() -> None:
     assert len(run.steps) >= 2
     loop.state.requests.append(Use(1))
     loop.draw(1)
-    assert loop.state.prompt == "0 1 0 1000"  # prompt tokens, then those of two steps
+    assert loop.state.prompt == "0 1 0 1000"  # prompt tokens, then the tokens of two steps
     loop.state.chosen = 1
     loop.state.requests.append(Generate("three", GenerateOptions(max_new_tokens=2)))
     loop.finish()
@@ -110,7 +110,7 @@ def test_pause_step_continue_and_undo() -> None:
     assert loop.state.runs.all == {1: run}
 
 
-def test_a_branch_shares_the_steps_before_it_and_goes_on() -> None:
+def test_a_branch_shares_the_earlier_steps_and_continues() -> None:
     loop = Loop(5)
     loop.finish()
     root = loop.state.run
@@ -126,7 +126,7 @@ def test_a_branch_shares_the_steps_before_it_and_goes_on() -> None:
     assert (child.steps[2].token, child.steps[2].rank) == (2003, 4)
     assert child.steps[2].logit == root.steps[2].top[3].logit
     assert loop.state.runs.order() == [root, child]
-    loop.state.requests.append(Branch(0, 49000))  # none of the candidates: what is not known is not made up
+    loop.state.requests.append(Branch(0, 49000))  # not among the candidates: unknown values stay unknown
     loop.draw(1)
     other = loop.state.run
     assert other is not None
@@ -137,7 +137,7 @@ def test_a_branch_shares_the_steps_before_it_and_goes_on() -> None:
     assert loop.state.runs.depth(other) == 2
 
 
-def test_options_that_change_meanwhile_are_those_of_the_next_token() -> None:
+def test_changed_options_apply_to_the_next_token() -> None:
     loop = Loop(60)
     loop.draw(9)
     loop.state.options = replace(loop.state.options, temperature=1.5)
@@ -152,13 +152,13 @@ def test_options_that_change_meanwhile_are_those_of_the_next_token() -> None:
     assert not run.done
 
 
-def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
+def test_a_chosen_step_is_replayed_and_its_logits_fetched() -> None:
     loop = Loop(5)
     loop.finish()
     loop.draw(8)
     state = loop.state
     assert state.distribution is not None
-    assert (state.distribution.step, loop.runner.replays) == (4, [])  # the engine still held the last pass
+    assert (state.distribution.step, loop.runner.replays) == (4, [])  # the engine still contains the last pass
     painted = loop.runner.strip.painted
     state.chosen, state.compared = 1, 3
     loop.draw(16)
@@ -170,7 +170,7 @@ def test_a_step_that_is_looked_at_is_replayed_and_its_logits_fetched() -> None:
     assert loop.runner.strip.painted > painted
 
 
-def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
+def test_a_longer_context_is_allocated_between_frames() -> None:
     loop = Loop(4)
     loop.finish()
     loop.state.requests.append(Generate("three", GenerateOptions(max_new_tokens=3, context=400)))
@@ -190,7 +190,7 @@ def test_a_longer_window_makes_a_new_engine_between_frames() -> None:
     assert "--context 4000" in loop.state.messages[-1]
 
 
-def test_a_refused_prompt_is_a_message_and_the_window_lives() -> None:
+def test_a_refused_prompt_is_reported_and_the_window_stays_open() -> None:
     loop = Loop(2)
     loop.finish()
     loop.state.requests.append(Generate("bad", loop.state.options))
@@ -252,7 +252,7 @@ def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> Non
 
 
 def test_a_late_frame_that_shows_an_event_is_followed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a panel changes in one frame is seen in the next, however long the first let wait for itself."""
+    """The next frame shows what a panel changes in one, however late that one is."""
     monkeypatch.setattr("atlas_viewer.app.viewer._AWAKE", 0.01)
     loop = Loop(2)
     loop.finish()

@@ -1,4 +1,4 @@
-"""The real window on a virtual display, driven with a mouse and a keyboard as a person would."""
+"""The real window on a virtual display, operated with mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -21,48 +21,48 @@ pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
 @pytest.mark.slow
-def test_type_generate_look_and_zoom(display: str, tmp_path: Path) -> None:
+def test_type_generate_inspect_and_zoom(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 64, tmp_path / "window") as window:
-        first = window.wait("the first run writes", lambda told: told["steps"] >= 3)
+        first = window.wait("the first run writes", lambda report: report["steps"] >= 3)
         assert first["run"] == "Once upon a time, there was a"
         assert window.reports()[0]["loading"], "the first frame must say that the model is loading"
 
-        window.clear("##prompt", lambda told: told["prompt"] == "")
+        window.clear("##prompt", lambda report: report["prompt"] == "")
         window.tool("xdotool", "key", "--delay", "300", "ctrl+v")  # there is nothing to paste
-        window.type("##prompt", PROMPT, lambda told: told["prompt"])
-        window.click_until("Generate", "the new run begins", lambda told: told["run"] == PROMPT)
-        told = window.wait("it writes", lambda told: told["run"] == PROMPT and told["steps"] >= 5)
-        assert {f"chip{index}" for index in range(5)} <= set(told["places"])
+        window.type("##prompt", PROMPT, lambda report: report["prompt"])
+        window.click_until("Generate", "the new run begins", lambda report: report["run"] == PROMPT)
+        report = window.wait("it writes", lambda report: report["run"] == PROMPT and report["steps"] >= 5)
+        assert {f"chip{index}" for index in range(5)} <= set(report["places"])
 
         window.tool("xdotool", "key", "--delay", "100", "ctrl+o")
-        window.wait("the dialog is open", lambda told: told["typing"])
+        window.wait("the dialog is open", lambda report: report["typing"])
         window.tool("xdotool", "type", "--delay", "40", PROMPT)
-        window.wait("the path is typed", lambda told: told["model_path"] == PROMPT)
+        window.wait("the path is typed", lambda report: report["model_path"] == PROMPT)
         window.tool("xdotool", "key", "--delay", "100", "Escape")
-        window.wait("the dialog is closed", lambda told: not told["dialog"])
+        window.wait("the dialog is closed", lambda report: not report["dialog"])
 
         window.point("picture")
         for _ in range(5):
             window.tool("xdotool", "click", "4")
-        window.wait("five notches zoom twofold", lambda told: abs(told["zoom"] - 2) < 1e-3)
+        window.wait("five notches zoom twofold", lambda report: abs(report["zoom"] - 2) < 1e-3)
 
-        window.wait("the run ends", lambda told: told["done"])
-        window.click_until("chip60", "a click on a chip chooses it", lambda told: told["chosen"] == 60)
-        told = window.click_until("use", "use copies the text", lambda told: told["prompt"] != PROMPT)
-        assert told["prompt"].startswith(PROMPT)
-        assert told["messages"] == []
+        window.wait("the run ends", lambda report: report["done"])
+        window.click_until("chip60", "a click on a chip chooses it", lambda report: report["chosen"] == 60)
+        report = window.click_until("use", "use copies the text", lambda report: report["prompt"] != PROMPT)
+        assert report["prompt"].startswith(PROMPT)
+        assert report["messages"] == []
 
         picture = ARTIFACTS / "window.png"
         window.picture(picture)
-        assert picture.stat().st_size > 50_000, "the screenshot shows next to nothing"
-        check_rest(window)
+        assert picture.stat().st_size > 50_000, "the screenshot is nearly empty"
+        check_idle(window)
 
 
-def check_rest(window: Window) -> None:
-    """At rest nothing is drawn, and the window sleeps until something happens: it does not look 60 times a second."""
-    window.wait("the last frame is drawn", lambda told: told["resting"])
+def check_idle(window: Window) -> None:
+    """An idle window draws nothing and sleeps until an event; it does not poll 60 times per second."""
+    window.wait("the last frame is drawn", lambda report: report["resting"])
     count, naps, begun = window.frames(), window.naps(), time.monotonic()
-    time.sleep(3)  # in which nothing may happen: a busy machine cannot make it fail
+    time.sleep(3)  # nothing may happen in this time; a busy machine cannot make it fail
     rate = (window.naps() - naps) / (time.monotonic() - begun)
     assert window.frames() == count
     assert rate < 30, f"woken {rate:.0f} times a second"

@@ -1,4 +1,4 @@
-"""The real window on displays that are too large for the adapter, or go away."""
+"""The real window on displays that exceed the adapter's limits, or disappear."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PROMPT = "Once upon a time, there was a"
 
 
 @needs_display
-def test_a_window_wider_than_a_texture_then_a_server_that_is_gone(tmp_path: Path) -> None:
+def test_a_window_wider_than_a_texture_then_a_lost_server(tmp_path: Path) -> None:
     most = shared_device().limits["max-texture-dimension-2d"]
     if most > 32_000:
         pytest.skip("X windows are no wider than this adapter's textures")
     with x_server(f"{most + 2000}x200x24") as (name, server):
         window = Window.writing(name, 1000, tmp_path / "window")
         try:
-            window.wait("it writes", lambda told: told["steps"] >= 2)
+            window.wait("it writes", lambda report: report["steps"] >= 2)
             found = window.tool("xdotool", "search", "--name", "Tensor Atlas").split()[0]
             window.tool("xdotool", "windowsize", found, str(most + 1000), "180")
-            told = window.wait("it is as wide as can be", lambda told: told["size"] == [most, 180])
-            window.wait("it writes on", lambda now: now["steps"] > told["steps"])
+            report = window.wait("it has the largest width", lambda report: report["size"] == [most, 180])
+            window.wait("it continues", lambda now: now["steps"] > report["steps"])
 
-            window.press("ctrl+r", "it is recorded", lambda told: told["recording"][1] >= 2)
+            window.press("ctrl+r", "it is recorded", lambda report: report["recording"][1] >= 2)
             server.kill()  # in the middle of a run
             status = window.process.wait(PATIENCE_S)
         finally:
@@ -42,7 +42,7 @@ def test_a_window_wider_than_a_texture_then_a_server_that_is_gone(tmp_path: Path
     assert text.startswith(PROMPT + " "), text
     assert (status, window.errors().count("\n")) == (1, 1), window.errors()
     assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server has disappeared")
-    (recording,) = tmp_path.glob("session*")  # without a log that is left over
+    (recording,) = tmp_path.glob("session*")  # without a leftover log
     with closing(Recording(recording)) as recording:
         assert len(recording.steps(recording.run(None))) >= 2
 

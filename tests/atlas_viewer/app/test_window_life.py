@@ -1,4 +1,4 @@
-"""Windows that are resized, minimised, closed early, opened again and again, and lose their device."""
+"""Windows that are resized, minimized, closed early, opened again and again, and lose their device."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_sizes(size: tuple[int, int]) -> None:
     loop.canvas.close()
 
 
-def test_closed_while_it_writes() -> None:
+def test_closed_while_a_run_generates() -> None:
     loop = Loop(50)
     loop.draw(8)
     assert loop.state.busy
@@ -118,8 +118,8 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_windows_that_are_opened_and_closed_leave_nothing() -> None:
-    """In a process of its own: the heap of one that ran a thousand tests grows by more than a leak of this size."""
+def test_windows_that_are_opened_and_closed_leak_nothing() -> None:
+    """In a separate process: after a thousand tests a heap grows by more than a leak of this size."""
     done = subprocess.run(
         [sys.executable, "-c", OPENED_AND_CLOSED], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
     )
@@ -131,7 +131,7 @@ def test_windows_that_are_opened_and_closed_leave_nothing() -> None:
     assert resident[-1] - resident[1] < 20, f"resident MB after every five windows: {resident}"
 
 
-def test_many_sizes_cost_one_renderer() -> None:
+def test_many_sizes_share_one_renderer() -> None:
     from pygfx.renderers.wgpu.engine.utils import gpu_caches
 
     loop = Loop(1)
@@ -145,7 +145,7 @@ def test_many_sizes_cost_one_renderer() -> None:
     loop.canvas.close()
 
 
-def test_the_workbench_of_a_run_that_was_never_finished_is_let_go() -> None:
+def test_the_model_of_an_unfinished_run_is_released() -> None:
     loop = Loop(30)
     loop.draw(9)
     loop.state.requests.append(Generate("another", loop.state.options))

@@ -1,4 +1,4 @@
-"""The real window records a session and itself, is killed or closed, and plays the session again."""
+"""The real window records its runs and itself, is killed or closed, and plays the recording."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ def steps(path: Path) -> int:
 
 
 @pytest.mark.slow
-def test_recorded_killed_and_played_again(display: str, tmp_path: Path) -> None:
+def test_recorded_killed_and_played(display: str, tmp_path: Path) -> None:
     file, film = tmp_path / "session-1.atlas", tmp_path / "window-1.mp4"
     window = Window(display, ["view", "Once upon a time", "-n", "400"], tmp_path / "view")
-    window.wait("the run begins", lambda told: told["steps"] > 1)
+    window.wait("the run begins", lambda report: report["steps"] > 1)
     window.move(640, 650)
-    window.press("ctrl+r", "Ctrl+R records", lambda told: told["recording"][0])
-    told = window.wait("steps are written", lambda told: told["recording"][1] >= 5)
+    window.press("ctrl+r", "Ctrl+R records", lambda report: report["recording"][0])
+    report = window.wait("steps are written", lambda report: report["recording"][1] >= 5)
     window.kill()
-    assert told["recording"][2] == file.name
+    assert report["recording"][2] == file.name
     written = steps(file)
     assert written >= 5
 
     window = Window(display, ["session", "replay", file.name], tmp_path / "replay")
-    told = window.wait("it plays to its end", lambda told: told["playback"] and not told["playback"][2])
-    assert told["playback"][:2] == [written, written]
+    report = window.wait("it plays to its end", lambda report: report["playback"] and not report["playback"][2])
+    assert report["playback"][:2] == [written, written]
     window.move(640, 650)
-    window.press("shift+F12", "Shift+F12 makes a video", lambda told: told["video"][0])
+    window.press("shift+F12", "Shift+F12 makes a video", lambda report: report["video"][0])
     places = itertools.cycle([(600, 650), (640, 650)])
     wait_until(
         lambda: window.last()["video"][1] >= 5, "frames are filmed", meanwhile=lambda: window.move(*next(places))
     )
-    window.press("alt+comma", "Alt+, goes back", lambda told: told["playback"][0] < written)
+    window.press("alt+comma", "Alt+, goes back", lambda report: report["playback"][0] < written)
     window.picture(ARTIFACTS / "window-replay.png")
     window.quit()
     assert steps(file) == written

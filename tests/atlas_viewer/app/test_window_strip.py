@@ -1,4 +1,4 @@
-"""The atlas in the real window: hover, pin, search the tensor list, change the palette; with a picture of it."""
+"""The strip in the real window: hover, pin, search the tensor list, change the palette; with a screenshot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.window, needs_display]
 
 
 def picture(window: Window, name: str) -> np.ndarray:
-    """The atlas on the screen, uint8 [height, width, 3]; the whole screen is kept as `name`."""
+    """The strip on the screen, uint8 [height, width, 3]; the whole screen is saved as `name`."""
     path = ARTIFACTS / name
     window.picture(path)
     data = subprocess.run(["convert", str(path), "-depth", "8", "rgb:-"], capture_output=True, check=True).stdout
@@ -27,38 +27,38 @@ def picture(window: Window, name: str) -> np.ndarray:
 @pytest.mark.slow
 def test_hover_pin_search_and_palette(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 6, tmp_path / "window") as window:
-        window.wait("the run ends and is measured", lambda told: told["done"] and told["statistics"] > 100)
+        window.wait("the run ends and is measured", lambda report: report["done"] and report["statistics"] > 100)
         left, top, right, _ = window.last()["picture"]
         pixels = (right - left) / 640  # of a cell
         # Row 2 is inside the token embeddings: 4096 cells, or the context's 192 columns a token.
         window.move(left + 100.5 * pixels, top + 1.5 * pixels)
-        told = window.wait("the cell under the cursor is named", lambda told: told["cursor"] is not None)
-        assert told["cursor"].startswith("embed.tokens[")
-        window.wait("its value arrives", lambda told: len(told["values"]) == 1)
+        report = window.wait("the cell under the cursor is named", lambda report: report["cursor"] is not None)
+        assert report["cursor"].startswith("embed.tokens[")
+        window.wait("its value arrives", lambda report: len(report["values"]) == 1)
         window.tool("xdotool", "click", "3")
-        told = window.wait("a right click pins it", lambda told: len(told["pins"]) == 1)
-        pinned = told["pins"]
-        window.press("Right", "an arrow key moves the pin", lambda told: told["pins"] != pinned)
+        report = window.wait("a right click pins it", lambda report: len(report["pins"]) == 1)
+        pinned = report["pins"]
+        window.press("Right", "an arrow key moves the pin", lambda report: report["pins"] != pinned)
         assert len(window.last()["pins"]) == 1
 
         window.click_tab("Tensors")
-        window.type("##search", "3 gelu", lambda told: told["search"])
-        window.wait("the search leaves one tensor and its heading", lambda told: told["found"] == 2)
+        window.type("##search", "3 gelu", lambda report: report["search"])
+        window.wait("the search leaves one tensor and its heading", lambda report: report["found"] == 2)
         window.click("h.3.mlp.gelu")
-        told = window.wait("a click inspects it", lambda told: told["cursor"] == "h.3.mlp.gelu[0, 0]")
-        assert told["messages"] == []
+        report = window.wait("a click inspects it", lambda report: report["cursor"] == "h.3.mlp.gelu[0, 0]")
+        assert report["messages"] == []
         picture(window, "atlas-tensors.png")
 
         window.move(376, 500)
-        window.wait("the last frame is drawn", lambda told: told["resting"])
+        window.wait("the last frame is drawn", lambda report: report["resting"])
         before = picture(window, "atlas-inspector.png")
         if len(window.last()["palettes"]) == 1:
             pytest.skip("there is one palette only")
         window.click("##palette")
         window.click("blue-orange##palette")
-        window.wait("the palette is chosen", lambda told: told["look"][0] == "blue-orange")
+        window.wait("the palette is chosen", lambda report: report["look"][0] == "blue-orange")
         window.move(376, 500)
-        window.wait("it is drawn with it", lambda told: told["resting"])
+        window.wait("it is drawn with it", lambda report: report["resting"])
         after = picture(window, "atlas-palette.png")
         changed = (np.abs(before.astype(int) - after).max(axis=2) > 8).mean()
         assert changed > 0.05, f"the palette changed {changed:.1%} of the atlas"

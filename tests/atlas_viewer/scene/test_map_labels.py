@@ -1,4 +1,4 @@
-"""What is written over the map, at each scale."""
+"""The labels of the map at each scale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYOUT = map_layout(REGISTRY, 64)
 
 
 def at(name: str, row: int, column: int, cell: float) -> list[Label]:
-    """Labels with that value 300 pixels from the left and 200 from the top, in cells of so many pixels."""
+    """Labels with the value at pixel (300, 200) and cells `cell` pixels wide."""
     x, y = LAYOUT.cell_of(name, row, column)
     return labels_for(REGISTRY, LAYOUT, MapView(x - 300 / cell, y - 200 / cell, 1 / cell), WIDE, HIGH, WORDS)
 
@@ -27,7 +27,7 @@ def find(labels: list[Label], text: str) -> Label:
     return next(label for label in labels if label.text == text)
 
 
-def test_from_far_the_parts_of_the_model() -> None:
+def test_at_small_scales_parts_of_the_model_are_named() -> None:
     scale = max(LAYOUT.width / WIDE, LAYOUT.height / HIGH)
     labels = labels_for(REGISTRY, LAYOUT, MapView(0, 0, scale), WIDE, HIGH, WORDS)
     texts = [label.text for label in labels]
@@ -39,7 +39,7 @@ def test_from_far_the_parts_of_the_model() -> None:
         assert -2 < label.y < HIGH
 
 
-def test_nearer_names_of_tensors_and_heads() -> None:
+def test_at_larger_scales_tensors_and_heads_are_named() -> None:
     labels = at("h.3.attn.qkv", 0, 0, 4)
     name = find(labels, "h.3.attn.qkv")
     assert name.x == pytest.approx(300)
@@ -58,14 +58,14 @@ def test_rows_of_activations_have_their_tokens() -> None:
     assert "row 40" not in {label.text for label in at("h.3.attn.qkv", 39, 0, 20)}  # no token yet
 
 
-def test_labels_stay_in_sight() -> None:
+def test_labels_stay_visible() -> None:
     labels = at("h.3.mlp.c_fc.weight", 100, 100, 60)
     assert find(labels, "100").plate
     rows = [label for label in labels if label.x == 2.0]
     assert {"98", "100", "105"} <= {label.text for label in rows}
 
 
-def test_inside_a_tensor_its_name_is_at_the_edge() -> None:
+def test_the_name_of_a_tensor_that_fills_the_view_is_at_the_edge() -> None:
     label = find(at("wte", 1000, 100, 30), "wte")
     assert label.plate
     assert label.y + label.size <= HIGH

@@ -1,4 +1,4 @@
-"""The scene that shows an atlas: colors as they are, and patterns in large cells that are not finite."""
+"""The scene that shows the strip: unchanged colors, and patterns in large cells that are not finite."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAN, PLUS, MINUS = 254, 253, 252
 
 @pytest.fixture(scope="module")
 def cells() -> np.ndarray:
-    """Random colors uint8 [360, 640, 4], the top left ones not finite."""
+    """Random colors, uint8 [360, 640, 4]; the top left cells are not finite."""
     rgba = np.random.default_rng(0).integers(40, 256, (360, 640, 4), dtype=np.uint8)
     rgba[..., 3] = 255
     rgba[0, :4, 3] = NAN, PLUS, MINUS, 255
