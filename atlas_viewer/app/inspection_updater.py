@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from atlas_viewer.state.color_mapping import ColorMapping
+from atlas_viewer.state.inspection import ProbedValue
 from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
@@ -36,7 +39,8 @@ class InspectionUpdater:
         if mapping == self._mapping:
             return False
         self._mapping = mapping
-        self.tensor_reader.set_color_mapping(mapping)
+        if self.tensor_reader.values is not None:
+            self.tensor_reader.values.set_color_mapping(mapping)
         return True
 
     def passed(self) -> None:
@@ -46,7 +50,8 @@ class InspectionUpdater:
     def painted(self) -> None:
         """The strip has been painted; take over its layout and the tensors of the pass."""
         inspection, tensor_reader = self._inspection, self.tensor_reader
-        inspection.layout = tensor_reader.layout
+        if tensor_reader.values is not None:
+            inspection.layout = tensor_reader.values.layout
         inspection.rows, inspection.first_position = tensor_reader.rows, tensor_reader.first_position
         inspection.tensors = tensor_reader.tensors()
 
@@ -55,32 +60,31 @@ class InspectionUpdater:
 
         now: in seconds; done: the run is paused or finished.
         """
-        values, statistics = self.tensor_reader.poll()
-        if values:
-            self._take_values()
-        inspection = self._inspection
-        if statistics:
+        reader, inspection = self.tensor_reader.values, self._inspection
+        if reader is not None and reader.poll_values():
+            self._take_values(reader.probed_values)
+        if self.tensor_reader.poll_statistics():
             inspection.statistics, inspection.bad = self.tensor_reader.statistics, self.tensor_reader.first_bad
             self._traced = False
-        if inspection.trace_on and inspection.statistics and not (self._traced and inspection.trace):
-            inspection.trace, self._traced = self.tensor_reader.trace(), True
+        if reader and inspection.trace_on and inspection.statistics and not (self._traced and inspection.trace):
+            inspection.trace, self._traced = reader.trace(), True
         self._settled = pass_complete and bool(inspection.tensors)
         if not self._settled:
             return
         watched = inspection.watched
         if watched != self._asked or (self._new_pass and watched):
-            self.tensor_reader.ask_values(watched)
+            if reader is not None:
+                reader.request_values(watched)
             self._asked = watched
         self._new_pass = False
         shown = inspection.list_visible or inspection.trace_on
         due = done or now - self._measured_at >= (_SHOWN_EVERY if shown else _ALARM_EVERY)
         if self._statistics_due and due:
-            self.tensor_reader.ask_statistics()
+            self.tensor_reader.request_statistics()
             self._statistics_due, self._measured_at = False, now
 
-    def _take_values(self) -> None:
+    def _take_values(self, values: Mapping[TensorIndex, ProbedValue]) -> None:
         inspection, run = self._inspection, self._state.run
-        values = self.tensor_reader.probed_values
         inspection.probed_values.clear()
         inspection.probed_values.update(values)
         # Not the row in the pass, which no longer changes once the context is full.

@@ -8,17 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from atlas_viewer.state.color_mapping import ColorMapping
-from atlas_viewer.state.inspection import ProbedValue, TensorInfo
+from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.state import ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
-from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.palettes import PALETTES
 from compute.views.statistics import HISTOGRAM_EDGES, TensorStatistics
-from compute.views.strip_layout import StripLayout
 
 from .reader import Recording
 from .records import RunInfo
@@ -152,11 +149,11 @@ class RecordedTokens:
 
 
 class RecordedTensorReader:
-    """A `protocols.TensorReaderLike` of the recorded statistics; single values were not recorded."""
+    """A `protocols.TensorReaderLike` of the recorded statistics; recordings contain no single values."""
 
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
     palettes: tuple[str, ...] = tuple(PALETTES)
-    layout = StripLayout((), ())
+    values = None
     pending = False
 
     def __init__(self, recording: Recording) -> None:
@@ -173,11 +170,6 @@ class RecordedTensorReader:
         """The first tensor, in the order of the pass, with a non-finite value."""
         names = (tensor.name for tensor in self._recording.tensors if tensor.name in self.statistics)
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
-
-    @property
-    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """Always empty."""
-        return {}
 
     def show_step(self, run: RunInfo | None, step: int) -> None:
         """Provide the statistics of this step."""
@@ -208,23 +200,13 @@ class RecordedTensorReader:
             for tensor in self._recording.tensors
         }
 
-    def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Do nothing: there is no Strip to paint."""
-
-    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
-        """Do nothing: no values were recorded."""
-
-    def ask_statistics(self) -> None:
+    def request_statistics(self) -> None:
         """Do nothing: the statistics are already here."""
 
-    def poll(self) -> tuple[bool, bool]:
-        """Whether there are new values (never) and new statistics since the last call."""
+    def poll_statistics(self) -> bool:
+        """True when there are new statistics since the last call."""
         has_news, self._has_news = self._has_news, False
-        return False, has_news
-
-    def trace(self) -> Sequence[str]:
-        """Always empty: the lines contain values, which were not recorded."""
-        return ()
+        return has_news
 
 
 def _statistics(name: str, shape: tuple[int, ...], row: Any) -> TensorStatistics:

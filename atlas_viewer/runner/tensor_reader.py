@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
+from atlas_viewer.state.protocols import ValueReader
 from compute.forward.engine import Engine
 from compute.models.tensor_index import TensorIndex
 from compute.views.palettes import PALETTES
@@ -27,6 +28,11 @@ class TensorReader:
         self._probes = ProbePass(engine)
         self._statistics: StatisticsPass | None = None  # created on first use
         self.set_color_mapping(ColorMapping())
+
+    @property
+    def values(self) -> ValueReader:
+        """The reader itself."""
+        return self
 
     @property
     def layout(self) -> StripLayout:
@@ -84,12 +90,12 @@ class TensorReader:
         """Use `mapping` from the next painting on."""
         self._strip.set_color_mapping(mapping)
 
-    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
+    def request_values(self, elements: Sequence[TensorIndex]) -> None:
         """Fetch the values at `elements` from the latest pass."""
         self._probes.watch(elements)
         self._probes.update()
 
-    def ask_statistics(self) -> None:
+    def request_statistics(self) -> None:
         """Compute and fetch the statistics of the latest pass."""
         self.statistics_pass().update()
 
@@ -99,11 +105,13 @@ class TensorReader:
             self._statistics = StatisticsPass(self._engine)
         return self._statistics
 
-    def poll(self) -> tuple[bool, bool]:
-        """Whether values, and whether statistics, have arrived."""
-        values = self._probes.poll()
-        statistics = self._statistics is not None and self._statistics.poll()
-        return values, statistics
+    def poll_values(self) -> bool:
+        """True when values have arrived since the last call."""
+        return self._probes.poll()
+
+    def poll_statistics(self) -> bool:
+        """True when statistics have arrived since the last call."""
+        return self._statistics is not None and self._statistics.poll()
 
     def trace(self) -> Sequence[str]:
         """The lines of the trace, from the latest statistics; empty before they have arrived."""

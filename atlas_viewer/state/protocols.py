@@ -25,15 +25,39 @@ if TYPE_CHECKING:
     from compute.views.statistics import TensorStatistics
 
 
+class ValueReader(Protocol):
+    """Reads single values of tensors; `tensor_reader.TensorReader` is one. Recordings contain no values."""
+
+    @property
+    def layout(self) -> StripLayout:
+        """The layout that Strip was last painted with."""
+
+    @property
+    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
+        """The values of the watched elements that have arrived."""
+
+    def set_color_mapping(self, mapping: ColorMapping) -> None:
+        """Set the colors that Strip is painted with from now on."""
+
+    def request_values(self, elements: Sequence[TensorIndex]) -> None:
+        """Watch these elements, and fetch their values. Does not wait."""
+
+    def poll_values(self) -> bool:
+        """True when values have arrived since the last call."""
+
+    def trace(self) -> Sequence[str]:
+        """The lines of the debug trace."""
+
+
 class TensorReaderLike(Protocol):
-    """Reads single values and statistics of tensors; `tensor_reader.TensorReader` is one."""
+    """Reads statistics of tensors; `tensor_reader.TensorReader` is one."""
 
     edges: Sequence[float]
     palettes: tuple[str, ...]
 
     @property
-    def layout(self) -> StripLayout:
-        """The layout that Strip was last painted with."""
+    def values(self) -> ValueReader | None:
+        """None when there are statistics only."""
 
     @property
     def rows(self) -> int:
@@ -52,30 +76,17 @@ class TensorReaderLike(Protocol):
         """The first tensor with a non-finite value."""
 
     @property
-    def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """The values of the watched elements that have arrived."""
-
-    @property
     def pending(self) -> bool:
         """True while values or statistics have not arrived yet."""
 
     def tensors(self) -> dict[str, TensorInfo]:
         """All tensors by name."""
 
-    def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Set the colors that Strip is painted with from now on."""
-
-    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
-        """Watch these elements, and fetch their values. Does not wait."""
-
-    def ask_statistics(self) -> None:
+    def request_statistics(self) -> None:
         """Compute and fetch the statistics of the latest pass. Does not wait."""
 
-    def poll(self) -> tuple[bool, bool]:
-        """(values have arrived, statistics have arrived) since the last call."""
-
-    def trace(self) -> Sequence[str]:
-        """The lines of the debug trace."""
+    def poll_statistics(self) -> bool:
+        """True when statistics have arrived since the last call."""
 
 
 class GenerationLike(Protocol):

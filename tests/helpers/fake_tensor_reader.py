@@ -64,6 +64,10 @@ class FakeObserver:
         self._wait: dict[str, int] = {}
 
     @property
+    def values(self) -> FakeObserver:
+        return self
+
+    @property
     def pending(self) -> bool:
         return bool(self._wait)
 
@@ -73,22 +77,26 @@ class FakeObserver:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         self.looks.append(mapping)
 
-    def ask_values(self, elements: Sequence[TensorIndex]) -> None:
+    def request_values(self, elements: Sequence[TensorIndex]) -> None:
         self.asked.append(tuple(elements))
         self.step += 1
         self._wait["values"] = 2
 
-    def ask_statistics(self) -> None:
+    def request_statistics(self) -> None:
         self.measured += 1
         self._wait["statistics"] = 2
 
-    def poll(self) -> tuple[bool, bool]:
-        arrived = [self._arrived(kind) for kind in ("values", "statistics")]
-        if arrived[0]:
+    def poll_values(self) -> bool:
+        arrived = self._arrived("values")
+        if arrived:
             self.probed_values = {element: self._probed(element) for element in self.asked[-1]}
-        if arrived[1]:
+        return arrived
+
+    def poll_statistics(self) -> bool:
+        arrived = self._arrived("statistics")
+        if arrived:
             self.statistics = fake_statistics(self.first_bad)
-        return arrived[0], arrived[1]
+        return arrived
 
     def _probed(self, element: TensorIndex) -> ProbedValue:
         flat = self._tensors[element.name].flat_index(element.index)
