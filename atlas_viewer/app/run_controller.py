@@ -245,9 +245,9 @@ class RunController:
         if self.generation is not None and not self.generation.done:
             self._apply_options(now)
         if self.generation is not None and not self.generation.done:
-            news = self.generation.advance(budget_s)
+            changed = self.generation.advance(budget_s)
             self._report()
-            return news
+            return changed
         return self._replayer.advance(budget_s)
 
     def _apply_options(self, now: float) -> None:

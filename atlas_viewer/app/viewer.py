@@ -234,12 +234,12 @@ class Viewer:
 
     def _advance(self, controller: RunController, now: float) -> None:
         try:
-            news = controller.advance(now, self._pace.budget)
+            changed = controller.advance(now, self._pace.budget)
         except AtlasError as error:
             controller.fail(error)
             return
         self._follow_engine()
-        if news:
+        if changed:
             self._passed()
         if self.updater is not None and self.updater.mapping_changed():
             self._displays.mapping_changed()

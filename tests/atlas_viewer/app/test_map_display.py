@@ -106,34 +106,34 @@ class Window:
 
 
 @pytest.fixture
-def context(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
-    made = Window(tokenizer, monkeypatch)
-    yield made
-    made.canvas.close()
-    made.source.close()
+def window(tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Window]:
+    opened = Window(tokenizer, monkeypatch)
+    yield opened
+    opened.canvas.close()
+    opened.source.close()
 
 
-def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(context: Window) -> None:
-    state, counts = context.state, context.counts
-    context.settle()
+def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(window: Window) -> None:
+    state, counts = window.state, window.counts
+    window.settle()
     assert counts["open"] == counts["update"] == counts["draw"] == 0
     navigation.open_map(state)
-    image = context.settle()
-    place = widget_tracking.rects["map"]
-    pixels = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+    image = window.settle()
+    rect = widget_tracking.rects["map"]
+    pixels = image[round(rect.top) : round(rect.bottom), round(rect.left) : round(rect.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
     assert (pixels == GROUND).all(-1).mean() > 0.1
     assert counts["open"] == 1
     drawn = dict(counts)
     for _ in range(5):
-        context.frame()
+        window.frame()
     assert counts == drawn, "an idle frame draws nothing"
     state.map.zoom_by(500)
-    context.settle()
+    window.settle()
     assert counts == drawn | {"draw": drawn["draw"] + 1}
     state.requests.append(Generate("There was a dog", state.options))
-    context.frame()
-    context.settle()
+    window.frame()
+    window.settle()
     assert state.run is not None
     assert state.run.prompt == "There was a dog"
     assert counts["open"] == 1
@@ -141,15 +141,15 @@ def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(context: Windo
     assert counts["paint"] == drawn["paint"], "the strip is hidden"
     assert state.inspection.rows == len(state.run.prompt_tokens) + 5
     state.ui.front = "Atlas"
-    context.settle()
+    window.settle()
     assert counts["paint"] > drawn["paint"]
     before = dict(counts)
     state.map.zoom_by(500)
-    context.settle()
+    window.settle()
     assert counts == before, "the map is hidden"
 
 
-def test_the_map_is_loaded_in_steps_between_frames(context: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_is_loaded_in_steps_between_frames(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 20, "buffer": 1 << 20})
     submits: list[list[Dispatch]] = []
     submit = map_pass._submit
@@ -159,13 +159,13 @@ def test_the_map_is_loaded_in_steps_between_frames(context: Window, monkeypatch:
         submit(device, work, timer)
 
     monkeypatch.setattr(map_pass, "_submit", counted)
-    state = context.state
-    context.settle()
+    state = window.state
+    window.settle()
     navigation.open_map(state)
     seen: list[tuple[str, float]] = []
     pipelines: set[object] = set()
     while state.map.layout is None:
-        context.frame()
+        window.frame()
         work = [dispatch for part in submits for dispatch in part]
         if state.map.preparing is not None:
             seen.append(state.map.preparing)
@@ -182,137 +182,137 @@ def test_the_map_is_loaded_in_steps_between_frames(context: Window, monkeypatch:
         assert len(set(parts)) >= {"weights": 5, "activations": 2}[what]
         assert parts[-1] == 1
     assert state.map.preparing is None
-    context.settle()
+    window.settle()
     state.map.camera.look_at(1e9, 100, 100, *state.map.size)
-    context.settle()
+    window.settle()
     assert {dispatch.pipeline for part in submits for dispatch in part} <= pipelines, "every pipeline exists already"
 
 
-def test_a_hidden_map_is_loaded_no_further(context: Window) -> None:
-    state = context.state
-    context.settle()
+def test_a_hidden_map_is_loaded_no_further(window: Window) -> None:
+    state = window.state
+    window.settle()
     navigation.open_map(state)
     while state.map.preparing is None:
-        context.frame()
+        window.frame()
     state.ui.front = "Atlas"
     for _ in range(3):
-        context.frame()
+        window.frame()
     stopped = state.map.preparing
     assert stopped is not None
-    context.settle()
+    window.settle()
     assert state.map.preparing == stopped
     navigation.open_map(state)
-    context.settle()
+    window.settle()
     assert state.map.layout is not None
-    assert context.counts["open"] == 1
+    assert window.counts["open"] == 1
 
 
-def test_the_map_shows_the_same_place_of_another_model(context: Window) -> None:
-    state = context.state
+def test_the_map_shows_the_same_place_of_another_model(window: Window) -> None:
+    state = window.state
     navigation.open_map(state)
-    context.settle()
+    window.settle()
     target = TensorIndex("h.3.attn.pattern", (1, 3, 1))
     navigation.visit(state, TensorIndex("wte", (20_000, 100)))
     navigation.visit(state, target)
     state.inspection.pin(TensorIndex("h.7.mlp.gelu", (0, 5)))
-    context.settle()
+    window.settle()
     cell = state.map.cell
     for config, kept, earlier in (
         (SMALL, TensorIndex("h.3.attn.pattern", (1, 3, 1)), TensorIndex("wte", (20_000, 79))),
         (SMALLER, TensorIndex("h.1.attn.pattern", (1, 3, 1)), TensorIndex("wte", (20_000, 23))),
     ):
-        context.switch(config)
-        layout, registry = state.map.layout, context.runner.registry
+        window.switch(config)
+        layout, registry = state.map.layout, window.runner.registry
         assert state.map.registry is registry
         assert layout is not None
         assert set(layout.placements) == {tensor.name for tensor in registry}
         pose = state.map.camera.pose
         assert (int(pose.x), int(pose.y)) == state.map.cell_of(kept)
         assert state.map.cell == pytest.approx(cell)
-        image = context.settle()
+        image = window.settle()
         assert state.messages == []
         # The picture equals one from a separate map of the new model at the same camera.
-        passes = MapPass.load(context.runner._engine, digit_glyphs(), layout)  # type: ignore[attr-defined]
+        passes = MapPass.load(window.runner._engine, digit_glyphs(), layout)  # type: ignore[attr-defined]
         passes.update()
         passes.draw(state.map.view, *state.map.size)
-        place = widget_tracking.rects["map"]
-        shown = image[round(place.top) : round(place.bottom), round(place.left) : round(place.right), :3]
+        rect = widget_tracking.rects["map"]
+        shown = image[round(rect.top) : round(rect.bottom), round(rect.left) : round(rect.right), :3]
         same = (shown == passes.read()[..., :3]).all(-1)
         assert same.mean() > 0.5  # labels, outlines and the minimap cover the rest
         navigation.visit(state, kept)
-        context.settle()
+        window.settle()
         assert state.inspection.probed_values
         pose = state.map.view_history.poses[1]
         assert (int(pose.x), int(pose.y)) == state.map.cell_of(earlier), "the view history is kept, too"
         navigation.visit(state, kept)
     navigation.fit(state)
-    context.switch(SMALL)
+    window.switch(SMALL)
     assert state.map.camera.pose.zoom == 1
     assert state.map.camera.width == state.map.layout.width  # type: ignore[union-attr]
 
 
 def test_a_map_that_exceeds_the_memory_is_reported_and_runs_continue(
-    context: Window, monkeypatch: pytest.MonkeyPatch
+    window: Window, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = context.state
-    context.settle()
+    state = window.state
+    window.settle()
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: 20_000_000)
     navigation.open_map(state)
-    context.settle()
-    assert context.counts["open"] == 1
+    window.settle()
+    assert window.counts["open"] == 1
     assert state.map.layout is None
     assert state.map.problem == (
         "the map needs 0.04 GB of GPU memory beside the model, 0.02 GB are available:"
         " use a shorter context (--context) or a smaller model"
     )
     state.requests.append(Generate("There was a dog", state.options))
-    context.frame()
-    context.settle()
+    window.frame()
+    window.settle()
     assert state.run is not None
     assert len(state.run.steps) == 6
     assert not state.messages
-    assert context.counts["open"] == 2, "it is tried once per run"
+    assert window.counts["open"] == 2, "it is tried once per run"
     assert state.map.problem
     monkeypatch.setattr(map_pass, "free_bytes", lambda _adapter, _used: None)
     state.requests.append(Generate("There was a cat", state.options))
-    context.frame()
-    context.settle()
+    window.frame()
+    window.settle()
     assert state.map.layout is not None
     assert state.map.problem == ""
 
 
-def test_a_longer_context_loads_another_map_and_keeps_the_view(context: Window) -> None:
-    state = context.state
+def test_a_longer_context_loads_another_map_and_keeps_the_view(window: Window) -> None:
+    state = window.state
     navigation.open_map(state)
-    context.settle()
+    window.settle()
     target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
     navigation.visit(state, target)
-    context.settle()
+    window.settle()
     assert state.inspection.probed_values[target].value != 0
     layout, cell = state.map.layout, state.map.cell
     assert layout is not None
     text = " and".join(["Once upon a time"] + [" there was a little girl"] * 14)
     state.requests.append(Generate(text, GenerateOptions(max_new_tokens=4, context=300, temperature=0.0)))
-    context.frame()
-    context.settle()
-    assert context.counts["open"] == 2
+    window.frame()
+    window.settle()
+    assert window.counts["open"] == 2
     assert state.map.layout is not None
     assert state.map.layout.context > layout.context
     pose = state.map.camera.pose
     assert (int(pose.x), int(pose.y)) == state.map.cell_of(target)
     assert state.map.cell == pytest.approx(cell)
-    assert state.map.registry is context.runner.registry
+    assert state.map.registry is window.runner.registry
 
 
-def test_rows_glow_only_after_they_are_written(context: Window) -> None:
-    state = context.state
+def test_rows_glow_only_after_they_are_written(window: Window) -> None:
+    state = window.state
     navigation.open_map(state)
-    context.settle()
+    window.settle()
     state.ui.glow = False
     state.requests.append(Generate("There was a dog", state.options))
-    context.frame()
+    window.frame()
     while state.busy:
-        context.frame()
+        window.frame()
         assert state.map.changed_ago >= 1.0
     state.ui.glow = True
     state.requests.append(Generate("There was a cat", state.options))
@@ -320,13 +320,13 @@ def test_rows_glow_only_after_they_are_written(context: Window) -> None:
 
     def frame() -> None:
         nonlocal glowed
-        context.frame()
+        window.frame()
         if state.map.changed_ago < 1.0:
             glowed += 1
             first, end = state.map.changed
             assert 0 <= first < end <= state.map.layout.context  # type: ignore[union-attr]
 
     frame()
-    wait_until(lambda: not context.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
+    wait_until(lambda: not window.viewer._wants_frames(time.perf_counter()), "frames end", meanwhile=frame)
     assert glowed > 0
     assert state.map.changed_ago >= 1.0

@@ -128,11 +128,11 @@ def test_the_map_and_the_front_view_are_recorded_in_every_recording(
         loop.ask(EndRecording())
         loop.draw(lambda: not status.on)
         with Recording(Path(f"{number}.atlas")) as recording:
-            looks = recorded_camera_track(recording.cameras(), recording.events())
+            track = recorded_camera_track(recording.cameras(), recording.events())
             views = [event.data["value"] for event in recording.events() if event.name == "view"]
         assert views == ["strip", "map", "strip"]
-        assert looks.map(math.inf) == state.map.viewport()
-        assert looks.strip(math.inf).zoom == 2.0 + number
+        assert track.map(math.inf) == state.map.viewport()
+        assert track.strip(math.inf).zoom == 2.0 + number
 
 
 def test_an_existing_file_is_never_replaced(loop: Loop, folder: Path) -> None:

@@ -91,9 +91,9 @@ class Replay(Loop):
 
 @pytest.fixture
 def replay(recording: Path) -> Iterator[Replay]:
-    made = Replay(recording)
-    yield made
-    made.close()
+    opened = Replay(recording)
+    yield opened
+    opened.close()
 
 
 def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:

@@ -43,9 +43,9 @@ class Person:
 
     def click(self, label: str) -> None:
         x, y = widget_tracking.rects[label].center
-        place = {"x": x, "y": y, "button": 1, "buttons": ()}
+        position = {"x": x, "y": y, "button": 1, "buttons": ()}
         for kind in ("pointer_move", "pointer_down", "pointer_up"):
-            self.send({"event_type": kind, **place})
+            self.send({"event_type": kind, **position})
 
     def wants_frames(self) -> bool:
         """True when frames would continue long after the last event."""

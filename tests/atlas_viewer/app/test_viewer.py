@@ -231,9 +231,9 @@ def test_a_resized_picture_is_drawn_in_the_frame_that_resizes_it() -> None:
     for size in ((800, 600), (1200, 700)):
         loop.canvas.set_logical_size(*size)
         first, second = (np.asarray(loop.canvas.draw())[..., :3].copy() for _ in range(2))
-        place = widget_tracking.rects["picture"]
-        region = np.s_[int(place.top) : int(place.bottom), int(place.left) : int(place.right)]
-        assert (place.right - place.left, place.bottom - place.top) == loop.state.ui.picture_sizes["Atlas"]
+        rect = widget_tracking.rects["picture"]
+        region = np.s_[int(rect.top) : int(rect.bottom), int(rect.left) : int(rect.right)]
+        assert (rect.right - rect.left, rect.bottom - rect.top) == loop.state.ui.picture_sizes["Atlas"]
         assert first[region].std() > 50, "noise fills the picture"
         np.testing.assert_array_equal(first[region], second[region])
 

@@ -28,8 +28,8 @@ def test_a_window_wider_than_a_texture_then_a_lost_server(tmp_path: Path) -> Non
         window = Window.writing(name, 1000, tmp_path / "window")
         try:
             window.wait("it writes", lambda report: report["steps"] >= 2)
-            found = window.tool("xdotool", "search", "--name", "Tensor Atlas").split()[0]
-            window.tool("xdotool", "windowsize", found, str(most + 1000), "180")
+            number = window.tool("xdotool", "search", "--name", "Tensor Atlas").split()[0]
+            window.tool("xdotool", "windowsize", number, str(most + 1000), "180")
             report = window.wait("it has the largest width", lambda report: report["size"] == [most, 180])
             window.wait("it continues", lambda now: now["steps"] > report["steps"])
 

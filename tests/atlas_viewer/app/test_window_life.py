@@ -57,7 +57,7 @@ import wgpu
 from pygfx.renderers.wgpu.engine.utils import gpu_caches
 from helpers.viewer_loop import Loop
 
-found = {"native": [], "objects": [], "resident": []}
+counted = {"native": [], "objects": [], "resident": []}
 for count in range(30):
     loop = Loop(1)
     loop.draw(5)
@@ -68,11 +68,11 @@ for count in range(30):
         gpu_caches.enable()
         gc.collect()
         counts = wgpu.diagnostics.object_counts.get_dict()
-        found["native"].append({name: each["count"] for name, each in counts.items()})
-        found["objects"].append(len(gc.get_objects()))
+        counted["native"].append({name: entry["count"] for name, entry in counts.items()})
+        counted["objects"].append(len(gc.get_objects()))
         ctypes.CDLL(None).malloc_trim(0)
-        found["resident"].append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
-print(json.dumps(found))
+        counted["resident"].append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6)
+print(json.dumps(counted))
 """
 
 
@@ -80,9 +80,9 @@ def test_a_lost_device_closes_the_window_with_a_clear_error() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LOST], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
-    *_, arrived, said = done.stdout.splitlines()
+    *_, arrived, printed = done.stdout.splitlines()
     assert arrived == "64 bytes that had arrived"
-    assert said == "DeviceError / the GPU device was lost: close other GPU programs and start again / True"
+    assert printed == "DeviceError / the GPU device was lost: close other GPU programs and start again / True"
 
 
 @pytest.mark.parametrize("size", [(200, 150), (1, 1), (3840, 2160), (640, 2000)])
@@ -124,8 +124,8 @@ def test_windows_that_are_opened_and_closed_leak_nothing() -> None:
         [sys.executable, "-c", OPENED_AND_CLOSED], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    native, objects, resident = found["native"], found["objects"], found["resident"]
+    counted = json.loads(done.stdout.splitlines()[-1])
+    native, objects, resident = counted["native"], counted["objects"], counted["resident"]
     assert native[-1] == native[1], "objects of wgpu"
     assert objects[-1] - objects[1] < 20 * 50, f"objects of Python after every five windows: {objects}"
     assert resident[-1] - resident[1] < 20, f"resident MB after every five windows: {resident}"

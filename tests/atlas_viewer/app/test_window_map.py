@@ -18,13 +18,13 @@ def test_navigate_the_map_and_go_back(display: str, tmp_path: Path) -> None:
     with Window.writing(display, 60, tmp_path / "window") as window:
         window.wait("the run begins", lambda report: report["steps"] > 1 and "tab:Map" in report["places"])
         window.click("tab:Map")
-        report = window.wait("the map is there", lambda report: report["map_rows"] > 0 and "map" in report["places"])
+        report = window.wait("the map is loaded", lambda report: report["map_rows"] > 0 and "map" in report["places"])
         steps = report["steps"]
         window.point("map")
         for _ in range(10):
             window.tool("xdotool", "click", "4")
         window.wait("the wheel zooms", lambda report: report["map"][0] > 3 and report["zoom"] == 1)
-        window.wait("the run goes on meanwhile", lambda report: report["steps"] > steps)
+        window.wait("the run continues meanwhile", lambda report: report["steps"] > steps)
         window.wait("the run ends", lambda report: report["done"])
         window.press("g", "a field opens", lambda report: "##place" in report["places"] and report["typing"])
         window.type("##place", "h.3.mlp.gelu[5, 100]", lambda report: report["place"][0])

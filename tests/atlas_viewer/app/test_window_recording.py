@@ -41,9 +41,9 @@ def test_recorded_killed_and_played(display: str, tmp_path: Path) -> None:
     assert report["playback"][:2] == [written, written]
     window.move(640, 650)
     window.press("shift+F12", "Shift+F12 makes a video", lambda report: report["video"][0])
-    places = itertools.cycle([(600, 650), (640, 650)])
+    positions = itertools.cycle([(600, 650), (640, 650)])
     wait_until(
-        lambda: window.last()["video"][1] >= 5, "frames are filmed", meanwhile=lambda: window.move(*next(places))
+        lambda: window.last()["video"][1] >= 5, "frames are recorded", meanwhile=lambda: window.move(*next(positions))
     )
     window.press("alt+comma", "Alt+, goes back", lambda report: report["playback"][0] < written)
     window.picture(ARTIFACTS / "window-replay.png")
