@@ -1,4 +1,4 @@
-"""Small results of the GPU on the CPU, without waiting for them."""
+"""Reading small results back from the GPU without waiting for them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AsyncReadback(Generic[T]):
     """Brings one result at a time to the CPU: `request` it, then call `take` once per frame. Nothing here blocks."""
 
     def __init__(self, device: wgpu.GPUDevice, label: str) -> None:
-        """label: names the staging buffer in messages of the GPU's library."""
+        """label: names the staging buffer in the GPU library's messages."""
         self._device = device
         self._label = label
         self._staging: Readback | None = None  # kept between requests, replaced when one needs more bytes
@@ -33,8 +33,8 @@ class AsyncReadback(Generic[T]):
     ) -> bool:
         """Run `dispatches`, then fetch the first `size` bytes (a multiple of 4) of `source`.
 
-        decode: makes the result of the bytes; `take` calls it.
-        While an earlier result is in flight, nothing is submitted and the answer is False.
+        decode: converts the bytes to the result; called by `take`.
+        Returns False and submits nothing while an earlier result is in flight.
         """
 
         def copy(staging: wgpu.GPUBuffer) -> None:
@@ -51,7 +51,8 @@ class AsyncReadback(Generic[T]):
         if self.in_flight:
             return False
         if self._staging is None or self._staging.size < size:
-            grown = 0 if self._staging is None else 2 * self._staging.size  # few replacements for sizes that creep up
+            # Doubled, so that sizes that grow step by step rarely replace it.
+            grown = 0 if self._staging is None else 2 * self._staging.size
             self._staging = Readback(self._device, max(size, grown), self._label)
         copy(self._staging.buffer)
         self._staging.request()

@@ -1,1 +1,1 @@
-"""What people see of a pass: Strip, Map, statistics, single values, attention patterns, the trace."""
+"""Views of a pass: Strip, Map, statistics, single values, attention patterns and the trace."""

@@ -1,4 +1,4 @@
-"""How the tensors of one part of the model are arranged on the map: what stands beside, and what below what."""
+"""How the tensors of each part of the model are arranged on Map."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TypeAlias
 
 @dataclass(frozen=True)
 class Down:
-    """Parts from top to bottom: a weight above the activation it makes."""
+    """Parts from top to bottom, such as a weight above the activation that it produces."""
 
     parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class Right:
-    """Parts from left to right, in the order a token passes them."""
+    """Parts from left to right, in the order in which a token passes them."""
 
     parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A tensor whose bands fill a width of so many times the model's channels."""
+    """A tensor whose bands fill a width of `units` times the model's channels."""
 
     name: str
     units: int
@@ -40,7 +40,7 @@ _LEAVE = Down(("mlp.c_proj.bias", "mlp.c_proj", "resid_post"))
 _ATTENTION = Right((_ENTER, Down((_QKV, Spread(_PATTERN, 3))), _OUT))
 _MLP = Down((Right((_NORM, _HIDDEN)), Right(("mlp.c_proj.weight", _LEAVE))))
 
-# Of a block; names are without `h.N.`. Which is taken depends on the shape of the model: see map_layout.
+# Arrangements of a block, with names without `h.N.`. `map_layout` chooses the one that suits the model's shape best.
 BLOCKS: tuple[Part, ...] = (
     Down((_ATTENTION, _MLP)),
     Right((_ATTENTION, _MLP)),
@@ -55,5 +55,5 @@ BLOCKS: tuple[Part, ...] = (
         )
     ),
 )
-EMBEDDING: Part = Down(("wpe", "embed.tokens", "embed.positions", "embed.sum"))  # right of `wte`
+EMBEDDING: Part = Down(("wpe", "embed.tokens", "embed.positions", "embed.sum"))  # to the right of `wte`
 HEAD: Part = Down(("ln_f.weight", "ln_f.bias", "ln_f", "logits"))

@@ -1,4 +1,4 @@
-"""Painting the map from the values themselves: one dispatch for each tensor in sight, over the pixels where it is."""
+"""Paints Map from the values themselves: one dispatch per visible tensor, over the pixels that show it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _SLOT = 256  # bytes: the largest uniform offset alignment
 
 @dataclass(frozen=True)
 class _Painter:
-    """What paints one piece of a tensor."""
+    """The dispatch that paints one shard of a tensor."""
 
     first_row: int
     end_row: int
-    slot: int  # of its parameters
-    packs: int  # of a row, and rows of a texture's width: see wgsl/map/common/values.wgsl
+    slot: int  # index of its parameters
+    packs: int  # per row; with `tile`, see wgsl/map/common/values.wgsl
     tile: int
     dispatch: Dispatch
 
 
 class CellPainters:
-    """What paints each tensor on one picture, made when it first comes into sight."""
+    """Paints tensors on one picture. The dispatches for a tensor are created when it is first visible."""
 
     def __init__(
         self,
@@ -47,34 +47,34 @@ class CellPainters:
         shared: Mapping[str, Resource],
         writing: Mapping[str, Resource],
     ) -> None:
-        """shared: what wgsl/map/cells.wgsl binds besides the tensor and its parameters; writing: what digits add."""
+        """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: more for digits."""
         self._engine, self._layout, self._patterns = engine, layout, patterns
         self._shared, self._writing = shared, writing
         self._tensors = list(engine.registry)
         placements = [layout.placements[tensor.name] for tensor in self._tensors]
         # [tensors, (left, top, right, bottom)] in cells
         self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in placements])
-        self._slots: dict[str, int] = {}  # the first of a tensor's
+        self._slots: dict[str, int] = {}  # a tensor's first
         slots = 0
         for tensor in self._tensors:
             self._slots[tensor.name] = slots
             slots += max(1, len(tensor.storage.shards))
         usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         self._params = engine.device.create_buffer(label="map placements", size=_SLOT * slots, usage=usage)
-        # By tensor, number of the piece, its resource, and whether digits are written.
+        # By tensor, index of the shard, its resource, and whether digits are written.
         self._painters: dict[tuple[str, int, int, bool], _Painter] = {}
 
     def work(self, across: np.ndarray, down: np.ndarray, *, digits: bool) -> list[Dispatch]:
-        """Dispatches that paint what is in sight; `across` and `down` are the axes of the picture, see map_view.
+        """Dispatches that paint the visible tensors. `across` and `down` are the axes of the picture, see map_view.
 
-        Kernels without digits are apart: on software adapters one as large as that with digits costs 2 ms to begin.
+        Without digits there is a separate kernel: on software adapters, starting the larger one with digits takes 2 ms.
         """
         rows = min(self._engine.registry.rows, self._layout.context)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
         lefts, tops, rights, bottoms = self._boxes.T
-        in_sight = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
-        for number in np.flatnonzero(in_sight).tolist():
+        visible = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
+        for number in np.flatnonzero(visible).tolist():
             tensor = self._tensors[number]
             placement = self._layout.placements[tensor.name]
             left, right = pixels_of(across, placement.x, placement.x + placement.width)
@@ -96,7 +96,7 @@ class CellPainters:
         return work
 
     def _painters_of(self, tensor: Tensor, work: list[Dispatch], digits: bool) -> list[_Painter]:
-        """One for each piece; what has to run before is added to `work`."""
+        """One painter per shard. Dispatches that must run first are added to `work`."""
         storage, columns = tensor.storage, tensor.columns
         if tensor.heads:
             buffer, made = self._patterns.all_rows(tensor)
@@ -104,13 +104,13 @@ class CellPainters:
             rows = tensor.heads * self._layout.context
             storage = TensorStorage("buffer", "f32", 0, (Shard(buffer, 0, buffer.size, 0, rows),))
             columns = self._patterns.stride
-        found = []
+        painters = []
         for number, shard in enumerate(storage.shards):
             key = (tensor.name, number, id(shard.resource), digits)
             if key not in self._painters:
                 self._painters[key] = self._made(tensor, number, storage, columns, digits)
-            found.append(self._painters[key])
-        return found
+            painters.append(self._painters[key])
+        return painters
 
     def _made(self, tensor: Tensor, number: int, storage: TensorStorage, columns: int, digits: bool) -> _Painter:
         shard = storage.shards[number]
@@ -128,7 +128,7 @@ class CellPainters:
 
 
 def painting_kind(tensor: Tensor) -> tuple[str, str]:
-    """`storage` and `dtype` of wgsl/map/common/values.wgsl; tensors for which they are the same share a pipeline."""
+    """`storage` and `dtype` in wgsl/map/common/values.wgsl. Tensors with the same two share a pipeline."""
     if tensor.heads:
         return "buffer", "f32"  # recomputed
     return "loose" if tensor.columns % 4 else tensor.storage.kind, tensor.storage.dtype

@@ -1,4 +1,4 @@
-"""How the map writes a value: the model in Python of wgsl/map/common/digits.wgsl, and when and how large it writes."""
+"""Values as text on Map: a Python version of wgsl/map/common/digits.wgsl, and the size of the digits at each zoom."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-GLYPHS = "0123456789.-eNaNinf"  # in the order in which their pictures lie
-SIZES = (5, 6, 7, 8, 9)  # pixels that a glyph is wide; all are written with the same advance
+GLYPHS = "0123456789.-eNaNinf"  # in the order of their pictures
+SIZES = (5, 6, 7, 8, 9)  # glyph widths in pixels; all glyphs of a size have the same advance
 _LOWEST_POWER, _POWERS = -40, 96
-_FADE = 10  # pixels of cell width in which digits appear
-# Cells from so many pixels on, with so many significant digits; the longest text is 6 characters longer.
+_FADE = 10  # pixels of cell width over which digits fade in
+# (smallest cell in pixels, significant digits). The longest text has 6 characters more.
 _STEPS = ((110, 5), (80, 4), (49, 3))
 _LONGER = 6
 
@@ -39,7 +39,7 @@ def _power(n: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class DigitStyle:
-    """How values are written in cells of one size: significant digits, width of a glyph, opacity 0 to 1."""
+    """How values are written in cells of one size: significant digits, glyph width in pixels, opacity 0 to 1."""
 
     figures: int
     glyph_width: int
@@ -47,7 +47,7 @@ class DigitStyle:
 
 
 def digit_style(cell: float) -> DigitStyle | None:
-    """How values are written in cells of `cell` pixels; None where they are too small for that."""
+    """The style for cells of `cell` pixels; None when they are too small for digits."""
     for least, figures in _STEPS:
         if cell >= least:
             wide = int((cell - 4) // (figures + _LONGER))
@@ -57,9 +57,9 @@ def digit_style(cell: float) -> DigitStyle | None:
 
 
 def number_text(value: float, figures: int) -> str:
-    """The float32 `value` with so many significant digits (3 to 5), as the GPU writes it.
+    """The float32 `value` with `figures` significant digits (3 to 5), as the GPU writes it.
 
-    Rounded half up; a value nearer than 1e-8 of itself to the middle of two may go either way.
+    Rounded half up; a value within a relative 1e-8 of the midpoint may go either way.
     """
     (bits,) = struct.unpack("<I", struct.pack("<f", value))
     magnitude, negative = bits & 0x7FFFFFFF, bits > 0x80000000
@@ -97,10 +97,10 @@ def _scaled(mantissa: int, exponent: int, power: int) -> int:
 
 
 def glyph_size(width: int) -> tuple[int, int]:
-    """(width, height) in pixels of the glyphs that are `width` wide."""
+    """(width, height) in pixels of glyphs of this width."""
     return width, math.ceil(1.8 * width)
 
 
 def glyph_top(width: int) -> int:
-    """First row of the glyphs that are `width` wide in the picture that has those of all SIZES, small ones on top."""
+    """The first row of glyphs of this width in the picture of all SIZES, where small ones are on top."""
     return sum(glyph_size(size)[1] for size in SIZES if size < width)

@@ -1,8 +1,8 @@
-"""Where every value lies on the map: a pure function of the registry's shapes and of the rows kept for the window.
+"""The layout of Map: the cell of each value, as a pure function of the registry's shapes and the rows of the context.
 
-The plane is measured in cells, a cell is one value; (0, 0) is top left and y goes down. A tensor is a rectangle of its
-own [rows, columns]; a long one is folded into bands. Everything starts on a multiple of `grid` cells, and at least
-half of that is free between two bands, so that no tile of grid x grid cells holds values of two tensors.
+The plane is measured in cells; a cell is one value. (0, 0) is top left, and y goes down. A tensor is a rectangle of its
+[rows, columns]; a long one is folded into bands. Everything starts at a multiple of `grid` cells, with a gap of at
+least `grid` / 2 cells between bands, so no tile of grid x grid cells contains values of two tensors.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from .map_blocks import BLOCKS, EMBEDDING, HEAD, Down, Part, Spread
 from .map_placement import Placement
 
 ASPECT = 16 / 9
-_NEAR = 1.2  # factor within which other proportions are as good
-TILE_BLOCKS = 8  # a tile is so many blocks of the pyramid's finest level wide and high
-_MARGIN = 1 / 48  # of the plane's side: free space around the parts of the model, where their titles are
+_NEAR = 1.2  # aspect ratios within this factor are as good
+TILE_BLOCKS = 8  # width and height of a tile in blocks of the pyramid's finest level
+_MARGIN = 1 / 48  # of the plane's side: space around the parts of the model, for their titles
 _BASES = (
     (48e6, 2),
     (400e6, 4),
     (math.inf, 8),
     (math.inf, 16),
-)  # for maps up to so many cells: width of the finest blocks
+)  # (most cells of a map, width of its finest blocks in cells)
 
-_TEXTURE = 16384  # texels, the widest of all adapters
+_TEXTURE = 16384  # texels, the largest texture size of all adapters
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the model on the map, for its title: a rectangle in cells."""
+    """A titled part of the model on Map: a rectangle in cells."""
 
     title: str
     x: int
@@ -44,63 +44,63 @@ class Region:
 
 @dataclass(frozen=True)
 class MapLayout:
-    """Every tensor's placement by name, in the registry's order; `context` rows are kept for activations."""
+    """Every tensor's placement by name, in the registry's order, with `context` rows for activations."""
 
     placements: Mapping[str, Placement]
     regions: tuple[Region, ...]
     width: int  # cells
     height: int
-    grid: int  # cells that a tile is wide and high
+    grid: int  # width and height of a tile, in cells
     context: int
 
     @property
     def base(self) -> int:
-        """Cells that a block of the pyramid's finest level is wide and high."""
+        """Width and height in cells of a block of the pyramid's finest level."""
         return self.grid // TILE_BLOCKS
 
     def cell_of(self, name: str, row: int, column: int) -> tuple[int, int]:
-        """The cell of a value. KeyError when the map has no such tensor."""
+        """The cell of a value. Raises `KeyError` for a tensor that is not on Map."""
         return self.placements[name].cell_of(row, column)
 
     def cell_at(self, x: int, y: int) -> tuple[str, int, int] | None:
-        """(tensor, row, column) of the value at cell (x, y); None where there is none."""
+        """(tensor, row, column) of the value at cell (x, y); None where there is no value."""
         for name, placement in self.placements.items():
             if 0 <= x - placement.x < placement.width and 0 <= y - placement.y < placement.height:
-                found = placement.value_at(x, y)
-                return None if found is None else (name, *found)
+                index = placement.value_at(x, y)
+                return None if index is None else (name, *index)
         return None
 
 
 def map_layout(registry: Registry, context: int, *, base: int | None = None) -> MapLayout:
-    """Lay the whole registry out with `context` rows for activations.
+    """Lay out the whole registry with `context` rows for activations.
 
-    base: cells that the finest blocks are wide, a power of two; None chooses by the number of cells. Raises
-    `UsageError` when the pyramid of blocks would be larger than a texture can be.
+    base: width of the finest blocks in cells, a power of two; None chooses it by the number of cells. Raises
+    `UsageError` when the pyramid would exceed the largest texture.
     """
     cells = sum(math.prod(_shape(tensor, context)) for tensor in registry)
     bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
     for wide in bases:
-        drawer = _Drawer(registry, context, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
+        arranger = _Arranger(registry, context, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
         layers = registry.config.layers
         best = min(
             ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
-            key=lambda option: drawer.badness(*option),
+            key=lambda option: arranger.penalty(*option),
         )
-        layout = drawer.layout(*best)
+        layout = arranger.layout(*best)
         if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
             return layout
     raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter --context")
 
 
 def _shape(tensor: Tensor, context: int) -> tuple[int, int]:
-    """Rows and columns on the map."""
+    """Rows and columns on Map."""
     if tensor.heads:
         return tensor.heads * context, context
     return (context if tensor.rows is None else tensor.rows), tensor.columns
 
 
-class _Drawer:
-    """Places parts of the model on a plane whose side is about `side` cells."""
+class _Arranger:
+    """Arranges parts of the model on a plane whose side is about `side` cells."""
 
     def __init__(self, registry: Registry, context: int, grid: int, side: float) -> None:
         self._registry, self._context, self._grid = registry, context, grid
@@ -110,13 +110,13 @@ class _Drawer:
         self.placements: dict[str, Placement] = {}
 
     def _after(self, size: int) -> int:
-        """Where the next thing starts behind one of `size` cells."""
+        """The offset of whatever follows something of `size` cells: `size` and a gap, on the grid."""
         return -(-(size + self._grid // 2) // self._grid) * self._grid
 
     # -- one part
 
     def draw(self, part: Part, prefix: str, x: int, y: int) -> tuple[int, int]:
-        """Place a part with its corner at (x, y); returns the cells it takes up, the free ones behind it included."""
+        """Place a part with its corner at (x, y). Returns its width and height in cells, including the gap after it."""
         if isinstance(part, str):
             return self._place(prefix + part, x, y, None)
         if isinstance(part, Spread):
@@ -132,7 +132,7 @@ class _Drawer:
         return width, height
 
     def _place(self, name: str, x: int, y: int, units: int | None) -> tuple[int, int]:
-        if name not in self._registry:  # without tracing there are no activations
+        if name not in self._registry:  # there are no activations without tracing
             return 0, 0
         tensor = self._registry[name]
         rows, columns = _shape(tensor, self._context)
@@ -156,15 +156,15 @@ class _Drawer:
         if units is not None:
             across = max(1, units * self._unit // pitch_x)
         elif shape[0] == 1 and name == "logits":
-            across, pitch_y = 1, 1  # one below the other, without gaps: all are of one tensor
+            across, pitch_y = 1, 1  # bands below each other; within one tensor they need no gaps
         placement = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
         self.placements[name] = placement
         return placement
 
-    # -- all of it
+    # -- the whole map
 
-    def badness(self, arrangement: Part, lines: int) -> float:
-        """Grows with the free space, and steeply where the proportions are no longer near to ASPECT."""
+    def penalty(self, arrangement: Part, lines: int) -> float:
+        """A penalty that grows with the area, and steeply when the aspect ratio is not near ASPECT."""
         width, height, *_ = self._measure(arrangement, lines)
         off = abs(math.log(width / height / ASPECT))
         return math.log(width * height) + 8 * max(0.0, off - math.log(_NEAR))
@@ -180,12 +180,12 @@ class _Drawer:
         return width, height + self._margin, table, wide, high
 
     def _draw_table(self, x: int, y: int, height: int) -> tuple[int, int]:
-        """`wte`, folded into as few bands of equal height as fit `height`."""
+        """Place `wte`, folded into the fewest bands of equal height that fit `height`."""
         tensor = self._registry["wte"]
         rows, columns = _shape(tensor, self._context)
         first = tensor.storage.shards[0].rows
         high = max(1, height - self._grid)
-        if first < rows:  # a band must not hold values of two buffers
+        if first < rows:  # a band must not contain values of two buffers
             cuts = [cut for cut in range(1, first + 1) if first % cut == 0 and first // cut <= high]
             band_rows = first // cuts[0]
         else:
@@ -194,7 +194,7 @@ class _Drawer:
         return self._after(placement.width), self._after(placement.height)
 
     def layout(self, arrangement: Part, lines: int) -> MapLayout:
-        """The map with this arrangement of blocks, in so many lines."""
+        """The layout with this arrangement of blocks, in this many lines."""
         registry, margin = self._registry, self._margin
         width, height, table, wide, high = self._measure(arrangement, lines)
         layers = registry.config.layers

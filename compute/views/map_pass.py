@@ -1,4 +1,4 @@
-"""The map on the GPU: a texture as large as the picture, painted from the pyramid or from the tensors themselves."""
+"""Map on the GPU: a texture as large as the picture, painted from the pyramid or from the tensors themselves."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from .palettes import ColorMapping
 from .patterns import PatternStore, pattern_buffers
 from .strip import color_mapping_bytes
 
-GROUND = (6, 9, 14)  # color where no tensor is, see wgsl/map/common/frame.wgsl
-_FRAME_BYTES = 48  # of wgsl/map/common/frame.wgsl, behind the look
-_BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # pixels of a cell
-# Values read between two frames while the map is made: some 10 ms on a software adapter, far less on a GPU.
+GROUND = (6, 9, 14)  # color where there is no tensor, see wgsl/map/common/frame.wgsl
+_FRAME_BYTES = 48  # of `Frame` in wgsl/map/common/frame.wgsl, after the color mapping
+_BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # cell sizes in pixels at which borders appear and are opaque
+# Values read between two frames while the map loads. They take about 10 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
-_TRIAL = 8  # pixels that a picture is wide that is drawn to try a pipeline out
-_TRIAL_CELLS = (8.0, 80.0)  # pixels of a cell without and with digits
+_TRIAL = 8  # width and height in pixels of a picture that warms up a pipeline
+_TRIAL_CELLS = (8.0, 80.0)  # cell sizes in pixels, without and with digits
 
 
 def map_bytes(engine: Engine, layout: MapLayout) -> int:
-    """GPU memory that a map adds to the engine, the picture left out."""
+    """GPU memory in bytes that a map adds to the engine, without the picture."""
     count, size = pattern_buffers(engine, layout.context)
     return pyramid_bytes(layout) + count * size
 
 
 class MapPass:
-    """Paints views of the map. `texture` (rgba8unorm) holds the last one; it is another one when the size changes.
+    """Paints pictures of Map. `texture` (rgba8unorm) is the latest; a new size replaces the texture.
 
-    `nbytes` is the GPU memory that it adds to the engine, the picture left out.
+    `nbytes` is the GPU memory that it adds to the engine, without the picture.
     """
 
     def __init__(self, engine: Engine, glyphs: np.ndarray, patterns: PatternStore, pyramid: MapPyramid) -> None:
-        """A map of a pyramid that has taken the weights in; `load` makes it. glyphs: as `load` takes them."""
+        """Use `load`. pyramid: includes the weights already; glyphs: as in `load`."""
         device = engine.device
         self.engine = engine
         self.layout = pyramid.layout
@@ -66,18 +66,18 @@ class MapPass:
 
     @classmethod
     def load(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> MapPass:
-        """Prepare pictures of `layout`, which is one of the engine's registry, and take the weights in; does not wait.
+        """A map of `layout`, which must be of the engine's registry. Submits the work for the weights without waiting.
 
-        Of a context longer than the layout's window only the first rows are shown. glyphs: pictures of
-        `map_digits.GLYPHS` side by side, a row of them for each of its SIZES, with zeros at the end of the short rows;
-        uint8 [sum of the heights of `glyph_size`, width]. Raises `MemoryBudgetError` before anything is allocated.
+        Of a context longer than the layout's, only the first rows are shown. glyphs: pictures of `map_digits.GLYPHS`
+        side by side, one row for each of its SIZES, short rows padded with zeros; uint8 [sum of the heights of
+        `glyph_size`, width]. Raises `MemoryBudgetError` before it allocates anything.
         """
         return finished(cls._with_weights(engine, glyphs, layout))
 
     @classmethod
     def loading(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> Loading[MapPass]:
-        """The same in steps, each of which makes one pipeline at most or submits little work, so that a window can
-        draw between them; at their end all pipelines that pictures need are made, too."""
+        """Like `load`, in steps that create at most one pipeline or submit little work, so a window can draw between
+        them. It also creates all pipelines that pictures need."""
         made = yield from cls._with_weights(engine, glyphs, layout)
         yield from made._try_out()
         return made
@@ -105,7 +105,7 @@ class MapPass:
         return cls(engine, glyphs, patterns, pyramid)
 
     def _try_out(self) -> Loading[None]:
-        """Draw a small picture with each pipeline: a driver finishes one when it is used first."""
+        """Draw a small picture with each pipeline, because a driver finishes a pipeline at its first use."""
         views = list(self._trial_views())
         for number, view in enumerate(views, start=1):
             self.draw(view, _TRIAL, _TRIAL)
@@ -124,19 +124,19 @@ class MapPass:
                 yield MapView(placement.x, placement.y, 1 / cell)
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Paint so from the next `draw` on."""
+        """Use this color mapping from the next `draw` on."""
         self._mapping = mapping
 
     def update(self) -> None:
-        """Take in the registry's latest pass. Never blocks."""
+        """Submit the work for the registry's latest pass. Never blocks."""
         _submit(self.engine.device, self.pyramid.update())
 
     def draw(
         self, view: MapView, width: int, height: int, *, top: int = 0, timer: Timer | None = None
     ) -> wgpu.GPUTexture:
-        """Paint width x height pixels of `view`, from its row of pixels `top` on, and return `texture`.
+        """Paint width x height pixels of `view`, from pixel row `top` on, and return `texture`.
 
-        The work is submitted, not waited for; `timer` measures it.
+        Submits the work without waiting; `timer` measures it.
         """
         self._resize(width, height)
         assert self._paint is not None
@@ -158,7 +158,7 @@ class MapPass:
         return self.texture
 
     def read(self) -> np.ndarray:
-        """The last picture, uint8 [height, width, 4]. Blocks: never inside a frame."""
+        """The latest picture, uint8 [height, width, 4]. Blocks: never inside a frame."""
         assert self.texture is not None
         width, height, _ = self.texture.size
         data = self.engine.device.queue.read_texture(
@@ -166,7 +166,7 @@ class MapPass:
         )
         return np.frombuffer(data, np.uint8).reshape(height, width, 4)
 
-    # -- what is on the GPU
+    # -- GPU resources
 
     def _glyph_texture(self, glyphs: np.ndarray) -> wgpu.GPUTexture:
         device = self.engine.device

@@ -1,7 +1,7 @@
-"""The map's pyramid: the most extreme value of blocks of cells, for the whole plane, in one texture on the GPU.
+"""The pyramid of Map: the most extreme value of each block of cells, for the whole plane, in one texture on the GPU.
 
-Weights are taken in once, activations whenever there are new rows. Its levels have blocks of `base`, 2, 4 and 8 times
-`base` cells; a tile of `grid` cells is a block of the coarsest. See wgsl/map/common/tile.wgsl.
+Weights are added once, activations whenever there are new rows. The blocks of its levels are 1, 2, 4 and 8 times `base`
+cells wide; a tile of `grid` cells is a block of the coarsest level. See wgsl/map/common/tile.wgsl.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .map_weights import BLOCK_COST, tiles_of, weight_blocks, weight_cost
 from .patterns import PatternStore
 
 LEVELS = 4
-_THREADS = 64  # of a workgroup, one for each tile
+_THREADS = 64  # per workgroup, one per tile
 
 
 def placement_words(placement: Placement, filled_rows: int, filled_columns: int) -> list[int]:
@@ -35,21 +35,21 @@ def placement_words(placement: Placement, filled_rows: int, filled_columns: int)
 
 
 def filled_extent(tensor: Tensor, placement: Placement, rows: int) -> tuple[int, int]:
-    """(rows of a band, columns) that hold values when the context has `rows` tokens."""
+    """(rows of a band, columns) that are filled when the context has `rows` tokens."""
     if tensor.heads:
         return rows, rows
     return (rows if tensor.rows is None else placement.band_rows), placement.columns
 
 
 def pyramid_bytes(layout: MapLayout) -> int:
-    """GPU memory of a `MapPyramid`, its table of owners included."""
+    """GPU memory of a `MapPyramid` in bytes, including its table of owners."""
     blocks = (layout.width // layout.base) * (layout.height // layout.base)
     return 4 * (blocks + blocks // 2) + 2 * (layout.width // layout.grid) * (layout.height // layout.grid)
 
 
 @dataclasses.dataclass
 class _Live:
-    """Tensors of one buffer that passes change, with their table on the GPU."""
+    """The tensors in one buffer that passes change, with their table on the GPU."""
 
     tensors: list[Tensor]
     entries: wgpu.GPUBuffer
@@ -57,10 +57,10 @@ class _Live:
 
 
 class MapPyramid:
-    """Keeps `texture` (r32uint) following the registry's latest pass, and `peaks`, each tensor's largest magnitude."""
+    """Keeps `texture` (r32uint) and `peaks`, each tensor's largest magnitude, up to date with the latest pass."""
 
     def __init__(self, engine: Engine, layout: MapLayout, patterns: PatternStore) -> None:
-        """Allocate; `opening` has to be done before anything else."""
+        """Allocates. Submit all work of `opening` before anything else."""
         self._engine, self.layout, self._patterns = engine, layout, patterns
         device = engine.device
         self.width, self.height = layout.width // layout.base, layout.height // layout.base
@@ -76,21 +76,21 @@ class MapPyramid:
         self._sources: list[_Live] = []
         self._pattern_entries = {tensor.name: self._entries_buffer(1) for tensor in patterns.tensors}
         self._pattern_work: dict[tuple[str, int], Dispatch] = {}  # by tensor and buffer
-        self._measuring: list[Dispatch] = []  # peaks, once there are new rows
+        self._measuring: list[Dispatch] = []  # work for the peaks after new rows
         self._seen = (-1, 0)  # epoch, rows
 
     def opening(self, most: float) -> Iterator[tuple[Dispatch, str, float]]:
-        """Take the weights in, and mark the cells that wait for rows: dispatches to submit in this order.
+        """Add the weights and mark the cells of future rows: (dispatch, stage, progress), to submit in this order.
 
-        They are made one by one, each with what it is for and how much of that is done after it, 0 to 1. most: about
-        what a dispatch may cost, in values read.
+        The dispatches are created lazily; progress, 0 to 1, is that of the stage after the dispatch. most: approximate
+        limit for the cost of a dispatch, in values read.
         """
         registry, layout = self._engine.registry, self.layout
         fixed = [tensor for tensor in registry if tensor.kind == "weight"]
         live = [tensor for tensor in registry if tensor.kind != "weight"]
         cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
         peaks = self._peak_dispatch(fixed)
-        yield peaks, "weights", 0.0  # before its first use the texture is filled with zeros, which takes its own time
+        yield peaks, "weights", 0.0  # the first use fills the texture with zeros, which takes a while
         for tensor in fixed:
             placement = layout.placements[tensor.name]
             words = placement_words(placement, *filled_extent(tensor, placement, 0))
@@ -112,16 +112,16 @@ class MapPyramid:
                 (1, 1, 1), {"peaks": self.peaks}
             ),
         ]
-        # What the first rows will need is made here, too: a row that nobody asked for does no harm.
+        # This also creates the pipelines for the first rows. The extra row does no harm.
         made = [work for tensor in self._patterns.tensors[:1] for work in self._patterns.rows(tensor, 0, 1)[1]]
         self._patterns.invalidate()
         for work in (*made, *self._measuring):
             yield work, "activations", 1.0
 
-    # -- where things are
+    # -- geometry
 
     def corner(self, level: int) -> tuple[int, int]:
-        """Where a level begins in the texture."""
+        """The corner of a level in the texture."""
         return (0, 0) if level == 0 else (self.width - (self.width >> (level - 1)), self.height)
 
     def _make_owners(self) -> wgpu.GPUTexture:
@@ -136,14 +136,14 @@ class MapPyramid:
         device.queue.write_texture({"texture": texture}, owners, {"bytes_per_row": 2 * wide}, (wide, high, 1))
         return texture
 
-    # -- what the texture is made of
+    # -- work for the texture
 
     def _entries_buffer(self, count: int) -> wgpu.GPUBuffer:
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         return self._engine.device.create_buffer(label="map entries", size=80 * count, usage=usage)
 
     def _make_source(self, tensors: list[Tensor]) -> Dispatch:
-        """Follow the tensors of one buffer from now on; the dispatch marks their cells as free."""
+        """Add the tensors of one buffer to the sources. The dispatch marks their cells as not filled."""
         buffer = tensors[0].storage.shards[0].resource
         assert isinstance(buffer, wgpu.GPUBuffer)
         wide = all(tensor.columns % 4 == 0 for tensor in tensors)
@@ -160,7 +160,7 @@ class MapPyramid:
         return kernel.dispatch((1, 1, 1), {"entries": entries, "values": values, "pyramid": self.texture})
 
     def _live_work(self, source: _Live, rows: int, first: int, end: int) -> Dispatch:
-        """What takes in rows `first` to `end` of the tensors of a buffer; the context has `rows`."""
+        """The dispatch that adds rows `first` to `end` of the tensors in a buffer, when the context has `rows` rows."""
         entries = [
             self._entry(tensor, tensor.storage.shards[0].offset // 4, tensor.columns, rows, first, end)
             for tensor in source.tensors
@@ -169,7 +169,7 @@ class MapPyramid:
         return _sized(source.dispatch, entries)
 
     def _pattern(self, tensor: Tensor, buffer: wgpu.GPUBuffer, rows: int, first: int, end: int) -> Dispatch:
-        """The same for a pattern that is in `buffer`."""
+        """Like `_live_work`, for a pattern in `buffer`."""
         entry = self._entry(tensor, 0, self._patterns.stride, rows, first, end)
         entries = self._pattern_entries[tensor.name]
         self._engine.device.queue.write_buffer(entries, 0, np.asarray(entry, np.uint32))
@@ -179,14 +179,14 @@ class MapPyramid:
         return _sized(self._pattern_work[key], [entry])
 
     def _entry(self, tensor: Tensor, offset: int, stride: int, rows: int, first: int, end: int) -> list[int]:
-        """The words of an entry: rows `first` to `end` of each line of bands are to be taken in."""
+        """The words of the entry that adds rows `first` to `end` of each line of bands."""
         placement, grid = self.layout.placements[tensor.name], self.layout.grid
         last = placement.columns
         wide = -(-placement.width // grid)
         if tensor.rows is None:
             first_tile, lines = first // grid, placement.lines
             down = max(0, -(-end // grid) - first_tile)
-        else:  # logits: one row in lines without gaps between, which are the rows of a matrix of which a bit is missing
+        else:  # logits: one row in lines without gaps, which form a matrix whose last row may be incomplete
             high, stride = placement.height, placement.band_columns
             last -= (high - 1) * stride
             placement = dataclasses.replace(placement, rows=high, columns=stride, band_rows=high, pitch_y=high)
@@ -207,10 +207,10 @@ class MapPyramid:
             (len(boxes), 1, 1), {"boxes": table, "pyramid": self.texture, "peaks": self.peaks}
         )
 
-    # -- following the passes
+    # -- passes
 
     def update(self) -> list[Dispatch]:
-        """What takes in the rows that are new since the last call; nothing when there are none."""
+        """The dispatches that add the rows since the last call; empty when there are none."""
         epoch, rows = self._engine.epoch, min(self._engine.registry.rows, self.layout.context)
         before, known = self._seen
         if (epoch, rows) == self._seen:
@@ -222,7 +222,7 @@ class MapPyramid:
             self._patterns.invalidate()
         work = [self._live_work(source, rows, first, end) for source in self._sources]
         for tensor in self._patterns.tensors:
-            # Older rows of the same tile are needed, too: again, if the buffer has been used for another layer.
+            # A tile also needs its older rows, which are recomputed if another layer has used the buffer.
             start = first if self._patterns.has_all_rows(tensor) else first // self.layout.grid * self.layout.grid
             buffer, made = self._patterns.rows(tensor, start, rows)
             work += [*made, self._pattern(tensor, buffer, rows, first, end)]
@@ -237,7 +237,7 @@ def _by_buffer(tensors: Iterable[Tensor]) -> Iterable[list[Tensor]]:
 
 
 def _sized(dispatch: Dispatch, entries: list[list[int]]) -> Dispatch:
-    """`dispatch` over as many tiles as the largest of `entries` has."""
+    """`dispatch` with workgroups for as many tiles as the largest of `entries` has."""
     tiles = max(wide * down * lines for *_, wide, _first, down, lines, _, _ in entries)
     cost = tiles * len(entries) * TILE_BLOCKS**2 * BLOCK_COST
     return dataclasses.replace(dispatch, groups=(max(1, -(-tiles // _THREADS)), len(entries), 1), cost=cost)

@@ -1,4 +1,4 @@
-"""Weights into the map's pyramid, once: dispatches that each take in a part of a tensor."""
+"""Adds the weights to the pyramid of Map, once, by dispatches that each process a part of a tensor."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from compute.models.registry import Shard, Tensor, TensorStorage
 from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
 
-_THREADS = 64  # of a workgroup, one for each tile
-BLOCK_COST = 8  # values that could be read in the time that a block costs besides
+_THREADS = 64  # per workgroup, one per tile
+BLOCK_COST = 8  # overhead of a block, in values that could be read in the same time
 
 
 def packs_of(storage: TensorStorage, columns: int) -> int:
-    """What `packs` is in wgsl/map/common/values.wgsl for rows of `columns` values."""
+    """`packs` in wgsl/map/common/values.wgsl for rows of `columns` values."""
     wide = storage.kind == "texture" and storage.dtype != "f32"
     return -(-columns // 8) if wide else columns // 4
 
 
 def rows_of(tensor: Tensor, shard: Shard) -> int:
-    """Rows of a piece; that of a vector tells its values as rows."""
+    """Rows in a shard. A shard of a vector counts its values as rows, but is one row."""
     return 1 if tensor.vector else shard.rows
 
 
 def weight_blocks(
     engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, placement_words: list[int], most: float
 ) -> Iterator[Dispatch]:
-    """What takes a weight in, in parts that cost about `most` at most; they are made one by one."""
+    """Dispatches that add a weight, in parts that cost about `most` at most. Created lazily."""
     storage = tensor.storage
     kernel = engine.kernels.get("map/weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
@@ -54,7 +54,7 @@ def weight_blocks(
 
 
 def weight_cost(layout: MapLayout, tensor: Tensor) -> float:
-    """What all that `weight_blocks` gives for a weight costs."""
+    """The total cost of the dispatches of `weight_blocks` for a weight."""
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
     return len(tensor.storage.shards) * wide * high * _tile_cost(layout)
 
@@ -64,5 +64,5 @@ def _tile_cost(layout: MapLayout) -> int:
 
 
 def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
-    """Tiles of `grid` cells across and down."""
+    """Number of tiles of `grid` cells across and down."""
     return -(-placement.width // grid), -(-placement.height // grid)

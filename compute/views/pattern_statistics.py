@@ -1,4 +1,4 @@
-"""Statistics of the attention patterns of the latest pass, which are recomputed for it one after the other."""
+"""Statistics of the latest pass's attention patterns, which are recomputed one after the other."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .statistics import SAMPLE_COUNT, TensorStatistics
 def pattern_statistics(engine: Engine) -> dict[str, TensorStatistics]:
     """Statistics by name, without histograms, of the patterns [heads, query, key]; empty before the first pass.
 
-    They are over the whole arrays: a key behind its query has weight 0 and counts as a zero. Reads each pattern back
+    They cover the whole arrays: a key after its query has weight 0 and counts as a zero. Reads back every pattern
     and blocks: never inside a frame.
     """
     rows = engine.registry.rows
     if rows == 0:
         return {}
     store = PatternStore(engine, rows, budget=0)  # one buffer
-    found = {}
+    statistics = {}
     for tensor in store.tensors:
         buffer, work = store.all_rows(tensor)
         encoder = ComputeEncoder(engine.device)
@@ -29,8 +29,8 @@ def pattern_statistics(engine: Engine) -> dict[str, TensorStatistics]:
         encoder.submit()
         values = np.frombuffer(engine.device.queue.read_buffer(buffer), np.float32)
         values = values.reshape(tensor.heads, rows, row_of_keys(engine))[:, :, :rows]
-        found[tensor.name] = array_statistics(tensor.name, values)
-    return found
+        statistics[tensor.name] = array_statistics(tensor.name, values)
+    return statistics
 
 
 def array_statistics(name: str, values: np.ndarray) -> TensorStatistics:

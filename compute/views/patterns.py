@@ -1,4 +1,4 @@
-"""Attention patterns: recomputed on the GPU from the kept queries and keys, within a memory budget."""
+"""Attention patterns, recomputed on the GPU from the kept queries and keys within a memory budget."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _BUDGET = 1 << 30  # bytes
 
 
 class PatternStore:
-    """Buffers for the patterns of as many layers as the budget allows, each [heads, window, `stride`] float32, where
-    `context` is the longest context that is shown.
+    """Buffers for the patterns of as many layers as the budget allows.
 
-    When not all fit, a layer that is asked for takes the place of the one that was used longest ago.
+    Each is float32 [heads, context, `stride`], where `context` is the longest context that is shown. When not all
+    layers fit, a requested layer replaces the least recently used one.
     """
 
     def __init__(self, engine: Engine, context: int, budget: int | None = None) -> None:
-        """Nothing is recomputed yet; `budget`, in bytes, is 1 GiB when it is not given."""
+        """Allocates the buffers; computes nothing yet. budget: in bytes, by default 1 GiB."""
         self._engine, self._context = engine, context
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
         self.stride = row_of_keys(engine)
@@ -36,20 +36,20 @@ class PatternStore:
             for slot in range(count)
         ]
         self.nbytes = size * count
-        self._names: dict[int, str] = {}  # slot: whose pattern, the one used last at the end
-        self._complete: set[str] = set()  # those of which a buffer has all rows
+        self._names: dict[int, str] = {}  # tensor by slot, the most recently used last
+        self._complete: set[str] = set()  # names of patterns whose buffer contains all rows
         self._dispatches: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
 
     def invalidate(self) -> None:
-        """Every row is another one now."""
+        """Every row has changed."""
         self._complete.clear()
 
     def has_all_rows(self, tensor: Tensor) -> bool:
-        """True when a buffer has all rows of this pattern up to those that were asked for last."""
+        """True when a buffer contains all rows of this pattern up to those requested last."""
         return tensor.name in self._complete
 
     def rows(self, tensor: Tensor, first: int, end: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
-        """The buffer in which rows `first` to `end` of a pattern are once the dispatches have run."""
+        """The buffer that contains rows `first` to `end` of a pattern after the dispatches, and the dispatches."""
         held = {name: slot for slot, name in self._names.items()}
         slot = held.get(tensor.name)
         if slot is None:
@@ -62,12 +62,12 @@ class PatternStore:
         return self._buffers[slot], [self._work(tensor, first, end, self._buffers[slot])] if end > first else []
 
     def all_rows(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
-        """The buffer in which all rows of a pattern are once the dispatches have run."""
+        """The buffer that contains all rows of a pattern after the dispatches, and the dispatches."""
         rows = min(self._engine.registry.rows, self._context)
         return self.rows(tensor, rows if tensor.name in self._complete else 0, rows)
 
     def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
-        """What writes rows `first` to `end` of a pattern to `target`."""
+        """The dispatch that writes rows `first` to `end` of a pattern to `target`."""
         key = (tensor.name, id(target))
         if key not in self._dispatches:
             usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
@@ -79,7 +79,7 @@ class PatternStore:
 
 
 def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> tuple[int, int]:
-    """How many buffers a `PatternStore` has, and the bytes of each."""
+    """The number of buffers of a `PatternStore`, and the size of each in bytes."""
     patterns = sum(1 for tensor in engine.registry if tensor.heads)
     size = 4 * engine.config.heads * context * row_of_keys(engine)
     count = max(1, min(patterns, (_BUDGET if budget is None else budget) // size)) if patterns else 0
@@ -87,16 +87,16 @@ def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> 
 
 
 def pattern_params(first: int, base: int) -> np.ndarray:
-    """The parameters of `pattern_row`: first row to make, and the pattern's row that is row 0 of the target."""
+    """The parameters of `pattern_row`: the first row to compute, and the pattern's row that is row 0 of the target."""
     return np.asarray([first, base, 0, 0], np.uint32)
 
 
 def pattern_row(
     engine: Engine, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
 ) -> Dispatch:
-    """What writes one row of a pattern, of all heads, to `target`: float32 [heads, kept, keys of a row].
+    """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, keys per row].
 
-    A row has as many keys as the engine's context, rounded up to a multiple of 4; params: see `pattern_params`.
+    A row has as many keys as the engine's context, rounded up to a multiple of 4. params: see `pattern_params`.
     """
     config = engine.config
     kernel = engine.kernels.get(

@@ -1,4 +1,4 @@
-"""Single values and extremes of ranges of any tensor, read from the GPU without waiting: what the inspector shows."""
+"""Single values and extremes of ranges of any tensor for the inspector, read from the GPU without waiting."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ from compute.models.tensor_index import TensorIndex, flat_index, is_inside, mult
 
 from .patterns import pattern_params, pattern_row, row_of_keys
 
-MOST = 64  # probes watched at a time
+MOST = 64  # watched probes
 
 
 @dataclass(frozen=True)
 class ProbeValue:
-    """The extreme of a probe's values, its index, and in which pass: `step` is the position of that pass's last
-    context token. Extreme is the largest magnitude, infinity above all of them and NaN above infinity."""
+    """The most extreme of a probe's values and its index.
+
+    Values rank by magnitude, infinity above finite values and NaN above infinity. `step` identifies the pass by the
+    position of its last context token.
+    """
 
     probe: TensorIndex
     value: float
@@ -35,20 +38,20 @@ class ProbeValue:
 
 
 class ProbePass:
-    """Keeps `values` of the watched probes following the latest pass."""
+    """Keeps the `values` of the watched probes up to date with the latest pass."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.values: dict[TensorIndex, ProbeValue] = {}
         self._watched: tuple[TensorIndex, ...] = ()
-        self._work: list[tuple[int, list[Dispatch]]] = []  # rows that the pass must have, how to fetch
+        self._work: list[tuple[int, list[Dispatch]]] = []  # by slot: rows that the pass must have, and the work
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
         self._results = engine.device.create_buffer(label="probes", size=8 * MOST, usage=usage)
         self._readback: AsyncReadback[list[ProbeValue]] = AsyncReadback(engine.device, "probes")
-        self._again = False  # an update was wanted while values were in flight
+        self._again = False  # an update was requested while values were in flight
 
     def watch(self, probes: Sequence[TensorIndex]) -> None:
-        """Watch these and no others. Raises `UsageError` for unknown names, indices out of range, or too many."""
+        """Watch exactly these. Raises `UsageError` for an unknown name, an index out of range or too many probes."""
         wanted = tuple(dict.fromkeys(probes))
         if wanted == self._watched:
             return
@@ -59,12 +62,12 @@ class ProbePass:
         self.values = {probe: value for probe, value in self.values.items() if probe in wanted}
 
     def update(self) -> None:
-        """Submit the fetching of all watched values of the latest pass. Never blocks."""
+        """Request all watched values of the latest pass. Never blocks."""
         if self._readback.in_flight:
             self._again = True
             return
         rows = self._engine.registry.rows
-        # Rows that the context does not have (yet) hold nothing to show.
+        # Rows that the context does not have yet contain no values.
         live = [(slot, work) for slot, (needed, work) in enumerate(self._work) if needed <= rows]
         if not live:
             return
@@ -74,11 +77,11 @@ class ProbePass:
 
     @property
     def pending(self) -> bool:
-        """True while values are on their way."""
+        """True while values are in flight."""
         return self._readback.in_flight
 
     def poll(self) -> bool:
-        """Take in what has arrived, without waiting; True when `values` changed."""
+        """Take values that have arrived; True when `values` changed. Never blocks."""
         arrived = self._readback.take()
         if arrived is None:
             return False
@@ -89,13 +92,13 @@ class ProbePass:
         return True
 
     def _values(self, slots: Sequence[tuple[TensorIndex, int]], step: int, data: bytes) -> list[ProbeValue]:
-        """The content of `_found`, of probes and their places in it."""
-        found = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [slots, (bits, index)]
+        """The values of probes at these slots in `data`, the contents of `_results`."""
+        results = np.frombuffer(data, np.uint32).reshape(-1, 2)  # [slots, (bits, index)]
         values = []
         for probe, slot in slots:
-            value = float(found[slot, :1].view(np.float32)[0])
+            value = float(results[slot, :1].view(np.float32)[0])
             sizes = self._sizes(self._engine.registry[probe.name])
-            index = probe.index if probe.count == 1 else multi_index(int(found[slot, 1]), sizes)
+            index = probe.index if probe.count == 1 else multi_index(int(results[slot, 1]), sizes)
             values.append(ProbeValue(probe, value, index, step))
         return values
 
@@ -120,7 +123,7 @@ class ProbePass:
                 if isinstance(shard.resource, wgpu.GPUBuffer):
                     values = (shard.resource, shard.offset, shard.size)
                 offset = shard.first_row * tensor.columns
-                rows = 1 if tensor.vector else shard.rows  # a vector's piece tells its values as rows
+                rows = 1 if tensor.vector else shard.rows  # a shard of a vector counts values as rows
                 first, last = max(first, offset), min(last, offset + rows * tensor.columns)
             else:
                 kernel = kernels.get("probe/range", storage="values")

@@ -1,4 +1,4 @@
-"""Statistics of every tensor of the registry, made on the GPU: one small table comes back, never a tensor."""
+"""Statistics of every tensor, computed on the GPU: only a small table comes back, never a tensor."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.models.registry import Tensor
 
-WORDS = 80  # of a record, see wgsl/statistics/common/statistics.wgsl
+WORDS = 80  # per record, see wgsl/statistics/common/statistics.wgsl
 _BINS, _SAMPLES = 8, 72
 SAMPLE_COUNT = 6
 SCALE = 2.0**-32
-_PART_VALUES = 8192  # of a weight that one workgroup reads
-_LIVE_PARTS = 32  # workgroups that share a live tensor, at most
-# Of a workgroup. What has few values in a row wants as many as the adapter runs together: on a software adapter more
-# would take turns at every barrier, which cost twice as much as the rest.
+_PART_VALUES = 8192  # values of a weight per workgroup
+_LIVE_PARTS = 32  # most workgroups per live tensor
+# Threads per workgroup. For short rows, as many as the adapter runs at once: on a software adapter, more threads take
+# turns at every barrier, which costs twice as much as everything else.
 _THREADS, _SOFTWARE_THREADS = 64, 8
-_CHUNK = 4096  # the one long row of logits is read in rows of this many
-# Values of weights read between two frames: some 50 ms on a software adapter, far less on a GPU.
+_CHUNK = 4096  # the long row of logits is read as rows of this many values
+# Values of weights read between two frames. They take about 50 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
 
 _OCTAVES = [2.0**power for power in range(-19, 12)]
@@ -40,7 +40,7 @@ HISTOGRAM_EDGES: tuple[float, ...] = (
 
 @dataclass(frozen=True)
 class TensorStatistics:
-    """What is told of one tensor. min, max, mean and absmax are over its finite values, 0.0 when there are none."""
+    """Statistics of one tensor. min, max, mean and absmax cover its finite values and are 0.0 when there are none."""
 
     name: str
     shape: tuple[int, ...]
@@ -63,7 +63,7 @@ _Measured = tuple[tuple[int, int], dict[str, TensorStatistics]]  # epoch and row
 
 
 class _Source:
-    """The live tensors of one buffer. What has two names is measured once."""
+    """The live tensors in one buffer. A tensor with two names is measured once."""
 
     def __init__(self, owner: StatisticsPass, buffer: wgpu.GPUBuffer, tensors: list[Tensor], parts: Resource) -> None:
         device, kernels = owner.engine.device, owner.engine.kernels
@@ -95,7 +95,7 @@ class _Source:
         self._join = join.dispatch((self.count, 1, 1), shared)
 
     def work(self, first: int, rows: int) -> list[Dispatch]:
-        """Dispatches that take rows `first` to `rows` in; from row 0 on, everything anew."""
+        """Dispatches that add rows `first` to `rows`. From row 0 on, they start over."""
         if self.fixed:
             first, rows = 0, self.rows
         parts = min(rows - first, _LIVE_PARTS)
@@ -106,10 +106,10 @@ class _Source:
 
 
 class StatisticsPass:
-    """Keeps `latest` (by name, in run order) following the registry; of what it recomputes it tells nothing."""
+    """Keeps `latest` (by name, in run order) up to date with the registry, except for recomputed tensors."""
 
     def __init__(self, engine: Engine, *, histograms: bool = True) -> None:
-        """histograms: without them, which stay empty, a pass costs a quarter less on a software adapter."""
+        """histograms: without them a pass takes a quarter less time on a software adapter; they stay empty then."""
         self.engine, self.histograms = engine, histograms
         self.latest: dict[str, TensorStatistics] = {}
         device = engine.device
@@ -142,9 +142,9 @@ class StatisticsPass:
         self._weight_statistics: dict[str, TensorStatistics] = {}
 
     def work(self) -> list[Dispatch]:
-        """What brings `records` up to date with the latest pass: its new rows, and once the weights, in slices.
+        """Dispatches that update `records` with the latest pass: its new rows and, once, the weights in slices.
 
-        Submit it at once.
+        Submit them immediately.
         """
         epoch, rows = self.engine.epoch, self.engine.registry.rows
         work: list[Dispatch] = []
@@ -162,7 +162,7 @@ class StatisticsPass:
         return work
 
     def update(self) -> None:
-        """Submit what the latest pass needs, and fetch the result. Never blocks."""
+        """Submit the work for the latest pass and request the result. Never blocks."""
         work = self.work()
         wanted = self._known != self._seen and not self._weights
         if wanted and self._readback.request(self.records, self.size, partial(self._measured, self._seen), work):
@@ -174,16 +174,16 @@ class StatisticsPass:
 
     @property
     def weights_measured(self) -> bool:
-        """True when `records` has the weights once all work so far has run."""
+        """True when all work so far, once it has run, includes the weights."""
         return not self._weights
 
     @property
     def pending(self) -> bool:
-        """True while statistics are on their way."""
+        """True while statistics are in flight."""
         return self._readback.in_flight or (bool(self._weights) and self._begun)
 
     def poll(self) -> bool:
-        """Take in what has arrived, without waiting, and go on with the weights; True when `latest` changed."""
+        """Take statistics that have arrived and continue with the weights; True when `latest` changed. Never blocks."""
         if self._weights and self._begun:
             self.update()
         arrived = self._readback.take()
@@ -203,11 +203,11 @@ class StatisticsPass:
         return self.latest
 
     def first_bad(self) -> str | None:
-        """The first tensor, in run order, with a value that is not finite."""
+        """The first tensor, in run order, with a non-finite value."""
         return next((known.name for known in self.latest.values() if known.finite < known.count), None)
 
     def _measured(self, seen: tuple[int, int], data: bytes) -> _Measured:
-        """The content of `records`, as it was at `seen`."""
+        """(seen, statistics by name) from `data`, the contents of `records` at `seen`."""
         records = np.frombuffer(data, np.uint32).reshape(-1, WORDS)  # [slots, words]
         rows = seen[1]
         latest = {}
@@ -223,7 +223,7 @@ class StatisticsPass:
     def _weight_work(self, tensor: Tensor) -> list[Dispatch]:
         device, kernels, storage = self.engine.device, self.engine.kernels, tensor.storage
         slot = self.slots[tensor.name]
-        # A vector's piece tells its values as rows.
+        # A shard of a vector counts values as rows.
         rows = [1 if tensor.vector else shard.rows for shard in storage.shards]
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
@@ -261,7 +261,7 @@ class StatisticsPass:
 
 
 def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatistics:
-    """The record uint32 [words] of a tensor, as numbers."""
+    """Statistics from the record uint32 [words] of a tensor."""
     own = rows if tensor.rows is None else tensor.rows
     count = own * tensor.columns
     nan, pos_inf, neg_inf, zero, lowest, highest = (int(word) for word in record[:6])
@@ -288,6 +288,6 @@ def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatisti
 
 
 def _key_value(key: int) -> float:
-    """The float that has this sort key, see wgsl/common/numbers.wgsl."""
+    """The float with this sort key, see wgsl/common/numbers.wgsl."""
     bits = key ^ 0x80000000 if key >= 0x80000000 else ~key & 0xFFFFFFFF
     return float(np.asarray([bits], np.uint32).view(np.float32)[0])

@@ -1,4 +1,4 @@
-"""Statistics of many tensors as one NumPy table: for recordings, where an object a tensor would cost too much."""
+"""Statistics of many tensors as one NumPy table, for recordings: an object per tensor would take too long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from compute.models.registry import Tensor
 
 from .statistics import SCALE, WORDS, StatisticsPass
 
-# min, max and mean are over the finite values, 0 when there are none; first_nonfinite is a flat index, -1 for none.
+# min, max and mean cover the finite values and are 0 when there are none. first_nonfinite is a flat index, -1 for none.
 STATISTICS = np.dtype(
     [
         ("count", "<u4"),
@@ -26,21 +26,21 @@ STATISTICS = np.dtype(
         ("mean", "<f8"),
     ]
 )
-_READ = 8  # words of a record that are read: the histogram and the samples behind them are not
+_READ = 8  # words read from each record: those before the histogram and the samples
 
 
 class StatisticsTable:
-    """Reads what a `StatisticsPass` left of a pass, for the same tensors again and again."""
+    """Reads the records of a `StatisticsPass` for a fixed set of tensors, pass after pass."""
 
     def __init__(self, tensors: Sequence[Tensor], slots: Mapping[str, int]) -> None:
-        """slots: of the pass; what of a tensor's shape never changes is kept from here on."""
+        """slots: index of each tensor's record, by name."""
         self.tensors = tuple(tensors)
         self._slots = np.asarray([slots[tensor.name] for tensor in tensors], np.intp)
         self._fixed = np.asarray([(tensor.rows or 0) * tensor.columns for tensor in tensors], np.uint32)
         self._per_row = np.asarray([0 if tensor.rows else tensor.columns for tensor in tensors], np.uint32)
 
     def read(self, rows: int, data: bytes | memoryview) -> np.ndarray:
-        """STATISTICS [tensors] from `data`, the words of a pass of `rows`."""
+        """STATISTICS [tensors] from `data`, the records of a pass with `rows` rows."""
         words = np.frombuffer(data, np.uint32).reshape(-1, WORDS)[self._slots, :_READ]  # [tensors, words]
         bad = words[:, :4]  # NaN, +inf, -inf; and zeros
         count = self._fixed + rows * self._per_row
@@ -68,6 +68,6 @@ def read_table(measure: StatisticsPass, tensors: Sequence[Tensor]) -> np.ndarray
 
 
 def _key_values(keys: np.ndarray) -> np.ndarray:
-    """The float32 that have these sort keys, see wgsl/common/numbers.wgsl."""
+    """The float32 values with these sort keys, see wgsl/common/numbers.wgsl."""
     bits = np.where(keys >= 0x80000000, keys ^ np.uint32(0x80000000), ~keys)
     return bits.astype(np.uint32).view(np.float32)

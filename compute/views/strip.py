@@ -1,4 +1,4 @@
-"""The strip atlas on the GPU: a texture painted from the registry's buffers, with no copy through the CPU."""
+"""Strip on the GPU: a texture painted from the registry's buffers, without a copy through the CPU."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .strip_weights import WeightCells
 
 
 def color_mapping_bytes(mapping: ColorMapping) -> bytes:
-    """The look as wgsl/strip/common/color.wgsl has it."""
+    """`mapping` as the structure `ColorMapping` in wgsl/strip/common/color.wgsl."""
     palette = PALETTES[mapping.palette]
     words = [part for color in (*palette.negative, *palette.positive) for part in (*color, 1.0)]
     return struct.pack("<18fII", *words, mapping.low, mapping.high or 0.0, mapping.span_scale == "all", 0)
 
 
 class StripPass:
-    """Keeps `texture` (rgba8unorm, 640 x 360) showing the registry's latest pass.
+    """Paints the registry's latest pass into `texture` (rgba8unorm, 640 x 360).
 
-    Alpha is 255 but where a cell is not finite: 254 is NaN, 253 plus and 252 minus infinity.
+    Alpha is 255, except for non-finite cells: 254 for NaN, 253 for plus infinity, 252 for minus infinity.
     """
 
     def __init__(self, engine: Engine, mapping: ColorMapping | None = None) -> None:
@@ -62,13 +62,13 @@ class StripPass:
         self._peak_all = engine.kernels.get("strip/peak_all", tensors=len(tensors)).dispatch(
             (1, 1, 1), {"peaks": surface.peaks}
         )
-        self._end = WIDTH * HEIGHT  # cells up to here may hold something to clear
+        self._end = WIDTH * HEIGHT  # cells up to here may need clearing
         self._seen_rows = 0
         self._seen_epoch = -1
         self._seen_sampling = ""
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Paint so from the next `update` on."""
+        """Use this color mapping from the next `update` on."""
         self.engine.device.queue.write_buffer(self._mapping_buffer, 0, color_mapping_bytes(mapping))
         self._mapping, self._mapping_is_new = mapping, True
 
@@ -88,13 +88,13 @@ class StripPass:
 
     @property
     def pending(self) -> bool:
-        """True while some weights have yet to be read: `update` goes on with them."""
+        """True while `update` still has weights to read."""
         return self._cells.pending
 
     def update(self) -> None:
-        """Submit what makes the texture show the registry's latest pass. Never blocks.
+        """Submit the work that paints the registry's latest pass. Never blocks.
 
-        Weights are read in slices: where that takes more than one call, `pending` says so.
+        Weights are read in slices; while slices remain for later calls, `pending` is true.
         """
         registry, context, mapping = self.engine.registry, self.engine.context, self._mapping
         pool = mapping.sampling == "pool"
@@ -114,7 +114,7 @@ class StripPass:
         same = self.engine.epoch == self._seen_epoch and mapping.sampling == self._seen_sampling
         first = min(self._seen_rows, registry.rows - 1) if same else 0
         for source in self._live:
-            # The logits have one row, which every pass writes anew.
+            # The logits have one row, which every pass rewrites.
             start = max(0, first) if all(tensor.rows is None for tensor in source.tensors) else 0
             work += source.measure(start, max(1, registry.rows - start), context, pool=pool)
         one_range = mapping.span_scale == "all"
@@ -134,7 +134,7 @@ class StripPass:
 
     @staticmethod
     def _empty(layout: StripLayout, end: int) -> list[tuple[int, int]]:
-        """(first cell, cells) of the gaps between spans, and of what follows the last one up to `end`."""
+        """(first cell, cells) of the gaps between spans, and from the last span to `end`."""
         gaps = []
         cursor = 0
         for span in layout.spans:

@@ -1,4 +1,4 @@
-"""Where every tensor lies in the strip atlas: a pure function of the registry."""
+"""The layout of Strip: where each tensor is, as a pure function of the registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compute.models.registry import Registry, Tensor
 
 WIDTH, HEIGHT = 640, 360  # cells
 GAP = 64  # empty cells before a span
-BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}  # cells of a span, at most
+BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}  # most cells per span
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Span:
         return self.first + self.cells - 1
 
     def as_json(self) -> dict[str, str | int]:
-        """What `atlas` writes for this span."""
+        """This span in the output of the command `atlas`."""
         return {
             "name": self.name,
             "first": self.first,
@@ -38,19 +38,19 @@ class Span:
         }
 
     def source_index(self, cell: int) -> int:
-        """Which value cell number `cell` of the span shows (0 is its first)."""
+        """The index of the value that the span's cell `cell` (from 0) shows when values are sampled."""
         if self.cells == self.values:
             return cell
         return cell * (self.values - 1) // max(1, self.cells - 1)
 
     def source_range(self, cell: int) -> tuple[int, int]:
-        """First and last value that cell number `cell` of the span stands for; the cells' ranges make up the tensor."""
+        """The first and last value that the span's cell `cell` represents. The ranges of all cells cover the tensor."""
         first = self.source_index(cell)
         end = self.values if cell == self.cells - 1 else max(self.source_index(cell + 1), first + 1)
         return first, end - 1
 
     def cell_of(self, index: int) -> int:
-        """The number of the cell that stands for value `index`."""
+        """The index of the span's cell that represents value `index`."""
         if self.cells == self.values:
             return index
         if index >= self.values - 1:
@@ -61,19 +61,19 @@ class Span:
 
 @dataclass(frozen=True)
 class StripLayout:
-    """All spans in order, and the names of the tensors that found no room."""
+    """All spans in order, and the names of the tensors that did not fit."""
 
     spans: tuple[Span, ...]
     left_out: tuple[str, ...]
 
     def span_at(self, cell: int) -> Span | None:
-        """The span that has this cell of the atlas; None where it is empty."""
+        """The span that contains this cell of Strip; None where there is none."""
         position = bisect.bisect_right(self.spans, cell, key=lambda span: span.first) - 1
         return self.spans[position] if position >= 0 and cell <= self.spans[position].last else None
 
 
 def strip_layout(registry: Registry) -> StripLayout:
-    """Lay the registry's strip tensors out for the latest pass."""
+    """Lay out the registry's strip tensors for the latest pass."""
     spans: list[Span] = []
     left_out: list[str] = []
     cursor = 0
@@ -97,5 +97,5 @@ def strip_layout(registry: Registry) -> StripLayout:
 
 
 def strip_tensors(registry: Registry) -> list[Tensor]:
-    """The tensors that the strip shows, in its order."""
+    """The tensors that Strip shows, in its order."""
     return [tensor for tensor in registry if tensor.strip]

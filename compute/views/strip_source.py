@@ -1,4 +1,4 @@
-"""One buffer that spans of the strip show: its tables on the GPU, and the dispatches over them."""
+"""One buffer whose values spans of Strip show: its tables on the GPU and the dispatches over them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from compute.models.registry import Tensor
 
 from .strip_layout import HEIGHT, WIDTH, Span
 
-_TILE = 64  # cells a workgroup paints
+_TILE = 64  # cells that a workgroup paints
 _EMPTY = 0xFFFFFFFF
-_BLOCK = 16  # values of a block whose extreme is kept
-_BLOCKS_FROM = 32  # values a cell stands for, from which on blocks are worth keeping
-_BLOCK_PARTS = 8  # workgroups that share a tensor's blocks, at most
-_MANY_ROWS = 16  # from so many changed rows on
+_BLOCK = 16  # values per block whose extreme is kept
+_BLOCKS_FROM = 32  # values per cell from which blocks save time
+_BLOCK_PARTS = 8  # workgroups per tensor that compute blocks
+_MANY_ROWS = 16  # changed rows from which several workgroups compute a tensor's blocks
 
 
 @dataclass(frozen=True)
 class Surface:
-    """What all sources of a strip share on the GPU."""
+    """GPU resources that all sources of a strip share."""
 
     kernels: Kernels
     texture: wgpu.GPUTexture
     mapping: wgpu.GPUBuffer
     row_peaks: wgpu.GPUBuffer  # largest finite magnitude of each row of each slot
-    peaks: wgpu.GPUBuffer  # and of each slot; behind them the largest of all
-    slots: Mapping[str, int]  # place of a tensor in these tables
+    peaks: wgpu.GPUBuffer  # of each slot, then the largest of all
+    slots: Mapping[str, int]  # index of a tensor in these tables
 
 
 class Source:
-    """Spans over the float32 values of one buffer. `place` tells (offset, columns, rows) of a span's values in it."""
+    """Spans over the float32 values of one buffer. `locate` returns a span's (offset, columns, rows) in it."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Source:
         self._wants_blocks = False
 
     def lay_out(self, spans: Mapping[str, Span], empty: Sequence[tuple[int, int]]) -> None:
-        """Write the tables for a new layout. `empty`: (first cell, cells) that this source clears."""
+        """Write the tables for a new layout. empty: (first cell, cells) of ranges that this source clears."""
         entries = np.zeros((len(self.tensors), 8), np.uint32)
         tiles: list[tuple[int, int, int, int]] = []
         shown = 0
@@ -105,7 +105,7 @@ class Source:
             self._queue.write_buffer(self._tiles, 0, np.asarray(tiles, np.uint32).tobytes())
 
     def measure(self, first_row: int, rows: int, context: int, *, pool: bool) -> list[Dispatch]:
-        """Dispatches that bring peaks, and for pooling blocks, up to date: `rows` rows from `first_row` on changed."""
+        """Dispatches that update peaks, and blocks for pooling, after `rows` rows from `first_row` on have changed."""
         if not self._shown:
             return []
         self._queue.write_buffer(self._params, 0, np.asarray([first_row, context, 0, 0], np.uint32).tobytes())
@@ -119,13 +119,13 @@ class Source:
         return work
 
     def paint(self, *, pool: bool) -> list[Dispatch]:
-        """The dispatch that paints all tiles, if there are any."""
+        """The dispatch that paints all tiles, or none when there are no tiles."""
         if not self._tile_count:
             return []
         return [dataclasses.replace(self._paint_work(pool), groups=(self._tile_count, 1, 1))]
 
     def _block_table(self) -> wgpu.GPUBuffer:
-        """Keys of blocks, for all of the buffer; made when pooling first wants it."""
+        """Keys of all blocks of the buffer. Allocated when pooling first needs it."""
         if self._blocks_buffer is None:
             size = 4 * -(-self._values.size // (4 * _BLOCK))
             self._blocks_buffer = self._surface.kernels.device.create_buffer(

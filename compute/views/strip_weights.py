@@ -1,4 +1,4 @@
-"""The cells of weight spans: fetched or pooled once, in slices, since weights never change."""
+"""The cells of weight spans. Weights never change, so they are sampled or pooled once, in slices."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from compute.models.registry import Tensor
 
 from .strip_layout import HEIGHT, WIDTH, Span
 
-# Values read between two frames: about 20 ms on a software adapter, far less on a GPU.
+# Values read between two frames. They take about 20 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 8 << 20, "buffer": 256 << 20}
 
 
 class WeightCells:
-    """Keeps `values` (float32, a value for each cell of each weight span) in step with the layout."""
+    """Keeps `values` (float32, one per cell of each weight span) up to date with the layout."""
 
     def __init__(self, kernels: Kernels, tensors: list[Tensor], layout: str) -> None:
-        """layout: "texture" or "buffer", how the weights are stored."""
+        """layout: how the weights are stored, "texture" or "buffer"."""
         self.tensors = tensors
         self._kernels = kernels
         self._slice = _SLICE[layout]
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         self.values = kernels.device.create_buffer(label="weight cells", size=4 * WIDTH * HEIGHT, usage=usage)
-        self._first: dict[str, int] = {}  # where a span's values begin
-        self._cells: dict[str, tuple[int, bool]] = {}  # how many are there, and whether they are pooled
-        self._queue: deque[tuple[str, int, Dispatch]] = deque()  # tensor, values read, what reads them
+        self._first: dict[str, int] = {}  # offset of a span's values
+        self._cells: dict[str, tuple[int, bool]] = {}  # how many it has, and whether they are pooled
+        self._queue: deque[tuple[str, int, Dispatch]] = deque()  # tensor, values read, work
 
     def locate(self, tensor: Tensor, span: Span) -> tuple[int, int, int]:
         """(offset, columns, rows) of a span's values."""
         return self._first[tensor.name], span.cells, 1
 
     def lay_out(self, spans: Mapping[str, Span], *, pool: bool) -> None:
-        """Queue the fetching of spans whose place or number of cells is new."""
-        for name, _, _ in self._queue:  # meant for places that may be others now
+        """Queue the work for spans whose offset, number of cells or sampling is new."""
+        for name, _, _ in self._queue:  # their offsets may have changed
             self._cells.pop(name, None)
         self._queue.clear()
         at = 0
@@ -54,11 +54,11 @@ class WeightCells:
 
     @property
     def pending(self) -> bool:
-        """True while cells wait for `work`."""
+        """True while `work` has something to return."""
         return bool(self._queue)
 
     def work(self) -> list[Dispatch]:
-        """The next slice of what is queued."""
+        """The next slice of the queued work."""
         work: list[Dispatch] = []
         values = 0
         while self._queue and values < self._slice:
@@ -75,7 +75,7 @@ class WeightCells:
         )  # fmt: skip
         groups = span.cells if pool else -(-span.cells // 64)
         for shard in storage.shards:
-            # A vector's piece tells its values as rows.
+            # A shard of a vector counts values as rows.
             rows = 1 if tensor.vector else shard.rows
             params = np.asarray([span.cells, span.values, shard.first_row, rows, target, 0, 0, 0], np.uint32)
             buffer = self._kernels.device.create_buffer_with_data(data=params, usage=wgpu.BufferUsage.UNIFORM)

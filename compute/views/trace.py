@@ -1,4 +1,4 @@
-"""The debug trace: one record for each tensor of the latest pass, in run order."""
+"""The trace: a record for each tensor of the latest pass, in run order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FIELDS = (
 
 
 def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: StripLayout) -> list[dict[str, Any]]:
-    """What `trace --json` writes: values of `statistics`, and the cells that `layout` gives each tensor.
+    """The output of `trace --json`: the statistics of each tensor, and its cells in `layout`.
 
-    A sample that is not finite is None: JSON has no word for it.
+    A non-finite sample is None, because JSON cannot express it.
     """
     spans = {span.name: span for span in layout.spans}
     result: list[dict[str, Any]] = []
@@ -39,18 +39,18 @@ def records(engine: Engine, statistics: Mapping[str, TensorStatistics], layout: 
 
 
 def lines(trace: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) -> list[str]:
-    """`trace` as text, one line a tensor, then the first tensor that has a value that is not finite, if one has.
+    """`trace` as text: one line per tensor, then the first tensor with a non-finite value, if any.
 
     recomputed: names of the tensors that the pass itself did not keep.
     """
     text = []
-    block = ""
+    layer = ""
     for record in trace:
         name = record["name"]
-        now = name.split(".")[1] if name.startswith("h.") else ""
-        if now and now != block:
-            text.append(f"-- layer {now} --")
-        block = now
+        next_layer = name.split(".")[1] if name.startswith("h.") else ""
+        if next_layer and next_layer != layer:
+            text.append(f"-- layer {next_layer} --")
+        layer = next_layer
         text.append(_line(record, recomputed=name in recomputed))
     bad = next((record for record in trace if record["finite"] < record["count"]), None)
     if bad:

@@ -13,8 +13,8 @@ const BINS = 8u;    // 64 words
 const SAMPLES = 72u; // the tensor's first values
 const SAMPLE_COUNT = 6u;
 const SCALE = 2.3283064365386963e-10; // keeps the sum of many large values finite
-// The bin of a value: 32 octaves of magnitude from 2^-20 on for each sign. Smaller magnitudes are in the innermost bins,
-// larger ones in the outermost.
+// The bin of a value: 32 octaves of magnitude from 2^-20 on, for each sign. The innermost bins include smaller
+// magnitudes, the outermost larger ones.
 fn histogram_bin(bits: u32) -> u32 {
     let octave = u32(clamp(i32((bits >> 23u) & 255u) - 107, 0, 31));
     return select(32u + octave, 31u - octave, bits > 0x80000000u);
