@@ -43,16 +43,16 @@ class Skipped:
     why: str
 
 
-def difference(found: Any, expected: Any) -> float:
-    """The error of `found` against `expected`, as `Check` defines it; 1 when the shapes differ."""
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    if found.shape != expected.shape:
+def difference(actual: Any, expected: Any) -> float:
+    """The error of `actual` against `expected`, as `Check` defines it; 1 when the shapes differ."""
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    if actual.shape != expected.shape:
         return 1.0
-    if not found.size:
+    if not actual.size:
         return 0.0
-    same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = np.where(same, 0.0, np.abs(found - expected))
+        apart = np.where(same, 0.0, np.abs(actual - expected))
     finite = np.abs(expected[np.isfinite(expected)])
     return float(apart.max()) / max(1.0, float(finite.max(initial=0.0)))
 
@@ -64,23 +64,23 @@ class Errors:
         self.largest = 0.0
         self.worst = ""
 
-    def close(self, found: Any, expected: Any, what: str = "") -> None:
+    def close(self, actual: Any, expected: Any, what: str = "") -> None:
         """Numbers that may differ by rounding."""
-        self._add(difference(found, expected), what)
+        self._add(difference(actual, expected), what)
 
-    def same(self, found: Any, expected: Any, what: str = "") -> None:
+    def same(self, actual: Any, expected: Any, what: str = "") -> None:
         """What must be equal, NaN being equal to NaN; numbers, or anything else."""
-        if isinstance(found, np.ndarray) or isinstance(expected, np.ndarray):
-            found, expected = np.asarray(found), np.asarray(expected)
-            floats = found.dtype.kind == expected.dtype.kind == "f"
-            equal = np.array_equal(found, expected, equal_nan=floats)
+        if isinstance(actual, np.ndarray) or isinstance(expected, np.ndarray):
+            actual, expected = np.asarray(actual), np.asarray(expected)
+            floats = actual.dtype.kind == expected.dtype.kind == "f"
+            equal = np.array_equal(actual, expected, equal_nan=floats)
         else:
-            equal = bool(found == expected)
+            equal = bool(actual == expected)
         self._add(0.0 if equal else 1.0, what)
 
-    def colors(self, found: Any, expected: Any, what: str = "") -> None:
+    def colors(self, actual: Any, expected: Any, what: str = "") -> None:
         """Colors from 0 to 255."""
-        self._add(difference(np.asarray(found, np.float64) / 255, np.asarray(expected, np.float64) / 255), what)
+        self._add(difference(np.asarray(actual, np.float64) / 255, np.asarray(expected, np.float64) / 255), what)
 
     def check(self, name: str, shapes: str, tolerance: float, *, numbers: bool = True) -> Check:
         """All comparisons so far as one check."""

@@ -26,13 +26,13 @@ def patterns(engine: Engine, source: WeightSource) -> Check:
     """Those of the reference, whose rows add up to 1 and have nothing above the diagonal; `source`: the weights."""
     tokens = some_tokens(engine.config, _ROWS)
     run_pass(engine, tokens)
-    wanted = reference.forward(source, tokens)
+    expected = reference.forward(source, tokens)
     later = np.triu_indices(_ROWS, 1)
     errors = Errors()
     for tensor in engine.registry:
         if tensor.heads:
             found, name = read_tensor(engine, tensor.name), tensor.name
-            errors.close(found, wanted[name], name)
+            errors.close(found, expected[name], name)
             errors.close(found.sum(-1), np.ones(found.shape[:2]), f"{name}: sums of rows")
             above = found[:, later[0], later[1]]
             errors.same(above, np.zeros_like(above), f"{name}: later keys")

@@ -38,7 +38,7 @@ _STORIES_TOKENS = (7454, 2402, 257, 640, 11, 612, 373, 257)  # "Once upon a time
 
 
 @dataclass(frozen=True)
-class Way:
+class ProgramPair:
     """A program for many rows and one for a single row, on weights in a texture or in buffers."""
 
     name: str
@@ -48,18 +48,18 @@ class Way:
     subgroups: bool = False
 
 
-WAYS = (
-    Way("rows, textures", "texture", RowsProgram, RowsProgram),
-    Way("rows", "buffer", RowsProgram, RowsProgram),
-    Way("tiled, fused", "buffer", TiledProgram, FusedProgram, subgroups=True),
-    Way("tiled, fused without subgroups", "buffer", TiledProgram, FusedProgram),
-    Way("tiled, chain", "buffer", TiledProgram, ChainProgram, subgroups=True),
+PROGRAM_PAIRS = (
+    ProgramPair("rows, textures", "texture", RowsProgram, RowsProgram),
+    ProgramPair("rows", "buffer", RowsProgram, RowsProgram),
+    ProgramPair("tiled, fused", "buffer", TiledProgram, FusedProgram, subgroups=True),
+    ProgramPair("tiled, fused without subgroups", "buffer", TiledProgram, FusedProgram),
+    ProgramPair("tiled, chain", "buffer", TiledProgram, ChainProgram, subgroups=True),
 )
 
 # What engines use; the others are for what these cannot do.
 _FAST = ("tiled, fused", "tiled, chain")
 _SOFTWARE = ("rows, textures",)
-# Model, type of its weights, names of ways. Kernels differ by the type and by the shape, and each has to be compiled,
+# Model, type of its weights, names of pairs. Kernels differ by the type and by the shape, and each has to be compiled,
 # which is nearly all of the time that this takes: on software drivers models have the same shape where they can.
 GPU_CASES = (
     (_NARROW, "f32", (*_FAST, "rows")),
@@ -76,15 +76,15 @@ SOFTWARE_CASES = (
 )
 
 
-def missing(gpu: Gpu, way: Way) -> str:
-    """Why this adapter never runs `way`; empty when it may."""
+def unsupported_reason(gpu: Gpu, pair: ProgramPair) -> str:
+    """Why this adapter never runs `pair`; empty when it may."""
     software = is_software(gpu.device.adapter)
-    if way.layout == "texture" and not software:
+    if pair.layout == "texture" and not software:
         return "a GPU has its weights in buffers"
     subgroups = team_size(gpu.kernels)[1]
-    if way.subgroups and not subgroups:
+    if pair.subgroups and not subgroups:
         return "no subgroups to rely on"
-    if way.decode is ChainProgram:
+    if pair.decode is ChainProgram:
         if software:
             return "a software driver does not start workgroups in order"
         if not ChainProgram.suits(gpu.device, subgroups):
@@ -99,14 +99,14 @@ class Runner:
         self.config = source.config
         self.engine = Engine.load(source, LoadOptions(context=source.config.positions, weights=dtype, layout=layout))
         self._exact = reference.in_float64(rounded_model(source, dtype))
-        self._wanted: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
+        self._expected: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
 
-    def way(self, way: Way) -> Errors:
+    def run(self, pair: ProgramPair) -> Errors:
         """A prompt, tokens after it one by one, a window that slid, a short prompt."""
         engine, config = self.engine, self.config
-        team = team_size(engine.kernels) if way.subgroups else NO_SUBGROUPS
-        chunk = CHUNK if way.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
-        prefill, decode = engine.program(way.prefill, chunk, team), engine.program(way.decode, 1, team)
+        team = team_size(engine.kernels) if pair.subgroups else NO_SUBGROUPS
+        chunk = CHUNK if pair.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
+        prefill, decode = engine.program(pair.prefill, chunk, team), engine.program(pair.decode, 1, team)
         text = some_tokens(config, config.positions + 9)
         errors = Errors()
         prompt = config.positions - _DECODED
@@ -141,35 +141,35 @@ class Runner:
 
     def _compare(self, errors: Errors, tokens: Sequence[int], position: int, what: str) -> None:
         key = (tuple(tokens), position)
-        if key not in self._wanted:
-            self._wanted[key] = reference.forward(self._exact, tokens, position)
-        compare(self.engine, self._wanted[key], errors, what)
+        if key not in self._expected:
+            self._expected[key] = reference.forward(self._exact, tokens, position)
+        compare(self.engine, self._expected[key], errors, what)
 
 
-def compare(engine: Engine, wanted: dict[str, np.ndarray], errors: Errors, what: str) -> None:
+def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, what: str) -> None:
     """Every activation that is kept and the logits of the engine's latest pass; the token that greedy draws takes."""
     for tensor in engine.registry:
         if tensor.kind != "weight" and tensor.kept:
-            errors.close(read_tensor(engine, tensor.name), wanted[tensor.name], f"{what}: {tensor.name}")
-    logits = wanted["logits"][: engine.config.vocabulary]
+            errors.close(read_tensor(engine, tensor.name), expected[tensor.name], f"{what}: {tensor.name}")
+    logits = expected["logits"][: engine.config.vocabulary]
     best, second = np.sort(logits)[::-1][:2] if logits.size > 1 else (1.0, 0.0)
     if best - second > 10 * PASS * max(1.0, float(np.abs(logits).max())):
         found = engine.read_logits()[: engine.config.vocabulary]
         errors.same(int(found.argmax()), int(logits.argmax()), f"{what}: the likeliest token")
 
 
-def prove_ways(config: ModelConfig, dtype: str, ways: Sequence[Way]) -> Iterator[Check | Skipped]:
-    """Passes of a small model by each of `ways`."""
+def prove_pairs(config: ModelConfig, dtype: str, pairs: Sequence[ProgramPair]) -> Iterator[Check | Skipped]:
+    """Passes of a small model by each of `pairs`."""
     runners: dict[str, Runner] = {}
-    for way in ways:
-        if way.layout not in runners:
+    for pair in pairs:
+        if pair.layout not in runners:
             model = loud_model(config, scale=1.8 / sqrt(config.channels))
-            runners[way.layout] = Runner(model, way.layout, dtype)
-        runner, name = runners[way.layout], f"passes: {way.name}"
-        if way.decode is ChainProgram and runner.engine.path != "chain":
+            runners[pair.layout] = Runner(model, pair.layout, dtype)
+        runner, name = runners[pair.layout], f"passes: {pair.name}"
+        if pair.decode is ChainProgram and runner.engine.path != "chain":
             yield Skipped(name, "the check that every engine begins with refuses it here")
         else:
-            yield runner.way(way).check(name, f"{shape_of(config)}, {dtype}", PASS)
+            yield runner.run(pair).check(name, f"{shape_of(config)}, {dtype}", PASS)
 
 
 def untraced() -> Check:
@@ -198,13 +198,13 @@ def embedded() -> Check:
 
 def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
     """What the self-test runs."""
-    ways = []
-    for way in WAYS:
-        if why := missing(gpu, way):
-            yield Skipped(f"passes: {way.name}", why)
+    pairs = []
+    for pair in PROGRAM_PAIRS:
+        if reason := unsupported_reason(gpu, pair):
+            yield Skipped(f"passes: {pair.name}", reason)
         else:
-            ways.append(way)
+            pairs.append(pair)
     for config, dtype, names in SOFTWARE_CASES if is_software(gpu.device.adapter) else GPU_CASES:
-        yield from prove_ways(config, dtype, [way for way in ways if way.name in names])
+        yield from prove_pairs(config, dtype, [pair for pair in pairs if pair.name in names])
     yield untraced()
     yield embedded()

@@ -17,7 +17,7 @@ from .gpu import read_tensor, run_pass
 from .models import loud_model, shape_of, some_tokens
 
 
-def spoilt(config: ModelConfig) -> ArrayModel:
+def corrupted_model(config: ModelConfig) -> ArrayModel:
     """A model with values of every kind in three of its weights."""
     model = loud_model(config)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
@@ -25,7 +25,7 @@ def spoilt(config: ModelConfig) -> ArrayModel:
     bad[[7, 100, 3000, 5000]] = np.nan, np.inf, -np.inf, -0.0
     arrays["h.1.mlp.c_proj.bias"][:] = -np.inf
     arrays["h.0.ln_1.weight"][:3] = 3e38, -3e38, 1e-30
-    return ArrayModel("spoilt", config, arrays)
+    return ArrayModel("corrupted", config, arrays)
 
 
 def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None:

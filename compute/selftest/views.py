@@ -14,7 +14,7 @@ from .gpu import Gpu
 from .lookups import patterns, probes
 from .map import maps
 from .models import SMALL, loud_model, rounded_model
-from .statistics import spoilt, statistics
+from .statistics import corrupted_model, statistics
 from .strip import strip
 
 # Of a window so long that cells of the strip stand for many values, and it keeps extremes of blocks of them.
@@ -32,7 +32,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield strip(engine, source)
         yield statistics(engine, source)
         yield from maps(engine, source, base)
-    source = spoilt(CONFIG)
+    source = corrupted_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))
     yield probes(engine, source)
     yield statistics(engine, source)

@@ -10,7 +10,7 @@ from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest.check import PASS
-from compute.selftest.passes import WAYS, Runner
+from compute.selftest.passes import PROGRAM_PAIRS, Runner
 
 from helpers.gpu import assert_ok
 from helpers.letters import Letters
@@ -22,8 +22,8 @@ PROMPT = "onceuponatime"
 def check(config: ModelConfig, dtype: str) -> None:
     """Raise AssertionError when the chain is wrong, or the programs draw other tokens, with this model."""
     model = tiny_model(config)
-    (chain,) = (way for way in WAYS if way.name == "tiled, chain")
-    assert_ok(Runner(model, chain.layout, dtype).way(chain).check(chain.name, str(config), PASS))
+    (chain,) = (pair for pair in PROGRAM_PAIRS if pair.name == "tiled, chain")
+    assert_ok(Runner(model, chain.layout, dtype).run(chain).check(chain.name, str(config), PASS))
     outcomes = []
     for program in ("chain", "fused", "rows"):
         engine = Engine.load(

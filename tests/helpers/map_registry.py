@@ -20,12 +20,12 @@ class FakeActivations:
         return Shard(None, 0, 4 * columns * self.context, 0, self.context)  # type: ignore[arg-type]
 
 
-def registry(config: ModelConfig, context: int, *, traced: bool = True, piece_rows: int = 1 << 30) -> Registry:
-    """A registry whose tensors lie nowhere; matrices are cut into pieces of `piece_rows`."""
+def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_rows: int = 1 << 30) -> Registry:
+    """A registry whose tensors lie nowhere; matrices are cut into pieces of `shard_rows`."""
     storages = {}
     for name, shape in parameter_shapes(config).items():
-        starts = range(0, shape[0], piece_rows if len(shape) == 2 else shape[0])
-        shards = [Shard(None, 0, 0, first, min(piece_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
+        starts = range(0, shape[0], shard_rows if len(shape) == 2 else shape[0])
+        shards = [Shard(None, 0, 0, first, min(shard_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
     activations = FakeActivations(context) if traced else None

@@ -41,12 +41,12 @@ def proved(device: wgpu.GPUDevice) -> Iterator[tuple[Proof, set[str]]]:
     names: set[str] = set()
     get = Kernels.get
 
-    def noted(self: Kernels, name: str, **values: str | int | float | bool) -> Kernel:
+    def recorded(self: Kernels, name: str, **values: str | int | float | bool) -> Kernel:
         names.add(name)
         return get(self, name, **values)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Kernels, "get", noted)
+        patch.setattr(Kernels, "get", recorded)
         patch.setattr(shared_kernels(device), "team", None)  # it is asked of a device once
         yield prove(device), names
 
@@ -73,18 +73,18 @@ def engine_of(dtype: str = "f32") -> Engine:
 
 
 def fused(_: Gpu) -> Iterator[Check | Skipped]:
-    return passes.prove_ways(SMALL, "bf16", [way for way in passes.WAYS if way.name == "tiled, fused"])
+    return passes.prove_pairs(SMALL, "bf16", [pair for pair in passes.PROGRAM_PAIRS if pair.name == "tiled, fused"])
 
 
 def viewed(mapping: Callable[..., Check]) -> Callable[[Gpu], Iterator[Check | Skipped]]:
     return lambda _: iter([mapping(engine_of(), loud_model(SMALL))])
 
 
-SPOILT = statistics_checks.spoilt(SMALL)
+CORRUPTED = statistics_checks.corrupted_model(SMALL)
 
 
-def spoilt_engine() -> Engine:
-    return Engine.load(SPOILT, LoadOptions(context=14))
+def corrupted_engine() -> Engine:
+    return Engine.load(CORRUPTED, LoadOptions(context=14))
 
 
 # Shader, text in it and what stands there instead, what must notice it.
@@ -106,7 +106,7 @@ MUTANTS = (
     ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
     ("sample/scan", "penalty", "penalty * 1.01", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[:1])])),
     ("forward/attention_pattern", "score *= SCALE", "score *= 1.01 * SCALE", viewed(lookups.patterns)),
-    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(spoilt_engine(), SPOILT)])),
+    ("probe/range", "b.y < a.y", "b.y > a.y", lambda _: iter([lookups.probes(corrupted_engine(), CORRUPTED)])),
     ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
     ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
     ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
@@ -237,13 +237,13 @@ def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_command_prints_a_table(doctor: Run, device: wgpu.GPUDevice) -> None:
-    told = doctor()
-    assert (told.status, told.err) == (0, "")
-    assert "ok     forward/layer_norm" in told.out
-    assert "-      chain " in told.out
-    assert "not run: not here" in told.out
-    assert "\nproved: the largest error of numbers is " in told.out
-    assert wgsl.digest()[:12] in told.out
+    result = doctor()
+    assert (result.status, result.err) == (0, "")
+    assert "ok     forward/layer_norm" in result.out
+    assert "-      chain " in result.out
+    assert "not run: not here" in result.out
+    assert "\nproved: the largest error of numbers is " in result.out
+    assert wgsl.digest()[:12] in result.out
     known = proof.known(device.adapter)
     assert known is not None
     assert known.ok
@@ -251,9 +251,9 @@ def test_the_command_prints_a_table(doctor: Run, device: wgpu.GPUDevice) -> None
 
 
 def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
-    told = doctor("--json")
-    record = json.loads(told.out)
-    assert told.status == 0
+    result = doctor("--json")
+    record = json.loads(result.out)
+    assert result.status == 0
     assert record.keys() == {
         "adapter", "driver", "shader_hash", "versions", "checks", "skipped", "ok", "largest_error", "seconds", "date"
     }  # fmt: skip
@@ -271,9 +271,9 @@ def test_the_command_fails_for_a_wrong_kernel(
     doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
 ) -> None:
     mutate("forward/layer_norm", "1e-5", other)
-    told = doctor("--json")
-    record = json.loads(told.out)
-    assert told.status == 1
+    result = doctor("--json")
+    record = json.loads(result.out)
+    assert result.status == 1
     assert (record["ok"], record["checks"][0]["ok"]) == (False, False)
     assert (record["checks"][0]["error"] is None) == (record["largest_error"] is None) == null
     known = proof.known(device.adapter)
@@ -291,7 +291,7 @@ def test_a_cache_that_cannot_be_written_changes_no_verdict(
     blocked = f"{tmp_path}/file"
     open(blocked, "w").close()
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", blocked)
-    told = doctor()
-    assert told.status == 0
-    assert told.err.startswith("atlas-viewer: the result was not saved: ")
-    assert told.err.count("\n") == 1
+    result = doctor()
+    assert result.status == 0
+    assert result.err.startswith("atlas-viewer: the result was not saved: ")
+    assert result.err.count("\n") == 1

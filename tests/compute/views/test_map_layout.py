@@ -21,13 +21,13 @@ REAL = {"stories": STORIES, "gpt2": GPT2_SIZES["gpt2"], "gpt2-xl": GPT2_SIZES["g
 
 def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:
     """(tensor, x, y, width, height) of every band; a tensor without gaps between its bands counts as one."""
-    found = []
-    for name, place in layout.placements.items():
-        if place.pitch_y < place.band_rows + layout.base:
-            found.append((name, place.x, place.y, place.width, place.height))
+    boxes = []
+    for name, placement in layout.placements.items():
+        if placement.pitch_y < placement.band_rows + layout.base:
+            boxes.append((name, placement.x, placement.y, placement.width, placement.height))
         else:
-            found += [(name, *place.band_box(band)) for band in range(place.bands)]
-    return found
+            boxes += [(name, *placement.band_box(band)) for band in range(placement.bands)]
+    return boxes
 
 
 @pytest.mark.parametrize("context", [1, 9])
@@ -62,11 +62,11 @@ def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
     layout = map_layout(registry(config, 9), 9)
     cells = set()
     total = 0
-    for name, place in layout.placements.items():
-        picked = itertools.product(range(place.rows), range(place.columns))
-        if place.rows * place.columns > 4000:
+    for name, placement in layout.placements.items():
+        picked = itertools.product(range(placement.rows), range(placement.columns))
+        if placement.rows * placement.columns > 4000:
             rng = np.random.default_rng(0)
-            picked = {(int(rng.integers(place.rows)), int(rng.integers(place.columns))) for _ in range(500)}  # type: ignore[assignment]
+            picked = {(int(rng.integers(placement.rows)), int(rng.integers(placement.columns))) for _ in range(500)}  # type: ignore[assignment]
         for row, column in picked:
             cell = layout.cell_of(name, row, column)
             assert layout.cell_at(*cell) == (name, row, column)
@@ -77,14 +77,14 @@ def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
 
 def test_the_value_near_to_a_cell_is_in_the_same_band() -> None:
     # Bands of 4 x 5 cells, two side by side; of the third and last there are two columns and the fourth is not there.
-    place = Placement("a", 100, 50, 4, 12, 4, 5, 2, 8, 8)
-    assert place.value_near(*place.cell_of(2, 6)) == (2, 6)
-    assert place.value_near(106, 52) == (2, 4), "beside the first band"
-    assert place.value_near(110, 56) == (3, 7), "under the second"
-    assert place.value_near(-9, 51) == (1, 0)
-    assert place.value_near(9999, 51) == (1, 9)
-    assert place.value_near(111, 60) == (3, 11), "where no band is"
-    assert place.value_near(103, 59) == (3, 11), "in the missing part of a band"
+    placement = Placement("a", 100, 50, 4, 12, 4, 5, 2, 8, 8)
+    assert placement.value_near(*placement.cell_of(2, 6)) == (2, 6)
+    assert placement.value_near(106, 52) == (2, 4), "beside the first band"
+    assert placement.value_near(110, 56) == (3, 7), "under the second"
+    assert placement.value_near(-9, 51) == (1, 0)
+    assert placement.value_near(9999, 51) == (1, 9)
+    assert placement.value_near(111, 60) == (3, 11), "where no band is"
+    assert placement.value_near(103, 59) == (3, 11), "in the missing part of a band"
 
 
 def test_cells_without_a_value() -> None:
@@ -105,7 +105,7 @@ def test_proportions_are_those_of_a_screen(name: str, context: int) -> None:
     context = min(context, config.positions)
     layout = map_layout(registry(config, context), context)
     assert ASPECT / 1.3 < layout.width / layout.height < ASPECT * 1.3
-    cells = sum(place.rows * place.columns for place in layout.placements.values())
+    cells = sum(placement.rows * placement.columns for placement in layout.placements.values())
     assert cells > 0.35 * layout.width * layout.height
     # The pyramid fits one texture.
     assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
@@ -122,9 +122,9 @@ def test_blocks_are_in_the_order_a_token_passes_them() -> None:
     assert layout.regions[-1].x > max(block.x for block in blocks)
     for region in layout.regions[1:-1]:
         for name in layer_columns(STORIES):
-            place = layout.placements[f"{region.title}.{name}"]
-            assert region.x <= place.x
-            assert place.x + place.width <= region.x + region.width
+            placement = layout.placements[f"{region.title}.{name}"]
+            assert region.x <= placement.x
+            assert placement.x + placement.width <= region.x + region.width
 
 
 def test_a_weight_is_above_what_it_makes() -> None:
@@ -147,17 +147,19 @@ def test_without_activations_there_are_the_weights() -> None:
     assert layout.placements.keys() == {*parameter_shapes(TINY), "logits"}
 
 
-@pytest.mark.parametrize("piece_rows", [7, 10])
-def test_bands_do_not_hold_rows_of_two_buffers(piece_rows: int) -> None:
+@pytest.mark.parametrize("shard_rows", [7, 10])
+def test_bands_do_not_hold_rows_of_two_buffers(shard_rows: int) -> None:
     config = replace(TINY, vocabulary=97, padded_vocabulary=97)
-    place = map_layout(registry(config, 3, piece_rows=piece_rows), 3).placements["wte"]
-    assert piece_rows % place.band_rows == 0
+    placement = map_layout(registry(config, 3, shard_rows=shard_rows), 3).placements["wte"]
+    assert shard_rows % placement.band_rows == 0
 
 
 def test_a_short_last_band() -> None:
-    place = Placement("wte", 16, 32, rows=10, columns=4, band_rows=4, band_columns=4, across=2, pitch_x=16, pitch_y=32)
-    assert (place.bands, place.lines, place.width, place.height) == (3, 2, 20, 36)
-    assert place.band_box(2) == (16, 64, 4, 2)
-    assert place.value_at(16, 65) == (9, 0)
-    assert place.value_at(16, 66) is None
-    assert place.value_at(32, 64) is None
+    placement = Placement(
+        "wte", 16, 32, rows=10, columns=4, band_rows=4, band_columns=4, across=2, pitch_x=16, pitch_y=32
+    )
+    assert (placement.bands, placement.lines, placement.width, placement.height) == (3, 2, 20, 36)
+    assert placement.band_box(2) == (16, 64, 4, 2)
+    assert placement.value_at(16, 65) == (9, 0)
+    assert placement.value_at(16, 66) is None
+    assert placement.value_at(32, 64) is None

@@ -31,13 +31,13 @@ CONTEXT = 9
 DIGITS = digit_glyphs()
 
 
-def spoilt() -> ArrayModel:
+def corrupted_model() -> ArrayModel:
     model = tiny_model(CONFIG)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(CONFIG)}
     arrays["h.1.mlp.c_fc.weight"][100, 33] = np.nan
     arrays["h.0.attn.c_proj.bias"][7] = np.nan
     arrays["wte"][3, 5] = -0.0
-    return ArrayModel("spoilt", CONFIG, arrays)
+    return ArrayModel("corrupted", CONFIG, arrays)
 
 
 @pytest.fixture(scope="module", params=[(2, "texture", "f32"), (4, "buffer", "bf16"), (8, "texture", "bf16")], ids=str)
@@ -64,21 +64,21 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
     passes = MapPass.load(stories, DIGITS, map_layout(stories.registry, 64))
     passes.update()
     layout = passes.layout
-    place = layout.placements["wte"]
-    seen = [MapView(place.x, y, layout.base) for y in range(place.y, place.y + place.height, 1000)]
-    wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in seen]
+    placement = layout.placements["wte"]
+    visible = [MapView(placement.x, y, layout.base) for y in range(placement.y, placement.y + placement.height, 1000)]
+    wanted = [(passes.draw(view, 120, 500), passes.read())[1] for view in visible]
     del passes
     monkeypatch.setattr(map_pass, "_SLICE", {"texture": 1 << 19, "buffer": 1 << 19})
-    opening, told = MapPass.loading(stories, DIGITS, layout), []
+    opening, progress = MapPass.loading(stories, DIGITS, layout), []
     while True:
         try:
-            told.append(next(opening))
+            progress.append(next(opening))
         except StopIteration as end:
             passes = end.value
             break
-    assert len([what for what, _ in told if what == "weights"]) > 30, "large weights are cut"
+    assert len([what for what, _ in progress if what == "weights"]) > 30, "large weights are cut"
     passes.update()
-    for view, picture in zip(seen, wanted, strict=True):
+    for view, picture in zip(visible, wanted, strict=True):
         passes.draw(view, 120, 500)
         np.testing.assert_array_equal(passes.read(), picture)
 
@@ -88,17 +88,17 @@ def test_new_rows_arrive_in_place() -> None:
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
     passes.update()
-    seen = list(views(passes, 12))
+    visible = list(views(passes, 12))
     for tokens, valid in (([1, 2, 3], 0), ([1, 2, 3, 4], 3), ([1, 2, 3, 4, 5], 4), ([9, 8], 0), ([9, 8, 7], 2)):
         run_pass(engine, tokens, valid_rows=valid)
         passes.update()
         plane = Plane(engine, source, passes.layout)
-        for view in seen:
+        for view in visible:
             assert_same(*pictures(passes, plane, view))
 
 
 def test_a_nan_is_red_from_the_farthest() -> None:
-    engine = Engine.load(spoilt(), LoadOptions(context=12, program="rows"))
+    engine = Engine.load(corrupted_model(), LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
     passes.update()
     layout = passes.layout
@@ -139,8 +139,8 @@ def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], 
 
 def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
     _, passes, _ = made
-    place = passes.layout.placements["h.0.mlp.c_fc.weight"]
-    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 20), 100, 100)
+    placement = passes.layout.placements["h.0.mlp.c_fc.weight"]
+    passes.draw(MapView(placement.x - 1, placement.y - 1, 1 / 20), 100, 100)
     image = passes.read()[..., :3].astype(int)
     assert (image[:20, :20] == GROUND).all()  # a gap
     cells = image[20:, 20:].reshape(4, 20, 4, 20, 3)
@@ -148,7 +148,7 @@ def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
     assert (cells[:, :, :, 0] == GROUND).all()
     inner = cells[:, 1:, :, 1:]
     assert (inner == inner[:, :1, :, :1]).all()
-    passes.draw(MapView(place.x - 1, place.y - 1, 1 / 4), 100, 100)
+    passes.draw(MapView(placement.x - 1, placement.y - 1, 1 / 4), 100, 100)
     fine = passes.read()[4:100:4, 4:100:4, :3]
     np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])
 
@@ -165,7 +165,7 @@ def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
     passes = MapPass.load(engine, DIGITS, map_layout(split, 12, base=2))
     passes.update()
     plane = Plane(engine, source, passes.layout)
-    place = passes.layout.placements["wte"]
-    assert 10 % place.band_rows == 0
+    placement = passes.layout.placements["wte"]
+    assert 10 % placement.band_rows == 0
     for scale in (0.2, 0.7, 1.7, 2.5, 5.0, 9.0):
-        assert_same(*pictures(passes, plane, MapView(place.x - 3.3, place.y - 3.1, scale)))
+        assert_same(*pictures(passes, plane, MapView(placement.x - 3.3, placement.y - 3.1, scale)))

@@ -48,8 +48,8 @@ def test_layers_without_room_take_turns(engine: Engine) -> None:
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()
-        every = read(engine.device, buffer, (3, 14, row_of_keys(engine)))
-        np.testing.assert_array_equal(every[:, :11, :11], read_tensor(engine, tensor.name))
+        padded = read(engine.device, buffer, (3, 14, row_of_keys(engine)))
+        np.testing.assert_array_equal(padded[:, :11, :11], read_tensor(engine, tensor.name))
 
 
 def test_what_is_there_is_not_made_again(engine: Engine) -> None:
@@ -68,13 +68,13 @@ def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytes
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, digit_glyphs(), map_layout(engine.registry, 12, base=2))
-    places = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
+    placements = [passes.layout.placements[f"h.{layer}.attn.pattern"] for layer in range(2)]
     for tokens, valid in (([1, 2, 3, 4, 5, 6, 7], 0), ([1, 2, 3, 4, 5, 6, 7, 8], 7), ([9, 9, 9], 0)):
         run_pass(engine, tokens, valid_rows=valid)
         passes.update()
         plane = Plane(engine, source, passes.layout)
         for view in views(passes, 3):
             assert_same(*pictures(passes, plane, view))
-        for place in places:
+        for placement in placements:
             for scale in (1.0, 0.7, 2.5):
-                assert_same(*pictures(passes, plane, MapView(place.x - 4, place.y - 4, scale)))
+                assert_same(*pictures(passes, plane, MapView(placement.x - 4, placement.y - 4, scale)))

@@ -13,7 +13,7 @@ from compute.generate.generator import Generation
 from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest.check import KERNEL, Errors
-from compute.selftest.statistics import compare, compare_all, spoilt
+from compute.selftest.statistics import compare, compare_all, corrupted_model
 from compute.selftest.statistics import statistics as check_statistics
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass, TensorStatistics
@@ -36,7 +36,7 @@ def assert_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tensor
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
 def test_every_tensor_of_a_spoilt_model(layout: str, dtype: str) -> None:
-    source = spoilt(ODD)
+    source = corrupted_model(ODD)
     assert_ok(
         check_statistics(
             Engine.load(source, LoadOptions(context=12, weights=dtype, layout=layout, program="rows")), source
@@ -46,7 +46,7 @@ def test_every_tensor_of_a_spoilt_model(layout: str, dtype: str) -> None:
 
 def test_weights_are_measured_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.views.statistics._SLICE", {"texture": 1, "buffer": 1})
-    source = spoilt(ODD)
+    source = corrupted_model(ODD)
     engine = Engine.load(source, LoadOptions(context=12))
     statistics = StatisticsPass(engine)
     assert not statistics.poll()

@@ -126,16 +126,16 @@ def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
     assert np.array_equal(strip.read(), pooled)
 
 
-PLACES = [name for name in parameter_shapes(ODD) if name.startswith("h.")]
+WEIGHTS = [name for name in parameter_shapes(ODD) if name.startswith("h.")]
 
 
 @pytest.mark.parametrize(
     ("bad", "layout", "names"),
     [
-        (np.nan, "texture", PLACES),
-        (np.nan, "buffer", PLACES[::5]),
-        (np.inf, "texture", PLACES[2::5]),
-        (-np.inf, "texture", PLACES[3::5]),
+        (np.nan, "texture", WEIGHTS),
+        (np.nan, "buffer", WEIGHTS[::5]),
+        (np.inf, "texture", WEIGHTS[2::5]),
+        (-np.inf, "texture", WEIGHTS[3::5]),
     ],
 )
 def test_one_bad_weight_reddens_just_its_cell(

@@ -54,16 +54,16 @@ def our_name(label: str) -> str:
 
 def test_equals_the_original_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", PROMPT, "--json"]) == 0
-    told = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    trace = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
     compared = 0
     for line in (DATA / "demo_trace_once.txt").read_text().splitlines():
         if match := WEIGHT.match(line):
-            record = told[our_name(match[1])]
+            record = trace[our_name(match[1])]
             cells = [int(word) for word in match.groups()[1:]]
             assert [*record["cells"], record["cells_written"], record["count"]] == cells, line
             compared += 1
         if match := LINE.match(line):
-            record = told[our_name(match[5])]
+            record = trace[our_name(match[5])]
             cells = [int(word) for word in match.groups()[:4]]
             assert [*record["cells"], record["cells_written"], record["count"]] == cells, line
             fields = dict(word.split("=") for word in match[6].split())
@@ -82,13 +82,13 @@ def test_patterns_are_those_of_the_reference(capsys: pytest.CaptureFixture[str])
     rows, heads = len(tokens), model.config.heads
     wanted = reference.forward(reference.in_float64(model), tokens, 0)
     assert main(["trace", PROMPT, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    names = [record["name"] for record in told]
-    fields = told[0].keys()
+    trace = json.loads(capsys.readouterr().out)
+    names = [record["name"] for record in trace]
+    fields = trace[0].keys()
     for layer in range(model.config.layers):
         name = f"h.{layer}.attn.pattern"
         assert names.index(name) == names.index(f"h.{layer}.attn.qkv") + 1
-        record, exact = told[names.index(name)], wanted[name]
+        record, exact = trace[names.index(name)], wanted[name]
         assert record.keys() == fields
         assert (record["shape"], record["count"]) == ([heads, rows, rows], exact.size)
         assert (record["finite"], record["zero"]) == (exact.size, (exact == 0).sum())
@@ -136,11 +136,11 @@ def test_names_the_first_bad_tensor() -> None:
     engine = Engine.load(ArrayModel("bad", config, arrays), LoadOptions(context=8))
     engine.registry.rows = 1
     statistics = StatisticsPass(engine)
-    told = records(engine, statistics.read() | pattern_statistics(engine), strip_layout(engine.registry))
+    trace = records(engine, statistics.read() | pattern_statistics(engine), strip_layout(engine.registry))
     assert statistics.first_bad() == "h.1.mlp.c_fc.weight"
-    record = next(record for record in told if record["name"] == "h.1.mlp.c_fc.weight")
+    record = next(record for record in trace if record["name"] == "h.1.mlp.c_fc.weight")
     assert (record["nan"], record["first_nonfinite"], record["samples"][3]) == (1, 3, None)
-    json.dumps(told, allow_nan=False)
-    text = lines(told)
+    json.dumps(trace, allow_nan=False)
+    text = lines(trace)
     assert text[-1] == "first value that is not finite: h.1.mlp.c_fc.weight, value 3"
     assert "-- layer 1 --" in text
