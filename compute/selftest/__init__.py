@@ -1,5 +1,5 @@
-"""The self-test: every kernel, and whole passes, against float64 models on the adapter at hand.
+"""The self-test compares every kernel, and whole passes, with float64 models on the current adapter.
 
-`run.prove` runs it; `doctor --prove` prints it. One file a group of kernels: its checks are plain functions that tests
-call, too, with more cases. Nothing else of the program imports from here.
+`run.prove` runs it, and `doctor --prove` prints the results. There is one file per group of kernels. Checks are plain
+functions, which tests also call with more cases. The rest of the program does not import from here.
 """

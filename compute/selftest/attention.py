@@ -1,4 +1,4 @@
-"""Keys and values into the cache, and attention over it, in chunks."""
+"""Checks of attention in chunks: keys and values into the cache, and attention over it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .models import layouts, normal
 
 
 def cache_of(gpu: Gpu, kind: str, context: int, channels: int) -> Resource:
-    """A cache of `context` rows that nobody has written."""
+    """An unwritten cache of `context` rows."""
     if kind == "buffer":
         return gpu.empty(2 * channels * context)
     usage = wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING
@@ -28,7 +28,7 @@ def cache_of(gpu: Gpu, kind: str, context: int, channels: int) -> Resource:
 def attention(
     gpu: Gpu, kind: str, heads: int, size: int, context: int, chunks: Sequence[tuple[int, int]], *, scale: float = 2.0
 ) -> Check:
-    """All rows of the window after chunks of (rows of the program, valid rows); scale: of queries, keys, values."""
+    """All rows after chunks of (rows of the program, valid rows). scale: of queries, keys and values."""
     channels = heads * size
     qkv = normal(context, 3 * channels) * np.float32(scale)
     cache, activations = cache_of(gpu, kind, context, channels), gpu.empty(OFFSET + context * channels)
@@ -40,7 +40,7 @@ def attention(
     errors = Errors()
     first = 0
     for rows, valid in chunks:
-        # Rows past the valid ones hold what an earlier chunk left there.
+        # Rows after the valid ones contain whatever an earlier chunk left there.
         scratch = np.full((rows, 3 * channels), 9, np.float32)
         scratch[:valid] = qkv[first : first + valid]
         y = gpu.empty(rows * channels)
@@ -58,18 +58,18 @@ def attention(
         first += valid
     expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)
     errors.close(kept[:first], expected)
-    # Float32 leaves large scores fewer digits behind the point.
+    # Float32 has fewer decimals for large scores.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
     return errors.check("forward/attention_rows", f"{heads} heads of {size}, {context} rows in a {kind}", tolerance)
 
 
 def chunks_of(context: int) -> list[tuple[int, int]]:
-    """Chunks of 16, one that is not full, and a single row at the end."""
+    """Chunks of 16, an incomplete one, and a single row at the end."""
     return [(16, 16)] * (context // 16) + [(16, context % 16 - 1), (1, 1)]
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     for kind in layouts(is_software(gpu.device.adapter)):
         yield attention(gpu, kind, 3, 20, 150, chunks_of(150))  # more keys than threads
         yield attention(gpu, kind, 3, 12, 37, chunks_of(37))

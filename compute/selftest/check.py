@@ -1,4 +1,4 @@
-"""What a check of the self-test finds: an error, and how large it may be."""
+"""The results of self-test checks: an error and its tolerance."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
-KERNEL = 1e-5  # tolerance of one kernel: float32 sums of some hundred products
+# Tolerances.
+KERNEL = 1e-5  # of one kernel: float32 sums of a few hundred products
 PASS = 2e-4  # of a value after several layers
-COLOR = 2 / 255  # of a color: rounding may go either way, once in the shader and once in the picture
+COLOR = 2 / 255  # of a color, which is rounded in the shader and again in the picture
 
 
 @dataclass(frozen=True)
 class Check:
-    """The largest error of something that was compared over `shapes`; `worst` says where it is.
+    """The largest error of a comparison over `shapes`; `worst` says where it occurs.
 
-    An error is the largest difference over the largest magnitude of what is expected, at least 1. What must be the same
-    bit for bit has error 0, or 1 when it is not. Infinite or NaN where that is not expected gives an error that is not
-    finite. `numbers` is False for colors of pictures, from 0 to 1, which are rounded to 8 bits.
+    An error is the largest difference divided by the largest expected magnitude, or by 1 if that is smaller. Values
+    that must be identical have error 0, or 1 when they differ. An unexpected infinity or NaN gives a non-finite error.
+    `numbers` is False for picture colors, from 0 to 1, which are rounded to 8 bits.
     """
 
     name: str
@@ -37,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What this adapter never runs, and why."""
+    """A check of something that this adapter never runs, and why it does not."""
 
     name: str
     why: str
@@ -58,18 +59,18 @@ def difference(actual: Any, expected: Any) -> float:
 
 
 class Errors:
-    """The largest error of many comparisons; one that is NaN stays."""
+    """The largest error of several comparisons. A NaN counts as the largest."""
 
     def __init__(self) -> None:
         self.largest = 0.0
         self.worst = ""
 
     def close(self, actual: Any, expected: Any, what: str = "") -> None:
-        """Numbers that may differ by rounding."""
+        """Compare numbers that may differ by rounding."""
         self._add(difference(actual, expected), what)
 
     def same(self, actual: Any, expected: Any, what: str = "") -> None:
-        """What must be equal, NaN being equal to NaN; numbers, or anything else."""
+        """Compare anything that must be equal. NaN equals NaN."""
         if isinstance(actual, np.ndarray) or isinstance(expected, np.ndarray):
             actual, expected = np.asarray(actual), np.asarray(expected)
             floats = actual.dtype.kind == expected.dtype.kind == "f"
@@ -79,7 +80,7 @@ class Errors:
         self._add(0.0 if equal else 1.0, what)
 
     def colors(self, actual: Any, expected: Any, what: str = "") -> None:
-        """Colors from 0 to 255."""
+        """Compare colors from 0 to 255."""
         self._add(difference(np.asarray(actual, np.float64) / 255, np.asarray(expected, np.float64) / 255), what)
 
     def check(self, name: str, shapes: str, tolerance: float, *, numbers: bool = True) -> Check:

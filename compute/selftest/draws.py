@@ -1,4 +1,4 @@
-"""The draw: penalty, filters, random numbers, rank and candidates, for small and large vocabularies."""
+"""Checks of draws: penalty, filters, random numbers, rank and candidates, for small and large vocabularies."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .gpu import Gpu
 from .random_numbers import gumbel, threefry
 
 TOLERANCE = 2e-5  # of probabilities, which are exponentials of sums of up to 50,000 terms
-END_OF_TEXT = 0xFFFFFF  # no token of these vocabularies
-CONTEXT = 40  # tokens of the history that the penalty sees
+END_OF_TEXT = 0xFFFFFF  # not a token of these vocabularies
+CONTEXT = 40  # tokens of the history that the penalty covers
 START = 5  # history index of the first of them
-EDGE = 2e-6  # mass by which a border may lie elsewhere than in float64
-CLOSE = 1e-3  # of two in the race for the draw: whichever wins is right
+EDGE = 2e-6  # probability mass by which a filter's limit may differ from float64
+CLOSE = 1e-3  # difference in logit plus noise below which either token may win the draw
 
 
 class Table:
-    """A sampler over a vocabulary of its own, whose window is full of tokens."""
+    """A sampler with its own vocabulary and a full context."""
 
     def __init__(self, gpu: Gpu, vocabulary: int, capacity: int = 64) -> None:
         """capacity: tokens that can be drawn before the history is full."""
@@ -36,13 +36,13 @@ class Table:
 
     @property
     def seen(self) -> list[int]:
-        """The tokens of the window; those before it do not count."""
+        """The tokens of the context; earlier ones do not count."""
         return [int(token) for token in self.context[START:]]
 
     def prepare(
         self, logits: np.ndarray, options: GenerateOptions, step: int = 0, end_of_text: int = END_OF_TEXT
     ) -> None:
-        """Logits, options and the state before a draw."""
+        """Write the logits, options and state for a draw."""
         queue = self.gpu.device.queue
         queue.write_buffer(self.logits, 0, logits.astype(np.float32).tobytes())
         words = [START, CONTEXT - 1, 1, CONTEXT - 1, 0, len(self.context), step, 0, 0, 0, 0, 0]
@@ -50,7 +50,7 @@ class Table:
         self.sampler.set_options(options, end_of_text)
 
     def draw(self, logits: np.ndarray, options: GenerateOptions, step: int = 0) -> SampleResult:
-        """One draw and what it reports."""
+        """The result of one draw."""
         self.prepare(logits, options, step)
         self.gpu.run(*self.sampler.dispatches(options.top))
         size = self.sampler.result_size(options.top)
@@ -58,7 +58,7 @@ class Table:
         return parse_draw(bytes(data), options.top)
 
     def draw_many(self, count: int, burst: int) -> list[int]:
-        """Tokens of `count` draws, `burst` a submit."""
+        """Tokens of `count` draws, `burst` per submit."""
         work = self.sampler.dispatches(0)
         for first in range(0, count, burst):
             self.gpu.run(*work * min(burst, count - first))
@@ -67,7 +67,7 @@ class Table:
 
 
 def used(logits: np.ndarray, options: GenerateOptions, seen: Sequence[int], edge: float = 0.0) -> np.ndarray:
-    """The reference's distribution with its borders moved by `edge`; float64 [vocabulary]."""
+    """The reference's distribution with the filters' limits moved by `edge`, float64 [vocabulary]."""
     return reference.distribution(
         logits.astype(np.float32), options.temperature, options.top_k,
         options.top_p + edge * (options.top_p < 1), min(1.0, options.min_p * (1 + 2 * edge)),
@@ -76,17 +76,17 @@ def used(logits: np.ndarray, options: GenerateOptions, seen: Sequence[int], edge
 
 
 def order_of(logits: np.ndarray) -> list[int]:
-    """Tokens from the likeliest on, equal ones by number, those that are not finite left out."""
+    """Tokens with finite logits, the most likely first, equal ones by id."""
     order = np.argsort(-np.where(np.isfinite(logits), logits, -np.inf), kind="stable")
     found: list[int] = order[np.isfinite(logits[order])].tolist()
     return found
 
 
 def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step: int, errors: Errors) -> SampleResult:
-    """One draw, and everything it reports against the reference."""
+    """Compare everything that one draw reports with the reference."""
     logits, what = logits.astype(np.float32), _named(options)
     draw = table.draw(logits, options, step)
-    # Float32 weights may move a border that lies on a token's edge: then the one beside it will do.
+    # Float32 rounding may move a filter's limit across a token: then the distribution on either side is correct.
     near = [used(logits, options, table.seen, edge) for edge in (0, -EDGE, EDGE)]
     reported = [(draw.token, draw.logit), *draw.candidates]
     tokens = [token for token, _ in reported]
@@ -97,7 +97,7 @@ def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step
     fitting = [p for p in near if np.array_equal(found == 0, p[tokens] == 0) and _keeps(draw, p, options)]
     expected = fitting[0] if fitting else near[0]
     errors.same(bool(fitting), True, f"{what}: which tokens are kept")
-    # Relative to each probability: that of an unlikely token counts as well.
+    # Relative to each probability, so that unlikely tokens count as well.
     scale = np.maximum(expected[tokens], 1e-4)
     errors.close(found / scale, expected[tokens] / scale, f"{what}: probabilities")
     _token_errors(draw, expected, options, table.vocabulary, errors, what)
@@ -112,7 +112,7 @@ def _keeps(draw: SampleResult, expected: np.ndarray, options: GenerateOptions) -
 def _token_errors(
     draw: SampleResult, expected: np.ndarray, options: GenerateOptions, vocabulary: int, errors: Errors, what: str
 ) -> None:
-    """Which token was drawn: the winner of logit plus noise, where that is clear."""
+    """Check the drawn token: the largest logit plus noise, unless the result is close."""
     kept = np.flatnonzero(expected)
     errors.same(draw.token in kept, True, f"{what}: the token is a kept one")
     if options.temperature == 0:
@@ -125,7 +125,7 @@ def _token_errors(
 
 
 def _report_errors(draw: SampleResult, logits: np.ndarray, options: GenerateOptions, errors: Errors, what: str) -> None:
-    """Rank, candidates, extremes, sums and entropy, which are of the model's own logits."""
+    """Compare rank, candidates, extremes, sums and entropy, which describe the model's own logits."""
     order = order_of(logits)
     finite = logits[np.isfinite(logits)].astype(np.float64)
     shifted = finite - finite.max()
@@ -149,7 +149,7 @@ def _named(options: GenerateOptions) -> str:
 
 
 def logits_of(size: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Logits float32 [size] of many kinds, by name."""
+    """Several kinds of logits float32 [size], by name."""
     rng = np.random.default_rng(seed)
     normal = rng.normal(0, 3, size).astype(np.float32)
     bad = normal.copy()
@@ -163,7 +163,7 @@ def logits_of(size: int, seed: int = 0) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-# By the dispatches that they make: none of the filters, each alone, all together; greedy.
+# One for each set of dispatches: greedy, no filter, each filter alone, all together.
 OPTIONS = (
     GenerateOptions(temperature=0.0, repetition_penalty=1.3),
     GenerateOptions(temperature=0.0),
@@ -179,7 +179,7 @@ OPTIONS = (
 def draws(
     gpu: Gpu, vocabulary: int, kinds: Sequence[str] = (), sets: Sequence[GenerateOptions] = OPTIONS, top: int = 100
 ) -> Check:
-    """Every one of `sets` over logits of these kinds, by default all."""
+    """Draws with each of `sets` from logits of these kinds, by default all."""
     table, errors = Table(gpu, vocabulary), Errors()
     for number, options in enumerate(sets):
         chosen = GenerateOptions(**{**options.as_json(), "top": min(top, vocabulary, MAX_TOP)})  # type: ignore[arg-type]
@@ -196,6 +196,6 @@ def draws(
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     yield draws(gpu, 97, (), (OPTIONS[-1],), top=0)
     yield draws(gpu, 50257, ("normal", "bad ties", "peak"))

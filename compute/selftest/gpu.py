@@ -1,4 +1,4 @@
-"""Running single kernels by hand: buffers, packed weights, the state of a pass, and reading results back."""
+"""Tools to run single kernels: buffers, packed weights, the state of a pass, and reading results back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from compute.models.registry import Shard, TensorStorage
 from compute.views.patterns import PatternStore, row_of_keys
 from compute.weights.dtypes import DTYPES
 
-UNTOUCHED = -77.0  # fills results, so that what a kernel must leave alone can be checked
+UNTOUCHED = -77.0  # initial value of results, to check that a kernel leaves other memory alone
 
 
 class Gpu:
-    """A device with its pipelines, and short ways to fill and read its memory."""
+    """A device with its kernels, and shortcuts to fill and read its memory."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self.device = device
         self.kernels = shared_kernels(device)
 
     def buffer(self, values: Any) -> wgpu.GPUBuffer:
-        """A buffer for any use that holds `values`; float64 becomes float32, integers become u32."""
+        """A buffer for any use with `values`; float64 becomes float32, and integers become u32."""
         array = np.ascontiguousarray(values)
         if array.dtype == np.float64:
             array = array.astype(np.float32)
@@ -40,7 +40,7 @@ class Gpu:
         )
 
     def empty(self, elements: int) -> wgpu.GPUBuffer:
-        """A buffer of `elements` float32 that nobody has written."""
+        """A buffer of `elements` float32, all UNTOUCHED."""
         return self.buffer(np.full(elements, UNTOUCHED))
 
     def params(self, *values: int) -> wgpu.GPUBuffer:
@@ -65,8 +65,10 @@ class Gpu:
     def weight(
         self, values: np.ndarray, kind: str, dtype: str, *, tile: int = 8, shards: Sequence[int] = ()
     ) -> tuple[TensorStorage, np.ndarray]:
-        """Matrix [out, in] as `kind` "buffer" (cut at the rows `shards`) or "texture" (bands of `tile` rows), and the
-        float64 values that `dtype` leaves of it."""
+        """A matrix [out, in] stored as `dtype`, and its rounded values in float64.
+
+        kind: "buffer" (cut at the rows `shards`) or "texture" (in bands of `tile` rows).
+        """
         rounded = values.astype(DTYPES[dtype])
         if kind == "texture":
             storage = TensorStorage(kind, dtype, tile, (self._texture(rounded, tile),))
@@ -107,13 +109,13 @@ class Gpu:
 def read(
     device: wgpu.GPUDevice, buffer: wgpu.GPUBuffer, shape: tuple[int, ...], dtype: Any = np.float32, offset: int = 0
 ) -> np.ndarray:
-    """Values of `shape` that lie in `buffer` from byte `offset` on."""
+    """Values of `shape` from `buffer`, from byte `offset` on."""
     data = device.queue.read_buffer(buffer, offset, int(np.prod(shape)) * 4)
     return np.frombuffer(data, dtype).reshape(shape).copy()
 
 
 def read_tensor(engine: Engine, name: str) -> np.ndarray:
-    """An activation or the logits of the engine's latest pass, by the registry; patterns are recomputed."""
+    """An activation, the logits or a recomputed pattern of the engine's latest pass."""
     tensor = engine.registry[name]
     if tensor.heads:
         buffer, work = PatternStore(engine, engine.context).all_rows(tensor)
@@ -127,15 +129,14 @@ def read_tensor(engine: Engine, name: str) -> np.ndarray:
 
 
 def bound(shard: Shard) -> Resource:
-    """A piece as what a kernel binds."""
+    """A shard as a kernel binds it."""
     return (shard.resource, 0, shard.size) if isinstance(shard.resource, wgpu.GPUBuffer) else shard.resource
 
 
 def run_pass(engine: Engine, tokens: Sequence[int], *, context: int | None = None, valid_rows: int = 0) -> None:
-    """One pass over the text `tokens`, activations and logits left in the engine. Blocks with the first reading.
+    """Run one pass over `tokens`, which leaves activations and logits in the engine. Does not wait.
 
-    window: context in tokens, by default all that the engine has room for; valid_rows: rows that caches and activations
-    have already.
+    context: in tokens, by default the engine's; valid_rows: rows that caches and activations contain already.
     """
     engine.write_history(tokens)
     plan = engine.plan(len(tokens), context or engine.context, 0, valid_rows)

@@ -1,4 +1,4 @@
-"""What looks at single tensors: attention patterns, which are recomputed, and probes."""
+"""Checks of recomputed attention patterns and of probes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .gpu import read_tensor, run_pass
 from .map_model import keys
 from .models import shape_of, some_tokens
 
-_ROWS = 11  # of the context
+_ROWS = 11  # rows of the context
 
 
 def patterns(engine: Engine, source: WeightSource) -> Check:
-    """Those of the reference, whose rows add up to 1 and have nothing above the diagonal; `source`: the weights."""
+    """Patterns against the reference. Rows add up to 1, with zeros above the diagonal. source: the engine's weights."""
     tokens = some_tokens(engine.config, _ROWS)
     run_pass(engine, tokens)
     expected = reference.forward(source, tokens)
@@ -40,9 +40,9 @@ def patterns(engine: Engine, source: WeightSource) -> Check:
 
 
 def probes(engine: Engine, source: WeightSource) -> Check:
-    """A random value, and the extreme of a random range, of every tensor; of patterns a value. Exactly.
+    """A random value and the extreme of a random range of every tensor (a value only for patterns), exactly.
 
-    The extreme is the first NaN, else the first of the largest magnitude, a positive one before a negative one.
+    The extreme is the first NaN, otherwise the first value of the largest magnitude, a positive one before a negative.
     """
     run_pass(engine, some_tokens(engine.config, _ROWS))
     errors = Errors()
@@ -75,7 +75,7 @@ def probes(engine: Engine, source: WeightSource) -> Check:
 
 
 def _extreme(engine: Engine, source: WeightSource, probe: TensorIndex) -> tuple[float, tuple[int, ...]]:
-    """Value and index that NumPy finds."""
+    """The value and index according to NumPy."""
     tensor = engine.registry[probe.name]
     if tensor.heads:
         return float(read_tensor(engine, probe.name)[probe.index]), probe.index

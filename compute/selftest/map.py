@@ -1,4 +1,4 @@
-"""Pictures of the map, pixel by pixel, against the NumPy model of it, and the numbers written into its cells."""
+"""Checks of Map: pictures, pixel by pixel, against its NumPy model, and the numbers written into its cells."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .map_model import Plane, decoded
 from .models import shape_of, some_tokens
 
 WIDTH, HEIGHT = 56, 40  # pixels of a picture
-CONTEXT = 9  # rows of the map
-_BORDERED = 5  # pixels of a cell from which on it has a border
+CONTEXT = 9  # rows of the map's context
+_BORDERED = 5  # cell size in pixels above which cells have borders
 _WRITTEN = (("h.0.attn.qkv", 60), ("h.1.mlp.c_fc.weight", 95), ("h.0.attn.pattern", 120), ("logits", 60), ("wpe", 95))
-_COLUMNS, _ROWS = 6, 5  # cells of a picture with numbers
+_COLUMNS, _ROWS = 6, 5  # cells in a picture with numbers
 
 
 def views(passes: MapPass, count: int) -> Iterator[MapView]:
-    """The whole map, and `count` random parts of it at random zooms down to the cells."""
+    """The whole map, and `count` random parts at random zooms down to single cells."""
     layout = passes.layout
     whole = max(layout.width / WIDTH, layout.height / HEIGHT)
     rng = np.random.default_rng(3)
@@ -40,10 +40,10 @@ def views(passes: MapPass, count: int) -> Iterator[MapView]:
 
 
 def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, np.ndarray]:
-    """The GPU's and the model's, float [height, width, 3] in 0 to 255.
+    """The pictures of the GPU and of the model, float [height, width, 3] from 0 to 255.
 
-    Borders of cells, and pixels of which the model leaves open what they show, are the model's in both. Where that has
-    something that is not finite both are 0 when the GPU's is red, as it should be, and apart when it is not.
+    Borders of cells, and pixels where the model allows several values, are the GPU's in both. Where the model has a
+    non-finite value, both are 0 if the GPU's pixel is red, as it should be, and differ otherwise.
     """
     passes.draw(view, WIDTH, HEIGHT)
     level = level_of(view.scale, passes.layout.base, LEVELS)
@@ -61,7 +61,7 @@ def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, 
 
 
 def glyph_sheet() -> np.ndarray:
-    """Pictures of glyphs as `MapPass` takes them: noise, another one for each glyph."""
+    """Pictures of glyphs for `MapPass`: different noise for each glyph."""
     widest = len(GLYPHS) * SIZES[-1]
     rows = [np.zeros((glyph_size(width)[1], widest), np.uint8) for width in SIZES]
     for width, row in zip(SIZES, rows, strict=True):
@@ -71,7 +71,7 @@ def glyph_sheet() -> np.ndarray:
 
 
 def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
-    """The text in a cell's picture [rows, columns, 3]: at each position the glyph of `sheet` that is nearest to it."""
+    """The text in a cell's picture [rows, columns, 3]: at each position, the best matching glyph of `sheet`."""
     wide, high = glyph_size(style.glyph_width)
     top = glyph_top(style.glyph_width)
     glyphs = (sheet[top : top + high, : len(GLYPHS) * wide] / 255).reshape(high, len(GLYPHS), wide).swapaxes(0, 1)
@@ -96,7 +96,7 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
 
 
 def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarray) -> Iterator[tuple[str, str]]:
-    """(what is written, what should be) for cells of a tensor that are `cell` pixels large."""
+    """(text in the picture, expected text) for cells of a tensor, `cell` pixels large."""
     placement = passes.layout.placements[name]
     view = MapView(placement.x - 0.25, placement.y - 0.25, 1 / cell)
     passes.draw(view, _COLUMNS * cell, _ROWS * cell)
@@ -112,15 +112,15 @@ def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarr
             px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
             value = float(decoded(plane.keys[y : y + 1, x])[0])
             inner = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1].copy()
-            # The border is on the first row and column; it is not text.
+            # The border covers the first row and column and is not text.
             inner[0], inner[:, 0] = inner[1, 1], inner[1, 1]
             yield matched(inner, style, sheet), number_text(value, style.figures)
 
 
 def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Iterator[Check]:
-    """`count` random parts of the map before and after new rows, and numbers. base: cells of the smallest block.
+    """`count` random parts of the map before and after new rows, and numbers.
 
-    source: the weights as the engine has them, rounded.
+    base: size of the smallest blocks in cells; source: the weights, rounded like the engine's.
     """
     sheet, errors, numbers = glyph_sheet(), Errors(), Errors()
     tokens = some_tokens(engine.config, CONTEXT)

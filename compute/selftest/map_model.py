@@ -1,4 +1,4 @@
-"""The map in NumPy: the plane with every value in its cell, and the pictures that views of it are."""
+"""A NumPy model of Map: the plane with every value in its cell, and pictures of views of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .gpu import read_tensor
 from .strip_model import colors
 
 GROUND: np.ndarray = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
-_NEAR = 1 - 1e-6  # of a share another one is, but for the rounding of float32 quotients
+_NEAR = 1 - 1e-6  # ratio above which two brightnesses are equal, but for the rounding of float32 quotients
 KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
-    """Values by cell: `keys` uint32 (0: no cell, 1: free), `owners` int (0: no tensor), `peaks` by owner."""
+    """Values by cell: `keys` uint32 (0: no cell, 1: not filled), `owners` int (0: no tensor), `peaks` by owner."""
 
     def __init__(self, engine: Engine, source: WeightSource, layout: MapLayout) -> None:
         self.layout = layout
@@ -33,7 +33,7 @@ class Plane:
                 values = read_tensor(engine, tensor.name)
             placement = layout.placements[tensor.name]
             if tensor.heads:
-                # Rows of the layout are window by window, those that there are in front.
+                # The layout has a full context of rows per head; the filled ones come first.
                 matrix: np.ndarray = np.zeros((tensor.heads, layout.context, layout.context), np.float32)
                 present: np.ndarray = np.zeros(matrix.shape, bool)
                 rows = values.shape[1]
@@ -55,9 +55,9 @@ class Plane:
             self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
 
     def picture(self, view: MapView, width: int, height: int, block: int) -> np.ndarray:
-        """float [height, width, 3] in 0 to 255; NaN where a value shown is not finite.
+        """float [height, width, 3] from 0 to 255; NaN where a pixel shows a non-finite value.
 
-        It is infinite where two tensors have values as extreme as each other, of which either may be shown.
+        It is infinite where two tensors have equally extreme values, either of which may be shown.
         """
         across = axis(view.x, view.scale, width, self.layout.width, block)
         down = axis(view.y, view.scale, height, self.layout.height, block)
@@ -65,7 +65,7 @@ class Plane:
         rows, columns = down[:, :2] * block, across[:, :2] * block
         rank, plus, minus = (_largest(_largest(v, rows).T, columns).T for v in (ranks, positive, negative))
         image = color_of[rank]
-        # Where values of both signs come near, it may depend on whose they are.
+        # Where values of both signs are close, the color may depend on their tensors.
         for y, x in np.argwhere(
             (plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))
         ):
@@ -90,9 +90,11 @@ class Plane:
         return color
 
     def _ranked(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """The rank of each cell: of the cells under a pixel the one of the highest rank is seen; the color of each
-        rank, [ranks, 3]; and of each cell the share of its tensor's peak that a positive, and a negative, value has.
-        All but the second are [height, width]."""
+        """(rank of each cell, color of each rank, brightness of positive values, brightness of negative values).
+
+        A pixel shows the cell of the highest rank under it. Brightness is relative to the tensor's peak, 0 for the
+        other sign. Colors are [ranks, 3], the others [height, width].
+        """
         peaks = self.peaks.tobytes()
         if self._known is None or self._known[0] != peaks:
             present = self.keys > 1
@@ -103,7 +105,7 @@ class Plane:
             order = np.lexsort((shown, share, ~finite))
             rank = np.empty(len(order), np.int64)
             rank[order] = np.arange(2, len(order) + 2)
-            ranks = (self.keys > 0).astype(np.int64)  # 0: no cell, 1: free
+            ranks = (self.keys > 0).astype(np.int64)  # 0: no cell, 1: not filled
             ranks[present] = rank
             color = np.rint(colors(values, peak) * 255)
             color[~finite] = np.nan
@@ -114,25 +116,25 @@ class Plane:
 
 
 def _largest(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
-    """The largest of the rows from `ranges[i, 0]` up to `ranges[i, 1]` of values [n, m]; 0 where there are none."""
+    """For each i, the largest of rows `ranges[i, 0]` to `ranges[i, 1]` of values [n, m]; 0 where there are none."""
     low, high = int(ranges.min()), int(ranges.max())
-    seen = values[low:high]
-    room = np.zeros((high - low + 1 - len(seen), values.shape[1]), values.dtype)
-    # Of pairs of neighbours only the first in each pair counts.
-    largest = np.maximum.reduceat(np.concatenate([seen, room]), (ranges - low).ravel())[::2]
+    used = values[low:high]
+    padding = np.zeros((high - low + 1 - len(used), values.shape[1]), values.dtype)
+    # reduceat also reduces the ranges between pairs; only the first of each two results counts.
+    largest = np.maximum.reduceat(np.concatenate([used, padding]), (ranges - low).ravel())[::2]
     return np.where((ranges[:, 0] < ranges[:, 1])[:, None], largest, values.dtype.type(0))
 
 
 def keys(values: np.ndarray) -> np.ndarray:
-    """Keys that order float32 values by magnitude, the positive one of two opposites above, NaN above all."""
+    """Keys that sort float32 values by magnitude, +x above -x and NaN above everything."""
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     turned = (bits << np.uint32(1)) | (np.uint32(1) - (bits >> np.uint32(31)))
-    found: np.ndarray = np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
-    return found
+    result: np.ndarray = np.clip(turned, 1, 0xFFFFFFFE).astype(np.uint32) + np.uint32(1)
+    return result
 
 
 def decoded(of: np.ndarray) -> np.ndarray:
-    """The values that have these keys."""
+    """The values with these keys."""
     of = of - np.uint32(1)
     bits = (of >> np.uint32(1)) | ((np.uint32(1) - (of & np.uint32(1))) << np.uint32(31))
     return bits.astype(np.uint32).view(np.float32)

@@ -1,4 +1,4 @@
-"""The matrix product of the rows program: every storage, type, epilogue and cut."""
+"""Checks of the rows program's matrix product: every storage, type, epilogue and division into shards."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .gpu import UNTOUCHED, Gpu, bound
 from .models import layouts, normal
 
 OFFSET = 64  # elements before a kept result
-FIRST_ROW = 3  # of a chunk, in the window
+FIRST_ROW = 3  # context row of a chunk's first row
 
 
 @dataclass(frozen=True)
 class Product:
     """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
 
-    valid: rows of the chunk that count; at_once: rows of a dispatch; pieces: rows at which the matrix is cut.
+    valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut.
     """
 
     inputs: int
@@ -50,7 +50,7 @@ class Product:
 def run(
     gpu: Gpu, case: Product, x: np.ndarray, storage: TensorStorage, bias: np.ndarray | None, before: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """y, which was `before`, and the kept product and result for FIRST_ROW + rows window rows."""
+    """y, which was `before`, and the kept product and result for FIRST_ROW + rows context rows."""
     rows, outputs, at_once = case.rows, case.outputs, case.at_once or case.rows
     kernel = gpu.kernels.get(
         "forward/matmul_rows", inputs=case.inputs, outputs=outputs, rows=at_once, x_space=case.space,
@@ -82,7 +82,7 @@ def run(
 
 
 def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check:
-    """The result, what is kept of it, and the memory that has to stay as it was."""
+    """The result, its kept copies, and the memory that must stay unchanged."""
     valid = case.rows if case.valid is None else case.valid
     x = normal(case.rows, case.inputs)
     bias = normal(case.outputs, seed=1) if case.bias else None
@@ -110,7 +110,7 @@ def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check
 
 
 def gelu_extremes(gpu: Gpu) -> Check:
-    """GELU from -1e30 to 1e30; small results count too: a form that cancels would give 0 at -5."""
+    """GELU from -1e30 to 1e30, small results included: a form with cancellation would give 0 at -5."""
     x = np.array([[-1e30, -50, -10, -5, -1e-3, 0, 1e-3, 1, 5, 10, 50, 1e30]], np.float32)
     case = Product(12, 12, 1, epilogue="gelu", trace=False)
     storage, _ = gpu.weight(np.eye(12, dtype=np.float32), "buffer", "f32")
@@ -118,14 +118,14 @@ def gelu_extremes(gpu: Gpu) -> Check:
     expected = reference.gelu(x.astype(np.float64))
     errors = Errors()
     for value, found, wanted in zip(x[0], y[0], expected[0], strict=True):
-        # Relative to the result itself, down to where float32 tanh is 1.
+        # Relative to the result itself, down to values where the float32 tanh is 1.
         scale = max(abs(wanted), 1e-5)
         errors.close(found / scale, wanted / scale, f"gelu({value:g})")
     return errors.check("gelu of extreme values", "[1, 12]", 2e-4)
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     for kind in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
             for inputs, outputs, rows in ((20, 36, 1), (36, 100, 16)):

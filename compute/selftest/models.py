@@ -1,4 +1,4 @@
-"""Small models of odd shapes with loud weights."""
+"""Small models with odd shapes and large weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SMALL = ModelConfig(layers=2, heads=3, channels=36, positions=40, vocabulary=97,
 
 
 def loud_model(config: ModelConfig, seed: int = 0, scale: float = 0.3) -> ArrayModel:
-    """Float32 weights N(0, scale), larger than GPT-2's so that every part of the model tells in the logits."""
+    """A model with float32 weights N(0, scale), larger than GPT-2's, so that every part of it affects the logits."""
     generator = np.random.default_rng(seed)
     arrays = {}
     for name, shape in parameter_shapes(config).items():
@@ -43,5 +43,5 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def layouts(software: bool) -> tuple[str, ...]:
-    """Where weights can lie on an adapter: software ones have them in textures, and in buffers when asked to."""
+    """How an adapter can store weights: software adapters in textures or buffers, others in buffers."""
     return ("texture", "buffer") if software else ("buffer",)

@@ -1,4 +1,4 @@
-"""Layer norm and the embedding."""
+"""Checks of the layer norm and the embedding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .models import layouts, normal
 
 
 def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, offset: float = 3.0) -> Check:
-    """A chunk of `rows` of which `valid` count; `offset`: mean of the first row. head: with the input of the head."""
+    """A chunk of `rows` rows, `valid` of them in use. offset: mean of the first row; head: write the head's input."""
     x = normal(rows, channels)
     x[0] += offset
     x[-1] *= 1e3 if rows > 1 else 1
@@ -47,14 +47,14 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
     if head:
         errors.close(gpu.read(head_input, channels), expected[wanted], "input of the head")
-    # Float32 leaves a value beside a large mean fewer digits.
+    # Float32 has fewer digits left for values near a large mean.
     return errors.check("forward/layer_norm", f"[{rows}, {channels}]", KERNEL * max(1.0, abs(offset)))
 
 
 def embed(
     gpu: Gpu, channels: int, rows: int, valid: int, kind: str, dtype: str, shards: Sequence[int] = (7, 16)
 ) -> Check:
-    """Tokens of the history from the window's start on, at positions from 1 on; a matrix in a buffer is cut."""
+    """Tokens from the start of the context, at positions from 1 on. A matrix in buffers has several shards."""
     start, position = (2, 1) if rows > 1 else (0, 0)
     storage, wte = gpu.weight(normal(23, channels), kind, dtype, shards=shards if kind == "buffer" else ())
     wpe = normal(20, channels, seed=1)
@@ -87,7 +87,7 @@ def embed(
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     for channels, rows, valid in ((4, 1, 1), (36, 16, 5), (100, 1, 1), (192, 16, 16)):
         yield layer_norm(gpu, channels, rows, valid, head=channels != 100)
     for kind in layouts(is_software(gpu.device.adapter)):

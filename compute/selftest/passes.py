@@ -1,4 +1,4 @@
-"""Whole passes: prefill, cached tokens and windows beyond the context, by every program that an adapter may use."""
+"""Checks of whole passes: prefill, cached tokens and sliding contexts, by every program that an adapter may use."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .check import PASS, Check, Errors, Skipped
 from .gpu import Gpu, read_tensor, run_pass, submit
 from .models import SMALL, loud_model, rounded_model, shape_of, some_tokens
 
-# Heads of 12 in channels that are no multiple of 8; channels that fill the lanes of a subgroup once and a half; more
-# rows than a chunk of any program, more keys than a span of attention.
+# In turn: heads of 12 channels, in a number of channels that is not a multiple of 8; channels that fill the lanes of a
+# subgroup one and a half times; more rows than a chunk of any program, and more keys than a span of attention.
 _NARROW = SMALL
 _WIDE = ModelConfig(layers=2, heads=5, channels=320, positions=37, vocabulary=97, padded_vocabulary=100)
 _LONG = ModelConfig(layers=1, heads=2, channels=128, positions=300, vocabulary=97, padded_vocabulary=100)
 _NARROW_LONG = ModelConfig(layers=1, heads=3, channels=36, positions=300, vocabulary=97, padded_vocabulary=100)
-_DECODED = 4  # tokens behind a prefill
+_DECODED = 4  # tokens after a prefill
 _STORIES_TOKENS = (7454, 2402, 257, 640, 11, 612, 373, 257)  # "Once upon a time, there was a"
 
 
@@ -56,11 +56,11 @@ PROGRAM_PAIRS = (
     ProgramPair("tiled, chain", "buffer", TiledProgram, ChainProgram, subgroups=True),
 )
 
-# What engines use; the others are for what these cannot do.
+# The pairs that engines choose; the others cover adapters on which these do not work.
 _FAST = ("tiled, fused", "tiled, chain")
 _SOFTWARE = ("rows, textures",)
-# Model, type of its weights, names of pairs. Kernels differ by the type and by the shape, and each has to be compiled,
-# which is nearly all of the time that this takes: on software drivers models have the same shape where they can.
+# Model, type of its weights, names of pairs. Each type and shape needs its own kernels, and compiling them takes
+# nearly all of the time: on software drivers the models share a shape where possible.
 GPU_CASES = (
     (_NARROW, "f32", (*_FAST, "rows")),
     (_NARROW, "bf16", (*_FAST, "rows", "tiled, fused without subgroups")),
@@ -77,7 +77,7 @@ SOFTWARE_CASES = (
 
 
 def unsupported_reason(gpu: Gpu, pair: ProgramPair) -> str:
-    """Why this adapter never runs `pair`; empty when it may."""
+    """Why this adapter never runs `pair`; empty if it may."""
     software = is_software(gpu.device.adapter)
     if pair.layout == "texture" and not software:
         return "a GPU has its weights in buffers"
@@ -93,7 +93,7 @@ def unsupported_reason(gpu: Gpu, pair: ProgramPair) -> str:
 
 
 class Runner:
-    """A small engine, and passes by any of its programs, held against the float64 model."""
+    """Runs passes of a small engine by any of its programs and compares them with the float64 model."""
 
     def __init__(self, source: ArrayModel, layout: str, dtype: str) -> None:
         self.config = source.config
@@ -102,7 +102,7 @@ class Runner:
         self._expected: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
 
     def run(self, pair: ProgramPair) -> Errors:
-        """A prompt, tokens after it one by one, a window that slid, a short prompt."""
+        """Compare a prompt, the tokens after it one by one, a context that slid, and a short prompt."""
         engine, config = self.engine, self.config
         team = team_size(engine.kernels) if pair.subgroups else NO_SUBGROUPS
         chunk = CHUNK if pair.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
@@ -115,7 +115,7 @@ class Runner:
         for total in range(prompt + 1, config.positions + 1):
             self._run(decode, text[:total], 0, total - 1)
             self._compare(errors, text[:total], 0, "cached token")
-        # The text is longer than the positions: the last of them, computed anew; then a window of less than all.
+        # The text is now longer than the positions: recompute its end, then a context shorter than the positions.
         self._run(prefill, text[-config.positions :], 0, 0)
         self._compare(errors, text[-config.positions :], 0, "window that slid")
         short = text[3:10]
@@ -129,7 +129,7 @@ class Runner:
         return errors
 
     def _run(self, program: Program, tokens: Sequence[int], position: int, first: int) -> None:
-        """Rows `first` to the last of the window `tokens`, which is at `position`, by `program`."""
+        """Run rows `first` to the last of the context `tokens`, which starts at `position`, by `program`."""
         engine, total = self.engine, len(tokens)
         engine.write_history(tokens)
         while first < total:
@@ -147,7 +147,7 @@ class Runner:
 
 
 def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, what: str) -> None:
-    """Every activation that is kept and the logits of the engine's latest pass; the token that greedy draws takes."""
+    """Compare all kept activations, the logits and the greedy token of the engine's latest pass."""
     for tensor in engine.registry:
         if tensor.kind != "weight" and tensor.kept:
             errors.close(read_tensor(engine, tensor.name), expected[tensor.name], f"{what}: {tensor.name}")
@@ -159,7 +159,7 @@ def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, wha
 
 
 def prove_pairs(config: ModelConfig, dtype: str, pairs: Sequence[ProgramPair]) -> Iterator[Check | Skipped]:
-    """Passes of a small model by each of `pairs`."""
+    """Check passes of a small model by each of `pairs`."""
     runners: dict[str, Runner] = {}
     for pair in pairs:
         if pair.layout not in runners:
@@ -173,7 +173,7 @@ def prove_pairs(config: ModelConfig, dtype: str, pairs: Sequence[ProgramPair]) -
 
 
 def untraced() -> Check:
-    """Logits when no activation is kept: kernels without these stores."""
+    """Logits of an engine that keeps no activations, whose kernels lack these stores."""
     model = loud_model(_NARROW)
     tokens = some_tokens(_NARROW, 21)
     errors = Errors()
@@ -185,7 +185,7 @@ def untraced() -> Check:
 
 
 def embedded() -> Check:
-    """The embedded model by the programs that the engine itself chooses here: a prompt, and tokens after it."""
+    """A prompt and tokens after it, by the embedded model and the programs that the engine chooses on this adapter."""
     source = open_model("stories")
     engine = Engine.load(source, LoadOptions(context=64))
     exact = reference.in_float64(source)
@@ -197,7 +197,7 @@ def embedded() -> Check:
 
 
 def checks(gpu: Gpu) -> Iterator[Check | Skipped]:
-    """What the self-test runs."""
+    """The checks of this group."""
     pairs = []
     for pair in PROGRAM_PAIRS:
         if reason := unsupported_reason(gpu, pair):

@@ -1,4 +1,4 @@
-"""The random numbers of the draw in NumPy: Threefry-2x32 with 20 rounds, and Gumbel noise made of it."""
+"""The random numbers of draws in NumPy: Threefry-2x32 with 20 rounds, and Gumbel noise from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def threefry(key: tuple[int, int], x0: np.ndarray, x1: int) -> np.ndarray:
-    """First word of Threefry-2x32-20 of the counters (x0, x1), written from the paper's description; uint32 [n]."""
+    """First word of Threefry-2x32-20 for the counters (x0, x1), as the paper describes it; uint32 [n]."""
     keys = [*key, key[0] ^ key[1] ^ 0x1BD11BDA]
     rotations = (13, 15, 26, 6, 17, 29, 16, 24)
     mask = 0xFFFFFFFF
@@ -23,7 +23,7 @@ def threefry(key: tuple[int, int], x0: np.ndarray, x1: int) -> np.ndarray:
 
 
 def gumbel(bits: np.ndarray) -> np.ndarray:
-    """Gumbel noise of uniform random words uint32 [n], float64 [n]."""
+    """Gumbel noise float64 [n] from uniform random words uint32 [n]."""
     uniform = (bits.astype(np.float64) + 0.5) / 2**32
     noise: np.ndarray = -np.log(-np.log1p(-uniform))
     return noise

@@ -1,4 +1,4 @@
-"""GPT-2 in NumPy and float64: what the kernels and the sampler are held against. Short and plain, not fast.
+"""GPT-2 in NumPy and float64, with which the kernels and the sampler are compared. Short and plain, not fast.
 
 Shapes: T tokens of the context, C channels, H heads, D = C / H, P positions, V padded vocabulary.
 """
@@ -20,7 +20,7 @@ EPSILON = 1e-5
 
 
 def in_float64(source: WeightSource) -> ArrayModel:
-    """A copy of `source` in float64, so that many calls of `forward` convert it only once."""
+    """A copy of `source` in float64, so that several calls of `forward` convert it only once."""
     arrays = {}
     for name in parameter_shapes(source.config):
         arrays[name] = source.tensor(name).astype(np.float64)
@@ -36,7 +36,7 @@ def embed(wte: Array, wpe: Array, tokens: Sequence[int], start: int) -> tuple[Ar
 
 
 def layer_norm(x: Array, weight: Array, bias: Array, eps: float = EPSILON) -> Array:
-    """Every row of x [T, C] brought to mean 0 and variance 1, then scaled by weight [C] and moved by bias [C]."""
+    """Every row of x [T, C] normalized to mean 0 and variance 1, then times weight [C] plus bias [C]."""
     mean = x.mean(axis=-1, keepdims=True)  # [T, 1]
     variance = ((x - mean) ** 2).mean(axis=-1, keepdims=True)  # [T, 1]
     out: Array = (x - mean) / np.sqrt(variance + eps) * weight + bias  # [T, C]
@@ -117,7 +117,7 @@ def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 
 
 
 def penalized(logits: npt.ArrayLike, penalty: float, seen: Collection[int]) -> Array:
-    """`logits` [V] with those of the tokens in `seen` moved down: divided by `penalty` above 0, times it below."""
+    """`logits` [V] with those of the tokens in `seen` reduced: divided by `penalty` above 0, multiplied below."""
     x = np.array(logits, np.float64)  # [V]
     at = np.array(sorted(set(seen)), int)  # [seen]
     x[at] = np.where(x[at] > 0, x[at] / penalty, x[at] * penalty)
@@ -133,11 +133,11 @@ def distribution(
     repetition_penalty: float = 1.0,
     seen: Collection[int] = (),
 ) -> Array:
-    """What the next token is drawn from: probabilities [vocabulary] of `logits` [vocabulary] (no padding rows).
+    """The distribution of the next token: probabilities [vocabulary] from `logits` [vocabulary] (no padding rows).
 
-    Repetition penalty on the tokens of `seen`, then temperature, top-k, top-p, min-p, each over what the one before it
-    kept. Temperature 0 is 1 for the largest logit. Among equals the lowest id comes first. NaN and infinite logits are
-    never drawn; when there is no finite one every probability is 0.
+    Repetition penalty on the tokens of `seen`, then temperature, top-k, top-p and min-p, each over the tokens that the
+    previous one kept. At temperature 0 the largest logit has probability 1. Among equals the lowest id comes first. NaN
+    and infinite logits are never drawn; without a finite logit every probability is 0.
     """
     x = penalized(logits, repetition_penalty, seen)  # [V]
     kept = np.isfinite(x)  # [V]
@@ -148,18 +148,18 @@ def distribution(
     if temperature == 0:
         one: Array = (np.arange(x.size) == order[0]).astype(np.float64)
         return one
-    # The maximum is taken away first: divided by a tiny temperature the logits themselves could overflow.
+    # Subtract the maximum first: logits divided by a tiny temperature could overflow.
     x = (x - x[order[0]]) / temperature
     if top_k:
         kept[order[top_k:]] = False
-    p = _renormalised(x, kept)
+    p = _renormalized(x, kept)
     if top_p < 1:
         before = np.cumsum(p[order]) - p[order]  # [V], mass of the tokens that are more likely
         kept[order[1:][before[1:] >= top_p]] = False
-        p = _renormalised(x, kept)
+        p = _renormalized(x, kept)
     kept &= p >= min_p * p.max()
-    return _renormalised(x, kept)
+    return _renormalized(x, kept)
 
 
-def _renormalised(x: Array, kept: npt.NDArray[np.bool_]) -> Array:
+def _renormalized(x: Array, kept: npt.NDArray[np.bool_]) -> Array:
     return softmax(np.where(kept, x, -np.inf))

@@ -1,4 +1,4 @@
-"""Running the self-test: all groups of checks on one device, and what they come to."""
+"""Runs the self-test: all groups of checks on one device, and their results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUPS: dict[str, Group] = {
 
 @dataclass(frozen=True)
 class Result:
-    """Checks of the same name together: the one nearest to its tolerance or beyond it, over all `shapes`."""
+    """The checks of one name over all `shapes`: the values of the one nearest to, or furthest beyond, its tolerance."""
 
     name: str
     shapes: tuple[str, ...]
@@ -46,7 +46,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a self-test found, in seconds of the clock."""
+    """The result of a self-test. seconds: elapsed time."""
 
     results: tuple[Result, ...]
     skipped: tuple[Skipped, ...]
@@ -54,12 +54,12 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """True when something was checked, and nothing is beyond its tolerance."""
+        """True when there are results and none is beyond its tolerance."""
         return bool(self.results) and all(result.ok for result in self.results)
 
     @property
     def largest_error(self) -> float:
-        """Of numbers, colors left out; NaN or infinite when one is."""
+        """The largest error, without colors; NaN or infinite when one of them is."""
         return max((r.error for r in self.results if r.numbers), key=_badness, default=0.0)
 
 
@@ -68,9 +68,9 @@ def prove(
     report: Callable[[Result | Skipped], None] = lambda _: None,
     groups: Sequence[str] = (),
 ) -> Proof:
-    """Run every check on `device`, each result reported as it comes. Blocks for up to a minute.
+    """Run every check on `device` and report each result as it arrives. Blocks for up to a minute.
 
-    groups: names of `GROUPS`, by default all. A group that the driver breaks off is a result that is not ok.
+    groups: names in `GROUPS`, by default all. A group in which the driver fails counts as a failed result.
     """
     gpu, began = Gpu(device), time.perf_counter()
     results: list[Result] = []
@@ -86,7 +86,7 @@ def prove(
 
 
 def _run(gpu: Gpu, name: str) -> tuple[list[Result], list[Skipped]]:
-    """Results of one group, by the names of its checks."""
+    """Results of one group, one for each name of its checks."""
     made: dict[str, tuple[list[Check], float]] = {}
     skipped: list[Skipped] = []
     start = time.perf_counter()
@@ -121,5 +121,5 @@ def _joined(checks: list[Check], seconds: float) -> Result:
 
 
 def _badness(error: float) -> float:
-    """Sorts errors: NaN is above all."""
+    """A key that sorts errors, with NaN as the largest."""
     return math.inf if math.isnan(error) else error

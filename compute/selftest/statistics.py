@@ -1,4 +1,4 @@
-"""Statistics of every tensor against those that NumPy makes of the very same values."""
+"""Checks of the statistics of every tensor against NumPy on the same values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .models import loud_model, shape_of, some_tokens
 
 
 def corrupted_model(config: ModelConfig) -> ArrayModel:
-    """A model with values of every kind in three of its weights."""
+    """A model with every kind of non-finite and extreme value in three of its weights."""
     model = loud_model(config)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
     bad = arrays["h.1.mlp.c_fc.weight"].reshape(-1)
@@ -29,7 +29,7 @@ def corrupted_model(config: ModelConfig) -> ArrayModel:
 
 
 def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None:
-    """`known` is what NumPy says of `values`: all of it exactly, but the mean, which is a sum."""
+    """Compare `known` with NumPy's statistics of `values`: exactly, except for the mean, which is a sum."""
     values = values.astype(np.float64)
     flat, name = values.ravel(), known.name
     good = flat[np.isfinite(flat)]
@@ -41,7 +41,7 @@ def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None
     errors.same(known.first_nonfinite, first, f"{name}: first that is not finite")
     errors.same(np.array(known.samples, np.float64), flat[:6], f"{name}: samples")
     edges = np.array(HISTOGRAM_EDGES)
-    below = np.searchsorted(edges, good, side="left") - 1  # negative bins hold their upper edge
+    below = np.searchsorted(edges, good, side="left") - 1  # negative bins include their upper edge
     above = np.searchsorted(edges, good, side="right") - 1
     histogram = np.bincount(np.where(good < 0, below, above), minlength=64)
     errors.same(np.array(known.histogram), histogram, f"{name}: histogram")
@@ -52,7 +52,7 @@ def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None
 
 
 def compare_all(engine: Engine, source: WeightSource, latest: Mapping[str, TensorStatistics], errors: Errors) -> None:
-    """Statistics of every tensor that the engine keeps."""
+    """Compare the statistics of every tensor that the engine keeps."""
     tensors = [tensor for tensor in engine.registry if tensor.kept]
     errors.same(list(latest), [tensor.name for tensor in tensors], "names")
     chosen = DTYPES[engine.dtype]
@@ -65,7 +65,7 @@ def compare_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tenso
 
 
 def statistics(engine: Engine, source: WeightSource) -> Check:
-    """A text that grows; `source`: the engine's weights."""
+    """A growing text. source: the engine's weights."""
     tokens, errors = some_tokens(engine.config, 12), Errors()
     run_pass(engine, tokens[:5])
     measured = StatisticsPass(engine)

@@ -1,4 +1,4 @@
-"""The strip atlas, cell by cell, against the NumPy model of it."""
+"""Checks of Strip, cell by cell, against its NumPy model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .strip_model import Entry
 
 
 def expected_picture(engine: Engine, model: ArrayModel, *, pool: bool = False) -> np.ndarray:
-    """uint8 [360, 640, 4] of the engine's latest pass; weights are those of `model`, activations are read back."""
+    """uint8 [360, 640, 4] of the engine's latest pass, from the weights of `model` and activations read back."""
     values: dict[str, np.ndarray] = {}
     entries = []
     for tensor in engine.registry:
@@ -29,9 +29,9 @@ def expected_picture(engine: Engine, model: ArrayModel, *, pool: bool = False) -
 
 
 def strip(engine: Engine, model: ArrayModel) -> Check:
-    """A growing text, then one of which cells stand for many values; sampled both ways.
+    """A growing text, then one whose cells represent many values, with both kinds of sampling.
 
-    model: its weights as the engine has them, rounded.
+    model: with weights rounded like the engine's.
     """
     errors = Errors()
     names = [tensor.name for tensor in engine.registry if tensor.strip]

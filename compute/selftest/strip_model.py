@@ -1,4 +1,4 @@
-"""The strip atlas in NumPy: where every tensor lies in 640 x 360 cells, and which color every cell has."""
+"""A NumPy model of Strip: the position of every tensor in 640 x 360 cells, and the color of every cell."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Span:
-    """Cells `first` to `last` of the strip, counted row by row, show the `values` values of tensor `name`."""
+    """Cells `first` to `last` of Strip, counted row by row, show the `values` values of tensor `name`."""
 
     name: str
     first: int
@@ -44,7 +44,7 @@ class Span:
 
 
 def names(layers: int) -> list[tuple[str, str]]:
-    """Name and kind of every tensor of the strip, in the order that the model runs."""
+    """Name and kind of every tensor in Strip, in run order."""
     order = [("embed.tokens", "embedding"), ("embed.positions", "embedding"), ("embed.sum", "embedding")]
     order.append(("h.0.resid_pre", "activation"))
     for layer in range(layers):
@@ -54,7 +54,7 @@ def names(layers: int) -> list[tuple[str, str]]:
 
 
 def layout(entries: Iterable[Entry]) -> list[Span]:
-    """Spans of `entries` in their order; what no longer fits is cut, or left out."""
+    """Spans of `entries` in their order. The one that does not fit is cut; those after it are left out."""
     spans: list[Span] = []
     at = 0
     for entry in entries:
@@ -72,16 +72,18 @@ def layout(entries: Iterable[Entry]) -> list[Span]:
 
 
 def sources(cells: int, values: int) -> np.ndarray:
-    """Index of the value that each of `cells` cells shows; int64 [cells]."""
+    """Index of the value that each of `cells` cells shows, int64 [cells]."""
     i = np.arange(cells, dtype=np.int64)
     return i if cells == values else i * (values - 1) // max(1, cells - 1)
 
 
 def pooled(values: np.ndarray, cells: int) -> np.ndarray:
-    """The extreme of the values [n] that each of `cells` cells stands for, [cells]: NaN, infinity, then the largest
-    magnitude; of +x and -x the positive one."""
+    """The most extreme of the values [n] that each of `cells` cells represents, [cells].
+
+    NaN ranks above infinity, infinity above finite values, which rank by magnitude; +x ranks above -x.
+    """
     starts = sources(cells, len(values))
-    # Each from its start up to the next one, at least one value; NaN is the maximum and the minimum of what it is in.
+    # Each range ends at the next start and has at least one value. The maximum and minimum of a range with NaN are NaN.
     high, low = np.maximum.reduceat(values, starts), np.minimum.reduceat(values, starts)
     return np.where(high >= -low, high, low)
 
@@ -102,7 +104,7 @@ def paint(tensors: Mapping[str, np.ndarray], spans: Iterable[Span], *, pool: boo
 
 
 def colors(values: np.ndarray, absmax: float | np.ndarray) -> np.ndarray:
-    """Colors of `values` [n] against the largest magnitude `absmax`, one or [n]; float [n, 3] in 0 to 1."""
+    """Colors of `values` [n] scaled by the largest magnitude `absmax`, a number or [n]; float [n, 3] from 0 to 1."""
     magnitude = np.where(np.isfinite(values), np.abs(values), absmax)
     brightness = np.maximum(0.04, np.sqrt(np.minimum(1, magnitude / absmax)))
     rgb = np.empty((len(values), 3))

@@ -1,4 +1,4 @@
-"""Matrices that are turned while they go up to the GPU, bit for bit."""
+"""Checks of matrices that are transposed during their upload, bit for bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS: Mapping[str, np.dtype] = {"f32": np.dtype(np.uint32), "f16": np.dtype(np.
 
 
 def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
-    """[inputs, outputs] of every kind of value: normal, denormal, infinite, NaN with any payload."""
+    """[inputs, outputs] with every kind of value: normal, denormal, infinite, NaN with any payload."""
     bits = np.random.default_rng(inputs).integers(0, 2 ** (8 * WORDS[dtype].itemsize), (inputs, outputs))
     return bits.astype(WORDS[dtype]).view(DTYPES[dtype])
 
@@ -28,7 +28,7 @@ def any_bits(inputs: int, outputs: int, dtype: str) -> np.ndarray:
 def empty(
     device: wgpu.GPUDevice, layout: str, dtype: str, rows: int, columns: int, tile: int, cut: int
 ) -> TensorStorage:
-    """A weight [rows, columns] that nobody has written: bands of `tile` rows, or two buffers cut at row `cut`."""
+    """An unwritten weight [rows, columns]: a texture in bands of `tile` rows, or two buffers cut at row `cut`."""
     usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC
     width = WORDS[dtype].itemsize
     if layout == "buffer":
@@ -47,7 +47,7 @@ def empty(
 
 
 def bits_of(device: wgpu.GPUDevice, storage: TensorStorage, rows: int, columns: int) -> np.ndarray:
-    """The bits [rows, columns] that lie in `storage`."""
+    """The bits [rows, columns] in `storage`."""
     word = WORDS[storage.dtype]
     if storage.kind == "buffer":
         parts = [
@@ -66,7 +66,7 @@ def bits_of(device: wgpu.GPUDevice, storage: TensorStorage, rows: int, columns: 
 
 
 def transpose(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab_bytes: int) -> Check:
-    """A matrix [inputs, outputs] in slabs of `slab_bytes`."""
+    """A matrix [inputs, outputs], uploaded in slabs of `slab_bytes`."""
     stored = any_bits(inputs, outputs, dtype)
     storage = empty(gpu.device, layout, dtype, outputs, inputs, min(128, outputs), outputs // 2 + 1)
     TransposedUpload(gpu.device, slab_bytes).run(stored, storage, lambda slab: slab)
@@ -76,7 +76,7 @@ def transpose(gpu: Gpu, layout: str, dtype: str, inputs: int, outputs: int, slab
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     for layout in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
             yield transpose(gpu, layout, dtype, 20, 60, 1)

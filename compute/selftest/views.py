@@ -1,4 +1,4 @@
-"""Everything that looks at the tensors of an engine: patterns, probes, statistics, strip and map."""
+"""Checks of all views: patterns, probes, statistics, Strip and Map."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .models import SMALL, loud_model, rounded_model
 from .statistics import corrupted_model, statistics
 from .strip import strip
 
-# Of a window so long that cells of the strip stand for many values, and it keeps extremes of blocks of them.
+# The context is so long that a cell of Strip represents many values, and Strip keeps the extremes of blocks.
 CONFIG = dataclasses.replace(SMALL, positions=240)
 CONTEXT = 230
 
 
 def checks(gpu: Gpu) -> Iterator[Check]:
-    """What the self-test runs."""
+    """The checks of this group."""
     for dtype, base in zip(DTYPES, (2, 4, 8), strict=True):
         source = rounded_model(loud_model(CONFIG), dtype)
         engine = Engine.load(source, LoadOptions(context=CONTEXT, program="rows"))

@@ -1,4 +1,4 @@
-"""The float64 reference against numbers from elsewhere: an independent program's logits, sums by hand, known values."""
+"""The float64 reference, compared with an independent program's logits, sums by hand and known values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_logits_and_tokens_of_the_greedy_runs(stories: ArrayModel, run: str, ste
         tokens, prompt = greedy[f"{run}.tokens"].tolist(), int(greedy[f"{run}.n_prompt"])
         index, logit = greedy[f"{run}.index"], greedy[f"{run}.logit"]
     assert len(tokens) == prompt + steps
-    # No token changes anything before it, see below: a row of the whole text's pass is the last one of its part's.
+    # A token changes nothing before it, see below: each row of the whole text's pass is the last row of a shorter one.
     acts, wte = reference.forward(stories, tokens[:-1]), stories.tensor("wte")
     for step in range(steps):
         logits = reference.head(acts["ln_f"][prompt + step - 1], wte)
@@ -39,7 +39,7 @@ def test_logits_and_tokens_of_the_greedy_runs(stories: ArrayModel, run: str, ste
 
 
 @pytest.mark.parametrize("config", ODD_SHAPES)
-def test_forward_gives_every_activation_in_its_shape(config: ModelConfig) -> None:
+def test_forward_returns_every_activation_with_its_shape(config: ModelConfig) -> None:
     tokens = [i % config.vocabulary for i in range(min(7, config.positions))]
     acts = reference.forward(tiny_model(config), tokens)
     t, c = len(tokens), config.channels
@@ -54,7 +54,7 @@ def test_forward_gives_every_activation_in_its_shape(config: ModelConfig) -> Non
     assert all(value.dtype == np.float64 and np.isfinite(value).all() for value in acts.values())
 
 
-def test_a_token_changes_nothing_before_it() -> None:
+def test_a_token_does_not_affect_earlier_rows() -> None:
     model = tiny_model()
     one, other = (reference.forward(model, [3, 1, 4, last]) for last in (5, 9))
     for name in one.keys() - {"logits"}:
@@ -63,7 +63,7 @@ def test_a_token_changes_nothing_before_it() -> None:
     assert not np.allclose(one["logits"], other["logits"])
 
 
-def test_positions_begin_where_they_are_told_to() -> None:
+def test_positions_begin_at_positions_start() -> None:
     model = tiny_model()
     acts = reference.forward(model, [3, 1], positions_start=7)
     assert np.array_equal(acts["embed.positions"], model.tensor("wpe")[7:9])
@@ -72,7 +72,7 @@ def test_positions_begin_where_they_are_told_to() -> None:
 
 
 def test_layer_norm_by_hand() -> None:
-    # Mean 2, variance 2.5, each value then times 2 and plus 1.
+    # Mean 2, variance 2.5; then times 2 plus 1.
     out = reference.layer_norm(np.array([[0.0, 1.0, 3.0, 4.0]]), np.full(4, 2.0), np.ones(4))
     assert np.allclose(out, [[(v - 2) / math.sqrt(2.5 + 1e-5) * 2 + 1 for v in (0, 1, 3, 4)]], atol=1e-14)
 
@@ -104,7 +104,7 @@ def test_attention_by_loops(tokens: int, heads: int, size: int) -> None:
 
 
 def test_gelu_at_known_values() -> None:
-    # As PyTorch's gelu(approximate="tanh") gives them in float64.
+    # From PyTorch's gelu(approximate="tanh") in float64.
     known = {-3.0: -0.00363739, -1.0: -0.15880801, -0.0: 0.0, 0.5: 0.34571401, 1.0: 0.84119199, 3.0: 2.99636261}
     assert np.allclose(reference.gelu(np.array(list(known))), list(known.values()), atol=5e-9)
 
@@ -130,7 +130,7 @@ LOGITS = np.log([0.5, 0.25, 0.15, 0.1])
         ({"top_p": 0.0}, [1, 0, 0, 0]),
         ({"min_p": 0.29}, [5 / 9, 2.5 / 9, 1.5 / 9, 0]),
         ({"min_p": 1.0}, [1, 0, 0, 0]),
-        # Over the three that top-k keeps the first has 0.556, so that two of them reach 0.7.
+        # Among the three tokens that top-k keeps the first has 0.556, so two of them reach 0.7.
         ({"top_k": 3, "top_p": 0.7}, [2 / 3, 1 / 3, 0, 0]),
     ],
 )
@@ -139,13 +139,13 @@ def test_filters_by_hand(options: dict[str, float], expected: list[float]) -> No
         assert np.allclose(reference.distribution(LOGITS, **options), expected, atol=1e-12)  # type: ignore[arg-type]
 
 
-def test_repetition_penalty_draws_seen_tokens_away_from_both_sides() -> None:
+def test_the_repetition_penalty_reduces_positive_and_negative_logits() -> None:
     penalized = reference.distribution([2.0, -1.0, 0.0, 2.0], repetition_penalty=2.0, seen=[0, 1, 2, 0])
     assert np.allclose(penalized, reference.softmax(np.array([1.0, -2.0, 0.0, 2.0])))
     assert reference.distribution([2.0, 1.5], temperature=0, repetition_penalty=2.0, seen=[0]).tolist() == [0, 1]
 
 
-def test_equal_logits_go_by_id() -> None:
+def test_equal_logits_are_ordered_by_id() -> None:
     equal = [1.0, 3.0, 3.0, 3.0]
     assert reference.distribution(equal, temperature=0).tolist() == [0, 1, 0, 0]
     assert reference.distribution(equal, top_k=2).tolist() == [0, 0.5, 0.5, 0]
@@ -153,7 +153,7 @@ def test_equal_logits_go_by_id() -> None:
 
 
 @pytest.mark.parametrize("temperature", [0, 0.7])
-def test_what_is_not_finite_is_never_drawn(temperature: float) -> None:
+def test_nonfinite_logits_are_never_drawn(temperature: float) -> None:
     p = reference.distribution(
         [np.nan, np.inf, 1.0, -np.inf], temperature, top_k=2, seen=[0, 1], repetition_penalty=1.5
     )
@@ -169,7 +169,7 @@ def test_what_is_not_finite_is_never_drawn(temperature: float) -> None:
     st.floats(0, 1),
 )
 @settings(max_examples=200, deadline=None)
-def test_what_is_kept_is_the_smallest_set_in_the_model_s_own_order(
+def test_filters_keep_the_most_likely_tokens(
     tenths: list[int], temperature: float, top_k: int, top_p: float, min_p: float
 ) -> None:
     logits = [value / 10 for value in tenths]
@@ -179,7 +179,7 @@ def test_what_is_kept_is_the_smallest_set_in_the_model_s_own_order(
     assert p.sum() == pytest.approx(1)
     assert kept[plain.argmax()]
     assert kept.sum() <= (top_k or len(logits))
-    # Nobody dropped was more likely than somebody kept, and those kept keep their proportions.
+    # No dropped token is more likely than a kept one, and kept tokens retain their proportions.
     assert not (~kept).any() or plain[kept].min() >= plain[~kept].max()
     assert np.allclose(p[kept], plain[kept] / plain[kept].sum())
     assert (p[kept] >= min_p * p.max() * (1 - 1e-9)).all()

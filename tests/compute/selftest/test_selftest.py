@@ -1,4 +1,4 @@
-"""The self-test passes here, runs every kernel, and fails when one of them is wrong."""
+"""The self-test passes on this adapter, runs every kernel, and fails when a kernel is wrong."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from helpers.command_line import Run, runner
 
 pytestmark = pytest.mark.gpu
 
-# -- all of it
+# -- the whole self-test
 
 
 @pytest.fixture(scope="module")
 def proved(device: wgpu.GPUDevice) -> Iterator[tuple[Proof, set[str]]]:
-    """One whole self-test, and the names of the kernels that it ran."""
+    """The result of a whole self-test, and the names of the kernels that it ran."""
     names: set[str] = set()
     get = Kernels.get
 
@@ -47,11 +47,11 @@ def proved(device: wgpu.GPUDevice) -> Iterator[tuple[Proof, set[str]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Kernels, "get", recorded)
-        patch.setattr(shared_kernels(device), "team", None)  # it is asked of a device once
+        patch.setattr(shared_kernels(device), "team", None)  # determined once per device
         yield prove(device), names
 
 
-def test_nothing_is_beyond_its_tolerance(proved: tuple[Proof, set[str]]) -> None:
+def test_every_check_is_within_its_tolerance(proved: tuple[Proof, set[str]]) -> None:
     found, _ = proved
     assert [result for result in found.results if not result.ok] == []
     assert found.ok
@@ -60,12 +60,12 @@ def test_nothing_is_beyond_its_tolerance(proved: tuple[Proof, set[str]]) -> None
 
 def test_every_kernel_runs(proved: tuple[Proof, set[str]], device: wgpu.GPUDevice) -> None:
     found, names = proved
-    never = {"decode/layer"} if is_software(device.adapter) else set()  # the chain: test_chain.py runs it
+    never = {"decode/layer"} if is_software(device.adapter) else set()  # the chain, which test_chain.py runs
     assert set(wgsl.names()) - names == never
     assert {skipped.name for skipped in found.skipped} == ({"passes: tiled, chain"} if never else set())
 
 
-# -- a wrong kernel is caught
+# -- wrong kernels
 
 
 def engine_of(dtype: str = "f32") -> Engine:
@@ -87,7 +87,7 @@ def corrupted_engine() -> Engine:
     return Engine.load(CORRUPTED, LoadOptions(context=14))
 
 
-# Shader, text in it and what stands there instead, what must notice it.
+# Shader, text in it, replacement, and the checks that must fail.
 MUTANTS = (
     ("forward/matmul_rows", "bias[out]", "1.001 * bias[out]",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(20, 36, 1))])),
@@ -122,8 +122,8 @@ Mutate = Callable[[str, str, str], list[int]]
 
 @pytest.fixture
 def mutate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mutate]:
-    """Called with a shader, text and other text: from then on the shader has the other text; tells how often."""
-    # Compiled kernels are kept for all of a process: none may be there before, none of the wrong ones stay.
+    """Replaces text in a shader; the list that it returns gets the number of replacements at each load."""
+    # Compiled kernels are cached for the whole process: neither correct ones nor wrong ones may remain.
     shared_kernels.cache_clear()
     yield lambda shader, text, other: _mutate(monkeypatch, shader, text, other)
     shared_kernels.cache_clear()
@@ -147,7 +147,7 @@ def _mutate(monkeypatch: pytest.MonkeyPatch, shader: str, text: str, other: str)
 @pytest.mark.parametrize(
     ("shader", "text", "other", "group"), MUTANTS, ids=lambda value: value[:24] if isinstance(value, str) else ""
 )
-def test_a_wrong_kernel_is_found(
+def test_a_wrong_kernel_fails_its_check(
     monkeypatch: pytest.MonkeyPatch,
     mutate: Mutate,
     device: wgpu.GPUDevice,
@@ -159,13 +159,11 @@ def test_a_wrong_kernel_is_found(
     monkeypatch.setitem(module.GROUPS, "one", group)
     changes = mutate(shader, text, other)
     found = prove(device, groups=["one"])
-    assert sum(changes) > 0, f"{shader} does not say {text!r}"
+    assert sum(changes) > 0, f"{shader} does not contain {text!r}"
     assert not found.ok
 
 
-def test_an_error_that_is_no_number_stays(
-    monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice
-) -> None:
+def test_a_nan_error_is_kept(monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice) -> None:
     mutate("forward/layer_norm", "1e-5", "-1e9")
     monkeypatch.setitem(
         module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
@@ -194,7 +192,7 @@ def test_an_error_is_relative_to_the_largest_magnitude(found: list[float], expec
 
 
 @pytest.mark.parametrize(("found", "expected"), [(np.nan, 1.0), (1.0, np.nan), (np.inf, 1.0), (-np.inf, np.inf)])
-def test_what_is_not_finite_by_itself_is_no_number(found: float, expected: float) -> None:
+def test_an_unexpected_nonfinite_value_gives_a_nonfinite_error(found: float, expected: float) -> None:
     assert not math.isfinite(difference([0.0, found], [0.0, expected]))
 
 
@@ -207,13 +205,13 @@ def test_a_result_is_the_worst_of_its_checks() -> None:
     assert math.isnan(Proof((joined, wrong), (), 1.0).largest_error)
 
 
-def test_colors_are_no_part_of_the_largest_error() -> None:
+def test_colors_do_not_count_for_the_largest_error() -> None:
     numbers = Result("a", (), 1e-6, 1e-5, True, "", 0.0, True)
     colors = Result("b", (), 4e-3, 8e-3, True, "", 0.0, False)
     assert Proof((numbers, colors), (), 1.0).largest_error == 1e-6
 
 
-def test_what_the_driver_breaks_off_is_a_failure(monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice) -> None:
+def test_a_driver_error_is_a_failure(monkeypatch: pytest.MonkeyPatch, device: wgpu.GPUDevice) -> None:
     def broken(gpu: Gpu) -> Iterator[Check]:
         yield norm.layer_norm(gpu, 20, 1, 1, head=False)
         raise DeviceError("the driver is gone")
@@ -228,7 +226,7 @@ def test_what_the_driver_breaks_off_is_a_failure(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture
 def doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """`doctor --prove` with one check and a skipped one, and a cache of its own."""
+    """`doctor --prove` with one check, a skipped one and a separate cache."""
     some = [Skipped("chain", "not here")]
     group = {"one": lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False), *some])}
     monkeypatch.setattr(module, "GROUPS", group)
@@ -285,7 +283,7 @@ def test_the_command_fails_for_a_wrong_kernel(
     assert "FAILED: 1 of 1 checks" in text.out
 
 
-def test_a_cache_that_cannot_be_written_changes_no_verdict(
+def test_an_unwritable_cache_does_not_change_the_result(
     doctor: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     blocked = f"{tmp_path}/file"

@@ -1,4 +1,4 @@
-"""How values are written on the map, against the decimal arithmetic of Python."""
+"""Values as text on Map, compared with Python's decimal arithmetic."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_examples(value: float, figures: int, text: str) -> None:
 
 @settings(max_examples=400)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False), st.integers(3, 5))
-def test_the_text_is_the_value_rounded(value: float, figures: int) -> None:
+def test_the_text_is_the_rounded_value(value: float, figures: int) -> None:
     text = number_text(value, figures)
     assert set(text) <= set(GLYPHS)
     assert len(text) <= figures + 6
@@ -71,7 +71,7 @@ def test_the_longest_text_fits_its_cell(size: float) -> None:
     assert (style.figures + 6) * style.glyph_width < int(size)
 
 
-def test_glyphs_lie_below_each_other() -> None:
+def test_glyph_sizes_are_stacked_without_overlap() -> None:
     tops = [glyph_top(size) for size in SIZES]
     assert tops[0] == 0
     assert all(b - a == glyph_size(size)[1] for a, b, size in zip(tops, tops[1:], SIZES, strict=False))

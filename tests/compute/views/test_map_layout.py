@@ -1,4 +1,4 @@
-"""Where things are on the map: nothing overlaps, every value has its cell and every cell its value."""
+"""The layout of Map: nothing overlaps, and values and cells correspond one to one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def bands(layout: MapLayout) -> list[tuple[str, int, int, int, int]]:
 @pytest.mark.parametrize("context", [1, 9])
 @pytest.mark.parametrize("base", [2, 4, 8, None])
 @pytest.mark.parametrize("config", ODD_SHAPES, ids=str)
-def test_tiles_have_one_tensor_and_bands_a_gap(config: ModelConfig, base: int | None, context: int) -> None:
+def test_tiles_contain_one_tensor_and_bands_have_a_gap(config: ModelConfig, base: int | None, context: int) -> None:
     layout = map_layout(registry(config, context), context, base=base)
     assert base is None or layout.base == base
     assert layout.width % layout.grid == layout.height % layout.grid == 0
@@ -43,7 +43,7 @@ def test_tiles_have_one_tensor_and_bands_a_gap(config: ModelConfig, base: int | 
         assert x % layout.grid == y % layout.grid == 0
         assert 0 <= x <= x + width + layout.base <= layout.width
         assert 0 <= y <= y + height + layout.base <= layout.height
-        # A block of free space behind each band, so that no pixel under a block wide touches two.
+        # A block of free space follows each band, so no pixel smaller than a block touches two bands.
         own = taken[
             y // layout.base : -(-(y + height) // layout.base) + 1,
             x // layout.base : -(-(x + width) // layout.base) + 1,
@@ -75,15 +75,15 @@ def test_every_value_has_its_own_cell(config: ModelConfig) -> None:
     assert len(cells) == total
 
 
-def test_the_value_near_to_a_cell_is_in_the_same_band() -> None:
-    # Bands of 4 x 5 cells, two side by side; of the third and last there are two columns and the fourth is not there.
+def test_the_value_near_a_cell_is_in_the_same_band() -> None:
+    # Bands of 4 x 5 cells, two side by side. The third and last has two columns; there is no fourth.
     placement = Placement("a", 100, 50, 4, 12, 4, 5, 2, 8, 8)
     assert placement.value_near(*placement.cell_of(2, 6)) == (2, 6)
     assert placement.value_near(106, 52) == (2, 4), "beside the first band"
     assert placement.value_near(110, 56) == (3, 7), "under the second"
     assert placement.value_near(-9, 51) == (1, 0)
     assert placement.value_near(9999, 51) == (1, 9)
-    assert placement.value_near(111, 60) == (3, 11), "where no band is"
+    assert placement.value_near(111, 60) == (3, 11), "where there is no band"
     assert placement.value_near(103, 59) == (3, 11), "in the missing part of a band"
 
 
@@ -100,7 +100,7 @@ def test_cells_without_a_value() -> None:
 
 @pytest.mark.parametrize("context", [64, 256, 1024])
 @pytest.mark.parametrize("name", REAL)
-def test_proportions_are_those_of_a_screen(name: str, context: int) -> None:
+def test_the_aspect_ratio_is_that_of_a_screen(name: str, context: int) -> None:
     config = REAL[name]
     context = min(context, config.positions)
     layout = map_layout(registry(config, context), context)
@@ -111,7 +111,7 @@ def test_proportions_are_those_of_a_screen(name: str, context: int) -> None:
     assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
 
 
-def test_blocks_are_in_the_order_a_token_passes_them() -> None:
+def test_blocks_are_in_run_order() -> None:
     layout = map_layout(registry(STORIES, 64), 64)
     titles = [region.title for region in layout.regions]
     assert titles == ["embedding", *(f"h.{layer}" for layer in range(8)), "head"]
@@ -127,7 +127,7 @@ def test_blocks_are_in_the_order_a_token_passes_them() -> None:
             assert placement.x + placement.width <= region.x + region.width
 
 
-def test_a_weight_is_above_what_it_makes() -> None:
+def test_a_weight_is_above_the_activation_it_produces() -> None:
     placements = map_layout(registry(STORIES, 64), 64).placements
     for weight, made in (("attn.c_attn", "attn.qkv"), ("attn.c_proj", "attn.c_proj"), ("mlp.c_fc", "mlp.c_fc")):
         above, below = placements[f"h.3.{weight}.weight"], placements[f"h.3.{made}"]
@@ -138,17 +138,17 @@ def test_a_weight_is_above_what_it_makes() -> None:
     assert [qkv.band_box(band)[1] for band in range(3)] == [qkv.y] * 3  # q, k and v side by side
 
 
-def test_the_same_model_is_laid_out_the_same() -> None:
+def test_the_layout_is_deterministic() -> None:
     assert map_layout(registry(STORIES, 64), 64) == map_layout(registry(STORIES, 64), 64)
 
 
-def test_without_activations_there_are_the_weights() -> None:
+def test_without_activations_the_map_shows_the_weights() -> None:
     layout = map_layout(registry(TINY, 9, traced=False), 9)
     assert layout.placements.keys() == {*parameter_shapes(TINY), "logits"}
 
 
 @pytest.mark.parametrize("shard_rows", [7, 10])
-def test_bands_do_not_hold_rows_of_two_buffers(shard_rows: int) -> None:
+def test_bands_do_not_contain_rows_of_two_buffers(shard_rows: int) -> None:
     config = replace(TINY, vocabulary=97, padded_vocabulary=97)
     placement = map_layout(registry(config, 3, shard_rows=shard_rows), 3).placements["wte"]
     assert shard_rows % placement.band_rows == 0

@@ -1,4 +1,4 @@
-"""Pictures of the map against the NumPy model of it: every pixel, at random places and zooms."""
+"""Pictures of Map, compared with its NumPy model: every pixel, at random positions and zooms."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def made(request: pytest.FixtureRequest) -> tuple[Engine, MapPass, Plane]:
     return engine, passes, Plane(engine, rounded_model(source, dtype), passes.layout)
 
 
-def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPass, Plane]) -> None:
+def test_every_pixel_shows_the_most_extreme_cell_under_it(made: tuple[Engine, MapPass, Plane]) -> None:
     _, passes, plane = made
     levels = set()
     for view in views(passes, 40):
@@ -60,7 +60,7 @@ def test_every_pixel_is_the_most_extreme_cell_under_it(made: tuple[Engine, MapPa
     assert {None, 0, 1} <= levels
 
 
-def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_in_many_steps_gives_the_same_pictures(stories: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     passes = MapPass.load(stories, DIGITS, map_layout(stories.registry, 64))
     passes.update()
     layout = passes.layout
@@ -76,14 +76,14 @@ def test_made_in_many_steps_it_is_the_same(stories: Engine, monkeypatch: pytest.
         except StopIteration as end:
             passes = end.value
             break
-    assert len([what for what, _ in progress if what == "weights"]) > 30, "large weights are cut"
+    assert len([what for what, _ in progress if what == "weights"]) > 30, "large weights must be split"
     passes.update()
     for view, picture in zip(visible, wanted, strict=True):
         passes.draw(view, 120, 500)
         np.testing.assert_array_equal(passes.read(), picture)
 
 
-def test_new_rows_arrive_in_place() -> None:
+def test_new_rows_appear_in_their_cells() -> None:
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12, base=2))
@@ -97,7 +97,7 @@ def test_new_rows_arrive_in_place() -> None:
             assert_same(*pictures(passes, plane, view))
 
 
-def test_a_nan_is_red_from_the_farthest() -> None:
+def test_a_nan_is_red_at_every_zoom() -> None:
     engine = Engine.load(corrupted_model(), LoadOptions(context=12, program="rows"))
     passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
     passes.update()
@@ -113,7 +113,7 @@ def test_a_nan_is_red_from_the_farthest() -> None:
             assert near.any(), name
 
 
-def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
+def test_one_range_for_all_tensors_and_a_fixed_range() -> None:
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))
     run_pass(engine, [1, 2, 3])
@@ -129,11 +129,11 @@ def test_the_range_of_all_tensors_and_a_fixed_one() -> None:
 
 @pytest.mark.parametrize("cell", [60, 95, 120])
 @pytest.mark.parametrize("name", ["h.0.attn.qkv", "h.1.mlp.c_fc.weight", "h.0.attn.pattern", "logits", "wpe"])
-def test_the_digits_are_those_of_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
+def test_digits_show_the_value(made: tuple[Engine, MapPass, Plane], name: str, cell: int) -> None:
     _, passes, plane = made
-    found = list(written(passes, plane, name, cell, DIGITS))
-    assert len(found) >= 3
-    for text, wanted in found:
+    texts = list(written(passes, plane, name, cell, DIGITS))
+    assert len(texts) >= 3
+    for text, wanted in texts:
         assert text == wanted
 
 
@@ -153,7 +153,7 @@ def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:
     np.testing.assert_array_equal(fine[:4, :4], inner[:, 0, :, 0])
 
 
-def test_a_matrix_in_several_buffers(gpu: Gpu) -> None:
+def test_a_matrix_with_several_shards(gpu: Gpu) -> None:
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, layout="buffer", program="rows"))
     storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", shards=(10, 20))

@@ -1,4 +1,4 @@
-"""Attention patterns that are recomputed: with room for all layers and with too little."""
+"""Recomputed attention patterns, with and without memory for all layers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def engine() -> Engine:
     return made
 
 
-def test_patterns_are_those_of_the_reference(engine: Engine) -> None:
+def test_patterns_equal_the_reference(engine: Engine) -> None:
     for layer in range(CONFIG.layers):
         tensor = engine.registry[f"h.{layer}.attn.pattern"]
         assert engine.registry.shape(tensor) == (3, 11, 11)
@@ -39,7 +39,7 @@ def test_patterns_are_those_of_the_reference(engine: Engine) -> None:
     assert_ok(patterns(engine, tiny_model(CONFIG)))
 
 
-def test_layers_without_room_take_turns(engine: Engine) -> None:
+def test_layers_share_a_buffer_when_memory_is_short(engine: Engine) -> None:
     store = PatternStore(engine, engine.context, budget=1)
     assert store.nbytes == 4 * 3 * 14 * 16
     first, second = store.tensors
@@ -52,7 +52,7 @@ def test_layers_without_room_take_turns(engine: Engine) -> None:
         np.testing.assert_array_equal(padded[:, :11, :11], read_tensor(engine, tensor.name))
 
 
-def test_what_is_there_is_not_made_again(engine: Engine) -> None:
+def test_complete_patterns_are_not_recomputed(engine: Engine) -> None:
     store = PatternStore(engine, engine.context)
     first, second = store.tensors
     assert store.all_rows(first)[1]
@@ -63,7 +63,7 @@ def test_what_is_there_is_not_made_again(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 1 << 30])
-def test_the_map_is_the_same_whatever_the_budget(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_budget_does_not_change_the_map(budget: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("compute.views.patterns._BUDGET", budget)
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, program="rows"))

@@ -1,4 +1,4 @@
-"""Single values fetched from the GPU, from every storage."""
+"""Single values read from the GPU, for every storage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_values(layout: str, dtype: str) -> None:
     assert_ok(probes(engine, tiny_model(ODD)))
 
 
-def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
+def test_missing_rows_and_invalid_probes() -> None:
     engine = Engine.load(tiny_model(ODD), LoadOptions(context=12))
     run_pass(engine, list(range(3)))
     passes = ProbePass(engine)
@@ -60,7 +60,7 @@ def test_rows_that_are_not_there_yet_and_bad_probes() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
-def test_what_is_not_finite_is_found_first(bad: float) -> None:
+def test_nonfinite_values_rank_first(bad: float) -> None:
     source = tiny_model(ODD)
     values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
     values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad

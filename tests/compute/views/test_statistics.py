@@ -1,4 +1,4 @@
-"""Statistics made on the GPU against NumPy's, on the very same tensors."""
+"""Statistics from the GPU, compared with NumPy's for the same tensors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, p
 
 
 def assert_all(engine: Engine, source: WeightSource, latest: Mapping[str, TensorStatistics]) -> None:
-    """They are what NumPy says of every tensor."""
+    """Check that `latest` equals NumPy's statistics of every tensor."""
     errors = Errors()
     compare_all(engine, source, latest, errors)
     assert_ok(errors.check("statistics", "", KERNEL))
@@ -35,7 +35,7 @@ def assert_all(engine: Engine, source: WeightSource, latest: Mapping[str, Tensor
 
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 @pytest.mark.parametrize("layout", ["texture", "buffer"])
-def test_every_tensor_of_a_spoilt_model(layout: str, dtype: str) -> None:
+def test_every_tensor_of_a_corrupted_model(layout: str, dtype: str) -> None:
     source = corrupted_model(ODD)
     assert_ok(
         check_statistics(

@@ -1,4 +1,4 @@
-"""The strip atlas: its kernels one by one, then whole pictures cell by cell against the NumPy strip."""
+"""Strip: single kernels, then whole pictures compared with the NumPy model cell by cell."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_peaks(gpu: Gpu) -> None:
     assert np.array_equal(gpu.read(row_peaks, 2, CONTEXT)[1, :7], finite)
     assert gpu.read(peaks, 2).tolist() == [np.float32(1e-12), 50]
     assert (gpu.read(row_peaks, 2, CONTEXT)[1, 7:] == -77).all()
-    values[:] = 1  # rows that did not change are not read again
+    values[:] = 1  # unchanged rows must not be read again
     first[5, 5] = 60
     measure(5, 2)
     assert gpu.read(row_peaks, 2, CONTEXT)[1, :7].tolist() == [*finite[:5], 60, 1]
@@ -142,14 +142,14 @@ def test_paint(gpu: Gpu) -> None:
     assert_colors(600, values[5:105], peaks[1])
     assert_colors(5 * WIDTH, values[110:290][sources(30, 180)], 2.5)
     assert (cells[5 * WIDTH + 30 : 5 * WIDTH + 94] == (6, 9, 14, 255)).all()
-    assert (cells[[599, 700, 5 * WIDTH - 1, 5 * WIDTH + 94]] == 0).all()  # nobody painted there
+    assert (cells[[599, 700, 5 * WIDTH - 1, 5 * WIDTH + 94]] == 0).all()  # not painted
 
 
 # -- layout
 
 
 def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
-    """A registry with the tensors of a deep model, stored nowhere."""
+    """A registry with the tensors of a deep model, without storage."""
     registry = Registry(config)
     registry.rows = rows
     for name, kind in strip_model.names(layers):
@@ -174,7 +174,7 @@ def test_layout(layers: int, rows: int) -> None:
         assert [span.source_index(cell) for cell in range(span.cells)] == sources(span.cells, span.values).tolist()
 
 
-def test_nothing_is_laid_out_before_the_first_pass() -> None:
+def test_before_the_first_pass_activations_have_no_span() -> None:
     names = {span.name for span in strip_layout(registry_of(1, 0)).spans}
     assert "embed.sum" not in names
     assert "h.0.ln_1.weight" in names
@@ -188,7 +188,7 @@ def start(engine: Engine, prompt: str, context: int = 40) -> Generation:
     return Generation(engine, Letters(26, ends=False), prompt, options)  # type: ignore[arg-type]
 
 
-def test_the_embedded_model_s_picture(stories: Engine, tokenizer: Tokenizer) -> None:
+def test_the_picture_of_the_embedded_model(stories: Engine, tokenizer: Tokenizer) -> None:
     with np.load(DATA / "strip_once.npz") as expected:
         wanted, spans = expected["rgba"], json.loads(str(expected["spans"]))
     prompt = "Once upon a time, there was a"
@@ -206,7 +206,7 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
     engine = Engine.load(model, LoadOptions(context=40, layout=layout))
     strip = StripPass(engine, POINT)
     generation = start(engine, "abc", context=20)
-    # The 18 rows of step 16 are followed by a full window, then by sliding ones; some updates miss several steps.
+    # After the 18 rows of step 16 the context fills up, then slides. Some updates skip several steps.
     for steps in (1, 2, 3, 8, 16, 17, 18, 19, 20, 24, 25):
         for _ in range(steps - len(generation.steps)):
             generation.step()
@@ -220,8 +220,8 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
         assert_same(strip.read(), expected_picture(engine, model))
 
 
-def test_the_scale_follows_when_all_but_one_row_is_cached(device: wgpu.GPUDevice) -> None:
-    """The largest logit of each step scales the logits' span, though the span stays where it is."""
+def test_the_scale_is_updated_when_only_one_row_is_new(device: wgpu.GPUDevice) -> None:
+    """The largest logit of each step scales the logits' span, even if the span does not move."""
     model = tiny_model(ODD)
     engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)
@@ -235,7 +235,7 @@ def test_the_scale_follows_when_all_but_one_row_is_cached(device: wgpu.GPUDevice
     assert max(peaks) > 1.1 * min(peaks)
 
 
-def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
+def test_nonfinite_values_are_red(device: wgpu.GPUDevice) -> None:
     model = tiny_model(ODD)
     model.tensor("h.1.mlp.c_fc.bias")[5] = np.nan
     model.tensor("h.0.ln_2.weight")[0] = np.inf
@@ -252,7 +252,7 @@ def test_values_that_are_not_finite_are_red(device: wgpu.GPUDevice) -> None:
         assert np.flatnonzero(marked).tolist() == [0 if color[1] == 61 else 5]
 
 
-def test_a_full_strip(device: wgpu.GPUDevice) -> None:
+def test_tensors_that_do_not_fit_are_left_out(device: wgpu.GPUDevice) -> None:
     model = tiny_model(DEEP, scale=0.1)
     engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)
@@ -276,8 +276,8 @@ def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> Non
     assert (strip.read()[..., 3] == 255).all()
 
 
-def test_looks(device: wgpu.GPUDevice) -> None:
-    """Palettes, one range for all tensors and a fixed range, against the NumPy model of the colors."""
+def test_color_mappings(device: wgpu.GPUDevice) -> None:
+    """Palettes, one range for all tensors, and a fixed range, compared with the NumPy model of the colors."""
     model = tiny_model(ODD)
     engine = Engine.load(model, LoadOptions(context=40))
     strip = StripPass(engine, POINT)

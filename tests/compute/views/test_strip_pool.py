@@ -1,4 +1,4 @@
-"""The pooling strip: every cell shows the extreme of all that it stands for, against the NumPy strip."""
+"""Strip with pooling, compared with the NumPy model: a cell shows the extreme of the values that it represents."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def start(engine: Engine, prompt: str, context: int) -> Generation:
     return Generation(engine, Letters(26, ends=False), prompt, options)  # type: ignore[arg-type]
 
 
-def test_keys_sort_by_magnitude_and_give_the_bits_back(gpu: Gpu) -> None:
+def test_keys_sort_by_magnitude_and_preserve_the_bits(gpu: Gpu) -> None:
     source = wgsl.load("common/extreme") + (
         "@group(0) @binding(0) var<storage, read> given: array<u32>;\n"
         "@group(0) @binding(1) var<storage, read_write> made: array<u32>;\n"
@@ -77,7 +77,8 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
     model = rounded_model(tiny_model(ODD), dtype)
     engine = Engine.load(model, LoadOptions(context=100, layout=layout))
     strip = StripPass(engine)
-    # From 9 * 60 * 3 values on a cell stands for several; from 32 on blocks are kept; the window slides at the end.
+    # From 9 rows on a cell of `attn.qkv` represents several values; from 32 values per cell on blocks are kept. At the
+    # end the context slides.
     generation = start(engine, "hello" * 17, context=90)
     for steps in (1, 2, 3, 5, 6, 9):
         for _ in range(steps - len(generation.steps)):
@@ -89,8 +90,8 @@ def test_pictures_of_a_growing_text(device: wgpu.GPUDevice, layout: str, dtype: 
     assert_same(strip.read(), expected_picture(engine, model, pool=True))
 
 
-def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
-    """Ranges of 48 values and more: `mlp.c_fc` of 200 rows and 256 columns in 1024 cells."""
+def test_blocks_are_used_for_long_ranges(device: wgpu.GPUDevice) -> None:
+    """Ranges of at least 48 values: `mlp.c_fc` with 200 rows and 256 columns in 1024 cells."""
     wide = ModelConfig(layers=1, heads=2, channels=64, positions=256, vocabulary=26, padded_vocabulary=32)
     model = tiny_model(wide)
     engine = Engine.load(model, LoadOptions(context=230))
@@ -107,7 +108,7 @@ def test_blocks_serve_long_ranges(device: wgpu.GPUDevice) -> None:
     assert_same(strip.read(), expected_picture(engine, model, pool=True))
 
 
-def test_switching_the_sampling(device: wgpu.GPUDevice) -> None:
+def test_the_sampling_can_be_changed(device: wgpu.GPUDevice) -> None:
     model = tiny_model(ODD)
     engine = Engine.load(model, LoadOptions(context=100))
     start(engine, "hello" * 10, context=90).step()
@@ -138,10 +139,10 @@ WEIGHTS = [name for name in parameter_shapes(ODD) if name.startswith("h.")]
         (-np.inf, "texture", WEIGHTS[3::5]),
     ],
 )
-def test_one_bad_weight_reddens_just_its_cell(
+def test_one_nonfinite_weight_turns_only_its_cell_red(
     device: wgpu.GPUDevice, bad: float, layout: str, names: Sequence[str]
 ) -> None:
-    """Planted anywhere: of the weights just the cell of that value is red, and the statistics name the tensor."""
+    """Wherever it is, only its cell among the weights is red, and the statistics name the tensor."""
     rng = np.random.default_rng(5)
     color = {"nan": (255, 10, 46), "inf": (255, 61, 133), "-inf": (184, 5, 92)}[str(bad)]
     for name in names:
@@ -151,13 +152,13 @@ def test_one_bad_weight_reddens_just_its_cell(
         values[index] = bad
         engine = Engine.load(model, LoadOptions(context=16, layout=layout, program="rows"))
         strip = StripPass(engine)
-        strip.update()  # before any pass: weights alone
+        strip.update()  # before any pass: only weights
         cells = strip.read().reshape(-1, 4)[:, :3]
         span = next(span for span in strip.layout.spans if span.name == name)
         starts = [span.source_index(cell) for cell in range(span.cells)]
         cell = span.first + int(np.searchsorted(starts, index, side="right")) - 1
         red = (cells[:, 0] > 150) & (cells[:, 1] < 70) & (cells[:, 2] > 20)
-        red[strip.layout.spans[-1].first :] = False  # logits of no pass yet
+        red[strip.layout.spans[-1].first :] = False  # no logits yet
         assert np.flatnonzero(red).tolist() == [cell], name
         assert tuple(cells[cell]) == color
         start(engine, "abc", context=16).step()
@@ -175,7 +176,7 @@ def test_weights_are_read_in_slices(device: wgpu.GPUDevice, monkeypatch: pytest.
     strip = StripPass(engine)
     strip.update()
     assert strip.pending
-    for _ in range(60):  # the layout moves while weights wait
+    for _ in range(60):  # the layout changes while weights are queued
         generation.step()
         strip.update()
     assert_same(strip.read(), expected_picture(engine, model, pool=True))

@@ -1,4 +1,4 @@
-"""The debug trace against the numbers that the original program wrote for the same prompt."""
+"""The trace, compared with the numbers that the original program wrote for the same prompt."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def our_name(label: str) -> str:
     return f"h.{layer}.{PARTS[part]}"
 
 
-def test_equals_the_original_trace(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_trace_equals_the_original(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", PROMPT, "--json"]) == 0
     trace = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
     compared = 0
@@ -77,7 +77,7 @@ def test_equals_the_original_trace(capsys: pytest.CaptureFixture[str]) -> None:
     assert compared == 4 + 8 * 22 + 2
 
 
-def test_patterns_are_those_of_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+def test_patterns_equal_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
     model, tokens = open_model("stories"), load_tokenizer().encode(PROMPT)
     rows, heads = len(tokens), model.config.heads
     wanted = reference.forward(reference.in_float64(model), tokens, 0)
@@ -92,7 +92,7 @@ def test_patterns_are_those_of_the_reference(capsys: pytest.CaptureFixture[str])
         assert record.keys() == fields
         assert (record["shape"], record["count"]) == ([heads, rows, rows], exact.size)
         assert (record["finite"], record["zero"]) == (exact.size, (exact == 0).sum())
-        assert record["zero"] == heads * rows * (rows - 1) // 2  # what lies behind each query
+        assert record["zero"] == heads * rows * (rows - 1) // 2  # the keys after each query
         assert (record["nan"], record["pos_inf"], record["neg_inf"], record["first_nonfinite"]) == (0, 0, 0, None)
         assert (record["cells"], record["cells_written"]) == (None, 0)
         assert (record["min"], record["max"], record["absmax"]) == pytest.approx((0, 1, 1), abs=1e-6)
@@ -113,22 +113,22 @@ def test_the_text_says_that_patterns_are_recomputed(capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("values", [[0.5, np.nan, 0, -np.inf, np.inf, np.nan, 2], [np.nan], [-0.0, 0, -3]])
 def test_statistics_of_an_array(values: list[float]) -> None:
-    """The same figures as the GPU makes of what it keeps."""
+    """The same statistics as the GPU computes for kept tensors."""
     array = np.array(values, np.float32)
-    found = array_statistics("a", array)
+    statistics = array_statistics("a", array)
     good = array[np.isfinite(array)]
-    assert (found.count, found.finite, found.nan) == (array.size, good.size, np.isnan(array).sum())
-    assert (found.pos_inf, found.neg_inf) == ((array == np.inf).sum(), (array == -np.inf).sum())
-    assert found.zero == (good == 0).sum()
+    assert (statistics.count, statistics.finite, statistics.nan) == (array.size, good.size, np.isnan(array).sum())
+    assert (statistics.pos_inf, statistics.neg_inf) == ((array == np.inf).sum(), (array == -np.inf).sum())
+    assert statistics.zero == (good == 0).sum()
     bad = np.flatnonzero(~np.isfinite(array))
-    assert found.first_nonfinite == (bad[0] if bad.size else None)
+    assert statistics.first_nonfinite == (bad[0] if bad.size else None)
     extremes = (good.min(), good.max(), good.mean()) if good.size else (0, 0, 0)
-    assert (found.min, found.max, found.mean) == pytest.approx(extremes)
-    assert found.absmax == (np.abs(good).max() if good.size else 0)
-    np.testing.assert_array_equal(found.samples, array[:6])
+    assert (statistics.min, statistics.max, statistics.mean) == pytest.approx(extremes)
+    assert statistics.absmax == (np.abs(good).max() if good.size else 0)
+    np.testing.assert_array_equal(statistics.samples, array[:6])
 
 
-def test_names_the_first_bad_tensor() -> None:
+def test_the_first_nonfinite_tensor_is_named() -> None:
     config = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
     model = tiny_model(config)
     arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
