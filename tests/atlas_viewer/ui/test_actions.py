@@ -202,16 +202,16 @@ def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: b
     imgui.set_window_focus("Generated tokens")
     screen.frame()
     if alt:
-        keyboard.note({"event_type": "key_down", "key": "Alt"})
-        keyboard.give()
+        keyboard.add({"event_type": "key_down", "key": "Alt"})
+        keyboard.feed()
     for _ in range(2):  # held
         for down in (True, False):
             screen.io.add_key_event(imgui.Key.up_arrow, down)
             screen.frame()
             navigate_again()
     assert screen.io.nav_visible == (not alt)
-    keyboard.note({"event_type": "key_up", "key": "Alt"})
-    keyboard.give()
+    keyboard.add({"event_type": "key_up", "key": "Alt"})
+    keyboard.feed()
     screen.frame()
     navigate_again()
     assert screen.io.config_flags & imgui.ConfigFlags_.nav_enable_keyboard

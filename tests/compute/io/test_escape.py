@@ -98,7 +98,7 @@ def test_the_text_of_any_exception_is_escaped(
     def fail(_: object) -> int:
         raise error
 
-    monkeypatch.setattr("atlas_viewer.cli.run._done", fail)
+    monkeypatch.setattr("atlas_viewer.cli.run._run_command", fail)
     assert run_command(["generate", *debug]) == 1
     written = capsys.readouterr().err
     assert r"a\x1b]0;owned\x07b" in written

@@ -100,7 +100,7 @@ MUTANTS = (
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
     ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
      lambda gpu: iter([attention.attention(gpu, "buffer", 3, 12, 37, attention.chunks_of(37))])),
-    ("weights/transpose", "params.first_input + input) / EACH", "input) / EACH",
+    ("weights/transpose", "params.first_input + input) / PER_WORD", "input) / PER_WORD",
      lambda gpu: iter([transpose.transpose(gpu, "buffer", "f32", 20, 60, 1)])),
     ("sample/race", "15u, 26u", "15u, 27u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
     ("sample/digit", "u - 8u", "u - 7u", lambda gpu: iter([draws.draws(gpu, 97, (), draws.OPTIONS[-1:])])),
