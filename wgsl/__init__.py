@@ -1,6 +1,6 @@
-"""Loads the WGSL shaders: one operation per file, in a folder per stage; `common/` holds what others include.
+"""Loads the WGSL shaders: one operation per file, in a folder per stage. `common/` contains snippets to include.
 
-Shaders are Jinja templates; a name that is not given is an error.
+Shaders are Jinja templates. An undefined name is an error.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from jinja2.bccache import Bucket
 FOLDER = Path(__file__).parent
 
 
-class _Kept(jinja2.FileSystemBytecodeCache):
-    """Compiled templates in the user's cache: making them took longer than the driver's part of a warm start.
+class _TemplateCache(jinja2.FileSystemBytecodeCache):
+    """Compiled templates in the user's cache: compiling them took longer than the driver's part of a warm start.
 
-    The library finds them by name and content. Where the folder cannot be used they are made each time.
+    Jinja finds them by name and content. If the folder cannot be used, every start compiles them.
     """
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what is kept. The library raises for some kinds of damage, which is then made again like any other."""
+        """Load a cached template. Jinja raises for some kinds of damage; the template is then compiled again."""
         try:
             super().load_bytecode(bucket)
         except Exception:
             bucket.reset()
 
     def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep what was made."""
+        """Cache a compiled template."""
         with contextlib.suppress(OSError):
             Path(self.directory).mkdir(parents=True, exist_ok=True)
             super().dump_bytecode(bucket)
@@ -44,10 +44,10 @@ def _cache_folder() -> Path:
 
 @functools.cache
 def environment() -> jinja2.Environment:
-    """What loads the templates."""
+    """The Jinja environment that loads the templates."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
-        bytecode_cache=_Kept(str(_cache_folder() / "templates")),
+        bytecode_cache=_TemplateCache(str(_cache_folder() / "templates")),
         undefined=jinja2.StrictUndefined,
         block_start_string="{%",
         variable_start_string="{{",
@@ -60,23 +60,22 @@ def environment() -> jinja2.Environment:
 def load(name: str, **values: object) -> str:
     """Return the WGSL source of `name` (a path inside this package without `.wgsl`) with `values` filled in.
 
-    Raises `jinja2.UndefinedError` when the shader uses a name that is not given, `jinja2.TemplateNotFound` when
-    there is no such shader.
+    Raises `jinja2.UndefinedError` for a name without a value, `jinja2.TemplateNotFound` for an unknown shader.
     """
     return environment().get_template(f"{name}.wgsl").render(**values)
 
 
 def names() -> list[str]:
-    """Every compute shader that `load` can load, as `stage/operation`, sorted: no snippets, and no scene shaders."""
-    found = (path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.wgsl"))
-    return sorted(path.as_posix() for path in found if "common" not in path.parts and path.parts[0] != "scene")
+    """All compute shaders as `stage/operation`, sorted, without snippets and scene shaders."""
+    shaders = (path.relative_to(FOLDER).with_suffix("") for path in FOLDER.rglob("*.wgsl"))
+    return sorted(path.as_posix() for path in shaders if "common" not in path.parts and path.parts[0] != "scene")
 
 
 @functools.cache
 def digest() -> str:
-    """SHA-256 of all shaders with their names, in hex: another one whenever one of them changes."""
-    found = hashlib.sha256()
+    """SHA-256 of all shaders and their names, in hex."""
+    sha256 = hashlib.sha256()
     for path in sorted(FOLDER.rglob("*.wgsl")):
         text = path.read_bytes()
-        found.update(f"{path.relative_to(FOLDER).as_posix()} {len(text)}\n".encode() + text)
-    return found.hexdigest()
+        sha256.update(f"{path.relative_to(FOLDER).as_posix()} {len(text)}\n".encode() + text)
+    return sha256.hexdigest()

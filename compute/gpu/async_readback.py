@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class AsyncReadback(Generic[T]):
-    """Brings one result at a time to the CPU: `request` it, then call `take` once per frame. Nothing here blocks."""
+    """Reads back one result after another: `request` it, then call `take` once per frame. Never blocks."""
 
     def __init__(self, device: wgpu.GPUDevice, label: str) -> None:
         """label: names the staging buffer in the GPU library's messages."""

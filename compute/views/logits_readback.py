@@ -9,7 +9,7 @@ from compute.gpu.async_readback import AsyncReadback
 
 
 class LogitsReadback:
-    """One readback of the vocabulary's logits at a time."""
+    """Reads back the logits of the whole vocabulary."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine

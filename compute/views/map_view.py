@@ -29,7 +29,7 @@ def axis(start: float, scale: float, pixels: int, end: int, block: int, first: i
     """The blocks of `block` cells under each pixel of one axis, from pixel `first` on: int64 [pixels, 4].
 
     Columns: the first block, the block after the last, the index of the pixel within its block, and the block's size in
-    pixels. A pixel at least as large as a block shows the blocks whose center lies in it, so each block is in exactly
+    pixels. A pixel at least as large as a block shows the blocks whose center it contains, so each block is in exactly
     one pixel. A smaller pixel shows the block that contains the pixel's center. There are no blocks below 0 or from
     `end` cells on.
     """

@@ -56,7 +56,7 @@ class ProbePass:
         if wanted == self._watched:
             return
         if len(wanted) > MOST:
-            raise UsageError(f"{len(wanted)} probes: at most {MOST} are watched at a time; remove some")
+            raise UsageError(f"{len(wanted)} probes: at most {MOST} can be watched; remove some")
         self._work = [self._fetch(probe, slot) for slot, probe in enumerate(wanted)]
         self._watched = wanted
         self.values = {probe: value for probe, value in self.values.items() if probe in wanted}

@@ -34,7 +34,7 @@ class StripPass:
         self.engine = engine
         device = engine.device
         self.texture = device.create_texture(
-            label="strip atlas",
+            label="strip",
             size=(WIDTH, HEIGHT, 1),
             format="rgba8unorm",
             usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_SRC,

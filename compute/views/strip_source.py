@@ -158,7 +158,7 @@ class Source:
                     "entries": self._entries,
                     "values": self._values,
                     "peaks": surface.peaks,
-                    "atlas": surface.texture,
+                    "picture": surface.texture,
                     "mapping": surface.mapping,
                     **blocks,
                 },

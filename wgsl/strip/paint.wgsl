@@ -26,7 +26,7 @@ struct Tile {
 {% endif %}
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
 @group(0) @binding(5) var<uniform> mapping: ColorMapping;
-@group(0) @binding(4) var atlas: texture_storage_2d<rgba8unorm, write>;
+@group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
 {% if pool %}
 const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole block
@@ -68,5 +68,5 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
         color = strip_color(shown_value(entry, cell - entry.first), peak, mapping);
     }
-    textureStore(atlas, vec2u(cell % WIDTH, cell / WIDTH), color);
+    textureStore(picture, vec2u(cell % WIDTH, cell / WIDTH), color);
 }

@@ -125,7 +125,7 @@ def test_paint(gpu: Gpu) -> None:
     mapping = color_mapping_bytes(ColorMapping())
     bindings = {
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
-        "peaks": gpu.buffer(peaks), "atlas": texture,
+        "peaks": gpu.buffer(peaks), "picture": texture,
         "mapping": gpu.device.create_buffer_with_data(data=mapping, usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
