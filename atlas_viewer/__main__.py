@@ -1,4 +1,4 @@
-"""`python -m atlas_viewer` is `atlas-viewer`."""
+"""`python -m atlas_viewer` runs `atlas-viewer`."""
 
 import sys
 
