@@ -14,6 +14,7 @@ import numpy as np
 from compute.generate.generator import Generation
 from compute.generate.steps import StepRecord
 from compute.io.output_files import write_output
+from compute.models.architectures import parameter_count
 
 from .output_paths import check_target, generation_files
 from .shared import exit_status, open_generation, report_nonfinite
@@ -87,7 +88,7 @@ def as_json(generation: Generation) -> dict[str, object]:
             "channels": config.channels,
             "positions": config.positions,
             "vocabulary": config.vocabulary,
-            "parameters": config.parameters,
+            "parameters": parameter_count(config),
             "weights": engine.dtype,
         },
         "adapter": engine.adapter_name,

@@ -12,6 +12,7 @@ from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry
 from atlas_viewer.hub.store import damage, state
 from compute.errors import CheckpointError, TensorsError, UsageError
 from compute.io.escape import one_line
+from compute.models.architectures import parameter_count
 from compute.weights.checkpoint import WeightSource, model_files, open_model
 from compute.weights.convert import convert, weights_file
 from compute.weights.model_cache import fetched_model, models_folder
@@ -124,7 +125,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     bad = [report for report in reports if report.first is not None]
     for report in bad:
         print(_line(report))
-    values = source.config.parameters
+    values = parameter_count(source.config)
     if bad:
         raise CheckpointError(
             f"{one_line(spec)}: {len(bad)} of {len(reports)} tensors have values that are not finite; use another copy"
@@ -161,4 +162,4 @@ def _entry(name: str) -> CatalogueEntry:
 
 
 def _stored_bytes(source: WeightSource) -> int:
-    return source.config.parameters * (4 if source.dtype == "f32" else 2)
+    return parameter_count(source.config) * (4 if source.dtype == "f32" else 2)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from compute.models.architectures import parameter_count
+
 from .reader import Recording
 from .records import RecordedStep, RunInfo, UiEvent
 
@@ -23,7 +25,7 @@ _COLUMNS = (
 def summary(recording: Recording) -> dict[str, Any]:
     """The head and the runs, without their steps."""
     head = asdict(recording.head)
-    head["config"]["parameters"] = recording.head.config.parameters
+    head["config"]["parameters"] = parameter_count(recording.head.config)
     return {
         "head": head,
         "runs": [_run(run) | {"steps": recording.count(run)} for run in recording.runs()],

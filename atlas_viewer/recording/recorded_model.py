@@ -12,6 +12,7 @@ from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.state import ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
+from compute.models.architectures import parameter_count
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.palettes import PALETTES
@@ -64,7 +65,7 @@ class RecordedModel:
             channels=head.config.channels,
             positions=head.config.positions,
             vocabulary=head.config.vocabulary,
-            parameters=head.config.parameters,
+            parameters=parameter_count(head.config),
             weights=head.weights,
             adapter=head.adapter,
             program=f"{head.kernels}, as recorded",

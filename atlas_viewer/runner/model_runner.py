@@ -17,6 +17,7 @@ from compute.generate.replay import KnownText, Replay
 from compute.generate.step_capture import StepCapturer
 from compute.generate.steps import StepRecord
 from compute.gpu.loading import Loading, finished, paced
+from compute.models.architectures import parameter_count
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
@@ -108,7 +109,7 @@ class ModelRunner:
             channels=config.channels,
             positions=config.positions,
             vocabulary=config.vocabulary,
-            parameters=config.parameters,
+            parameters=parameter_count(config),
             weights=engine.dtype,
             adapter=engine.adapter_name,
             gpu_bytes=engine.gpu_bytes,

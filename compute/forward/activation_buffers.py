@@ -10,33 +10,15 @@ from dataclasses import dataclass
 import wgpu
 
 from compute.errors import MemoryBudgetError
-from compute.models.config import ModelConfig
+from compute.models.description import Description
 from compute.models.registry import Shard
 
 _ALIGNMENT = 64  # elements, 256 bytes: the largest offset alignment that WebGPU allows
 
 
-def embed_columns(config: ModelConfig) -> dict[str, int]:
-    """Columns of the activations before the first block, by name."""
-    c = config.channels
-    return {"embed.tokens": c, "embed.positions": c, "embed.sum": c}
-
-
-def layer_columns(config: ModelConfig) -> dict[str, int]:
-    """Columns of the activations that a block writes, in order of computation, by name without `h.N.`."""
-    c = config.channels
-    return {
-        "ln_1": c,
-        "attn.qkv": 3 * c,
-        "attn.out": c,
-        "attn.c_proj": c,
-        "resid_mid": c,
-        "ln_2": c,
-        "mlp.c_fc": 4 * c,
-        "mlp.gelu": 4 * c,
-        "mlp.c_proj": c,
-        "resid_post": c,
-    }
+def kept_columns(description: Description) -> list[dict[str, int]]:
+    """Columns of every activation with memory of its own, by name, in a dictionary per section."""
+    return [{op.output: op.columns for op in section.computed()} for section in description.sections]
 
 
 @dataclass(frozen=True)
@@ -56,19 +38,14 @@ class ActivationBlock:
 
 
 class Activations:
-    """Activations of one context: block 0 contains the embeddings, block 1 + N layer N, the last block `ln_f`.
+    """Activations of one context, in a block per section of the description.
 
     Blocks are packed into as few buffers ("arenas") as the binding limit allows, so that a view of all activations
     needs few dispatches.
     """
 
-    def __init__(self, device: wgpu.GPUDevice, config: ModelConfig, context: int) -> None:
-        groups = [embed_columns(config)]
-        groups += [
-            {f"h.{layer}.{name}": columns for name, columns in layer_columns(config).items()}
-            for layer in range(config.layers)
-        ]
-        groups.append({"ln_f": config.channels})
+    def __init__(self, device: wgpu.GPUDevice, description: Description, context: int) -> None:
+        groups = kept_columns(description)
         self.context = context
         limit = min(device.limits["max-storage-buffer-binding-size"], 1 << 30)
         plans: list[list[tuple[dict[str, int], int]]] = [[]]

@@ -8,9 +8,11 @@ import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
+from compute.models.operations import Linear
 
-from .activation_buffers import ActivationBlock
-from .program import THREADS, Program, resource
+from .decode_block import DecodeBlock
+from .decode_program import DecodeProgram
+from .program import THREADS, resource
 
 _SPAN = 64  # keys per workgroup of attention
 _GUARD = 64  # words on each side of a vector: more than a cache line
@@ -18,13 +20,8 @@ _COUNTER_STRIDE = 32  # words, as in the shader
 _PATIENCE = 1 << 20  # polls before a wait is abandoned, about a second
 _BINDINGS = 24
 
-_STORED = (
-    "ln_1", "attn.qkv", "attn.out", "attn.c_proj", "resid_mid", "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj",
-    "resid_post",
-)  # fmt: skip
 
-
-class ChainProgram(Program):
+class ChainProgram(DecodeProgram):
     """A pass over one row. It needs subgroups and a GPU that starts workgroups in order: see wgsl/decode/layer.wgsl."""
 
     @staticmethod
@@ -43,11 +40,10 @@ class ChainProgram(Program):
         self._hidden = self._guarded("hidden", 4 * c)
         self.counters = self._buffer("stage counters", (4 * layers + 1) * _COUNTER_STRIDE)
         self.stall_flag = self.counters
-        blocks = self._blocks
-        body = self._embed(self._residuals[0], blocks[0] if blocks else None)
-        body += [self._layer(layer, blocks[1 + layer] if blocks else None) for layer in range(layers)]
+        body = self._embed(self._embedding, self._residuals[0])
+        body += [self._layer(layer, block) for layer, block in enumerate(self._stretches)]
         last = self._residuals[layers % 2]
-        head = self._gpu_head(blocks[-1] if blocks else None, last, normed=True, counters=self.counters)
+        head = self._gpu_head(last, normed=True, counters=self.counters)
         return body, head
 
     def _guarded(self, label: str, elements: int) -> Resource:
@@ -59,17 +55,19 @@ class ChainProgram(Program):
         buffer = self._buffer(label, elements + 2 * _GUARD)
         return (buffer, 4 * _GUARD, 4 * elements)
 
-    def _layer(self, layer: int, block: ActivationBlock | None) -> Dispatch:
-        config, h = self._config, f"h.{layer}."
+    def _layer(self, layer: int, block: DecodeBlock) -> Dispatch:
+        config, kept_in = self._config, self._block(block.section)
         c = config.channels
         lanes, _ = self._team
         teams = THREADS // lanes
         spans = -(-self._context // _SPAN)
-        storage = self._storages[h + "attn.c_attn.weight"]
+        storage = self._storages[block.qkv.weight.name]
+        assert block.norm_1.shift is not None
+        assert block.norm_2.shift is not None
         kernel = self._kernels.get(
             "decode/layer", channels=c, heads=config.heads, head_size=config.head_size, context=self._context,
             threads=THREADS, lanes=lanes, span=_SPAN, dtype=storage.dtype, patience=_PATIENCE,
-            scale=repr(1 / math.sqrt(config.head_size)), trace=block is not None,
+            scale=repr(1 / math.sqrt(config.head_size)), trace=kept_in is not None,
         )  # fmt: skip
         # The sum over the shader's stages, in their order.
         groups = -(-3 * c // (2 * teams)) + config.heads * spans + -(-c // teams) + -(-4 * c // (2 * teams))
@@ -78,7 +76,7 @@ class ChainProgram(Program):
             (groups, 1, 1),
             {
                 "state": self._shared.state,
-                "params": self._slot(layer, *(block.offsets[h + name] for name in _STORED) if block else ()),
+                "params": self._slot(layer, *(kept_in.offsets[name] for name in block.outputs) if kept_in else ()),
                 "counters": self.counters,
                 "x_in": self._residuals[layer % 2],
                 "x_mid": self._resid_mid,
@@ -88,23 +86,26 @@ class ChainProgram(Program):
                 "shares": self._shares,
                 "hidden": self._hidden,
                 "cache": self._shared.caches[layer],
-                "ln_1_scale": self._vector(h + "ln_1.weight"),
-                "ln_1_shift": self._vector(h + "ln_1.bias"),
-                "qkv_weight": resource(storage.shards[0]),
-                "qkv_bias": self._vector(h + "attn.c_attn.bias"),
-                "attn_proj_weight": resource(self._storages[h + "attn.c_proj.weight"].shards[0]),
-                "attn_proj_bias": self._vector(h + "attn.c_proj.bias"),
-                "ln_2_scale": self._vector(h + "ln_2.weight"),
-                "ln_2_shift": self._vector(h + "ln_2.bias"),
-                "fc_weight": resource(self._storages[h + "mlp.c_fc.weight"].shards[0]),
-                "fc_bias": self._vector(h + "mlp.c_fc.bias"),
-                "mlp_proj_weight": resource(self._storages[h + "mlp.c_proj.weight"].shards[0]),
-                "mlp_proj_bias": self._vector(h + "mlp.c_proj.bias"),
-                **self._activation_binding(block),
+                "ln_1_scale": self._vector(block.norm_1.scale.name),
+                "ln_1_shift": self._vector(block.norm_1.shift.name),
+                **self._linear("qkv", block.qkv),
+                **self._linear("attn_proj", block.attn_proj),
+                "ln_2_scale": self._vector(block.norm_2.scale.name),
+                "ln_2_shift": self._vector(block.norm_2.shift.name),
+                **self._linear("fc", block.fc),
+                **self._linear("mlp_proj", block.mlp_proj),
+                **self._activation_binding(kept_in),
             },
             cost=12 * c * c + 2 * c * self._context,
-            label=h.rstrip("."),
+            label=block.resid_post.output,
         )
+
+    def _linear(self, name: str, linear: Linear) -> dict[str, Resource]:
+        assert linear.bias is not None
+        return {
+            f"{name}_weight": resource(self._storages[linear.weight.name].shards[0]),
+            f"{name}_bias": self._vector(linear.bias.name),
+        }
 
     def stalled(self) -> bool:
         """True when a wait on the GPU was ever abandoned. Blocks."""

@@ -30,6 +30,7 @@ class Engine:
         """Takes parts that are already on the GPU: `load` makes them."""
         self._memory, self._programs = memory, programs
         self.sampler = sampler
+        self.description = memory.description
         self.config, self.model_name = memory.config, memory.model_name
         self.context, self.layout, self.dtype = memory.context, memory.layout, memory.dtype
         self.device, self.kernels = memory.device, memory.kernels
@@ -37,7 +38,7 @@ class Engine:
         self.storages, self.activations = memory.storages, memory.activations
         self.gpu_bytes = memory.nbytes
         self.path, self.decode, self.prefill = programs.path, programs.decode, programs.prefill
-        self.registry = build_registry(memory.config, memory.storages, memory.activations, memory.shared.logits)
+        self.registry = build_registry(memory.description, memory.storages, memory.activations, memory.shared.logits)
         self.epoch = 0  # counts passes that computed more than the newest row
         self._cached: tuple[Sequence[int], int] = ((), 0)  # a text, and how many rows of its prefix are computed
 

@@ -10,25 +10,23 @@ import wgpu
 from compute.errors import MemoryBudgetError
 from compute.gpu.device import is_software
 from compute.gpu.vulkan_memory import device_memory
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.description import Description
 
-from .activation_buffers import embed_columns, layer_columns
+from .activation_buffers import kept_columns
 
 _OTHERS = 64 << 20  # bytes: staging, scratch, pictures, pipelines
 _BYTES = {"f32": 4, "bf16": 2, "f16": 2}  # per weight
 
 
-def needed_bytes(config: ModelConfig, *, dtype: str, context: int, trace: bool) -> int:
+def needed_bytes(description: Description, *, dtype: str, context: int, trace: bool) -> int:
     """GPU memory of an engine in bytes: weights, key-value caches and, when traced, every activation."""
     weights = 0
-    for name, shape in parameter_shapes(config).items():
-        if len(shape) == 1 or name == "wpe":
-            weights += 4 * shape[0] * (shape[1] if len(shape) == 2 else 1)
-        else:
-            weights += _BYTES[dtype] * shape[0] * shape[1]
-    caches = 8 * config.layers * config.channels * context
-    columns = sum(embed_columns(config).values()) + config.layers * sum(layer_columns(config).values())
-    activations = 4 * context * (columns + config.channels) if trace else 0
+    for weight in description.weights.values():
+        width = 4 if len(weight.shape) == 1 or weight.name in description.position_tables else _BYTES[dtype]
+        weights += width * weight.count
+    caches = sum(8 * attention.columns for attention in description.attention) * context
+    columns = sum(sum(section.values()) for section in kept_columns(description))
+    activations = 4 * context * columns if trace else 0
     return weights + caches + activations + _OTHERS
 
 
@@ -63,22 +61,22 @@ def _free_host_bytes() -> int | None:
 
 
 def check_budget(
-    name: str, config: ModelConfig, *, dtype: str, context: int, trace: bool, available: int | None
+    name: str, description: Description, *, dtype: str, context: int, trace: bool, available: int | None
 ) -> None:
     """Raise a `MemoryBudgetError` that says what would fit when the model does not fit into `available` bytes."""
-    needed = needed_bytes(config, dtype=dtype, context=context, trace=trace)
+    needed = needed_bytes(description, dtype=dtype, context=context, trace=trace)
     if available is None or needed <= available:
         return
     options = []
     for other in ("f16", "bf16"):
-        size = needed_bytes(config, dtype=other, context=context, trace=trace)
+        size = needed_bytes(description, dtype=other, context=context, trace=trace)
         if _BYTES[other] < _BYTES[dtype] and size <= available:
             options.append(f"--weights {other} ({_gb(size)})")
     shorter = context // 2
-    while shorter >= 16 and needed_bytes(config, dtype=dtype, context=shorter, trace=trace) > available:
+    while shorter >= 16 and needed_bytes(description, dtype=dtype, context=shorter, trace=trace) > available:
         shorter //= 2
     if shorter >= 16:
-        size = needed_bytes(config, dtype=dtype, context=shorter, trace=trace)
+        size = needed_bytes(description, dtype=dtype, context=shorter, trace=trace)
         options.append(f"--context {shorter} ({_gb(size)})")
     fits = " or ".join(options) or "a smaller model, since no variant of this one fits"
     raise MemoryBudgetError(

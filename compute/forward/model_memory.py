@@ -13,7 +13,9 @@ from compute.gpu.device import shared_device
 from compute.gpu.kernels import Kernels, shared_kernels
 from compute.gpu.loading import Loading
 from compute.gpu.subgroups import NO_SUBGROUPS
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
+from compute.models.description import Description
 from compute.models.registry import TensorStorage
 from compute.weights.checkpoint import WeightSource
 from compute.weights.limits import unsupported_reason
@@ -31,7 +33,7 @@ class ModelMemory:
     """Everything that a model has on the GPU: `nbytes` bytes, for contexts of up to `context` tokens."""
 
     model_name: str
-    config: ModelConfig
+    description: Description
     context: int
     layout: str  # of matrices: "texture" or "buffer"
     dtype: str  # of matrices: "f32", "f16" or "bf16"
@@ -42,13 +44,19 @@ class ModelMemory:
     nbytes: int
 
     @property
+    def config(self) -> ModelConfig:
+        """The model's sizes."""
+        return self.description.config
+
+    @property
     def device(self) -> wgpu.GPUDevice:
         """The device of all buffers."""
         return self.kernels.device
 
     def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
         """A program over these weights and buffers for up to `rows` rows; team: see `team_size`."""
-        return kind(self.kernels, self.config, self.storages, self.shared, self.activations, self.context, rows, team)
+        shared, activations = self.shared, self.activations
+        return kind(self.kernels, self.description, self.storages, shared, activations, self.context, rows, team)
 
     def write_history(self, tokens: Sequence[int], at: int = 0) -> None:
         """Write token ids to the history, from index `at` on."""
@@ -72,25 +80,26 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     reason = unsupported_reason(config)
     if reason is not None:
         raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")
+    description = describe(config)
     device = shared_device(options.adapter)
     layout = options.layout or weight_layout(device.adapter)
     check_budget(
-        source.name, config, dtype=dtype, context=context, trace=options.trace,
+        source.name, description, dtype=dtype, context=context, trace=options.trace,
         available=available_bytes(device.adapter),
     )  # fmt: skip
     upload = WeightUpload(device, source, layout=layout, dtype=dtype)
     storages = yield from upload.run()
-    activations = Activations(device, config, context) if options.trace else None
-    caches = 8 * config.layers * config.channels * context
+    activations = Activations(device, description, context) if options.trace else None
+    caches = sum(8 * attention.columns for attention in description.attention) * context
     return ModelMemory(
         model_name=source.name,
-        config=config,
+        description=description,
         context=context,
         layout=layout,
         dtype=dtype,
         kernels=shared_kernels(device),
         storages=storages,
         activations=activations,
-        shared=ProgramBuffers.create(device, config, context, textures=layout == "texture"),
+        shared=ProgramBuffers.create(device, description, context, textures=layout == "texture"),
         nbytes=upload.nbytes + caches + (activations.nbytes if activations else 0),
     )

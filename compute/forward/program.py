@@ -9,7 +9,8 @@ import wgpu
 
 from compute.gpu.kernels import Kernels, Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.operations import Add, Gather
 from compute.models.registry import Shard, TensorStorage
 
 from .activation_buffers import ActivationBlock, Activations
@@ -30,7 +31,7 @@ class Program(ABC):
     def __init__(
         self,
         kernels: Kernels,
-        config: ModelConfig,
+        description: Description,
         storages: dict[str, TensorStorage],
         shared: ProgramBuffers,
         activations: Activations | None,
@@ -47,14 +48,14 @@ class Program(ABC):
         self._team = team
         self._kernels = kernels
         self._device = kernels.device
-        self._config = config
+        self._description, self._config = description, description.config
         self._storages = storages
         self._shared = shared
         self._blocks = activations.blocks if activations else None
         self._context = context
         self._params: list[np.ndarray] = []
         # Matrices may be bound shard by shard and rows in parts: more slots than operations.
-        self._slots = 64 * (config.layers + 1)
+        self._slots = 64 * len(description.sections)
         self._params_buffer = self._buffer("params", self._slots * _PARAMS_SLOT // 4, wgpu.BufferUsage.UNIFORM)
         self.body, self.head = self._build()
         self._device.queue.write_buffer(self._params_buffer, 0, np.concatenate(self._params).tobytes())
@@ -95,64 +96,72 @@ class Program(ABC):
     def _cache_kind(self, layer: int) -> str:
         return "texture" if isinstance(self._shared.caches[layer], wgpu.GPUTexture) else "buffer"
 
-    def _embed(self, resid: Resource, block: ActivationBlock | None) -> list[Dispatch]:
-        config, storage = self._config, self._storages["wte"]
+    def _block(self, section: int) -> ActivationBlock | None:
+        """Where the activations of the description's section of that index are kept, if they are."""
+        return self._blocks[section] if self._blocks else None
+
+    def _offset(self, section: int, name: str) -> int:
+        """Where the activation `name` of a section begins in its block, in elements; 0 when it is not kept."""
+        return self._blocks[section].offsets[name] if self._blocks else 0
+
+    def _embed(self, operations: tuple[Gather, Gather, Add], resid: Resource) -> list[Dispatch]:
+        """Rows of the tokens, rows of their positions, and their sum, which goes to `resid`."""
+        tokens, positions, total = operations
+        storage, block = self._storages[tokens.table.name], self._block(0)
         kernel = self._kernels.get(
-            "forward/embed", channels=config.channels, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
+            "forward/embed", channels=total.columns, storage=storage.kind, dtype=storage.dtype, tile=storage.tile,
             trace=block is not None,
         )  # fmt: skip
-        offsets = [block.offsets[f"embed.{n}"] for n in ("tokens", "positions", "sum")] if block else []
+        offsets = [self._offset(0, operation.output) for operation in operations]
         return [
             kernel.dispatch(
-                (-(-config.channels // 128), self.rows, 1),
+                (-(-total.columns // 128), self.rows, 1),
                 {
                     "state": self._shared.state,
-                    "params": self._slot(shard.first_row, shard.rows, config.positions, *offsets),
+                    "params": self._slot(shard.first_row, shard.rows, positions.table.shape[0], *offsets),
                     "history": self._shared.history,
                     "weight": resource(shard),
-                    "wpe": self._vector("wpe"),
+                    "wpe": self._vector(positions.table.name),
                     "resid": resid,
                     **self._activation_binding(block),
                 },
-                cost=self.rows * config.channels,
+                cost=self.rows * total.columns,
+                label=total.output,
             )
             for shard in storage.shards
         ]
 
-    def _gpu_head(
-        self,
-        block: ActivationBlock | None,
-        resid: Resource,
-        *,
-        normed: bool,
-        counters: wgpu.GPUBuffer | None = None,
-    ) -> list[Dispatch]:
-        """Logits of the row in `resid`; normed: after the final layer norm, which is computed here.
+    def _gpu_head(self, resid: Resource, *, normed: bool, counters: wgpu.GPUBuffer | None = None) -> list[Dispatch]:
+        """Logits of the row in `resid`; normed: after the final norm, which is computed here.
 
-        Clears the stage `counters` for the next token. Needs `wte` in buffers.
+        Clears the stage `counters` for the next token. Needs the head's matrix in buffers.
         """
-        storage, channels = self._storages["wte"], self._config.channels
+        head, norm, last = self._description.head, self._description.final_norm, len(self._description.sections) - 1
+        storage = self._storages[head.weight.name]
         lanes, subgroups = self._team
+        block = self._block(last) if normed else None
         kernel = self._kernels.get(
-            "decode/head", inputs=channels, dtype=storage.dtype, lanes=lanes, subgroups=subgroups, team_rows=_HEAD_ROWS,
-            threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS, normed=normed, reset=counters is not None,
+            "decode/head", inputs=norm.columns, dtype=storage.dtype, lanes=lanes, subgroups=subgroups,
+            team_rows=_HEAD_ROWS, threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS,
+            normed=normed, reset=counters is not None,
         )  # fmt: skip
         run = []
         for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
-                "params": self._slot(block.offsets["ln_f"] if block else 0, shard.first_row, shard.rows),
+                "params": self._slot(self._offset(last, norm.output) if block else 0, shard.first_row, shard.rows),
                 "weight": resource(shard),
                 "logits": self._shared.logits,
                 "resid": resid,
                 **self._activation_binding(block),
             }
             if normed:
-                bound |= {"scale": self._vector("ln_f.weight"), "shift": self._vector("ln_f.bias")}
+                assert norm.shift is not None
+                bound |= {"scale": self._vector(norm.scale.name), "shift": self._vector(norm.shift.name)}
             if counters is not None:
                 bound["counters"] = counters
             groups = (-(-shard.rows // (THREADS // lanes * _HEAD_ROWS * _HEAD_ROUNDS)), 1, 1)
-            run.append(kernel.dispatch(groups, bound, cost=channels * shard.rows, label="wte"))
+            run.append(kernel.dispatch(groups, bound, cost=norm.columns * shard.rows, label=head.output))
         return run
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import wgpu
 
-from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.operations import Attention
 
 from .pass_plan import STATE_WORDS
 
@@ -24,19 +25,22 @@ class ProgramBuffers:
     caches: tuple[wgpu.GPUBuffer | wgpu.GPUTexture, ...]
 
     @classmethod
-    def create(cls, device: wgpu.GPUDevice, config: ModelConfig, context: int, *, textures: bool) -> ProgramBuffers:
+    def create(
+        cls, device: wgpu.GPUDevice, description: Description, context: int, *, textures: bool
+    ) -> ProgramBuffers:
         """Buffers for contexts of up to `context` tokens. textures: keep the caches in textures."""
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
 
         def buffer(label: str, elements: int, extra: int = 0) -> wgpu.GPUBuffer:
             return device.create_buffer(label=label, size=4 * elements, usage=usage | extra)
 
-        def cache(label: str) -> wgpu.GPUBuffer | wgpu.GPUTexture:
+        def cache(attention: Attention) -> wgpu.GPUBuffer | wgpu.GPUTexture:
+            label = f"keys and values of {attention.output}"
             if not textures:
-                return buffer(label, 2 * config.channels * context)
+                return buffer(label, 2 * attention.columns * context)
             return device.create_texture(
                 label=label,
-                size=(context, config.channels // 2, 1),
+                size=(context, attention.columns // 2, 1),
                 format="rgba32float",
                 usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING,
             )
@@ -44,7 +48,7 @@ class ProgramBuffers:
         return cls(
             state=buffer("state", STATE_WORDS),
             history=buffer("history", context + HISTORY),
-            head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
-            logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four values at once
-            caches=tuple(cache(f"h.{layer} keys and values") for layer in range(config.layers)),
+            head_input=buffer("head input", description.final_norm.columns, wgpu.BufferUsage.UNIFORM),
+            logits=buffer("logits", -(-description.head.columns // 4) * 4),  # views read four values at once
+            caches=tuple(cache(attention) for attention in description.attention),
         )

@@ -15,6 +15,7 @@ from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.sampling.sampler import Sampler
 
 from .chain_program import ChainProgram
+from .decode_program import DecodeProgram
 from .fused_program import FusedProgram
 from .load_options import LoadOptions
 from .model_memory import ModelMemory
@@ -54,19 +55,24 @@ def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions)
 def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Program]]:
     """(name, program for one row, program for many rows)."""
     adapter = memory.device.adapter
-    # The fused programs bind a layer's matrices whole.
-    split = any(len(storage.shards) > 1 for name, storage in memory.storages.items() if name != "wte")
-    if memory.layout == "texture" or split:
+    # The decode programs bind a block's matrices whole.
+    around = (memory.description.token_table.name, memory.description.head.weight.name)
+    split = any(len(storage.shards) > 1 for name, storage in memory.storages.items() if name not in around)
+    replaces, tiled = DecodeProgram.replaces(memory.description), False
+    if memory.layout == "texture" or split or not replaces:
         if wanted not in ("auto", "rows"):
-            why = "a matrix is above its binding limit" if split else "software adapters keep weights in textures"
+            why = "software adapters keep weights in textures"
+            if memory.layout != "texture":
+                why = "a matrix is above its binding limit" if split else "the model's blocks are not GPT-2's"
             raise UsageError(f"--program {wanted}: does not run on {adapter_name(adapter)}: {why}; use --program rows")
+        tiled = wanted == "auto" and memory.layout == "buffer" and not split
         wanted = "rows"
     if wanted == "rows":
         rows = memory.program(RowsProgram, 1)
         yield _COMPILING, 0.3
-        return "rows", rows, memory.program(RowsProgram, CHUNK)
+        return "rows", rows, _tiled(memory, NO_SUBGROUPS) if tiled else memory.program(RowsProgram, CHUNK)
     team = team_size(memory.kernels)
-    prefill = memory.program(TiledProgram, min(TILED_CHUNK, -(-memory.context // CHUNK) * CHUNK), team)
+    prefill = _tiled(memory, team)
     yield _COMPILING, 0.2
     suits = ChainProgram.suits(memory.device, team[1])
     if wanted == "chain" and not suits:
@@ -81,6 +87,10 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Pro
         if candidate == NO_SUBGROUPS or _agree(memory, fused, prefill):
             break
     return "fused", fused, prefill
+
+
+def _tiled(memory: ModelMemory, team: tuple[int, bool]) -> Program:
+    return memory.program(TiledProgram, min(TILED_CHUNK, -(-memory.context // CHUNK) * CHUNK), team)
 
 
 def _agree(memory: ModelMemory, decode: Program, prefill: Program) -> bool:

@@ -1,62 +1,69 @@
-"""Builds the registry: every parameter and every activation, in the order in which the model uses them."""
+"""Fills a registry: every weight and every kept activation of a description, in the order in which the model runs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import wgpu
 
-from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
-from compute.models.descriptions import description
+from compute.models.description import Description, Section
+from compute.models.operations import Alias, Attention, Operation, Weight
 from compute.models.registry import Registry, Shard, Tensor, TensorStorage
 
-from .activation_buffers import Activations, embed_columns, layer_columns
+from .activation_buffers import Activations
 
 
 def build_registry(
-    config: ModelConfig, parameters: dict[str, TensorStorage], activations: Activations | None, logits: wgpu.GPUBuffer
+    description: Description,
+    weights: Mapping[str, TensorStorage],
+    activations: Activations | None,
+    logits: wgpu.GPUBuffer,
 ) -> Registry:
-    """The registry of a model; activations: None when they are not kept, and then they are left out."""
-    registry = Registry(config)
-    shapes = parameter_shapes(config)
-
-    def parameter(name: str, *, strip: bool) -> None:
-        shape = shapes[name]
-        rows, columns = (1, shape[0]) if len(shape) == 1 else shape
-        registry.add(Tensor(name, "weight", rows, columns, len(shape) == 1, description(name), parameters[name], strip))
-
-    def activation(
-        name: str, columns: int, *, stored_as: str = "", kind: str = "activation", strip: bool = True
-    ) -> None:
-        if activations is None:
-            return
-        shard = activations.shard(stored_as or name, columns)
-        storage = TensorStorage("buffer", "f32", 0, (shard,))
-        registry.add(Tensor(name, kind, None, columns, False, description(name), storage, strip))
-
-    def pattern(name: str, context: int) -> None:
-        # Patterns of all layers would take far more memory than everything else: views recompute them from attn.qkv.
-        storage = TensorStorage("recomputed", "f32", 0, ())
-        registry.add(
-            Tensor(name, "activation", None, context, False, description(name), storage, False, heads=config.heads)
-        )
-
-    parameter("wte", strip=False)
-    parameter("wpe", strip=False)
-    for name, columns in embed_columns(config).items():
-        activation(name, columns, kind="embedding")
-    for layer in range(config.layers):
-        h = f"h.{layer}."
-        # The input of a block is the output of the previous one: one location in memory with two names.
-        previous = "embed.sum" if layer == 0 else f"h.{layer - 1}.resid_post"
-        activation(h + "resid_pre", config.channels, stored_as=previous, strip=layer == 0)
-        for name in layer_parameter_shapes(config):
-            parameter(h + name, strip=True)
-        for name, columns in layer_columns(config).items():
-            activation(h + name, columns)
-            if name == "attn.qkv" and activations is not None:
-                pattern(h + "attn.pattern", activations.context)
-    parameter("ln_f.weight", strip=False)
-    parameter("ln_f.bias", strip=False)
-    activation("ln_f", config.channels)
+    """The registry of a model whose weights and activations are stored as given; without activations only the rest."""
+    registry = Registry(description.config)
+    for section in description.sections:
+        aliases = [operation for operation in section.operations if isinstance(operation, Alias)]
+        _add_activations(registry, description, section, aliases, activations)
+        for weight in section.weights:
+            if weight.name not in registry:  # a head may share its matrix with the embedding
+                _add_weight(registry, section, weight, weights[weight.name])
+        _add_activations(registry, description, section, section.computed(), activations)
+    head = description.head
     storage = TensorStorage("buffer", "f32", 0, (Shard(logits, 0, logits.size, 0, 1),))
-    registry.add(Tensor("logits", "logits", 1, config.padded_vocabulary, True, description("logits"), storage))
+    registry.add(Tensor(head.output, "logits", 1, head.columns, True, head.about, storage))
     return registry
+
+
+def _add_weight(registry: Registry, section: Section, weight: Weight, storage: TensorStorage) -> None:
+    vector = len(weight.shape) == 1
+    rows, columns = (1, *weight.shape) if vector else weight.shape
+    # Strip shows what blocks are made of; the tables around them would fill it.
+    in_strip = section.block is not None
+    registry.add(Tensor(weight.name, "weight", rows, columns, vector, weight.about, storage, in_strip))
+
+
+def _add_activations(
+    registry: Registry,
+    description: Description,
+    section: Section,
+    operations: Iterable[Operation],
+    activations: Activations | None,
+) -> None:
+    if activations is None:
+        return
+    for operation in operations:
+        if isinstance(operation, Attention):
+            _add_pattern(registry, operation, activations.context)
+        name, columns = operation.output, operation.columns
+        storage = TensorStorage("buffer", "f32", 0, (activations.shard(description.canonical(name), columns),))
+        kind = "embedding" if section is description.sections[0] else "activation"
+        # A second name is shown in Strip only where the stream enters the first block.
+        in_strip = not isinstance(operation, Alias) or section is description.sections[1]
+        registry.add(Tensor(name, kind, None, columns, False, operation.about, storage, in_strip))
+
+
+def _add_pattern(registry: Registry, attention: Attention, context: int) -> None:
+    # Of all layers they would take far more than the rest: whoever shows them recomputes them.
+    storage = TensorStorage("recomputed", "f32", 0, ())
+    name, about = attention.pattern, attention.about_pattern
+    registry.add(Tensor(name, "activation", None, context, False, about, storage, False, heads=attention.heads))

@@ -1,7 +1,6 @@
-"""The forward pass with one dispatch per operation and chunk of rows: the program for software adapters.
+"""The forward pass of any description, a kernel per stage over a chunk of rows: the program for software adapters.
 
-Every operation reads and writes small scratch buffers for one chunk. With tracing it also stores its results in the
-activation buffers.
+Every stage reads and writes scratch buffers of one chunk; with tracing it also stores into the activation buffers.
 """
 
 from __future__ import annotations
@@ -12,114 +11,184 @@ import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
+from compute.models.operations import Activation, Add, Attention, Gather, LayerNorm, Linear
 
-from .activation_buffers import ActivationBlock
 from .program import Program, resource
+from .stages import Stage, reads_after, stages
 
-CHUNK = 16  # rows: with more, fewer weights are loaded per row, but a slice must fit into a frame
-_UNIFORM_LIMIT = 65536  # bytes: the largest uniform binding that every adapter allows
+CHUNK = 16  # rows of a chunk: more loads fewer weights per row, but a slice must fit a frame
+_UNIFORM_LIMIT = 65536  # bytes, the largest uniform binding that every adapter offers
 
 
 class RowsProgram(Program):
-    """A pass in chunks of `rows` rows (1 or CHUNK), for any layout of the weights."""
+    """The pass over `rows` rows at a time (1 or CHUNK), on any weight layout."""
 
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
-        c = self._config.channels
-        self._resid = self._scratch("resid", c)
-        self._norm = self._scratch("norm", c)
-        self._qkv = self._scratch("qkv", 3 * c)
-        self._mixed = self._scratch("mixed", c)
-        self._hidden = self._scratch("hidden", 4 * c)
-        return self._build_body(), self._build_head()
+        self._values: dict[str, wgpu.GPUBuffer] = {}  # scratch buffers by the activation that is in them
+        free: list[tuple[int, wgpu.GPUBuffer]] = []  # columns, and the buffer
+        made = stages(self._description)
+        later = [*reads_after(made, self._description), frozenset[str]()][1:]
+        body: list[Dispatch] = []
+        for stage, needed in zip(made, later, strict=True):
+            self._values[stage.output.output] = self._result(stage, free)
+            body += self._stage(stage)
+            for name in self._values.keys() - needed:
+                buffer = self._values.pop(name)
+                if buffer not in self._values.values():
+                    free.append((buffer.size // 4 // self.rows, buffer))
+        return body, self._build_head()
+
+    def _result(self, stage: Stage, free: list[tuple[int, wgpu.GPUBuffer]]) -> wgpu.GPUBuffer:
+        """The buffer for the stage's result: its input's, one that nothing reads any more, or a new one."""
+        if stage.in_place is not None:
+            return self._values[stage.in_place]
+        columns = stage.output.columns
+        for entry in free:
+            if entry[0] == columns:
+                free.remove(entry)
+                return entry[1]
+        return self._scratch(f"scratch of {stage.output.output}", columns)
+
+    def _value(self, name: str) -> wgpu.GPUBuffer:
+        return self._values[self._description.canonical(name)]
+
+    def _stage(self, stage: Stage) -> list[Dispatch]:
+        match stage.operations:
+            case (Gather() as tokens, Gather() as positions, Add() as total):
+                return self._embed((tokens, positions, total), self._value(total.output))
+            case (Gather() as gather,):
+                return self._gather(stage, gather)
+            case (LayerNorm() as norm,):
+                return [self._layer_norm(stage, norm)]
+            case (Linear() as linear, *_):
+                return self._linear(stage, linear)
+            case (Attention() as attention,):
+                return [self._kv_store(attention), self._attention(stage, attention)]
+            case (Add() as add,):
+                terms = {f"term{index}": self._value(name) for index, name in enumerate(add.terms)}
+                return [self._elementwise(stage, "forward/add", terms, terms=len(terms))]
+            case (Activation() as activation,):
+                x: dict[str, Resource] = {"x": self._value(activation.x)}
+                return [self._elementwise(stage, "forward/activation", x, function=activation.function)]
+        raise ValueError(f"{stage.output.output}: no kernel for {[op.kind for op in stage.operations]}")
 
     def _build_head(self) -> list[Dispatch]:
-        return self._matmul("wte", None, self._shared.head_input, self._shared.logits, 1, "none", None)
+        head = self._description.head
+        return self._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
 
-    def _build_body(self) -> list[Dispatch]:
-        config, blocks = self._config, self._blocks
-        run: list[Dispatch] = []
-        run += self._embed(self._resid, blocks[0] if blocks else None)
-        for layer in range(config.layers):
-            block = blocks[1 + layer] if blocks else None
-            h = f"h.{layer}."
-            run.append(self._layer_norm(h + "ln_1", block))
-            run += self._matmul(h + "attn.c_attn", block, self._norm, self._qkv, self.rows, "none", h + "attn.qkv")
-            run.append(self._kv_store(layer))
-            run.append(self._attention(layer, block))
-            run += self._matmul(
-                h + "attn.c_proj", block, self._mixed, self._resid, self.rows, "residual", h + "attn.c_proj",
-                h + "resid_mid",
-            )  # fmt: skip
-            run.append(self._layer_norm(h + "ln_2", block))
-            run += self._matmul(
-                h + "mlp.c_fc", block, self._norm, self._hidden, self.rows, "gelu", h + "mlp.c_fc", h + "mlp.gelu"
-            )
-            run += self._matmul(
-                h + "mlp.c_proj", block, self._hidden, self._resid, self.rows, "residual", h + "mlp.c_proj",
-                h + "resid_post",
-            )  # fmt: skip
-        run.append(self._layer_norm("ln_f", blocks[-1] if blocks else None, head=True))
-        return run
-
-    def _layer_norm(self, name: str, block: ActivationBlock | None, *, head: bool = False) -> Dispatch:
+    def _gather(self, stage: Stage, gather: Gather) -> list[Dispatch]:
+        storage, block = self._storages[gather.table.name], self._block(stage.section)
         kernel = self._kernels.get(
-            "forward/layer_norm", channels=self._config.channels, trace=block is not None, head=head
+            "forward/gather", columns=gather.columns, by=gather.by, storage=storage.kind, dtype=storage.dtype,
+            tile=storage.tile, trace=block is not None,
+        )  # fmt: skip
+        offset, last = self._offset(stage.section, gather.output), gather.table.shape[0] - 1
+        return [
+            kernel.dispatch(
+                (-(-gather.columns // 128), self.rows, 1),
+                {
+                    "state": self._shared.state,
+                    "params": self._slot(shard.first_row, shard.rows, last, offset),
+                    "weight": resource(shard),
+                    "y": self._value(gather.output),
+                    **({"history": self._shared.history} if gather.by == "token" else {}),
+                    **self._activation_binding(block),
+                },
+                cost=self.rows * gather.columns,
+                label=gather.output,
+            )
+            for shard in storage.shards
+        ]
+
+    def _elementwise(self, stage: Stage, name: str, inputs: dict[str, Resource], **values: int | str) -> Dispatch:
+        """A kernel whose result depends on the same element of its inputs alone."""
+        output, block = stage.output, self._block(stage.section)
+        kernel = self._kernels.get(name, columns=output.columns, trace=block is not None, **values)
+        return kernel.dispatch(
+            (-(-output.columns // 128), self.rows, 1),
+            {
+                "state": self._shared.state,
+                "params": self._slot(self._offset(stage.section, output.output)),
+                "y": self._value(output.output),
+                **inputs,
+                **self._activation_binding(block),
+            },
+            cost=4 * self.rows * output.columns,
+            label=output.output,
         )
+
+    def _layer_norm(self, stage: Stage, norm: LayerNorm) -> Dispatch:
+        block, head = self._block(stage.section), norm is self._description.final_norm
+        kernel = self._kernels.get(
+            "forward/layer_norm", channels=norm.columns, epsilon=repr(norm.epsilon), shift=norm.shift is not None,
+            trace=block is not None, head=head,
+        )  # fmt: skip
         bound: dict[str, Resource] = {
             "state": self._shared.state,
-            "params": self._slot(block.offsets[name] if block else 0),
-            "x": self._resid,
-            "scale": self._vector(name + ".weight"),
-            "shift": self._vector(name + ".bias"),
-            "y": self._norm,
+            "params": self._slot(self._offset(stage.section, norm.output)),
+            "x": self._value(norm.x),
+            "scale": self._vector(norm.scale.name),
+            "y": self._value(norm.output),
             **self._activation_binding(block),
         }
+        if norm.shift is not None:
+            bound["shift"] = self._vector(norm.shift.name)
         if head:
             bound["head_input"] = self._shared.head_input
-        return kernel.dispatch((self.rows, 1, 1), bound, cost=20 * self.rows * self._config.channels, label=name)
+        return kernel.dispatch((self.rows, 1, 1), bound, cost=20 * self.rows * norm.columns, label=norm.output)
 
-    def _matmul(
+    def _linear(self, stage: Stage, linear: Linear) -> list[Dispatch]:
+        """A product, and what is done to it before it is stored."""
+        epilogue = "none"
+        match stage.output:
+            case Activation(function=function):
+                epilogue = function
+            case Add():
+                epilogue = "residual"
+        names = tuple(operation.output for operation in stage.operations)
+        x, y = self._value(linear.x), self._value(stage.output.output)
+        return self._product(linear, x, y, self.rows, epilogue, stage.section, names)
+
+    def _product(
         self,
-        name: str,
-        block: ActivationBlock | None,
+        linear: Linear,
         x: wgpu.GPUBuffer,
         y: wgpu.GPUBuffer,
         rows: int,
         epilogue: str,
-        kept: str | None,
-        kept_after: str | None = None,
+        section: int | None,
+        names: tuple[str, ...],
     ) -> list[Dispatch]:
-        weight_name = name if name in self._storages else name + ".weight"
-        storage = self._storages[weight_name]
-        bias = self._storages.get(name + ".bias")
-        inputs = x.size // 4 // rows
-        outputs = y.size // 4 // rows
+        """section: of the activation buffers, None to keep nothing; names: of the product, and of what comes of it."""
+        storage, bias = self._storages[linear.weight.name], linear.bias
+        block = None if section is None else self._block(section)
+        outputs, inputs = linear.weight.shape
         at_once, space = self._rows_at_once(inputs, rows)
         kernel = self._kernels.get(
             "forward/matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
             dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=epilogue, trace=block is not None,
         )  # fmt: skip
+        offsets = [block.offsets[name] for name in names] if block else []
         run = []
         for first in range(0, rows, at_once):
             for shard in storage.shards:
-                offset = block.offsets[kept] if block and kept else 0
-                offset_after = block.offsets[kept_after] if block and kept_after else 0
                 bound: dict[str, Resource] = {
                     "state": self._shared.state,
-                    "params": self._slot(first, shard.first_row, shard.rows, offset, offset_after),
+                    "params": self._slot(first, shard.first_row, shard.rows, *offsets),
                     "x": (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x,
                     "weight": resource(shard),
                     "y": y,
                     **self._activation_binding(block),
                 }
                 if bias is not None:
-                    bound["bias"] = resource(bias.shards[0])
+                    bound["bias"] = self._vector(bias.name)
                 groups = (-(-shard.rows // 32), 1, 1)
-                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=weight_name))
+                label = names[-1] if names else linear.output
+                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=label))
         return run
 
     def _rows_at_once(self, inputs: int, rows: int) -> tuple[int, str]:
-        """How many rows of x a dispatch takes, and the address space in which x is bound."""
+        """How many rows of x one dispatch takes, and the address space x is bound in."""
         alignment = self._device.limits["min-uniform-buffer-offset-alignment"]
         at_once = rows
         while at_once * inputs * 4 > _UNIFORM_LIMIT:
@@ -128,37 +197,43 @@ class RowsProgram(Program):
             return rows, "storage"
         return at_once, "uniform"
 
-    def _kv_store(self, layer: int) -> Dispatch:
-        quads = self._config.channels // 4
+    def _kv_store(self, attention: Attention) -> Dispatch:
+        layer = self._description.attention.index(attention)
+        quads = attention.columns // 4
         kernel = self._kernels.get(
             "forward/kv_store",
-            channels=self._config.channels,
-            head_size=self._config.head_size,
+            channels=attention.columns,
+            head_size=attention.head_size,
             context=self._context,
             storage=self._cache_kind(layer),
         )
         return kernel.dispatch(
             (-(-2 * quads // 32), self.rows, 1),
-            {"state": self._shared.state, "qkv": self._qkv, "cache": self._shared.caches[layer]},
-            cost=4 * self.rows * self._config.channels,
+            {"state": self._shared.state, "qkv": self._value(attention.qkv), "cache": self._shared.caches[layer]},
+            cost=4 * self.rows * attention.columns,
+            label=attention.qkv,
         )
 
-    def _attention(self, layer: int, block: ActivationBlock | None) -> Dispatch:
-        config = self._config
+    def _attention(self, stage: Stage, attention: Attention) -> Dispatch:
+        layer, block = self._description.attention.index(attention), self._block(stage.section)
         kernel = self._kernels.get(
-            "forward/attention_rows", channels=config.channels, head_size=config.head_size,
-            scale=repr(1 / math.sqrt(config.head_size)), context=self._context,
-            storage=self._cache_kind(layer), trace=block is not None,
+            "forward/attention_rows", channels=attention.columns, head_size=attention.head_size,
+            scale=repr(1 / math.sqrt(attention.head_size)), context=self._context, storage=self._cache_kind(layer),
+            trace=block is not None,
         )  # fmt: skip
         return kernel.dispatch(
-            (config.heads, self.rows, 1),
-            {
-                "state": self._shared.state,
-                "params": self._slot(block.offsets[f"h.{layer}.attn.out"] if block else 0),
-                "qkv": self._qkv,
-                "cache": self._shared.caches[layer],
-                "y": self._mixed,
-                **self._activation_binding(block),
-            },
-            cost=2 * self.rows * config.channels * self._context / 2,
+            (attention.heads, self.rows, 1),
+            self._attention_bindings(stage, attention, layer),
+            cost=2 * self.rows * attention.columns * self._context / 2,
+            label=attention.output,
         )
+
+    def _attention_bindings(self, stage: Stage, attention: Attention, layer: int) -> dict[str, Resource]:
+        return {
+            "state": self._shared.state,
+            "params": self._slot(self._offset(stage.section, attention.output)),
+            "qkv": self._value(attention.qkv),
+            "cache": self._shared.caches[layer],
+            "y": self._value(attention.output),
+            **self._activation_binding(self._block(stage.section)),
+        }

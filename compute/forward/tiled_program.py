@@ -1,4 +1,4 @@
-"""The forward pass over many rows on a GPU: the rows program with tiled matrix products and tiled attention."""
+"""The forward pass over many rows for GPUs: as the rows program, with tiled matrix products and tiled attention."""
 
 from __future__ import annotations
 
@@ -8,76 +8,71 @@ import wgpu
 
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
+from compute.models.operations import Attention, Linear
 
-from .activation_buffers import ActivationBlock
 from .program import resource
 from .rows_program import RowsProgram
+from .stages import Stage
 
-CHUNK = 256  # rows
+CHUNK = 256  # rows of a chunk
 
 
 class TiledProgram(RowsProgram):
-    """Prefill on a GPU. Matrices and caches are storage buffers."""
+    """Prefill on a GPU; matrices and caches are storage buffers."""
 
     def _build_head(self) -> list[Dispatch]:
-        return self._gpu_head(None, self._shared.head_input, normed=False)
+        return self._gpu_head(self._shared.head_input, normed=False)
 
-    def _matmul(
+    def _product(
         self,
-        name: str,
-        block: ActivationBlock | None,
+        linear: Linear,
         x: wgpu.GPUBuffer,
         y: wgpu.GPUBuffer,
         rows: int,
         epilogue: str,
-        kept: str | None,
-        kept_after: str | None = None,
+        section: int | None,
+        names: tuple[str, ...],
     ) -> list[Dispatch]:
-        storage = self._storages[name + ".weight"]
-        inputs, outputs = x.size // 4 // rows, y.size // 4 // rows
-        # Narrow products have few tiles: smaller tiles keep more of the GPU busy.
+        storage, bias = self._storages[linear.weight.name], linear.bias
+        block = None if section is None else self._block(section)
+        outputs, inputs = linear.weight.shape
+        # Narrow products have few tiles: smaller ones keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
         kernel = self._kernels.get(
-            "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype, epilogue=epilogue,
-            trace=block is not None,
+            "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype,
+            bias=bias is not None, epilogue=epilogue, trace=block is not None,
         )  # fmt: skip
-        offset = block.offsets[kept] if block and kept else 0
-        offset_after = block.offsets[kept_after] if block and kept_after else 0
+        offsets = [block.offsets[name] for name in names] if block else []
         run = []
         for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
-                "params": self._slot(shard.first_row, shard.rows, offset, offset_after),
+                "params": self._slot(shard.first_row, shard.rows, *offsets),
                 "x": x,
                 "weight": resource(shard),
-                "bias": self._vector(name + ".bias"),
                 "y": y,
                 **self._activation_binding(block),
             }
+            if bias is not None:
+                bound["bias"] = self._vector(bias.name)
             groups = (-(-shard.rows // 64), -(-rows // (16 * tall)), 1)
-            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=name + ".weight"))
+            label = names[-1] if names else linear.output
+            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=label))
         return run
 
-    def _attention(self, layer: int, block: ActivationBlock | None) -> Dispatch:
-        config = self._config
-        head = config.head_size
-        # Shared memory for the queries, scores, keys and values of a tile, in bytes.
-        needed = 16 * head * 4 + 16 * 32 * 4 + 2 * 32 * head * 4
+    def _attention(self, stage: Stage, attention: Attention) -> Dispatch:
+        size = attention.head_size
+        # Queries, scores, keys and values of a tile, in bytes of shared memory.
+        needed = 16 * size * 4 + 16 * 32 * 4 + 2 * 32 * size * 4
         if needed > self._device.limits["max-compute-workgroup-storage-size"]:
-            return super()._attention(layer, block)
+            return super()._attention(stage, attention)
         kernel = self._kernels.get(
-            "forward/attention_tiled", channels=config.channels, head_size=head, scale=repr(1 / math.sqrt(head)),
-            context=self._context, trace=block is not None,
+            "forward/attention_tiled", channels=attention.columns, head_size=size, scale=repr(1 / math.sqrt(size)),
+            context=self._context, trace=self._block(stage.section) is not None,
         )  # fmt: skip
         return kernel.dispatch(
-            (config.heads, -(-self.rows // 16), 1),
-            {
-                "state": self._shared.state,
-                "params": self._slot(block.offsets[f"h.{layer}.attn.out"] if block else 0),
-                "qkv": self._qkv,
-                "cache": self._shared.caches[layer],
-                "y": self._mixed,
-                **self._activation_binding(block),
-            },
-            cost=self.rows * config.channels * self._context,
+            (attention.heads, -(-self.rows // 16), 1),
+            self._attention_bindings(stage, attention, self._description.attention.index(attention)),
+            cost=self.rows * attention.columns * self._context,
+            label=attention.output,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.weights.checkpoint import ArrayModel
 from compute.weights.dtypes import DTYPES
 

@@ -11,7 +11,7 @@ from math import pi, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.weights.checkpoint import ArrayModel, WeightSource
 
 Array = npt.NDArray[np.float64]

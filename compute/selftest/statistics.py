@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.weights.checkpoint import ArrayModel, WeightSource
 from compute.weights.dtypes import DTYPES

@@ -13,7 +13,8 @@ from assets import CHECKPOINT
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import GPT2_SIZES, ModelConfig
 
 from .dtypes import DTYPES
 from .hugging_face import open_hugging_face

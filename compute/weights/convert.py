@@ -14,7 +14,8 @@ import numpy as np
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
 from compute.io.output_files import output_folder
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 
 from .checkpoint import WeightSource
 from .dtypes import DTYPES

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 import wgsl
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 
 from .checkpoint import WeightSource
 

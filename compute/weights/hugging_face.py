@@ -13,7 +13,8 @@ import numpy as np
 from compute.errors import CheckpointError, TensorsError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.text.vocabulary import check_vocabulary
 
 from .dtypes import DTYPES

@@ -15,7 +15,8 @@ from compute.io.escape import one_line
 from compute.io.mapped_file import MappedFile
 from compute.io.output_files import output_file
 from compute.io.system_errors import read_errors_as
-from compute.models.config import ModelConfig, layer_parameter_shapes, parameter_shapes
+from compute.models.architectures import block_parameter_shapes, parameter_shapes
+from compute.models.config import ModelConfig
 from compute.text import tokenizer
 
 from .dtypes import DTYPES
@@ -124,7 +125,7 @@ def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[in
 def _file_order(config: ModelConfig) -> Iterator[str]:
     """Every parameter in the order of the file: each kind for all layers, then the next kind."""
     yield from ("wte", "wpe")
-    for name in layer_parameter_shapes(config):
+    for name in block_parameter_shapes(config):
         for layer in range(config.layers):
             yield f"h.{layer}.{name}"
     yield from ("ln_f.weight", "ln_f.bias")
@@ -192,6 +193,6 @@ def _check_magic(header: bytes, shown: str) -> None:
 
 def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
     """Size of the file, computed without a list of tensors: a damaged header can claim two billion layers."""
-    layer: int = sum(prod(shape) for shape in layer_parameter_shapes(config).values())
+    layer: int = sum(prod(shape) for shape in block_parameter_shapes(config).values())
     others = (config.padded_vocabulary + config.positions + 2) * config.channels
     return HEADER_BYTES + (layer * config.layers + others) * item_bytes

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 
 from .dtypes import DTYPES
 

@@ -8,7 +8,7 @@ import wgpu
 from compute.gpu.device import is_software
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import poll
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.models.registry import Shard, TensorStorage
 
 from .checkpoint import WeightSource

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 
 from .checkpoint import WeightSource
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.selftest.check import Check
 from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read, read_tensor, run_pass, submit
 from compute.selftest.models import rounded_model

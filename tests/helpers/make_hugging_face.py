@@ -11,7 +11,8 @@ import ml_dtypes
 import numpy as np
 from safetensors.numpy import save_file
 
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.weights.checkpoint import ArrayModel
 
 from helpers.make_models import TINY, tiny_model

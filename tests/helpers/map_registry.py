@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from compute.forward.registry_build import build_registry
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.models.registry import Registry, Shard, TensorStorage
 from compute.weights.checkpoint import open_model
 

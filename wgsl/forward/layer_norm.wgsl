@@ -1,9 +1,10 @@
-// y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + 1e-5) * scale[c] + shift[c]; one workgroup per row.
+// y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + epsilon) * scale[c] + shift[c]; one workgroup per row.
+// Without `shift` nothing is added.
 // With `head`, the row that needs logits is also written by itself, for the language-model head.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const THREADS = 64u;
-const EPSILON = 1e-5;
+const EPSILON = {{ epsilon }};
 struct Params {
     offset: u32, // of the result in the activation block, in elements
 }
@@ -11,7 +12,9 @@ struct Params {
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> scale: array<f32>;
+{% if shift %}
 @group(0) @binding(4) var<storage, read> shift: array<f32>;
+{% endif %}
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 {% if trace %}
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
@@ -52,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let inverse = 1.0 / sqrt(variance + EPSILON);
     let row = state.first_row + r;
     for (var c = thread; c < CHANNELS; c += THREADS) {
-        let value = (x[base + c] - mean) * inverse * scale[c] + shift[c];
+        let value = (x[base + c] - mean) * inverse * scale[c]{{ " + shift[c]" if shift }};
         y[base + c] = value;
 {% if trace %}
         if (r < state.rows) { activations[params.offset + row * CHANNELS + c] = value; }

@@ -30,8 +30,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
 {% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
-{% if epilogue == "gelu" %}
-{% include "common/gelu.wgsl" %}
+{% if epilogue not in ("none", "residual") %}
+{% include "common/" ~ epilogue ~ ".wgsl" %}
 {% endif %}
 
 @compute @workgroup_size(32)
@@ -87,10 +87,10 @@ fn store(r: u32, out: u32, product: f32) {
     let at = r * OUTPUTS + out;
 {% if epilogue == "residual" %}
     let after = y[at] + product;
-{% elif epilogue == "gelu" %}
-    let after = gelu(product);
-{% else %}
+{% elif epilogue == "none" %}
     let after = product;
+{% else %}
+    let after = {{ epilogue }}(product);
 {% endif %}
     y[at] = after;
 {% if trace %}

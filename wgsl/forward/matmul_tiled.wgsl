@@ -19,13 +19,15 @@ struct Params {
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> x: array<vec4f>;
 {{ w.declare("buffer", dtype, inputs, 0, 3) }}
+{% if bias %}
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
+{% endif %}
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 {% if trace %}
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
-{% if epilogue == "gelu" %}
-{% include "common/gelu.wgsl" %}
+{% if epilogue not in ("none", "residual") %}
+{% include "common/" ~ epilogue ~ ".wgsl" %}
 {% endif %}
 
 // k is the outermost index, so that a thread loads its rows, and its outputs, with one vector load. Each row has 4
@@ -96,14 +98,14 @@ fn store(r: u32, local_out: u32, sums: vec4f) {
     for (var i = 0u; i < 4u; i++) {
         if (local_out + i >= params.outs) { return; }
         let out = params.first_out + local_out + i;
-        let product = sums[i] + bias[out];
+        let product = sums[i]{{ " + bias[out]" if bias }};
         let at = r * OUTPUTS + out;
 {% if epilogue == "residual" %}
         let after = y[at] + product;
-{% elif epilogue == "gelu" %}
-        let after = gelu(product);
-{% else %}
+{% elif epilogue == "none" %}
         let after = product;
+{% else %}
+        let after = {{ epilogue }}(product);
 {% endif %}
         y[at] = after;
 {% if trace %}

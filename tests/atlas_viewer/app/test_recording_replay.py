@@ -28,7 +28,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui.panels import NAMES
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS

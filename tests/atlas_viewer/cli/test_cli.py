@@ -16,6 +16,7 @@ import pytest
 
 from atlas_viewer.cli.parser import parse
 from compute.forward.engine import Engine
+from compute.models.architectures import parameter_count
 from compute.models.config import ModelConfig
 from compute.weights.checkpoint import open_model
 
@@ -58,7 +59,7 @@ def test_json_is_complete(run: Run) -> None:
     config = open_model("stories").config
     assert record["model"] == {
         "name": "stories", "layers": config.layers, "heads": config.heads, "channels": config.channels,
-        "positions": config.positions, "vocabulary": 50257, "parameters": config.parameters, "weights": "bf16",
+        "positions": config.positions, "vocabulary": 50257, "parameters": parameter_count(config), "weights": "bf16",
     }  # fmt: skip
     assert record["prompt_tokens"] == tokens[:prompt]
     assert [step["token"] for step in record["steps"]] == tokens[prompt:]

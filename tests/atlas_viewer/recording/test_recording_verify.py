@@ -21,7 +21,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.generate.step_capture import StepCapturer
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.views.statistics import StatisticsPass

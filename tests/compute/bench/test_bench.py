@@ -24,7 +24,8 @@ from compute.bench.measuring import Budget, Figure, repeated
 from compute.errors import AtlasError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.text.tokenizer import Tokenizer
 from compute.views.map_digits import digit_style
 from compute.views.map_layout import map_layout

@@ -12,7 +12,8 @@ from compute.errors import AtlasError, CheckpointError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest import reference
 from compute.selftest.check import Errors

@@ -14,6 +14,7 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
+from compute.models.architectures import parameter_count
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.gpu import read_tensor
@@ -56,7 +57,7 @@ def test_the_strip(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokeni
 def test_it_loads_and_generates_in_float32(gpt2: tuple[Engine, dict[str, np.ndarray]], tokenizer: Tokenizer) -> None:
     engine = gpt2[0]
     config = engine.config
-    assert (config.layers, config.channels, config.parameters) == (12, 768, 124_439_808)
+    assert (config.layers, config.channels, parameter_count(config)) == (12, 768, 124_439_808)
     assert engine.dtype == "f32"
     assert engine.gpu_bytes > 497_000_000
     options = GenerateOptions(max_new_tokens=3, temperature=0, context=16)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.selftest import reference
 from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colors, layout, names, paint, sources
 from compute.weights.checkpoint import open_model

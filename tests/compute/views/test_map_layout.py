@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from compute.forward.activation_buffers import layer_columns
-from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import ASPECT, MapLayout, map_layout
 from compute.views.map_placement import Placement
 

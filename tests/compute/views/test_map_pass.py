@@ -10,7 +10,7 @@ import pytest
 from atlas_viewer.scene.glyphs import digit_glyphs
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.models.registry import Registry
 from compute.selftest.map import HEIGHT, WIDTH, pictures, views, written
 from compute.selftest.map_model import GROUND, Plane

@@ -13,7 +13,8 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.kernels import Kernel
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.sampling.options import GenerateOptions
 from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture

@@ -11,7 +11,8 @@ import pytest
 from atlas_viewer.cli.main import main
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.selftest import reference
 from compute.text.tokenizer import load_tokenizer
 from compute.views.pattern_statistics import array_statistics, pattern_statistics

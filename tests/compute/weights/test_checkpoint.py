@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from compute.errors import CheckpointError, OutputError
-from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_count, parameter_shapes
+from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.weights.checkpoint import ArrayModel, open_model
 from compute.weights.llmc import open_llmc, write_llmc
 from compute.weights.random_model import RandomModel
@@ -292,7 +293,7 @@ def test_random_models_of_every_size_open_without_generating_weights() -> None:
         assert (model.config, model.dtype, model.path) == (config, "f32", None)
         assert model.tensor("ln_f.bias").shape == (config.channels,)
     # As OpenAI counted it.
-    assert GPT2_SIZES["gpt2"].parameters == 124_439_808
+    assert parameter_count(GPT2_SIZES["gpt2"]) == 124_439_808
 
 
 def test_arrays_of_other_names_or_shapes_are_refused() -> None:

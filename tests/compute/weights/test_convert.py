@@ -11,7 +11,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from compute.errors import OutputError, UsageError
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.weights.checkpoint import WeightSource, open_model
 from compute.weights.convert import convert
 

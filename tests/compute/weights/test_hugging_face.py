@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from compute.errors import CheckpointError
-from compute.models.config import GPT2_SIZES, ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.weights.checkpoint import open_model
 from compute.weights.hugging_face_config import read_config
 

@@ -12,7 +12,8 @@ import wgpu
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.loading import finished
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.selftest import reference
 from compute.selftest.transpose import any_bits, bits_of, empty, transpose
 from compute.weights.checkpoint import ArrayModel, open_model

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compute.models.config import parameter_shapes
+from compute.models.architectures import parameter_shapes
 from compute.weights import verify as module
 from compute.weights.checkpoint import open_model
 from compute.weights.verify import verify

@@ -11,7 +11,8 @@ import numpy as np
 from safetensors.numpy import save
 
 from compute.errors import CheckpointError
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.weights.checkpoint import open_model
 from compute.weights.hugging_face import CONFIG, WEIGHTS, stored_name, stored_shape
 from compute.weights.hugging_face_config import config_json

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from compute.errors import CheckpointError
-from compute.models.config import ModelConfig, parameter_shapes
+from compute.models.architectures import parameter_shapes
+from compute.models.config import ModelConfig
 from compute.weights.checkpoint import open_model
 from compute.weights.llmc import HEADER_BYTES, write_llmc
 

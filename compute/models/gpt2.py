@@ -1,8 +1,45 @@
-"""A one-sentence description of every tensor."""
+"""GPT-2: layer norms before attention and MLP, learned positions, GELU, a head tied to the token embedding."""
 
 from __future__ import annotations
 
-_DESCRIPTIONS = {
+from .builder import Builder
+from .config import ModelConfig
+from .description import Description
+
+
+def gpt2(config: ModelConfig) -> Description:
+    """The model of `config`. T tokens of context, C channels, H heads, N positions, V rows of the padded vocabulary."""
+    c = config.channels
+    m = Builder(config, ABOUT, input_major=True)
+
+    m.section("embedding")
+    wte = m.weight("wte", config.padded_vocabulary, c)  # [V, C]
+    wpe = m.weight("wpe", config.positions, c)  # [N, C]
+    tokens = m.gather("embed.tokens", wte, by="token")  # [T, C]
+    positions = m.gather("embed.positions", wpe, by="position")  # [T, C]
+    stream = m.add("embed.sum", tokens, positions)  # [T, C]
+
+    for block in range(config.layers):
+        m.section(f"block {block}", block)
+        pre = m.alias("resid_pre", stream)  # [T, C]
+        x = m.layer_norm("ln_1", pre)  # [T, C]
+        x = m.linear("attn.qkv", x, "attn.c_attn", 3 * c)  # [T, 3C]
+        x = m.attention("attn.out", x, heads=config.heads, pattern="attn.pattern")  # [T, C], [H, T, T]
+        x = m.linear("attn.c_proj", x, "attn.c_proj", c)  # [T, C]
+        mid = m.add("resid_mid", pre, x)  # [T, C]
+        x = m.layer_norm("ln_2", mid)  # [T, C]
+        x = m.linear("mlp.c_fc", x, "mlp.c_fc", 4 * c)  # [T, 4C]
+        x = m.activation("mlp.gelu", x, "gelu")  # [T, 4C]
+        x = m.linear("mlp.c_proj", x, "mlp.c_proj", c)  # [T, C]
+        stream = m.add("resid_post", mid, x)  # [T, C]
+
+    m.section("head")
+    x = m.layer_norm("ln_f", stream)  # [T, C]
+    m.head("logits", x, wte)  # [V]
+    return m.description("gpt2")
+
+
+ABOUT = {
     "wte": "Token embedding: one row per vocabulary token; its transpose is the language-model head.",
     "wpe": "Position embedding: one row per absolute position.",
     "embed.tokens": "The embedding row of each context token.",
@@ -37,11 +74,3 @@ _DESCRIPTIONS = {
     "ln_f": "The residual stream, normalized for the head.",
     "logits": "A score for every vocabulary token to be the next one, including the padding of the vocabulary.",
 }
-
-
-def description(name: str) -> str:
-    """One sentence about the tensor `name`, which includes the number of its block."""
-    if name.startswith("h."):
-        _, layer, rest = name.split(".", 2)
-        return f"Block {layer}: {_DESCRIPTIONS[rest]}"
-    return _DESCRIPTIONS[name]

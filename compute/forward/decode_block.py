@@ -1,0 +1,84 @@
+"""The stretch of a description that the fused and chain programs replace: a whole GPT-2 block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compute.models.description import Description, Section
+from compute.models.operations import Activation, Add, Alias, Attention, Gather, LayerNorm, Linear
+
+
+@dataclass(frozen=True)
+class DecodeBlock:
+    """The operations of one block, by their part in it."""
+
+    section: int  # its index in the description
+    norm_1: LayerNorm
+    qkv: Linear
+    attention: Attention
+    attn_proj: Linear
+    resid_mid: Add
+    norm_2: LayerNorm
+    fc: Linear
+    activation: Activation
+    mlp_proj: Linear
+    resid_post: Add
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the block computes, in the order in which it runs."""
+        return (
+            self.norm_1.output, self.qkv.output, self.attention.output, self.attn_proj.output, self.resid_mid.output,
+            self.norm_2.output, self.fc.output, self.activation.output, self.mlp_proj.output, self.resid_post.output,
+        )  # fmt: skip
+
+
+def decode_blocks(description: Description) -> list[DecodeBlock] | None:
+    """The blocks of a description that consists of nothing else; None when the decode programs cannot run it."""
+    embedding, *blocks, head = description.sections
+    match embedding.operations:
+        case (Gather(by="token") as tokens, Gather(by="position") as positions, Add(terms=terms)) if terms == (
+            tokens.output,
+            positions.output,
+        ):
+            stream = embedding.operations[-1].output
+        case _:
+            return None
+    matched = []
+    for index, section in enumerate(blocks, start=1):
+        block = _matched(description, index, section, stream)
+        if block is None:
+            return None
+        matched.append(block)
+        stream = block.resid_post.output
+    ends = len(head.operations) == 2 and description.final_norm.x == stream
+    return matched if ends and description.final_norm.shift is not None else None
+
+
+def _matched(description: Description, index: int, section: Section, stream: str) -> DecodeBlock | None:
+    operations = [operation for operation in section.operations if not isinstance(operation, Alias)]
+    match operations:
+        case [
+            LayerNorm() as norm_1, Linear() as qkv, Attention() as attention, Linear() as attn_proj, Add() as mid,
+            LayerNorm() as norm_2, Linear() as fc, Activation(function="gelu") as activation, Linear() as mlp_proj,
+            Add() as post,
+        ]:  # fmt: skip
+            block = DecodeBlock(index, norm_1, qkv, attention, attn_proj, mid, norm_2, fc, activation, mlp_proj, post)
+        case _:
+            return None
+    wiring = (
+        (norm_1.x, stream), (qkv.x, norm_1.output), (attention.qkv, qkv.output), (attn_proj.x, attention.output),
+        (mid.terms[0], stream), (mid.terms[1:], (attn_proj.output,)), (norm_2.x, mid.output), (fc.x, norm_2.output),
+        (activation.x, fc.output), (mlp_proj.x, activation.output), (post.terms, (mid.output, mlp_proj.output)),
+    )  # fmt: skip
+    if any(_canonical(description, have) != want for have, want in wiring):
+        return None
+    complete = all(linear.bias is not None for linear in (qkv, attn_proj, fc, mlp_proj))
+    complete = complete and norm_1.shift is not None and norm_2.shift is not None
+    # The kernels have these widths built in.
+    widths = (qkv.columns, attention.columns, fc.columns) == (3 * mid.columns, mid.columns, 4 * mid.columns)
+    return block if complete and widths and norm_1.epsilon == norm_2.epsilon == 1e-5 else None
+
+
+def _canonical(description: Description, name: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    return description.canonical(name) if isinstance(name, str) else name

@@ -1,0 +1,18 @@
+"""Names of tensors: `h.3.attn.out` is `attn.out` of block 3; outside of the blocks the name is all there is."""
+
+from __future__ import annotations
+
+import re
+
+_BLOCK = re.compile(r"h\.(\d+)\.(.+)", re.DOTALL)
+
+
+def block_name(block: int, short: str) -> str:
+    """The tensor `short` of block number `block`."""
+    return f"h.{block}.{short}"
+
+
+def split_name(name: str) -> tuple[int | None, str]:
+    """The block's number, None outside of the blocks, and the name within it: (3, "attn.out") for h.3.attn.out."""
+    found = _BLOCK.fullmatch(name)
+    return (int(found[1]), found[2]) if found else (None, name)
