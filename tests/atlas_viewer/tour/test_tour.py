@@ -130,8 +130,8 @@ def test_clicks_drags_and_wheels_go_to_widgets(places: None) -> None:
 def test_chords_text_sizes_and_pictures() -> None:
     window = Window()
     window.play({"key": "Ctrl+Shift+A"}, {"key": "Up"}, {"type": "né"}, {"resize": [300, 200]}, {"picture": "one"})
-    told = [(event["event_type"], event.get("key") or event.get("data")) for event in window.events]
-    assert told == [
+    events = [(event["event_type"], event.get("key") or event.get("data")) for event in window.events]
+    assert events == [
         ("key_down", "Control"), ("key_down", "Shift"), ("key_down", "a"),
         ("key_up", "a"), ("key_up", "Shift"), ("key_up", "Control"),
         ("key_down", "ArrowUp"), ("key_up", "ArrowUp"), ("char", "n"), ("char", "é"),
