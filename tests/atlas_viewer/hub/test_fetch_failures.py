@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import huggingface_hub.constants
 import pytest
 
-from atlas_viewer.hub import fetch as fetch_module
 from atlas_viewer.hub import hub as hub_module
 from atlas_viewer.hub.fetch import fetch
 from atlas_viewer.hub.hub import look_up
@@ -145,7 +144,7 @@ def test_disk_space_is_checked_first(hub: HubServer, cache: Path, monkeypatch: p
         queried.append(path)
         return SimpleNamespace(free=40_000)
 
-    monkeypatch.setattr(fetch_module.shutil, "disk_usage", usage)
+    monkeypatch.setattr("atlas_viewer.hub.fetch.shutil.disk_usage", usage)
     offer = look_up(ENTRY)
     hub.log = []
     assert "gpt2 needs 0 MB, but its disk has 0 MB free; free some space" in message_of(fetch, offer)

@@ -72,7 +72,7 @@ def test_no_two_actions_share_a_key_or_a_name() -> None:
         if action.chord:
             shortcuts.imgui_key(shortcuts.parts(action.chord)[1])
     # What the atlas does with keys that are no actions.
-    taken = {(frozenset(), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
+    taken = {(frozenset[str](), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
     assert not taken & set(chords)
     assert set(FOCUSED) <= set(NAMES)
 

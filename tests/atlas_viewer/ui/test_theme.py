@@ -29,8 +29,10 @@ def contrast(front: ImVec4, back: ImVec4) -> float:
 
 
 def over(front: ImVec4, back: ImVec4) -> ImVec4:
-    parts = ((f * front.w + b * (1 - front.w)) for f, b in ((front.x, back.x), (front.y, back.y), (front.z, back.z)))
-    return ImVec4(*parts, 1.0)
+    def mixed(of_front: float, of_back: float) -> float:
+        return of_front * front.w + of_back * (1 - front.w)
+
+    return ImVec4(mixed(front.x, back.x), mixed(front.y, back.y), mixed(front.z, back.z), 1.0)
 
 
 @pytest.mark.parametrize("name", THEME_NAMES)

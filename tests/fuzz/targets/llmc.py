@@ -30,7 +30,8 @@ def seeds() -> Sequence[bytes]:
         made = []
         for config, version in zip(_SIZES, (3, 5), strict=True):
             shapes = parameter_shapes(config)
-            write_llmc(path, config, lambda name, shapes=shapes: np.ones(shapes[name], np.float32), version)
+            weights = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+            write_llmc(path, config, weights.__getitem__, version)
             made.append(path.read_bytes())
     return made
 
