@@ -1,4 +1,4 @@
-"""Panels are docked, hidden, shown, remembered and put back, at every size and zoom, without a GPU."""
+"""Panels are docked, hidden, shown, saved and reset, at every size and zoom, without a GPU."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
 
 @contextmanager
 def another_context(ui: UiState) -> Iterator[None]:
-    """As if the program had been started again."""
+    """An imgui context as in a new start of the program."""
     before = imgui.get_current_context()
     new = imgui.create_context()
     imgui.set_current_context(new)
@@ -64,9 +64,9 @@ def another_context(ui: UiState) -> Iterator[None]:
 
 
 def corners() -> dict[str, float]:
-    """Where the tabs begin: left and top of each, in one dictionary, for comparisons."""
-    places = {title: tab(title) for title in panels.NAMES}
-    return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
+    """Left and top of each tab, in one dictionary for comparisons."""
+    tabs = {title: tab(title) for title in panels.NAMES}
+    return {f"{t} left": p.left for t, p in tabs.items()} | {f"{t} top": p.top for t, p in tabs.items()}
 
 
 def tab(title: str) -> widget_tracking.WidgetRect:
@@ -74,7 +74,7 @@ def tab(title: str) -> widget_tracking.WidgetRect:
 
 
 def choose(screen: Screen, label: str) -> None:
-    """An entry of the View menu, or a panel in its menu of panels."""
+    """Click an entry of the View menu, or a panel in its submenu of panels."""
     screen.click("View##menu")
     screen.frame(2)
     if label in panels.NAMES:
@@ -85,7 +85,7 @@ def choose(screen: Screen, label: str) -> None:
     screen.frame(3)
 
 
-def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
+def test_every_panel_has_a_tab_and_the_first_of_an_area_is_in_front(screen: Screen) -> None:
     assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
     front = layout.front(panels.DOCKED)
     assert [title for title in panels.NAMES if not imgui.internal.find_window_by_name(title).hidden] == front
@@ -95,7 +95,7 @@ def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Scre
     assert screen.state.inspection.list_visible
 
 
-def test_a_layout_names_panels_by_ids_whatever_their_tabs_say(screen: Screen) -> None:
+def test_a_saved_layout_contains_names_of_panels_not_titles(screen: Screen) -> None:
     for name, title in (("Atlas", "Strip"), ("Session", "Recording"), ("Prompt", "Prompt")):
         window = imgui.internal.find_window_by_name(name)
         assert window.name.partition("###")[0] == title
@@ -118,10 +118,10 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     assert tab(tensors.NAME).top == pytest.approx(tab(logits.NAME).top)
 
 
-def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
-    place = tab(tokens.NAME)
-    screen.point(ImVec2(*place.center))
-    x = ImVec2(place.right - theme.em(0.8), place.center[1])
+def test_the_close_button_of_a_tab_hides_its_panel(screen: Screen) -> None:
+    rect = tab(tokens.NAME)
+    screen.point(ImVec2(*rect.center))
+    x = ImVec2(rect.right - theme.em(0.8), rect.center[1])
     screen.point(x)
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -129,7 +129,7 @@ def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
     assert screen.state.ui.hidden == {tokens.NAME}
 
 
-def test_the_layout_is_put_back(screen: Screen) -> None:
+def test_the_layout_is_reset(screen: Screen) -> None:
     usual = corners()
     ui = screen.state.ui
     ui.hidden |= {tokens.NAME, trace.NAME}
@@ -142,20 +142,20 @@ def test_the_layout_is_put_back(screen: Screen) -> None:
     assert corners() == pytest.approx(usual, abs=3)
 
 
-def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
-    """More than one of them may have to move: panels that floated come back in any order."""
-    places: dict[str, list[str]] = {}
+def test_tabs_in_any_order_are_sorted_at_once(screen: Screen) -> None:
+    """Several tabs may have to move: panels that floated return in any order."""
+    areas: dict[str, list[str]] = {}
     for title, where in reversed(panels.DOCKED):
-        places.setdefault(where, []).append(title)
-    layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
+        areas.setdefault(where, []).append(title)
+    layout.order_tabs([(title, where) for where, titles in areas.items() for title in titles])
     screen.frame(2)
-    for titles in places.values():
+    for titles in areas.values():
         lefts = [tab(title).left for title in titles if f"tab:{title}" in widget_tracking.rects]
         assert lefts == sorted(lefts)
-    assert max(map(len, places.values())) > 2
+    assert max(map(len, areas.values())) > 2
 
 
-def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
+def test_tabs_of_hidden_panels_return_in_order(screen: Screen) -> None:
     ui = screen.state.ui
     usual = corners()
     ui.hidden |= set(panels.NAMES)
@@ -169,7 +169,7 @@ def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> No
 
 
 @pytest.mark.parametrize("front", [{"Logits", "Atlas"}, {"Distribution", "Map"}, {"Trace", "Atlas", "Runs"}])
-def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tabs_in_front_are_restored(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for title in front:
         screen.click(f"tab:{title}")
         screen.frame(2)
@@ -184,7 +184,7 @@ def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], m
         assert imgui.get_current_context().nav_window.root_window.id_ == focused.id_
 
 
-def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_separator_moves_and_the_layout_is_saved(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     ui = screen.state.ui
     x = tab("Atlas").left
     edge = ImVec2(imgui.internal.find_window_by_name("Atlas").pos.x - 1, 500)
@@ -193,7 +193,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)
     screen.point(ImVec2(edge.x + 90, edge.y))
-    assert ui.layout == before, "a layout in the middle of a drag is not one to remember"
+    assert ui.layout == before, "a layout in the middle of a drag is not saved"
     screen.io.add_mouse_button_event(0, False)
     screen.frame(2)
     moved = tab("Atlas").left
@@ -210,7 +210,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
 
-def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
+def test_a_panel_missing_from_a_saved_layout_is_docked_in_its_area(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ui = screen.state.ui
@@ -224,7 +224,7 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
 @pytest.mark.parametrize(
     "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
 )
-def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_bad_layout_is_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ui = UiState(layout=text)
     with another_context(ui):
         Screen(made(ui), monkeypatch, SERVICES)
@@ -233,12 +233,12 @@ def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPat
 
 
 def widths() -> tuple[float, float]:
-    """Of the left and the right column."""
+    """Widths of the left and the right column, in pixels."""
     find: Callable[[str], imgui.internal.Window] = imgui.internal.find_window_by_name
     return find("Prompt").size.x, find("Output").size.x
 
 
-def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
+def test_columns_follow_the_zoom_in_both_directions(screen: Screen) -> None:
     left, right = widths()
     ui = screen.state.ui
     for entry, ratio in (
@@ -261,7 +261,7 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
 
 
-def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
+def test_strip_keeps_space_at_every_zoom(screen: Screen) -> None:
     left, right = widths()
     ui = screen.state.ui
     for zoom in (1.5, 2.0):
@@ -279,7 +279,7 @@ def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> Non
     assert max(widths()) < 0.4 * 1280
 
 
-def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_starts_tiny_gets_the_default_columns(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = widths()
     with another_context(UiState()):
         imgui.get_io().display_size = ImVec2(1, 1)
@@ -314,7 +314,7 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
     for title in panels.NAMES:
         state.ui.front = title
         screen.frame(2)
-        # Four times the size does not leave room for all.
+        # A zoom of 4 does not leave space for all panels.
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
     state.ui.hidden = set(panels.NAMES)
     screen.frame(2)
