@@ -11,7 +11,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
-from . import color_controls
+from . import color_bar, color_controls
 from .toolbar import toolbar
 from .view_common import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
 from .widgets import beside, dim, elided, hint, packed, tooltip
@@ -26,7 +26,7 @@ def draw(state: State, services: Services) -> None:
     """The tools, the picture as large as possible, and a line on the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
-    color_controls.bar(state)
+    color_bar.draw(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     width, height = fitted(int(space.x), int(space.y - line))

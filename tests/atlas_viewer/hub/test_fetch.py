@@ -11,7 +11,7 @@ import pytest
 
 from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
 from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.hub.store import damage, read_note, state
 from compute.errors import FetchError
 from compute.weights import model_cache

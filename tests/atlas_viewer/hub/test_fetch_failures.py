@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import huggingface_hub.constants
 import pytest
 
-from atlas_viewer.hub import hub as hub_module
+from atlas_viewer.hub import download as download_module
 from atlas_viewer.hub.fetch import fetch
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.hub.store import state
 
 from helpers.fetch_cases import (
@@ -163,7 +163,7 @@ def test_a_disk_that_fills_up(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(hub_module, "http_get", full)
+    monkeypatch.setattr(download_module, "http_get", full)
     assert "config.json: the disk is full; free some space, then fetch again to resume" in message_of(fetch, offer)
     assert state("gpt2") == "absent"
 

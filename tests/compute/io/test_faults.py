@@ -15,7 +15,7 @@ import pytest
 
 from atlas_viewer.cli.main import main
 from atlas_viewer.hub.fetch import fetch
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.state.settings import SettingsStore
