@@ -8,6 +8,7 @@ import wgpu
 
 from compute.models.config import ModelConfig
 
+from .kv_cache import KVCache, kv_cache
 from .pass_plan import STATE_WORDS
 
 HISTORY = 1 << 16  # tokens that the GPU can append to the context before the host writes the history again
@@ -21,7 +22,7 @@ class ProgramBuffers:
     history: wgpu.GPUBuffer
     head_input: wgpu.GPUBuffer
     logits: wgpu.GPUBuffer
-    caches: tuple[wgpu.GPUBuffer | wgpu.GPUTexture, ...]
+    caches: tuple[KVCache, ...]
 
     @classmethod
     def create(cls, device: wgpu.GPUDevice, config: ModelConfig, context: int, *, textures: bool) -> ProgramBuffers:
@@ -31,20 +32,10 @@ class ProgramBuffers:
         def buffer(label: str, elements: int, extra: int = 0) -> wgpu.GPUBuffer:
             return device.create_buffer(label=label, size=4 * elements, usage=usage | extra)
 
-        def cache(label: str) -> wgpu.GPUBuffer | wgpu.GPUTexture:
-            if not textures:
-                return buffer(label, 2 * config.channels * context)
-            return device.create_texture(
-                label=label,
-                size=(context, config.channels // 2, 1),
-                format="rgba32float",
-                usage=wgpu.TextureUsage.STORAGE_BINDING | wgpu.TextureUsage.TEXTURE_BINDING,
-            )
-
         return cls(
             state=buffer("state", STATE_WORDS),
             history=buffer("history", context + HISTORY),
             head_input=buffer("head input", config.channels, wgpu.BufferUsage.UNIFORM),
             logits=buffer("logits", -(-config.padded_vocabulary // 4) * 4),  # views read four values at once
-            caches=tuple(cache(f"h.{layer} keys and values") for layer in range(config.layers)),
+            caches=tuple(kv_cache(device, config, layer, context, textures=textures) for layer in range(config.layers)),
         )
