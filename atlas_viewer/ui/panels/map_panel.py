@@ -22,8 +22,8 @@ from compute.errors import UsageError
 from . import color_bar, color_controls, map_overlay, minimap
 from .map_frame import Frame
 from .toolbar import Tool, button_width, toolbar
-from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
-from .widgets import beside, dim, hint, packed, tooltip
+from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, right_of_tools, value_line
+from .widgets import hint, packed, tooltip
 
 NAME = navigation.MAP
 
@@ -118,12 +118,7 @@ def _bar(state: State) -> None:
     with theme.numbers():
         cell = maps.cell
         text = f"{cell:.3g} px/cell" if cell >= 1 else f"{1 / cell:.3g} cells/px"
-        width = imgui.calc_text_size(text).x
-        if not beside(width):
-            return  # space below the tools is for the picture
-        imgui.align_text_to_frame_padding()
-        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
-        dim(text)
+        right_of_tools(text)
 
 
 def _mouse(state: State, frame: Frame) -> None:

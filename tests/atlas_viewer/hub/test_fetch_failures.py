@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,25 +21,12 @@ from helpers.fetch_cases import (
     KEY,
     REPO,
     WEIGHTS,
-    empty_cache,
     large_requests,
     message_of,
     names,
     small_entry,
-    small_hub,
 )
 from helpers.hub_server import COMMIT, HubServer, hub_server
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_cache(tmp_path / "cache", monkeypatch)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with small_hub(monkeypatch) as server:
-        yield server
 
 
 @pytest.mark.parametrize("length", [49_999, 60_000])

@@ -9,30 +9,21 @@ from imgui_bundle import imgui
 
 from atlas_viewer.app.input_events import Input, navigate_again
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
-from atlas_viewer.state.runs import Run
-from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.state import State
 from atlas_viewer.ui import shortcuts
 from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
 from atlas_viewer.ui.panels import NAMES
 from atlas_viewer.ui.panels.menu_bar import MENUS
-from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import paused_state
 from helpers.screen import Screen, context, press
 
 __all__ = ["context"]
 
-MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
-
 
 @pytest.fixture
 def state() -> State:
-    options = GenerateOptions(max_new_tokens=16)
-    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
-    run.done, run.stop_reason = True, "paused"
-    made = State("Once upon a", options, model=MODEL, run=run, palettes=("demo", "blue-orange"))
-    made.runs.add(run)
-    return made
+    return paused_state(palettes=("demo", "blue-orange"))
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from imgui_bundle import ImVec2, imgui
@@ -11,14 +10,14 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.ui_state import UiState
-from atlas_viewer.ui import fonts, panels, theme, widget_tracking
+from atlas_viewer.ui import panels, theme, widget_tracking
 from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
 from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
 from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
-from helpers.screen import Screen, context
+from helpers.screen import Screen, context, new_context
 
 __all__ = ["context"]
 
@@ -41,26 +40,6 @@ def made(ui: UiState | None = None) -> State:
 @pytest.fixture
 def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
     return Screen(made(), monkeypatch, SERVICES)
-
-
-@contextmanager
-def another_context(ui: UiState) -> Iterator[None]:
-    """An imgui context as in a new start of the program."""
-    before = imgui.get_current_context()
-    new = imgui.create_context()
-    imgui.set_current_context(new)
-    io = imgui.get_io()
-    io.display_size = ImVec2(1280, 720)
-    io.set_ini_filename("")
-    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
-    io.config_flags |= imgui.ConfigFlags_.docking_enable
-    theme.apply()
-    fonts.load()
-    imgui.load_ini_settings_from_memory(ui.layout)
-    yield
-    imgui.destroy_context(new)
-    if before is not None:
-        imgui.set_current_context(before)
 
 
 def corners() -> dict[str, float]:
@@ -176,7 +155,7 @@ def test_the_tabs_in_front_are_restored(screen: Screen, front: set[str], monkeyp
     ui = screen.state.ui
     shown = set(ui.shown)
     assert front <= shown
-    with another_context(UiState(layout=ui.layout)):
+    with new_context(ui.layout):
         again = Screen(made(UiState(layout=ui.layout)), monkeypatch, SERVICES)
         assert again.state.ui.shown == shown
         assert again.state.ui.view == next(iter(front & {"Atlas", "Map"}))
@@ -201,7 +180,7 @@ def test_a_separator_moves_and_the_layout_is_saved(screen: Screen, monkeypatch: 
     assert ui.layout != before
     ui.hidden.add(trace.NAME)
     screen.click(f"tab:{tensors.NAME}")
-    with another_context(ui):
+    with new_context(ui.layout):
         again = Screen(made(ui), monkeypatch, SERVICES)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
@@ -216,7 +195,7 @@ def test_a_panel_missing_from_a_saved_layout_is_docked_in_its_area(
     ui = screen.state.ui
     before, rest = ui.layout.split(f"[Window][{trace.NAME}]")
     ui.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
-    with another_context(ui):
+    with new_context(ui.layout):
         Screen(made(ui), monkeypatch, SERVICES)
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
@@ -226,7 +205,7 @@ def test_a_panel_missing_from_a_saved_layout_is_docked_in_its_area(
 )
 def test_a_bad_layout_is_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ui = UiState(layout=text)
-    with another_context(ui):
+    with new_context(ui.layout):
         Screen(made(ui), monkeypatch, SERVICES)
         assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
@@ -281,7 +260,7 @@ def test_strip_keeps_space_at_every_zoom(screen: Screen) -> None:
 
 def test_a_window_that_starts_tiny_gets_the_default_columns(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = widths()
-    with another_context(UiState()):
+    with new_context():
         imgui.get_io().display_size = ImVec2(1, 1)
         tiny = Screen(made(), monkeypatch, SERVICES)
         tiny.io.display_size = ImVec2(1280, 720)

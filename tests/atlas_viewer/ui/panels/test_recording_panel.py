@@ -7,25 +7,17 @@ from imgui_bundle import imgui
 
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
-from atlas_viewer.state.runs import Run
-from atlas_viewer.state.state import ModelSummary, State
-from compute.sampling.options import GenerateOptions
+from atlas_viewer.state.state import State
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import paused_state
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
 
-MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
-
 
 @pytest.fixture
 def state() -> State:
-    options = GenerateOptions(max_new_tokens=16)
-    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
-    run.done, run.stop_reason = True, "paused"
-    made = State("Once upon a", options, model=MODEL, run=run)
-    made.runs.add(run)
+    made = paused_state()
     made.ui.front = "Session"
     return made
 
