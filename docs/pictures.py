@@ -1,6 +1,6 @@
-"""Makes the documentation's pictures anew with the program itself: `./dev pictures`, on a display or under Xvfb.
+"""Makes the pictures of the documentation with the program itself: `./dev pictures`, on a display or under Xvfb.
 
-Another adapter rounds another way, so a picture may differ by a few pixels where nothing was changed.
+Adapters round differently, so a picture may differ by a few pixels although nothing has changed.
 """
 
 from __future__ import annotations

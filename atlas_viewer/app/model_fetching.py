@@ -42,7 +42,7 @@ class ModelFetching:
 
         def work() -> None:
             from atlas_viewer.hub.fetch import missing_bytes  # here, because the hub's library loads slowly
-            from atlas_viewer.hub.hub import look_up
+            from atlas_viewer.hub.look_up import look_up
 
             offer = look_up(CATALOGUE[name])
             self._offer = offer
@@ -55,7 +55,7 @@ class ModelFetching:
 
         def work() -> None:
             from atlas_viewer.hub.fetch import fetch
-            from atlas_viewer.hub.hub import Offer
+            from atlas_viewer.hub.look_up import Offer
 
             offer = self._offer
             assert isinstance(offer, Offer)

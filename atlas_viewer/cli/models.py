@@ -68,7 +68,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
         return 0
     # These load the network libraries, which no other action needs.
     from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
-    from atlas_viewer.hub.hub import look_up
+    from atlas_viewer.hub.look_up import look_up
 
     offer = look_up(entry)
     folder = models_folder() / entry.name

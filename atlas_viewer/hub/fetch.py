@@ -16,7 +16,8 @@ from compute.io.placing import put_in_place
 from compute.io.system_errors import reason_of
 from compute.weights.model_cache import models_folder
 
-from .hub import Offer, RemoteFile, download
+from .download import download
+from .look_up import Offer, RemoteFile
 from .store import NOTE, Note, StoredFile, git_sha1_of, sha256_of
 
 _PARTIAL = ".partial"  # folder of unfinished downloads, inside that of the models

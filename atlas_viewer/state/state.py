@@ -121,9 +121,7 @@ class State:
     @property
     def current_distribution(self) -> Distribution | None:
         """The full distribution of the step shown; None until it has arrived."""
-        step = self.step
-        known = step is not None and self.distribution is not None and self.distribution.step == step.index
-        return self.distribution if known else None
+        return _if_of(self.step, self.distribution)
 
     @property
     def compared_step(self) -> StepRecord | None:
@@ -135,9 +133,7 @@ class State:
     @property
     def compared_distribution(self) -> Distribution | None:
         """The full distribution of that step; None until it has arrived."""
-        step = self.compared_step
-        known = step is not None and self.comparison is not None and self.comparison.step == step.index
-        return self.comparison if known else None
+        return _if_of(self.compared_step, self.comparison)
 
     def compare(self, index: int | None) -> None:
         """Compare the step shown with step `index`, or with none."""
@@ -151,3 +147,9 @@ def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tu
         if candidate.text == end_of_text:
             return rank, candidate
     return None
+
+
+def _if_of(step: StepRecord | None, distribution: Distribution | None) -> Distribution | None:
+    """`distribution` if it is the one of `step`."""
+    same = step is not None and distribution is not None and distribution.step == step.index
+    return distribution if same else None

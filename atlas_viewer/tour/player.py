@@ -1,19 +1,19 @@
-"""A scripted tour: interface events from a file, played back frame by frame, with pictures on the way; and recording.
+"""Scripted tours: interface events from a file, played back frame by frame, with pictures on the way.
 
 One JSON object per line. Widgets are named by their ids (see `ui/widget_tracking.py`), or by the labels they had in an
 earlier version; `+x,y` after a name moves away from the widget's center.
 
-    {"wait": "done"}           until the run rests and everything about it has arrived; "writing": until it writes,
-                               with "steps" until so many tokens are there
-    {"frames": 3}              so many frames
-    {"point": "picture"}       the mouse there
-    {"click": "Generate"}      "button": 2 is the right one, "twice": true a double click
+    {"wait": "done"}           until the run is finished and all its values have arrived; "writing": until a run
+                               generates, with "steps" until it has that many tokens
+    {"frames": 3}              this many frames
+    {"point": "picture"}       move the mouse
+    {"click": "Generate"}      "button": 2 is the right button, "twice": true a double click
     {"drag": "picture", "by": [40, 10]}
     {"wheel": 5, "at": "picture"}     notches; positive zooms in
     {"type": "The dog"}        characters
     {"key": "Ctrl+P"}          a chord
     {"resize": [900, 600]}     the window, in logical pixels
-    {"picture": "prompt"}      writes prompt.png into the tour's folder
+    {"picture": "prompt"}      save prompt.png in the folder of the tour
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Event = dict[str, Any]
 
 # Frames between a step and its first event, in which the panels take their places.
 _SETTLE = 1
-_MOST_FRAMES = 1500  # that a tour waits for something before it gives up
+_MOST_FRAMES = 1500  # that a tour waits for a step before it fails
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
 _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
@@ -55,11 +55,11 @@ def read_tour(path: Path) -> list[dict[str, Any]]:
         try:
             step = read_untrusted_json(line)
         except ValueError as error:
-            raise TourError(f"{where}: is no JSON ({error}); mend it") from None
+            raise TourError(f"{where}: is not JSON ({error}); fix it") from None
         try:
             steps.append(checked(step) | {"line": number})
         except ValueError as error:
-            raise TourError(f"{where}: {error}; mend it") from None
+            raise TourError(f"{where}: {error}; fix it") from None
     return steps
 
 
@@ -102,9 +102,8 @@ class Tour:
         if not self._ready(step):
             self._waited += 1
             if self._waited > _MOST_FRAMES:
-                raise TourError(
-                    f"tour line {step.get('line', '?')}: waited in vain for {one_line(json.dumps(step), LONGEST_QUOTE)}"
-                )
+                shown = one_line(json.dumps(step), LONGEST_QUOTE)
+                raise TourError(f"tour line {step.get('line', '?')}: timed out waiting for {shown}")
             return
         self._steps.popleft()
         self._waited, self._pause = 0, _SETTLE

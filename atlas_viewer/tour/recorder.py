@@ -11,32 +11,32 @@ from atlas_viewer.ui import widget_tracking
 from compute.errors import OutputError
 from compute.io.growing_file import GrowingFile
 
-_DRAG_FROM = 4.0  # logical pixels that the mouse moves with a button down to be more than a click
+_DRAG_FROM = 4.0  # logical pixels of movement from which a click is a drag
 _KEYS = {"ArrowUp": "Up", "ArrowDown": "Down", "ArrowLeft": "Left", "ArrowRight": "Right", " ": "Space"}
 _MODIFIERS = {"Control": "Ctrl", "Shift": "Shift", "Alt": "Alt"}
-_TYPED_KEYS = 1  # a key of so many characters comes as text, too
+_TYPED_KEYS = 1  # keys with names of this length also arrive as text
 
 
 class TourRecorder:
-    """One line a step, written at once. When one cannot be written, the file ends with the step before it.
+    """Writes one line per step immediately. If a write fails, the file ends with the step before it.
 
-    trouble: why nothing more is written, empty while all is well.
+    trouble: why writing has stopped; empty if it has not.
     """
 
-    def __init__(self, path: Path, say: Callable[[str], object]) -> None:
-        """say: is given `trouble` once. Raises `OutputError` when `path` cannot be written."""
+    def __init__(self, path: Path, report: Callable[[str], object]) -> None:
+        """report: called once with `trouble`. Raises `OutputError` when `path` cannot be written."""
         self._file = GrowingFile(path)
-        self._say, self.trouble = say, ""
+        self._report, self.trouble = report, ""
         self._frames = 0
         self._down: tuple[float, float, str] | None = None
         self._held: list[str] = []
 
     def frame(self) -> None:
-        """A frame has been drawn."""
+        """Call after each frame."""
         self._frames += 1
 
     def event(self, event: dict[str, Any]) -> None:
-        """An event of the window."""
+        """Record an event of the window."""
         kind = event["event_type"]
         if kind == "pointer_down":
             self._down = (event["x"], event["y"], _label(event["x"], event["y"]))
@@ -60,7 +60,7 @@ class TourRecorder:
             self._write({"resize": [round(event["width"]), round(event["height"])]})
 
     def close(self) -> None:
-        """Give up the file. Raises `OutputError`."""
+        """Close the file. Raises `OutputError`."""
         self._file.close()
 
     def _key(self, key: str, down: bool) -> None:
@@ -82,7 +82,7 @@ class TourRecorder:
             self._file.append(lines.encode("utf-8", "replace"))
         except OutputError as error:
             self.trouble = str(error)
-            self._say(self.trouble)
+            self._report(self.trouble)
 
 
 def _label(x: float, y: float) -> str:

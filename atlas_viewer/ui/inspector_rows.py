@@ -66,11 +66,11 @@ def context_token(state: State, row: int) -> tuple[int, str] | None:
     run = state.run
     if run is None:
         return None
-    place = context_start(state) + row
-    if place < len(run.prompt_tokens):
-        return run.prompt_tokens[place]
-    place -= len(run.prompt_tokens)
-    return (run.steps[place].token, run.steps[place].text) if place < len(run.steps) else None
+    position = context_start(state) + row
+    if position < len(run.prompt_tokens):
+        return run.prompt_tokens[position]
+    position -= len(run.prompt_tokens)
+    return (run.steps[position].token, run.steps[position].text) if position < len(run.steps) else None
 
 
 def _cell(span: Span, cell: int, how: str) -> list[tuple[str, str]]:

@@ -63,6 +63,10 @@ class Tensor:
         """True when the values are in GPU memory, false when they are recomputed."""
         return bool(self.storage.shards)
 
+    def rows_in(self, shard: Shard) -> int:
+        """Rows of this tensor in one of its shards. A vector is one row, but its shard counts its values as rows."""
+        return 1 if self.vector else shard.rows
+
 
 class Registry:
     """Tensors in the order in which the model uses them. `rows` is the number of context tokens of the latest pass."""

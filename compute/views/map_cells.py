@@ -18,7 +18,7 @@ from compute.models.registry import Shard, Tensor, TensorStorage
 from .map_layout import MapLayout
 from .map_pyramid import filled_extent, placement_words
 from .map_view import pixels_of
-from .map_weights import packs_of, rows_of
+from .map_weights import packs_of
 from .patterns import PatternStore
 
 _SLOT = 256  # bytes: the largest uniform offset alignment
@@ -123,7 +123,7 @@ class CellPainters:
         if digits:
             bound |= self._writing
         dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
-        end_row = shard.first_row + rows_of(tensor, shard)
+        end_row = shard.first_row + tensor.rows_in(shard)
         return _Painter(shard.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
 
 

@@ -11,7 +11,7 @@ from compute.forward.engine import Engine
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.registry import Shard, Tensor, TensorStorage
+from compute.models.registry import Tensor, TensorStorage
 
 from .map_layout import TILE_BLOCKS, MapLayout
 from .map_placement import Placement
@@ -26,11 +26,6 @@ def packs_of(storage: TensorStorage, columns: int) -> int:
     return -(-columns // 8) if wide else columns // 4
 
 
-def rows_of(tensor: Tensor, shard: Shard) -> int:
-    """Rows in a shard. A shard of a vector counts its values as rows, but is one row."""
-    return 1 if tensor.vector else shard.rows
-
-
 def weight_blocks(
     engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, placement_words: list[int], most: float
 ) -> Iterator[Dispatch]:
@@ -41,7 +36,7 @@ def weight_blocks(
     tile_cost = _tile_cost(layout)
     tiles_per_dispatch = max(1, int(most / tile_cost / _THREADS)) * _THREADS
     for shard in storage.shards:
-        rows = rows_of(tensor, shard)
+        rows = tensor.rows_in(shard)
         for first in range(0, wide * high, tiles_per_dispatch):
             words = [*placement_words, shard.first_row, shard.first_row + rows, wide, high]
             words += [packs_of(storage, tensor.columns), storage.tile, first, 0]

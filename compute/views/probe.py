@@ -123,7 +123,7 @@ class ProbePass:
                 if isinstance(shard.resource, wgpu.GPUBuffer):
                     values = (shard.resource, shard.offset, shard.size)
                 offset = shard.first_row * tensor.columns
-                rows = 1 if tensor.vector else shard.rows  # a shard of a vector counts values as rows
+                rows = tensor.rows_in(shard)
                 first, last = max(first, offset), min(last, offset + rows * tensor.columns)
             else:
                 kernel = kernels.get("probe/range", storage="values")

@@ -223,8 +223,7 @@ class StatisticsPass:
     def _weight_work(self, tensor: Tensor) -> list[Dispatch]:
         device, kernels, storage = self.engine.device, self.engine.kernels, tensor.storage
         slot = self.slots[tensor.name]
-        # A shard of a vector counts values as rows.
-        rows = [1 if tensor.vector else shard.rows for shard in storage.shards]
+        rows = [tensor.rows_in(shard) for shard in storage.shards]
         counts = [-(-count * tensor.columns // _PART_VALUES) for count in rows]
         parts = device.create_buffer(size=4 * WORDS * sum(counts), usage=wgpu.BufferUsage.STORAGE)
         kernel = kernels.get(

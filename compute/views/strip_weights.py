@@ -75,8 +75,7 @@ class WeightCells:
         )  # fmt: skip
         groups = span.cells if pool else -(-span.cells // 64)
         for shard in storage.shards:
-            # A shard of a vector counts values as rows.
-            rows = 1 if tensor.vector else shard.rows
+            rows = tensor.rows_in(shard)
             params = np.asarray([span.cells, span.values, shard.first_row, rows, target, 0, 0, 0], np.uint32)
             buffer = self._kernels.device.create_buffer_with_data(data=params, usage=wgpu.BufferUsage.UNIFORM)
             values: Resource = shard.resource

@@ -9,7 +9,8 @@ import numpy as np
 import wgpu
 import wgpu.utils
 
-from atlas_viewer.state.state import ModelSummary
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
 from compute.errors import UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.gpu.loading import Loading
@@ -124,6 +125,17 @@ class FakeStrip:
         self.painted += 1
         layout = {"bytes_per_row": 4 * 640, "rows_per_image": 360}
         self._device.queue.write_texture({"texture": self.texture}, self.cells, layout, (640, 360, 1))
+
+
+def paused_state(**values: Any) -> State:
+    """A state with a paused run of five steps; values: further fields of the state."""
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
+    run.done, run.stop_reason = True, "paused"
+    model = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
+    state = State("Once upon a", options, model=model, run=run, **values)
+    state.runs.add(run)
+    return state
 
 
 class FakeLogits:

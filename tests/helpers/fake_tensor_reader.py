@@ -50,7 +50,7 @@ class FakeObserver:
     """Everything that is asked for has arrived at the poll after the next."""
 
     edges: Sequence[float] = EDGES
-    palettes = ("demo", "blue-orange")
+    palettes: tuple[str, ...] = ("demo", "blue-orange")
     rows, first_position = ROWS, 0
 
     def __init__(self, bad: str | None = None) -> None:

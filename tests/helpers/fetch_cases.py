@@ -36,7 +36,7 @@ def empty_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where models would be: nothing is there. Files come in pieces of 1000 bytes, and retries do not wait."""
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(folder))
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
-    monkeypatch.setattr(huggingface_hub.file_download.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _seconds: None)
     return folder / "models"
 
 

@@ -18,7 +18,7 @@ class FakeActivations:
         self.context = context
 
     def shard(self, name: str, columns: int) -> Shard:
-        return Shard(None, 0, 4 * columns * self.context, 0, self.context)  # type: ignore[arg-type]
+        return Shard(None, 0, 4 * columns * self.context, 0, self.context)
 
 
 def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_rows: int = 1 << 30) -> Registry:
@@ -26,7 +26,7 @@ def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_ro
     storages = {}
     for name, shape in parameter_shapes(config).items():
         starts = range(0, shape[0], shard_rows if len(shape) == 2 else shape[0])
-        shards = [Shard(None, 0, 0, first, min(shard_rows, shape[0] - first)) for first in starts]  # type: ignore[arg-type]
+        shards = [Shard(None, 0, 0, first, min(shard_rows, shape[0] - first)) for first in starts]
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
     activations = FakeActivations(context) if traced else None

@@ -129,7 +129,8 @@ class Window:
                 lines = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
             # The first line may have lost its beginning.
             if len(lines) > 1 or (lines and size >= end):
-                return json.loads(lines[-1])
+                report: dict[str, Any] = json.loads(lines[-1])
+                return report
         return {}
 
     def wait(

@@ -21,7 +21,11 @@ from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, StepC
 
 def record(path: Path, pipe: int) -> None:
     """Record without end."""
-    recorder = Recorder(path, HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: os.write(pipe, b".") and None)
+
+    def report(_run: int, _step: int) -> None:
+        os.write(pipe, b".")
+
+    recorder = Recorder(path, HEAD, TENSORS, token_bytes, on_step=report)
     recorder.begin_run("a prompt", PROMPT_TOKENS, OPTIONS)
     index = 0
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from imgui_bundle import ImVec2, imgui
@@ -73,8 +74,10 @@ class Screen:
             self.frame()
 
 
-@pytest.fixture
-def context() -> Iterator[None]:
+@contextmanager
+def new_context(layout: str = "") -> Iterator[None]:
+    """An imgui context as after a start of the program, with a saved layout; the previous one is current afterwards."""
+    before = imgui.get_current_context()
     made = imgui.create_context()
     imgui.set_current_context(made)
     io = imgui.get_io()
@@ -84,8 +87,17 @@ def context() -> Iterator[None]:
     io.config_flags |= imgui.ConfigFlags_.docking_enable
     theme.apply()
     fonts.load()
+    imgui.load_ini_settings_from_memory(layout)
     yield
     imgui.destroy_context(made)
+    if before is not None:
+        imgui.set_current_context(before)
+
+
+@pytest.fixture
+def context() -> Iterator[None]:
+    with new_context():
+        yield
 
 
 def press(screen: Screen, chord: str) -> None:

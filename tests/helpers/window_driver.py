@@ -94,8 +94,8 @@ def report_frames() -> None:
         if not viewer.canvas.get_closed():
             reports.frame(viewer)
 
-    Viewer._panels = panels  # type: ignore[method-assign]
-    Viewer.frame = frame  # type: ignore[method-assign]
+    Viewer._panels = panels  # type: ignore[method-assign, assignment]
+    Viewer.frame = frame  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

@@ -35,7 +35,8 @@ def run(generation: Generation) -> np.ndarray:
     """Seconds by the clock, and of the processor's time, that the run took: [2]."""
     start = np.array([time.perf_counter(), time.process_time()])
     generation.run()
-    return np.array([time.perf_counter(), time.process_time()]) - start
+    seconds: np.ndarray = np.array([time.perf_counter(), time.process_time()]) - start
+    return seconds
 
 
 def recorded(
@@ -51,7 +52,7 @@ def recorded(
         start = np.array([time.perf_counter(), time.process_time()])
         run(generation)
         recorder.close()
-        seconds = np.array([time.perf_counter(), time.process_time()]) - start
+        seconds: np.ndarray = np.array([time.perf_counter(), time.process_time()]) - start
         assert recorder.trouble is None, recorder.trouble
         assert recorder.steps_written == len(generation.steps)
         return seconds

@@ -13,7 +13,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -86,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -44,11 +44,14 @@ class TimedViewer(Viewer):
 
     @property
     def _there(self) -> bool:
-        run, display = self.state.run, self._map if self._wanted == "map" else self._strip
-        return run is not None and len(run.steps) == TOKENS and display._shown is not None and not display._stale
+        run = self.state.run
+        strip, map_picture = self._displays.pictures
+        picture = map_picture if self._wanted == "map" else strip
+        complete = run is not None and len(run.steps) == TOKENS
+        return complete and picture is not None and not self._displays.pending
 
 
 if __name__ == "__main__":
-    window.Viewer = TimedViewer  # type: ignore[misc]
+    window.Viewer = TimedViewer  # type: ignore[assignment, attr-defined]
     options = GenerateOptions(max_new_tokens=TOKENS, temperature=0.0)
     window.view(open_model("stories"), "Once upon a time, there was a", options, LoadOptions())

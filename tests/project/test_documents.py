@@ -14,7 +14,8 @@ from atlas_viewer.cli.parser import parse
 from atlas_viewer.tour.player import read_tour
 from compute.errors import UsageError
 
-from helpers.documents import PAGES, ROOT, anchors, blocks, commands, links, prose
+from helpers.documents import PAGES, anchors, blocks, commands, links, prose
+from helpers.paths import ROOT
 
 COMMANDS = [(str(block), words) for page in PAGES for block in blocks(page) for words in commands(block)]
 

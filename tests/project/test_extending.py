@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers.documents import ROOT, Block, blocks
+from helpers.documents import Block, blocks
+from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
 pytestmark = pytest.mark.gpu

@@ -8,8 +8,9 @@ import pytest
 
 from compute.models.config import GPT2_SIZES, ModelConfig
 
-from helpers.documents import PAGES, ROOT, blocks, prose
+from helpers.documents import PAGES, blocks, prose
 from helpers.map_registry import STORIES, registry
+from helpers.paths import ROOT
 
 PAGE = ROOT / "docs" / "how-it-works.md"
 TOKENS = 97  # stands for T: no other size is a multiple of it

@@ -195,7 +195,8 @@ def test_the_viewer_builds_no_compute_pipeline() -> None:
     for path in sources("atlas_viewer"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "value", "")
-            assert not (isinstance(name, str) and name.startswith("create_compute_pipeline")), f"{path}:{node.lineno}"
+            line = getattr(node, "lineno", 0)
+            assert not (isinstance(name, str) and name.startswith("create_compute_pipeline")), f"{path}:{line}"
 
 
 def third_party(packages: tuple[str, ...]) -> set[str]:

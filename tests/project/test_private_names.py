@@ -60,7 +60,7 @@ def foreign_private_names(tree: ast.Module, own: set[str]) -> list[str]:
             "delattr",
         ):
             names = [a.value for a in node.args[1:2] if isinstance(a, ast.Constant) and a.value not in own]
-        found += [f"{node.lineno}: {name}" for name in names if is_private(name)]
+        found += [f"{getattr(node, 'lineno', 0)}: {name}" for name in names if is_private(name)]
     return found
 
 

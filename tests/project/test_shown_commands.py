@@ -20,10 +20,11 @@ from atlas_viewer.cli.main import main
 from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueFile
 from compute.models.config import ModelConfig
 
-from helpers.documents import PAGES, ROOT, Block, blocks
+from helpers.documents import PAGES, Block, blocks
 from helpers.hub_server import hub_server
 from helpers.make_hugging_face import config_values, state_dict, write_folder
 from helpers.make_models import tiny_model
+from helpers.paths import ROOT
 
 pytestmark = pytest.mark.gpu
 

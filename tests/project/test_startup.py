@@ -49,10 +49,10 @@ def type_strings() -> list[str]:
 def parsers() -> tuple[Any, Any]:
     """cffi's own method and ours, for the same parser."""
 
-    class Plain(cparser.Parser):
+    class Plain(cparser.Parser):  # type: ignore[misc]  # cffi has no types
         pass
 
-    class Quick(cparser.Parser):
+    class Quick(cparser.Parser):  # type: ignore[misc]
         pass
 
     # Another test has imported the backend, and with it the quick method, into the class itself.

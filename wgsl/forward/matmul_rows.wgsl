@@ -30,9 +30,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
 {% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
-{% if epilogue not in ("none", "residual") %}
-{% include "common/" ~ epilogue ~ ".wgsl" %}
-{% endif %}
+{% include "forward/common/epilogue.wgsl" %}
 
 @compute @workgroup_size(32)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -81,25 +79,4 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 {% for r in range(rows) %}
     store(params.first + {{ r }}u, out, sum{{ r }} + added_bias);
 {% endfor %}
-}
-
-fn store(r: u32, out: u32, product: f32) {
-    let at = r * OUTPUTS + out;
-{% if epilogue == "residual" %}
-    let after = y[at] + product;
-{% elif epilogue == "none" %}
-    let after = product;
-{% else %}
-    let after = {{ epilogue }}(product);
-{% endif %}
-    y[at] = after;
-{% if trace %}
-    if (r < state.rows) {
-        let kept = (state.first_row + r) * OUTPUTS + out;
-        activations[params.offset + kept] = product;
-{% if epilogue != "none" %}
-        activations[params.after_offset + kept] = after;
-{% endif %}
-    }
-{% endif %}
 }

@@ -26,9 +26,7 @@ struct Params {
 {% if trace %}
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
 {% endif %}
-{% if epilogue not in ("none", "residual") %}
-{% include "common/" ~ epilogue ~ ".wgsl" %}
-{% endif %}
+{% include "forward/common/epilogue.wgsl" %}
 
 // k is the outermost index, so that a thread loads its rows, and its outputs, with one vector load. Each row has 4
 // words of padding, which reduces bank conflicts between threads that store neighboring quads of k.
@@ -80,7 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 {% endfor %}
     }
 {% for i in range(tall) %}
-    store(row0 + ty * TALL + {{ i }}u, out0 + tx * 4u, sum{{ i }});
+    store_quad(row0 + ty * TALL + {{ i }}u, out0 + tx * 4u, sum{{ i }});
 {% endfor %}
 }
 
@@ -93,27 +91,11 @@ fn quad_or_zero_w(row: u32, quad: u32) -> vec4f {
     return vec4f(0.0);
 }
 
-fn store(r: u32, local_out: u32, sums: vec4f) {
+fn store_quad(r: u32, local_out: u32, sums: vec4f) {
     if (r >= state.rows) { return; }
     for (var i = 0u; i < 4u; i++) {
         if (local_out + i >= params.outs) { return; }
         let out = params.first_out + local_out + i;
-        let product = sums[i]{{ " + bias[out]" if bias }};
-        let at = r * OUTPUTS + out;
-{% if epilogue == "residual" %}
-        let after = y[at] + product;
-{% elif epilogue == "none" %}
-        let after = product;
-{% else %}
-        let after = {{ epilogue }}(product);
-{% endif %}
-        y[at] = after;
-{% if trace %}
-        let kept = (state.first_row + r) * OUTPUTS + out;
-        activations[params.offset + kept] = product;
-{% if epilogue != "none" %}
-        activations[params.after_offset + kept] = after;
-{% endif %}
-{% endif %}
+        store(r, out, sums[i]{{ " + bias[out]" if bias }});
     }
 }

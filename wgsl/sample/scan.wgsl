@@ -26,11 +26,7 @@ var<workgroup> partial: array<Slice, THREADS>;
 var<workgroup> block_part: array<u32, THREADS>;
 {% if keyed %}
 var<workgroup> seen: array<atomic<u32>, SLICE / 32u>; // a bit for each token of the slice
-
-fn penalized(logit: f32) -> f32 {
-    let penalty = sampling.repetition_penalty;
-    return clamp(select(logit * penalty, logit / penalty, logit > 0.0), -3.4028234e38, 3.4028234e38);
-}
+{% include "sample/common/repetition_penalty.wgsl" %}
 {% endif %}
 
 @compute @workgroup_size(256)
@@ -65,7 +61,7 @@ fn main(
     var drawn{{ i }} = logit{{ i }};
 {% if keyed %}
     if ((atomicLoad(&seen[token{{ i }} % SLICE / 32u]) >> (token{{ i }} % 32u) & 1u) != 0u) {
-        drawn{{ i }} = penalized(logit{{ i }});
+        drawn{{ i }} = penalized(logit{{ i }}, sampling.repetition_penalty);
     }
     if (inside{{ i }}) { keys[token{{ i }}] = select(0u, sort_key(drawn{{ i }}), finite{{ i }}); }
 {% endif %}

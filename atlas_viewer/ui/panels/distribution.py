@@ -58,11 +58,11 @@ def draw(state: State, services: Services) -> None:
         imgui.text_colored(theme.now.error, "No logit of this step is finite.")
         return
     drawn = _drawn(state, whole)
-    room, style = imgui.get_content_region_avail(), imgui.get_style()
+    available, style = imgui.get_content_region_avail(), imgui.get_style()
     figures = theme.em(_LABELS + _VALUES * len(drawn)) + style.scrollbar_size
     figures += 2 * style.cell_padding.x * (1 + len(drawn))
-    beside = room.x >= figures + theme.em(_LEAST_PLOT)
-    size = ImVec2(figures, 0) if beside else ImVec2(0, min(theme.em(11), 0.5 * room.y))
+    beside = available.x >= figures + theme.em(_LEAST_PLOT)
+    size = ImVec2(figures, 0) if beside else ImVec2(0, min(theme.em(11), 0.5 * available.y))
     if imgui.begin_child("figures", size):
         _figures(state, whole, drawn)
     imgui.end_child()
@@ -157,7 +157,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: 
     if implot.get_current_context() is None:
         implot.create_context()
     axes, log = implot.ImAxis_, state.logits.log_probability
-    kinds, room = implot.Flags_, imgui.get_content_region_avail()
+    kinds, available = implot.Flags_, imgui.get_content_region_avail()
     flags = kinds.no_menus | kinds.no_box_select | kinds.no_mouse_text | kinds.no_legend
     implot.push_style_color(implot.Col_.frame_bg, ImVec4(0, 0, 0, 0))
     implot.push_style_color(implot.Col_.plot_bg, theme.now.back_deep)
@@ -166,7 +166,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: 
     # The linear scale follows the step: an id per step makes imgui set the limits again.
     if implot.begin_plot("##log" if log else f"##linear {whole.step}", ImVec2(-1, -1), flags):
         faint = implot.AxisFlags_.no_highlight
-        if room.y < theme.em(_NAMED):
+        if available.y < theme.em(_NAMED):
             faint |= implot.AxisFlags_.no_label
         implot.setup_axis(axes.x1, "rank", faint)
         implot.setup_axis(axes.y1, "probability", faint)

@@ -82,9 +82,9 @@ def _pin(inspection: Inspection, index: int, pin: Pin) -> bool:
     free, plot = imgui.get_content_region_avail().x, theme.em(_PLOT)
     with theme.numbers():
         figures = imgui.calc_text_size("-0.123456").x + theme.em(0.9)
-        room = max(free - plot - figures, theme.em(2.7))
+        width = max(free - plot - figures, theme.em(2.7))
         clicked, _ = widget_tracking.selectable(
-            f"{elided_start(name, room)}###pin{index}", inspection.selected == index, 0, ImVec2(room, 0)
+            f"{elided_start(name, width)}###pin{index}", inspection.selected == index, 0, ImVec2(width, 0)
         )
         tooltip(name)
         if clicked:

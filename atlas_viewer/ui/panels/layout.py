@@ -193,8 +193,8 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     nodes: dict[str, int] = {}
     left_width = min(_LEFT * em, _MOST_WIDE * size.x)
     right_width = min(max(_RIGHT * em, _WIDE * size.x), _MOST_WIDE * size.x)
-    left_node, rest = split(identity, left, left_width, size.x)
-    right_node, center = split(rest, right, right_width, size.x - left_width)
+    left_node, other = split(identity, left, left_width, size.x)
+    right_node, center = split(other, right, right_width, size.x - left_width)
     nodes["below"], nodes["center"] = split(center, down, min(_BELOW * em, _MOST_HIGH * size.y), size.y)
     nodes["left, top"], lower = split(left_node, up, _PROMPT * em, size.y)
     nodes["left, middle"], nodes["left, bottom"] = split(lower, up, _SAMPLING * em, size.y - _PROMPT * em)

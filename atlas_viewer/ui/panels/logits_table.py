@@ -65,13 +65,13 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     flags |= kinds.sortable | kinds.resizable | kinds.reorderable | kinds.hideable
     padding = 2 * theme.em(_PADDING)
     narrowest = sum(theme.em(width or _TEXT) + padding for _, _, width, _ in columns)
-    room = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
+    available = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
     # Where the columns of a comparison would push the text out of sight, some columns start hidden.
-    hidden = _HIDDEN_FIRST if state.compared_step is not None and room < narrowest else ()
+    hidden = _HIDDEN_FIRST if state.compared_step is not None and available < narrowest else ()
     narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
     imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
     # imgui saves a table's columns by its name: other columns make another table.
-    if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(room, narrowest)):
+    if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(available, narrowest)):
         _head(state.logits, columns, hidden)
         with theme.numbers():
             _lines(state, step, table, columns)
@@ -190,15 +190,15 @@ def _cut() -> None:
 
 def _text(text: str, cuts: Sequence[str]) -> None:
     """A token, and right-aligned in its cell as many names of the cuts below it as fit."""
-    corner, room = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
+    corner, available = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     imgui.text(text)
-    left = room - imgui.calc_text_size(text).x - theme.em(0.8)
+    left = available - imgui.calc_text_size(text).x - theme.em(0.8)
     for count in range(len(cuts), 0, -1):
         names = ", ".join(cuts[:count])
         width = imgui.calc_text_size(names).x
         if width <= left:
             canvas = imgui.get_window_draw_list()
-            canvas.add_text(ImVec2(corner.x + room - width, corner.y), packed(theme.now.accent), names)
+            canvas.add_text(ImVec2(corner.x + available - width, corner.y), packed(theme.now.accent), names)
             return
 
 

@@ -1,55 +1,23 @@
-"""Drawn over the map: labels, outlines of values, the glow of new rows, the minimap."""
+"""Drawn over the map: labels, outlines of values, the glow of new rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.state import State
-from atlas_viewer.ui import theme, widget_tracking
+from atlas_viewer.ui import theme
 from compute.models.tensor_index import TensorIndex
-from compute.views.map_view import MapView
 
+from .map_frame import Frame
 from .view_common import OUTLINE
 from .widgets import packed
 
 _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
-_MINIMAP = 11.0  # width in ems
-_SEEN = 8.0  # minimum size, in pixels, of the rectangle in it that marks the visible part
 _MOST_BOXES = 700  # of one kind, drawn in a frame
 _GLOW_COLOR = ImVec4(1.0, 1.0, 1.0, 0.75)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The picture on screen: its corner and size in logical pixels, and picture pixels per logical pixel."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    ratio: float
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Width and height in picture pixels."""
-        return max(1, round(self.width * self.ratio)), max(1, round(self.height * self.ratio))
-
-    def pixel(self, point: ImVec2) -> tuple[float, float]:
-        """Picture pixel at a point of the screen."""
-        return (point.x - self.left) * self.ratio, (point.y - self.top) * self.ratio
-
-    def screen(self, x: float, y: float) -> ImVec2:
-        """Point of the screen at a picture pixel."""
-        return ImVec2(self.left + x / self.ratio, self.top + y / self.ratio)
-
-    @staticmethod
-    def scaled(view: MapView, scale: float) -> MapView:
-        """`view` for pixels that are `scale` times as large."""
-        return MapView(view.x, view.y, view.scale * scale)
 
 
 def labels(maps: MapState, frame: Frame) -> None:
@@ -139,40 +107,3 @@ def _glow(maps: MapState, frame: Frame) -> None:
             canvas.add_rect_filled(start, end_, color)
         else:
             canvas.add_rect(start, end_, color, 0.0, max(1.0, theme.em(0.12)))
-
-
-def minimap(maps: MapState, frame: Frame) -> None:
-    """The whole map, small, in a corner, with the visible part marked; a click or a drag moves there."""
-    layout = maps.layout
-    if layout is None or maps.camera.pose.zoom < 1.05:
-        return  # all of it is visible
-    wide = min(theme.em(_MINIMAP), frame.width / 3)
-    high = wide * layout.height / layout.width
-    if high > frame.height / 2:
-        return
-    gap = theme.em(0.5)
-    left, top = frame.left + frame.width - wide - gap, frame.top + frame.height - high - gap
-    imgui.set_cursor_screen_pos(ImVec2(left, top))
-    widget_tracking.invisible_button("minimap", ImVec2(wide, high))
-    canvas, scale = imgui.get_window_draw_list(), wide / layout.width
-
-    def screen(x: float, y: float) -> ImVec2:
-        return ImVec2(left + min(max(x * scale, 0), wide), top + min(max(y * scale, 0), high))
-
-    canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + wide, top + high), packed(_PLATE))
-    tensors = packed(theme.ON_PICTURE, 0.22)
-    large = maps.tensors[(maps.tensors[:, 2:] * scale >= 1).all(axis=1)][:_MOST_BOXES]
-    for x, y, width, height in large.tolist():
-        canvas.add_rect_filled(screen(x, y), screen(x + width, y + height), tensors)
-    view, (pixels_wide, pixels_high) = maps.view, maps.size
-    start = screen(view.x, view.y)
-    end = screen(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
-    # The mark stays large enough to be found, however small the visible part is.
-    wider, higher = (max(least - size, 0) / 2 for least, size in ((_SEEN, end.x - start.x), (_SEEN, end.y - start.y)))
-    start, end = ImVec2(start.x - wider, start.y - higher), ImVec2(end.x + wider, end.y + higher)
-    canvas.add_rect(start, end, packed(theme.PIN_ON_PICTURE), 0.0, max(1.0, theme.em(0.1)))
-    canvas.add_rect(ImVec2(left, top), ImVec2(left + wide, top + high), packed(theme.ON_PICTURE, 0.5))
-    if imgui.is_item_active():
-        mouse = imgui.get_io().mouse_pos
-        x, y = (mouse.x - left) / scale, (mouse.y - top) / scale
-        maps.camera.look_at(maps.camera.pose.zoom, x, y, *maps.size)

@@ -19,11 +19,11 @@ from atlas_viewer.ui.inspector_rows import context_token
 from atlas_viewer.ui.services import Services
 from compute.errors import UsageError
 
-from . import color_controls, map_overlay
-from .map_overlay import Frame
+from . import color_bar, color_controls, map_overlay, minimap
+from .map_frame import Frame
 from .toolbar import Tool, button_width, toolbar
-from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, value_line
-from .widgets import beside, dim, hint, packed, tooltip
+from .view_common import PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, progress, right_of_tools, value_line
+from .widgets import hint, packed, tooltip
 
 NAME = navigation.MAP
 
@@ -37,7 +37,7 @@ def draw(state: State, services: Services) -> None:
     """The tools, the picture with its labels, and a line on the value under the cursor."""
     toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
-    color_controls.bar(state)
+    color_bar.draw(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     corner = imgui.get_cursor_screen_pos()
@@ -67,7 +67,7 @@ def draw(state: State, services: Services) -> None:
         _labels(state, frame, services.tokenizer)
         map_overlay.marks(state, frame)
         if state.ui.minimap:
-            map_overlay.minimap(maps, frame)
+            minimap.draw(maps, frame)
         canvas.pop_clip_rect()
         if maps.going:
             _field(state, frame)
@@ -118,12 +118,7 @@ def _bar(state: State) -> None:
     with theme.numbers():
         cell = maps.cell
         text = f"{cell:.3g} px/cell" if cell >= 1 else f"{1 / cell:.3g} cells/px"
-        width = imgui.calc_text_size(text).x
-        if not beside(width):
-            return  # space below the tools is for the picture
-        imgui.align_text_to_frame_padding()
-        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
-        dim(text)
+        right_of_tools(text)
 
 
 def _mouse(state: State, frame: Frame) -> None:

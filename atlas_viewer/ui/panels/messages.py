@@ -25,7 +25,7 @@ def draw(state: State) -> None:
     button = imgui.calc_text_size("Dismiss").x + 2 * style.frame_padding.x
     around = button + style.item_spacing.x + 2 * style.window_padding.x
     most = min(theme.em(_WIDEST), viewport.size.x - 2 * theme.em(_GAP)) - around
-    room = max(min(imgui.calc_text_size(text + more).x, most), theme.em(4))
+    width = max(min(imgui.calc_text_size(text + more).x, most), theme.em(4))
     anchor = ImVec2(viewport.get_center().x, viewport.pos.y + viewport.size.y - theme.em(_GAP))
     imgui.set_next_window_pos(anchor, imgui.Cond_.always, ImVec2(0.5, 1.0))
     flags = imgui.WindowFlags_
@@ -40,10 +40,10 @@ def draw(state: State) -> None:
     imgui.internal.bring_window_to_display_front(imgui.internal.get_current_window())
     left = imgui.get_cursor_pos_x()
     imgui.align_text_to_frame_padding()
-    imgui.push_text_wrap_pos(left + room + 1)
+    imgui.push_text_wrap_pos(left + width + 1)
     imgui.text_colored(theme.now.error, text + more)
     imgui.pop_text_wrap_pos()
-    imgui.same_line(left + room + style.item_spacing.x)
+    imgui.same_line(left + width + style.item_spacing.x)
     if widget_tracking.button("Dismiss###Dismiss", ImVec2(button, 0)):
         state.messages.clear()
     imgui.end()

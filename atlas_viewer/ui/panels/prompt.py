@@ -21,11 +21,11 @@ def draw(state: State) -> None:
     style = imgui.get_style()
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
-    room = imgui.get_content_region_avail().y - below
+    available = imgui.get_content_region_avail().y - below
     # Whole lines of text and tokens, so that none is cut off.
     frame = style.frame_padding.y + 2
-    field = max((_FIELD * room - frame) // line, 2) * line + frame
-    tokens = max((room - field) // token_layout.pitch(), 1) * token_layout.pitch()
+    field = max((_FIELD * available - frame) // line, 2) * line + frame
+    tokens = max((available - field) // token_layout.pitch(), 1) * token_layout.pitch()
     entered = _field(state, field)
     _count(state)
     if state.prompt_tokens.error:

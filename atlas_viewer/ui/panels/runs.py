@@ -39,8 +39,8 @@ def _row(state: State, run: Run) -> None:
     length = f"{len(run.steps)}"
     wide = imgui.calc_text_size(length).x
     right = imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - wide
-    room = imgui.get_content_region_avail().x - wide - em
-    title = elided(_title(state, run), room)
+    width = imgui.get_content_region_avail().x - wide - em
+    title = elided(_title(state, run), width)
     clicked, _ = widget_tracking.selectable(f"{title}###run{run.number}", shown)
     if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         state.ui.renaming = run.number

@@ -19,8 +19,8 @@ def compare_choice(state: State, panel: str, width: float) -> None:
         return
     imgui.set_next_item_width(width)
     shown = f"compared with #{against.index + 1} {quoted(against.text)}" if against is not None else _NOTHING
-    room = width - imgui.get_frame_height() - 2 * imgui.get_style().frame_padding.x
-    opened = widget_tracking.begin_combo(f"##compare {panel}", elided(shown, room))
+    text_width = width - imgui.get_frame_height() - 2 * imgui.get_style().frame_padding.x
+    opened = widget_tracking.begin_combo(f"##compare {panel}", elided(shown, text_width))
     if not opened:
         tooltip("Step to compare this one with, by model probabilities; available when the run is paused or finished")
         return

@@ -11,10 +11,21 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
-from . import color_controls
+from . import color_bar, color_controls
 from .toolbar import toolbar
-from .view_common import ALARM, OUTLINE, PAN, UNITS_PER_NOTCH, alarm, arrow, copy_value, loading, value_line
-from .widgets import beside, dim, elided, hint, packed, tooltip
+from .view_common import (
+    ALARM,
+    OUTLINE,
+    PAN,
+    UNITS_PER_NOTCH,
+    alarm,
+    arrow,
+    copy_value,
+    loading,
+    right_of_tools,
+    value_line,
+)
+from .widgets import beside, elided, hint, packed, tooltip
 
 NAME = ATLAS
 
@@ -26,7 +37,7 @@ def draw(state: State, services: Services) -> None:
     """The tools, the picture as large as possible, and a line on the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
-    color_controls.bar(state)
+    color_bar.draw(state)
     space = imgui.get_content_region_avail()
     line = imgui.get_text_line_height_with_spacing()
     width, height = fitted(int(space.x), int(space.y - line))
@@ -72,13 +83,8 @@ def _bar(state: State) -> None:
         tooltip("No cells left for:\n" + "\n".join(left_out[:12]) + ("\n..." if len(left_out) > 12 else ""))
         return
     with theme.numbers():
-        text = f"{state.camera.zoom:.2f}x"
-        width = imgui.calc_text_size(text).x
-        if not beside(width):
-            return  # space below the tools is for the picture
-        imgui.align_text_to_frame_padding()
-        imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
-        dim(text)
+        if not right_of_tools(f"{state.camera.zoom:.2f}x"):
+            return
     view = state.camera.view
     tooltip(f"cells {view.x:.0f} to {view.x + view.width:.0f}, {view.y:.0f} to {view.y + view.height:.0f}")
 

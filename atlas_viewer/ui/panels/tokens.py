@@ -130,8 +130,8 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
         origin, line = imgui.get_cursor_screen_pos(), height + _GAP
         first = int(imgui.get_scroll_y() / line)
         seen = int(imgui.get_window_size().y / line) + 1
-        for place in _flow.between(first, first + seen):
-            chip, step = _flow.chips[place], run.steps[place]
+        for index in _flow.between(first, first + seen):
+            chip, step = _flow.chips[index], run.steps[index]
             corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
             imgui.set_cursor_screen_pos(corner)
             if widget_tracking.invisible_button(

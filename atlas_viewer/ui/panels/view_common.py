@@ -11,7 +11,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import summary
 from compute.models.tensor_index import TensorIndex
 
-from .widgets import beside, elided, hint, tooltip
+from .widgets import beside, dim, elided, hint, tooltip
 
 # imgui counts wheel notches; cameras count hundredths of a notch.
 UNITS_PER_NOTCH = 100.0
@@ -91,3 +91,14 @@ def arrow() -> tuple[int, int] | None:
         if imgui.is_key_pressed(key):
             return columns, rows
     return None
+
+
+def right_of_tools(text: str) -> bool:
+    """Dim text at the right end of the tools, if it fits beside them: space below them is for the picture."""
+    width = imgui.calc_text_size(text).x
+    if not beside(width):
+        return False
+    imgui.align_text_to_frame_padding()
+    imgui.set_cursor_pos_x(imgui.get_cursor_pos_x() + imgui.get_content_region_avail().x - width)
+    dim(text)
+    return True

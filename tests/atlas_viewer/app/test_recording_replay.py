@@ -6,7 +6,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,7 +112,7 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
     assert state.inspection.statistics["wte"].finite > 0
     for title in ("Atlas", "Map"):
         state.ui.front = title
-        replay.draw(lambda title=title: title in state.ui.picture_sizes)
+        replay.draw(partial(lambda wanted: wanted in state.ui.picture_sizes, title))
     assert replay.viewer._displays.pictures == (None, None)  # there is nothing to paint
     replay.draw(lambda: "model is not here" in state.map.problem)
     replay.ask(Continue(2))
@@ -177,7 +179,7 @@ def test_its_model_shows_the_recorded_view_of_the_map(replay: Replay) -> None:
     replay.draw(lambda: viewer._displays.pictures[1] is not None)
     for position, title in ((2, "Atlas"), (5, "Map"), (4, "Atlas"), (6, "Map")):
         playback.seek = position
-        replay.draw(lambda title=title: title in state.ui.shown)
+        replay.draw(partial(lambda wanted: wanted in state.ui.shown, title))
         assert playback.camera
         assert state.map.viewport().target == VIEWPORT.target, "the view does not change"
     state.map.zoom_by(-500)  # by the user
@@ -185,7 +187,7 @@ def test_its_model_shows_the_recorded_view_of_the_map(replay: Replay) -> None:
     state.ui.front = "Atlas"
     for position in (2, 5, 6):
         playback.seek = position
-        replay.draw(lambda position=position: playback.position == position)
+        replay.draw(partial(lambda wanted: replay.playback.position == wanted, position))
         replay.draw(lambda: not playback.camera)
         assert state.map.camera.pose == mine
     replay.draw(lambda: "Atlas" in state.ui.shown)
@@ -239,7 +241,7 @@ def test_a_recording_without_logits_shows_its_candidates(tmp_path: Path) -> None
     state = replay.state
     for position in (2, 4, 1):
         replay.playback.seek = position
-        replay.draw(lambda at=position: state.run is not None and len(state.run.steps) == at)
+        replay.draw(partial(lambda steps: state.run is not None and len(state.run.steps) == steps, position))
         replay.draw(lambda: replay.viewer.controller is not None and not replay.viewer.controller.pending)
         assert state.distribution is None
         assert state.step is not None
@@ -260,7 +262,7 @@ ODD_EVENTS = (
     (ODD.split("\x1b")[0] or "odd", {ODD: ODD}),
 )
 FAR = {"x": 1e300, "y": -1e300, "width": 1e9, "height": 1e-300, "zoom": 10**300}
-ODD_CAMERAS = (
+ODD_CAMERAS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("strip", FAR),
     ("strip", {"zoom": 1e5, "x": 9e5, "y": -9e5}),
     ("strip", {"zoom": -1, "x": "1", "y": None}),
@@ -298,7 +300,7 @@ def test_unusual_values_of_a_recording_are_drawn(tmp_path: Path) -> None:
     replay.state.messages.append(ODD + "\ud800")
     for position in range(1, 6):
         replay.playback.seek = position
-        replay.draw(lambda at=position: replay.playback.position == at)
+        replay.draw(partial(lambda wanted: replay.playback.position == wanted, position))
     for title in NAMES:
         replay.state.ui.front = title
         for _ in range(2):
@@ -310,8 +312,8 @@ def test_unusual_values_of_a_recording_are_drawn(tmp_path: Path) -> None:
 
 
 def test_cameras_that_no_window_produces_give_pictures(runner: ModelRunner, recording: Path) -> None:
-    with Recording(recording) as recording:
-        run = RecordedRun(recording, recording.run())
+    with Recording(recording) as opened:
+        run = RecordedRun(opened, opened.run())
     start = run.all_steps[0].time
     marks = [UiEvent(start + index, 1, 0, view, data) for index, (view, data) in enumerate(ODD_CAMERAS)]
     camera, viewport = recorded_camera(marks), recorded_viewport(marks)

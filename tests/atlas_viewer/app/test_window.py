@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
-from helpers.real_window import ARTIFACTS, ROOT, Window, display, needs_display
+from helpers.real_window import ARTIFACTS, Window, display, needs_display
 
 __all__ = ["display"]
 

@@ -42,8 +42,8 @@ def test_a_window_wider_than_a_texture_then_a_lost_server(tmp_path: Path) -> Non
     assert text.startswith(PROMPT + " "), text
     assert (status, window.errors().count("\n")) == (1, 1), window.errors()
     assert window.errors().startswith(f"atlas-viewer: display '{name}': the X server has disappeared")
-    (recording,) = tmp_path.glob("session*")  # without a leftover log
-    with closing(Recording(recording)) as recording:
+    (path,) = tmp_path.glob("session*")  # without a leftover log
+    with closing(Recording(path)) as recording:
         assert len(recording.steps(recording.run(None))) >= 2
 
 

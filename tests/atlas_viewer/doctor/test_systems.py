@@ -123,7 +123,7 @@ def test_every_problem_names_a_command(monkeypatch: pytest.MonkeyPatch, name: st
     def fail(library: str) -> None:
         raise OSError(f"{library}: not found")
 
-    monkeypatch.setattr(report.ctypes, "CDLL", fail)
+    monkeypatch.setattr("atlas_viewer.doctor.report.ctypes.CDLL", fail)
     diagnosis = diagnose()
     text = report.report(diagnosis)
     assert problem(diagnosis, "adapter").remedy.startswith(COMMANDS[name])

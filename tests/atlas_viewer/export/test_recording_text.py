@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sqlite3
 from pathlib import Path
 
@@ -13,19 +12,9 @@ import numpy as np
 import pytest
 
 from atlas_viewer.cli.main import main
-from compute.sampling.options import GenerateOptions
 
 from helpers.command_line import export
 from helpers.make_recordings import PROMPT_TOKENS, StepCapture, make_session, step
-
-STEPS = 4
-# A video of 300 steps takes minutes here; ATLAS_VIDEO_STEPS=300 makes one.
-VIDEO_STEPS = int(os.environ.get("ATLAS_VIDEO_STEPS", STEPS))
-GREEDY = GenerateOptions(context=32, temperature=0.0)
-# A story that goes on for 300 tokens.
-LONG = GenerateOptions(context=VIDEO_STEPS + 28, temperature=1.0, seed=5)
-PROMPT = "Once upon a time, there was a"
-SIZE = (640, 360)
 
 
 def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from atlas_viewer.hub.catalogue import CATALOGUE, CatalogueEntry, CatalogueFile
 from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.hub.store import damage, read_note, state
 from compute.errors import FetchError
 from compute.weights import model_cache
 from compute.weights.model_cache import FETCHABLE, models_folder
 
-from helpers.fetch_cases import CONFIG, ENTRY, REPO, WEIGHTS, empty_cache, large_requests, message_of, names, small_hub
+from helpers.fetch_cases import CONFIG, ENTRY, REPO, WEIGHTS, large_requests, message_of, names
 from helpers.hub_server import COMMIT, HubServer
 from helpers.patience import PATIENCE_S
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_cache(tmp_path / "cache", monkeypatch)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with small_hub(monkeypatch) as server:
-        yield server
 
 
 def test_a_model_arrives_complete(hub: HubServer, cache: Path) -> None:

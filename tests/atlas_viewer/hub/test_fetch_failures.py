@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import huggingface_hub.constants
 import pytest
 
-from atlas_viewer.hub import fetch as fetch_module
-from atlas_viewer.hub import hub as hub_module
+from atlas_viewer.hub import download as download_module
 from atlas_viewer.hub.fetch import fetch
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.hub.store import state
 
 from helpers.fetch_cases import (
@@ -23,25 +21,12 @@ from helpers.fetch_cases import (
     KEY,
     REPO,
     WEIGHTS,
-    empty_cache,
     large_requests,
     message_of,
     names,
     small_entry,
-    small_hub,
 )
 from helpers.hub_server import COMMIT, HubServer, hub_server
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    return empty_cache(tmp_path / "cache", monkeypatch)
-
-
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with small_hub(monkeypatch) as server:
-        yield server
 
 
 @pytest.mark.parametrize("length", [49_999, 60_000])
@@ -145,7 +130,7 @@ def test_disk_space_is_checked_first(hub: HubServer, cache: Path, monkeypatch: p
         queried.append(path)
         return SimpleNamespace(free=40_000)
 
-    monkeypatch.setattr(fetch_module.shutil, "disk_usage", usage)
+    monkeypatch.setattr("atlas_viewer.hub.fetch.shutil.disk_usage", usage)
     offer = look_up(ENTRY)
     hub.log = []
     assert "gpt2 needs 0 MB, but its disk has 0 MB free; free some space" in message_of(fetch, offer)
@@ -164,7 +149,7 @@ def test_a_disk_that_fills_up(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(hub_module, "http_get", full)
+    monkeypatch.setattr(download_module, "http_get", full)
     assert "config.json: the disk is full; free some space, then fetch again to resume" in message_of(fetch, offer)
     assert state("gpt2") == "absent"
 

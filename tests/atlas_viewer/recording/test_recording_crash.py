@@ -72,7 +72,9 @@ def intact_steps(path: Path) -> int:
         steps = [known.record for run in runs for known in recording.steps(run)]
         assert steps == [step(index) for index in range(len(steps))]
         for index in range(len(steps)):
-            assert recording.statistics(runs[0], index).tobytes() == StepCapture(index).statistics.tobytes()
+            statistics = recording.statistics(runs[0], index)
+            assert statistics is not None
+            assert statistics.tobytes() == StepCapture(index).statistics.tobytes()
     connection = sqlite3.connect(path)
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()

@@ -65,7 +65,9 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
                 assert found is not None
                 assert found.dtype == LOGITS[logits]
                 np.testing.assert_array_equal(found, measured.logits.astype(found.dtype))
-            assert recording.statistics(run, index).tobytes() == measured.statistics.tobytes()
+            statistics = recording.statistics(run, index)
+            assert statistics is not None
+            assert statistics.tobytes() == measured.statistics.tobytes()
         assert recording.weight_statistics()["wte"].tobytes() == StepCapture(0).weight_statistics.tobytes()
         (event,) = recording.events()
         assert (event.name, event.data, event.run, event.step) == ("chose", {"step": 3}, 1, 12)

@@ -53,7 +53,7 @@ def test_large_cells_that_are_not_finite_have_patterns(scene: StripScene, cells:
     ink = (picture[..., :3] == 0).all(axis=2)
 
     def cell(x: int) -> np.ndarray:
-        return ink[:side, x * side : (x + 1) * side]
+        return np.asarray(ink[:side, x * side : (x + 1) * side])
 
     middle = slice(side // 2 - 2, side // 2 + 2)
     cross, plus, minus = cell(0), cell(1), cell(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ def test_a_drag_moves_the_cell_with_the_cursor() -> None:
 
 
 @given(st.lists(moves, max_size=12))
-def test_the_view_stays_inside(steps: list[tuple]) -> None:
+def test_the_view_stays_inside(steps: list[tuple[Any, ...]]) -> None:
     camera = StripCamera()
     for name, *values in steps:
         getattr(camera, name)(*values)

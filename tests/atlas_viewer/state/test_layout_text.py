@@ -7,6 +7,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_window_in_a_missing_dock_floats(layout: str) -> None:
     assert checked(split) == checked(layout)
 
 
-DAMAGED = [
+DAMAGED: list[tuple[Callable[[str], str], str]] = [
     (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000006"), "a valid parent"),
     (lambda t: t.replace("Parent=0x00000008", "Parent=0x00000066"), "a valid parent"),
     (lambda t: t.replace("ID=0x00000008 Parent=0x00000001", "ID=0x00000008 Parent=0x00000008"), "a valid parent"),
@@ -110,8 +111,7 @@ DAMAGED = [
 
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGED)
-def test_a_damaged_layout_is_refused(layout: str, damage: object, reason: str) -> None:
-    assert callable(damage)
+def test_a_damaged_layout_is_refused(layout: str, damage: Callable[[str], str], reason: str) -> None:
     damaged = damage(layout)
     assert damaged != layout
     with pytest.raises(ValueError, match=re.escape(reason)):

@@ -14,6 +14,7 @@ from atlas_viewer.state.proof import NOT_PROVED, Proved, Subject, keep, known, s
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import theme
 from atlas_viewer.ui.panels import status
+from atlas_viewer.ui.panels.widgets import wrapped
 from compute.sampling.options import GenerateOptions
 
 from helpers.screen import Screen, context
@@ -96,7 +97,6 @@ def test_a_folder_instead_of_the_file_is_ignored(device: wgpu.GPUDevice) -> None
 @pytest.mark.parametrize("proved", [None, GOOD, BAD])
 def test_the_status_panel_shows_a_result(context: None, monkeypatch: pytest.MonkeyPatch, proved: Proved | None) -> None:
     colors: dict[str, object] = {}
-    wrapped = status.wrapped
     monkeypatch.setattr(status, "wrapped", lambda text, color: (colors.update({text: color}), wrapped(text, color)))
     text, failed = (proved.text, not proved.ok) if proved else (NOT_PROVED, False)
     model = ModelSummary("fake", 2, 6, 192, 512, 50257, 1000, "bf16", "an adapter", proved=text, proof_failed=failed)

@@ -130,8 +130,8 @@ def test_clicks_drags_and_wheels_go_to_widgets(places: None) -> None:
 def test_chords_text_sizes_and_pictures() -> None:
     window = Window()
     window.play({"key": "Ctrl+Shift+A"}, {"key": "Up"}, {"type": "né"}, {"resize": [300, 200]}, {"picture": "one"})
-    told = [(event["event_type"], event.get("key") or event.get("data")) for event in window.events]
-    assert told == [
+    events = [(event["event_type"], event.get("key") or event.get("data")) for event in window.events]
+    assert events == [
         ("key_down", "Control"), ("key_down", "Shift"), ("key_down", "a"),
         ("key_up", "a"), ("key_up", "Shift"), ("key_up", "Control"),
         ("key_down", "ArrowUp"), ("key_up", "ArrowUp"), ("char", "n"), ("char", "é"),
@@ -153,18 +153,18 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         tour.frame()
     assert tour.done
     assert window.pictures == ["end"]
-    with pytest.raises(TourError, match="line 7: waited in vain"):
+    with pytest.raises(TourError, match="line 7: timed out waiting"):
         window.play({"click": "never", "line": 7}, frames=2000)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("nonsense", "line 1: is no JSON"),
+        ("nonsense", "line 1: is not JSON"),
         ('# a comment\n\n{"click": "a", "point": "b"}', "line 3: must have one of"),
         ("[1]", "line 1: must have one of"),
         ('{"jump": 1}', "line 1: must have one of"),
-        ("[" * 100_000, r"line 1: is no JSON \(it is nested too deeply\)"),
+        ("[" * 100_000, r"line 1: is not JSON \(it is nested too deeply\)"),
         ('{"key": "Q+"}', "line 1: 'key' must be a key such as"),
         ('{"key": 3}', "line 1: 'key' must be a key such as"),
         ('{"frames": "x"}', "line 1: 'frames' must be a whole number"),
@@ -174,20 +174,20 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
             '{"resize": [0, 5]}',
             "line 1: 'resize' must be two numbers in brackets, a width",
         ),
-        ('{"resize": [1e999, 5]}', r"line 1: is no JSON \(resize\[0\] is not a finite number"),
+        ('{"resize": [1e999, 5]}', r"line 1: is not JSON \(resize\[0\] is not a finite number"),
         (
             '{"resize": [1e300, 5]}',
             "line 1: 'resize' must be two numbers in brackets, a width",
         ),
         ('{"drag": "a"}', "line 1: 'drag' needs 'by'"),
         ('{"drag": "a", "by": {"x": 1}}', "line 1: 'by' must be two numbers"),
-        ('{"wheel": NaN, "at": "a"}', r"line 1: is no JSON \(wheel is not a finite number"),
+        ('{"wheel": NaN, "at": "a"}', r"line 1: is not JSON \(wheel is not a finite number"),
         ('{"wheel": 1}', "line 1: 'wheel' needs 'at'"),
         ('{"click": "a", "button": 4}', "line 1: 'button' must be one of 1, 2, 3"),
-        (f'{{"click": "a", "{"b" * 3000}": 1}}', f"line 1: 'click' has no '{'b' * 199}\\.\\.\\.; mend it$"),
+        (f'{{"click": "a", "{"b" * 3000}": 1}}', f"line 1: 'click' has no '{'b' * 199}\\.\\.\\.; fix it$"),
         ('{"click": "a", "twise": true}', "line 1: 'click' has no 'twise'"),
         ('{"click": ""}', "line 1: 'click' must be text"),
-        ('{"type": "\\ud800"}', r"line 1: is no JSON \(type is text with half of a character"),
+        ('{"type": "\\ud800"}', r"line 1: is not JSON \(type is text with half of a character"),
         ('{"wait": "for ever"}', "line 1: 'wait' must be one of done, writing"),
         ('{"picture": "../../a"}', "line 1: 'picture' must be the name of a picture"),
     ],

@@ -9,30 +9,21 @@ from imgui_bundle import imgui
 
 from atlas_viewer.app.input_events import Input, navigate_again
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo
-from atlas_viewer.state.runs import Run
-from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.state import State
 from atlas_viewer.ui import shortcuts
 from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
 from atlas_viewer.ui.panels import NAMES
 from atlas_viewer.ui.panels.menu_bar import MENUS
-from compute.sampling.options import GenerateOptions
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import paused_state
 from helpers.screen import Screen, context, press
 
 __all__ = ["context"]
 
-MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
-
 
 @pytest.fixture
 def state() -> State:
-    options = GenerateOptions(max_new_tokens=16)
-    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
-    run.done, run.stop_reason = True, "paused"
-    made = State("Once upon a", options, model=MODEL, run=run, palettes=("demo", "blue-orange"))
-    made.runs.add(run)
-    return made
+    return paused_state(palettes=("demo", "blue-orange"))
 
 
 @pytest.fixture
@@ -43,14 +34,14 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
     return made
 
 
-def test_ctrl_f_types_into_the_search_of_tokens(screen: Screen, state: State) -> None:
+def test_ctrl_f_focuses_the_token_search(screen: Screen, state: State) -> None:
     press(screen, "Ctrl+F")
     screen.io.add_input_characters_utf8("fox")
     screen.frame(3)
     assert state.logits.words == "fox"
 
 
-def test_b_compares_with_the_step_before_and_n_with_none(screen: Screen, state: State) -> None:
+def test_b_compares_with_the_previous_step_and_n_ends_it(screen: Screen, state: State) -> None:
     press(screen, "N")
     state.chosen = 3
     press(screen, "B")
@@ -71,8 +62,8 @@ def test_no_two_actions_share_a_key_or_a_name() -> None:
     for action in ACTIONS:
         if action.chord:
             shortcuts.imgui_key(shortcuts.parts(action.chord)[1])
-    # What the atlas does with keys that are no actions.
-    taken = {(frozenset(), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
+    # Keys of Strip and Map that are not actions.
+    taken = {(frozenset[str](), arrow) for arrow in ("Up", "Down", "Left", "Right")} | {(frozenset({"Ctrl"}), "C")}
     assert not taken & set(chords)
     assert set(FOCUSED) <= set(NAMES)
 
@@ -103,13 +94,13 @@ def test_keys_leave_requests(screen: Screen, state: State) -> None:
     state.requests.clear()
     assert state.run is not None
     state.run.done = False
-    press(screen, ".")  # not while it writes
+    press(screen, ".")  # ignored while the run writes
     press(screen, "Space")
     press(screen, "Ctrl+.")
     assert list(state.requests) == [Pause(), Stop()]
 
 
-def test_keys_choose_tokens_and_looks(screen: Screen, state: State) -> None:
+def test_keys_choose_tokens_and_color_mappings(screen: Screen, state: State) -> None:
     press(screen, "[")
     press(screen, "[")
     assert state.chosen == 2
@@ -127,7 +118,7 @@ def test_keys_choose_tokens_and_looks(screen: Screen, state: State) -> None:
     assert state.inspection.trace_on
 
 
-def test_keys_walk_the_tree(screen: Screen, state: State) -> None:
+def test_keys_navigate_the_tree_of_runs(screen: Screen, state: State) -> None:
     root = state.run
     assert root is not None
     first, second = (state.runs.branch(root, index) for index in (1, 3))
@@ -136,13 +127,13 @@ def test_keys_walk_the_tree(screen: Screen, state: State) -> None:
     press(screen, "Alt+Down")
     assert list(state.requests) == [ShowRun(first.number)]
     state.run = first
-    press(screen, "Alt+Left")  # there is none before it
+    press(screen, "Alt+Left")  # it has no previous sibling
     press(screen, "Alt+Right")
     press(screen, "Alt+Up")
     assert list(state.requests)[1:] == [ShowRun(second.number), ShowRun(root.number)]
 
 
-def test_no_key_acts_while_text_is_typed(screen: Screen, state: State) -> None:
+def test_no_key_runs_an_action_while_text_is_typed(screen: Screen, state: State) -> None:
     screen.click("##prompt")
     for chord in (".", "Space", "P", "Backspace"):
         press(screen, chord)
@@ -152,7 +143,7 @@ def test_no_key_acts_while_text_is_typed(screen: Screen, state: State) -> None:
     assert state.ui.dialog == "palette"
 
 
-def test_the_palette_finds_and_runs(screen: Screen, state: State) -> None:
+def test_the_palette_finds_and_runs_actions(screen: Screen, state: State) -> None:
     press(screen, "Ctrl+P")
     screen.frame(2)
     screen.io.add_input_characters_utf8("one token")
@@ -181,7 +172,7 @@ def test_a_search_in_the_palette() -> None:
     assert matching("no such thing") == []
 
 
-def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> None:
+def test_shortcuts_and_about_open_and_close(screen: Screen, state: State) -> None:
     press(screen, "Shift+/")
     screen.frame(3)
     assert screen.shows("Undo the last token")
@@ -196,7 +187,7 @@ def test_keys_and_about_are_shown_and_closed(screen: Screen, state: State) -> No
 
 
 @pytest.mark.parametrize("alt", [True, False])
-def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: bool) -> None:
+def test_only_arrow_keys_without_alt_move_the_keyboard_focus(screen: Screen, alt: bool) -> None:
     keyboard = Input()
     navigate_again()
     imgui.set_window_focus("Generated tokens")
@@ -204,7 +195,7 @@ def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: b
     if alt:
         keyboard.add({"event_type": "key_down", "key": "Alt"})
         keyboard.feed()
-    for _ in range(2):  # held
+    for _ in range(2):  # held down
         for down in (True, False):
             screen.io.add_key_event(imgui.Key.up_arrow, down)
             screen.frame()
@@ -219,7 +210,7 @@ def test_only_arrows_without_alt_go_from_widget_to_widget(screen: Screen, alt: b
 
 @pytest.mark.parametrize("chord", ["Shift+/", "F1", "Ctrl+O", "Ctrl+P"])
 def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, state: State, chord: str) -> None:
-    place = screen.centers["##prompt"]
+    center = screen.centers["##prompt"]
     press(screen, chord)
     screen.frame(3)
     assert state.ui.dialog
@@ -229,10 +220,10 @@ def test_a_click_outside_closes_a_dialog_and_does_nothing_else(screen: Screen, s
     screen.frame(2)
     screen.click("Generate")
     assert len(state.requests) == 1
-    assert (place.x, place.y) == (screen.centers["##prompt"].x, screen.centers["##prompt"].y)
+    assert (center.x, center.y) == (screen.centers["##prompt"].x, screen.centers["##prompt"].y)
 
 
-def test_a_dialog_gives_way_to_another_one(screen: Screen, state: State) -> None:
+def test_a_dialog_replaces_another_one(screen: Screen, state: State) -> None:
     for chord, dialog in (("Shift+/", "keys"), ("F1", "about"), ("Ctrl+O", "models"), ("Ctrl+P", "palette")):
         press(screen, chord)
         screen.frame(2)
@@ -268,7 +259,7 @@ def test_menus_run_actions(screen: Screen, state: State) -> None:
     assert list(state.requests) == [Continue(1)]
 
 
-def test_changed_options_and_branches_are_told_on_chips(screen: Screen, state: State) -> None:
+def test_chips_mark_changed_options_and_branches(screen: Screen, state: State) -> None:
     run = state.run
     assert run is not None
     run.changes[3] = dataclasses.replace(run.options, temperature=1.5, top_k=40)

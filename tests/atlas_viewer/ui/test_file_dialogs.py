@@ -1,4 +1,4 @@
-"""File dialogs: what a choice does, that no frame waits for one, and the real dialogs with a stand-in for zenity."""
+"""File dialogs: effects of a choice, no frame that waits, and the real dialogs with a stand-in for zenity."""
 
 from __future__ import annotations
 

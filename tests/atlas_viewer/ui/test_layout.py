@@ -1,9 +1,8 @@
-"""Panels are docked, hidden, shown, remembered and put back, at every size and zoom, without a GPU."""
+"""Panels are docked, hidden, shown, saved and reset, at every size and zoom, without a GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 from imgui_bundle import ImVec2, imgui
@@ -11,14 +10,14 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.ui_state import UiState
-from atlas_viewer.ui import fonts, panels, theme, widget_tracking
+from atlas_viewer.ui import panels, theme, widget_tracking
 from atlas_viewer.ui.panels import inspector, layout, logits, tensors, tokens, trace
 from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
 from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
-from helpers.screen import Screen, context
+from helpers.screen import Screen, context, new_context
 
 __all__ = ["context"]
 
@@ -43,30 +42,10 @@ def screen(context: None, monkeypatch: pytest.MonkeyPatch) -> Screen:
     return Screen(made(), monkeypatch, SERVICES)
 
 
-@contextmanager
-def another_context(ui: UiState) -> Iterator[None]:
-    """As if the program had been started again."""
-    before = imgui.get_current_context()
-    new = imgui.create_context()
-    imgui.set_current_context(new)
-    io = imgui.get_io()
-    io.display_size = ImVec2(1280, 720)
-    io.set_ini_filename("")
-    io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
-    io.config_flags |= imgui.ConfigFlags_.docking_enable
-    theme.apply()
-    fonts.load()
-    imgui.load_ini_settings_from_memory(ui.layout)
-    yield
-    imgui.destroy_context(new)
-    if before is not None:
-        imgui.set_current_context(before)
-
-
 def corners() -> dict[str, float]:
-    """Where the tabs begin: left and top of each, in one dictionary, for comparisons."""
-    places = {title: tab(title) for title in panels.NAMES}
-    return {f"{t} left": p.left for t, p in places.items()} | {f"{t} top": p.top for t, p in places.items()}
+    """Left and top of each tab, in one dictionary for comparisons."""
+    tabs = {title: tab(title) for title in panels.NAMES}
+    return {f"{t} left": p.left for t, p in tabs.items()} | {f"{t} top": p.top for t, p in tabs.items()}
 
 
 def tab(title: str) -> widget_tracking.WidgetRect:
@@ -74,7 +53,7 @@ def tab(title: str) -> widget_tracking.WidgetRect:
 
 
 def choose(screen: Screen, label: str) -> None:
-    """An entry of the View menu, or a panel in its menu of panels."""
+    """Click an entry of the View menu, or a panel in its submenu of panels."""
     screen.click("View##menu")
     screen.frame(2)
     if label in panels.NAMES:
@@ -85,7 +64,7 @@ def choose(screen: Screen, label: str) -> None:
     screen.frame(3)
 
 
-def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Screen) -> None:
+def test_every_panel_has_a_tab_and_the_first_of_an_area_is_in_front(screen: Screen) -> None:
     assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
     front = layout.front(panels.DOCKED)
     assert [title for title in panels.NAMES if not imgui.internal.find_window_by_name(title).hidden] == front
@@ -95,7 +74,7 @@ def test_every_panel_has_a_tab_and_the_first_of_a_place_is_in_front(screen: Scre
     assert screen.state.inspection.list_visible
 
 
-def test_a_layout_names_panels_by_ids_whatever_their_tabs_say(screen: Screen) -> None:
+def test_a_saved_layout_contains_names_of_panels_not_titles(screen: Screen) -> None:
     for name, title in (("Atlas", "Strip"), ("Session", "Recording"), ("Prompt", "Prompt")):
         window = imgui.internal.find_window_by_name(name)
         assert window.name.partition("###")[0] == title
@@ -118,10 +97,10 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     assert tab(tensors.NAME).top == pytest.approx(tab(logits.NAME).top)
 
 
-def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
-    place = tab(tokens.NAME)
-    screen.point(ImVec2(*place.center))
-    x = ImVec2(place.right - theme.em(0.8), place.center[1])
+def test_the_close_button_of_a_tab_hides_its_panel(screen: Screen) -> None:
+    rect = tab(tokens.NAME)
+    screen.point(ImVec2(*rect.center))
+    x = ImVec2(rect.right - theme.em(0.8), rect.center[1])
     screen.point(x)
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -129,7 +108,7 @@ def test_the_x_of_a_tab_hides_its_panel(screen: Screen) -> None:
     assert screen.state.ui.hidden == {tokens.NAME}
 
 
-def test_the_layout_is_put_back(screen: Screen) -> None:
+def test_the_layout_is_reset(screen: Screen) -> None:
     usual = corners()
     ui = screen.state.ui
     ui.hidden |= {tokens.NAME, trace.NAME}
@@ -142,20 +121,20 @@ def test_the_layout_is_put_back(screen: Screen) -> None:
     assert corners() == pytest.approx(usual, abs=3)
 
 
-def test_any_order_of_tabs_is_sorted_at_once(screen: Screen) -> None:
-    """More than one of them may have to move: panels that floated come back in any order."""
-    places: dict[str, list[str]] = {}
+def test_tabs_in_any_order_are_sorted_at_once(screen: Screen) -> None:
+    """Several tabs may have to move: panels that floated return in any order."""
+    areas: dict[str, list[str]] = {}
     for title, where in reversed(panels.DOCKED):
-        places.setdefault(where, []).append(title)
-    layout.order_tabs([(title, where) for where, titles in places.items() for title in titles])
+        areas.setdefault(where, []).append(title)
+    layout.order_tabs([(title, where) for where, titles in areas.items() for title in titles])
     screen.frame(2)
-    for titles in places.values():
+    for titles in areas.values():
         lefts = [tab(title).left for title in titles if f"tab:{title}" in widget_tracking.rects]
         assert lefts == sorted(lefts)
-    assert max(map(len, places.values())) > 2
+    assert max(map(len, areas.values())) > 2
 
 
-def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> None:
+def test_tabs_of_hidden_panels_return_in_order(screen: Screen) -> None:
     ui = screen.state.ui
     usual = corners()
     ui.hidden |= set(panels.NAMES)
@@ -169,14 +148,14 @@ def test_tabs_of_hidden_panels_are_put_back_in_their_order(screen: Screen) -> No
 
 
 @pytest.mark.parametrize("front", [{"Logits", "Atlas"}, {"Distribution", "Map"}, {"Trace", "Atlas", "Runs"}])
-def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tabs_in_front_are_restored(screen: Screen, front: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for title in front:
         screen.click(f"tab:{title}")
         screen.frame(2)
     ui = screen.state.ui
     shown = set(ui.shown)
     assert front <= shown
-    with another_context(UiState(layout=ui.layout)):
+    with new_context(ui.layout):
         again = Screen(made(UiState(layout=ui.layout)), monkeypatch, SERVICES)
         assert again.state.ui.shown == shown
         assert again.state.ui.view == next(iter(front & {"Atlas", "Map"}))
@@ -184,7 +163,7 @@ def test_the_tabs_in_front_are_in_front_again(screen: Screen, front: set[str], m
         assert imgui.get_current_context().nav_window.root_window.id_ == focused.id_
 
 
-def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_separator_moves_and_the_layout_is_saved(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     ui = screen.state.ui
     x = tab("Atlas").left
     edge = ImVec2(imgui.internal.find_window_by_name("Atlas").pos.x - 1, 500)
@@ -193,7 +172,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)
     screen.point(ImVec2(edge.x + 90, edge.y))
-    assert ui.layout == before, "a layout in the middle of a drag is not one to remember"
+    assert ui.layout == before, "a layout in the middle of a drag is not saved"
     screen.io.add_mouse_button_event(0, False)
     screen.frame(2)
     moved = tab("Atlas").left
@@ -201,7 +180,7 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
     assert ui.layout != before
     ui.hidden.add(trace.NAME)
     screen.click(f"tab:{tensors.NAME}")
-    with another_context(ui):
+    with new_context(ui.layout):
         again = Screen(made(ui), monkeypatch, SERVICES)
         assert tab("Atlas").left == moved
         assert again.state.inspection.list_visible, "the tab in front is the same"
@@ -210,13 +189,13 @@ def test_a_separator_moves_and_the_layout_is_remembered(screen: Screen, monkeypa
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
 
-def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
+def test_a_panel_missing_from_a_saved_layout_is_docked_in_its_area(
     screen: Screen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ui = screen.state.ui
     before, rest = ui.layout.split(f"[Window][{trace.NAME}]")
     ui.layout = before + "[Window]" + rest.split("[Window]", 1)[1]
-    with another_context(ui):
+    with new_context(ui.layout):
         Screen(made(ui), monkeypatch, SERVICES)
         assert tab(trace.NAME).top == tab(logits.NAME).top
 
@@ -224,21 +203,21 @@ def test_a_panel_that_an_old_layout_does_not_know_gets_its_place(
 @pytest.mark.parametrize(
     "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
 )
-def test_a_layout_that_is_none_gives_the_usual_one(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_bad_layout_is_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ui = UiState(layout=text)
-    with another_context(ui):
+    with new_context(ui.layout):
         Screen(made(ui), monkeypatch, SERVICES)
         assert {f"tab:{title}" for title in panels.NAMES} <= set(widget_tracking.rects)
         assert tab("Prompt").left < tab("Atlas").left < tab("Output").left
 
 
 def widths() -> tuple[float, float]:
-    """Of the left and the right column."""
+    """Widths of the left and the right column, in pixels."""
     find: Callable[[str], imgui.internal.Window] = imgui.internal.find_window_by_name
     return find("Prompt").size.x, find("Output").size.x
 
 
-def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
+def test_columns_follow_the_zoom_in_both_directions(screen: Screen) -> None:
     left, right = widths()
     ui = screen.state.ui
     for entry, ratio in (
@@ -261,7 +240,7 @@ def test_columns_follow_the_zoom_and_come_back(screen: Screen) -> None:
     assert widths() == pytest.approx((2 * left, 2 * right), abs=16)
 
 
-def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> None:
+def test_strip_keeps_space_at_every_zoom(screen: Screen) -> None:
     left, right = widths()
     ui = screen.state.ui
     for zoom in (1.5, 2.0):
@@ -279,9 +258,9 @@ def test_the_atlas_keeps_room_however_large_everything_is(screen: Screen) -> Non
     assert max(widths()) < 0.4 * 1280
 
 
-def test_a_window_that_begins_tiny_has_the_usual_columns_later(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_starts_tiny_gets_the_default_columns(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = widths()
-    with another_context(UiState()):
+    with new_context():
         imgui.get_io().display_size = ImVec2(1, 1)
         tiny = Screen(made(), monkeypatch, SERVICES)
         tiny.io.display_size = ImVec2(1280, 720)
@@ -314,7 +293,7 @@ def test_every_size_can_be_drawn(context: None, monkeypatch: pytest.MonkeyPatch,
     for title in panels.NAMES:
         state.ui.front = title
         screen.frame(2)
-        # Four times the size does not leave room for all.
+        # A zoom of 4 does not leave space for all panels.
         assert zoom == 4.0 or not imgui.internal.find_window_by_name(title).hidden
     state.ui.hidden = set(panels.NAMES)
     screen.frame(2)

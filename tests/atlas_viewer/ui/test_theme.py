@@ -1,4 +1,4 @@
-"""Colors that can be read, sizes that follow the zoom, and characters that the fonts do not have."""
+"""Contrast of colors, sizes that follow the zoom, and characters that the fonts lack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["context"]
 
 
 def luminance(color: ImVec4) -> float:
-    """Relative luminance, as WCAG 2 has it."""
+    """Relative luminance as defined in WCAG 2."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (color.x, color.y, color.z)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -29,12 +29,14 @@ def contrast(front: ImVec4, back: ImVec4) -> float:
 
 
 def over(front: ImVec4, back: ImVec4) -> ImVec4:
-    parts = ((f * front.w + b * (1 - front.w)) for f, b in ((front.x, back.x), (front.y, back.y), (front.z, back.z)))
-    return ImVec4(*parts, 1.0)
+    def mixed(of_front: float, of_back: float) -> float:
+        return of_front * front.w + of_back * (1 - front.w)
+
+    return ImVec4(mixed(front.x, back.x), mixed(front.y, back.y), mixed(front.z, back.z), 1.0)
 
 
 @pytest.mark.parametrize("name", THEME_NAMES)
-def test_every_text_can_be_read(name: str) -> None:
+def test_text_has_enough_contrast(name: str) -> None:
     now = theme.THEMES[name]
     grounds = {
         "back": now.back,
@@ -61,7 +63,7 @@ def test_every_text_can_be_read(name: str) -> None:
     assert weak == {}
 
 
-def test_names_of_themes_are_the_themes() -> None:
+def test_every_theme_has_a_name() -> None:
     assert tuple(theme.THEMES) == THEME_NAMES
 
 
@@ -70,14 +72,14 @@ def test_the_automatic_zoom_follows_the_height(context: None, height: int, zoom:
     ui = UiState()
     theme.follow(ui, height)
     assert theme.zoom() == zoom
-    theme.follow(ui, 0)  # minimised
+    theme.follow(ui, 0)  # minimized
     assert theme.zoom() == zoom
     ui.zoom = 0.5
     theme.follow(ui, height)
     assert theme.zoom() == 0.5
 
 
-def test_sizes_follow_the_zoom_and_come_back(context: None) -> None:
+def test_sizes_follow_the_zoom_in_both_directions(context: None) -> None:
     usual = imgui.get_style().window_padding.x, imgui.get_style().indent_spacing, imgui.get_style().grab_min_size
     measured = {}
     for zoom in (1.0, 4.0, 0.5, 2.0, 1.0):
@@ -115,22 +117,22 @@ def frame(context: None) -> None:
         (" plain, 'so' [x]", "\" plain, 'so' [x]\""),
         ("é Ж α ∑ ∞ 😀", '"é Ж α ∑ ∞ 😀"'),
         ("日本", r'"\xe6\x97\xa5\xe6\x9c\xac"'),
-        ("\u0250", r'"\xc9\x90"'),  # one of the fonts has an empty glyph for it
+        ("\u0250", r'"\xc9\x90"'),  # one of the fonts contains an empty glyph for it
         ("\x1b\x00\u00a0\u200b\ue000", r'"\x1b\x00\xc2\xa0\xe2\x80\x8b\xee\x80\x80"'),
         ('a"\\\n\t\r', r'"a\"\\\n\t\r"'),
         ("\ufffd", '"\ufffd"'),
     ],
 )
-def test_what_has_no_glyph_is_spelled_out(frame: None, text: str, shown: str) -> None:
+def test_characters_without_a_glyph_are_escaped(frame: None, text: str, shown: str) -> None:
     assert quoted(text) == shown
     imgui.render()
 
 
-def test_every_token_is_shown_by_glyphs_that_exist(frame: None, tokenizer: Tokenizer) -> None:
+def test_every_token_is_drawn_with_existing_glyphs(frame: None, tokenizer: Tokenizer) -> None:
     shown = [quoted(tokenizer.token_label(token)) for token in range(tokenizer.vocabulary)]
     for character in set("".join(shown)):
         assert fonts.has_glyph(character), hex(ord(character))
-    assert len(set(shown)) == len(shown), "two tokens look alike"
+    assert len(set(shown)) == len(shown), "two tokens are drawn alike"
     first, second = tokenizer.encode("😀")
     assert (shown[first], shown[second]) == (r'"\xf0\x9f\x98"', r'"\x80"')
     imgui.render()

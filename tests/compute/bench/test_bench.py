@@ -83,7 +83,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         patch.setattr(engine_bench, "QUICK", SHORT)
         status = main(["bench", "--quick", "--json", "--model", str(model), "--size", "320x200", "--context", "20"])
     assert (status, err.getvalue()) == (0, "")
-    return json.loads(out.getvalue())
+    figures: dict[str, Any] = json.loads(out.getvalue())
+    return figures
 
 
 def test_json_has_every_figure(report: dict[str, Any]) -> None:
@@ -101,15 +102,19 @@ def test_json_has_every_figure(report: dict[str, Any]) -> None:
     maps = report["map"]
     assert list(maps["gpu_us"]) == ["whole", "blocks", "values", "cells", "digits"]
     optional = {"decode_gpu_us_per_token", "load_host_mb", "peak_host_mb", *(f"map {name}" for name in maps["gpu_us"])}
+    figures: dict[str, int | float | None]
     figures = {name: value for name, value in report.items() if isinstance(value, int | float | None)}
     figures |= {f"prefill {n}": value for n, value in report["prefill"].items()}
     figures |= {f"decode {n}": value for n, value in report["decode"].items()}
     figures |= {f"map {name}": value for name, value in {**maps, **maps["gpu_us"]}.items() if name != "gpu_us"}
     for name, value in figures.items():
-        if name == "map live_tokens_per_second":
+        if value is None:
+            assert name in optional, name
+        elif name == "map live_tokens_per_second":
             assert value >= 0  # it may be 0 in such a short time
-            continue
-        assert value is None if name in optional and value is None else value > 0 and math.isfinite(value), name
+        else:
+            assert value > 0, name
+            assert math.isfinite(value), name
 
 
 def test_counts_are_reported(report: dict[str, Any]) -> None:

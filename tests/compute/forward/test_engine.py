@@ -42,7 +42,7 @@ SMALL = ModelConfig(layers=2, heads=3, channels=60, positions=24, vocabulary=33,
 
 
 def some_tokens(config: ModelConfig, count: int, seed: int = 0) -> list[int]:
-    return np.random.default_rng(seed).integers(config.vocabulary, size=count).tolist()
+    return [int(token) for token in np.random.default_rng(seed).integers(config.vocabulary, size=count)]
 
 
 def assert_activations(engine: Engine, expected: dict[str, np.ndarray]) -> None:
@@ -169,7 +169,7 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
         engine = Engine.load(model, LoadOptions(context=24, trace=trace, layout=layout, program=program))
         run_pass(engine, tokens)
         logits.append(engine.read_logits())
-    assert np.array_equal(*logits)
+    assert np.array_equal(logits[0], logits[1])
     names = {tensor.name for tensor in engine.registry}
     assert names == {*parameter_shapes(SMALL), "logits"}
 

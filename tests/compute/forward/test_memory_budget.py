@@ -13,6 +13,7 @@ from compute.errors import MemoryBudgetError
 from compute.forward import memory_budget
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.gpu.vulkan_memory import device_memory
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass, map_bytes
@@ -130,7 +131,7 @@ def test_the_vulkan_library_reports_the_memory_of_the_adapter(device: wgpu.GPUDe
     info = device.adapter.info
     if info["backend_type"] != "Vulkan":
         pytest.skip("not a Vulkan adapter")
-    size = memory_budget.device_memory(int(info["vendor_id"]), int(info["device_id"]))
+    size = device_memory(int(info["vendor_id"]), int(info["device_id"]))
     assert size is not None
     assert 10**8 < size < 10**14
-    assert memory_budget.device_memory(1, 2) is None
+    assert device_memory(1, 2) is None

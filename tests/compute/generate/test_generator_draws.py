@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def test_draws_follow_their_probabilities(device: wgpu.GPUDevice, temperature: f
 def test_tokens_are_the_same_with_and_without_tracing_and_cache(
     device: wgpu.GPUDevice, layout: str, program: str
 ) -> None:
-    model, options = tiny_model(CONFIG), {"max_new_tokens": 14, "temperature": 0.9, "seed": 3}
+    model = tiny_model(CONFIG)
+    options: dict[str, Any] = {"max_new_tokens": 14, "temperature": 0.9, "seed": 3}
     traced = Engine.load(model, LoadOptions(context=40, layout=layout, program=program))
     untraced = Engine.load(model, LoadOptions(context=40, layout=layout, program=program, trace=False))
     assert len(untraced.registry) < len(traced.registry)

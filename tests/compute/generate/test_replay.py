@@ -44,6 +44,7 @@ def test_replaying_step_by_step_gives_the_same_numbers(engine: Engine, context: 
     for index, (draw, measured) in enumerate(zip(run.draws, run.measured, strict=True)):
         assert replay.go(index) == draw
         np.testing.assert_array_equal(replay.logits(), measured.logits)
+        assert measured.statistics is not None
         assert read_table(measure, live).tobytes() == measured.statistics.tobytes()
 
 
@@ -53,7 +54,7 @@ def test_any_order_of_steps_gives_the_right_passes(engine: Engine, context: int)
     replay = Replay(engine, run.text, 0xFFFFFF)
     strip = StripPass(engine)
     order = np.random.default_rng(3).permutation(25)
-    pictures = {}
+    pictures: dict[int, np.ndarray] = {}
     for index in [*order, *order[::-1]]:
         replay.go(int(index))
         assert replay.at == index
@@ -98,7 +99,9 @@ def test_advance_works_in_slices_and_finishes_a_pass_it_began(engine: Engine) ->
         calls += 1
     assert calls > 10
     assert (replay.at, replay.pass_complete) == (2, True)
-    np.testing.assert_allclose(replay.logits(), run.measured[2].logits, rtol=0, atol=1e-4)
+    wanted = run.measured[2].logits
+    assert wanted is not None
+    np.testing.assert_allclose(replay.logits(), wanted, rtol=0, atol=1e-4)
     assert not replay.advance(1.0), "nothing is requested"
 
 
@@ -117,9 +120,11 @@ def test_the_table_agrees_with_the_statistics(engine: Engine) -> None:
     live = run.measured[-1].statistics
     weights = run.measured[-1].weight_statistics
     for table, records in ((run.capturer.live, live), (run.capturer.weights, weights)):
+        assert table is not None
+        assert records is not None
         for tensor, record in zip(table.tensors, records, strict=True):
             known = statistics[tensor.name]
-            for name in STATISTICS.names:
+            for name in STATISTICS.names or ():
                 wanted = getattr(known, name)
                 # A sum that is accumulated row by row is rounded differently.
                 off = 1e-6 * known.absmax if name == "mean" else 0

@@ -50,7 +50,7 @@ def test_a_run_in_parts_equals_a_whole_run(engine: Engine, context: int) -> None
         steps = part.steps
     assert [step.token for step in steps] == [step.token for step in whole.steps]
     logits = [[step.logit for step in run.steps] for run in (whole, part)]
-    assert np.abs(np.subtract(*logits)).max() < 1e-4
+    assert np.abs(np.subtract(logits[0], logits[1])).max() < 1e-4
 
 
 def test_a_fork_continues_after_a_different_token(engine: Engine) -> None:

@@ -125,7 +125,8 @@ def schema_says(path: Path, table: str, sql: str) -> Path:
 def test_the_schema_of_a_recording_is_escaped(run: Run, tmp_path: Path, verb: str, sql: str) -> None:
     path = schema_says(make_session(tmp_path / "a.atlas", steps=2), "events", sql)
     out = tmp_path / "b.atlas"
-    more = {"export": ["--json"], "diff": [path], "recover": ["--out", out]}.get(verb, [])
+    others: dict[str, list[str | Path]] = {"export": ["--json"], "diff": [path], "recover": ["--out", out]}
+    more = others.get(verb, [])
     result = run("session", verb, path, *more)
     if verb == "recover":
         assert (result.status, result.out) == (0, "2 steps of 1 runs saved\n")

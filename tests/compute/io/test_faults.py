@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ import pytest
 
 from atlas_viewer.cli.main import main
 from atlas_viewer.hub.fetch import fetch
-from atlas_viewer.hub.hub import look_up
+from atlas_viewer.hub.look_up import look_up
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.state.settings import SettingsStore
@@ -81,6 +81,20 @@ def assert_one_line(result: SimpleNamespace, fault: object) -> None:
     assert "unexpected" not in result.err, (fault, result.err)
 
 
+def failures(
+    run: Run, out: Path, prepare: Prepare, arguments: list[object], faults: Iterable[Fault]
+) -> Iterator[tuple[Fault, SimpleNamespace]]:
+    """Run a command once per fault, which makes one of its calls fail; each run has to end with a one-line error."""
+    for fault in faults:
+        prepare()
+        injected_fault = Faults(out, fault)
+        with injected(injected_fault):
+            result = run(*arguments)
+        assert injected_fault.failed, fault
+        assert_one_line(result, fault)
+        yield fault, result
+
+
 def check_command(
     run: Run, out: Path, prepare: Prepare, arguments: list[object], most: int = 4, leave_out: frozenset[str] = GPU
 ) -> set[str]:
@@ -92,13 +106,7 @@ def check_command(
     assert (result.status, result.err) == (0, "")
     after = contents(out)
     assert after != before
-    for fault in chosen(clean.counts, most, leave_out):
-        prepare()
-        faults = Faults(out, fault)
-        with injected(faults):
-            result = run(*arguments)
-        assert faults.failed, fault
-        assert_one_line(result, fault)
+    for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, most, leave_out)):
         # The last sync confirms a name that already points to the new content; the message says so.
         written = "is written, but its disk does not confirm the name" in result.err
         assert written == (fault == ("sync", clean.counts["sync"])), fault
@@ -241,13 +249,7 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
     before = contents(out)
     with injected(clean):
         assert run(*arguments).status == 0
-    for fault in chosen(clean.counts, 6):
-        prepare()
-        faults = Faults(out, fault)
-        with injected(faults):
-            result = run(*arguments)
-        assert faults.failed, fault
-        assert_one_line(result, fault)
+    for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, 6)):
         if "is written, but" not in result.err:
             assert contents(out) == before, fault
     for limit in (0, 8192, 100_000):

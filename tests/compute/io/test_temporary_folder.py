@@ -101,7 +101,8 @@ def test_an_owner_whose_folder_is_removed_at_once_creates_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the folder is locked, another program may take it for a leftover."""
-    lock, lost = temporary_folder._locked, []
+    lock = temporary_folder._locked
+    lost: list[Path] = []
 
     def late(descriptor: int, without_locks: bool = False) -> bool:
         if not lost:

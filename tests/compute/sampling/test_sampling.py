@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def check(table: Table, logits: np.ndarray, **values: float) -> SampleResult:
     return draw
 
 
-FILTERS = (
+FILTERS: tuple[dict[str, Any], ...] = (
     {"top_k": 1}, {"top_k": 2}, {"top_k": 40}, {"top_k": SMALL}, {"top_k": SMALL - 1},
     {"top_p": 0.0}, {"top_p": 1e-9}, {"top_p": 0.1}, {"top_p": 0.5}, {"top_p": 0.95}, {"top_p": 0.9999999},
     {"min_p": 1e-9}, {"min_p": 0.03}, {"min_p": 0.5}, {"min_p": 1.0},

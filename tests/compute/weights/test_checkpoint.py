@@ -283,7 +283,7 @@ def test_random_weights_are_spread_as_in_gpt2() -> None:
 
 @pytest.mark.parametrize(("dtype", "stored"), [("bf16", ml_dtypes.bfloat16), ("f16", np.float16)])
 def test_random_weights_in_half_precision_are_the_same_rounded(dtype: str, stored: type) -> None:
-    rounded = RandomModel(TINY).tensor("wte").astype(stored)
+    rounded: np.ndarray = RandomModel(TINY).tensor("wte").astype(stored)
     assert RandomModel(TINY, dtype=dtype).tensor("wte").tobytes() == rounded.tobytes()
 
 

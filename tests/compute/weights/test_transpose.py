@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,9 +121,9 @@ def test_a_large_matrix_needs_no_copy_on_the_host(gpu: Gpu, monkeypatch: pytest.
     sizes: list[int] = []
     real = np.ascontiguousarray
 
-    def recorded(values: np.ndarray, *rest: object) -> np.ndarray:
+    def recorded(values: np.ndarray, *rest: Any) -> np.ndarray:
         sizes.append(values.nbytes)
-        return real(values, *rest)
+        return np.asarray(real(values, *rest))
 
     monkeypatch.setattr("compute.weights.transpose.np.ascontiguousarray", recorded)
     stored = any_bits(512, 256, "f32")

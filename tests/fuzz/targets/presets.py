@@ -19,7 +19,7 @@ _MOST = 2**31 - 1  # positions and tokens of any model
 
 def seeds() -> Sequence[bytes]:
     """None, one, and several, one of which has the name of one of the program's own."""
-    made = (
+    made: tuple[dict[str, GenerateOptions], ...] = (
         {},
         {"mine": GenerateOptions(temperature=1, top_k=7)},
         {

@@ -27,7 +27,7 @@ _MOST = 8  # edits
 
 def seeds() -> Sequence[bytes]:
     """As it is, and with one edit of each kind."""
-    edits = (
+    edits: tuple[list[Any], ...] = (
         [],
         [["events", 1, "json", ["value"], 4]],
         [["steps", 1, "entropy", [], None], ["runs", 1, "delete"]],

@@ -1,4 +1,4 @@
-"""The inspector: values under the cursor, pins, keys and what is asked of the GPU, without one."""
+"""The inspector without a GPU: values under the cursor, pins, keys, and requests to the GPU."""
 
 from __future__ import annotations
 
@@ -37,63 +37,63 @@ def state() -> State:
     return made
 
 
-def said(state: State, element: TensorIndex) -> dict[str, str]:
+def rows_of(state: State, element: TensorIndex) -> dict[str, str]:
     return dict(facts(state, element, TOKENIZER))
 
 
 def test_facts_of_an_activation(state: State) -> None:
     element = TensorIndex("h.1.mlp.gelu", (4, 5))
-    assert said(state, element)["Value"] == "..."
-    assert "Sign" not in said(state, element)
+    assert rows_of(state, element)["Value"] == "..."
+    assert "Sign" not in rows_of(state, element)
     state.inspection.probed_values[element] = ProbedValue(-1.5, element.index)
-    told = said(state, element)
-    assert told["Value"] == "-1.5"
-    assert told["Index"] == "[4, 5]"
-    assert told["Shape"] == "12 x 768"
-    assert told["Sign"] == f"negative, brightness {(1.5 / 6.5) ** 0.5:.2f}"
-    assert told["Token"] == '" girl"  1000'  # three tokens of the prompt, then those of the steps
-    assert told["Position"] == "5 of 12, position 4"
-    assert "Vocabulary" not in told
+    shown = rows_of(state, element)
+    assert shown["Value"] == "-1.5"
+    assert shown["Index"] == "[4, 5]"
+    assert shown["Shape"] == "12 x 768"
+    assert shown["Sign"] == f"negative, brightness {(1.5 / 6.5) ** 0.5:.2f}"
+    assert shown["Token"] == '" girl"  1000'  # three tokens of the prompt, then those of the steps
+    assert shown["Position"] == "5 of 12, position 4"
+    assert "Vocabulary" not in shown
     assert summary(state, element) == "h.1.mlp.gelu[4, 5] = -1.5"
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
-    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Index"] == "[7]"
-    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Cell"] == "7 of 192"
-    assert said(state, TensorIndex("h.0.ln_1.weight", (7,)))["Shows"] == "value 7"
-    assert said(state, TensorIndex("wte", (3, 1)))["Vocabulary"] == '3 "<3>"'
-    assert "Cell" not in said(state, TensorIndex("wte", (0, 0)))
+    assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Index"] == "[7]"
+    assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Cell"] == "7 of 192"
+    assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Shows"] == "value 7"
+    assert rows_of(state, TensorIndex("wte", (3, 1)))["Vocabulary"] == '3 "<3>"'
+    assert "Cell" not in rows_of(state, TensorIndex("wte", (0, 0)))
     inspection = state.inspection
     element = inspection.element_at(4288 + 1)
     assert element == TensorIndex("logits", (12,), 12)
-    told = said(state, element)
-    assert told["Shows"] == "most extreme of values 12 to 23"
-    assert told["Index"] == "..."
+    shown = rows_of(state, element)
+    assert shown["Shows"] == "most extreme of values 12 to 23"
+    assert shown["Index"] == "..."
     inspection.probed_values[element] = ProbedValue(-7.0, (20,))
-    told = said(state, element)
-    assert (told["Value"], told["Index"]) == ("-7", "[20]")
+    shown = rows_of(state, element)
+    assert (shown["Value"], shown["Index"]) == ("-7", "[20]")
     assert summary(state, element) == "logits[20] = -7"
     inspection.pin(element)
     assert inspection.pins[0].element == TensorIndex("logits", (20,))
     inspection.mapping = ColorMapping(sampling="point")
     assert inspection.element_at(4288 + 1) == TensorIndex("logits", (12,))
-    told = said(state, TensorIndex("logits", (12,)))
-    assert told["Shows"] == "values 12 to 23"
-    assert told["Vocabulary"] == '12 "<12>", 13 "<13>", 14 "<14>" ... 23 "<23>"'
-    assert said(state, TensorIndex("logits", (50303,)))["Vocabulary"].endswith("50303 (padding)")
+    shown = rows_of(state, TensorIndex("logits", (12,)))
+    assert shown["Shows"] == "values 12 to 23"
+    assert shown["Vocabulary"] == '12 "<12>", 13 "<13>", 14 "<14>" ... 23 "<23>"'
+    assert rows_of(state, TensorIndex("logits", (50303,)))["Vocabulary"].endswith("50303 (padding)")
 
 
-def test_a_value_of_a_longer_context_is_told_as_missing(state: State) -> None:
-    assert said(state, TensorIndex("h.1.mlp.gelu", (12, 0)))["Value"] == "not in the latest pass"
+def test_a_value_outside_the_latest_context_is_reported_as_missing(state: State) -> None:
+    assert rows_of(state, TensorIndex("h.1.mlp.gelu", (12, 0)))["Value"] == "not in the latest pass"
 
 
 @pytest.mark.parametrize(("value", "sign"), [(float("nan"), "NaN"), (float("-inf"), "infinite, negative"), (0.0, "ze")])
-def test_signs_that_are_no_numbers(state: State, value: float, sign: str) -> None:
+def test_signs_of_nan_and_infinity(state: State, value: float, sign: str) -> None:
     state.inspection.probed_values[TensorIndex("logits", (0,))] = ProbedValue(value, (0,))
-    assert said(state, TensorIndex("logits", (0,)))["Sign"].startswith(sign)
+    assert rows_of(state, TensorIndex("logits", (0,)))["Sign"].startswith(sign)
 
 
-def test_cells_and_values_belong_together() -> None:
+def test_cells_and_values_match() -> None:
     inspection = Inspection()
     inspection.tensors, inspection.layout = fake_tensors()
     for span in inspection.layout.spans:
@@ -110,7 +110,7 @@ def test_cells_and_values_belong_together() -> None:
     assert inspection.element_at(2310) is None
 
 
-def test_arrows_step_over_cells_and_stay_inside() -> None:
+def test_arrow_keys_step_by_cells_and_stay_inside() -> None:
     inspection = Inspection()
     inspection.tensors, inspection.layout = fake_tensors()
     assert not inspection.step(1, 0)
@@ -123,12 +123,12 @@ def test_arrows_step_over_cells_and_stay_inside() -> None:
     inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", (0, 0))
     inspection.step(-1, 0)
     assert inspection.cursor == TensorIndex("embed.tokens", (0, 0))
-    inspection.cursor = TensorIndex("wte", (0, 0))  # not in the strip: by columns and rows
+    inspection.cursor = TensorIndex("wte", (0, 0))  # not on Strip: steps by columns and rows
     inspection.step(1, 2)
     assert inspection.cursor == TensorIndex("wte", (2, 1))
 
 
-def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
+def test_the_oldest_pin_is_dropped_and_removing_keeps_the_selection() -> None:
     inspection = Inspection()
     for index in range(PINS_MOST + 3):
         inspection.pin(TensorIndex("logits", (index,)))
@@ -141,7 +141,7 @@ def test_the_oldest_pin_makes_room_and_removing_keeps_the_selection() -> None:
     assert inspection.selected is None
 
 
-def test_a_pin_keeps_one_value_a_step_and_starts_anew() -> None:
+def test_a_pin_keeps_one_value_per_step_and_starts_over() -> None:
     pin = Pin(TensorIndex("logits", (0,)))
     assert pin.follow(1, 2.0)
     assert not pin.follow(1, 2.0)
@@ -178,7 +178,7 @@ def test_hover_pin_move_and_copy_on_the_screen(context: None, state: State, monk
     assert inspection.cursor is None
 
 
-def test_keys_move_the_camera_unless_they_are_typed(
+def test_keys_move_the_camera_unless_text_is_typed(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
@@ -200,9 +200,7 @@ def test_keys_move_the_camera_unless_they_are_typed(
     assert state.camera.zoom == 1
 
 
-def test_the_alarm_names_the_tensor_and_goes_there(
-    context: None, state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_alarm_names_the_tensor_and_shows_it(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     inspection = state.inspection
     inspection.bad, inspection.statistics = "h.0.attn.c_attn.weight", fake_statistics("h.0.attn.c_attn.weight")
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
@@ -217,9 +215,9 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
 ) -> None:
     state.inspection.mapping = ColorMapping(high=5.0)
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
-    place = screen.centers["colour bar"]
+    center = screen.centers["colour bar"]
     for x, check in ((150, "high"), (30, "low")):
-        screen.point(ImVec2(place.x + x, place.y))
+        screen.point(ImVec2(center.x + x, center.y))
         screen.io.add_mouse_button_event(0, True)
         screen.frame(2)
         screen.io.add_mouse_button_event(0, False)
@@ -230,12 +228,12 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
     assert 0 < mapping.low < mapping.high
 
 
-def test_the_color_bar_tells_numbers_only_of_what_has_them(
+def test_the_color_bar_shows_numbers_only_for_known_ranges(
     context: None, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     state.inspection.statistics = fake_statistics()
-    for mapping, focus, told in (
+    for mapping, focus, shown in (
         (ColorMapping(), None, "Each tensor has its own range"),
         (ColorMapping(), TensorIndex("h.1.mlp.gelu", (0, 0)), "Histogram of h.1.mlp.gelu"),
         (ColorMapping(span_scale="all"), None, "Histogram of all tensors"),
@@ -246,7 +244,7 @@ def test_the_color_bar_tells_numbers_only_of_what_has_them(
             state.inspection.pin(focus)
         screen.point(screen.centers["colour bar"])
         screen.frame(6)
-        assert screen.shows(told), told
+        assert screen.shows(shown), shown
         state.inspection.selected = None
 
 
@@ -259,7 +257,7 @@ def test_the_axis_is_its_own_inverse() -> None:
     assert brightness(1e-9, 0.0, 1.0) == 0.04
 
 
-def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
+def test_only_visible_values_are_requested(state: State) -> None:
     tensor_reader = FakeObserver(bad="logits")
     inspection_updater = InspectionUpdater(tensor_reader, state)
     assert inspection_updater.mapping_changed()
@@ -268,7 +266,7 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
     state.inspection.cursor = TensorIndex("logits", (5,))
     state.inspection.pin(TensorIndex("embed.tokens", (0, 9)))
     inspection_updater.frame(0.0, pass_complete=False, done=False)
-    assert tensor_reader.asked == []  # the tensors are of no whole pass
+    assert tensor_reader.asked == []  # the tensors are not those of one complete pass
     for _ in range(5):
         inspection_updater.frame(0.0, pass_complete=True, done=True)
     assert tensor_reader.asked == [(TensorIndex("logits", (5,)), TensorIndex("embed.tokens", (0, 9)))]
@@ -286,7 +284,7 @@ def test_only_what_is_looked_at_is_asked_for(state: State) -> None:
         inspection_updater.frame(1.0, pass_complete=True, done=True)
     assert [value for _, value in state.inspection.pins[0].history] == [9.125, 9.25]
     assert (tensor_reader.measured, state.inspection.bad) == (1, "logits")
-    assert tensor_reader.traced == 0  # off costs nothing
+    assert tensor_reader.traced == 0  # a trace that is off costs nothing
     state.inspection.trace_on = True
     for _ in range(3):
         inspection_updater.frame(2.0, pass_complete=True, done=True)

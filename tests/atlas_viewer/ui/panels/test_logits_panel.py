@@ -1,4 +1,4 @@
-"""The Logits and Distribution panels: what they tell, and what a mouse and a keyboard do there."""
+"""The Logits and Distribution panels: contents, mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: St
         assert screen.shows(quoted(candidate.text))
 
 
-def test_the_header_tells_what_the_step_was_drawn_with(screen: Screen, state: State) -> None:
+def test_the_header_shows_the_options_of_the_step(screen: Screen, state: State) -> None:
     step = state.step
     assert step is not None
     assert state.run is not None
-    told = logits.facts(state, step, state.run.options_at(4))
-    assert told == [
+    shown = logits.facts(state, step, state.run.options_at(4))
+    assert shown == [
         "token 4000",
         "rank 1",
         "forward 12.5 ms",
@@ -87,7 +87,7 @@ def test_the_header_tells_what_the_step_was_drawn_with(screen: Screen, state: St
     assert "greedy" in logits.facts(state, step, GenerateOptions(temperature=0))
 
 
-def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen, state: State) -> None:
+def test_a_click_on_a_row_branches_except_on_the_taken_token(screen: Screen, state: State) -> None:
     screen.click("token 4003")
     assert list(state.requests) == [Branch(4, 4003)]
     state.requests.clear()
@@ -95,7 +95,7 @@ def test_a_click_on_a_line_branches_and_on_the_taken_one_does_not(screen: Screen
     assert not state.requests
 
 
-def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen: Screen, state: State) -> None:
+def test_a_press_chooses_the_row_under_the_mouse_while_the_run_continues(screen: Screen, state: State) -> None:
     assert state.run is not None
     screen.point(screen.centers["token 4003"])
     screen.io.add_mouse_button_event(0, True)
@@ -108,7 +108,7 @@ def test_a_press_takes_the_line_under_the_mouse_though_the_run_writes_on(screen:
     assert list(state.requests) == [Branch(4, 4003)]
 
 
-def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state: State) -> None:
+def test_the_full_distribution_replaces_the_candidates_of_the_step(screen: Screen, state: State) -> None:
     state.distribution = whole(3)  # of another step
     screen.frame()
     assert "token 4001" in widget_tracking.rects
@@ -122,7 +122,7 @@ def test_the_whole_distribution_replaces_what_was_reported(screen: Screen, state
     assert list(state.requests) == [Branch(4, second)]
 
 
-def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
+def test_the_tooltip_of_a_row_shows_everything(screen: Screen, state: State) -> None:
     state.distribution, state.compared, state.comparison = whole(4), 1, whole(1)
     screen.frame(2)
     token = int(state.distribution.order[2])
@@ -133,7 +133,7 @@ def test_pointing_at_a_line_tells_all(screen: Screen, state: State) -> None:
         assert screen.shows(part), part
 
 
-def test_no_tip_covers_the_table_while_a_search_is_typed(screen: Screen, state: State) -> None:
+def test_no_tooltip_covers_the_table_during_a_search(screen: Screen, state: State) -> None:
     screen.point(screen.centers["##find"])
     screen.frame(8)
     assert screen.shows("Any token of the vocabulary")
@@ -177,12 +177,13 @@ def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: Sta
     screen.click("##compare table")
     screen.frame(2)
     screen.click("against1")
-    assert (state.compared, state.comparison) == (1, None)  # the one of another step is not taken for it
+    assert state.compared == 1
+    assert state.comparison is None  # a distribution of another step is not used
     state.comparison = whole(1)
     screen.frame(3)
     assert "gain##head" in widget_tracking.rects
     assert "climb##head" in widget_tracking.rects
-    state.run.steps = state.run.steps[:1]  # type: ignore[union-attr]
+    state.run.steps = state.run.steps[:1]
     screen.frame(2)
     assert state.compared_step is None
     assert "gain##head" not in widget_tracking.rects
@@ -201,7 +202,7 @@ def test_bad_logits_are_counted(screen: Screen, state: State) -> None:
     assert screen.shows("No logit of this step is finite.")
 
 
-def test_the_distribution_tells_figures_and_draws_its_plot(screen: Screen, state: State) -> None:
+def test_the_distribution_shows_figures_and_a_plot(screen: Screen, state: State) -> None:
     open_distribution(screen)
     assert screen.shows("full distribution is read when")
     assert "distribution plot" not in widget_tracking.rects
@@ -242,10 +243,10 @@ def test_panels_survive_every_size(screen: Screen, state: State, size: tuple[int
     screen.io.display_size = ImVec2(*size)
     screen.frame(3)
     open_distribution(screen)
-    assert screen.shows("entropy") == (size[0] > 200)  # there is no room for it in the smallest
+    assert screen.shows("entropy") == (size[0] > 200)  # the smallest panel has no space for it
 
 
-def test_a_frame_of_two_hundred_lines_costs_what_is_seen_of_them(
+def test_a_frame_with_two_hundred_rows_costs_only_the_visible_ones(
     screen: Screen, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state.distribution, state.logits.top = whole(4), 200

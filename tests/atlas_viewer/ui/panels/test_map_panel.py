@@ -1,4 +1,4 @@
-"""The map's panel on a screen without a GPU: moving, names, places, pins, and the keys of whichever is in front."""
+"""The Map panel on a screen without a GPU: navigation, names, indices, pins, and keys of the current view."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 
 def place_of(screen: Screen, target: TensorIndex) -> ImVec2:
-    """Where on the screen a value is."""
+    """Point of the screen at the center of a value's cell."""
     maps, picture = screen.state.map, widget_tracking.rects["map"]
     cell = maps.cell_of(target)
     assert cell is not None
@@ -73,10 +73,10 @@ def double_click(screen: Screen) -> None:
         screen.frame_fast()
 
 
-def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, state: State) -> None:
+def test_wheel_drag_fit_and_keys_move_the_map_and_not_strip(screen: Screen, state: State) -> None:
     maps, atlas = state.map, state.camera.view
     target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
-    maps.frame("h.3")  # so near that no edge holds the camera
+    maps.frame("h.3")  # so close that no edge limits the camera
     screen.frame(2)
     zoom = maps.camera.pose.zoom
     before = place_of(screen, target)
@@ -86,7 +86,7 @@ def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, 
         screen.frame()
     assert maps.camera.pose.zoom == pytest.approx(zoom * 2 ** (8 / 5))
     after = place_of(screen, target)
-    # imgui takes the mouse to be at whole pixels.
+    # imgui rounds the mouse position to whole pixels.
     assert (after.x, after.y) == pytest.approx((before.x, before.y), abs=3)
     screen.io.add_mouse_button_event(0, True)
     screen.frame()
@@ -111,7 +111,7 @@ def test_wheel_drag_fit_and_keys_move_the_map_and_not_the_atlas(screen: Screen, 
     assert state.camera.zoom > 1
 
 
-def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: State) -> None:
+def test_the_cursor_inspects_and_pins_and_arrow_keys_move_it(screen: Screen, state: State) -> None:
     inspection = state.inspection
     screen.state.map.go(TensorIndex("h.2.mlp.gelu", (5, 300)))
     screen.frame(2)
@@ -121,9 +121,9 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     inspection.probed_values[element] = ProbedValue(0.5, element.index)
     screen.frame()
     assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
-    told = dict(facts(state, element, FakeTokenizer("<{}>")))
-    assert "Cell" not in told, "cells of the strip are not what is looked at"
-    assert told["Index"] == "[5, 300]"
+    shown = dict(facts(state, element, FakeTokenizer("<{}>")))
+    assert "Cell" not in shown, "cells of Strip do not matter on Map"
+    assert shown["Index"] == "[5, 300]"
     for down in (True, False):
         screen.io.add_mouse_button_event(1, down)
         screen.frame()
@@ -138,7 +138,7 @@ def test_the_cursor_inspects_pins_and_is_moved_by_arrows(screen: Screen, state: 
     assert inspection.cursor is None, "there is no such row yet"
 
 
-def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen: Screen, state: State) -> None:
+def test_a_double_click_goes_to_the_makers_of_a_value_and_alt_brackets_go_back(screen: Screen, state: State) -> None:
     maps = state.map
     target = TensorIndex("h.2.mlp.gelu", (5, 300))
     maps.go(target)
@@ -148,8 +148,8 @@ def test_a_double_click_goes_to_what_made_the_value_and_alt_brackets_back(screen
     double_click(screen)
     screen.frame(2)
     assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", (300, 0))
-    middle = maps.cell_of(TensorIndex("h.2.mlp.c_fc.weight", (300, 0)))
-    assert middle == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
+    center = maps.cell_of(TensorIndex("h.2.mlp.c_fc.weight", (300, 0)))
+    assert center == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
     there = maps.camera.pose
     press(screen, "Alt+[")
     assert maps.camera.pose == pose
@@ -179,7 +179,7 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     assert not any(label.text == "h.3" for label in maps.labels[1])
 
 
-def test_a_place_is_typed(screen: Screen, state: State) -> None:
+def test_an_index_is_typed(screen: Screen, state: State) -> None:
     press(screen, "G")
     screen.frame(3)
     screen.io.add_input_characters_utf8("h.1.attn.qkv[99, 0]")
@@ -208,13 +208,13 @@ def test_a_place_is_typed(screen: Screen, state: State) -> None:
         assert quoted(token[1]) in texts, "tokens on both sides of a pattern"
 
 
-def test_a_part_of_the_model_is_a_place_too(screen: Screen, state: State) -> None:
+def test_a_part_of_the_model_is_typed_by_its_title(screen: Screen, state: State) -> None:
     navigation.go(state, " h.5 ")
     region = next(region for region in state.map.layout.regions if region.title == "h.5")  # type: ignore[union-attr]
     assert state.map.camera.pose.x == pytest.approx(region.x + region.width / 2)
 
 
-def test_the_list_of_tensors_frames_in_whichever_is_in_front(screen: Screen, state: State) -> None:
+def test_the_tensor_list_frames_a_tensor_in_the_current_view(screen: Screen, state: State) -> None:
     navigation.show(state, TensorIndex("h.6.attn.c_attn.weight"))
     box = state.map.layout.placements["h.6.attn.c_attn.weight"]  # type: ignore[union-attr]
     assert state.map.camera.pose.x == pytest.approx(box.x + box.width / 2)
@@ -234,7 +234,7 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     assert "minimap" not in screen.centers
 
 
-def test_another_window_keeps_what_is_seen(screen: Screen, state: State) -> None:
+def test_another_context_keeps_the_visible_part(screen: Screen, state: State) -> None:
     maps = state.map
     target = TensorIndex("h.5.attn.c_proj.weight", (100, 33))
     maps.go(target)
@@ -267,13 +267,13 @@ def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
     assert state.map.wanted == TensorIndex("wte", (3, 3))
 
 
-def test_tools_that_do_not_fit_are_behind_a_button(screen: Screen, state: State) -> None:
+def test_tools_that_do_not_fit_are_in_a_popup(screen: Screen, state: State) -> None:
     assert {"##palette", "Go to##map", "auto"} <= set(widget_tracking.rects)
     assert "...##map tools" not in widget_tracking.rects
     tools = {
-        label: place.top
-        for label, place in widget_tracking.rects.items()
-        if label in ("<##map back", "auto", "Fit##map")
+        identity: rect.top
+        for identity, rect in widget_tracking.rects.items()
+        if identity in ("<##map back", "auto", "Fit##map")
     }
     state.ui.zoom = 2.0
     screen.frame(4)

@@ -1,4 +1,4 @@
-"""Panels as functions of the state: imgui runs without a GPU, a mouse and a keyboard are made of events."""
+"""Panels as functions of the state: imgui runs without a GPU, with synthetic mouse and keyboard events."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_generate_waits_for_the_model_and_stop_for_a_run(screen: Screen, state: 
     assert not state.requests
 
 
-def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state: State) -> None:
+def test_a_chip_chooses_its_step_and_use_copies_the_text(screen: Screen, state: State) -> None:
     assert state.step is not None
-    assert state.step.index == 4  # the newest until one is chosen
+    assert state.step.index == 4  # the newest until another is chosen
     screen.click("chip1")
     assert state.chosen == 1
     screen.frame(3)
@@ -64,7 +64,7 @@ def test_a_chip_chooses_its_step_and_use_copies_through_it(screen: Screen, state
     assert state.chosen is None
 
 
-def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(screen: Screen, state: State) -> None:
+def test_a_press_chooses_the_chip_under_the_mouse_while_chips_move(screen: Screen, state: State) -> None:
     assert state.run is not None
     screen.point(screen.centers["chip1"])
     screen.io.add_mouse_button_event(0, True)
@@ -76,7 +76,7 @@ def test_a_press_chooses_the_chip_under_the_mouse_though_the_chips_move_on(scree
     assert state.chosen == 1
 
 
-def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
+def test_the_tooltip_of_a_chip_shows_id_logit_and_probability(screen: Screen) -> None:
     screen.point(screen.centers["chip2"])
     screen.frame(8)
     assert screen.shows("token 2000")
@@ -84,7 +84,7 @@ def test_a_chip_tells_id_logit_and_probability(screen: Screen) -> None:
     assert screen.shows(' 20.000 %  " Lily"')  # a candidate
 
 
-def test_status_tells_model_and_run(screen: Screen, state: State) -> None:
+def test_status_shows_model_and_run(screen: Screen, state: State) -> None:
     facts = (
         "8 layers, 6 heads, 192 channels",
         "13,306,944",
@@ -113,8 +113,8 @@ def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> Non
     assert screen.shows("something went wrong: try again")
     moved = {
         label
-        for label, place in usual.items()
-        if (place.x, place.y) != (screen.centers[label].x, screen.centers[label].y)
+        for label, point in usual.items()
+        if (point.x, point.y) != (screen.centers[label].x, screen.centers[label].y)
     }
     assert not moved, "what is about to be clicked must stay where it is"
     screen.click("Dismiss")
@@ -122,15 +122,15 @@ def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> Non
 
 
 def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: State) -> None:
-    place = screen.centers["picture"]
-    screen.point(place)
+    point = screen.centers["picture"]
+    screen.point(point)
     screen.io.add_mouse_wheel_event(0, 10)
     screen.frame()
     assert state.camera.zoom == pytest.approx(4)
     x, y = state.camera.center
     screen.io.add_mouse_button_event(0, True)
     screen.frame()
-    screen.io.add_mouse_pos_event(place.x - 40, place.y - 20)
+    screen.io.add_mouse_pos_event(point.x - 40, point.y - 20)
     screen.frame()
     screen.io.add_mouse_button_event(0, False)
     screen.frame()
@@ -147,16 +147,14 @@ def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: Stat
     assert state.camera.zoom == 1
 
 
-def test_the_picture_is_asked_for_in_the_atlas_proportions(screen: Screen, state: State) -> None:
+def test_the_picture_has_the_proportions_of_strip(screen: Screen, state: State) -> None:
     screen.frame()
     width, height = state.ui.picture_sizes["Atlas"]
     assert width > 500
     assert height == round(width * 9 / 16)
 
 
-def test_a_larger_window_gives_the_atlas_more_room(
-    context: None, state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_larger_window_gives_strip_more_space(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen, widths = Screen(state, monkeypatch), []
     for size in ((800, 600), (1280, 720), (2560, 1440)):
         screen.io.display_size = ImVec2(*size)
@@ -179,7 +177,7 @@ def test_flow_wraps_every_character_once(context: None) -> None:
 
 
 @pytest.mark.parametrize("width", [-20, 0, 1, 9])
-def test_flow_ends_in_a_panel_without_room(context: None, width: int) -> None:
+def test_flow_ends_in_a_panel_without_space(context: None, width: int) -> None:
     imgui.new_frame()
     pieces = flow("a  bc", "\n" + "d" * 30, width, 15.0)
     imgui.render()
@@ -201,7 +199,7 @@ def test_quoted_is_one_line() -> None:
         (0, "      0 %"),
     ],
 )
-def test_a_small_probability_is_told_apart_from_none(share: float, text: str) -> None:
+def test_a_small_probability_differs_from_zero(share: float, text: str) -> None:
     assert percent(share) == text
 
 

@@ -1,4 +1,4 @@
-"""The prompt: keys, history, and its tokens as they are drawn and pointed at."""
+"""The Prompt panel: keys, history, and tokens with their tooltips."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 
 def tokens_of(text: str) -> PromptTokens:
-    """A token for each word, numbered by its letters, with the space before it."""
+    """A token per word with the space before it; its id depends on its letters."""
     pieces = text.replace("\n", " \n ").split(" ")
     tokens = [
         (sum(map(ord, piece)), piece if piece == "\n" or not i else f" {piece}") for i, piece in enumerate(pieces)
@@ -63,7 +63,7 @@ def write(screen: Screen, text: str) -> None:
 
 
 def edit(screen: Screen) -> None:
-    """Put the cursor behind the prompt."""
+    """Put the cursor at the end of the prompt."""
     screen.click("##prompt")
     chord(screen, *CTRL, KEY.end)
 
@@ -88,7 +88,7 @@ def test_shift_enter_and_alt_enter_start_a_new_line(screen: Screen, state: State
     assert not state.requests
 
 
-def test_up_and_down_walk_the_earlier_prompts_and_keep_what_is_being_written(screen: Screen, state: State) -> None:
+def test_up_and_down_go_through_the_history_and_keep_the_draft(screen: Screen, state: State) -> None:
     state.ui.prompts = ["first", "second"]
     edit(screen)
     write(screen, " b")
@@ -99,7 +99,7 @@ def test_up_and_down_walk_the_earlier_prompts_and_keep_what_is_being_written(scr
         seen.append(state.prompt)
     assert seen == ["second", "first", "first", "second", "Once upon a b", "Once upon a b"]
     write(screen, "!")
-    assert state.prompt == "Once upon a b!"  # the cursor is at the end of what came back
+    assert state.prompt == "Once upon a b!"  # the cursor is at the end of the restored text
 
 
 def test_up_between_lines_moves_the_cursor_only(screen: Screen, state: State) -> None:
@@ -115,7 +115,7 @@ def test_up_between_lines_moves_the_cursor_only(screen: Screen, state: State) ->
     assert state.prompt == "first"
 
 
-def test_buttons_walk_the_earlier_prompts(screen: Screen, state: State) -> None:
+def test_buttons_go_through_the_history(screen: Screen, state: State) -> None:
     state.ui.prompts = ["first"]
     screen.frame()
     screen.click("##newer")
@@ -126,7 +126,7 @@ def test_buttons_walk_the_earlier_prompts(screen: Screen, state: State) -> None:
     assert state.prompt == "Once upon a"
 
 
-def test_a_prompt_that_is_set_from_outside_reaches_the_field_that_is_edited(screen: Screen, state: State) -> None:
+def test_a_prompt_set_elsewhere_reaches_the_focused_field(screen: Screen, state: State) -> None:
     edit(screen)
     state.prompt = "Another one"
     screen.frame(2)
@@ -145,7 +145,7 @@ def test_an_unlocked_seed_is_drawn_for_every_run(screen: Screen, state: State) -
     assert state.options.seed == seeds[-1]
 
 
-def test_tokens_are_counted_against_the_window(screen: Screen, state: State) -> None:
+def test_tokens_are_counted_against_the_context(screen: Screen, state: State) -> None:
     assert screen.shows("3 of 256 tokens")
     state.options = GenerateOptions(context=2)
     screen.frame()
@@ -157,13 +157,13 @@ def test_tokens_are_counted_against_the_window(screen: Screen, state: State) -> 
     assert not screen.shows("outside the context")
 
 
-def test_a_prompt_that_is_no_text_says_so_where_its_tokens_would_be(screen: Screen, state: State) -> None:
+def test_an_invalid_prompt_shows_an_error_instead_of_tokens(screen: Screen, state: State) -> None:
     state.prompt_tokens = PromptTokens(state.prompt, (), "prompt: character 1 is no valid text")
     screen.frame()
     assert screen.shows("prompt: character 1 is no valid text")
 
 
-def test_marked_shows_line_ends_and_nothing_else_as_signs() -> None:
+def test_marked_shows_line_ends_as_pilcrows() -> None:
     assert marked(' "a\\b"\n\n') == ' "a\\b"¶¶'
     assert marked("\t").isprintable()
     assert marked("\x07").isprintable()
@@ -191,7 +191,7 @@ def test_flow_has_every_token_once_and_breaks_at_line_ends(context: None) -> Non
 
 @pytest.mark.parametrize("unit", [" ", "\n", "once ", "a"])
 def test_a_prompt_of_a_million_characters(screen: Screen, state: State, unit: str) -> None:
-    """Pasted, shown with its tokens, run and continued: nothing takes longer the longer a word or a line is."""
+    """Pasted, shown with its tokens, run and continued: no time grows faster than the length of a word or line."""
     text = unit * (1_200_000 // len(unit))
     began = time.thread_time()
     edit(screen)
@@ -206,7 +206,8 @@ def test_a_prompt_of_a_million_characters(screen: Screen, state: State, unit: st
     for continuation in ("", " there", " there was"):
         state.run.continuation = continuation
         screen.frame()
-    assert time.thread_time() - began < 60  # of processor time, as in a second or two; what is quadratic takes minutes
+    # Processor time: linear code takes a second or two, quadratic code minutes.
+    assert time.thread_time() - began < 60
 
 
 @pytest.mark.parametrize("text", ["", "a", "\n", "\n\n\n", "a\n", "a b\n\nc" * 50, "x" * 900 + "\n" + "y" * 900])
@@ -219,7 +220,7 @@ def test_flow_fills_each_line(context: None, text: str) -> None:
     for number, following in enumerate(laid.starts[1:]):
         first = laid.starts[number]
         assert following > first
-        breaks = [place for place in range(first, following) if text[place] == "\n"]
+        breaks = [index for index in range(first, following) if text[index] == "\n"]
         before = laid.ends[first - 1] if first else 0.0
         assert breaks == [following - 1] or (not breaks and laid.ends[following] - before > 120)
 
@@ -259,7 +260,7 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
     drawn = [label for label in screen.centers if label.startswith("token")]
     assert 0 < len(drawn) < 60
     laid_out = flow.cache_info().misses
-    # Ten thousand times as long, a frame costs about twice as much.
+    # With a text ten thousand times as long, a frame costs about twice as much.
     assert least(10) < 10 * short
     edit(screen)
     write(screen, "!")

@@ -1,4 +1,4 @@
-"""The Session panel on a screen without a GPU: recording, the video, and the timeline."""
+"""The Recording panel on a screen without a GPU: recording, the video, and the timeline."""
 
 from __future__ import annotations
 
@@ -7,25 +7,17 @@ from imgui_bundle import imgui
 
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
-from atlas_viewer.state.runs import Run
-from atlas_viewer.state.state import ModelSummary, State
-from compute.sampling.options import GenerateOptions
+from atlas_viewer.state.state import State
 
-from helpers.fake_generation import fake_step
+from helpers.fake_generation import paused_state
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
 
-MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 0)
-
 
 @pytest.fixture
 def state() -> State:
-    options = GenerateOptions(max_new_tokens=16)
-    run = Run("Once upon a", options, [(1, "Once")], [fake_step(i) for i in range(5)], changes={0: options})
-    run.done, run.stop_reason = True, "paused"
-    made = State("Once upon a", options, model=MODEL, run=run)
-    made.runs.add(run)
+    made = paused_state()
     made.ui.front = "Session"
     return made
 
@@ -53,26 +45,26 @@ def test_a_button_and_a_key_record_with_the_options_that_are_set(screen: Screen,
     assert list(state.requests) == [Record("session.atlas", "f32", statistics=False)]
 
 
-def test_a_recording_tells_how_it_goes_and_can_be_ended(screen: Screen, state: State) -> None:
-    told = state.recording.recorder
-    told.stage, told.steps, told.waiting = "recording", 42, 9
+def test_a_recording_shows_its_progress_and_can_be_stopped(screen: Screen, state: State) -> None:
+    recorder = state.recording.recorder
+    recorder.stage, recorder.steps, recorder.waiting = "recording", 42, 9
     screen.frame(2)
     assert screen.shows("42 steps written, 9 waiting")
-    screen.click("##session logits")  # cannot be changed on the way
+    screen.click("##session logits")  # cannot be changed while recording
     assert "logits f32" not in screen.centers
     screen.click("Stop recording##session")
     assert list(state.requests) == [EndRecording()]
-    told.trouble = "a.atlas: nothing is recorded any more: the disk is full"
+    recorder.trouble = "a.atlas: nothing is recorded any more: the disk is full"
     screen.frame(2)
     assert screen.shows("the disk is full")
-    told.stage = "finishing"
+    recorder.stage = "finishing"
     state.requests.clear()
     screen.frame(2)
     screen.click("Stop recording##session")
     assert not state.requests
 
 
-def test_the_file_is_named_before_it_is_made(screen: Screen, state: State) -> None:
+def test_the_file_is_named_before_recording(screen: Screen, state: State) -> None:
     screen.click("##session file")
     screen.press(imgui.Key.a, ctrl=True)
     screen.io.add_input_characters_utf8("mine.atlas")
@@ -81,12 +73,12 @@ def test_the_file_is_named_before_it_is_made(screen: Screen, state: State) -> No
     assert list(state.requests) == [Record("mine.atlas")]
 
 
-def test_a_video_tells_what_it_left_out(screen: Screen, state: State) -> None:
+def test_a_video_shows_dropped_frames(screen: Screen, state: State) -> None:
     screen.click("Record the window##video")
     assert list(state.requests) == [RecordVideo("window.mp4")]
     state.requests.clear()
-    told = state.recording.video
-    told.stage, told.frames, told.dropped = "recording", 120, 7
+    video = state.recording.video
+    video.stage, video.frames, video.dropped = "recording", 120, 7
     screen.frame(2)
     assert screen.shows("120 frames, 7 dropped")
     screen.click("Stop the video##video")
@@ -106,7 +98,7 @@ def test_the_timeline_plays_steps_and_scrubs(screen: Screen, state: State) -> No
     screen.frame(3)
     assert screen.shows("3.5 of 3.5 s, run 1 of 2")
     screen.click("Play recording##playback")
-    assert (playback.playing, playback.seek) == (True, 1)  # from the beginning, as it was at the end
+    assert (playback.playing, playback.seek) == (True, 1)  # from the start, because it was at its end
     screen.frame()
     screen.click("Hold recording##playback")
     assert not playback.playing
@@ -139,7 +131,7 @@ def test_keys_play_and_step(screen: Screen, state: State) -> None:
     assert (playback.playing, playback.seek) == (True, 4)
 
 
-def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: State) -> None:
+def test_a_notice_leads_back_to_the_recording(screen: Screen, state: State) -> None:
     playback = played(state)
     playback.left, playback.notice = True, "its model is not here"
     screen.frame(3)
@@ -149,11 +141,11 @@ def test_what_else_is_on_screen_is_told_with_a_way_back(screen: Screen, state: S
     assert list(state.requests) == [BackToRecording()]
 
 
-def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen, state: State) -> None:
+def test_a_view_comes_to_the_front_while_the_timeline_is_dragged(screen: Screen, state: State) -> None:
     playback = played(state)
     screen.frame(3)
-    place = screen.centers["##timeline"]
-    screen.point(place)
+    point = screen.centers["##timeline"]
+    screen.point(point)
     screen.io.add_mouse_button_event(0, True)
     screen.frame(2)
     for title, other in (("Map", "Atlas"), ("Atlas", "Map"), ("Map", "Atlas")):
@@ -163,8 +155,8 @@ def test_a_view_comes_to_the_front_under_the_hand_on_the_timeline(screen: Screen
         assert other not in state.ui.shown
         assert state.ui.view == title
         playback.seek = None
-        place.x += 9
-        screen.point(place)
+        point.x += 9
+        screen.point(point)
         assert playback.seek is not None, "the slider is still held"
     screen.io.add_mouse_button_event(0, False)
     screen.frame()

@@ -1,4 +1,4 @@
-"""The sampling panel: every option, its reset and its limits; presets."""
+"""The Sampling panel: every option, its reset button and limits; presets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 
 def type_into(screen: Screen, label: str, text: str) -> None:
-    """Ctrl+click on a slider, or a click on a field; type over what is there; Enter."""
+    """Ctrl+click a slider or click a field, replace its text, press Enter."""
     screen.io.add_key_event(KEY.mod_ctrl, True)
     screen.io.add_key_event(KEY.left_ctrl, True)
     screen.frame()
@@ -46,9 +46,9 @@ def type_into(screen: Screen, label: str, text: str) -> None:
 
 
 def drag(screen: Screen, label: str, x: float) -> None:
-    """Press the mouse on a widget, `x` of its width away from its middle."""
-    place = screen.centers[label]
-    screen.point(ImVec2(place.x + x, place.y))
+    """Press the mouse on a widget, `x` of its width away from its center."""
+    center = screen.centers[label]
+    screen.point(ImVec2(center.x + x, center.y))
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
         screen.frame()
@@ -64,7 +64,7 @@ def test_temperature_moves_in_steps_of_a_twentieth(screen: Screen, state: State)
 
 
 @pytest.mark.parametrize("name", [*REALS, "top_k"])
-def test_no_place_of_a_slider_is_a_bad_option(screen: Screen, state: State, name: str) -> None:
+def test_every_slider_position_is_a_valid_option(screen: Screen, state: State, name: str) -> None:
     seen = set()
     for x in range(-74, 75, 8):
         drag(screen, f"##{name}", x)
@@ -94,7 +94,7 @@ def test_no_place_of_a_slider_is_a_bad_option(screen: Screen, state: State, name
         ("seed", "12345", 12345),
     ],
 )
-def test_a_typed_number_counts_exactly_within_its_limits(
+def test_a_typed_number_is_exact_within_its_limits(
     screen: Screen, state: State, name: str, text: str, expected: float
 ) -> None:
     type_into(screen, f"##{name}", text)
@@ -102,7 +102,7 @@ def test_a_typed_number_counts_exactly_within_its_limits(
     state.options.checked(512, 50257)
 
 
-def test_an_option_that_differs_has_a_reset(screen: Screen, state: State) -> None:
+def test_a_changed_option_has_a_reset_button(screen: Screen, state: State) -> None:
     assert not [label for label in screen.centers if label.startswith("reset##")]
     state.options = GenerateOptions(
         max_new_tokens=5, context=9, temperature=1.5, top_k=4, top_p=0.5, min_p=0.1, repetition_penalty=1.2, seed=3
@@ -115,7 +115,7 @@ def test_an_option_that_differs_has_a_reset(screen: Screen, state: State) -> Non
     assert state.options == GenerateOptions()
 
 
-def test_what_the_program_was_started_with_has_no_reset(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_the_command_line_have_no_reset_button(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     started = GenerateOptions(max_new_tokens=64, context=100, temperature=0.5)
     state = State("Once upon a", started, model=MODEL)
     screen = Screen(state, monkeypatch)
@@ -127,7 +127,7 @@ def test_what_the_program_was_started_with_has_no_reset(context: None, monkeypat
     assert state.options == started
 
 
-def test_a_short_model_resets_the_window_to_what_it_has(screen: Screen, state: State) -> None:
+def test_a_reset_of_the_context_respects_the_model(screen: Screen, state: State) -> None:
     state.model = ModelSummary("fake", 1, 1, 8, 64, 100, 1000, "f32", "an adapter")
     state.options = GenerateOptions(context=10)
     screen.frame(2)
@@ -137,7 +137,7 @@ def test_a_short_model_resets_the_window_to_what_it_has(screen: Screen, state: S
     assert "reset##context" not in screen.centers
 
 
-def test_usual_values_are_a_click_away(screen: Screen, state: State) -> None:
+def test_common_values_are_in_a_list(screen: Screen, state: State) -> None:
     screen.click("##usual context")
     screen.frame(2)
     assert "1,024##context" not in screen.centers  # more than the model's positions
@@ -149,7 +149,7 @@ def test_usual_values_are_a_click_away(screen: Screen, state: State) -> None:
     assert state.options.max_new_tokens == 64
 
 
-def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
+def test_a_new_seed_differs_and_is_in_range(screen: Screen, state: State) -> None:
     screen.click("New##seed")
     assert state.options.seed != 0
     state.options.checked(512, 50257)
@@ -169,22 +169,22 @@ def test_new_seed_is_another_and_in_range(screen: Screen, state: State) -> None:
         ("##context", "1 to 512"),
     ],
 )
-def test_every_option_has_a_sentence_of_help(screen: Screen, widget: str, part: str) -> None:
+def test_every_option_has_help(screen: Screen, widget: str, part: str) -> None:
     screen.io.add_mouse_pos_event(15, screen.centers[widget].y)
     screen.frame(8)
     assert [text for text in screen.texts if part in text.replace("\n", " ")]
 
 
-def test_while_a_run_writes_changes_are_said_to_take_effect(screen: Screen, state: State) -> None:
-    said = "Changes take effect at the next token"
-    assert not screen.shows(said)
+def test_a_hint_says_when_changes_take_effect(screen: Screen, state: State) -> None:
+    hint = "Changes take effect at the next token"
+    assert not screen.shows(hint)
     state.run = Run("Once", state.options, [])
     screen.frame()
-    assert screen.shows(said)
+    assert screen.shows(hint)
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_nothing_scrolls_in_the_usual_window(screen: Screen, state: State, busy: bool) -> None:
+def test_nothing_scrolls_in_the_default_window(screen: Screen, state: State, busy: bool) -> None:
     state.run = Run("Once", state.options, [], done=not busy)
     screen.frame(3)
     for title in ("Sampling", "Prompt"):
@@ -193,7 +193,7 @@ def test_nothing_scrolls_in_the_usual_window(screen: Screen, state: State, busy:
         assert window.scroll_max.y == 0, title
 
 
-def test_a_preset_is_chosen_and_named_while_it_fits(screen: Screen, state: State) -> None:
+def test_a_preset_is_named_while_the_options_match_it(screen: Screen, state: State) -> None:
     state.options = GenerateOptions(seed=7, max_new_tokens=99, context=100, top=20)
     screen.click("##preset")
     screen.frame(2)

@@ -31,7 +31,7 @@ def tab(screen: Screen, title: str) -> None:
     screen.frame(3)
 
 
-def test_rows_are_grouped_found_and_folded() -> None:
+def test_rows_are_grouped_searched_and_folded() -> None:
     tensors, _ = fake_tensors()
     everything = rows(tensors.values(), "", set())
     assert [row.group for row in everything if row.info is None] == ["embedding", "block 0", "block 1", "head"]
@@ -43,7 +43,7 @@ def test_rows_are_grouped_found_and_folded() -> None:
     assert rows(tensors.values(), "nothing", set()) == []
 
 
-def test_statistics_are_wanted_only_in_sight(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statistics_are_read_only_while_visible(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(state, monkeypatch)
     assert not state.inspection.list_visible
     tab(screen, "Tensors")
@@ -52,7 +52,7 @@ def test_statistics_are_wanted_only_in_sight(context: None, state: State, monkey
         assert screen.shows(text), text
 
 
-def test_what_is_infinite_is_counted_beside_nan(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_infinities_are_counted_beside_nan(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "h.0.attn.c_attn.weight"
     vars(state.inspection.statistics[name]).update(nan=41, pos_inf=700, neg_inf=77)
     screen = Screen(state, monkeypatch)
@@ -67,7 +67,7 @@ def test_a_click_frames_the_tensor(context: None, state: State, monkeypatch: pyt
     view = state.camera.view
     assert state.inspection.focus == TensorIndex("h.0.attn.c_attn.weight", (0, 0))
     assert state.camera.zoom > 1
-    # Cells 2624 to 3135 are in rows 4 to 4: all of them are in sight.
+    # Cells 2624 to 3135 are in row 4, and all are visible.
     assert view.x <= 2624 % 640
     assert view.x + view.width >= 3135 % 640
     assert view.y <= 4 <= view.y + view.height
@@ -80,16 +80,18 @@ def test_a_click_on_a_heading_folds_its_group(context: None, state: State, monke
     assert state.inspection.closed == {"embedding"}
 
 
-def test_what_is_under_the_cursor_is_marked_once(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_scrolls_once_to_the_tensor_in_focus(
+    context: None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
     screen = Screen(state, monkeypatch)
     tab(screen, "Tensors")
-    place = screen.centers["picture"]
+    center = screen.centers["picture"]
     state.camera.look_at(64, 105.5, 5.5)
-    screen.point(ImVec2(place.x, place.y))
+    screen.point(ImVec2(center.x, center.y))
     assert state.inspection.marked == "h.1.mlp.gelu"
 
 
-def test_the_trace_is_off_until_it_is_switched_on(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trace_is_off_by_default(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(state, monkeypatch)
     tab(screen, "Trace")
     assert not state.inspection.trace_on

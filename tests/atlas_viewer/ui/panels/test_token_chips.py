@@ -1,4 +1,4 @@
-"""Chips: where they lie, and how strongly they are colored."""
+"""Chips: their layout and the strength of their colors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def width(step: StepRecord) -> float:
 
 
 @given(st.lists(st.integers(0, 5000), max_size=60), st.integers(40, 400), st.integers(0, 60))
-def test_chips_wrap_without_overlap_however_they_came(tokens: list[int], available: int, known: int) -> None:
+def test_chips_wrap_without_overlap(tokens: list[int], available: int, known: int) -> None:
     steps = [replace(fake_step(0), index=i, token=token) for i, token in enumerate(tokens)]
     flow, fresh = ChipFlow(), ChipFlow()
     flow.lay_out(steps[:known], "font", available, 5, width)
@@ -40,10 +40,10 @@ def test_chips_wrap_without_overlap_however_they_came(tokens: list[int], availab
             assert (after.line, after.x) == (before.line + 1, 0)
     if steps:
         assert list(flow.between(0, flow.lines)) == list(range(len(steps)))
-        assert all(flow.chips[place].line == 1 for place in flow.between(1, 1))
+        assert all(flow.chips[index].line == 1 for index in flow.between(1, 1))
 
 
-def test_a_branch_keeps_what_it_shares_and_another_width_nothing() -> None:
+def test_a_branch_keeps_shared_chips_and_another_width_none() -> None:
     measured: list[int] = []
 
     def counted(step: StepRecord) -> float:

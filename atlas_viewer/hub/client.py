@@ -1,0 +1,74 @@
+"""How requests to the Hugging Face hub are made: headers, settings of the library, and its errors as `FetchError`s.
+
+HF_ENDPOINT, HF_HUB_OFFLINE and the proxy variables of the environment are respected; no token is sent.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+from huggingface_hub import constants
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import logging as hub_logging
+
+from atlas_viewer import __version__
+from compute.errors import FetchError
+from compute.io.system_errors import reason_of
+
+# No compression: sizes are then those of the files, and an interrupted transfer can be resumed.
+HEADERS = {"user-agent": f"atlas-viewer/{__version__}", "accept-encoding": "identity"}
+
+# The most that a broken connection loses, and the delay of `stop`; the library's 10 MiB are slow on a slow line.
+constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
+# Request only the files: with telemetry, the library looks up names of programs that it might run in.
+constants.HF_HUB_DISABLE_TELEMETRY = True
+hub_logging.set_verbosity(logging.ERROR)  # its warnings about retries would break our progress bar
+
+
+@contextmanager
+def failures_as_fetch_errors(what: str) -> Iterator[None]:
+    """Turn errors of the library and the system into a `FetchError` that begins with `what`."""
+    try:
+        yield
+    except OfflineModeIsEnabled:
+        raise FetchError(f"{what}: HF_HUB_OFFLINE is set, so nothing is fetched; unset it and fetch again") from None
+    except RevisionNotFoundError:
+        raise FetchError(
+            f"{what}: the hub no longer has this revision; check for a newer version of atlas-viewer"
+        ) from None
+    except RemoteEntryNotFoundError:
+        raise FetchError(f"{what}: the hub has no such file; check for a newer version of atlas-viewer") from None
+    except RepositoryNotFoundError:
+        raise FetchError(f"{what}: the hub has no such repository; check for a newer version of atlas-viewer") from None
+    except HfHubHTTPError as error:
+        raise FetchError(
+            f"{what}: the hub answered with status {error.response.status_code}; fetch again later"
+        ) from None
+    except httpx2.ProxyError as error:
+        raise FetchError(f"{what}: the proxy refuses ({reason_of(error)}); check HTTPS_PROXY and NO_PROXY") from None
+    except httpx2.TimeoutException:
+        raise FetchError(
+            f"{what}: the hub does not answer; the part downloaded so far is kept, fetch again to resume"
+        ) from None
+    except httpx2.TooManyRedirects:
+        raise FetchError(f"{what}: the hub redirects endlessly; check HF_ENDPOINT and the proxy") from None
+    except ValueError as error:  # the standard library raises it for addresses that it cannot parse
+        raise FetchError(f"{what}: the hub gives no usable address ({reason_of(error)}); check HF_ENDPOINT") from None
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        raise FetchError(
+            f"{what}: the connection failed ({reason_of(error)}); check network and HTTPS_PROXY, fetch again to resume"
+        ) from None
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise FetchError(f"{what}: the disk is full; free some space, then fetch again to resume") from None
+        raise FetchError(f"{what}: cannot be written ({reason_of(error)}); check the cache folder") from None
