@@ -63,6 +63,8 @@ def test_gelu_of_extreme_values(gpu: Gpu) -> None:
 
 # -- layer norm and embedding
 
+PLAIN: dict[str, int | str] = {"channels": 20, "epsilon": "1e-05", "shift": True, "trace": False, "head": False}
+
 
 @pytest.mark.parametrize("head", [False, True])
 @pytest.mark.parametrize(
@@ -73,10 +75,16 @@ def test_layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, head: bool, 
     assert_ok(layer_norm(gpu, channels, rows, valid, head=head, offset=offset))
 
 
+@pytest.mark.parametrize("epsilon", [1e-6, 0.25, 3.0])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_layer_norm_with_options(gpu: Gpu, shifted: bool, epsilon: float) -> None:
+    assert_ok(layer_norm(gpu, 36, 16, 5, head=True, shifted=shifted, epsilon=epsilon))
+
+
 def test_layer_norm_of_a_constant_row_is_its_shift(gpu: Gpu) -> None:
     y, shift = gpu.empty(20), normal(20)
     gpu.run(
-        gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False).dispatch(
+        gpu.kernels.get("forward/layer_norm", **PLAIN).dispatch(
             (1, 1, 1),
             {
                 "state": gpu.state(), "params": gpu.params(), "x": gpu.buffer(np.full(20, 2.5)),
@@ -126,8 +134,8 @@ def test_attention_with_scores_that_would_overflow(gpu: Gpu, kind: str) -> None:
 
 
 def test_a_kernel_requires_exactly_its_names(gpu: Gpu) -> None:
-    kernel = gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False)
+    kernel = gpu.kernels.get("forward/layer_norm", **PLAIN)
     assert isinstance(kernel, Kernel)
     with pytest.raises(KeyError, match="shift"):
         kernel.dispatch((1, 1, 1), {"state": gpu.state(), "x": gpu.empty(20)})
-    assert gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False) is kernel
+    assert gpu.kernels.get("forward/layer_norm", **PLAIN) is kernel

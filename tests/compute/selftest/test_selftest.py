@@ -94,8 +94,8 @@ MUTANTS = (
     ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
     ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
-    ("forward/layer_norm", "1e-5", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
-    ("forward/layer_norm", "1e-5", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-05", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-05", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
     ("forward/embed", "state.position", "1u + state.position",
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
     ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
@@ -164,7 +164,7 @@ def test_a_wrong_kernel_fails_its_check(
 
 
 def test_a_nan_error_is_kept(monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice) -> None:
-    mutate("forward/layer_norm", "1e-5", "-1e9")
+    mutate("forward/layer_norm", "1e-05", "-1e9")
     monkeypatch.setitem(
         module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
     )
@@ -268,7 +268,7 @@ def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
 def test_the_command_fails_for_a_wrong_kernel(
     doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
 ) -> None:
-    mutate("forward/layer_norm", "1e-5", other)
+    mutate("forward/layer_norm", "1e-05", other)
     result = doctor("--json")
     record = json.loads(result.out)
     assert result.status == 1
