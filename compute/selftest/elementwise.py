@@ -42,10 +42,14 @@ class Chunk:
         groups = (-(-self._columns // 128), self._rows, 1)
         self._gpu.run(kernel.dispatch(groups, {**self.resources, **resources}))
 
+    def read(self) -> np.ndarray:
+        """The buffer of the result, [rows, columns]."""
+        return self._gpu.read(self._y, self._rows, self._columns)
+
     def compare(self, expected: np.ndarray, errors: Errors) -> None:
         """Compare the result with `expected` [valid, columns], and check that all other memory is as it was."""
         valid = self._valid
-        found = self._gpu.read(self._y, self._rows, self._columns)
+        found = self.read()
         errors.close(found[:valid], expected, "result")
         errors.same(bool((found[valid:] == UNTOUCHED).all()), True, "unused rows")
         kept = self._gpu.read(self._activations, FIRST_ROW + self._rows, self._columns, offset=OFFSET)
@@ -65,6 +69,10 @@ def gather(
     kernel = gpu.kernels.get(
         "forward/gather", columns=columns, by=by, storage=kind, dtype=dtype, tile=storage.tile, trace=trace
     )
+    context = range(FIRST_ROW, FIRST_ROW + valid)
+    tokens = history[_START + FIRST_ROW : _START + FIRST_ROW + valid]
+    indices = tokens if by == "token" else np.array([min(position + row, _TABLE - 1) for row in context])
+    errors = Errors()
     for shard in storage.shards:
         resources: dict[str, Resource] = {
             "state": gpu.state(context_start=_START, first_row=FIRST_ROW, rows=valid, position=position),
@@ -74,10 +82,9 @@ def gather(
         if by == "token":
             resources["history"] = gpu.buffer(history)
         chunk.run(kernel, resources)
-    context = range(FIRST_ROW, FIRST_ROW + valid)
-    indices = [int(history[_START + row]) if by == "token" else min(position + row, _TABLE - 1) for row in context]
-    errors = Errors()
-    chunk.compare(reference.gather(table, indices), errors)
+        later = chunk.read()[:valid][indices >= shard.first_row + shard.rows]
+        errors.same(bool((later == UNTOUCHED).all()), True, "rows of later shards")
+    chunk.compare(reference.gather(table, indices.tolist()), errors)
     shapes = f"{valid} of {rows} rows, [{_TABLE}, {columns}] {dtype} in a {kind}, by {by}"
     return errors.check("forward/gather", shapes, 0.0)
 
