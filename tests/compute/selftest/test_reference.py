@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import math
 from typing import ClassVar
@@ -13,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute.models.architectures import describe
-from compute.models.builder import Builder
 from compute.models.config import ModelConfig
 from compute.models.description import Description, Section
 from compute.models.operations import Gather, Operation, Weight
@@ -21,7 +19,7 @@ from compute.selftest import reference
 from compute.selftest.check import difference
 from compute.weights.checkpoint import ArrayModel, open_model
 
-from helpers.architectures import architecture
+from helpers.architectures import architecture, parallel
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 from helpers.numpy_gpt2 import numpy_gpt2
 from helpers.paths import DATA
@@ -234,27 +232,6 @@ def test_in_float64_changes_no_result() -> None:
 
 
 # -- another architecture
-
-
-def parallel(config: ModelConfig) -> Description:
-    """One norm for attention and MLP, ReLU, no biases, an untied head with one more row, a sum of three terms."""
-    c, about = config.channels, collections.defaultdict(str)
-    m = Builder(config, about)
-    m.section("embedding")
-    stream: Operation = m.gather("tokens", m.weight("table", config.padded_vocabulary, c), by="token")
-    for block in range(config.layers):
-        m.section(f"block {block}", block)
-        pre = m.alias("pre", stream)
-        x = m.layer_norm("ln", pre, bias=False)
-        qkv = m.linear("qkv", x, "attn.qkv", 3 * c, bias=False)
-        mixed = m.attention("mixed", qkv, heads=config.heads, pattern="pattern")
-        attn = m.linear("attn", mixed, "attn.out", c, bias=False)
-        hidden = m.activation("relu", m.linear("hidden", x, "mlp.in", 2 * c, bias=False), "relu")
-        mlp = m.linear("mlp", hidden, "mlp.out", c, bias=False)
-        stream = m.add("post", pre, attn, mlp)
-    m.section("head")
-    m.head("logits", m.layer_norm("ln_f", stream), m.weight("unembed", config.padded_vocabulary, c))
-    return m.description("parallel")
 
 
 def test_another_architecture_by_hand() -> None:
