@@ -131,20 +131,25 @@ class Description:
 
     @cached_property
     def stream(self) -> tuple[str, ...]:
-        """The residual stream: its points in order, from the sum of the embeddings to what the last block leaves.
+        """The residual stream: its points in order, from the embedding to what the last block leaves.
 
-        A point is a sum of the point before and what the operations between have added to it.
+        The first point is the result of the first section. Each later one is a sum of the point before and of what the
+        operations between add to it.
         """
-        points: list[str] = []
+        points = [self.canonical(self.sections[0].operations[-1].output)]
         for operation in self.operations():
-            if isinstance(operation, Add) and (not points or self.canonical(operation.terms[0]) == points[-1]):
+            if isinstance(operation, Add) and self.canonical(operation.terms[0]) == points[-1]:
                 points.append(operation.output)
         return tuple(points)
 
     def contributors(self, point: str) -> tuple[str, ...]:
-        """What the residual stream's `point` adds to the point before: activations, for the first point all terms."""
+        """Activations that the residual stream's `point` adds to the point before.
+
+        For the first point these are all terms of the sum, or the point itself when it is not a sum.
+        """
         operation = self.outputs[point]
-        assert isinstance(operation, Add)
+        if not isinstance(operation, Add):
+            return (point,)
         return operation.terms if point == self.stream[0] else operation.terms[1:]
 
     def canonical(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks of the rows program's matrix product: every storage, type, epilogue and division into shards."""
+"""Checks of the matrix products of the rows and tiled programs: storages, types, epilogues, division into shards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Resource
+from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import TensorStorage
 from compute.weights.dtypes import DTYPES
 
@@ -25,7 +26,8 @@ FIRST_ROW = 3  # context row of a chunk's first row
 class Product:
     """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
 
-    valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut.
+    valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut; tall: rows per
+    thread of the tiled kernel, 0 for the rows kernel. The tiled kernel takes all rows at once, from storage buffers.
     """
 
     inputs: int
@@ -40,6 +42,12 @@ class Product:
     valid: int | None = None
     at_once: int | None = None
     shards: Sequence[int] = ()
+    tall: int = 0
+
+    @property
+    def kernel(self) -> str:
+        """The name of the kernel."""
+        return "forward/matmul_tiled" if self.tall else "forward/matmul_rows"
 
     @property
     def shape(self) -> str:
@@ -51,37 +59,60 @@ def run(
     gpu: Gpu, case: Product, x: np.ndarray, storage: TensorStorage, bias: np.ndarray | None, before: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y, which was `before`, and the kept product and result for FIRST_ROW + rows context rows."""
-    rows, outputs, at_once = case.rows, case.outputs, case.at_once or case.rows
-    kernel = gpu.kernels.get(
-        "forward/matmul_rows", inputs=case.inputs, outputs=outputs, rows=at_once, x_space=case.space,
-        storage=storage.kind, dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=case.epilogue,
-        trace=case.trace,
-    )  # fmt: skip
+    rows, outputs = case.rows, case.outputs
     kept = (FIRST_ROW + rows) * outputs
-    x_buffer, activations, y = gpu.buffer(x), gpu.empty(OFFSET + 2 * kept), gpu.buffer(before)
-    state = gpu.state(first_row=FIRST_ROW, rows=rows if case.valid is None else case.valid)
-    work = []
-    for first in range(0, rows, at_once):
-        part = (x_buffer, 4 * first * case.inputs, 4 * at_once * case.inputs)
-        for shard in storage.shards:
-            resources: dict[str, Resource] = {
-                "state": state,
-                "params": gpu.params(first, shard.first_row, shard.rows, OFFSET, OFFSET + kept),
-                "x": part if case.space == "uniform" else x_buffer,
-                "weight": bound(shard),
-                "y": y,
-            }
-            if case.trace:
-                resources["activations"] = activations
-            if bias is not None:
-                resources["bias"] = gpu.buffer(bias)
-            work.append(kernel.dispatch((-(-shard.rows // 32), 1, 1), resources))
+    activations, y = gpu.empty(OFFSET + 2 * kept), gpu.buffer(before)
+    resources: dict[str, Resource] = {
+        "state": gpu.state(first_row=FIRST_ROW, rows=rows if case.valid is None else case.valid),
+        "x": gpu.buffer(x),
+        "y": y,
+    }
+    if case.trace:
+        resources["activations"] = activations
+    if bias is not None:
+        resources["bias"] = gpu.buffer(bias)
+    offsets = (OFFSET, OFFSET + kept)
+    work = (
+        _tiled(gpu, case, storage, resources, offsets) if case.tall else _rows(gpu, case, storage, resources, offsets)
+    )
     gpu.run(*work)
     both = gpu.read(activations, 2, FIRST_ROW + rows, outputs, offset=OFFSET)
     return gpu.read(y, rows, outputs), both[0], both[1]
 
 
-def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check:
+def _rows(
+    gpu: Gpu, case: Product, storage: TensorStorage, resources: dict[str, Resource], offsets: tuple[int, int]
+) -> Iterator[Dispatch]:
+    at_once, x = case.at_once or case.rows, resources["x"]
+    kernel = gpu.kernels.get(
+        case.kernel, inputs=case.inputs, outputs=case.outputs, rows=at_once, x_space=case.space, storage=storage.kind,
+        dtype=storage.dtype, tile=storage.tile, bias="bias" in resources, epilogue=case.epilogue, trace=case.trace,
+    )  # fmt: skip
+    for first in range(0, case.rows, at_once):
+        part = (x, 4 * first * case.inputs, 4 * at_once * case.inputs)
+        for shard in storage.shards:
+            own: dict[str, Resource] = {
+                "params": gpu.params(first, shard.first_row, shard.rows, *offsets),
+                "x": part if case.space == "uniform" else x,
+                "weight": bound(shard),
+            }
+            yield kernel.dispatch((-(-shard.rows // 32), 1, 1), {**resources, **own})
+
+
+def _tiled(
+    gpu: Gpu, case: Product, storage: TensorStorage, resources: dict[str, Resource], offsets: tuple[int, int]
+) -> Iterator[Dispatch]:
+    kernel = gpu.kernels.get(
+        case.kernel, inputs=case.inputs, outputs=case.outputs, tall=case.tall, dtype=storage.dtype,
+        bias="bias" in resources, epilogue=case.epilogue, trace=case.trace,
+    )  # fmt: skip
+    for shard in storage.shards:
+        params = gpu.params(shard.first_row, shard.rows, *offsets)
+        groups = (-(-shard.rows // 64), -(-case.rows // (16 * case.tall)), 1)
+        yield kernel.dispatch(groups, {**resources, "params": params, "weight": bound(shard)})
+
+
+def product(gpu: Gpu, case: Product) -> Check:
     """The result, its kept copies, and the memory that must stay unchanged."""
     valid = case.rows if case.valid is None else case.valid
     x = normal(case.rows, case.inputs)
@@ -92,9 +123,11 @@ def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check
     before = normal(case.rows, case.outputs, seed=3)
     y, kept, after = run(gpu, case, x, storage, bias, before)
     expected = reference.linear(x.astype(np.float64), weight, bias)
-    result = {"none": expected, "gelu": reference.gelu(expected), "residual": before + expected}[case.epilogue]
+    result = _after(case.epilogue, expected, before)
     errors = Errors()
     errors.close(y[:valid], result[:valid], "result")
+    if case.tall:  # the rows kernel computes unused rows as well
+        errors.same(y[valid:], before[valid:], "unused rows")
     rows = slice(FIRST_ROW, FIRST_ROW + valid) if case.trace else slice(0, 0)
     errors.close(kept[rows], expected[: rows.stop - rows.start], "kept product")
     stored = [kept]
@@ -106,7 +139,14 @@ def product(gpu: Gpu, case: Product, name: str = "forward/matmul_rows") -> Check
     for memory in stored:
         others = np.delete(memory, rows, axis=0)
         errors.same(bool((others == UNTOUCHED).all()), True, "memory of other rows")
-    return errors.check(name, f"{case.shape} {case.dtype} in a {case.kind}", KERNEL)
+    return errors.check(case.kernel, f"{case.shape} {case.dtype} in a {case.kind}", KERNEL)
+
+
+def _after(epilogue: str, expected: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The product `expected` after the epilogue, for a stream that was `before`."""
+    if epilogue == "none":
+        return expected
+    return before + expected if epilogue == "residual" else reference.ACTIVATIONS[epilogue](expected)
 
 
 def gelu_extremes(gpu: Gpu) -> Check:
@@ -135,4 +175,8 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         yield product(gpu, Product(64, 33, 16, kind, "f32", bias=False, at_once=4, valid=7))
     yield product(gpu, Product(20, 100, 16, "buffer", "f16", shards=(33, 66, 99)))
     yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
+    yield product(gpu, Product(36, 20, 16, "buffer", "f32", "relu", valid=5))
+    yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tall=2))
+    yield product(gpu, Product(20, 36, 70, "buffer", "f32", "relu", bias=False, valid=65, tall=4))
+    yield product(gpu, Product(100, 20, 16, "buffer", "bf16", "residual", bias=False, valid=5, tall=2))
     yield gelu_extremes(gpu)

@@ -17,28 +17,42 @@ from .matmul import FIRST_ROW, OFFSET
 from .models import layouts, normal
 
 
-def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, offset: float = 3.0) -> Check:
-    """A chunk of `rows` rows, `valid` of them in use. offset: mean of the first row; head: write the head's input."""
+def layer_norm(
+    gpu: Gpu,
+    channels: int,
+    rows: int,
+    valid: int,
+    *,
+    head: bool = False,
+    offset: float = 3.0,
+    shifted: bool = True,
+    epsilon: float = reference.EPSILON,
+) -> Check:
+    """A chunk of `rows` rows, `valid` of them in use.
+
+    head: write the head's input; offset: mean of the first row; shifted: add a shift.
+    """
     x = normal(rows, channels)
     x[0] += offset
     x[-1] *= 1e3 if rows > 1 else 1
-    scale, shift = normal(channels, seed=1), normal(channels, seed=2)
+    scale, shift = normal(channels, seed=1), normal(channels, seed=2) if shifted else None
     wanted = valid // 2
     y, activations = gpu.empty(rows * channels), gpu.empty(OFFSET + (FIRST_ROW + rows) * channels)
     head_input = gpu.empty(channels)
     resources: dict[str, Resource] = {
         "state": gpu.state(first_row=FIRST_ROW, rows=valid, last_row=FIRST_ROW + wanted),
         "params": gpu.params(OFFSET),
-        "x": gpu.buffer(x), "scale": gpu.buffer(scale), "shift": gpu.buffer(shift), "y": y, "activations": activations,
+        "x": gpu.buffer(x), "scale": gpu.buffer(scale), "y": y, "activations": activations,
     }  # fmt: skip
     if head:
         resources["head_input"] = head_input
-    gpu.run(
-        gpu.kernels.get("forward/layer_norm", channels=channels, trace=True, head=head).dispatch(
-            (rows, 1, 1), resources
-        )
+    if shift is not None:
+        resources["shift"] = gpu.buffer(shift)
+    kernel = gpu.kernels.get(
+        "forward/layer_norm", channels=channels, epsilon=repr(epsilon), shift=shifted, trace=True, head=head
     )
-    expected = reference.layer_norm(x.astype(np.float64), scale, shift)
+    gpu.run(kernel.dispatch((rows, 1, 1), resources))
+    expected = reference.layer_norm(x.astype(np.float64), scale, shift, epsilon)
     errors = Errors()
     errors.close(gpu.read(y, rows, channels)[:valid], expected[:valid], "result")
     kept = gpu.read(activations, FIRST_ROW + rows, channels, offset=OFFSET)
@@ -48,7 +62,8 @@ def layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, *, head: bool, of
     if head:
         errors.close(gpu.read(head_input, channels), expected[wanted], "input of the head")
     # Float32 has fewer digits left for values near a large mean.
-    return errors.check("forward/layer_norm", f"[{rows}, {channels}]", KERNEL * max(1.0, abs(offset)))
+    shape = f"[{rows}, {channels}]" if shifted else f"[{rows}, {channels}] without a shift"
+    return errors.check("forward/layer_norm", shape, KERNEL * max(1.0, abs(offset)))
 
 
 def embed(
@@ -73,7 +88,9 @@ def embed(
         }  # fmt: skip
         gpu.run(kernel.dispatch((-(-channels // 4 // 32), rows, 1), resources))
     tokens = history[start + FIRST_ROW : start + FIRST_ROW + valid].tolist()
-    expected = reference.embed(wte, wpe.astype(np.float64), tokens, position + FIRST_ROW)
+    positions = range(position + FIRST_ROW, position + FIRST_ROW + valid)
+    of_tokens, of_positions = reference.gather(wte, tokens), reference.gather(wpe.astype(np.float64), positions)
+    expected = (of_tokens, of_positions, reference.add(of_tokens, of_positions))
     errors = Errors()
     found = gpu.read(resid, rows, channels)
     errors.close(found[:valid], expected[2], "result")
@@ -90,6 +107,7 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     """The checks of this group."""
     for channels, rows, valid in ((4, 1, 1), (36, 16, 5), (100, 1, 1), (192, 16, 16)):
         yield layer_norm(gpu, channels, rows, valid, head=channels != 100)
+    yield layer_norm(gpu, 36, 16, 5, shifted=False, epsilon=0.01)
     for kind in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
             yield embed(gpu, 20, 16, 5, kind, dtype)

@@ -1,17 +1,19 @@
-"""GPT-2 in NumPy and float64, with which the kernels and the sampler are compared. Short and plain, not fast.
+"""Every architecture in NumPy and float64, with which kernels and sampler are compared. Short and plain, not fast.
 
-Shapes: T tokens of the context, C channels, H heads, D = C / H, P positions, V padded vocabulary.
+`forward` interprets a description, with a function per kind of operation. Shapes: T tokens of the context, C channels,
+H heads, D = C / H, R rows of a table, V padded vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from math import pi, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe, parameter_shapes
+from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear, Weight
 from compute.weights.checkpoint import ArrayModel, WeightSource
 
 Array = npt.NDArray[np.float64]
@@ -28,19 +30,25 @@ def in_float64(source: WeightSource) -> ArrayModel:
     return ArrayModel(source.name, source.config, arrays)
 
 
-def embed(wte: Array, wpe: Array, tokens: Sequence[int], start: int) -> tuple[Array, Array, Array]:
-    """Rows of wte [V, C] for the tokens, rows of wpe [P, C] for positions from `start`, and their sum; each [T, C]."""
-    of_tokens = wte[list(tokens)]  # [V, C] at [T] -> [T, C]
-    of_positions = wpe[start : start + len(tokens)]  # [P, C] -> [T, C]
-    return of_tokens, of_positions, of_tokens + of_positions
+def gather(table: Array, rows: Sequence[int]) -> Array:
+    """The given rows of table [R, C]; [T, C]."""
+    return table[list(rows)]  # [R, C] at [T] -> [T, C]
 
 
-def layer_norm(x: Array, weight: Array, bias: Array, eps: float = EPSILON) -> Array:
-    """Every row of x [T, C] normalized to mean 0 and variance 1, then times weight [C] plus bias [C]."""
+def add(*terms: Array) -> Array:
+    """The sum of terms of one shape, added from the first to the last."""
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
+def layer_norm(x: Array, scale: Array, shift: Array | None = None, epsilon: float = EPSILON) -> Array:
+    """Every row of x [T, C] normalized to mean 0 and variance 1, then times scale [C] plus shift [C]."""
     mean = x.mean(axis=-1, keepdims=True)  # [T, 1]
     variance = ((x - mean) ** 2).mean(axis=-1, keepdims=True)  # [T, 1]
-    out: Array = (x - mean) / np.sqrt(variance + eps) * weight + bias  # [T, C]
-    return out
+    out: Array = (x - mean) / np.sqrt(variance + epsilon) * scale  # [T, C]
+    return out if shift is None else out + shift
 
 
 def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -66,10 +74,19 @@ def gelu(x: Array) -> Array:
     return out
 
 
-def head(x: Array, wte: Array) -> Array:
-    """Logits of a row x [C] against the token embeddings wte [V, C]; [V]."""
-    logits: Array = wte @ x  # [V, C] @ [C] -> [V]
-    return logits
+def relu(x: Array) -> Array:
+    """The larger of x and 0, elementwise; NaN stays NaN."""
+    out: Array = np.maximum(x, 0)
+    return out
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {"gelu": gelu, "relu": relu}
+
+
+def head(x: Array, matrix: Array, bias: Array | None = None) -> Array:
+    """Logits of a row x [C]: its product with matrix [V, C], plus bias [V]; [V]."""
+    logits: Array = matrix @ x  # [V, C] @ [C] -> [V]
+    return logits if bias is None else logits + bias
 
 
 def softmax(x: Array) -> Array:
@@ -82,37 +99,39 @@ def softmax(x: Array) -> Array:
 def forward(source: WeightSource, tokens: Sequence[int], positions_start: int = 0) -> dict[str, Array]:
     """Every activation of one pass over `tokens` at absolute positions from `positions_start`, by its registry name.
 
-    `h.N.attn.pattern` is [H, query, key], `logits` [V] of the last token, everything else [T, channels]. With T tokens,
+    Patterns are [H, query, key], the logits [V] of the last token, everything else [T, columns]. With T tokens,
     `positions_start` + T is at most the model's positions.
     """
 
-    def w(name: str) -> Array:
-        return source.tensor(name).astype(np.float64, copy=False)
+    def value(weight: Weight) -> Array:
+        return source.tensor(weight.name).astype(np.float64, copy=False)
 
+    def optional(weight: Weight | None) -> Array | None:
+        return None if weight is None else value(weight)
+
+    indices = {"token": tokens, "position": range(positions_start, positions_start + len(tokens))}
     acts: dict[str, Array] = {}
-    wte = w("wte")  # [V, C]
-    acts["embed.tokens"], acts["embed.positions"], x = embed(wte, w("wpe"), tokens, positions_start)  # [T, C] each
-    acts["embed.sum"] = x  # [T, C]
-    for layer in range(source.config.layers):
-        h = f"h.{layer}."
-
-        def dense(name: str, x: Array, h: str = h) -> Array:
-            return linear(x, w(f"{h}{name}.weight"), w(f"{h}{name}.bias"))
-
-        acts[h + "resid_pre"] = x  # [T, C]
-        acts[h + "ln_1"] = a = layer_norm(x, w(h + "ln_1.weight"), w(h + "ln_1.bias"))  # [T, C]
-        acts[h + "attn.qkv"] = qkv = dense("attn.c_attn", a)  # [T, C] -> [T, 3 C]
-        a, acts[h + "attn.pattern"] = attention(qkv, source.config.heads)  # [T, 3 C] -> [T, C], [H, T, T]
-        acts[h + "attn.out"] = a  # [T, C]
-        acts[h + "attn.c_proj"] = a = dense("attn.c_proj", a)  # [T, C]
-        acts[h + "resid_mid"] = x = x + a  # [T, C]
-        acts[h + "ln_2"] = m = layer_norm(x, w(h + "ln_2.weight"), w(h + "ln_2.bias"))  # [T, C]
-        acts[h + "mlp.c_fc"] = m = dense("mlp.c_fc", m)  # [T, C] -> [T, 4 C]
-        acts[h + "mlp.gelu"] = m = gelu(m)  # [T, 4 C]
-        acts[h + "mlp.c_proj"] = m = dense("mlp.c_proj", m)  # [T, 4 C] -> [T, C]
-        acts[h + "resid_post"] = x = x + m  # [T, C]
-    acts["ln_f"] = x = layer_norm(x, w("ln_f.weight"), w("ln_f.bias"))  # [T, C]
-    acts["logits"] = head(x[-1], wte)  # [C] -> [V]
+    for operation in describe(source.config).operations():
+        name = operation.output
+        match operation:
+            case Alias():
+                acts[name] = acts[operation.source]
+            case Gather():
+                acts[name] = gather(value(operation.table), indices[operation.by])
+            case Add():
+                acts[name] = add(*(acts[term] for term in operation.terms))
+            case LayerNorm(x=x):
+                acts[name] = layer_norm(acts[x], value(operation.scale), optional(operation.shift), operation.epsilon)
+            case Head(x=x):  # before Linear, which it is as well
+                acts[name] = head(acts[x][-1], value(operation.weight), optional(operation.bias))
+            case Linear(x=x):
+                acts[name] = linear(acts[x], value(operation.weight), optional(operation.bias))
+            case Activation(x=x):
+                acts[name] = ACTIVATIONS[operation.function](acts[x])
+            case Attention():
+                acts[name], acts[operation.pattern] = attention(acts[operation.qkv], operation.heads)
+            case _:
+                raise ValueError(f"{name}: the reference does not know the operation {operation.kind}")
     return acts
 
 

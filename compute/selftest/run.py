@@ -13,7 +13,7 @@ import wgpu
 from compute.errors import AtlasError
 from compute.io.system_errors import first_line
 
-from . import attention, draws, matmul, norm, passes, transpose, views
+from . import attention, draws, elementwise, matmul, norm, passes, transpose, views
 from .check import Check, Skipped
 from .gpu import Gpu
 
@@ -22,6 +22,7 @@ Group: TypeAlias = "Callable[[Gpu], Iterator[Check | Skipped]]"
 GROUPS: dict[str, Group] = {
     "matrix products": matmul.checks,
     "layer norm and embedding": norm.checks,
+    "gather, add and activation": elementwise.checks,
     "attention": attention.checks,
     "weights that are turned": transpose.checks,
     "draws": draws.checks,

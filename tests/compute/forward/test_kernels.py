@@ -10,9 +10,11 @@ import pytest
 from compute.gpu.kernels import Kernel
 from compute.selftest.attention import attention, chunks_of
 from compute.selftest.check import difference
+from compute.selftest.elementwise import activation, add, gather
 from compute.selftest.matmul import Product, gelu_extremes, product
 from compute.selftest.models import normal
 from compute.selftest.norm import embed, layer_norm
+from compute.selftest.reference import ACTIVATIONS
 
 from helpers.gpu import Gpu, assert_ok
 
@@ -37,7 +39,7 @@ def test_matmul_with_every_storage_and_shape(
 
 @pytest.mark.parametrize("rows", [1, 16])
 @pytest.mark.parametrize("space", ["uniform", "storage"])
-@pytest.mark.parametrize("epilogue", ["none", "gelu", "residual"])
+@pytest.mark.parametrize("epilogue", ["none", "gelu", "relu", "residual"])
 def test_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, space: str, rows: int) -> None:
     # A partial chunk stores only its own rows.
     assert_ok(product(gpu, Product(36, 20, rows, "texture", "bf16", epilogue, space, valid=min(5, rows))))
@@ -57,11 +59,26 @@ def test_matmul_without_trace(gpu: Gpu) -> None:
     assert_ok(product(gpu, Product(36, 100, 1, "texture", "bf16", bias=False, trace=False)))
 
 
+@pytest.mark.parametrize("tall", [2, 4])
+@pytest.mark.parametrize(("dtype", "rows", "shards"), [("f32", 16, ()), ("bf16", 70, ()), ("f16", 33, (33, 66, 99))])
+def test_tiled_matmul(gpu: Gpu, dtype: str, rows: int, shards: tuple[int, ...], tall: int) -> None:
+    assert_ok(product(gpu, Product(36, 100, rows, "buffer", dtype, shards=shards, tall=tall)))
+
+
+@pytest.mark.parametrize(("bias", "trace"), [(True, False), (False, True)])
+@pytest.mark.parametrize("epilogue", ["none", "gelu", "relu", "residual"])
+def test_tiled_matmul_with_every_epilogue(gpu: Gpu, epilogue: str, bias: bool, trace: bool) -> None:
+    case = Product(20, 36, 70, "buffer", "bf16", epilogue, bias=bias, trace=trace, valid=65, tall=4)
+    assert_ok(product(gpu, case))
+
+
 def test_gelu_of_extreme_values(gpu: Gpu) -> None:
     assert_ok(gelu_extremes(gpu))
 
 
 # -- layer norm and embedding
+
+PLAIN: dict[str, int | str] = {"channels": 20, "epsilon": "1e-05", "shift": True, "trace": False, "head": False}
 
 
 @pytest.mark.parametrize("head", [False, True])
@@ -73,10 +90,16 @@ def test_layer_norm(gpu: Gpu, channels: int, rows: int, valid: int, head: bool, 
     assert_ok(layer_norm(gpu, channels, rows, valid, head=head, offset=offset))
 
 
+@pytest.mark.parametrize("epsilon", [1e-6, 0.25, 3.0])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_layer_norm_with_options(gpu: Gpu, shifted: bool, epsilon: float) -> None:
+    assert_ok(layer_norm(gpu, 36, 16, 5, head=True, shifted=shifted, epsilon=epsilon))
+
+
 def test_layer_norm_of_a_constant_row_is_its_shift(gpu: Gpu) -> None:
     y, shift = gpu.empty(20), normal(20)
     gpu.run(
-        gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False).dispatch(
+        gpu.kernels.get("forward/layer_norm", **PLAIN).dispatch(
             (1, 1, 1),
             {
                 "state": gpu.state(), "params": gpu.params(), "x": gpu.buffer(np.full(20, 2.5)),
@@ -91,6 +114,36 @@ def test_layer_norm_of_a_constant_row_is_its_shift(gpu: Gpu) -> None:
 @pytest.mark.parametrize(("kind", "dtype"), STORED)
 def test_embed(gpu: Gpu, kind: str, dtype: str, channels: int, rows: int, valid: int) -> None:
     assert_ok(embed(gpu, channels, rows, valid, kind, dtype))
+
+
+# -- gather, add, activation
+
+COLUMNS = ((4, 1, 1), (36, 16, 5), (132, 16, 16))  # columns, rows, valid rows
+
+
+@pytest.mark.parametrize("by", ["token", "position"])
+@pytest.mark.parametrize(("columns", "rows", "valid"), COLUMNS)
+@pytest.mark.parametrize(("kind", "dtype"), STORED)
+def test_gather(gpu: Gpu, kind: str, dtype: str, columns: int, rows: int, valid: int, by: str) -> None:
+    assert_ok(gather(gpu, by, columns, rows, valid, kind, dtype))
+
+
+def test_gather_of_positions_beyond_the_table_is_its_last_row(gpu: Gpu) -> None:
+    assert_ok(gather(gpu, "position", 36, 16, 16, "buffer", "f32", position=14))
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("terms", [1, 2, 3, 4])
+@pytest.mark.parametrize(("columns", "rows", "valid"), COLUMNS)
+def test_add(gpu: Gpu, columns: int, rows: int, valid: int, terms: int, trace: bool) -> None:
+    assert_ok(add(gpu, terms, columns, rows, valid, trace=trace))
+
+
+@pytest.mark.parametrize("trace", [False, True])
+@pytest.mark.parametrize("function", sorted(ACTIVATIONS))
+@pytest.mark.parametrize(("columns", "rows", "valid"), COLUMNS)
+def test_activation(gpu: Gpu, columns: int, rows: int, valid: int, function: str, trace: bool) -> None:
+    assert_ok(activation(gpu, function, columns, rows, valid, trace=trace))
 
 
 # -- attention
@@ -126,8 +179,8 @@ def test_attention_with_scores_that_would_overflow(gpu: Gpu, kind: str) -> None:
 
 
 def test_a_kernel_requires_exactly_its_names(gpu: Gpu) -> None:
-    kernel = gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False)
+    kernel = gpu.kernels.get("forward/layer_norm", **PLAIN)
     assert isinstance(kernel, Kernel)
     with pytest.raises(KeyError, match="shift"):
         kernel.dispatch((1, 1, 1), {"state": gpu.state(), "x": gpu.empty(20)})
-    assert gpu.kernels.get("forward/layer_norm", channels=20, trace=False, head=False) is kernel
+    assert gpu.kernels.get("forward/layer_norm", **PLAIN) is kernel

@@ -14,6 +14,7 @@ from compute.forward import memory_budget
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.vulkan_memory import device_memory
+from compute.models.architectures import describe
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass, map_bytes
@@ -34,15 +35,17 @@ def test_the_estimate_matches_the_memory_of_an_engine(
     engine = Engine.load(
         RandomModel(CONFIG), LoadOptions(context=64, layout=layout, weights=dtype, trace=trace, program="rows")
     )
-    estimate = memory_budget.needed_bytes(CONFIG, dtype=dtype, context=64, trace=trace) - memory_budget._OTHERS
+    estimate = (
+        memory_budget.needed_bytes(describe(CONFIG), dtype=dtype, context=64, trace=trace) - memory_budget._OTHERS
+    )
     assert engine.gpu_bytes == pytest.approx(estimate, rel=0.02)
 
 
 def test_a_model_that_fits_is_accepted() -> None:
-    config = GPT2_SIZES["gpt2"]
-    needed = memory_budget.needed_bytes(config, dtype="f32", context=256, trace=True)
+    model = describe(GPT2_SIZES["gpt2"])
+    needed = memory_budget.needed_bytes(model, dtype="f32", context=256, trace=True)
     for available in (needed, None):
-        memory_budget.check_budget("m", config, dtype="f32", context=256, trace=True, available=available)
+        memory_budget.check_budget("m", model, dtype="f32", context=256, trace=True, available=available)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +59,7 @@ def test_a_model_that_fits_is_accepted() -> None:
 def test_a_refusal_says_what_would_fit(available: int, says: list[str]) -> None:
     with pytest.raises(MemoryBudgetError) as error:
         memory_budget.check_budget(
-            "gpt2-xl", GPT2_SIZES["gpt2-xl"], dtype="f32", context=1024, trace=True, available=available
+            "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", context=1024, trace=True, available=available
         )
     message = str(error.value)
     assert "\n" not in message

@@ -1,19 +1,27 @@
-"""The float64 reference, compared with an independent program's logits, sums by hand and known values."""
+"""The float64 reference, compared with an independent program's logits, models and sums by hand, and known values."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
+from compute.models.description import Description, Section
+from compute.models.operations import Gather, Operation, Weight
 from compute.selftest import reference
+from compute.selftest.check import difference
 from compute.weights.checkpoint import ArrayModel, open_model
 
+from helpers.architectures import architecture, parallel
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
+from helpers.numpy_gpt2 import numpy_gpt2
 from helpers.paths import DATA
 
 
@@ -36,6 +44,18 @@ def test_logits_and_tokens_of_the_greedy_runs(stories: ArrayModel, run: str, ste
         chosen = reference.distribution(logits[: stories.config.vocabulary], temperature=0)
         assert chosen.argmax() == tokens[prompt + step]
     assert np.array_equal(logits, acts["logits"])
+
+
+@pytest.mark.parametrize("config", ODD_SHAPES)
+def test_gpt2_as_written_by_hand(config: ModelConfig) -> None:
+    model = tiny_model(config)
+    tokens = [(5 * i + 2) % config.vocabulary for i in range(min(8, config.positions))]
+    for count, start in ((len(tokens), config.positions - len(tokens)), (1, 0)):
+        found = reference.forward(model, tokens[:count], start)
+        expected = numpy_gpt2(model.tensor, config.layers, config.heads, tokens[:count], start)
+        assert found.keys() == expected.keys()
+        for name, values in expected.items():
+            assert difference(found[name], values) < 1e-12, name
 
 
 @pytest.mark.parametrize("config", ODD_SHAPES)
@@ -77,6 +97,12 @@ def test_layer_norm_by_hand() -> None:
     assert np.allclose(out, [[(v - 2) / math.sqrt(2.5 + 1e-5) * 2 + 1 for v in (0, 1, 3, 4)]], atol=1e-14)
 
 
+def test_layer_norm_without_a_shift_and_with_another_epsilon() -> None:
+    # Mean 2, variance 2.5, to which 1.5 is added: the denominator is 2.
+    out = reference.layer_norm(np.array([[0.0, 1.0, 3.0, 4.0]]), np.full(4, 4.0), epsilon=1.5)
+    assert np.allclose(out, [[-4, -2, 2, 4]], atol=1e-14)
+
+
 def test_layer_norm_of_equal_values_is_the_bias() -> None:
     assert np.array_equal(reference.layer_norm(np.full((2, 8), 1e6), np.ones(8), np.arange(8.0))[1], np.arange(8.0))
 
@@ -86,6 +112,14 @@ def test_linear_by_hand() -> None:
     assert reference.linear(np.array([[10.0, 1.0]]), weight, np.array([0.0, 0.5, -1.0])).tolist() == [[12, 34.5, 55]]
     assert reference.linear(np.array([[10.0, 1.0]]), weight).tolist() == [[12, 34, 56]]
     assert reference.head(np.array([10.0, 1.0]), weight).tolist() == [12, 34, 56]
+    assert reference.head(np.array([10.0, 1.0]), weight, np.array([0.0, 0.5, -1.0])).tolist() == [12, 34.5, 55]
+
+
+def test_gather_and_add_by_hand() -> None:
+    table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    assert reference.gather(table, [2, 0, 2]).tolist() == [[5, 6], [1, 2], [5, 6]]
+    assert reference.gather(table, range(1, 3)).tolist() == [[3, 4], [5, 6]]
+    assert reference.add(table, table, -table).tolist() == table.tolist()
 
 
 @pytest.mark.parametrize(("tokens", "heads", "size"), [(1, 1, 4), (5, 3, 4), (4, 1, 16)])
@@ -107,6 +141,11 @@ def test_gelu_at_known_values() -> None:
     # From PyTorch's gelu(approximate="tanh") in float64.
     known = {-3.0: -0.00363739, -1.0: -0.15880801, -0.0: 0.0, 0.5: 0.34571401, 1.0: 0.84119199, 3.0: 2.99636261}
     assert np.allclose(reference.gelu(np.array(list(known))), list(known.values()), atol=5e-9)
+
+
+def test_relu_at_known_values() -> None:
+    values = reference.relu(np.array([-np.inf, -2.0, -0.0, 3.0, np.inf, np.nan]))
+    assert np.array_equal(values, [0, 0, 0, 3, np.inf, np.nan], equal_nan=True)
 
 
 def test_softmax_of_large_values() -> None:
@@ -190,3 +229,49 @@ def test_in_float64_changes_no_result() -> None:
     converted = reference.in_float64(model)
     assert converted.tensor("wte").dtype == np.float64
     assert np.array_equal(reference.forward(model, [1, 2])["logits"], reference.forward(converted, [1, 2])["logits"])
+
+
+# -- another architecture
+
+
+def test_another_architecture_by_hand() -> None:
+    config = dataclasses.replace(TINY, architecture="parallel")
+    with architecture("parallel", parallel):
+        model, tokens = tiny_model(config), [3, 1, 4, 1, 5]
+        acts = reference.forward(model, tokens)
+        assert acts.keys() == {*describe(config).outputs, "h.0.pattern", "h.1.pattern"}
+
+    def w(name: str) -> np.ndarray:
+        return model.tensor(name).astype(np.float64)
+
+    def norm(x: np.ndarray) -> np.ndarray:
+        return (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+
+    x = w("table")[tokens]
+    for h in ("h.0.", "h.1."):
+        assert np.array_equal(acts[h + "pre"], x)
+        normed = norm(x) * w(h + "ln.weight")
+        mixed, pattern = reference.attention(normed @ w(h + "attn.qkv.weight").T, config.heads)
+        assert difference(acts[h + "pattern"], pattern) < 1e-12
+        hidden = normed @ w(h + "mlp.in.weight").T
+        assert difference(acts[h + "hidden"], hidden) < 1e-12
+        hidden[hidden < 0] = 0
+        x = x + mixed @ w(h + "attn.out.weight").T + hidden @ w(h + "mlp.out.weight").T
+        assert difference(acts[h + "post"], x) < 1e-12
+    last = norm(x) * w("ln_f.weight") + w("ln_f.bias")
+    assert difference(acts["logits"], w("unembed") @ last[-1]) < 1e-12
+
+
+def test_an_unknown_operation_is_an_error() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Doubled(Operation):
+        kind: ClassVar[str] = "doubling"
+
+    def doubled(config: ModelConfig) -> Description:
+        table = Weight("table", (3, 4), "")
+        section = Section("embedding", None, (Gather("rows", 4, "", table, "token"), Doubled("twice", 4, "")))
+        return Description("doubled", config, (section,))
+
+    config = dataclasses.replace(TINY, architecture="doubled")
+    with architecture("doubled", doubled), pytest.raises(ValueError, match=r"twice: .* doubling"):
+        reference.forward(ArrayModel("m", config, {"table": np.ones((3, 4))}), [1])

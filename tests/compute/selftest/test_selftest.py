@@ -18,7 +18,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.gpu.kernels import Kernel, Kernels, shared_kernels
-from compute.selftest import attention, check, draws, lookups, matmul, norm, passes, transpose
+from compute.selftest import attention, check, draws, elementwise, lookups, matmul, norm, passes, transpose
 from compute.selftest import map as map_checks
 from compute.selftest import run as module
 from compute.selftest import statistics as statistics_checks
@@ -94,8 +94,39 @@ MUTANTS = (
     ("forward/matmul_rows", "0.044715", "0.0449", lambda gpu: iter([matmul.gelu_extremes(gpu)])),
     ("forward/matmul_rows", "r < state.rows", "r <= state.rows",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5))])),
-    ("forward/layer_norm", "1e-5", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
-    ("forward/layer_norm", "1e-5", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-05", "2e-4", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "1e-05", "-1e9", lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, head=False)])),
+    ("forward/layer_norm", "0.01", "0.0101",
+     lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, shifted=False, epsilon=0.01)])),
+    ("forward/layer_norm", "* scale[c]", "* scale[c] + 0.001",
+     lambda gpu: iter([norm.layer_norm(gpu, 36, 16, 5, shifted=False)])),
+    ("forward/gather", "state.context_start", "1u + state.context_start",
+     lambda gpu: iter([elementwise.gather(gpu, "token", 20, 16, 5, "buffer", "f16")])),
+    ("forward/gather", "state.position", "1u + state.position",
+     lambda gpu: iter([elementwise.gather(gpu, "position", 20, 16, 5, "buffer", "f32")])),
+    ("forward/gather", ">= params.rows", "> params.rows",
+     lambda gpu: iter([elementwise.gather(gpu, "token", 20, 16, 16, "buffer", "bf16")])),
+    ("forward/gather", "r >= state.rows", "r > state.rows",
+     lambda gpu: iter([elementwise.gather(gpu, "token", 20, 16, 5, "texture", "f32")])),
+    ("forward/add", "+= term2", "+= 1.001 * term2", lambda gpu: iter([elementwise.add(gpu, 3, 36, 16, 5)])),
+    ("forward/add", "id.y >= state.rows", "id.y > state.rows", lambda gpu: iter([elementwise.add(gpu, 2, 36, 16, 5)])),
+    ("forward/add", "state.first_row + id.y", "id.y", lambda gpu: iter([elementwise.add(gpu, 2, 36, 16, 5)])),
+    ("forward/activation", "0.044715", "0.0449",
+     lambda gpu: iter([elementwise.activation(gpu, "gelu", 36, 16, 5)])),
+    ("forward/activation", "select(v, 0.0,", "select(v, -0.01 * v,",
+     lambda gpu: iter([elementwise.activation(gpu, "relu", 36, 16, 5)])),
+    ("forward/activation", " && bits <= 0xff800000u", "",
+     lambda gpu: iter([elementwise.activation(gpu, "relu", 36, 16, 5)])),  # a negative NaN becomes 0
+    ("forward/activation", "id.y >= state.rows", "id.y > state.rows",
+     lambda gpu: iter([elementwise.activation(gpu, "relu", 36, 16, 5)])),
+    ("forward/matmul_rows", "select(v, 0.0,", "select(v, 0.001,",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu"))])),
+    ("forward/matmul_tiled", "select(v, 0.0,", "select(v, 0.001,",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu", tall=2))])),
+    ("forward/matmul_tiled", "= sums[i]", "= 0.001 + sums[i]",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tall=2))])),
+    ("forward/matmul_tiled", "r >= state.rows", "r > state.rows",
+     lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tall=2))])),
     ("forward/embed", "state.position", "1u + state.position",
      lambda gpu: iter([norm.embed(gpu, 20, 16, 5, "buffer", "f16")])),
     ("forward/attention_rows", "score *= SCALE", "score *= 1.001 * SCALE",
@@ -164,7 +195,7 @@ def test_a_wrong_kernel_fails_its_check(
 
 
 def test_a_nan_error_is_kept(monkeypatch: pytest.MonkeyPatch, mutate: Mutate, device: wgpu.GPUDevice) -> None:
-    mutate("forward/layer_norm", "1e-5", "-1e9")
+    mutate("forward/layer_norm", "1e-05", "-1e9")
     monkeypatch.setitem(
         module.GROUPS, "one", lambda gpu: iter([norm.layer_norm(gpu, c, 16, 5, head=False) for c in (36, 20)])
     )
@@ -268,7 +299,7 @@ def test_the_command_prints_json(doctor: Run, device: wgpu.GPUDevice) -> None:
 def test_the_command_fails_for_a_wrong_kernel(
     doctor: Run, mutate: Mutate, device: wgpu.GPUDevice, other: str, null: bool
 ) -> None:
-    mutate("forward/layer_norm", "1e-5", other)
+    mutate("forward/layer_norm", "1e-05", other)
     result = doctor("--json")
     record = json.loads(result.out)
     assert result.status == 1

@@ -1,0 +1,59 @@
+"""Architectures for tests: one that differs from GPT-2 in every way, changed descriptions, and their registration."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from compute.models import architectures
+from compute.models.builder import Builder
+from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.operations import Operation
+
+
+@contextmanager
+def architecture(name: str, describe: architectures.Describe) -> Iterator[None]:
+    """Register `describe` as `name`; afterwards there is no such architecture again."""
+    architectures.register(name, describe)
+    try:
+        yield
+    finally:
+        del architectures._ARCHITECTURES[name]
+        architectures.describe.cache_clear()
+
+
+def parallel(config: ModelConfig) -> Description:
+    """One norm for attention and MLP, ReLU, no biases, an untied head with one more row, a sum of three terms."""
+    c, about = config.channels, collections.defaultdict(str)
+    m = Builder(config, about)
+    m.section("embedding")
+    stream: Operation = m.gather("tokens", m.weight("table", config.padded_vocabulary, c), by="token")
+    for block in range(config.layers):
+        m.section(f"block {block}", block)
+        pre = m.alias("pre", stream)
+        x = m.layer_norm("ln", pre, bias=False)
+        qkv = m.linear("qkv", x, "attn.qkv", 3 * c, bias=False)
+        mixed = m.attention("mixed", qkv, heads=config.heads, pattern="pattern")
+        attn = m.linear("attn", mixed, "attn.out", c, bias=False)
+        hidden = m.activation("relu", m.linear("hidden", x, "mlp.in", 2 * c, bias=False), "relu")
+        mlp = m.linear("mlp", hidden, "mlp.out", c, bias=False)
+        stream = m.add("post", pre, attn, mlp)
+    m.section("head")
+    m.head("logits", m.layer_norm("ln_f", stream), m.weight("unembed", config.padded_vocabulary, c))
+    return m.description("parallel")
+
+
+def altered(description: Description, output: str, **fields: Any) -> Description:
+    """`description` with other `fields` of the operation that writes `output`."""
+    sections = []
+    for section in description.sections:
+        operations = [
+            dataclasses.replace(operation, **fields) if operation.output == output else operation
+            for operation in section.operations
+        ]
+        sections.append(dataclasses.replace(section, operations=tuple(operations)))
+    return dataclasses.replace(description, sections=tuple(sections))
