@@ -13,7 +13,7 @@ from assets import CHECKPOINT
 from compute.errors import CheckpointError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import GPT2_SIZES, ModelConfig
 
 from .dtypes import DTYPES
@@ -73,7 +73,8 @@ class ArrayModel:
         self.path: Path | None = None
         self.config = config
         # Only the reference uses float64; it is reported as f32.
-        self.dtype = next((name for name, dtype in DTYPES.items() if dtype == arrays["wte"].dtype), "f32")
+        stored = arrays[describe(config).token_table.name].dtype
+        self.dtype = next((name for name, dtype in DTYPES.items() if dtype == stored), "f32")
         self._arrays = dict(arrays)
 
     def tensor(self, name: str) -> np.ndarray:

@@ -29,7 +29,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (quad >= QUADS || r >= state.rows) { return; }
     let row = state.first_row + r;
 {% if by == "token" %}
-    let index = history[state.window_start + row];
+    let index = history[state.context_start + row];
 {% else %}
     let index = min(state.position + row, params.last);
 {% endif %}
