@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from atlas_viewer.cli.main import main
 from compute.errors import CheckpointError, UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -17,12 +19,14 @@ from compute.forward.tiled_program import TiledProgram
 from compute.models.architectures import describe, parameter_count, register
 from compute.models.config import ModelConfig
 from compute.models.names import block_name
+from compute.text.tokenizer import load_tokenizer
 from compute.views.map_layout import map_layout
 from compute.views.statistics import StatisticsPass
 from compute.views.strip_layout import strip_layout
 from compute.views.trace import records
 from compute.weights.checkpoint import open_model
 from compute.weights.convert import convert
+from compute.weights.llmc import write_llmc
 from compute.weights.random_model import RandomModel
 from compute.weights.verify import verify
 
@@ -127,6 +131,8 @@ def test_it_converts_to_hugging_face_layout_only(tmp_path: Path) -> None:
     assert open_model(str(tmp_path / "copy")).config == SMALL
     with pytest.raises(UsageError, match=r"llm\.c files cannot contain a parallel test model"):
         convert(model, tmp_path / "copy.bin")
+    with pytest.raises(ValueError, match="the architecture parallel"):
+        write_llmc(tmp_path / "copy.bin", SMALL, model.tensor)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +255,18 @@ def test_it_is_in_the_registry_and_the_trace(engine: Engine) -> None:
     assert trace["lm_head.weight"]["count"] == 97 * 36
     assert all(record["finite"] == record["count"] for record in trace.values())
     assert trace["h.0.mlp.relu"]["min"] == 0
+
+
+@pytest.mark.gpu
+def test_commands_take_it_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = replace(SMALL, vocabulary=50257, padded_vocabulary=50257)
+    assert main(["trace", "Once upon a time", "--model", str(write_parallel(tmp_path, config)), "--json"]) == 0
+    trace = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    text = load_tokenizer().encode("Once upon a time")
+    expected = exact(random_weights(config), config, text)
+    assert trace["h.1.mlp.relu"]["shape"] == [len(text), 108]
+    for name in ("h.1.resid_post", "logits"):
+        assert_close(np.array(trace[name]["max"]), expected[name].max(), name)
 
 
 @pytest.mark.gpu
