@@ -285,8 +285,9 @@ def test_it_is_on_map(engine: Engine) -> None:
     assert layout.placements.keys() == all_names()
     assert [region.title for region in layout.regions] == ["embedding", "h.0", "h.1", "head"]
     # The first and the last value of each tensor have cells of their own, at which they are found again.
-    shapes = {name: weight.shape for name, weight in describe(SMALL).weights.items()}
-    for name in all_names():
-        rows, columns = (1, *shapes.get(name, ()))[-2:] if name in shapes else (1, 1)
-        for row, column in {(0, 0), (rows - 1, columns - 1)}:
+    for name, values in (random_weights(SMALL) | exact(random_weights(SMALL), SMALL, some_tokens(SMALL, 9))).items():
+        placement, columns = layout.placements[name], values.shape[-1]
+        rows = values.size // columns
+        assert (placement.rows, placement.columns) == (rows, columns), name
+        for row, column in ((0, 0), (rows - 1, columns - 1)):
             assert layout.cell_at(*layout.cell_of(name, row, column)) == (name, row, column)
