@@ -1,32 +1,49 @@
-"""The architectures there are, by name, and the description of a model of given sizes."""
+"""The registered architectures, by name, and the description of a model of given sizes."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import replace
 
+from .architecture import Architecture
 from .config import ModelConfig
 from .description import Description
-from .gpt2 import gpt2
+from .gpt2 import GPT2
 from .names import split_name
 
-Describe = Callable[[ModelConfig], Description]
-
-_ARCHITECTURES: dict[str, Describe] = {"gpt2": gpt2}
+_ARCHITECTURES: dict[str, Architecture] = {}
 
 
-def register(name: str, describe: Describe) -> None:
-    """Add an architecture; `ModelConfig.architecture` names it. ValueError when there is one of that name."""
-    if name in _ARCHITECTURES:
-        raise ValueError(f"there is an architecture {name} already")
-    _ARCHITECTURES[name] = describe
+def register(architecture: Architecture) -> None:
+    """Add an architecture. ValueError when there is one of that name, or for one of its model types."""
+    for known in _ARCHITECTURES.values():
+        if architecture.name == known.name or set(architecture.model_types) & set(known.model_types):
+            raise ValueError(f"{architecture.name}: there is an architecture of that name or model type already")
+    _ARCHITECTURES[architecture.name] = architecture
+
+
+register(GPT2)
+
+
+def architectures() -> tuple[Architecture, ...]:
+    """All registered architectures, in the order of their registration."""
+    return tuple(_ARCHITECTURES.values())
+
+
+def architecture_of(config: ModelConfig) -> Architecture:
+    """The architecture of a model. KeyError when nobody has registered it."""
+    return _ARCHITECTURES[config.architecture]
 
 
 @functools.lru_cache(maxsize=16)
 def describe(config: ModelConfig) -> Description:
     """The description of a model. KeyError when nobody has registered its architecture."""
-    return _ARCHITECTURES[config.architecture](config)
+    return architecture_of(config).describe(config)
+
+
+def one_block(config: ModelConfig) -> Description:
+    """The description of the model cut to one block. Of sizes from a damaged file it is small, unlike that of all."""
+    return describe(replace(config, layers=1))
 
 
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -36,7 +53,7 @@ def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def block_parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Names (without `h.N.`) and shapes of the parameters of a block."""
-    weights = describe(replace(config, layers=1)).sections[1].weights
+    weights = one_block(config).sections[1].weights
     return {split_name(weight.name)[1]: weight.shape for weight in weights}
 
 
@@ -44,9 +61,5 @@ def parameter_count(config: ModelConfig) -> int:
     """Number of parameters, padding rows of the vocabulary left out."""
     description = describe(config)
     padding = config.padded_vocabulary - config.vocabulary
-    tables = {
-        description.token_table.name: description.token_table,
-        description.head.weight.name: description.head.weight,
-    }
-    padded = sum(padding * table.shape[1] for table in tables.values())
+    padded = sum(padding * description.weights[name].shape[1] for name in description.token_tables)
     return sum(weight.count for weight in description.weights.values()) - padded

@@ -100,6 +100,16 @@ class Description:
         return next(op.table for op in self.operations() if isinstance(op, Gather) and op.by == "token")
 
     @cached_property
+    def tied_head(self) -> bool:
+        """True when the head's matrix is the token embedding."""
+        return self.head.weight.name == self.token_table.name
+
+    @cached_property
+    def token_tables(self) -> frozenset[str]:
+        """Names of the weights with a row per token, padding included: the token embedding and the head's matrix."""
+        return frozenset({self.token_table.name, self.head.weight.name})
+
+    @cached_property
     def position_tables(self) -> frozenset[str]:
         """Names of embeddings of positions. They are small, and read a row at a time: never rounded or packed."""
         return frozenset(op.table.name for op in self.operations() if isinstance(op, Gather) and op.by == "position")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .architecture import Architecture, ConfigFields
 from .builder import Builder
-from .config import ModelConfig
+from .config import GPT2_SIZES, ModelConfig
 from .description import Description
 
 
@@ -74,3 +75,37 @@ ABOUT = {
     "ln_f": "The residual stream, normalized for the head.",
     "logits": "A score for every vocabulary token to be the next one, including the padding of the vocabulary.",
 }
+
+GPT2 = Architecture(
+    name="gpt2",
+    title="GPT-2",
+    describe=gpt2,
+    model_types=("gpt2",),
+    fields=ConfigFields(
+        layers="n_layer",
+        heads="n_head",
+        channels="n_embd",
+        positions="n_positions",
+        vocabulary="vocab_size",
+        # Files with other heads name other classes.
+        classes=("GPT2LMHeadModel", "GPT2Model"),
+        # Both names stand for the tanh approximation of GELU.
+        computed={"activation_function": ("gelu_new", "gelu_pytorch_tanh"), "layer_norm_epsilon": (1e-5,)},
+        switches={
+            "scale_attn_weights": True,
+            "scale_attn_by_inverse_layer_idx": False,
+            "add_cross_attention": False,
+            "quantization_config": None,
+        },
+        multiples={"n_inner": 4},
+        written=lambda config: {
+            "bos_token_id": config.vocabulary - 1,
+            "eos_token_id": config.vocabulary - 1,
+            "n_ctx": config.positions,
+        },
+    ),
+    prefixes=("transformer.",),
+    # Attention masks, which old versions of the format also saved.
+    masks=(".attn.bias", ".attn.masked_bias"),
+    tokens=GPT2_SIZES["gpt2"].vocabulary,
+)

@@ -14,19 +14,19 @@ import numpy as np
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
 from compute.io.output_files import output_folder
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import architecture_of, describe
 from compute.models.config import ModelConfig
 
 from .checkpoint import WeightSource
 from .dtypes import DTYPES
-from .hugging_face import CONFIG, TRANSPOSED, WEIGHTS, stored_name, stored_shape
+from .hugging_face import CONFIG, WEIGHTS, stored_names, stored_shape
 from .hugging_face_config import config_json
-from .llmc import write_llmc
+from .llmc import ARCHITECTURE, write_llmc
 from .safetensors_file import TYPE_NAMES
 
 _FORMAT_NAMES = {own: name for name, own in TYPE_NAMES.items()}
 _LLMC_VERSIONS = {"f32": 3, "bf16": 5}
-_LLMC_PADDING = 128  # llm.c pads the rows of `wte` to a multiple of this
+_LLMC_PADDING = 128  # llm.c pads the rows of the token embedding to a multiple of this
 _DATA_ALIGNMENT = 8  # bytes
 
 
@@ -35,8 +35,8 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
 
     target: an llm.c file if it ends in `.bin`; a `.safetensors` file, with `config.json` next to it; or a folder for
     both. dtype: "f32", "f16", "bf16", or "native" for the stored one (llm.c has no f16; f32 is written instead, which
-    represents every value). Bits are preserved unless precision is lost. Raises `UsageError` for a type that the format
-    lacks, `OutputError` when a file cannot be written or a `config.json` of another model exists.
+    represents every value). Bits are preserved unless precision is lost. Raises `UsageError` for a type or architecture
+    that the format lacks, `OutputError` when a file cannot be written or a `config.json` of another model exists.
     """
     chosen = source.dtype if dtype == "native" else dtype
     if target.suffix == ".bin":
@@ -52,13 +52,17 @@ def weights_file(target: Path) -> Path:
 
 
 def _to_llmc(source: WeightSource, target: Path, version: int) -> list[Path]:
+    if source.config.architecture != ARCHITECTURE:
+        title = architecture_of(source.config).title
+        raise UsageError(f"{source.name}: llm.c files cannot contain a {title}; use a .safetensors target")
     vocabulary = source.config.vocabulary
     padded = -(-vocabulary // _LLMC_PADDING) * _LLMC_PADDING
     config = replace(source.config, padded_vocabulary=padded)
+    tables = describe(config).token_tables
 
     def tensor(name: str) -> np.ndarray:
         values = source.tensor(name)
-        if name == "wte" and len(values) != padded:
+        if name in tables and len(values) != padded:
             rows = np.zeros((padded, config.channels), values.dtype)
             rows[:vocabulary] = values[:vocabulary]
             return rows
@@ -93,12 +97,11 @@ def _content(path: Path) -> bytes | None:
 def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> None:
     """Write the format without its library, which needs all tensors in memory at once."""
     config = replace(source.config, padded_vocabulary=source.config.vocabulary)
-    shapes = parameter_shapes(config)
     file.write(_safetensors_header(config, dtype))
-    for name, shape in shapes.items():
-        values = source.tensor(name)[: shape[0]]  # without padding rows
+    for name, weight in describe(config).weights.items():
+        values = source.tensor(name)[: weight.shape[0]]  # without padding rows
         with np.errstate(over="ignore"):  # float16 produces infinities, which `models verify` reports
-            stored = values.T if name.endswith(TRANSPOSED) else values
+            stored = values.T if weight.input_major else values
             file.write(np.ascontiguousarray(stored, dtype=DTYPES[dtype]).view(np.uint8).data)
         source.release(name)
 
@@ -106,12 +109,13 @@ def _write_safetensors(file: IO[bytes], source: WeightSource, dtype: str) -> Non
 def _safetensors_header(config: ModelConfig, dtype: str) -> bytes:
     """The header and its length: type, shape and offsets of each tensor, in the order in which they are written."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
+    names = stored_names(config)
     at = 0
-    for name, shape in parameter_shapes(config).items():
-        size = int(np.prod(shape)) * DTYPES[dtype].itemsize
-        header[stored_name(name)] = {
+    for name, weight in describe(config).weights.items():
+        size = weight.count * DTYPES[dtype].itemsize
+        header[names[name]] = {
             "dtype": _FORMAT_NAMES[dtype],
-            "shape": list(stored_shape(name, shape)),
+            "shape": list(stored_shape(weight)),
             "data_offsets": [at, at + size],
         }
         at += size

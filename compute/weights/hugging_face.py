@@ -1,7 +1,7 @@
 """Models in Hugging Face layout: `model.safetensors` with `config.json` next to it.
 
-Their linear layers are stored [in, out] (`Conv1D`), while the registry's are [out, in]. Such a tensor is returned as
-the transposed view of the mapped file, and `WeightUpload` transposes it on the GPU.
+Some architectures store linear layers [in, out] (`Conv1D`), while the registry's are [out, in]. Such a tensor is
+returned as the transposed view of the mapped file, and `WeightUpload` transposes it on the GPU.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from compute.errors import CheckpointError, TensorsError
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import architecture_of, describe
 from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.models.operations import Weight
 from compute.text.vocabulary import check_vocabulary
 
 from .dtypes import DTYPES
@@ -23,13 +24,6 @@ from .safetensors_file import TYPE_NAMES, SafetensorsFile
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
-TRANSPOSED = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
-"""Suffixes of the parameters that are stored [in, out]."""
-
-_PREFIX = "transformer."
-_HEAD = "lm_head.weight"
-# Attention masks that old versions of the format also saved; they are constants.
-_MASKS = (".attn.bias", ".attn.masked_bias")
 _LONGEST_NAME = 200  # characters of a tensor's name in a message
 _SLAB = 8 << 20  # bytes compared per step
 
@@ -43,8 +37,9 @@ class HuggingFaceModel:
         self.path: Path | None = path
         self.config = config
         self._file = file
-        self._prefix = prefix
-        kinds = {file.tensors[prefix + stored_name(own)].dtype for own in parameter_shapes(config)}
+        self._weights = describe(config).weights
+        self._keys = stored_names(config, prefix)
+        kinds = {file.tensors[key].dtype for key in self._keys.values()}
         # Types are mixed if some layers kept full precision; float32 represents the values of all types.
         self.dtype = TYPE_NAMES[kinds.pop()] if len(kinds) == 1 else "f32"
 
@@ -52,33 +47,40 @@ class HuggingFaceModel:
         """A view of parameter `name` in the mapped file, transposed if stored [in, out]; see `WeightSource.tensor`."""
         if self._file.closed:
             raise ValueError(f"{self.name} is closed")
-        stored = self._file.tensor(self._prefix + stored_name(name))
-        return stored.T if name.endswith(TRANSPOSED) else stored
+        stored = self._file.tensor(self._keys[name])
+        return stored.T if self._weights[name].input_major else stored
 
     def release(self, name: str) -> None:
         """Release the mapped pages of tensor `name`; see `WeightSource.release`."""
-        self._file.release(self._prefix + stored_name(name))
+        self._file.release(self._keys[name])
 
     def close(self) -> None:
         """Unmap the file; see `WeightSource.close`."""
         self._file.close()
 
 
-def stored_name(name: str) -> str:
-    """The format's name of parameter `name` of the registry, without the prefix."""
-    return f"{name}.weight" if name in ("wte", "wpe") else name
+def stored_names(config: ModelConfig, prefix: str = "") -> dict[str, str]:
+    """The name of each parameter in the file. prefix: of all names but that of a head with a matrix of its own."""
+    description = describe(config)
+    names = {}
+    for name in description.weights:
+        stored = name if name.endswith((".weight", ".bias")) else f"{name}.weight"
+        names[name] = prefix + stored
+    if not description.tied_head:
+        names[description.head.weight.name] = architecture_of(config).head
+    return names
 
 
-def stored_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of parameter `name` in the file; `shape` is its shape in the registry."""
-    return shape[::-1] if name.endswith(TRANSPOSED) else shape
+def stored_shape(weight: Weight) -> tuple[int, ...]:
+    """The shape of a parameter in the file."""
+    return weight.shape[::-1] if weight.input_major else weight.shape
 
 
 def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
     """Open the model in folder `path`, or the `.safetensors` file at `path` with its `config.json` next to it.
 
     Its name is `name`, by default that of the folder or file. Raises `CheckpointError` when it cannot be read, is not a
-    GPT-2 that can run here, or has tensors that are missing, unknown or of the wrong shape or type.
+    model that can run here, or has tensors that are missing, unknown or of the wrong shape or type.
     """
     weights = _weights_file(path)
     config_path = weights.with_name(CONFIG)
@@ -96,14 +98,15 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
                 f"{one_line(weights)}: has {len(file.tensors)} tensors, too few for the {config.layers} layers in its"
                 f" {CONFIG}; use files that belong together"
             )
-        prefix = _PREFIX if any(key.startswith(_PREFIX) for key in file.tensors) else ""
+        known = architecture_of(config).prefixes
+        prefix = next((prefix for prefix in known if any(key.startswith(prefix) for key in file.tensors)), "")
         problems = tensor_problems(config, file, prefix)
         if problems:
             more = f" (and {len(problems) - 1} more tensors like that)" if len(problems) > 1 else ""
             raise TensorsError(
                 f"{one_line(weights)}: {problems[0]}{more}; use a file that matches its {CONFIG}", problems
             )
-        _check_head(file, prefix, tied, one_line(weights))
+        _check_head(config, file, prefix, tied, one_line(weights))
     except CheckpointError:
         file.close()
         raise
@@ -112,7 +115,10 @@ def open_hugging_face(path: Path, name: str | None = None) -> HuggingFaceModel:
 
 def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> list[str]:
     """One line for each tensor of `file` that is missing, unknown, or of the wrong shape or type."""
-    expected = {prefix + stored_name(own): stored_shape(own, shape) for own, shape in parameter_shapes(config).items()}
+    architecture, description = architecture_of(config), describe(config)
+    keys = stored_names(config, prefix)
+    expected = {keys[name]: stored_shape(weight) for name, weight in description.weights.items()}
+    ignored = {architecture.head} if description.tied_head else set()
     problems = []
     for key, shape in expected.items():
         stored = file.tensors.get(key)
@@ -123,8 +129,8 @@ def tensor_problems(config: ModelConfig, file: SafetensorsFile, prefix: str) -> 
         elif stored.dtype not in TYPE_NAMES:
             problems.append(f"{key} is stored as {stored.dtype}, must be one of {', '.join(TYPE_NAMES)}")
     for key in file.tensors:
-        if key not in expected and key != _HEAD and not key.endswith(_MASKS):
-            problems.append(f"{one_line(key, _LONGEST_NAME)} is not a tensor of GPT-2")
+        if key not in expected and key not in ignored and not key.endswith(architecture.masks):
+            problems.append(f"{one_line(key, _LONGEST_NAME)} is not a tensor of {architecture.title}")
     return problems
 
 
@@ -154,18 +160,24 @@ def _weights_file(path: Path) -> Path:
     raise CheckpointError(f"{shown}: {why}")
 
 
-def _check_head(file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> None:
-    """Refuse a separate head: logits are computed with the token embedding."""
-    key = f"{prefix}wte.weight"
-    if _HEAD not in file.tensors:
+def _check_head(config: ModelConfig, file: SafetensorsFile, prefix: str, tied: bool, shown: str) -> None:
+    """Refuse a head that the description does not have: of its own where it is the token embedding, or the reverse."""
+    architecture, description = architecture_of(config), describe(config)
+    head, key = architecture.head, stored_names(config, prefix)[description.token_table.name]
+    if not description.tied_head:
+        if tied:
+            raise CheckpointError(
+                f"{shown}: {CONFIG} says that {head} is tied to {key}; a {architecture.title} with a tied head cannot"
+                " run here, use one with a separate one"
+            )
+    elif head not in file.tensors:
         if not tied:
             raise CheckpointError(
-                f"{shown}: {_HEAD} is missing, and {CONFIG} says that it is not tied to {key}; use a complete model"
+                f"{shown}: {head} is missing, and {CONFIG} says that it is not tied to {key}; use a complete model"
             )
-        return
-    if not _equal(file, _HEAD, key):
+    elif not _equal(file, head, key):
         raise CheckpointError(
-            f"{shown}: {_HEAD} differs from {key}; models with a separate head cannot run here, use one with a tied one"
+            f"{shown}: {head} differs from {key}; models with a separate head cannot run here, use one with a tied one"
         )
 
 

@@ -1,4 +1,4 @@
-"""`config.json` of a Hugging Face folder: reads the sizes of a GPT-2, and refuses models that cannot run here."""
+"""`config.json` of a Hugging Face folder: reads the sizes of a model, and refuses models that cannot run here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
 from compute.io.untrusted_json import read_untrusted_json
 from compute.io.value_type import ValueType, whole
-from compute.models.config import GPT2_SIZES, ModelConfig
+from compute.models.architecture import Architecture
+from compute.models.architectures import architecture_of, architectures, one_block
+from compute.models.config import ModelConfig
 from compute.text.vocabulary import LARGEST, added_tokens
 
 from .limits import check_sizes
@@ -19,24 +21,9 @@ from .limits import check_sizes
 _SIZE = whole(1, LARGEST)
 _FLAG = ValueType(bool, "true or false")
 _NAMES = ValueType(list[str] | None, "a list of names")
-_VOCABULARY = GPT2_SIZES["gpt2"].vocabulary
-
-# The architectures with a language model head; files with other heads name other architectures.
-_ARCHITECTURES = {"GPT2LMHeadModel", "GPT2Model"}
-# Names of the only activation function that the kernels implement: GELU, tanh approximation.
-_ACTIVATIONS = {"gelu_new", "gelu_pytorch_tanh"}
 _LONGEST_VALUE, _LONGEST_TOKEN = 60, 40  # characters in a message
 _MOST_TOKENS = 5  # in a message
-# Optional fields -> their default value, the only one that is supported.
-_DEFAULTS: dict[str, Any] = {
-    "layer_norm_epsilon": 1e-5,
-    "scale_attn_weights": True,
-    "scale_attn_by_inverse_layer_idx": False,
-    "add_cross_attention": False,
-    "quantization_config": None,
-}
-# GPT-2's vocabulary, rounded up as training programs do for speed. The additional rows belong to no token.
-_PADDED = {-(-_VOCABULARY // step) * step for step in (8, 16, 32, 64, 128)}
+_PADDING = (8, 16, 32, 64, 128)  # training programs round the vocabulary up to a multiple of one of these
 
 
 def read_config(path: Path) -> tuple[ModelConfig, bool]:
@@ -53,72 +40,85 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
         raise CheckpointError(f"{shown}: is not JSON ({one_line(str(error))}); fetch or copy it again") from None
     if not isinstance(values, dict):
         raise CheckpointError(f"{shown}: is not a JSON object; fetch or copy it again")
-    fields = _Fields(values, shown)
-    _check_architecture(fields, shown)
-    vocabulary = fields.checked("vocab_size", _SIZE)
-    padded = vocabulary
-    if vocabulary > _VOCABULARY:
-        ids = added_tokens(path.parent)
-        added = _listed([token for token, id in ids.items() if id >= _VOCABULARY])
-        if added or vocabulary not in _PADDED:
-            raise CheckpointError(
-                f"{shown}: has {vocabulary} tokens, {vocabulary - _VOCABULARY} more than GPT-2"
-                f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one without"
-            )
-        vocabulary = _VOCABULARY
+    read = _Fields(values, shown)
+    architecture = _checked_architecture(read, shown)
+    fields = architecture.fields
+    rows = read.checked(fields.vocabulary, _SIZE)
+    tokens = _tokens(architecture, rows, path.parent, shown)
     config = ModelConfig(
-        layers=fields.checked("n_layer", _SIZE),
-        heads=fields.checked("n_head", _SIZE),
-        channels=fields.checked("n_embd", _SIZE),
-        positions=fields.checked("n_positions", _SIZE),
-        vocabulary=vocabulary,
-        padded_vocabulary=padded,
+        layers=read.checked(fields.layers, _SIZE),
+        heads=read.checked(fields.heads, _SIZE),
+        channels=read.checked(fields.channels, _SIZE),
+        positions=read.checked(fields.positions, _SIZE),
+        vocabulary=tokens,
+        padded_vocabulary=rows,
+        architecture=architecture.name,
     )
     check_sizes(config, shown, "it")
-    inner = values.get("n_inner")
-    if inner not in (None, 4 * config.channels):
-        _refuse(shown, "n_inner", inner, f"{4 * config.channels}, 4 times n_embd,")
-    return config, fields.checked("tie_word_embeddings", _FLAG, default=True)
+    for name, factor in fields.multiples.items():
+        if values.get(name) not in (None, factor * config.channels):
+            product = f"{factor * config.channels}, {factor} times {fields.channels},"
+            _refuse(shown, name, values[name], product)
+    tied = read.checked("tie_word_embeddings", _FLAG, default=one_block(config).tied_head)
+    return config, tied
+
+
+def _tokens(architecture: Architecture, rows: int, folder: Path, shown: str) -> int:
+    """The tokens of a model with `rows` rows in its token embedding: those past the tokenizer's belong to no token."""
+    tokens = architecture.tokens
+    if tokens is None or rows <= tokens:
+        return rows
+    ids = added_tokens(folder)
+    added = _listed([token for token, id in ids.items() if id >= tokens])
+    if added or rows not in {-(-tokens // step) * step for step in _PADDING}:
+        raise CheckpointError(
+            f"{shown}: has {rows} tokens, {rows - tokens} more than {architecture.title}"
+            f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one without"
+        )
+    return tokens
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
     """The `config.json` of a model, padding left out. dtype: that of its weights, "f32", "f16" or "bf16"."""
-    end_of_text = config.vocabulary - 1
-    return {
-        "architectures": ["GPT2LMHeadModel"],
-        "model_type": "gpt2",
-        "activation_function": "gelu_new",
-        "bos_token_id": end_of_text,
-        "eos_token_id": end_of_text,
-        "layer_norm_epsilon": 1e-5,
-        "n_ctx": config.positions,
-        "n_embd": config.channels,
-        "n_head": config.heads,
-        "n_layer": config.layers,
-        "n_positions": config.positions,
-        "tie_word_embeddings": True,
+    architecture = architecture_of(config)
+    fields = architecture.fields
+    values = {
+        **{name: supported[0] for name, supported in fields.computed.items()},
+        fields.layers: config.layers,
+        fields.heads: config.heads,
+        fields.channels: config.channels,
+        fields.positions: config.positions,
+        fields.vocabulary: config.vocabulary,
+        "tie_word_embeddings": one_block(config).tied_head,
         "torch_dtype": {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}[dtype],
-        "vocab_size": config.vocabulary,
+        **fields.written(config),
+    }
+    return {
+        "architectures": [fields.classes[0]],
+        "model_type": architecture.model_types[0],
+        **dict(sorted(values.items())),
     }
 
 
-def _check_architecture(fields: _Fields, shown: str) -> None:
-    """Refuse models other than GPT-2, and variants of GPT-2 that compute something else."""
-    values = fields.values
-    kind = values.get("model_type")
-    if kind != "gpt2":
-        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}, only gpt2 can run here; use a GPT-2")
-    others = [name for name in fields.checked("architectures", _NAMES) or () if name not in _ARCHITECTURES]
+def _checked_architecture(read: _Fields, shown: str) -> Architecture:
+    """The model's architecture. Refuses unknown ones, and variants that compute something else."""
+    values, kind = read.values, read.values.get("model_type")
+    found = next((known for known in architectures() if kind in known.model_types), None)
+    if found is None:
+        types = ", ".join(name for known in architectures() for name in known.model_types)
+        titles = " or a ".join(known.title for known in architectures())
+        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}, only {types} can run here; use a {titles}")
+    fields = found.fields
+    others = [name for name in read.checked("architectures", _NAMES) or () if name not in fields.classes]
     if others:
         raise CheckpointError(
-            f"{shown}: is for {_quoted(others[0])}, whose head is not the language model's; use a GPT2LMHeadModel"
+            f"{shown}: is for {_quoted(others[0])}, whose head is not the language model's; use a {fields.classes[0]}"
         )
-    activation = values.get("activation_function", "gelu_new")
-    if not isinstance(activation, str) or activation not in _ACTIVATIONS:
-        _refuse(shown, "activation_function", activation, "gelu_new")
-    for name, default in _DEFAULTS.items():
-        if values.get(name, default) != default:
-            _refuse(shown, name, values[name], json.dumps(default))
+    supported = {**fields.computed, **{name: (only,) for name, only in fields.switches.items()}}
+    for name, allowed in supported.items():
+        if values.get(name, allowed[0]) not in allowed:
+            _refuse(shown, name, values[name], _quoted(allowed[0]))
+    return found
 
 
 def _refuse(shown: str, name: str, value: object, supported: str) -> None:

@@ -1,4 +1,7 @@
-"""llm.c checkpoints: a header of 256 int32, then 16 tensors, stacked over the layers. Version 3 is fp32, 5 is bf16."""
+"""llm.c checkpoints of a GPT-2: a header of 256 int32, then 16 tensors, stacked over the layers.
+
+Version 3 is fp32, 5 is bf16.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,9 @@ from compute.io.escape import one_line
 from compute.io.mapped_file import MappedFile
 from compute.io.output_files import output_file
 from compute.io.system_errors import read_errors_as
-from compute.models.architectures import block_parameter_shapes, parameter_shapes
+from compute.models.architectures import block_parameter_shapes, describe, one_block, parameter_shapes
 from compute.models.config import ModelConfig
+from compute.models.names import block_name
 from compute.text import tokenizer
 
 from .dtypes import DTYPES
@@ -26,7 +30,8 @@ MAGIC = 20240326
 HEADER_BYTES = 1024
 VERSIONS = {3: "f32", 5: "bf16"}
 MAX_BYTES = 2**40
-
+ARCHITECTURE = "gpt2"
+"""The only architecture of the format."""
 
 # Files that are often given by mistake, by their first bytes.
 _OTHER_FILES = (
@@ -98,8 +103,10 @@ def write_llmc(
 
     `release` is called with the name of each written parameter. Values are rounded to the version's type. Raises
     `OutputError` when the file cannot be written, ValueError when the shape of a tensor differs from
-    `parameter_shapes(config)`.
+    `parameter_shapes(config)` or the model is not a GPT-2.
     """
+    if config.architecture != ARCHITECTURE:
+        raise ValueError(f"llm.c files cannot contain a model of the architecture {config.architecture}")
     dtype = DTYPES[VERSIONS[version]]
     shapes = parameter_shapes(config)
     header = np.zeros(256, "<i4")
@@ -124,11 +131,12 @@ def _write_tensor(file: IO[bytes], name: str, array: np.ndarray, shape: tuple[in
 
 def _file_order(config: ModelConfig) -> Iterator[str]:
     """Every parameter in the order of the file: each kind for all layers, then the next kind."""
-    yield from ("wte", "wpe")
+    embedding, *_, last = describe(config).sections
+    yield from (weight.name for weight in embedding.weights)
     for name in block_parameter_shapes(config):
         for layer in range(config.layers):
-            yield f"h.{layer}.{name}"
-    yield from ("ln_f.weight", "ln_f.bias")
+            yield block_name(layer, name)
+    yield from (weight.name for weight in last.weights if weight not in embedding.weights)
 
 
 def _offsets(config: ModelConfig, item_bytes: int) -> dict[str, int]:
@@ -158,7 +166,7 @@ def _checked_header(header: bytes, size: int, shown: str) -> tuple[ModelConfig, 
             f"{shown}: llm.c version {version} is not supported; use a file of version 3 (fp32) or 5 (bf16)"
         )
     positions, vocabulary, layers, heads, channels, padded = numbers[2:]
-    config = ModelConfig(layers, heads, channels, positions, vocabulary, padded)
+    config = ModelConfig(layers, heads, channels, positions, vocabulary, padded, ARCHITECTURE)
     check_sizes(config, shown)
     expected = _file_bytes(config, DTYPES[VERSIONS[version]].itemsize)
     if expected > MAX_BYTES:
@@ -193,6 +201,6 @@ def _check_magic(header: bytes, shown: str) -> None:
 
 def _file_bytes(config: ModelConfig, item_bytes: int) -> int:
     """Size of the file, computed without a list of tensors: a damaged header can claim two billion layers."""
-    layer: int = sum(prod(shape) for shape in block_parameter_shapes(config).values())
-    others = (config.padded_vocabulary + config.positions + 2) * config.channels
-    return HEADER_BYTES + (layer * config.layers + others) * item_bytes
+    whole = sum(weight.count for weight in one_block(config).weights.values())
+    block = sum(prod(shape) for shape in block_parameter_shapes(config).values())
+    return HEADER_BYTES + (whole + block * (config.layers - 1)) * item_bytes

@@ -1,4 +1,4 @@
-"""Random weights of any size, initialized like GPT-2: for benchmarks and tests without a download."""
+"""Random weights of any architecture and size, initialized like GPT-2: for benchmarks and tests without a download."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.operations import LayerNorm, Linear
 
 from .dtypes import DTYPES
 
@@ -27,7 +29,10 @@ class RandomModel:
         self.dtype = dtype
         self._type = DTYPES[dtype]
         self._seed = seed
-        self._shapes = parameter_shapes(config)
+        self._description = describe(config)
+        operations = list(self._description.operations())
+        self._scales = {operation.scale.name for operation in operations if isinstance(operation, LayerNorm)}
+        self._residual = _residual_matrices(self._description)
         self._kept: dict[str, np.ndarray] = {}
 
     def tensor(self, name: str) -> np.ndarray:
@@ -48,15 +53,22 @@ class RandomModel:
     def _generated(self, name: str) -> np.ndarray:
         # One generator per tensor, so that its values do not depend on which others were generated before.
         generator = np.random.default_rng([self._seed, zlib.crc32(name.encode())])
-        values: np.ndarray = generator.standard_normal(self._shapes[name], dtype=np.float32)
+        values: np.ndarray = generator.standard_normal(self._description.weights[name].shape, dtype=np.float32)
         deviation = _STANDARD_DEVIATION
-        if name.endswith("c_proj.weight"):
+        if name in self._residual:
             # GPT-2 scales what is added to the residual stream, so that its variance does not grow with depth.
             deviation /= sqrt(2 * self.config.layers)
         values *= np.float32(deviation)
-        if name.endswith(("ln_1.weight", "ln_2.weight", "ln_f.weight")):
+        if name in self._scales:
             values += np.float32(1)
-        if name == "wte":
+        if name in self._description.token_tables:
             # Padding rows are zero, as llm.c writes them.
             values[self.config.vocabulary :] = 0
         return values
+
+
+def _residual_matrices(description: Description) -> frozenset[str]:
+    """Names of the matrices whose products the blocks add to the residual stream."""
+    names = [name for point in description.stream[1:] for name in description.contributors(point)]
+    operations = [description.outputs[description.canonical(name)] for name in names]
+    return frozenset(operation.weight.name for operation in operations if isinstance(operation, Linear))

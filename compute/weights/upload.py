@@ -8,7 +8,7 @@ import wgpu
 from compute.gpu.device import is_software
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import poll
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe
 from compute.models.registry import Shard, TensorStorage
 
 from .checkpoint import WeightSource
@@ -31,8 +31,8 @@ def weight_layout(adapter: wgpu.GPUAdapter) -> str:
 class WeightUpload:
     """Uploads all parameters of `source`.
 
-    Matrices get `layout` and `dtype`. Vectors and the small `wpe`, which are read once per row, become float32 buffers
-    whose values are rounded to `dtype`.
+    Matrices get `layout` and `dtype`. Vectors and the small position embeddings, which are read once per row, become
+    float32 buffers whose values are rounded to `dtype`.
     """
 
     def __init__(self, device: wgpu.GPUDevice, source: WeightSource, *, layout: str, dtype: str) -> None:
@@ -46,13 +46,13 @@ class WeightUpload:
 
     def run(self) -> Loading[dict[str, TensorStorage]]:
         """Upload tensor by tensor. Returns the storages by name."""
-        shapes = parameter_shapes(self._source.config)
-        total = sum(int(np.prod(shape)) for shape in shapes.values())
+        description = describe(self._source.config)
+        total = sum(weight.count for weight in description.weights.values())
         done = 0
-        for name, shape in shapes.items():
+        for name, weight in description.weights.items():
             values = self._source.tensor(name)
-            if len(shape) == 1 or name == "wpe":
-                storage = self._as_buffer(name, values.reshape(shape[0], -1), "f32")
+            if len(weight.shape) == 1 or name in description.position_tables:
+                storage = self._as_buffer(name, values.reshape(weight.shape[0], -1), "f32")
             elif self._layout == "texture":
                 storage = self._as_texture(name, values)
             else:

@@ -107,7 +107,7 @@ def message_of(path: Path) -> str:
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ({"model_type": "llama"}, "is a model of type llama, only gpt2 can run here"),
+        ({"model_type": "llama"}, "is a model of type llama, only gpt2"),
         ({"model_type": None}, "is a model of type null"),
         ({"architectures": ["GPT2ForSequenceClassification"]}, "is for GPT2ForSequenceClassification"),
         ({"activation_function": "relu"}, "activation_function is relu, only gelu_new can run here"),

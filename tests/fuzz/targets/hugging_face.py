@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
-from compute.weights.hugging_face import CONFIG, WEIGHTS, stored_name, stored_shape
+from compute.weights.hugging_face import CONFIG, WEIGHTS, stored_names, stored_shape
 from compute.weights.hugging_face_config import config_json
 
 from ..models import read_every_tensor
@@ -22,7 +22,8 @@ from ..sections import change_sections, joined, written
 from ..target import Target
 
 _SIZES = ModelConfig(1, 1, 4, 2, 3, 3)
-_TENSORS = {stored_name(name): stored_shape(name, shape) for name, shape in parameter_shapes(_SIZES).items()}
+_NAMES = stored_names(_SIZES)
+_TENSORS = {_NAMES[name]: stored_shape(weight) for name, weight in describe(_SIZES).weights.items()}
 # Keys that are looked at, though writers may leave them out.
 _WORDS = [
     *config_json(_SIZES, "f32"), "tie_word_embeddings", "n_inner", "scale_attn_weights", "add_cross_attention",
