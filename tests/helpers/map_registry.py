@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compute.forward.registry_build import build_registry
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry, Shard, TensorStorage
 from compute.weights.checkpoint import open_model
@@ -30,4 +30,4 @@ def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_ro
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
     logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
     activations = FakeActivations(context) if traced else None
-    return build_registry(config, storages, activations, logits)  # type: ignore[arg-type]
+    return build_registry(describe(config), storages, activations, logits)  # type: ignore[arg-type]
