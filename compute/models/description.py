@@ -91,6 +91,11 @@ class Description:
         return sections
 
     @cached_property
+    def by_vocabulary(self) -> frozenset[str]:
+        """Tensors with a row or value per token of the vocabulary: the token table, the head's matrix, the logits."""
+        return frozenset((self.token_table.name, self.head.weight.name, self.head.output))
+
+    @cached_property
     def attention(self) -> tuple[Attention, ...]:
         """Attention of each block."""
         return tuple(operation for operation in self.operations() if isinstance(operation, Attention))
@@ -117,11 +122,6 @@ class Description:
     def token_table(self) -> Weight:
         """The embedding of tokens, [padded vocabulary, channels]."""
         return next(op.table for op in self.operations() if isinstance(op, Gather) and op.by == "token")
-
-    @cached_property
-    def by_vocabulary(self) -> frozenset[str]:
-        """Tensors with a row or value per token of the vocabulary: the token table, the head's matrix, the logits."""
-        return frozenset((self.token_table.name, self.head.weight.name, self.head.output))
 
     @cached_property
     def position_tables(self) -> frozenset[str]:

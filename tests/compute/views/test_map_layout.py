@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compute.forward.activation_buffers import layer_columns
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import ASPECT, MapLayout, map_layout
 from compute.views.map_placement import Placement
@@ -121,9 +120,9 @@ def test_blocks_are_in_run_order() -> None:
         assert (after.y, after.x) > (before.y, before.x)
     assert layout.regions[0].x < min(block.x for block in blocks)
     assert layout.regions[-1].x > max(block.x for block in blocks)
-    for region in layout.regions[1:-1]:
-        for name in layer_columns(STORIES):
-            placement = layout.placements[f"{region.title}.{name}"]
+    for region, section in zip(blocks, describe(STORIES).sections[1:-1], strict=True):
+        for operation in section.computed():
+            placement = layout.placements[operation.output]
             assert region.x <= placement.x
             assert placement.x + placement.width <= region.x + region.width
 
