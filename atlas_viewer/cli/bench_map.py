@@ -52,7 +52,7 @@ def measure(
         return workbench.load_map(digit_glyphs(), workbench.max_context)
 
     passes, opened, again = map_bench.open_ms(engine, make, budget)
-    views = map_bench.map_views(passes.layout, size)
+    views = map_bench.map_views(engine.registry, passes.layout, size)
     drawn = {name: map_bench.draw_us(passes, view, size, budget) for name, view in views.items()}
     row = map_bench.row_us(passes, budget)
     nbytes, context = passes.nbytes, passes.layout.context
@@ -143,11 +143,11 @@ def _check(viewer: Viewer, state: State) -> None:
 def _move(state: State, number: int) -> None:
     """Move the camera of frame `number` along its way from the whole map to the digits of a weight and back."""
     maps = state.map
-    if maps.layout is None:
+    if maps.layout is None or maps.registry is None:
         return
     turn = number % _FLIGHT / _FLIGHT
     near = 1 - abs(2 * turn - 1)
     most = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
-    weight = maps.layout.placements["h.0.mlp.c_fc.weight"]
+    weight = maps.layout.placements[map_bench.large_weight(maps.registry)]
     x, y = weight.x + weight.band_columns / 2, weight.y + weight.band_rows / 2
     maps.camera.look_at(max(most, 1.0) ** near, x, y, *maps.size)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from atlas_viewer.state.inspection import TensorInfo
+from atlas_viewer.state.inspection import TensorInfo, section_title
 from atlas_viewer.state.state import ModelSummary
 from compute.errors import RecordingError, TokenizerError
 from compute.generate.steps import StepRecord
-from compute.models.architectures import parameter_count
+from compute.models.architectures import describe, parameter_count
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer, load_tokenizer
 from compute.views.palettes import PALETTES
@@ -159,6 +159,7 @@ class RecordedTensorReader:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
+        self._description = describe(recording.head.config)
         self._weights = {
             name: _statistics(name, (int(row["count"]),), row) for name, row in recording.weight_statistics().items()
         }
@@ -197,6 +198,8 @@ class RecordedTensorReader:
                 (self.rows if tensor.rows is None else tensor.rows, tensor.columns),
                 "Recorded: its statistics, not its values.",
                 tensor.rows is None,
+                section=section_title(self._description, tensor.name),
+                by_vocabulary=tensor.name in self._description.by_vocabulary,
             )
             for tensor in self._recording.tensors
         }

@@ -74,17 +74,7 @@ class TensorReader:
         registry = self._engine.registry
         # A hidden strip is not painted: its layout may be that of an earlier pass.
         spans = {span.name: span for span in self.layout.spans if span.values == registry.count(registry[span.name])}
-        return {
-            t.name: TensorInfo(
-                t.name,
-                t.kind,
-                registry.shape(t),
-                t.description,
-                t.rows is None,
-                spans.get(t.name),
-            )
-            for t in registry
-        }
+        return {tensor.name: TensorInfo.of(registry, tensor, spans.get(tensor.name)) for tensor in registry}
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use `mapping` from the next painting on."""

@@ -14,6 +14,8 @@ from .camera import StripCamera
 from .color_mapping import ColorMapping
 
 if TYPE_CHECKING:
+    from compute.models.description import Description
+    from compute.models.registry import Registry, Tensor
     from compute.views.statistics import TensorStatistics
 
 PINS_MOST = 48  # probes can watch these and the cursor
@@ -31,7 +33,10 @@ class ProbedValue:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of the latest pass; `span` is None when Strip does not show it."""
+    """A tensor of the latest pass; `span` is None when Strip does not show it.
+
+    section: the title of the part of the model that it belongs to, such as "block 3".
+    """
 
     name: str
     kind: str
@@ -39,6 +44,23 @@ class TensorInfo:
     sentence: str
     per_token: bool  # one row per token of the context
     span: Span | None = None
+    section: str = field(kw_only=True)
+    by_vocabulary: bool = field(default=False, kw_only=True)  # a row, or a value, per token of the vocabulary
+
+    @classmethod
+    def of(cls, registry: Registry, tensor: Tensor, span: Span | None = None) -> TensorInfo:
+        """A tensor of the registry as it is in the latest pass."""
+        shape, per_token, description = registry.shape(tensor), tensor.rows is None, registry.description
+        return cls(
+            tensor.name,
+            tensor.kind,
+            shape,
+            tensor.description,
+            per_token,
+            span,
+            section=section_title(description, tensor.name),
+            by_vocabulary=tensor.name in description.by_vocabulary,
+        )
 
     @property
     def count(self) -> int:
@@ -218,6 +240,12 @@ class Inspection:
         self.probed_values.clear()
         for pin in self.pins:
             pin.history.clear()
+
+
+def section_title(description: Description, name: str) -> str:
+    """The title of the part of the model that a tensor belongs to; "other" for one that the model does not have."""
+    section = description.section_of(name)
+    return "other" if section is None else section.title
 
 
 def rectangles(span: Span) -> list[tuple[int, int, int, int]]:

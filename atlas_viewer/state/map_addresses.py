@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
+from compute.models.description import Description
+from compute.models.operations import Activation, LayerNorm, Linear, Weight
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
-
-# By the last part of an activation's name: the weight whose row makes a column of it.
-_MADE_BY = {
-    "ln_1": "ln_1.weight", "attn.qkv": "attn.c_attn.weight", "attn.c_proj": "attn.c_proj.weight",
-    "resid_mid": "attn.c_proj.weight", "ln_2": "ln_2.weight", "mlp.c_fc": "mlp.c_fc.weight",
-    "mlp.gelu": "mlp.c_fc.weight", "mlp.c_proj": "mlp.c_proj.weight", "resid_post": "mlp.c_proj.weight",
-    "ln_f": "ln_f.weight", "logits": "wte",
-}  # fmt: skip
 
 
 def row_and_column(target: TensorIndex, context: int) -> tuple[int, int]:
@@ -50,16 +44,29 @@ def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
     """
     if not target.index:
         raise KeyError(target.name)
-    block, short = _split(target.name)
-    if short == "attn.pattern":
+    attention = registry.description.patterns.get(target.name)
+    if attention is not None:
         head, query, _ = target.index
-        return TensorIndex(f"{block}.attn.qkv", (query, head * registry.config.head_size))
-    if short not in _MADE_BY:
+        return TensorIndex(attention.qkv, (query, head * attention.head_size))
+    weight = _made_by(registry.description, target.name)
+    if weight is None:
         return None
-    name = _MADE_BY[short]
-    whole = f"{block}.{name}" if block else name
     column = target.index[-1]
-    return TensorIndex(whole, (column,) if registry[whole].vector else (column, 0))
+    return TensorIndex(weight.name, (column,) if len(weight.shape) == 1 else (column, 0))
+
+
+def _made_by(description: Description, name: str) -> Weight | None:
+    """The weight with a row, or a value, per column of the activation `name`; None when there is none."""
+    operation = description.outputs.get(name)
+    if isinstance(operation, LayerNorm):
+        return operation.scale
+    if isinstance(operation, Linear):
+        return operation.weight
+    if isinstance(operation, Activation):
+        return _made_by(description, operation.x)
+    if name in description.stream:
+        return _made_by(description, description.contributors(name)[0])
+    return None
 
 
 def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> list[tuple[int, int, int, int]]:
@@ -71,11 +78,3 @@ def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> li
                 x, y, width, _ = placement.band_box(band)
                 boxes.append((x, y + first, width, end - first))
     return boxes
-
-
-def _split(name: str) -> tuple[str, str]:
-    """("h.3", "attn.qkv"), or ("", name) outside the blocks."""
-    if not name.startswith("h."):
-        return "", name
-    h, layer, short = name.split(".", 2)
-    return f"{h}.{layer}", short

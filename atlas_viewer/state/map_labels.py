@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from compute.models.names import split_name
 from compute.models.registry import Registry, Tensor
 from compute.views.map_layout import MapLayout
 from compute.views.map_placement import Placement
@@ -15,7 +16,6 @@ REGION, TENSOR, SMALL = 17, 13, 12
 _MOST = 600
 _ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # least width of a cell in pixels, for labels of rows and of columns
 _CELL_LEAST = 49.0  # the same, for tokens in the cells of the logits
-_HEADED = ("attn.qkv", "attn.out")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _tensors(
 def _name(
     name: str, layout: MapLayout, view: MapView, left: float, top: float, wide: float, high: float, band: float
 ) -> Iterator[Label]:
-    short = name.split(".", 2)[2] if name.startswith("h.") else name
+    _, short = split_name(name)
     above = _named(layout, view)
     if above and left + wide > 0:
         yield Label(name, max(left, 0.0), top - TENSOR - 2, TENSOR, of=name)
@@ -116,12 +116,14 @@ class _Band:
         height: int,
         words: Words,
     ) -> None:
-        self._registry, self._tensor, self._view, self._words = registry, tensor, view, words
+        self._registry, self._description, self._tensor = registry, registry.description, tensor
+        self._view, self._words = view, words
         self._above = _named(layout, view)
         self._context = layout.context
         self._first_row = band // placement.over * placement.band_rows
         self._first_column = band % placement.over * placement.band_columns
         x, y, columns, rows = placement.band_box(band)
+        self._band_columns = columns
         self._cell = 1 / view.scale
         self._left, self._top = view.pixel_at(x, y)
         self._right, self._bottom = view.pixel_at(x + columns, y + rows)
@@ -135,7 +137,7 @@ class _Band:
         yield from self._heads()
         if self._cell >= _ROW_LEAST and not self._tensor.vector:
             yield from self._along_rows()
-        if self._tensor.name == "logits":
+        if self._tensor.name == self._description.head.output:
             if self._cell >= _CELL_LEAST:
                 yield from self._in_cells()
         elif self._cell >= _COLUMN_LEAST:
@@ -148,14 +150,17 @@ class _Band:
             return
         if self._tensor.heads:
             yield Label(f"head {self._first_row // self._context}", self._left, y, SMALL)
-        elif self._tensor.name.endswith(_HEADED):
-            size = self._registry.config.head_size
-            wide = size * self._cell
-            kind = "qkv"[self._first_column // self._registry.config.channels] if "qkv" in self._tensor.name else "head"
-            for head in range(self._registry.config.heads):
-                label = Label(f"{kind} {head}", self._left + head * wide, y, SMALL)
-                if label.width + 4 <= wide:
-                    yield label
+            return
+        attention = next((op for op in self._description.attention if self._tensor.name in (op.qkv, op.output)), None)
+        if attention is None:
+            return
+        wide = attention.head_size * self._cell
+        for column in range(0, self._band_columns, attention.head_size):
+            part, inside = divmod(self._first_column + column, attention.columns)
+            kind = "qkv"[part] if self._tensor.name == attention.qkv else "head"
+            label = Label(f"{kind} {inside // attention.head_size}", self._left + column * self._cell, y, SMALL)
+            if label.width + 4 <= wide:
+                yield label
 
     def _along_rows(self) -> Iterator[Label]:
         for row in self._rows:
@@ -191,7 +196,7 @@ class _Band:
         if tensor.rows is None:
             row %= self._context
             return self._words.context(row) if row < self._registry.rows else None
-        if tensor.name == "wte":
+        if tensor.name in self._description.by_vocabulary:
             return self._words.vocabulary(row) if row < self._registry.config.vocabulary else None
         return str(row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from compute.models.names import split_name
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
@@ -55,10 +56,14 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
 def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
     """The same viewport for another model; a layer that this model lacks becomes its last layer."""
     name = viewport.target.name
-    if name in layout.placements or not name.startswith("h."):
+    block, short = split_name(name)
+    if name in layout.placements or block is None:
         return viewport
-    end = "." + name.split(".", 2)[2]
-    namesake = next((known for known in reversed(list(layout.placements)) if known.endswith(end)), name)
+    namesake = name
+    for known in layout.placements:
+        layer, part = split_name(known)
+        if layer is not None and part == short:
+            namesake = known
     return replace(viewport, target=TensorIndex(namesake, viewport.target.index))
 
 

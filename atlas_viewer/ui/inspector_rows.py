@@ -11,7 +11,6 @@ from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 from compute.views.strip_layout import Span
 
-_VOCABULARY_ROWS = ("wte", "logits")
 _TOKENS_LISTED = 3
 
 
@@ -41,7 +40,7 @@ def facts(state: State, element: TensorIndex, tokenizer: TokenCodec | None) -> l
         lines.append(("Sign", _sign(inspection, info, value)))
     if info.per_token:
         lines += _context(state, element.index[-2])
-    if info.name in _VOCABULARY_ROWS:
+    if info.by_vocabulary:
         lines.append(("Vocabulary", _vocabulary(state, tokenizer, info, element, cell)))
     return lines
 
@@ -110,13 +109,11 @@ def _context(state: State, row: int) -> list[tuple[str, str]]:
 def _vocabulary(
     state: State, tokenizer: TokenCodec | None, info: TensorInfo, element: TensorIndex, cell: int | None
 ) -> str:
-    if info.name == "wte":
-        tokens = range(element.index[0], element.index[0] + 1)
-    elif cell is not None and info.span is not None:
+    if cell is not None and info.span is not None and len(info.shape) == 1:
         first, last = info.span.source_range(cell - info.span.first)
         tokens = range(first, last + 1)
     else:
-        tokens = range(element.index[-1], element.index[-1] + 1)
+        tokens = range(element.index[0], element.index[0] + 1)
     shown = ", ".join(_token(state, tokenizer, token) for token in tokens[:_TOKENS_LISTED])
     return shown + (f" ... {_token(state, tokenizer, tokens[-1])}" if len(tokens) > _TOKENS_LISTED else "")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import Timer, poll
+from compute.models.registry import Registry
 from compute.views.map_layout import MapLayout
 from compute.views.map_pass import MapPass
 from compute.views.map_view import MapView
@@ -22,7 +23,13 @@ _BLOCKS, _VALUES = 1.5, 0.95
 _CELL, _DIGIT_CELL = 8.0, 80.0  # width of a cell in pixels, without and with text
 
 
-def map_views(layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
+def large_weight(registry: Registry) -> str:
+    """The name of the first block's largest weight."""
+    block = next(section for section in registry.description.sections if section.block is not None)
+    return max(block.weights, key=lambda weight: weight.count).name
+
+
+def map_views(registry: Registry, layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
     """The measured views by name, for a picture of `size` (width, height) pixels.
 
     whole: the complete map; blocks: the pyramid's finest blocks; values: the most values per pixel; cells, digits:
@@ -30,7 +37,7 @@ def map_views(layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
     """
     width, height = size
     whole = max(layout.width / width, layout.height / height)
-    placement = layout.placements["h.0.mlp.c_fc.weight"]
+    placement = layout.placements[large_weight(registry)]
     weight = (placement.x + placement.band_columns / 2, placement.y + placement.band_rows / 2)
     middle = (layout.width / 2, layout.height / 2)
 

@@ -20,7 +20,7 @@ def build_registry(
     logits: wgpu.GPUBuffer,
 ) -> Registry:
     """The registry of a model whose weights and activations are stored as given; without activations only the rest."""
-    registry = Registry(description.config)
+    registry = Registry(description)
     for section in description.sections:
         aliases = [operation for operation in section.operations if isinstance(operation, Alias)]
         _add_activations(registry, description, section, aliases, activations)

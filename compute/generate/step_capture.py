@@ -71,7 +71,7 @@ class StepCapturer:
         kept = [tensor for tensor in engine.registry if tensor.kept]
         self.live = self._table([tensor for tensor in kept if tensor.kind != "weight"])
         self.weights = self._table([tensor for tensor in kept if tensor.kind == "weight"])
-        self._logits = engine.registry["logits"].storage.shards[0].resource
+        self._logits = engine.logits_buffer
         self.logits_bytes = 4 * engine.config.padded_vocabulary if logits else 0
         self.size = self.logits_bytes + (self.measure.size if self.measure else 0)  # bytes per pass
 

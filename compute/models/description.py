@@ -76,10 +76,34 @@ class Description:
                 aliases[operation.output] = aliases.get(operation.source, operation.source)
         return MappingProxyType(aliases)
 
+    def section_of(self, name: str) -> Section | None:
+        """The section that the tensor `name` belongs to, a weight to the first that uses it; None for other names."""
+        return self._sections.get(name)
+
+    @cached_property
+    def _sections(self) -> dict[str, Section]:
+        sections: dict[str, Section] = {}
+        for section in self.sections:
+            for operation in section.operations:
+                pattern = (operation.pattern,) if isinstance(operation, Attention) else ()
+                for name in (operation.output, *pattern, *(weight.name for weight in operation.weights)):
+                    sections.setdefault(name, section)
+        return sections
+
+    @cached_property
+    def by_vocabulary(self) -> frozenset[str]:
+        """Tensors with a row or value per token of the vocabulary: the token table, the head's matrix, the logits."""
+        return frozenset((self.token_table.name, self.head.weight.name, self.head.output))
+
     @cached_property
     def attention(self) -> tuple[Attention, ...]:
         """Attention of each block."""
         return tuple(operation for operation in self.operations() if isinstance(operation, Attention))
+
+    @cached_property
+    def patterns(self) -> MappingProxyType[str, Attention]:
+        """The attention of each pattern, by the pattern's name."""
+        return MappingProxyType({attention.pattern: attention for attention in self.attention})
 
     @cached_property
     def head(self) -> Head:

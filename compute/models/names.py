@@ -12,6 +12,11 @@ def block_name(block: int, short: str) -> str:
     return f"h.{block}.{short}"
 
 
+def block_title(block: int) -> str:
+    """The name of block number `block` as a whole."""
+    return f"h.{block}"
+
+
 def split_name(name: str) -> tuple[int | None, str]:
     """The block's number, None outside of the blocks, and the name within it: (3, "attn.out") for h.3.attn.out."""
     found = _BLOCK.fullmatch(name)

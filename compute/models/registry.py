@@ -14,6 +14,7 @@ import wgpu
 from compute.errors import UsageError
 
 from .config import ModelConfig
+from .description import Description
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,16 @@ class Tensor:
 class Registry:
     """Tensors in the order in which the model uses them. `rows` is the number of context tokens of the latest pass."""
 
-    def __init__(self, config: ModelConfig) -> None:
-        self.config = config
+    def __init__(self, description: Description) -> None:
+        self.description = description
         self.rows = 0
         self.first_position = 0
         self._tensors: dict[str, Tensor] = {}
+
+    @property
+    def config(self) -> ModelConfig:
+        """The sizes of the model."""
+        return self.description.config
 
     def add(self, tensor: Tensor) -> None:
         """Append a tensor. Raises `ValueError` when the name is already there."""

@@ -1,9 +1,16 @@
-"""How the tensors of each part of the model are arranged on Map."""
+"""How the tensors of each part of the model are arranged on Map. It follows from the operations of the description.
+
+Widths are in units: multiples of the model's channels.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
+
+from compute.models.description import Description, Section
+from compute.models.operations import Activation, Attention, Operation, Weight
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class Right:
 
 @dataclass(frozen=True)
 class Spread:
-    """A tensor whose bands fill a width of `units` times the model's channels."""
+    """A tensor whose bands fill a width of `units`."""
 
     name: str
     units: int
@@ -30,30 +37,188 @@ class Spread:
 
 Part: TypeAlias = "Down | Right | Spread | str"
 
-_PATTERN = "attn.pattern"
-_ENTER = Down(("resid_pre", "ln_1.weight", "ln_1.bias", "ln_1"))
-_QKV = Down(("attn.c_attn.weight", "attn.c_attn.bias", "attn.qkv"))
-_OUT = Down(("attn.out", "attn.c_proj.weight", "attn.c_proj.bias", "attn.c_proj", "resid_mid"))
-_NORM = Down(("ln_2.weight", "ln_2.bias", "ln_2"))
-_HIDDEN = Down(("mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_fc", "mlp.gelu"))
-_LEAVE = Down(("mlp.c_proj.bias", "mlp.c_proj", "resid_post"))
-_ATTENTION = Right((_ENTER, Down((_QKV, Spread(_PATTERN, 3))), _OUT))
-_MLP = Down((Right((_NORM, _HIDDEN)), Right(("mlp.c_proj.weight", _LEAVE))))
 
-# Arrangements of a block, with names without `h.N.`. `map_layout` chooses the one that suits the model's shape best.
-BLOCKS: tuple[Part, ...] = (
-    Down((_ATTENTION, _MLP)),
-    Right((_ATTENTION, _MLP)),
-    Down(
-        (
-            Right(("resid_pre", Down(("ln_1.weight", "ln_1.bias", "ln_1")), "attn.out", "resid_mid")),
-            Right((_QKV, Down(("attn.c_proj.weight", "attn.c_proj.bias", "attn.c_proj")))),
-            Spread(_PATTERN, 4),
-            _HIDDEN,
-            "mlp.c_proj.weight",
-            Right((_NORM, _LEAVE)),
-        )
-    ),
-)
-EMBEDDING: Part = Down(("wpe", "embed.tokens", "embed.positions", "embed.sum"))  # to the right of `wte`
-HEAD: Part = Down(("ln_f.weight", "ln_f.bias", "ln_f", "logits"))
+@dataclass(frozen=True)
+class Outside:
+    """A part of the model outside the blocks: a table with a row per token of the vocabulary, if any, left of `rest`.
+
+    The table is folded to the height of the map.
+    """
+
+    table: str | None
+    rest: Part
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arrangement of a whole model. `blocks` has several arrangements to choose from, each with a part per block.
+
+    Every tensor of the description is in each arrangement once.
+    """
+
+    embedding: Outside
+    blocks: tuple[tuple[Part, ...], ...]
+    head: Outside
+
+
+def plan(description: Description) -> Plan:
+    """The plan for a model."""
+    embedding, *blocks, head = description.sections
+    arranged = [_Block(description, section).arrangements() for section in blocks]
+    return Plan(_outside(description, embedding), tuple(zip(*arranged, strict=True)), _outside(description, head))
+
+
+def _outside(description: Description, section: Section) -> Outside:
+    """The weights, then the results."""
+    weights = [weight.name for weight in section.weights if description.section_of(weight.name) is section]
+    table = next((name for name in weights if name in description.by_vocabulary), None)
+    results = [operation.output for operation in section.operations]
+    return Outside(table, Down((*(name for name in weights if name != table), *results)))
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part and its width. Pieces of one kind are of similar height."""
+
+    part: Part
+    units: int
+    kind: Literal["rows", "matrix", "pattern"] = "matrix"
+
+
+class _Block:
+    """Arranges one block, by columns of operations: weights, and the results that they produce below them."""
+
+    def __init__(self, description: Description, section: Section) -> None:
+        self._channels = description.config.channels
+        self._weights: dict[str, list[Weight]] = {}  # to draw with each operation, by its output
+        self._units: dict[str, int] = {}
+        for operation in section.operations:
+            self._units[operation.output] = -(-operation.columns // self._channels)
+            # A weight that several operations use is drawn with the first of them.
+            own = [weight for weight in operation.weights if weight.name not in self._units]
+            own = [weight for weight in own if description.section_of(weight.name) is section]
+            self._weights[operation.output] = own
+            self._units |= {weight.name: self._weight_units(weight) for weight in own}
+        self._stretches = [list(_columns(stretch)) for stretch in _stretches(description, section)]
+
+    def arrangements(self) -> tuple[Part, ...]:
+        """What lies between points of the residual stream: below each other, beside each other, in few units."""
+        most = max(self._width(column) for columns in self._stretches for column in columns)
+        parts = tuple(self._stretch(columns, most) for columns in self._stretches)
+        return Down(parts), Right(parts), self._narrow()
+
+    def _stretch(self, columns: Iterable[Sequence[Operation]], most: int) -> Part:
+        """Columns in lines of at most `most` units. A pattern is below the column before that of its attention."""
+        pieces: list[_Piece] = []
+        for column in columns:
+            for pattern in _patterns(column):
+                if pieces:
+                    before = pieces.pop()
+                    pieces.append(_Piece(Down((before.part, Spread(pattern, before.units))), before.units))
+                else:
+                    pieces.append(_Piece(Spread(pattern, most), most))
+            wide, rest = self._split(column)
+            pieces.append(_Piece(Right((*wide, Down(rest))), self._width(column)))
+        return Down(tuple(_line(line) for line in _lines(pieces, most)))
+
+    def _narrow(self) -> Part:
+        """Lines as wide as the widest tensor, each of pieces of one kind. Lines that stay incomplete are the last."""
+        most = max(self._units.values())
+        pieces: list[_Piece] = []
+        for column in (column for columns in self._stretches for column in columns):
+            pieces += [_Piece(Spread(pattern, most), most, "pattern") for pattern in _patterns(column)]
+            wide, rest = self._split(column)
+            pieces += [_Piece(name, self._units[name]) for name in wide]
+            groups = [rest] if wide else [self._names(group) for group in _with_functions(column)]
+            pieces += [_Piece(Down(names), self._widest(names), self._kind(names)) for names in groups]
+        lines = sorted(_lines(pieces, most), key=lambda line: sum(piece.units for piece in line) < most)
+        return Down(tuple(_line(line) for line in lines))
+
+    def _names(self, operations: Iterable[Operation]) -> tuple[str, ...]:
+        """Weights above the results."""
+        names: list[str] = []
+        for operation in operations:
+            names += [*(weight.name for weight in self._weights[operation.output]), operation.output]
+        return tuple(names)
+
+    def _split(self, column: Iterable[Operation]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Weights that are wider than what they produce, to the left of the column; and the rest of the column."""
+        wide = [
+            weight.name
+            for operation in column
+            for weight in self._weights[operation.output]
+            if self._units[weight.name] > self._units[operation.output]
+        ]
+        return tuple(wide), tuple(name for name in self._names(column) if name not in wide)
+
+    def _width(self, column: Iterable[Operation]) -> int:
+        wide, rest = self._split(column)
+        return sum(self._units[name] for name in wide) + self._widest(rest)
+
+    def _widest(self, names: Iterable[str]) -> int:
+        return max(self._units[name] for name in names)
+
+    def _kind(self, names: Iterable[str]) -> Literal["rows", "matrix"]:
+        matrices = {weight.name for own in self._weights.values() for weight in own if len(weight.shape) > 1}
+        return "matrix" if matrices.intersection(names) else "rows"
+
+    def _weight_units(self, weight: Weight) -> int:
+        """Matrices are cut into bands along their longer side, and the bands are beside each other."""
+        over = -(-weight.shape[-1] // self._channels)
+        return over if over > 1 or len(weight.shape) == 1 else -(-weight.shape[0] // self._channels)
+
+
+def _stretches(description: Description, section: Section) -> Iterator[list[Operation]]:
+    """The operations of a block, cut after each point of the residual stream."""
+    stretch: list[Operation] = []
+    for operation in section.operations:
+        stretch.append(operation)
+        if operation.output in description.stream:
+            yield stretch
+            stretch = []
+    if stretch:
+        yield stretch
+
+
+def _columns(stretch: Iterable[Operation]) -> Iterator[list[Operation]]:
+    """A column begins with attention, and with an operation that has weights unless it is the column's first one."""
+    column: list[Operation] = []
+    for operation in stretch:
+        begins = isinstance(operation, Attention) or (operation.weights and any(known.weights for known in column))
+        if column and begins:
+            yield column
+            column = []
+        column.append(operation)
+    yield column
+
+
+def _with_functions(column: Iterable[Operation]) -> list[list[Operation]]:
+    """Each operation by itself, but an activation function with what it is applied to."""
+    groups: list[list[Operation]] = []
+    for operation in column:
+        if groups and isinstance(operation, Activation):
+            groups[-1].append(operation)
+        else:
+            groups.append([operation])
+    return groups
+
+
+def _patterns(column: Iterable[Operation]) -> list[str]:
+    return [operation.pattern for operation in column if isinstance(operation, Attention)]
+
+
+def _lines(pieces: Iterable[_Piece], most: int) -> list[list[_Piece]]:
+    """The pieces in lines of at most `most` units; a piece goes to the latest line of its kind if it fits there."""
+    lines: list[list[_Piece]] = []
+    latest: dict[str, list[_Piece]] = {}
+    for piece in pieces:
+        line = latest.get(piece.kind)
+        if line is None or sum(known.units for known in line) + piece.units > most:
+            line = latest[piece.kind] = []
+            lines.append(line)
+        line.append(piece)
+    return lines
+
+
+def _line(pieces: Iterable[_Piece]) -> Part:
+    return Right(tuple(piece.part for piece in pieces))

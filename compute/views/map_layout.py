@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compute.errors import UsageError
+from compute.models.names import block_title
 from compute.models.registry import Registry, Tensor
 
-from .map_blocks import BLOCKS, EMBEDDING, HEAD, Down, Part, Spread
+from .map_blocks import Down, Outside, Part, Spread, plan
 from .map_placement import Placement
 
 ASPECT = 16 / 9
@@ -81,12 +82,7 @@ def map_layout(registry: Registry, context: int, *, base: int | None = None) -> 
     bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
     for wide in bases:
         arranger = _Arranger(registry, context, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
-        layers = registry.config.layers
-        best = min(
-            ((arrangement, lines) for arrangement in BLOCKS for lines in range(1, layers + 1)),
-            key=lambda option: arranger.penalty(*option),
-        )
-        layout = arranger.layout(*best)
+        layout = arranger.best()
         if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
             return layout
     raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter --context")
@@ -99,12 +95,23 @@ def _shape(tensor: Tensor, context: int) -> tuple[int, int]:
     return (context if tensor.rows is None else tensor.rows), tensor.columns
 
 
+@dataclass(frozen=True)
+class _Size:
+    """Width and height of the whole map, and of the largest block with its margin."""
+
+    width: int
+    height: int
+    block_width: int
+    block_height: int
+
+
 class _Arranger:
     """Arranges parts of the model on a plane whose side is about `side` cells."""
 
     def __init__(self, registry: Registry, context: int, grid: int, side: float) -> None:
         self._registry, self._context, self._grid = registry, context, grid
         self._channels = registry.config.channels
+        self._plan = plan(registry.description)
         self._unit = self._after(self._channels)
         self._margin = self._after(int(side * _MARGIN))
         self.placements: dict[str, Placement] = {}
@@ -115,19 +122,19 @@ class _Arranger:
 
     # -- one part
 
-    def draw(self, part: Part, prefix: str, x: int, y: int) -> tuple[int, int]:
+    def _draw(self, part: Part, x: int, y: int) -> tuple[int, int]:
         """Place a part with its corner at (x, y). Returns its width and height in cells, including the gap after it."""
         if isinstance(part, str):
-            return self._place(prefix + part, x, y, None)
+            return self._place(part, x, y, None)
         if isinstance(part, Spread):
-            return self._place(prefix + part.name, x, y, part.units)
+            return self._place(part.name, x, y, part.units)
         width = height = 0
         for inner in part.parts:
             if isinstance(part, Down):
-                wide, high = self.draw(inner, prefix, x, y + height)
+                wide, high = self._draw(inner, x, y + height)
                 width, height = max(width, wide), height + high
             else:
-                wide, high = self.draw(inner, prefix, x + width, y)
+                wide, high = self._draw(inner, x + width, y)
                 width, height = width + wide, max(height, high)
         return width, height
 
@@ -142,10 +149,14 @@ class _Arranger:
             band_rows = self._context
         elif columns > channels:
             band_columns = channels
-        elif rows > channels and tensor.rows is not None and name.startswith("h."):
+        elif rows > channels and tensor.rows is not None and self._in_block(name):
             band_rows = channels
         placement = self._folded(name, x, y, (rows, columns), (band_rows, band_columns), units)
         return self._after(placement.width), self._after(placement.height)
+
+    def _in_block(self, name: str) -> bool:
+        section = self._registry.description.section_of(name)
+        return section is not None and section.block is not None
 
     def _folded(
         self, name: str, x: int, y: int, shape: tuple[int, int], band: tuple[int, int], units: int | None
@@ -155,33 +166,20 @@ class _Arranger:
         across = bands
         if units is not None:
             across = max(1, units * self._unit // pitch_x)
-        elif shape[0] == 1 and name == "logits":
+        elif shape[0] == 1 and name == self._registry.description.head.output:
             across, pitch_y = 1, 1  # bands below each other; within one tensor they need no gaps
         placement = Placement(name, x, y, *shape, *band, across, pitch_x, pitch_y)
         self.placements[name] = placement
         return placement
 
-    # -- the whole map
+    def _draw_outside(self, part: Outside, x: int, y: int, height: int) -> int:
+        """Place a part outside the blocks, `height` cells high, with its corner at (x, y). Returns its width."""
+        table = 0 if part.table is None else self._draw_table(part.table, x, y, height)
+        return table + self._draw(part.rest, x + table, y)[0]
 
-    def penalty(self, arrangement: Part, lines: int) -> float:
-        """A penalty that grows with the area, and steeply when the aspect ratio is not near ASPECT."""
-        width, height, *_ = self._measure(arrangement, lines)
-        off = abs(math.log(width / height / ASPECT))
-        return math.log(width * height) + 8 * max(0.0, off - math.log(_NEAR))
-
-    def _measure(self, arrangement: Part, lines: int) -> tuple[int, int, int, int, int]:
-        """(width, height, width of `wte`, width and height of a block with its margin)."""
-        layers = self._registry.config.layers
-        wide, high = (size + self._margin for size in self.draw(arrangement, "h.0.", 0, 0))
-        embedding, head = (self.draw(part, "", 0, 0) for part in (EMBEDDING, HEAD))
-        height = max(lines * high, embedding[1] + self._margin, head[1] + self._margin)
-        table, _ = self._draw_table(0, 0, height - self._margin)
-        width = table + embedding[0] + head[0] + -(-layers // lines) * wide + 3 * self._margin
-        return width, height + self._margin, table, wide, high
-
-    def _draw_table(self, x: int, y: int, height: int) -> tuple[int, int]:
-        """Place `wte`, folded into the fewest bands of equal height that fit `height`."""
-        tensor = self._registry["wte"]
+    def _draw_table(self, name: str, x: int, y: int, height: int) -> int:
+        """Place a table, folded into the fewest bands of equal height that fit `height`. Returns its width."""
+        tensor = self._registry[name]
         rows, columns = _shape(tensor, self._context)
         first = tensor.storage.shards[0].rows
         high = max(1, height - self._grid)
@@ -190,29 +188,50 @@ class _Arranger:
             band_rows = first // cuts[0]
         else:
             band_rows = -(-rows // -(-rows // high))
-        placement = self._folded("wte", x, y, (rows, columns), (band_rows, columns), None)
-        return self._after(placement.width), self._after(placement.height)
+        return self._after(self._folded(name, x, y, (rows, columns), (band_rows, columns), None).width)
 
-    def layout(self, arrangement: Part, lines: int) -> MapLayout:
-        """The layout with this arrangement of blocks, in this many lines."""
-        registry, margin = self._registry, self._margin
-        width, height, table, wide, high = self._measure(arrangement, lines)
-        layers = registry.config.layers
-        per_line = -(-layers // lines)
+    # -- the whole map
+
+    def best(self) -> MapLayout:
+        """The layout with the least penalty, of every arrangement of the blocks in every number of lines."""
+        options: list[tuple[tuple[Part, ...], int, _Size]] = []
+        for blocks in self._plan.blocks:
+            sizes = [self._draw(block, 0, 0) for block in blocks]
+            wide, high = (max(size) + self._margin for size in zip(*sizes, strict=True))
+            options += [(blocks, lines, self._size(lines, wide, high)) for lines in range(1, len(blocks) + 1)]
+        return self._layout(*min(options, key=lambda option: _penalty(option[2])))
+
+    def _size(self, lines: int, wide: int, high: int) -> _Size:
+        """The size of a map with `lines` lines of blocks that take wide x high cells each."""
+        ends = (self._plan.embedding, self._plan.head)
+        heights = [self._draw(end.rest, 0, 0)[1] + self._margin for end in ends]
+        height = max(lines * high, *heights)
+        outside = sum(self._draw_outside(end, 0, 0, height - self._margin) for end in ends)
+        width = outside + -(-self._registry.config.layers // lines) * wide + 3 * self._margin
+        return _Size(width, height + self._margin, wide, high)
+
+    def _layout(self, blocks: tuple[Part, ...], lines: int, size: _Size) -> MapLayout:
+        """The layout of a map of this size with these blocks in this many lines."""
+        margin = self._margin
+        per_line = -(-len(blocks) // lines)
         x, y = margin, margin
-        inner = height - 2 * margin
+        inner = size.height - 2 * margin
         regions = []
-        self._draw_table(x, y, inner)
-        taken = self.draw(EMBEDDING, "", x + table, y)
-        regions.append(Region("embedding", x, y, table + taken[0], inner))
-        x += table + taken[0] + margin
-        for layer in range(layers):
-            line, slot = divmod(layer, per_line)
-            left, top = x + slot * wide, y + line * high
-            box = self.draw(arrangement, f"h.{layer}.", left, top)
-            regions.append(Region(f"h.{layer}", left, top, *box))
-        x += per_line * wide
-        taken = self.draw(HEAD, "", x, y)
-        regions.append(Region("head", x, y, taken[0], inner))
-        ordered = {tensor.name: self.placements[tensor.name] for tensor in registry}
-        return MapLayout(ordered, tuple(regions), width, height, self._grid, self._context)
+        width = self._draw_outside(self._plan.embedding, x, y, inner)
+        regions.append(Region("embedding", x, y, width, inner))
+        x += width + margin
+        for number, block in enumerate(blocks):
+            line, slot = divmod(number, per_line)
+            left, top = x + slot * size.block_width, y + line * size.block_height
+            regions.append(Region(block_title(number), left, top, *self._draw(block, left, top)))
+        x += per_line * size.block_width
+        width = self._draw_outside(self._plan.head, x, y, inner)
+        regions.append(Region("head", x, y, width, inner))
+        ordered = {tensor.name: self.placements[tensor.name] for tensor in self._registry}
+        return MapLayout(ordered, tuple(regions), size.width, size.height, self._grid, self._context)
+
+
+def _penalty(size: _Size) -> float:
+    """Grows with the area, and steeply when the aspect ratio is not near ASPECT."""
+    off = abs(math.log(size.width / size.height / ASPECT))
+    return math.log(size.width * size.height) + 8 * max(0.0, off - math.log(_NEAR))

@@ -80,9 +80,9 @@ class PatternStore:
 
 def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> tuple[int, int]:
     """The number of buffers of a `PatternStore`, and the size of each in bytes."""
-    patterns = sum(1 for tensor in engine.registry if tensor.heads)
-    size = 4 * engine.config.heads * context * row_of_keys(engine)
-    count = max(1, min(patterns, (_BUDGET if budget is None else budget) // size)) if patterns else 0
+    heads = [tensor.heads for tensor in engine.registry if tensor.heads]
+    size = 4 * max(heads, default=0) * context * row_of_keys(engine)
+    count = max(1, min(len(heads), (_BUDGET if budget is None else budget) // size)) if heads else 0
     return count, size
 
 
@@ -98,12 +98,12 @@ def pattern_row(
 
     A row has as many keys as the engine's context, rounded up to a multiple of 4. params: see `pattern_params`.
     """
-    config = engine.config
+    attention = engine.description.patterns[tensor.name]
     kernel = engine.kernels.get(
-        "forward/attention_pattern", channels=config.channels, head_size=config.head_size, context=engine.context,
-        rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(config.head_size)),
+        "forward/attention_pattern", channels=attention.columns, head_size=attention.head_size, context=engine.context,
+        rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(attention.head_size)),
     )  # fmt: skip
-    source = engine.registry[tensor.name.removesuffix("pattern") + "qkv"].storage.shards[0]
+    source = engine.registry[attention.qkv].storage.shards[0]
     bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 

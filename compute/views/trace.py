@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from compute.forward.engine import Engine
+from compute.models.names import split_name
 
 from .statistics import TensorStatistics
 from .strip_layout import StripLayout
@@ -44,13 +45,13 @@ def lines(trace: Sequence[Mapping[str, Any]], recomputed: Collection[str] = ()) 
     recomputed: names of the tensors that the pass itself did not keep.
     """
     text = []
-    layer = ""
+    block: int | None = None
     for record in trace:
         name = record["name"]
-        next_layer = name.split(".")[1] if name.startswith("h.") else ""
-        if next_layer and next_layer != layer:
-            text.append(f"-- layer {next_layer} --")
-        layer = next_layer
+        next_block, _ = split_name(name)
+        if next_block is not None and next_block != block:
+            text.append(f"-- layer {next_block} --")
+        block = next_block
         text.append(_line(record, recomputed=name in recomputed))
     bad = next((record for record in trace if record["finite"] < record["count"]), None)
     if bad:

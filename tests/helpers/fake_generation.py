@@ -14,6 +14,7 @@ from atlas_viewer.state.state import ModelSummary, State
 from compute.errors import UsageError
 from compute.generate.steps import Candidate, StepRecord
 from compute.gpu.loading import Loading
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry
 from compute.sampling.options import GenerateOptions
@@ -160,7 +161,7 @@ class FakeRunner:
     unavailable = ""
     tensor_reader = None
     registry = Registry(
-        ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192)
+        describe(ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192))
     )
 
     def __init__(self, device: wgpu.GPUDevice) -> None:

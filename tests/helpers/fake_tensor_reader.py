@@ -18,18 +18,21 @@ EDGES = (-1e3, -10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 1e3)
 def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
     """Tensors in run order, and where they lie in the atlas."""
     known = [
-        ("wte", "weight", (PADDED, CHANNELS), False, None),
-        ("embed.tokens", "embedding", (ROWS, CHANNELS), True, (0, 2304)),
-        ("h.0.ln_1.weight", "weight", (CHANNELS,), False, (2368, 192)),
-        ("h.0.attn.c_attn.weight", "weight", (576, CHANNELS), False, (2624, 512)),
-        ("h.1.mlp.gelu", "activation", (ROWS, 4 * CHANNELS), True, (3200, 1024)),
-        ("logits", "logits", (PADDED,), False, (4288, 4096)),
+        ("embedding", "wte", "weight", (PADDED, CHANNELS), False, None),
+        ("embedding", "embed.tokens", "embedding", (ROWS, CHANNELS), True, (0, 2304)),
+        ("block 0", "h.0.ln_1.weight", "weight", (CHANNELS,), False, (2368, 192)),
+        ("block 0", "h.0.attn.c_attn.weight", "weight", (576, CHANNELS), False, (2624, 512)),
+        ("block 1", "h.1.mlp.gelu", "activation", (ROWS, 4 * CHANNELS), True, (3200, 1024)),
+        ("head", "logits", "logits", (PADDED,), False, (4288, 4096)),
     ]
     tensors = {}
-    for name, kind, shape, per_token, cells in known:
+    for section, name, kind, shape, per_token, cells in known:
         count = shape[0] if len(shape) == 1 else shape[0] * shape[1]
         span = Span(name, kind, cells[0], cells[1], count) if cells else None
-        tensors[name] = TensorInfo(name, kind, shape, f"What {name} is.", per_token, span)
+        words = PADDED in shape
+        tensors[name] = TensorInfo(
+            name, kind, shape, f"What {name} is.", per_token, span, section=section, by_vocabulary=words
+        )
     return tensors, StripLayout(tuple(info.span for info in tensors.values() if info.span), ())
 
 

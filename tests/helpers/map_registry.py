@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from compute.forward.registry_build import build_registry
-from compute.models.architectures import describe, parameter_shapes
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
+from compute.models.description import Description
 from compute.models.registry import Registry, Shard, TensorStorage
 from compute.weights.checkpoint import open_model
 
@@ -23,11 +24,16 @@ class FakeActivations:
 
 def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_rows: int = 1 << 30) -> Registry:
     """A registry whose tensors lie nowhere; matrices are cut into pieces of `shard_rows`."""
+    return registry_of(describe(config), context, traced=traced, shard_rows=shard_rows)
+
+
+def registry_of(description: Description, context: int, *, traced: bool = True, shard_rows: int = 1 << 30) -> Registry:
+    """As `registry`, for a model of any architecture."""
     storages = {}
-    for name, shape in parameter_shapes(config).items():
+    for name, shape in ((weight.name, weight.shape) for weight in description.weights.values()):
         starts = range(0, shape[0], shard_rows if len(shape) == 2 else shape[0])
         shards = [Shard(None, 0, 0, first, min(shard_rows, shape[0] - first)) for first in starts]
         storages[name] = TensorStorage("buffer", "f32", 0, tuple(shards))
-    logits = type("Logits", (), {"size": 4 * config.padded_vocabulary})()
+    logits = type("Logits", (), {"size": 4 * description.head.columns})()
     activations = FakeActivations(context) if traced else None
-    return build_registry(describe(config), storages, activations, logits)  # type: ignore[arg-type]
+    return build_registry(description, storages, activations, logits)  # type: ignore[arg-type]

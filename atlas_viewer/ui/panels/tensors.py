@@ -12,6 +12,7 @@ from atlas_viewer.state.inspection import Inspection, TensorInfo
 from atlas_viewer.state.navigation import on_map, show
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
+from compute.models.names import split_name
 from compute.models.tensor_index import TensorIndex
 
 from . import plots
@@ -40,24 +41,16 @@ class Row:
     info: TensorInfo | None = None
 
 
-def group_of(name: str) -> str:
-    """The part of the model that a tensor belongs to."""
-    if name.startswith("h."):
-        return f"block {name.split('.')[1]}"
-    return "head" if name.startswith(("ln_f", "logits")) else "embedding"
-
-
 def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[Row]:
     """The rows to show: names must contain all words of `search`; during a search every group is open."""
     words = search.lower().split()
     matching = [info for info in tensors if all(word in info.name.lower() for word in words)]
     lines: list[Row] = []
     for info in matching:
-        group = group_of(info.name)
-        if not lines or lines[-1].group != group:
-            lines.append(Row(group))
-        if words or group not in closed:
-            lines.append(Row(group, info))
+        if not lines or lines[-1].group != info.section:
+            lines.append(Row(info.section))
+        if words or info.section not in closed:
+            lines.append(Row(info.section, info))
     return lines
 
 
@@ -96,7 +89,7 @@ def _table(state: State, lines: list[Row]) -> None:
             tooltip(_AXIS)
     zero = Axis(state.edges).x_at(0.0) if len(state.edges) > 1 else None
     hovered = inspection.cursor.name if inspection.cursor else None
-    marked = _row_of(lines, hovered)
+    marked = _row_of(lines, inspection.tensors.get(hovered) if hovered else None)
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
@@ -110,15 +103,15 @@ def _table(state: State, lines: list[Row]) -> None:
     clipper.end()
 
 
-def _row_of(lines: list[Row], name: str | None) -> int | None:
+def _row_of(lines: list[Row], info: TensorInfo | None) -> int | None:
     """Index of the tensor's row, or of its group's heading while the group is closed."""
-    if name is None:
+    if info is None:
         return None
     heading = None
     for number, line in enumerate(lines):
-        if line.info is not None and line.info.name == name:
+        if line.info is not None and line.info.name == info.name:
             return number
-        if line.info is None and line.group == group_of(name):
+        if line.info is None and line.group == info.section:
             heading = number
     return heading
 
@@ -139,7 +132,7 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     info = line.info
     focus = inspection.focus
     chosen = focus is not None and focus.name == info.name
-    clicked, _ = widget_tracking.selectable(f"  {_short(info.name)}###{info.name}", chosen, span_all)
+    clicked, _ = widget_tracking.selectable(f"  {split_name(info.name)[1]}###{info.name}", chosen, span_all)
     if clicked:
         show(state, TensorIndex(info.name))
     missing = info.span is None and not on_map(state)
@@ -147,11 +140,6 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
     _numbers(inspection, info, zero)
-
-
-def _short(name: str) -> str:
-    """The name without its block."""
-    return name.split(".", 2)[2] if name.startswith("h.") else name
 
 
 def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:

@@ -19,9 +19,7 @@ ROWS, CONTEXT = 12, 32
 REGISTRY = registry(STORIES, 64)
 REGISTRY.rows = ROWS
 LAYOUT = map_layout(REGISTRY, CONTEXT)
-INSPECTION = Inspection(
-    tensors={t.name: TensorInfo(t.name, t.kind, REGISTRY.shape(t), "", t.rows is None) for t in REGISTRY}
-)
+INSPECTION = Inspection(tensors={tensor.name: TensorInfo.of(REGISTRY, tensor) for tensor in REGISTRY})
 
 
 def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:

@@ -311,8 +311,9 @@ def test_torch_runs_the_same_sizes() -> None:
 
 
 def test_the_measured_views_of_the_map_match_their_names() -> None:
-    layout = map_layout(registry(STORIES, 256), 256)
-    views = map_bench.map_views(layout, (1280, 720))
+    tensors = registry(STORIES, 256)
+    layout = map_layout(tensors, 256)
+    views = map_bench.map_views(tensors, layout, (1280, 720))
     levels = {name: level_of(view.scale, layout.base, LEVELS) for name, view in views.items()}
     assert levels["whole"]
     assert levels == levels | {"blocks": 0, "values": None, "cells": None, "digits": None}

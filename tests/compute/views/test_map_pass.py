@@ -157,7 +157,7 @@ def test_a_matrix_with_several_shards(gpu: Gpu) -> None:
     source = tiny_model(CONFIG)
     engine = Engine.load(source, LoadOptions(context=12, layout="buffer", program="rows"))
     storage, _ = gpu.weight(np.asarray(source.tensor("wte")), "buffer", "f32", shards=(10, 20))
-    split = Registry(CONFIG)
+    split = Registry(engine.description)
     for tensor in engine.registry:
         split.add(replace(tensor, storage=storage) if tensor.name == "wte" else tensor)
     engine.registry = split

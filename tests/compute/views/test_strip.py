@@ -14,6 +14,7 @@ from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
 from compute.gpu.kernels import Kernel
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.registry import Registry, Tensor, TensorStorage
 from compute.sampling.options import GenerateOptions
@@ -150,7 +151,7 @@ def test_paint(gpu: Gpu) -> None:
 
 def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
     """A registry with the tensors of a deep model, without storage."""
-    registry = Registry(config)
+    registry = Registry(describe(config))
     registry.rows = rows
     for name, kind in strip_model.names(layers):
         columns, own_rows = (2000, 2) if kind == "weight" else (40, 1) if kind == "logits" else (97, None)

@@ -294,7 +294,7 @@ def test_only_visible_values_are_requested(state: State) -> None:
 
 def test_indices_of_patterns_stay_when_the_context_grows() -> None:
     for rows in (5, 8):
-        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True)
+        info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, section="block 0")
         inspection = Inspection(tensors={info.name: info})
         element = TensorIndex(info.name, (2, 4, 3))
         assert inspection.exists(element)

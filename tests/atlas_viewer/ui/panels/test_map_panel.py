@@ -39,9 +39,7 @@ def state() -> State:
     made = State("Once upon a", options, model=MODEL, run=run)
     known = registry(STORIES, 256)
     known.rows = ROWS
-    made.inspection.tensors = {
-        t.name: TensorInfo(t.name, t.kind, known.shape(t), t.description, t.rows is None) for t in known
-    }
+    made.inspection.tensors = {tensor.name: TensorInfo.of(known, tensor) for tensor in known}
     made.inspection.rows = ROWS
     made.map.lay_out(known, map_layout(known, WINDOW))
     made.palettes = FakeObserver.palettes
