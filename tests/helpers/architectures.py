@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from compute.models import architectures
+from compute.models.architecture import Architecture, ConfigFields
 from compute.models.builder import Builder
 from compute.models.config import ModelConfig
 from compute.models.description import Description
 from compute.models.operations import Operation
 
 
+def record(name: str, describe: Callable[[ModelConfig], Description]) -> Architecture:
+    """An architecture without files."""
+    fields = ConfigFields("layers", "heads", "channels", "positions", "vocabulary", classes=(name,))
+    return Architecture(name, name, describe, model_types=(name,), fields=fields)
+
+
 @contextmanager
-def architecture(name: str, describe: architectures.Describe) -> Iterator[None]:
+def architecture(name: str, describe: Callable[[ModelConfig], Description]) -> Iterator[None]:
     """Register `describe` as `name`; afterwards there is no such architecture again."""
-    architectures.register(name, describe)
+    architectures.register(record(name, describe))
     try:
         yield
     finally:
@@ -28,7 +35,8 @@ def architecture(name: str, describe: architectures.Describe) -> Iterator[None]:
 
 def parallel(config: ModelConfig) -> Description:
     """One norm for attention and MLP, ReLU, no biases, an untied head with one more row, a sum of three terms."""
-    c, about = config.channels, collections.defaultdict(str)
+    c = config.channels
+    about: collections.defaultdict[str, str] = collections.defaultdict(str)
     m = Builder(config, about)
     m.section("embedding")
     stream: Operation = m.gather("tokens", m.weight("table", config.padded_vocabulary, c), by="token")

@@ -27,7 +27,8 @@ def numpy_gpt2(weights: Weights, layers: int, heads: int, tokens: Sequence[int],
         h = f"h.{layer}."
 
         def dense(module: str, x: np.ndarray, h: str = h) -> np.ndarray:
-            return x @ w(f"{h}{module}.weight").T + w(f"{h}{module}.bias")
+            out: np.ndarray = x @ w(f"{h}{module}.weight").T + w(f"{h}{module}.bias")
+            return out
 
         acts[h + "resid_pre"] = x  # [T, C]
         acts[h + "ln_1"] = a = _layer_norm(x, w(h + "ln_1.weight"), w(h + "ln_1.bias"))  # [T, C]

@@ -17,7 +17,7 @@ from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description, Section
 from compute.models.operations import Activation, Add, Alias, Gather, Head, LayerNorm, Linear, Weight
 
-from helpers.architectures import altered, architecture, parallel
+from helpers.architectures import altered, architecture, parallel, record
 from helpers.make_models import ODD_SHAPES, TINY
 
 GPT2 = describe(TINY)
@@ -219,7 +219,7 @@ def test_a_description_is_made_once_per_config() -> None:
 
 def test_an_architecture_has_one_name() -> None:
     with pytest.raises(ValueError, match="gpt2"):
-        register("gpt2", parallel)
+        register(record("gpt2", parallel))
     with pytest.raises(KeyError, match="unheard-of"):
         describe(replace(TINY, architecture="unheard-of"))
     with architecture("mine", parallel):

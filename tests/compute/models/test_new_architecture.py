@@ -279,7 +279,6 @@ def test_it_is_in_strip(engine: Engine) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.xfail(strict=True, raises=KeyError, reason="the blocks of Map are written for GPT-2")
 def test_it_is_on_map(engine: Engine) -> None:
     layout = map_layout(engine.registry, 9)
     assert layout.placements.keys() == all_names()

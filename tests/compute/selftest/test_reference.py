@@ -245,7 +245,8 @@ def test_another_architecture_by_hand() -> None:
         return model.tensor(name).astype(np.float64)
 
     def norm(x: np.ndarray) -> np.ndarray:
-        return (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+        out: np.ndarray = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + 1e-5)
+        return out
 
     x = w("table")[tokens]
     for h in ("h.0.", "h.1."):

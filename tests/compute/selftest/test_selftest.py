@@ -123,7 +123,7 @@ MUTANTS = (
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu"))])),
     ("forward/matmul_tiled", "select(v, 0.0,", "select(v, 0.001,",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, epilogue="relu", tall=2))])),
-    ("forward/matmul_tiled", "= sums[i]", "= 0.001 + sums[i]",
+    ("forward/matmul_tiled", "out, sums[i]", "out, 0.001 + sums[i]",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, bias=False, tall=2))])),
     ("forward/matmul_tiled", "r >= state.rows", "r > state.rows",
      lambda gpu: iter([matmul.product(gpu, matmul.Product(36, 20, 16, valid=5, tall=2))])),
