@@ -7,6 +7,7 @@ GPT-2: ReLU, no biases, matrices stored [out, in], a head with a matrix of its o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -114,16 +115,21 @@ def random_weights(config: ModelConfig, dtype: str = "f32", seed: int = 0) -> di
 
 
 def write_parallel(
-    folder: Path, config: ModelConfig = SMALL, dtype: str = "f32", *, prefix: str = "model.", **others: object
+    folder: Path,
+    config: ModelConfig = SMALL,
+    dtype: str = "f32",
+    *,
+    prefix: str = "model.",
+    fields: Mapping[str, object] | None = None,
 ) -> Path:
-    """Write a random model as `model.safetensors` and `config.json`, in which `others` replace or add fields."""
+    """Write a random model as `model.safetensors` and `config.json`, in which `fields` replace or add some."""
     folder.mkdir(parents=True, exist_ok=True)
     named = {}
-    for name, values in random_weights(config, dtype).items():
+    for name, weight in random_weights(config, dtype).items():
         stored = name if name.endswith(".weight") else f"{name}.weight"
-        named[stored if name == "lm_head.weight" else prefix + stored] = values
+        named[stored if name == "lm_head.weight" else prefix + stored] = weight
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
-    fields = {
+    values = {
         "model_type": "parallel",
         "architectures": ["ParallelForCausalLM"],
         "hidden_act": "relu",
@@ -135,5 +141,5 @@ def write_parallel(
         "tie_word_embeddings": False,
         "vocab_size": config.vocabulary,
     }
-    (folder / "config.json").write_text(json.dumps(fields | others))
+    (folder / "config.json").write_text(json.dumps(values | dict(fields or {})))
     return folder

@@ -55,7 +55,8 @@ def exact(weights: Mapping[str, Array], config: ModelConfig, tokens: Sequence[in
 
     def norm(x: Array, scale: Array) -> Array:
         centered = x - x.mean(1, keepdims=True)
-        return centered / np.sqrt((centered**2).mean(1, keepdims=True) + 1e-5) * scale
+        normed: Array = centered / np.sqrt((centered**2).mean(1, keepdims=True) + 1e-5) * scale
+        return normed
 
     acts["embed.tokens"] = w["wte"][list(tokens)]
     acts["embed.positions"] = w["wpe"][start : start + count]
@@ -88,7 +89,7 @@ SHORT_NAMES = (
 
 
 def some_tokens(config: ModelConfig, count: int) -> list[int]:
-    return np.random.default_rng(1).integers(config.vocabulary, size=count).tolist()
+    return [int(token) for token in np.random.default_rng(1).integers(config.vocabulary, size=count)]
 
 
 def assert_close(got: Array, expected: Array, name: str) -> None:
@@ -154,7 +155,7 @@ def test_it_converts_to_hugging_face_layout_only(tmp_path: Path) -> None:
 )
 def test_other_files_are_refused(tmp_path: Path, fields: dict[str, object], expected: str) -> None:
     with pytest.raises(CheckpointError) as caught:
-        open_model(str(write_parallel(tmp_path, **fields)))
+        open_model(str(write_parallel(tmp_path, fields=fields)))
     assert expected in str(caught.value)
 
 
