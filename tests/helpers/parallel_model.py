@@ -50,7 +50,7 @@ def parallel(config: ModelConfig) -> Description:
     m.section("head")
     x = m.layer_norm("ln_f", stream, bias=False)  # [T, C]
     m.head("logits", x, m.weight("lm_head.weight", config.padded_vocabulary, c))  # [V]
-    return m.description("parallel")
+    return m.description("parallel_relu")
 
 
 _ABOUT = {
@@ -81,10 +81,10 @@ _ABOUT = {
 }
 
 PARALLEL = Architecture(
-    name="parallel",
-    title="parallel test model",
+    name="parallel_relu",
+    title="parallel ReLU model",
     describe=parallel,
-    model_types=("parallel",),
+    model_types=("parallel_relu",),
     fields=ConfigFields(
         layers="num_hidden_layers",
         heads="num_attention_heads",
@@ -100,7 +100,7 @@ PARALLEL = Architecture(
 register(PARALLEL)
 
 SMALL = ModelConfig(
-    layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=97, architecture="parallel"
+    layers=2, heads=3, channels=36, positions=40, vocabulary=97, padded_vocabulary=97, architecture="parallel_relu"
 )
 
 
@@ -130,7 +130,7 @@ def write_parallel(
         named[stored if name == "lm_head.weight" else prefix + stored] = weight
     save_file(named, folder / "model.safetensors", metadata={"format": "pt"})
     values = {
-        "model_type": "parallel",
+        "model_type": "parallel_relu",
         "architectures": ["ParallelForCausalLM"],
         "hidden_act": "relu",
         "hidden_size": config.channels,

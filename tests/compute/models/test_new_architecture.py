@@ -36,7 +36,7 @@ from helpers.parallel_model import PARALLEL, SMALL, random_weights, write_parall
 TOLERANCE = 2e-3
 # More rows than a chunk of any program.
 LONG = ModelConfig(
-    layers=1, heads=5, channels=20, positions=300, vocabulary=130, padded_vocabulary=130, architecture="parallel"
+    layers=1, heads=5, channels=20, positions=300, vocabulary=130, padded_vocabulary=130, architecture="parallel_relu"
 )
 # Layout, program and type of the weights: on software adapters, on all adapters, on GPUs.
 WAYS = (
@@ -130,26 +130,29 @@ def test_it_converts_to_hugging_face_layout_only(tmp_path: Path) -> None:
     config = json.loads((tmp_path / "copy" / "config.json").read_text())
     assert config["tie_word_embeddings"] is False
     assert open_model(str(tmp_path / "copy")).config == SMALL
-    with pytest.raises(UsageError, match=r"llm\.c files cannot contain a parallel test model"):
+    with pytest.raises(UsageError, match=r"llm\.c files cannot contain a parallel ReLU model"):
         convert(model, tmp_path / "copy.bin")
-    with pytest.raises(ValueError, match="the architecture parallel"):
+    with pytest.raises(ValueError, match="the architecture parallel_relu"):
         write_llmc(tmp_path / "copy.bin", SMALL, model.tensor)
 
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"model_type": "llama"}, "of type llama, only gpt2, parallel can run here; use a GPT-2 or a parallel test"),
+        (
+            {"model_type": "llama"},
+            "of type llama, only gpt2, parallel_relu can run here; use a GPT-2 or a",
+        ),
         ({"hidden_act": "gelu"}, "hidden_act is gelu, only relu can run here"),
         ({"intermediate_size": 144}, "intermediate_size is 144, only 108, 3 times hidden_size, can run here"),
         ({"num_attention_heads": 5}, "channels 36 are not divisible by heads 5"),
         ({"architectures": ["GPT2LMHeadModel"]}, "use a ParallelForCausalLM"),
         (
             {"tie_word_embeddings": True},
-            "lm_head.weight is tied to model.wte.weight; a parallel test model with",
+            "lm_head.weight is tied to model.wte.weight; a parallel ReLU model with",
         ),
         ({"num_hidden_layers": 3}, "model.h.2.ln_1.weight is missing"),
-        ({"num_hidden_layers": 1}, "is not a tensor of parallel test model"),
+        ({"num_hidden_layers": 1}, "is not a tensor of parallel ReLU model"),
         ({"vocab_size": 96}, "has shape [97, 36], must be [96, 36]"),
     ],
 )
