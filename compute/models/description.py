@@ -93,7 +93,7 @@ class Description:
     @cached_property
     def by_vocabulary(self) -> frozenset[str]:
         """Tensors with a row or value per token of the vocabulary: the token table, the head's matrix, the logits."""
-        return frozenset((self.token_table.name, self.head.weight.name, self.head.output))
+        return self.token_tables | {self.head.output}
 
     @cached_property
     def attention(self) -> tuple[Attention, ...]:

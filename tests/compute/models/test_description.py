@@ -220,6 +220,8 @@ def test_a_description_is_made_once_per_config() -> None:
 def test_an_architecture_has_one_name() -> None:
     with pytest.raises(ValueError, match="gpt2"):
         register(record("gpt2", parallel))
+    with pytest.raises(ValueError, match="mine"):
+        register(replace(record("mine", parallel), model_types=("gpt2",)))
     with pytest.raises(KeyError, match="unheard-of"):
         describe(replace(TINY, architecture="unheard-of"))
     with architecture("mine", parallel):
