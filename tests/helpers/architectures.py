@@ -65,3 +65,14 @@ def altered(description: Description, output: str, **fields: Any) -> Description
         ]
         sections.append(dataclasses.replace(section, operations=tuple(operations)))
     return dataclasses.replace(description, sections=tuple(sections))
+
+
+def inserted(description: Description, output: str, *operations: Operation) -> Description:
+    """`description` with `operations` after the one that writes `output`."""
+    sections = []
+    for section in description.sections:
+        made: list[Operation] = []
+        for operation in section.operations:
+            made += [operation, *(operations if operation.output == output else ())]
+        sections.append(dataclasses.replace(section, operations=tuple(made)))
+    return dataclasses.replace(description, sections=tuple(sections))
