@@ -17,7 +17,7 @@ from compute.selftest.check import PASS
 from compute.selftest.models import SMALL, loud_model
 from compute.selftest.passes import PROGRAM_PAIRS, ProgramPair, Runner
 
-from helpers.architectures import altered, architecture, inserted, parallel
+from helpers.architectures import altered, architecture, bare, inserted
 from helpers.gpu import assert_ok
 
 pytestmark = pytest.mark.gpu
@@ -42,7 +42,7 @@ def with_other_norms(config: ModelConfig) -> Description:
 
 
 @pytest.mark.parametrize("pair", GENERIC, ids=lambda pair: pair.name)
-@pytest.mark.parametrize("describe", [parallel, with_square, with_other_norms])
+@pytest.mark.parametrize("describe", [bare, with_square, with_other_norms])
 def test_passes_of_other_architectures(describe: Callable[[ModelConfig], Description], pair: ProgramPair) -> None:
     name = describe.__name__
     with architecture(name, describe):
@@ -51,6 +51,6 @@ def test_passes_of_other_architectures(describe: Callable[[ModelConfig], Descrip
 
 
 def test_the_engine_chooses_generic_programs_for_other_architectures() -> None:
-    with architecture("parallel", parallel):
-        engine = Engine.load(loud_model(replace(CONFIG, architecture="parallel")), LoadOptions(layout="buffer"))
+    with architecture("bare", bare):
+        engine = Engine.load(loud_model(replace(CONFIG, architecture="bare")), LoadOptions(layout="buffer"))
         assert engine.path == "rows"

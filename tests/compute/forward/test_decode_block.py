@@ -13,7 +13,7 @@ from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description
 from compute.models.operations import Activation, Alias, Weight
 
-from helpers.architectures import altered, inserted, parallel
+from helpers.architectures import altered, bare, inserted
 from helpers.make_models import ODD_SHAPES, TINY
 
 GPT2 = describe(TINY)
@@ -46,8 +46,8 @@ def test_the_parts_of_a_block() -> None:
     assert (block.mlp_proj.output, block.resid_post.output) == ("h.1.mlp.c_proj", "h.1.resid_post")
 
 
-def test_parallel_branches_are_not_replaced() -> None:
-    assert decode_blocks(parallel(TINY)) is None
+def test_the_bare_architecture_is_not_replaced() -> None:
+    assert decode_blocks(bare(TINY)) is None
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,5 @@ def test_second_names_make_no_difference() -> None:
 
 def test_a_model_without_blocks() -> None:
     # Nothing to replace, and the head reads the embedding: what the decode programs do around the blocks.
-    head = replace(GPT2.sections[-1].operations[0], x="embed.sum")
-    last = replace(GPT2.sections[-1], operations=(head, GPT2.sections[-1].operations[1]))
-    assert decode_blocks(Description("none", TINY, (GPT2.sections[0], last))) == []
+    whole = altered(GPT2, "ln_f", x="embed.sum")
+    assert decode_blocks(Description("none", TINY, (whole.sections[0], whole.sections[-1]))) == []

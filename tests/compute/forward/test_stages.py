@@ -11,11 +11,11 @@ from compute.models.architectures import describe
 from compute.models.description import Description
 from compute.models.operations import Activation, Add, Linear, Weight
 
-from helpers.architectures import altered, inserted, parallel
+from helpers.architectures import altered, bare, inserted
 from helpers.make_models import TINY
 
 GPT2 = describe(TINY)
-PARALLEL = parallel(TINY)
+BARE = bare(TINY)
 
 
 def outputs(description: Description, apart: Collection[str] = ()) -> list[tuple[str, ...]]:
@@ -48,12 +48,12 @@ def test_stages_of_gpt2() -> None:
     assert made[0].inputs == ()
 
 
-def test_stages_of_parallel_branches() -> None:
-    assert outputs(PARALLEL)[:8] == [
+def test_stages_of_the_bare_architecture() -> None:
+    assert outputs(BARE)[:8] == [
         ("tokens",), ("h.0.ln",), ("h.0.qkv",), ("h.0.mixed",), ("h.0.attn",), ("h.0.hidden", "h.0.relu"),
         ("h.0.mlp",), ("h.0.post",),
     ]  # fmt: skip
-    assert not any(stage.in_place for stage in stages(PARALLEL))
+    assert not any(stage.in_place for stage in stages(BARE))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_stage_goes_beyond_an_activation_that_is_apart(apart: set[str], singl
     assert len(made) == len(outputs(GPT2)) + more
 
 
-@pytest.mark.parametrize("description", [GPT2, PARALLEL], ids=lambda made: made.architecture)
+@pytest.mark.parametrize("description", [GPT2, BARE], ids=lambda made: made.architecture)
 def test_every_operation_is_in_one_stage(description: Description) -> None:
     computed = [operation.output for section in description.sections for operation in section.computed()]
     assert [output for stage in outputs(description) for output in stage] == computed
