@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compute.models.description import Description, Section
-from compute.models.operations import Activation, Add, Alias, Attention, Gather, LayerNorm, Linear
+from compute.models.operations import Activation, Add, Alias, Attention, Gather, Head, LayerNorm, Linear
+
+_EPSILON = 1e-5  # of the norms in the decode kernels
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,20 @@ def decode_blocks(description: Description) -> list[DecodeBlock] | None:
             return None
         matched.append(block)
         stream = block.resid_post.output
-    ends = len(head.operations) == 2 and description.final_norm.x == stream
-    return matched if ends and description.final_norm.shift is not None else None
+    return matched if _is_head(head, stream) else None
+
+
+def _is_head(section: Section, stream: str) -> bool:
+    """True for a norm of `stream`, and a product with it."""
+    match section.operations:
+        case (LayerNorm() as norm, Head() as head):
+            return norm.x == stream and head.x == norm.output and head.bias is None and _is_norm(norm)
+    return False
+
+
+def _is_norm(norm: LayerNorm) -> bool:
+    """True for a norm of the kind that the kernels have built in."""
+    return norm.shift is not None and norm.epsilon == _EPSILON
 
 
 def _matched(description: Description, index: int, section: Section, stream: str) -> DecodeBlock | None:
@@ -74,10 +88,11 @@ def _matched(description: Description, index: int, section: Section, stream: str
     if any(_canonical(description, have) != want for have, want in wiring):
         return None
     complete = all(linear.bias is not None for linear in (qkv, attn_proj, fc, mlp_proj))
-    complete = complete and norm_1.shift is not None and norm_2.shift is not None
+    complete = complete and _is_norm(norm_1) and _is_norm(norm_2)
     # The kernels have these widths built in.
-    widths = (qkv.columns, attention.columns, fc.columns) == (3 * mid.columns, mid.columns, 4 * mid.columns)
-    return block if complete and widths and norm_1.epsilon == norm_2.epsilon == 1e-5 else None
+    c, heads = description.config.channels, description.config.heads
+    widths = (qkv.columns, attention.columns, mid.columns, fc.columns) == (3 * c, c, c, 4 * c)
+    return block if complete and widths and attention.heads == heads else None
 
 
 def _canonical(description: Description, name: str | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -134,7 +134,7 @@ class Program(ABC):
     def _gpu_head(self, resid: Resource, *, normed: bool, counters: wgpu.GPUBuffer | None = None) -> list[Dispatch]:
         """Logits of the row in `resid`; normed: after the final norm, which is computed here.
 
-        Clears the stage `counters` for the next token. Needs the head's matrix in buffers.
+        Clears the stage `counters` for the next token. Needs the head's matrix in buffers, and a head without a bias.
         """
         head, norm, last = self._description.head, self._description.final_norm, len(self._description.sections) - 1
         storage = self._storages[head.weight.name]

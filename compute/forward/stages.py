@@ -69,7 +69,9 @@ def _fused(
         return 2, None
     if isinstance(after, Add) and len(after.terms) == 2 and after.terms[1] == product.output:
         stream = description.canonical(after.terms[0])
-        if description.last_reader(stream) == after.output:
+        # A kernel that reads the stream itself would read what it has changed already.
+        own = stream in {description.canonical(name) for name in product.inputs}
+        if description.last_reader(stream) == after.output and not own:
             return 2, stream
     return 1, None
 

@@ -21,7 +21,11 @@ class TiledProgram(RowsProgram):
     """Prefill on a GPU; matrices and caches are storage buffers."""
 
     def _build_head(self) -> list[Dispatch]:
-        return self._gpu_head(self._shared.head_input, normed=False)
+        head = self._description.head
+        if head.bias is None:
+            return self._gpu_head(self._shared.head_input, normed=False)
+        # The kernel for one row has no bias, and the one for many rows takes no single row.
+        return super()._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
 
     def _product(
         self,

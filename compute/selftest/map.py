@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from compute.forward.engine import Engine
+from compute.models.description import Description
 from compute.views.map_digits import GLYPHS, SIZES, DigitStyle, digit_style, glyph_size, glyph_top, number_text
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass
@@ -22,8 +23,17 @@ from .models import shape_of, some_tokens
 WIDTH, HEIGHT = 56, 40  # pixels of a picture
 CONTEXT = 9  # rows of the map's context
 _BORDERED = 5  # cell size in pixels above which cells have borders
-_WRITTEN = (("h.0.attn.qkv", 60), ("h.1.mlp.c_fc.weight", 95), ("h.0.attn.pattern", 120), ("logits", 60), ("wpe", 95))
 _COLUMNS, _ROWS = 6, 5  # cells in a picture with numbers
+
+
+def _written_tensors(description: Description) -> Iterator[tuple[str, int]]:
+    """A tensor of each storage, and the size of a cell in pixels at which its numbers are compared."""
+    attention, last = description.attention[0], description.sections[-2]
+    yield attention.qkv, 60
+    yield max(last.weights, key=lambda weight: weight.count).name, 95
+    yield attention.pattern, 120
+    yield description.head.output, 60
+    yield from ((name, 95) for name in sorted(description.position_tables))
 
 
 def views(passes: MapPass, count: int) -> Iterator[MapView]:
@@ -132,7 +142,7 @@ def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Ite
         plane = Plane(engine, source, passes.layout)
         for view in list(views(passes, count))[part]:
             errors.colors(*pictures(passes, plane, view), f"{total} rows, {view.scale:.3g} cells a pixel")
-    for name, cell in _WRITTEN:
+    for name, cell in _written_tensors(engine.registry.description):
         found, wanted = zip(*written(passes, plane, name, cell, sheet), strict=True)
         numbers.same(found, wanted, f"{name} in cells of {cell} pixels")
     shapes = f"{shape_of(engine.config)}, {engine.dtype} in {engine.layout}s, blocks of {base}"

@@ -151,7 +151,7 @@ def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, wha
     for tensor in engine.registry:
         if tensor.kind != "weight" and tensor.kept:
             errors.close(read_tensor(engine, tensor.name), expected[tensor.name], f"{what}: {tensor.name}")
-    logits = expected["logits"][: engine.config.vocabulary]
+    logits = expected[engine.registry.description.head.output][: engine.config.vocabulary]
     best, second = np.sort(logits)[::-1][:2] if logits.size > 1 else (1.0, 0.0)
     if best - second > 10 * PASS * max(1.0, float(np.abs(logits).max())):
         found = engine.read_logits()[: engine.config.vocabulary]
@@ -180,7 +180,8 @@ def untraced() -> Check:
     engine = Engine.load(model, LoadOptions(context=_NARROW.positions, trace=False))
     for count, valid in ((20, 0), (21, 20)):
         run_pass(engine, tokens[:count], valid_rows=valid)
-        errors.close(engine.read_logits(), reference.forward(model, tokens[:count])["logits"])
+        expected = reference.forward(model, tokens[:count])
+        errors.close(engine.read_logits(), expected[engine.registry.description.head.output])
     return errors.check(f"passes that keep nothing: {engine.path}", shape_of(_NARROW), PASS)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from compute.forward.engine import Engine
-from compute.models.architectures import parameter_shapes
+from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.views.statistics import HISTOGRAM_EDGES, StatisticsPass, TensorStatistics
 from compute.weights.checkpoint import ArrayModel, WeightSource
@@ -19,13 +19,15 @@ from .models import loud_model, shape_of, some_tokens
 
 
 def corrupted_model(config: ModelConfig) -> ArrayModel:
-    """A model with every kind of non-finite and extreme value in three of its weights."""
-    model = loud_model(config)
-    arrays = {name: np.array(model.tensor(name), np.float32) for name in parameter_shapes(config)}
-    bad = arrays["h.1.mlp.c_fc.weight"].reshape(-1)
-    bad[[7, 100, 3000, 5000]] = np.nan, np.inf, -np.inf, -0.0
-    arrays["h.1.mlp.c_proj.bias"][:] = -np.inf
-    arrays["h.0.ln_1.weight"][:3] = 3e38, -3e38, 1e-30
+    """A model with every kind of non-finite and extreme value in three weights of its first and last block."""
+    model, description = loud_model(config), describe(config)
+    arrays = {name: np.array(model.tensor(name), np.float32) for name in description.weights}
+    first, last = description.sections[1].weights, description.sections[-2].weights
+    matrix = arrays[max(last, key=lambda weight: weight.count).name].reshape(-1)
+    matrix[[7, 100, 3000, 5000]] = np.nan, np.inf, -np.inf, -0.0
+    vectors = [[weight.name for weight in weights if len(weight.shape) == 1] for weights in (first, last)]
+    arrays[vectors[0][0]][:3] = 3e38, -3e38, 1e-30
+    arrays[vectors[1][-1]][:] = -np.inf
     return ArrayModel("corrupted", config, arrays)
 
 

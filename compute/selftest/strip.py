@@ -34,8 +34,6 @@ def strip(engine: Engine, model: ArrayModel) -> Check:
     model: with weights rounded like the engine's.
     """
     errors = Errors()
-    names = [tensor.name for tensor in engine.registry if tensor.strip]
-    errors.same(names, [name for name, _ in strip_model.names(model.config.layers)], "names")
     text = some_tokens(model.config, engine.context)
     point = ColorMapping(sampling="point")
     made = StripPass(engine, point)

@@ -11,16 +11,6 @@ WIDTH, HEIGHT = 640, 360
 GAP = 64
 BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}
 
-BLOCK_WEIGHTS = tuple(
-    f"{module}.{part}"
-    for module in ("ln_1", "attn.c_attn", "attn.c_proj", "ln_2", "mlp.c_fc", "mlp.c_proj")
-    for part in ("weight", "bias")
-)
-BLOCK_ACTIVATIONS = (
-    "ln_1", "attn.qkv", "attn.out", "attn.c_proj", "resid_mid",
-    "ln_2", "mlp.c_fc", "mlp.gelu", "mlp.c_proj", "resid_post",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -41,16 +31,6 @@ class Span:
     cells: int
     values: int
     kind: str
-
-
-def names(layers: int) -> list[tuple[str, str]]:
-    """Name and kind of every tensor in Strip, in run order."""
-    order = [("embed.tokens", "embedding"), ("embed.positions", "embedding"), ("embed.sum", "embedding")]
-    order.append(("h.0.resid_pre", "activation"))
-    for layer in range(layers):
-        order += [(f"h.{layer}.{name}", "weight") for name in BLOCK_WEIGHTS]
-        order += [(f"h.{layer}.{name}", "activation") for name in BLOCK_ACTIVATIONS]
-    return [*order, ("ln_f", "activation"), ("logits", "logits")]
 
 
 def layout(entries: Iterable[Entry]) -> list[Span]:

@@ -33,10 +33,10 @@ def architecture(name: str, describe: Callable[[ModelConfig], Description]) -> I
         architectures.describe.cache_clear()
 
 
-def parallel(config: ModelConfig) -> Description:
-    """One norm for attention and MLP, ReLU, no biases, an untied head with one more row, a sum of three terms."""
+def bare(config: ModelConfig) -> Description:
+    """No positions, no biases, ReLU, an untied head, and one norm for attention and MLP, whose results one sum adds."""
     c = config.channels
-    about: collections.defaultdict[str, str] = collections.defaultdict(str)
+    about: dict[str, str] = collections.defaultdict(str)
     m = Builder(config, about)
     m.section("embedding")
     stream: Operation = m.gather("tokens", m.weight("table", config.padded_vocabulary, c), by="token")
@@ -52,7 +52,7 @@ def parallel(config: ModelConfig) -> Description:
         stream = m.add("post", pre, attn, mlp)
     m.section("head")
     m.head("logits", m.layer_norm("ln_f", stream), m.weight("unembed", config.padded_vocabulary, c))
-    return m.description("parallel")
+    return m.description("bare")
 
 
 def altered(description: Description, output: str, **fields: Any) -> Description:
@@ -64,4 +64,15 @@ def altered(description: Description, output: str, **fields: Any) -> Description
             for operation in section.operations
         ]
         sections.append(dataclasses.replace(section, operations=tuple(operations)))
+    return dataclasses.replace(description, sections=tuple(sections))
+
+
+def inserted(description: Description, output: str, *operations: Operation) -> Description:
+    """`description` with `operations` after the one that writes `output`."""
+    sections = []
+    for section in description.sections:
+        made: list[Operation] = []
+        for operation in section.operations:
+            made += [operation, *(operations if operation.output == output else ())]
+        sections.append(dataclasses.replace(section, operations=tuple(made)))
     return dataclasses.replace(description, sections=tuple(sections))

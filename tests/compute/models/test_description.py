@@ -17,11 +17,11 @@ from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description, Section
 from compute.models.operations import Activation, Add, Alias, Gather, Head, LayerNorm, Linear, Weight
 
-from helpers.architectures import altered, architecture, parallel, record
+from helpers.architectures import altered, architecture, bare, record
 from helpers.make_models import ODD_SHAPES, TINY
 
 GPT2 = describe(TINY)
-PARALLEL = parallel(TINY)
+BARE = bare(TINY)
 
 # -- weights
 
@@ -60,7 +60,7 @@ def test_the_number_of_parameters_is_the_published_one(name: str, count: int) ->
 def test_matrices_of_the_blocks_are_stored_input_major() -> None:
     stored = {name for name, weight in GPT2.weights.items() if weight.input_major}
     assert stored == {name for name, weight in GPT2.weights.items() if len(weight.shape) == 2} - {"wte", "wpe"}
-    assert not any(weight.input_major for weight in PARALLEL.weights.values())
+    assert not any(weight.input_major for weight in BARE.weights.values())
 
 
 def test_a_tied_head_shares_its_matrix() -> None:
@@ -71,21 +71,21 @@ def test_a_tied_head_shares_its_matrix() -> None:
 
 def test_weights_of_an_untied_head_without_biases() -> None:
     block = ["ln.weight", "attn.qkv.weight", "attn.out.weight", "mlp.in.weight", "mlp.out.weight"]
-    assert list(PARALLEL.weights) == [
+    assert list(BARE.weights) == [
         "table", *(f"h.{n}.{name}" for n in (0, 1) for name in block), "ln_f.weight", "ln_f.bias", "unembed"
     ]  # fmt: skip
-    assert PARALLEL.token_table.name == "table"
-    assert PARALLEL.head.weight.name == "unembed"
-    with architecture("parallel", parallel):
+    assert BARE.token_table.name == "table"
+    assert BARE.head.weight.name == "unembed"
+    with architecture("bare", bare):
         c, v = TINY.channels, TINY.vocabulary
         # Both tables have padding rows, which do not count.
         per_block = c + 3 * c * c + c * c + 2 * c * c + 2 * c * c
-        assert parameter_count(replace(TINY, architecture="parallel")) == 2 * v * c + 2 * per_block + 2 * c
+        assert parameter_count(replace(TINY, architecture="bare")) == 2 * v * c + 2 * per_block + 2 * c
 
 
 def test_position_tables() -> None:
     assert GPT2.position_tables == {"wpe"}
-    assert PARALLEL.position_tables == frozenset()
+    assert BARE.position_tables == frozenset()
 
 
 # -- operations and what they read
@@ -111,7 +111,7 @@ def test_aliases_lead_to_the_memory() -> None:
 
 
 def test_readers_and_sources_mirror_each_other() -> None:
-    for description in (GPT2, PARALLEL):
+    for description in (GPT2, BARE):
         for name in (*description.outputs, *description.weights):
             for reader in description.readers(name):
                 assert name in description.sources(reader)
@@ -133,9 +133,9 @@ def test_readers_and_sources_of_gpt2() -> None:
     assert GPT2.sources("wte") == GPT2.sources("nothing") == ()
 
 
-def test_readers_of_parallel_branches() -> None:
-    assert PARALLEL.readers("h.0.ln") == ("h.0.qkv", "h.0.hidden")
-    assert PARALLEL.sources("h.0.post") == ("h.0.pre", "h.0.attn", "h.0.mlp")
+def test_readers_of_side_by_side_branches() -> None:
+    assert BARE.readers("h.0.ln") == ("h.0.qkv", "h.0.hidden")
+    assert BARE.sources("h.0.post") == ("h.0.pre", "h.0.attn", "h.0.mlp")
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,10 @@ def test_the_stream_of_gpt2() -> None:
     assert GPT2.contributors("h.1.resid_post") == ("h.1.mlp.c_proj",)
 
 
-def test_the_stream_of_parallel_branches_begins_with_the_embedding() -> None:
-    assert PARALLEL.stream == ("tokens", "h.0.post", "h.1.post")
-    assert PARALLEL.contributors("tokens") == ("tokens",)
-    assert PARALLEL.contributors("h.0.post") == ("h.0.attn", "h.0.mlp")
+def test_the_stream_of_the_bare_architecture_begins_with_the_embedding() -> None:
+    assert BARE.stream == ("tokens", "h.0.post", "h.1.post")
+    assert BARE.contributors("tokens") == ("tokens",)
+    assert BARE.contributors("h.0.post") == ("h.0.attn", "h.0.mlp")
 
 
 def test_sums_within_a_branch_are_no_points_of_the_stream() -> None:
@@ -219,12 +219,12 @@ def test_a_description_is_made_once_per_config() -> None:
 
 def test_an_architecture_has_one_name() -> None:
     with pytest.raises(ValueError, match="gpt2"):
-        register(record("gpt2", parallel))
+        register(record("gpt2", bare))
     with pytest.raises(ValueError, match="mine"):
-        register(replace(record("mine", parallel), model_types=("gpt2",)))
+        register(replace(record("mine", bare), model_types=("gpt2",)))
     with pytest.raises(KeyError, match="unheard-of"):
         describe(replace(TINY, architecture="unheard-of"))
-    with architecture("mine", parallel):
+    with architecture("mine", bare):
         assert describe(replace(TINY, architecture="mine")).head.weight.name == "unembed"
     with pytest.raises(KeyError, match="mine"):
         describe(replace(TINY, architecture="mine"))

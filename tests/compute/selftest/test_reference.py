@@ -19,7 +19,7 @@ from compute.selftest import reference
 from compute.selftest.check import difference
 from compute.weights.checkpoint import ArrayModel, open_model
 
-from helpers.architectures import architecture, parallel
+from helpers.architectures import architecture, bare
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 from helpers.numpy_gpt2 import numpy_gpt2
 from helpers.paths import DATA
@@ -235,8 +235,8 @@ def test_in_float64_changes_no_result() -> None:
 
 
 def test_another_architecture_by_hand() -> None:
-    config = dataclasses.replace(TINY, architecture="parallel")
-    with architecture("parallel", parallel):
+    config = dataclasses.replace(TINY, architecture="bare")
+    with architecture("bare", bare):
         model, tokens = tiny_model(config), [3, 1, 4, 1, 5]
         acts = reference.forward(model, tokens)
         assert acts.keys() == {*describe(config).outputs, "h.0.pattern", "h.1.pattern"}

@@ -9,10 +9,11 @@ import pytest
 
 from compute.models.architectures import parameter_shapes
 from compute.selftest import reference
-from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colors, layout, names, paint, sources
+from compute.selftest.strip_model import GAP, HEIGHT, WIDTH, Entry, Span, colors, layout, paint, sources
 from compute.weights.checkpoint import open_model
 
 from helpers.paths import DATA
+from helpers.strip_names import gpt2_names
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def stories() -> tuple[list[Span], np.ndarray]:
         prompt = greedy["once.tokens"][: int(greedy["once.n_prompt"])].tolist()
     tensors = {name: model.tensor(name) for name in parameter_shapes(model.config)}
     tensors |= reference.forward(model, prompt)
-    spans = layout(Entry(name, tensors[name].size, kind) for name, kind in names(model.config.layers))
+    spans = layout(Entry(name, tensors[name].size, kind) for name, kind in gpt2_names(model.config.layers))
     return spans, paint(tensors, spans)
 
 

@@ -28,8 +28,10 @@ from compute.views.strip_layout import strip_layout
 
 from helpers.gpu import Gpu, bound, read_tensor, rounded_model
 from helpers.letters import Letters
-from helpers.make_models import tiny_model
+from helpers.make_models import ODD_SHAPES, tiny_model
+from helpers.map_registry import registry as registry_without_storage
 from helpers.paths import DATA
+from helpers.strip_names import gpt2_names
 from helpers.strip_pictures import assert_same
 
 pytestmark = pytest.mark.gpu
@@ -149,11 +151,17 @@ def test_paint(gpu: Gpu) -> None:
 # -- layout
 
 
+@pytest.mark.parametrize("config", ODD_SHAPES, ids=str)
+def test_strip_shows_the_tensors_of_the_blocks_and_between_them(config: ModelConfig) -> None:
+    shown = [(tensor.name, tensor.kind) for tensor in registry_without_storage(config, 5) if tensor.strip]
+    assert shown == gpt2_names(config.layers)
+
+
 def registry_of(layers: int, rows: int, config: ModelConfig = DEEP) -> Registry:
     """A registry with the tensors of a deep model, without storage."""
     registry = Registry(describe(config))
     registry.rows = rows
-    for name, kind in strip_model.names(layers):
+    for name, kind in gpt2_names(layers):
         columns, own_rows = (2000, 2) if kind == "weight" else (40, 1) if kind == "logits" else (97, None)
         registry.add(Tensor(name, kind, own_rows, columns, kind == "logits", "", TensorStorage("buffer", "f32", 0, ())))
     return registry
