@@ -198,27 +198,29 @@ class _Arranger:
         for blocks in self._plan.blocks:
             sizes = [self._draw(block, 0, 0) for block in blocks]
             wide, high = (max(size) + self._margin for size in zip(*sizes, strict=True))
-            options += [(blocks, lines, self._size(lines, wide, high)) for lines in range(1, len(blocks) + 1)]
+            options += [
+                (blocks, lines, self._size(len(blocks), lines, wide, high)) for lines in range(1, len(blocks) + 1)
+            ]
         return self._layout(*min(options, key=lambda option: _penalty(option[2])))
 
-    def _size(self, lines: int, wide: int, high: int) -> _Size:
-        """The size of a map with `lines` lines of blocks that take wide x high cells each."""
+    def _size(self, blocks: int, lines: int, wide: int, high: int) -> _Size:
+        """The size of a map with so many blocks in so many lines; each block takes wide x high cells."""
         ends = (self._plan.embedding, self._plan.head)
         heights = [self._draw(end.rest, 0, 0)[1] + self._margin for end in ends]
         height = max(lines * high, *heights)
         outside = sum(self._draw_outside(end, 0, 0, height - self._margin) for end in ends)
-        width = outside + -(-self._registry.config.layers // lines) * wide + 3 * self._margin
+        width = outside + -(-blocks // lines) * wide + 3 * self._margin
         return _Size(width, height + self._margin, wide, high)
 
     def _layout(self, blocks: tuple[Part, ...], lines: int, size: _Size) -> MapLayout:
         """The layout of a map of this size with these blocks in this many lines."""
-        margin = self._margin
+        margin, sections = self._margin, self._registry.description.sections
         per_line = -(-len(blocks) // lines)
         x, y = margin, margin
         inner = size.height - 2 * margin
         regions = []
         width = self._draw_outside(self._plan.embedding, x, y, inner)
-        regions.append(Region("embedding", x, y, width, inner))
+        regions.append(Region(sections[0].title, x, y, width, inner))
         x += width + margin
         for number, block in enumerate(blocks):
             line, slot = divmod(number, per_line)
@@ -226,7 +228,7 @@ class _Arranger:
             regions.append(Region(block_title(number), left, top, *self._draw(block, left, top)))
         x += per_line * size.block_width
         width = self._draw_outside(self._plan.head, x, y, inner)
-        regions.append(Region("head", x, y, width, inner))
+        regions.append(Region(sections[-1].title, x, y, width, inner))
         ordered = {tensor.name: self.placements[tensor.name] for tensor in self._registry}
         return MapLayout(ordered, tuple(regions), size.width, size.height, self._grid, self._context)
 
