@@ -203,7 +203,7 @@ class _Band:
         if tensor.rows is None:
             row %= self._context
             return self._words.context(row) if row < self._registry.rows else None
-        if tensor.name in self._description.by_vocabulary:
+        if tensor.name in self._description.token_tables:
             return self._words.vocabulary(row) if row < self._registry.config.vocabulary else None
         return str(row)
 

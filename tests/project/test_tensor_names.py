@@ -20,15 +20,8 @@ MODELS = "compute/models/"
 PENDING = {
     "compute/selftest/map.py",
     "compute/selftest/passes.py",
-    "compute/selftest/reference.py",
     "compute/selftest/statistics.py",
     "compute/selftest/strip_model.py",
-    "compute/weights/checkpoint.py",
-    "compute/weights/convert.py",
-    "compute/weights/hugging_face.py",
-    "compute/weights/llmc.py",
-    "compute/weights/random_model.py",
-    "compute/weights/upload.py",
 }
 # Also the name of a kind of tensor, of bindings and of columns: it is a tensor only where something is selected.
 WORD = "logits"
@@ -65,10 +58,10 @@ def quoted_names(source: str) -> list[str]:
     """Tensor names in the strings of a module, as `line: name`. Docstrings may contain examples."""
     nodes = list(ast.walk(ast.parse(source)))
     docstrings = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    strings = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    found = [
-        f"{node.lineno}: {node.value}" for node in strings if id(node) not in docstrings and is_name(str(node.value))
+    strings = [
+        (node.lineno, node.value) for node in nodes if isinstance(node, ast.Constant) if id(node) not in docstrings
     ]
+    found = [f"{line}: {text}" for line, text in strings if isinstance(text, str) and is_name(text)]
     return found + [f"{node.lineno}: {WORD}" for node in nodes if isinstance(node, ast.expr) and selects(node)]
 
 
