@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from compute.models.names import split_name
+from compute.models.operations import Attention
 from compute.models.registry import Registry, Tensor
 from compute.views.map_layout import MapLayout
 from compute.views.map_placement import Placement
@@ -151,7 +152,7 @@ class _Band:
         if self._tensor.heads:
             yield Label(f"head {self._first_row // self._context}", self._left, y, SMALL)
             return
-        attention = next((op for op in self._description.attention if self._tensor.name in (op.qkv, op.output)), None)
+        attention = self._attention()
         if attention is None:
             return
         wide = attention.head_size * self._cell
@@ -161,6 +162,12 @@ class _Band:
             label = Label(f"{kind} {inside // attention.head_size}", self._left + column * self._cell, y, SMALL)
             if label.width + 4 <= wide:
                 yield label
+
+    def _attention(self) -> Attention | None:
+        """The attention that reads or writes the tensor; None when there is none."""
+        description, name = self._description, self._tensor.name
+        operations = (description.outputs.get(output) for output in (name, *description.readers(name)))
+        return next((operation for operation in operations if isinstance(operation, Attention)), None)
 
     def _along_rows(self) -> Iterator[Label]:
         for row in self._rows:
@@ -196,7 +203,7 @@ class _Band:
         if tensor.rows is None:
             row %= self._context
             return self._words.context(row) if row < self._registry.rows else None
-        if tensor.name in self._description.by_vocabulary:
+        if tensor.name in self._description.token_tables:
             return self._words.vocabulary(row) if row < self._registry.config.vocabulary else None
         return str(row)
 

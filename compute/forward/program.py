@@ -121,7 +121,7 @@ class Program(ABC):
                     "params": self._slot(shard.first_row, shard.rows, positions.table.shape[0], *offsets),
                     "history": self._shared.history,
                     "weight": resource(shard),
-                    "wpe": self._vector(positions.table.name),
+                    "position_table": self._vector(positions.table.name),
                     "resid": resid,
                     **self._activation_binding(block),
                 },

@@ -91,11 +91,6 @@ class Description:
         return sections
 
     @cached_property
-    def by_vocabulary(self) -> frozenset[str]:
-        """Tensors with a row or value per token of the vocabulary: the token table, the head's matrix, the logits."""
-        return self.token_tables | {self.head.output}
-
-    @cached_property
     def attention(self) -> tuple[Attention, ...]:
         """Attention of each block."""
         return tuple(operation for operation in self.operations() if isinstance(operation, Attention))
@@ -132,6 +127,11 @@ class Description:
     def token_tables(self) -> frozenset[str]:
         """Names of the weights with a row per token, padding included: the token embedding and the head's matrix."""
         return frozenset({self.token_table.name, self.head.weight.name})
+
+    @cached_property
+    def by_vocabulary(self) -> frozenset[str]:
+        """Names of the tensors with a row or value per token of the vocabulary: the token tables and the logits."""
+        return self.token_tables | {self.head.output}
 
     @cached_property
     def position_tables(self) -> frozenset[str]:

@@ -82,7 +82,7 @@ def embed(
     state = gpu.state(context_start=start, first_row=FIRST_ROW, rows=valid, position=position)
     for shard in storage.shards:
         resources: dict[str, Resource] = {
-            "state": state, "history": gpu.buffer(history), "weight": bound(shard), "wpe": gpu.buffer(wpe),
+            "state": state, "history": gpu.buffer(history), "weight": bound(shard), "position_table": gpu.buffer(wpe),
             "params": gpu.params(shard.first_row, shard.rows, 20, OFFSET, OFFSET + size, OFFSET + 2 * size),
             "resid": resid, "activations": activations,
         }  # fmt: skip

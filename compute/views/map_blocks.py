@@ -71,7 +71,7 @@ def plan(description: Description) -> Plan:
 def _outside(description: Description, section: Section) -> Outside:
     """The weights, then the results."""
     weights = [weight.name for weight in section.weights if description.section_of(weight.name) is section]
-    table = next((name for name in weights if name in description.by_vocabulary), None)
+    table = next((name for name in weights if name in description.token_tables), None)
     results = [operation.output for operation in section.operations]
     return Outside(table, Down((*(name for name in weights if name != table), *results)))
 

@@ -15,7 +15,7 @@ from compute.errors import UsageError
 from compute.models.names import block_title
 from compute.models.registry import Registry, Tensor
 
-from .map_blocks import Down, Outside, Part, Spread, plan
+from .map_blocks import Down, Outside, Part, Plan, Spread, plan
 from .map_placement import Placement
 
 ASPECT = 16 / 9
@@ -80,8 +80,9 @@ def map_layout(registry: Registry, context: int, *, base: int | None = None) -> 
     """
     cells = sum(math.prod(_shape(tensor, context)) for tensor in registry)
     bases = [wide for most, wide in _BASES if cells <= most] if base is None else [base]
+    arrangements = plan(registry.description)
     for wide in bases:
-        arranger = _Arranger(registry, context, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
+        arranger = _Arranger(registry, context, arrangements, wide * TILE_BLOCKS, math.sqrt(cells * ASPECT))
         layout = arranger.best()
         if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
             return layout
@@ -108,13 +109,17 @@ class _Size:
 class _Arranger:
     """Arranges parts of the model on a plane whose side is about `side` cells."""
 
-    def __init__(self, registry: Registry, context: int, grid: int, side: float) -> None:
+    def __init__(self, registry: Registry, context: int, arrangements: Plan, grid: int, side: float) -> None:
         self._registry, self._context, self._grid = registry, context, grid
         self._channels = registry.config.channels
-        self._plan = plan(registry.description)
+        self._plan = arrangements
         self._unit = self._after(self._channels)
         self._margin = self._after(int(side * _MARGIN))
         self.placements: dict[str, Placement] = {}
+        ends = (arrangements.embedding, arrangements.head)
+        self._tables = [end.table for end in ends if end.table is not None]
+        rests = [self._draw(end.rest, 0, 0) for end in ends]
+        self._rests_width, self._rests_height = sum(width for width, _ in rests), max(height for _, height in rests)
 
     def _after(self, size: int) -> int:
         """The offset of whatever follows something of `size` cells: `size` and a gap, on the grid."""
@@ -198,27 +203,27 @@ class _Arranger:
         for blocks in self._plan.blocks:
             sizes = [self._draw(block, 0, 0) for block in blocks]
             wide, high = (max(size) + self._margin for size in zip(*sizes, strict=True))
-            options += [(blocks, lines, self._size(lines, wide, high)) for lines in range(1, len(blocks) + 1)]
+            options += [
+                (blocks, lines, self._size(len(blocks), lines, wide, high)) for lines in range(1, len(blocks) + 1)
+            ]
         return self._layout(*min(options, key=lambda option: _penalty(option[2])))
 
-    def _size(self, lines: int, wide: int, high: int) -> _Size:
-        """The size of a map with `lines` lines of blocks that take wide x high cells each."""
-        ends = (self._plan.embedding, self._plan.head)
-        heights = [self._draw(end.rest, 0, 0)[1] + self._margin for end in ends]
-        height = max(lines * high, *heights)
-        outside = sum(self._draw_outside(end, 0, 0, height - self._margin) for end in ends)
-        width = outside + -(-self._registry.config.layers // lines) * wide + 3 * self._margin
+    def _size(self, blocks: int, lines: int, wide: int, high: int) -> _Size:
+        """The size of a map with so many blocks in so many lines; each block takes wide x high cells."""
+        height = max(lines * high, self._rests_height + self._margin)
+        tables = sum(self._draw_table(name, 0, 0, height - self._margin) for name in self._tables)
+        width = tables + self._rests_width + -(-blocks // lines) * wide + 3 * self._margin
         return _Size(width, height + self._margin, wide, high)
 
     def _layout(self, blocks: tuple[Part, ...], lines: int, size: _Size) -> MapLayout:
         """The layout of a map of this size with these blocks in this many lines."""
-        margin = self._margin
+        margin, sections = self._margin, self._registry.description.sections
         per_line = -(-len(blocks) // lines)
         x, y = margin, margin
         inner = size.height - 2 * margin
         regions = []
         width = self._draw_outside(self._plan.embedding, x, y, inner)
-        regions.append(Region("embedding", x, y, width, inner))
+        regions.append(Region(sections[0].title, x, y, width, inner))
         x += width + margin
         for number, block in enumerate(blocks):
             line, slot = divmod(number, per_line)
@@ -226,7 +231,7 @@ class _Arranger:
             regions.append(Region(block_title(number), left, top, *self._draw(block, left, top)))
         x += per_line * size.block_width
         width = self._draw_outside(self._plan.head, x, y, inner)
-        regions.append(Region("head", x, y, width, inner))
+        regions.append(Region(sections[-1].title, x, y, width, inner))
         ordered = {tensor.name: self.placements[tensor.name] for tensor in self._registry}
         return MapLayout(ordered, tuple(regions), size.width, size.height, self._grid, self._context)
 

@@ -1,5 +1,5 @@
 // Sum of token embedding and position embedding for each row of the chunk.
-// resid[r, c] = wte[token, c] + wpe[position, c]; Grid: (quads of channels, rows).
+// resid[r, c] = wte[token, c] + position_table[position, c]; Grid: (quads of channels, rows).
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -7,7 +7,7 @@ const QUADS = CHANNELS / 4u;
 struct Params {
     first_token: u32,      // first vocabulary row of this shard of wte
     tokens: u32,           // vocabulary rows of this shard
-    positions: u32,        // rows of wpe
+    positions: u32,        // rows of position_table
     tokens_offset: u32,    // of embed.tokens in the activation block, in elements
     positions_offset: u32,
     sum_offset: u32,
@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> history: array<u32>;
 {{ w.declare(storage, dtype, channels, tile, 3) }}
-@group(0) @binding(4) var<storage, read> wpe: array<vec4f>;
+@group(0) @binding(4) var<storage, read> position_table: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> resid: array<vec4f>;
 {% if trace %}
 @group(0) @binding(6) var<storage, read_write> activations: array<f32>;
@@ -38,7 +38,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
     let position = min(state.position + row, params.positions - 1u);
     let from_token = weight_quad(token - params.first_token, quad);
-    let from_position = wpe[position * QUADS + quad];
+    let from_position = position_table[position * QUADS + quad];
     resid[r * QUADS + quad] = from_token + from_position;
 {% if trace %}
     keep(params.tokens_offset, row, quad, from_token);

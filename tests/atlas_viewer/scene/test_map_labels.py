@@ -8,7 +8,9 @@ from atlas_viewer.state.map_labels import Label, Words, labels_for
 from compute.views.map_layout import map_layout
 from compute.views.map_view import MapView
 
-from helpers.map_registry import STORIES, registry
+from helpers.make_models import TINY
+from helpers.map_registry import STORIES, registry, registry_of
+from helpers.parallel_model import parallel
 
 WIDE, HIGH = 1280, 720
 WORDS = Words(lambda row: f"row {row}", lambda token: f"token {token}")
@@ -93,3 +95,19 @@ def test_vocabulary_along_wte_and_in_logits() -> None:
     last = {label.text for label in at("logits", 0, 50256, 100)}
     assert "token 50256" in last
     assert "token 50257" not in last  # a padding row
+
+
+def test_another_model_has_its_vocabulary_along_both_tables_and_its_heads_under_attention() -> None:
+    known = registry_of(parallel(TINY), 5)
+    known.rows = 5
+    layout = map_layout(known, 5)
+
+    def texts(name: str, cell: float) -> list[str]:
+        x, y = layout.cell_of(name, 0, 0)
+        view = MapView(x - 300 / cell, y - 200 / cell, 1 / cell)
+        return [label.text for label in labels_for(known, layout, view, WIDE, HIGH, WORDS)]
+
+    for table in (known.description.token_table.name, known.description.head.weight.name):
+        assert {"token 0", "token 20"} <= set(texts(table, 12)), table
+    assert {"q 0", "q 2", "k 0", "v 2"} <= set(texts(known.description.attention[0].qkv, 8))
+    assert "head 2" in texts(known.description.attention[0].output, 8)

@@ -8,7 +8,9 @@ from atlas_viewer.state.map_addresses import box_of, index_at, made_by, row_and_
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import map_layout
 
-from helpers.map_registry import STORIES, registry
+from helpers.make_models import TINY
+from helpers.map_registry import STORIES, registry, registry_of
+from helpers.parallel_model import parallel
 
 
 def test_cells_of_indices() -> None:
@@ -34,6 +36,7 @@ def test_cells_of_indices() -> None:
         ("h.2.attn.qkv", (5, 300), "h.2.attn.c_attn.weight", (300, 0)),
         ("h.0.mlp.gelu", (5, 700), "h.0.mlp.c_fc.weight", (700, 0)),
         ("h.7.resid_post", (0, 3), "h.7.mlp.c_proj.weight", (3, 0)),
+        ("h.0.resid_mid", (0, 3), "h.0.attn.c_proj.weight", (3, 0)),
         ("h.1.ln_2", (4, 9), "h.1.ln_2.weight", (9,)),
         ("ln_f", (4, 9), "ln_f.weight", (9,)),
         ("logits", (1234,), "wte", (1234, 0)),
@@ -44,9 +47,19 @@ def test_the_weights_that_made_a_value(name: str, index: tuple[int, ...], weight
     assert made_by(TensorIndex(name, index), registry(STORIES, 9)) == TensorIndex(weight, there)
 
 
-def test_weights_and_embeddings_have_no_makers() -> None:
-    assert made_by(TensorIndex("h.2.attn.c_attn.weight", (5, 7)), registry(STORIES, 9)) is None
-    assert made_by(TensorIndex("embed.sum", (5, 7)), registry(STORIES, 9)) is None
+@pytest.mark.parametrize(
+    "name", ["h.2.attn.c_attn.weight", "embed.sum", "embed.tokens", "h.2.resid_pre", "h.2.attn.out"]
+)
+def test_values_without_makers(name: str) -> None:
+    assert made_by(TensorIndex(name, (5, 7)), registry(STORIES, 9)) is None
+
+
+def test_the_first_of_several_weights_that_made_a_value() -> None:
+    known = registry_of(parallel(TINY), 5)
+    made = {name: made_by(TensorIndex(name, (2, 7)), known) for name in ("h.1.resid_post", "h.1.mlp.relu")}
+    assert made["h.1.resid_post"] == TensorIndex("h.1.attn.c_proj.weight", (7, 0))
+    assert made["h.1.mlp.relu"] == TensorIndex("h.1.mlp.c_fc.weight", (7, 0))
+    assert made_by(TensorIndex("logits", (7,)), known) == TensorIndex("lm_head.weight", (7, 0))
 
 
 def test_boxes_of_the_rows_of_a_pass() -> None:

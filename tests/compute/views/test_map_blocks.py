@@ -14,12 +14,13 @@ from compute.models.builder import Builder
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description
 from compute.models.names import block_name
-from compute.models.operations import LayerNorm, Linear
+from compute.models.operations import LayerNorm, Linear, Operation
 from compute.views.map_blocks import Down, Part, Right, Spread, plan
 from compute.views.map_layout import map_layout
 
 from helpers.make_models import ODD_SHAPES, TINY
 from helpers.map_registry import registry_of
+from helpers.parallel_model import parallel
 
 # The arrangements of a block of GPT-2, with names without the block.
 PATTERN = "attn.pattern"
@@ -31,7 +32,7 @@ HIDDEN = Down(("mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_fc", "mlp.gelu"))
 LEAVE = Down(("mlp.c_proj.bias", "mlp.c_proj", "resid_post"))
 ATTENTION = Right((ENTER, Down((QKV, Spread(PATTERN, 3))), OUT))
 MLP = Down((Right((NORM, HIDDEN)), Right(("mlp.c_proj.weight", LEAVE))))
-GPT2_BLOCKS = (
+GPT2_BLOCKS: tuple[Part, ...] = (
     Down((ATTENTION, MLP)),
     Right((ATTENTION, MLP)),
     Down(
@@ -86,28 +87,6 @@ def test_the_arrangement_of_gpt2(config: ModelConfig) -> None:
             assert flat(block) == flat(named(by_hand, number))
 
 
-def parallel(config: ModelConfig) -> Description:
-    """Attention and MLP side by side, ReLU, no biases, an untied head."""
-    c = config.channels
-    m = Builder(config, defaultdict(str))
-    m.section("embedding")
-    tokens = m.gather("tokens", m.weight("embed.weight", config.padded_vocabulary, c), by="token")
-    positions = m.gather("positions", m.weight("places.weight", config.positions, c), by="position")
-    stream = m.add("sum", tokens, positions)
-    for block in range(config.layers):
-        m.section(f"block {block}", block)
-        x = m.layer_norm("norm", stream, bias=False)
-        qkv = m.linear("qkv", x, "in", 3 * c, bias=False)
-        mixed = m.attention("mixed", qkv, heads=config.heads, pattern="weights")
-        mixed = m.linear("attended", mixed, "out", c, bias=False)
-        hidden = m.activation("relu", m.linear("hidden", x, "up", 4 * c, bias=False), "relu")
-        stream = m.add("after", stream, mixed, m.linear("thought", hidden, "down", c, bias=False))
-    m.section("head")
-    x = m.layer_norm("last", stream, bias=False)
-    m.head("scores", x, m.weight("head.weight", config.padded_vocabulary, c))
-    return m.description("parallel")
-
-
 def wide(config: ModelConfig) -> Description:
     """Attention twice as wide as the stream, nothing else, and neither positions nor norms; the head is tied."""
     c = config.channels
@@ -124,17 +103,22 @@ def wide(config: ModelConfig) -> Description:
     return m.description("wide")
 
 
+def with_weights_of(operation: Operation, other: Operation) -> Operation:
+    """The operation with the weights of another one of its kind."""
+    if isinstance(operation, LayerNorm) and isinstance(other, LayerNorm):
+        return replace(operation, scale=other.scale, shift=other.shift)
+    if isinstance(operation, Linear) and isinstance(other, Linear):
+        return replace(operation, weight=other.weight, bias=other.bias)
+    return operation
+
+
 def shared(config: ModelConfig) -> Description:
     """As `parallel`, but every block uses the weights of the first one."""
     description = parallel(config)
     embedding, first, *others, head = description.sections
     blocks = [first]
     for section in others:
-        operations = []
-        for ours, theirs in zip(section.operations, first.operations, strict=True):
-            fields = {"scale": theirs.scale} if isinstance(theirs, LayerNorm) else {}
-            fields |= {"weight": theirs.weight} if isinstance(theirs, Linear) else {}
-            operations.append(replace(ours, **fields))
+        operations = map(with_weights_of, section.operations, first.operations)
         blocks.append(replace(section, operations=tuple(operations)))
     return replace(description, sections=(embedding, *blocks, head))
 
@@ -175,13 +159,18 @@ def test_tensors_of_other_models_have_their_own_cells(model: Callable[[ModelConf
 
 def test_the_parallel_block_in_lines_of_its_widest_column() -> None:
     around, beside, narrow = (blocks[0] for blocks in plan(parallel(TINY)).blocks)
-    enter, hidden = Down(("norm.weight", "norm")), Down(("up.weight", "hidden", "relu"))
-    mixed = Down(("mixed", "out.weight", "attended"))
-    columns = Right((enter, Down(("in.weight", "qkv", Spread("weights", 3))), mixed))
-    wanted = Down((columns, hidden, Right(("down.weight", Down(("thought", "after"))))))
+    norm = Down(("ln_1.weight", "ln_1"))
+    qkv, mixed = Down(("attn.c_attn.weight", "attn.qkv")), Down(("attn.c_proj.weight", "attn.c_proj"))
+    hidden, leave = Down(("mlp.c_fc.weight", "mlp.c_fc", "mlp.relu")), Down(("mlp.c_proj", "resid_post"))
+    wanted = Down(
+        (
+            Right((Down(("resid_pre", norm)), Down((qkv, Spread(PATTERN, 3))))),
+            Right((Down(("attn.out", mixed)), hidden)),
+            Right(("mlp.c_proj.weight", leave)),
+        )
+    )
     assert flat(around) == flat(beside) == flat(named(wanted, 0))
-    lines = (
-        Right((Down(("in.weight", "qkv")), Down(("out.weight", "attended")))), Spread("weights", 4), hidden,
-        "down.weight", Right((enter, "mixed", Down(("thought", "after")))),
+    lines: tuple[Part, ...] = (
+        Right(("resid_pre", norm, "attn.out")), qkv, Spread(PATTERN, 3), hidden, "mlp.c_proj.weight", mixed, leave,
     )  # fmt: skip
     assert flat(narrow) == flat(named(Down(lines), 0))

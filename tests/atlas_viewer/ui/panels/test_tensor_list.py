@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.inspection import TensorInfo, section_title
 from atlas_viewer.state.requests import SaveTrace
 from atlas_viewer.state.state import State
 from atlas_viewer.ui.panels.tensors import rows
@@ -13,6 +14,8 @@ from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 
 from helpers.fake_tensor_reader import fake_statistics, fake_tensors
+from helpers.make_models import TINY
+from helpers.map_registry import registry
 from helpers.screen import Screen, context
 
 __all__ = ["context"]
@@ -41,6 +44,16 @@ def test_rows_are_grouped_searched_and_folded() -> None:
     found = rows(tensors.values(), "ATTN weight", {"block 0"})
     assert [row.info.name for row in found if row.info] == ["h.0.attn.c_attn.weight"]
     assert rows(tensors.values(), "nothing", set()) == []
+
+
+def test_the_tensors_of_a_registry_are_grouped_by_the_sections_of_the_model() -> None:
+    known = registry(TINY, 3)
+    tensors = [TensorInfo.of(known, tensor) for tensor in known]
+    groups = [row.group for row in rows(tensors, "", set()) if row.info is None]
+    assert groups == ["embedding", "block 0", "block 1", "head"]
+    assert {info.name for info in tensors if info.by_vocabulary} == {"wte", "logits"}
+    assert section_title(known.description, "h.1.attn.pattern") == "block 1"
+    assert section_title(known.description, "h.2.attn.pattern") == "other", "the model has two blocks"
 
 
 def test_statistics_are_read_only_while_visible(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
