@@ -16,13 +16,6 @@ from helpers.paths import ROOT
 
 PACKAGES = ("compute", "atlas_viewer")
 MODELS = "compute/models/"
-# Files that still name tensors.
-PENDING = {
-    "compute/selftest/map.py",
-    "compute/selftest/passes.py",
-    "compute/selftest/statistics.py",
-    "compute/selftest/strip_model.py",
-}
 # Also the name of a kind of tensor, of bindings and of columns: it is a tensor only where something is selected.
 WORD = "logits"
 
@@ -72,7 +65,7 @@ def test_strings_name_no_tensor_of_a_model() -> None:
         names = quoted_names(path.read_text("utf-8"))
         if names and not file.startswith(MODELS):
             found[file] = names
-    assert found.keys() == PENDING, found
+    assert found == {}
 
 
 def test_names_are_found_where_they_are() -> None:
