@@ -27,7 +27,9 @@ class RowsProgram(Program):
         self._values: dict[str, wgpu.GPUBuffer] = {}  # scratch buffers by the activation that is in them
         free: list[tuple[int, wgpu.GPUBuffer]] = []  # columns, and the buffer
         made = stages(self._description)
-        later = [*reads_after(made, self._description), frozenset[str]()][1:]
+        # The input of the head stays, for `head_of_rows`.
+        left = frozenset({self._description.canonical(self._description.head.x)})
+        later = [*reads_after(made, self._description), left][1:]
         body: list[Dispatch] = []
         for stage, needed in zip(made, later, strict=True):
             self._values[stage.output.output] = self._result(stage, free)
@@ -75,6 +77,16 @@ class RowsProgram(Program):
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
         return self._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
+
+    def head_of_rows(self, logits: wgpu.GPUBuffer) -> list[Dispatch]:
+        """The logits of every row of the chunk, to be run after `body`, into `logits`: float32 [rows, padded vocabulary].
+
+        Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
+        """
+        head = self._description.head
+        run = self._product(head, self._value(head.x), logits, self.rows, "none", None, ())
+        self._write_params()
+        return run
 
     def _gather(self, stage: Stage, gather: Gather) -> list[Dispatch]:
         storage, block = self._storages[gather.table.name], self._block(stage.section)
