@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from compute.models.operations import Attention, LayerNorm
-from compute.models.readings import Form, Reading
+from compute.models.readings import BY_HEAD, Form, Reading
 
 _PARTS = {
     Form.QUERY: 0, Form.KEY: 1, Form.VALUE: 2, Form.QUERY_HEADS: 0, Form.KEY_HEADS: 1, Form.VALUE_HEADS: 2,
@@ -27,8 +27,7 @@ def derived(reading: Reading, array: np.ndarray, first_row: int = 0) -> np.ndarr
         case Attention() as attention if reading.form in _PARTS:
             part = _PARTS[reading.form]
             rows = rows[:, part * attention.columns : (part + 1) * attention.columns]  # [T, 3 C] -> [T, C]
-            by_head = reading.form.name.endswith("HEADS")
-            return _by_head(rows, attention) if by_head else rows
+            return _by_head(rows, attention) if reading.form in BY_HEAD else rows
         case Attention() as attention if reading.form is Form.HEADS:
             return _by_head(rows, attention)
         case LayerNorm() as norm if reading.form in (Form.NORMALIZED, Form.DEVIATION):

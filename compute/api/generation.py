@@ -11,7 +11,7 @@ from compute.generate.steps import StepRecord
 class Generation:
     """A prompt and what the model continued it with.
 
-    tokens: ids of prompt and continuation. steps: one record per new token, with its probability, rank and the likeliest
+    tokens: ids of prompt and continuation. steps: one record per new token, with its probability, rank and likeliest
     alternatives. stop_reason: "length", "end_of_text", or "nonfinite" when no logit was finite.
     """
 

@@ -36,7 +36,8 @@ def load(
     Raises `CheckpointError` for a missing or damaged model, `UsageError` for a value out of range, `DeviceError` when
     there is no such adapter or another one is in use, `MemoryBudgetError` when the model does not fit.
 
-    >>> load("stories", context=64)
+    >>> import atlas_viewer as av
+    >>> av.load("stories", context=64)
     <Model stories, context 64, on ...>
     """
     given = {"weights": weights, "context": context, "adapter": adapter}

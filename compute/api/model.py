@@ -43,12 +43,13 @@ class TensorInfo:
 class Model:
     """A model on the GPU. `load` makes it; only one thread may use it.
 
-    >>> model = load("stories", context=64)
+    >>> import atlas_viewer as av
+    >>> model = av.load("stories", context=64)
     >>> run = model.run("Once upon a time", keep="h.*.resid_post")
     >>> run.tokens
     [7454, 2402, 257, 640]
     >>> run["h.3.resid_post"].shape, run["blocks.3.hook_resid_post"].shape, run.logits.shape
-    ((4, 288), (4, 288), (4, 50257))
+    ((4, 192), (4, 192), (4, 50257))
     """
 
     def __init__(self, engine: Engine, weights: Weights, tokenizer: Tokenizer) -> None:
@@ -83,8 +84,8 @@ class Model:
     def weights(self) -> Weights:
         """The parameters by name, read from the file on demand: float32, matrices [out, in].
 
-        >>> load("stories", context=64).weights["h.0.attn.c_attn.weight"].shape
-        (864, 288)
+        >>> model.weights["h.0.attn.c_attn.weight"].shape
+        (576, 192)
         """
         return self._weights
 
@@ -94,7 +95,7 @@ class Model:
     def tensors(self) -> dict[str, TensorInfo]:
         """Every tensor by name: weights, what can be kept of a run, and the logits.
 
-        >>> load("stories", context=64).tensors()["h.0.attn.pattern"].shape
+        >>> model.tensors()["h.0.attn.pattern"].shape
         (6, 'query', 'key')
         """
         infos = [TensorInfo(w.name, "weight", w.shape, w.about, None) for w in self.description.weights.values()]
@@ -132,7 +133,6 @@ class Model:
         Raises `UsageError` for an empty or too long text or a glob without a match, `TensorNameError` for an unknown
         name, `MemoryBudgetError` when the arrays would not fit into memory, `PromptError` for text that is not UTF-8.
 
-        >>> model = load("stories", context=64)
         >>> run = model.run([7454, 2402], keep=["h.0.attn.pattern"], rows="last")
         >>> run["h.0.attn.pattern"].shape, run.logits.shape
         ((6, 1, 2), (1, 50257))
@@ -166,7 +166,7 @@ class Model:
         A text longer than the context is cut to its last `context` tokens before every pass.
         Raises `UsageError` for a value out of range, `PromptError` for text that is not UTF-8.
 
-        >>> load("stories", context=64).generate("Once upon a time", max_new_tokens=4, temperature=0).text
+        >>> model.generate("Once upon a time", max_new_tokens=4, temperature=0).text
         'Once upon a time, there was a'
         """
         options = GenerateOptions(
@@ -193,7 +193,7 @@ class Model:
         predicted from at least half a context.
         Raises `UsageError` for an empty text, `PromptError` for text that is not UTF-8.
 
-        >>> score = load("stories", context=64).score("Once upon a time")
+        >>> score = model.score("Once upon a time")
         >>> [token.text for token in score.tokens], score.tokens[0].logprob, score.tokens[3].rank
         (['Once', ' upon', ' a', ' time'], None, 1)
         """
@@ -300,5 +300,3 @@ def _device_errors() -> Iterator[None]:
         if known is None:
             raise
         raise known from error
-
-

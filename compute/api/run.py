@@ -28,6 +28,15 @@ class Run(Mapping[str, np.ndarray]):
 
     Iteration goes over what was kept, the logits last. An array that follows from a kept one can be read as well, such
     as the queries when `attn.qkv` was kept. Any other name raises `TensorNameError`, which is a KeyError.
+
+    >>> run = model.run("Once upon a time", keep=["h.0.attn.qkv"])
+    >>> list(run)
+    ['h.0.attn.qkv', 'logits']
+    >>> run["blocks.0.attn.hook_q"].shape
+    (4, 6, 32)
+    >>> run["h.0.ln_1"]
+    Traceback (most recent call last):
+    compute.errors.TensorNameError: h.0.ln_1: was not kept; pass keep=["h.0.ln_1"] to run
     """
 
     def __init__(

@@ -42,9 +42,9 @@ class Prediction:
     entropy: float
 
 
-def predictions(passes: WholePass, tokens: Sequence[int], *, context: int, positions: int, vocabulary: int) -> Iterator[
-    Prediction
-]:
+def predictions(
+    passes: WholePass, tokens: Sequence[int], *, context: int, positions: int, vocabulary: int
+) -> Iterator[Prediction]:
     """How the tokens from the second on are predicted, in order.
 
     A text longer than the context is run in contexts that overlap by half: each later one predicts only what the one

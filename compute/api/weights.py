@@ -18,11 +18,11 @@ from .opening import Opener, stamp
 
 
 class Weights(Mapping[str, np.ndarray]):
-    """The parameters by their Hugging Face names: float32, vectors [out] and matrices [out, in], tables [rows, columns].
+    """The parameters by their Hugging Face names: float32, vectors [out], matrices [out, in], tables [rows, columns].
 
-    The values are those that the model computes with, so rounded where the model was loaded with 16-bit weights. Each access
-    opens the file and reads one tensor. Raises `TensorNameError` for an unknown name, `CheckpointError` when the file
-    has changed since the model was loaded.
+    The values are those that the model computes with: rounded when it was loaded with 16-bit weights. Each access opens
+    the file and reads one tensor. Raises `TensorNameError` for an unknown name, `CheckpointError` when the file has
+    changed since the model was loaded.
     """
 
     def __init__(self, opener: Opener, source: WeightSource, dtype: str) -> None:
@@ -38,7 +38,9 @@ class Weights(Mapping[str, np.ndarray]):
             near = difflib.get_close_matches(name, list(self), n=3, cutoff=0.0)
             raise TensorNameError(f"{one_line(name)}: no weight has this name; the nearest are {', '.join(near)}")
         if stamp(self._path) != self._stamp:
-            raise CheckpointError(f"{one_line(self._path or '')}: has changed since it was loaded; load the model again")
+            raise CheckpointError(
+                f"{one_line(self._path or '')}: has changed since it was loaded; load the model again"
+            )
         source = self._opener()
         try:
             stored = source.tensor(name)

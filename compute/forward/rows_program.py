@@ -79,7 +79,7 @@ class RowsProgram(Program):
         return self._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
 
     def head_of_rows(self, logits: wgpu.GPUBuffer) -> list[Dispatch]:
-        """The logits of every row of the chunk, to be run after `body`, into `logits`: float32 [rows, padded vocabulary].
+        """The logits of every row of the chunk into `logits`, float32 [rows, padded vocabulary]; to run after `body`.
 
         Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
         """

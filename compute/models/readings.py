@@ -26,6 +26,9 @@ class Form(Enum):
     DEVIATION = "sqrt(variance + epsilon) of each row: [tokens, 1]"
 
 
+BY_HEAD = frozenset({Form.QUERY_HEADS, Form.KEY_HEADS, Form.VALUE_HEADS, Form.HEADS})  # [tokens, heads, head size]
+
+
 @dataclass(frozen=True)
 class Reading:
     """The array `name`: `form` of the activation `source`, for the operation that computes or reads it.
@@ -39,25 +42,14 @@ class Reading:
     operation: Operation
     about: str
 
-    def columns(self, positions: int) -> int:
-        """The largest number of values per token: for patterns and scores one per head and position."""
-        match self.operation, self.form:
-            case Attention() as attention, Form.WHOLE if self.source == attention.pattern:
-                return attention.heads * positions
-            case Attention() as attention, Form.SCORES:
-                return attention.heads * positions
-            case _, Form.DEVIATION:
-                return 1
-        return self.operation.columns
-
     def shape(self) -> tuple[int | str, ...]:
         """The shape, with words for what depends on the text: "tokens", "query" and "key"."""
-        attention = self.operation if isinstance(self.operation, Attention) else None
-        if attention is not None and (self.form is Form.SCORES or self.source == attention.pattern):
-            return (attention.heads, "query", "key")
-        if attention is not None and self.form.name.endswith("HEADS"):
-            return ("tokens", attention.heads, attention.head_size)
-        return ("tokens", self.columns(1))
+        match self.operation:
+            case Attention() as attention if self.form is Form.SCORES or self.source == attention.pattern:
+                return (attention.heads, "query", "key")
+            case Attention() as attention if self.form in BY_HEAD:
+                return ("tokens", attention.heads, attention.head_size)
+        return ("tokens", 1 if self.form is Form.DEVIATION else self.operation.columns)
 
 
 def pattern_of(attention: Attention) -> Reading:
