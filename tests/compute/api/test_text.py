@@ -57,7 +57,8 @@ def test_options_out_of_range_are_an_error(stories_model: Model) -> None:
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     x = logits - logits.max()
-    return x - np.log(np.exp(x).sum())
+    result: np.ndarray = x - np.log(np.exp(x).sum())
+    return result
 
 
 @pytest.mark.parametrize("context", [1, 2, 5, 9])
