@@ -11,7 +11,7 @@ from compute.errors import TensorNameError, UsageError
 from compute.io.escape import one_line
 from compute.models.description import Description
 from compute.models.readings import Reading, readings
-from compute.models.transformerlens import name_of_transformerlens, transformerlens_name, transformerlens_readings
+from compute.models.transformerlens import names_by_transformerlens, transformerlens_name, transformerlens_readings
 
 _NEAREST = 3
 
@@ -33,6 +33,10 @@ class Names:
         """By the names of TransformerLens."""
         return transformerlens_readings(self.description)
 
+    @cached_property
+    def _equivalents(self) -> dict[str, str]:
+        return names_by_transformerlens(self.description)
+
     def find(self, name: str) -> Reading:
         """What `name` reads, in either scheme. Raises `TensorNameError` with the three nearest names."""
         reading = self.ours.get(name) or self.theirs.get(name)
@@ -52,16 +56,12 @@ class Names:
         wanted: set[str] = set()
         for glob in [globs] if isinstance(globs, str) else globs:
             if glob != self.logits:
-                wanted |= {self._our_name(name) for name in self._matches(glob)}
+                wanted |= {self._equivalents.get(name, name) for name in self._matches(glob)}
         return [r for r in [*self.ours.values(), *self.theirs.values()] if r.name in wanted]
 
     def transformerlens(self, name: str) -> str:
         """The TransformerLens name of what `name` reads, or `name` where it has none."""
         return transformerlens_name(name) or name
-
-    def _our_name(self, name: str) -> str:
-        ours = name_of_transformerlens(name)
-        return ours if ours in self.ours else name
 
     def _matches(self, glob: str) -> list[str]:
         if not any(character in glob for character in "*?["):

@@ -67,10 +67,10 @@ _SCORES = "How well each query fits each key, before softmax; -inf for later key
 
 def attention_readings(attention: Attention) -> Iterator[Reading]:
     """Queries, keys, values, scores and pattern: called as the pattern, but for the last word."""
-    prefix = attention.pattern.rpartition(".")[0]
+    stem = attention.pattern[: attention.pattern.rfind(".") + 1]
     for short, form, about in _PARTS:
-        yield Reading(f"{prefix}.{short}", attention.qkv, form, attention, about)
-    yield Reading(f"{prefix}.scores", attention.qkv, Form.SCORES, attention, _SCORES)
+        yield Reading(f"{stem}{short}", attention.qkv, form, attention, about)
+    yield Reading(f"{stem}scores", attention.qkv, Form.SCORES, attention, _SCORES)
     yield pattern_of(attention)
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .description import Description
-from .names import block_name, split_name
+from .names import split_name
 from .operations import Attention, LayerNorm
 from .readings import Form, Reading, norm_readings, readings
 
@@ -27,12 +27,12 @@ _NAMES = {
     "ln_2": "ln2.hook_out",
     "mlp.c_fc": "mlp.hook_pre",
     "mlp.gelu": "mlp.hook_post",
+    "mlp.relu": "mlp.hook_post",
     "mlp.c_proj": "hook_mlp_out",
     "resid_post": "hook_resid_post",
     "ln_f": "ln_final.hook_out",
     "logits": "logits",
 }
-_OURS = {theirs: ours for ours, theirs in _NAMES.items()}
 _BY_HEAD = {Form.QUERY: Form.QUERY_HEADS, Form.KEY: Form.KEY_HEADS, Form.VALUE: Form.VALUE_HEADS}
 _OF_NORM = {Form.NORMALIZED: "hook_normalized", Form.DEVIATION: "hook_scale"}
 
@@ -44,14 +44,10 @@ def transformerlens_name(name: str) -> str | None:
     return theirs if theirs is None or block is None else f"blocks.{block}.{theirs}"
 
 
-def name_of_transformerlens(theirs: str) -> str | None:
-    """The tensor that TransformerLens calls `theirs`; None when it is no such name."""
-    first, _, rest = theirs.partition(".")
-    number, _, short = rest.partition(".")
-    if first == "blocks" and number.isdecimal():
-        ours = _OURS.get(short)
-        return None if ours is None else block_name(int(number), ours)
-    return _OURS.get(theirs)
+def names_by_transformerlens(description: Description) -> dict[str, str]:
+    """Names of a model's tensors by those of TransformerLens; what only TransformerLens names is left out."""
+    ours = [*readings(description), description.head.output]
+    return {theirs: name for name in ours if (theirs := transformerlens_name(name)) is not None}
 
 
 def transformerlens_readings(description: Description) -> dict[str, Reading]:

@@ -13,12 +13,13 @@ from compute.api.load import loaded
 from compute.api.model import Model
 from compute.errors import MemoryBudgetError, OutputError, TensorNameError, UsageError
 from compute.forward.load_options import LoadOptions
-from compute.models.config import ModelConfig
-from compute.models.transformerlens import name_of_transformerlens, transformerlens_name
+from compute.models.architectures import describe
+from compute.models.transformerlens import names_by_transformerlens, transformerlens_name
 from compute.selftest import reference
 from compute.selftest.models import some_tokens
 from compute.weights.checkpoint import ArrayModel
 
+from helpers import parallel_model
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 
 pytestmark = pytest.mark.gpu
@@ -55,7 +56,7 @@ def expected(source: ArrayModel, tokens: list[int]) -> dict[str, np.ndarray]:
     exact = reference.in_float64(source)
     acts = reference.forward(exact, tokens)
     config, vocabulary = source.config, source.config.vocabulary
-    acts["logits"] = (acts["ln_f"] @ exact.tensor("wte").T)[:, :vocabulary]
+    acts["logits"] = (acts["ln_f"] @ exact.tensor(describe(config).head.weight.name).T)[:, :vocabulary]
     later = np.triu(np.ones((len(tokens), len(tokens)), bool), 1)
     for layer in range(config.layers):
         h, b = f"h.{layer}.", f"blocks.{layer}."
@@ -67,7 +68,9 @@ def expected(source: ArrayModel, tokens: list[int]) -> dict[str, np.ndarray]:
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(config.head_size)
         acts[h + "attn.scores"] = np.where(later, -np.inf, scores)
         acts[b + "attn.hook_z"] = by_head(acts[h + "attn.out"], config.heads)
-        norms = {b + "ln1.": acts[h + "resid_pre"], b + "ln2.": acts[h + "resid_mid"]}
+        norms = {b + "ln1.": acts[h + "resid_pre"]}
+        if h + "resid_mid" in acts:
+            norms[b + "ln2."] = acts[h + "resid_mid"]
         last = h + "resid_post"
         for stem, x in (norms | ({"ln_final.": acts[last]} if layer == config.layers - 1 else {})).items():
             scale = np.sqrt(x.var(axis=1, keepdims=True) + reference.EPSILON)
@@ -90,12 +93,16 @@ def close(found: np.ndarray, wanted: np.ndarray) -> None:
     )
 
 
-@pytest.mark.parametrize("config", ODD_SHAPES)
-def test_every_array_equals_the_reference(config: ModelConfig) -> None:
-    source = tiny_model(config)
+def parallel() -> ArrayModel:
+    """Attention and MLP side by side, ReLU, no biases, a head of its own."""
+    config = parallel_model.SMALL
+    return ArrayModel("parallel", config, parallel_model.random_weights(config))
+
+
+@pytest.mark.parametrize("source", [*(tiny_model(config) for config in ODD_SHAPES), parallel()])
+def test_every_array_equals_the_reference(source: ArrayModel) -> None:
     model = model_of(source)
-    count = config.positions
-    tokens = some_tokens(config, count)
+    tokens = some_tokens(source.config, source.config.positions)
     wanted = expected(source, tokens)
     run = model.run(tokens, keep=["*", "blocks.*.hook_scale", "ln_final.hook_*"])
     ours = {name for name in wanted if not name.startswith(("blocks.", "hook_", "ln_final."))}
@@ -136,7 +143,7 @@ def test_a_list_gives_the_runs_of_each_alone(tiny: Model) -> None:
 @pytest.mark.parametrize(("ours", "theirs"), THEIRS.items())
 def test_names_of_transformerlens(ours: str, theirs: str) -> None:
     assert transformerlens_name(ours) == theirs
-    assert name_of_transformerlens(theirs) == ours
+    assert names_by_transformerlens(describe(TINY))[theirs] == ours
 
 
 def test_globs_of_either_scheme_keep_the_same(tiny: Model) -> None:
