@@ -1,3 +1,68 @@
-"""The program: command line, window, scene, panels."""
+"""Atlas: a language model on the GPU, with every number of it in view.
+
+The Python API is imported on first use, so that importing this package loads no GPU library:
+
+>>> import atlas_viewer as av
+>>> model = av.load("stories", context=64)
+>>> run = model.run("Once upon a time", keep=["h.*.resid_post", "h.3.attn.pattern"])
+>>> run["h.3.resid_post"].shape, run["h.3.attn.pattern"].shape, run.logits.shape
+((4, 192), (6, 4, 4), (4, 50257))
+>>> model.generate("Once upon a time", max_new_tokens=5, temperature=0).continuation
+', there was a little'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compute.api.generation import Generation
+    from compute.api.load import load
+    from compute.api.model import Model, TensorInfo
+    from compute.api.run import Run
+    from compute.api.score import Score
+    from compute.errors import (
+        AtlasError,
+        CheckpointError,
+        DeviceError,
+        MemoryBudgetError,
+        OutputError,
+        PromptError,
+        TensorNameError,
+        TokenizerError,
+        UsageError,
+    )
+    from compute.forward.load_options import LoadOptions
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AtlasError", "CheckpointError", "DeviceError", "Generation", "LoadOptions", "MemoryBudgetError", "Model",
+    "OutputError", "PromptError", "Run", "Score", "TensorInfo", "TensorNameError", "TokenizerError", "UsageError",
+    "load",
+]  # fmt: skip
+
+_MODULES = {
+    "Generation": "compute.api.generation",
+    "LoadOptions": "compute.forward.load_options",
+    "Model": "compute.api.model",
+    "Run": "compute.api.run",
+    "Score": "compute.api.score",
+    "TensorInfo": "compute.api.model",
+    "load": "compute.api.load",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name of the API on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULES.get(name, "compute.errors")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """All names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -16,6 +16,12 @@ class UsageError(AtlasError):
     exit_status = 2
 
 
+class TensorNameError(UsageError, KeyError):
+    """No tensor has this name, or the run did not keep the tensor."""
+
+    __str__ = Exception.__str__  # KeyError shows its message in quotation marks
+
+
 class CheckpointError(AtlasError):
     """A model file is damaged, unsupported or not what it claims to be."""
 
@@ -41,7 +47,7 @@ class DeviceError(AtlasError):
 
 
 class MemoryBudgetError(DeviceError):
-    """The model or its context exceeds the memory or the binding limits of the adapter."""
+    """The model, its context or the arrays to keep exceed the memory of the adapter or host, or a binding limit."""
 
 
 class DisplayError(AtlasError):

@@ -37,7 +37,7 @@ def available_bytes(adapter: wgpu.GPUAdapter) -> int | None:
     For other adapters all of their own memory counts as free.
     """
     if is_software(adapter):
-        return _free_host_bytes()
+        return free_host_bytes()
     if adapter.info["backend_type"] == "Vulkan":
         return device_memory(int(adapter.info["vendor_id"]), int(adapter.info["device_id"]))
     return None
@@ -51,7 +51,8 @@ def free_bytes(adapter: wgpu.GPUAdapter, used: int) -> int | None:
     return max(0, available - used - _OTHERS)
 
 
-def _free_host_bytes() -> int | None:
+def free_host_bytes() -> int | None:
+    """Memory that the host can still give, in bytes; None when it is unknown."""
     if sys.platform != "linux":
         return None
     for line in Path("/proc/meminfo").read_text().splitlines():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import wgpu
@@ -26,6 +27,8 @@ from .load_options import LoadOptions
 from .memory_budget import available_bytes, check_budget
 from .program import Program
 from .program_buffers import ProgramBuffers
+
+P = TypeVar("P", bound=Program)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class ModelMemory:
         """The device of all buffers."""
         return self.kernels.device
 
-    def program(self, kind: type[Program], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> Program:
+    def program(self, kind: type[P], rows: int, team: tuple[int, bool] = NO_SUBGROUPS) -> P:
         """A program over these weights and buffers for up to `rows` rows; team: see `team_size`."""
         shared, activations = self.shared, self.activations
         return kind(self.kernels, self.description, self.storages, shared, activations, self.context, rows, team)

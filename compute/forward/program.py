@@ -58,7 +58,7 @@ class Program(ABC):
         self._slots = 64 * len(description.sections)
         self._params_buffer = self._buffer("params", self._slots * _PARAMS_SLOT // 4, wgpu.BufferUsage.UNIFORM)
         self.body, self.head = self._build()
-        self._device.queue.write_buffer(self._params_buffer, 0, np.concatenate(self._params).tobytes())
+        self._write_params()
 
     @abstractmethod
     def _build(self) -> tuple[list[Dispatch], list[Dispatch]]:
@@ -85,6 +85,10 @@ class Program(ABC):
         slot[: len(values)] = values
         self._params.append(slot)
         return (self._params_buffer, index * _PARAMS_SLOT, 64)
+
+    def _write_params(self) -> None:
+        """Copy all parameters to the GPU, for dispatches that are submitted from now on."""
+        self._device.queue.write_buffer(self._params_buffer, 0, np.concatenate(self._params).tobytes())
 
     def _activation_binding(self, block: ActivationBlock | None) -> dict[str, Resource]:
         return {} if block is None else {"activations": block.binding}

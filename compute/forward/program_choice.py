@@ -35,7 +35,7 @@ class ProgramChoice:
 
     path: str  # "chain", "fused" or "rows"
     decode: Program  # one row
-    prefill: Program  # many rows
+    prefill: RowsProgram  # many rows
     decode_seconds: float
     prefill_seconds: float
 
@@ -52,7 +52,7 @@ def choose_programs(memory: ModelMemory, sampler: Sampler, options: LoadOptions)
     return ProgramChoice(path, decode, prefill, *seconds)
 
 
-def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Program]]:
+def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, RowsProgram]]:
     """(name, program for one row, program for many rows)."""
     adapter = memory.device.adapter
     # The decode programs bind a block's matrices whole.
@@ -89,7 +89,7 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Pro
     return "fused", fused, prefill
 
 
-def _tiled(memory: ModelMemory, team: tuple[int, bool]) -> Program:
+def _tiled(memory: ModelMemory, team: tuple[int, bool]) -> RowsProgram:
     return memory.program(TiledProgram, min(TILED_CHUNK, -(-memory.context // CHUNK) * CHUNK), team)
 
 

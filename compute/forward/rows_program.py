@@ -27,7 +27,9 @@ class RowsProgram(Program):
         self._values: dict[str, wgpu.GPUBuffer] = {}  # scratch buffers by the activation that is in them
         free: list[tuple[int, wgpu.GPUBuffer]] = []  # columns, and the buffer
         made = stages(self._description)
-        later = [*reads_after(made, self._description), frozenset[str]()][1:]
+        # The input of the head stays, for `head_of_rows`.
+        left = frozenset({self._description.canonical(self._description.head.x)})
+        later = [*reads_after(made, self._description), left][1:]
         body: list[Dispatch] = []
         for stage, needed in zip(made, later, strict=True):
             self._values[stage.output.output] = self._result(stage, free)
@@ -75,6 +77,16 @@ class RowsProgram(Program):
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
         return self._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
+
+    def head_of_rows(self, logits: wgpu.GPUBuffer) -> list[Dispatch]:
+        """The logits of every row of the chunk into `logits`, float32 [rows, padded vocabulary]; to run after `body`.
+
+        Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
+        """
+        head = self._description.head
+        run = self._product(head, self._value(head.x), logits, self.rows, "none", None, ())
+        self._write_params()
+        return run
 
     def _gather(self, stage: Stage, gather: Gather) -> list[Dispatch]:
         storage, block = self._storages[gather.table.name], self._block(stage.section)
@@ -164,9 +176,13 @@ class RowsProgram(Program):
         block = None if section is None else self._block(section)
         outputs, inputs = linear.weight.shape
         at_once, space = self._rows_at_once(inputs, rows)
+        # Each value of x is loaded once for all outputs of a thread: with 4 of them the product was twice as fast. But
+        # narrow matrices would leave cores idle, and in a pass of one row there is little of x to load.
+        per_thread = 4 if linear is self._description.head and at_once > 1 else 1
         kernel = self._kernels.get(
             "forward/matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
             dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=epilogue, trace=block is not None,
+            per_thread=per_thread,
         )  # fmt: skip
         offsets = [block.offsets[name] for name in names] if block else []
         run = []
@@ -182,7 +198,7 @@ class RowsProgram(Program):
                 }
                 if bias is not None:
                     bound["bias"] = self._vector(bias.name)
-                groups = (-(-shard.rows // 32), 1, 1)
+                groups = (-(-shard.rows // (32 * per_thread)), 1, 1)
                 label = names[-1] if names else linear.output
                 run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=label))
         return run

@@ -27,7 +27,8 @@ class Product:
     """x [rows, inputs] times a matrix [outputs, inputs] transposed, plus a bias.
 
     valid: rows of the chunk in use; at_once: rows per dispatch; shards: rows at which the matrix is cut; tall: rows per
-    thread of the tiled kernel, 0 for the rows kernel. The tiled kernel takes all rows at once, from storage buffers.
+    thread of the tiled kernel, 0 for the rows kernel; per_thread: outputs per thread of the rows kernel. The tiled
+    kernel takes all rows at once, from storage buffers.
     """
 
     inputs: int
@@ -43,6 +44,7 @@ class Product:
     at_once: int | None = None
     shards: Sequence[int] = ()
     tall: int = 0
+    per_thread: int = 1
 
     @property
     def kernel(self) -> str:
@@ -87,6 +89,7 @@ def _rows(
     kernel = gpu.kernels.get(
         case.kernel, inputs=case.inputs, outputs=case.outputs, rows=at_once, x_space=case.space, storage=storage.kind,
         dtype=storage.dtype, tile=storage.tile, bias="bias" in resources, epilogue=case.epilogue, trace=case.trace,
+        per_thread=case.per_thread,
     )  # fmt: skip
     for first in range(0, case.rows, at_once):
         part = (x, 4 * first * case.inputs, 4 * at_once * case.inputs)
@@ -96,7 +99,7 @@ def _rows(
                 "x": part if case.space == "uniform" else x,
                 "weight": bound(shard),
             }
-            yield kernel.dispatch((-(-shard.rows // 32), 1, 1), {**resources, **own})
+            yield kernel.dispatch((-(-shard.rows // (32 * case.per_thread)), 1, 1), {**resources, **own})
 
 
 def _tiled(
@@ -170,10 +173,12 @@ def checks(gpu: Gpu) -> Iterator[Check]:
         for dtype in DTYPES:
             for inputs, outputs, rows in ((20, 36, 1), (36, 100, 16)):
                 yield product(gpu, Product(inputs, outputs, rows, kind, dtype))
+            yield product(gpu, Product(36, 300, 16, kind, dtype, bias=False, trace=False, per_thread=4))
         yield product(gpu, Product(36, 20, 16, kind, "bf16", "gelu", valid=5))
         yield product(gpu, Product(36, 20, 16, kind, "bf16", "residual", "storage", valid=5))
         yield product(gpu, Product(64, 33, 16, kind, "f32", bias=False, at_once=4, valid=7))
     yield product(gpu, Product(20, 100, 16, "buffer", "f16", shards=(33, 66, 99)))
+    yield product(gpu, Product(36, 250, 16, "buffer", "f32", shards=(33, 166), trace=False, per_thread=4))
     yield product(gpu, Product(36, 100, 1, "buffer", "f32", trace=False))
     yield product(gpu, Product(36, 20, 16, "buffer", "f32", "relu", valid=5))
     yield product(gpu, Product(36, 100, 33, "buffer", "f16", shards=(33, 66, 99), tall=2))

@@ -1,5 +1,5 @@
-// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o]. A thread computes one output for all rows of a sub-chunk, so that
-// every weight is loaded once. Epilogues: GELU, or addition to the residual stream in place.
+// y[r, o] = sum_k x[r, k] * weight[o, k] + bias[o]. A thread computes a few outputs (PER_THREAD) for all rows of a
+// sub-chunk, so that every weight is loaded once, and every value of x once for its outputs. Epilogues: GELU, or addition to the residual stream in place.
 // For software adapters, which load x from a uniform and weights from a texture several times faster.
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
@@ -7,6 +7,7 @@ const INPUTS = {{ inputs }}u;
 const OUTPUTS = {{ outputs }}u;
 const QUADS = INPUTS / 4u;
 const ROWS = {{ rows }}u;
+const PER_THREAD = {{ per_thread }}u; // outputs
 struct Params {
     first: u32,        // chunk row of row 0 of x
     first_out: u32,    // output of row 0 of this shard
@@ -32,21 +33,30 @@ struct Params {
 {% macro x_row(r) %}{{ r ~ "u" if x_space == "uniform" else "(params.first + " ~ r ~ "u)" }} * QUADS{% endmacro %}
 {% include "forward/common/epilogue.wgsl" %}
 
+{% set outs = range(per_thread) %}
 @compute @workgroup_size(32)
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     if (state.done != 0u) { return; }
-    if (id.x >= params.outs) { return; }
-    let local_out = id.x;
+{% for o in outs %}
+    let local_out{{ o }} = (group.x * PER_THREAD + {{ o }}u) * 32u + thread;
+{% endfor %}
+    if (local_out0 >= params.outs) { return; }
+{% for o in outs %}
 {% for r in range(rows) %}
-    var sum{{ r }} = 0.0;
+    var sum{{ o }}_{{ r }} = 0.0;
+{% endfor %}
+{% if storage == "texture" %}
+    let column{{ o }} = local_out{{ o }} % {{ tile }}u;
+    let top{{ o }} = local_out{{ o }} / {{ tile }}u * PACKS;
+{% endif %}
 {% endfor %}
 {% if storage == "texture" and dtype != "f32" %}
-    let column = local_out % {{ tile }}u;
-    let top = local_out / {{ tile }}u * PACKS;
     for (var pack = 0u; pack < PACKS; pack++) {
-        let texel = textureLoad(weight, vec2u(column, top + pack), 0);
-        let low = unpack_low(texel.xy);
-        let high = unpack_low(texel.zw);
+{% for o in outs %}
+        let texel{{ o }} = textureLoad(weight, vec2u(column{{ o }}, top{{ o }} + pack), 0);
+        let low{{ o }} = unpack_low(texel{{ o }}.xy);
+        let high{{ o }} = unpack_low(texel{{ o }}.zw);
+{% endfor %}
 {% if inputs % 8 %}
         // The second quad of the last pack is padding, and x must not be read past its end.
         let second = min(pack * 2u + 1u, QUADS - 1u);
@@ -54,29 +64,37 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let second = pack * 2u + 1u;
 {% endif %}
 {% for r in range(rows) %}
-        sum{{ r }} += dot(low, x[{{ x_row(r) }} + pack * 2u]) + dot(high, x[{{ x_row(r) }} + second]);
+        let x{{ r }} = x[{{ x_row(r) }} + pack * 2u];
+        let next{{ r }} = x[{{ x_row(r) }} + second];
+{% for o in outs %}
+        sum{{ o }}_{{ r }} += dot(low{{ o }}, x{{ r }}) + dot(high{{ o }}, next{{ r }});
 {% endfor %}
-    }
-{% elif storage == "texture" %}
-    let column = local_out % {{ tile }}u;
-    let top = local_out / {{ tile }}u * PACKS;
-    for (var pack = 0u; pack < PACKS; pack++) {
-        let quad = textureLoad(weight, vec2u(column, top + pack), 0);
-{% for r in range(rows) %}
-        sum{{ r }} += dot(quad, x[{{ x_row(r) }} + pack]);
 {% endfor %}
     }
 {% else %}
     for (var pack = 0u; pack < QUADS; pack++) {
-        let quad = weight_quad(local_out, pack);
+{% for o in outs %}
+{% if storage == "texture" %}
+        let quad{{ o }} = textureLoad(weight, vec2u(column{{ o }}, top{{ o }} + pack), 0);
+{% else %}
+        let quad{{ o }} = weight_quad(local_out{{ o }}, pack);
+{% endif %}
+{% endfor %}
 {% for r in range(rows) %}
-        sum{{ r }} += dot(quad, x[{{ x_row(r) }} + pack]);
+        let x{{ r }} = x[{{ x_row(r) }} + pack];
+{% for o in outs %}
+        sum{{ o }}_{{ r }} += dot(quad{{ o }}, x{{ r }});
+{% endfor %}
 {% endfor %}
     }
 {% endif %}
-    let out = params.first_out + local_out;
-    let added_bias = {{ "bias[out]" if bias else "0.0" }};
+{% for o in outs %}
+    if (local_out{{ o }} < params.outs) {
+        let out = params.first_out + local_out{{ o }};
+        let added_bias = {{ "bias[out]" if bias else "0.0" }};
 {% for r in range(rows) %}
-    store(params.first + {{ r }}u, out, sum{{ r }} + added_bias);
+        store(params.first + {{ r }}u, out, sum{{ o }}_{{ r }} + added_bias);
+{% endfor %}
+    }
 {% endfor %}
 }

@@ -1,0 +1,302 @@
+"""A loaded model."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+
+from compute.errors import MemoryBudgetError, UsageError
+from compute.forward.engine import Engine
+from compute.forward.memory_budget import free_host_bytes
+from compute.forward.whole_pass import WholePass
+from compute.generate import generator
+from compute.gpu.device import device_error
+from compute.models.config import ModelConfig
+from compute.models.description import Description
+from compute.models.readings import Form, Reading
+from compute.sampling.options import GenerateOptions
+from compute.text.tokenizer import Tokenizer
+
+from .activation_reader import ActivationReader
+from .generation import Generation
+from .names import Names
+from .run import Rows, Run
+from .score import Score, predictions, scored
+from .weights import Weights
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A tensor of a model: its shape, with words for what depends on the text, and a sentence about it."""
+
+    name: str
+    kind: str  # "weight", "activation" or "logits"
+    shape: tuple[int | str, ...]
+    about: str
+    transformerlens: str | None  # its name there
+
+
+class Model:
+    """A model on the GPU. `load` makes it; only one thread may use it.
+
+    >>> import atlas_viewer as av
+    >>> model = av.load("stories", context=64)
+    >>> run = model.run("Once upon a time", keep="h.*.resid_post")
+    >>> run.tokens
+    [7454, 2402, 257, 640]
+    >>> run["h.3.resid_post"].shape, run["blocks.3.hook_resid_post"].shape, run.logits.shape
+    ((4, 192), (4, 192), (4, 50257))
+    """
+
+    def __init__(self, engine: Engine, weights: Weights, tokenizer: Tokenizer) -> None:
+        """Parts that are loaded already."""
+        self._engine, self._weights, self._tokenizer = engine, weights, tokenizer
+        self._names = Names(engine.description)
+        self._passes = WholePass(engine)
+        self._reader: ActivationReader | None = None
+
+    @property
+    def config(self) -> ModelConfig:
+        """The sizes of the model."""
+        return self._engine.config
+
+    @property
+    def description(self) -> Description:
+        """The operations of the model, in the order in which they run."""
+        return self._engine.description
+
+    @property
+    def context(self) -> int:
+        """The longest text that `run` takes, in tokens."""
+        return self._engine.context
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to token ids and back. Raises `TokenizerError` when the model has another vocabulary."""
+        self._tokenizer.check_fits(self.config.vocabulary)
+        return self._tokenizer
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters by name, read from the file on demand: float32, matrices [out, in].
+
+        >>> model.weights["h.0.attn.c_attn.weight"].shape
+        (576, 192)
+        """
+        return self._weights
+
+    def __repr__(self) -> str:
+        return f"<Model {self._engine.model_name}, context {self.context}, on {self._engine.adapter_name}>"
+
+    def tensors(self) -> dict[str, TensorInfo]:
+        """Every tensor by name: weights, what can be kept of a run, and the logits.
+
+        >>> model.tensors()["h.0.attn.pattern"].shape
+        (6, 'query', 'key')
+        """
+        infos = [TensorInfo(w.name, "weight", w.shape, w.about, None) for w in self.description.weights.values()]
+        for r in self._names.ours.values():
+            theirs = self._names.transformerlens(r.name)
+            infos.append(
+                TensorInfo(r.name, "activation", r.shape(), r.about, theirs if theirs in self._names.theirs else None)
+            )
+        head = self.description.head
+        infos.append(TensorInfo(head.output, "logits", ("tokens", self.config.vocabulary), head.about, head.output))
+        return {info.name: info for info in infos}
+
+    @overload
+    def run(self, prompt: str | Sequence[int], *, keep: str | Iterable[str] = (), rows: Rows = "all") -> Run: ...
+
+    @overload
+    def run(
+        self, prompt: list[str] | list[list[int]], *, keep: str | Iterable[str] = (), rows: Rows = "all"
+    ) -> list[Run]: ...
+
+    def run(
+        self,
+        prompt: str | Sequence[int] | list[str] | list[list[int]],
+        *,
+        keep: str | Iterable[str] = (),
+        rows: Rows = "all",
+    ) -> Run | list[Run]:
+        """One pass over a text, or over each text of a list.
+
+        prompt: a text, its token ids, or a list of either, which gives a list of runs, each as if it were alone.
+        keep: names or globs of the activations to keep, in this project's or TransformerLens' scheme, such as
+        "h.*.resid_post" or "blocks.0.attn.hook_pattern"; "*" keeps all. The logits are always kept.
+        rows: "last" keeps and computes the logits of the last token only, and the last row of every activation.
+
+        Raises `UsageError` for an empty or too long text or a glob without a match, `TensorNameError` for an unknown
+        name, `MemoryBudgetError` when the arrays would not fit into memory, `PromptError` for text that is not UTF-8.
+
+        >>> run = model.run([7454, 2402], keep=["h.0.attn.pattern"], rows="last")
+        >>> run["h.0.attn.pattern"].shape, run.logits.shape
+        ((6, 1, 2), (1, 50257))
+        """
+        if rows not in ("all", "last"):
+            raise UsageError(f'rows={rows!r}: must be "all" or "last"')
+        batch = not isinstance(prompt, str) and len(prompt) > 0 and not _is_id(prompt[0])
+        texts = [self._tokens(text) for text in (prompt if batch else [prompt])]  # type: ignore[arg-type]
+        kept = self._names.matching(keep)
+        self._check_memory(texts, kept, rows)
+        with _device_errors():
+            runs = [self._run(text, kept, rows) for text in texts]
+        return runs if batch else runs[0]
+
+    def generate(
+        self,
+        prompt: str,
+        *,
+        max_new_tokens: int = GenerateOptions.max_new_tokens,
+        temperature: float = GenerateOptions.temperature,
+        top_k: int = GenerateOptions.top_k,
+        top_p: float = GenerateOptions.top_p,
+        min_p: float = GenerateOptions.min_p,
+        repetition_penalty: float = GenerateOptions.repetition_penalty,
+        seed: int = GenerateOptions.seed,
+        top: int | None = None,
+    ) -> Generation:
+        """Continue `prompt` until the end of the text, or by `max_new_tokens` tokens.
+
+        temperature: 0 always takes the likeliest token. top: alternatives in each step's record, by default 8.
+        A text longer than the context is cut to its last `context` tokens before every pass.
+        Raises `UsageError` for a value out of range, `PromptError` for text that is not UTF-8.
+
+        >>> model.generate("Once upon a time", max_new_tokens=4, temperature=0).text
+        'Once upon a time, there was a'
+        """
+        options = GenerateOptions(
+            max_new_tokens=max_new_tokens,
+            context=self.context,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            seed=seed,
+            top=min(GenerateOptions.top, self.config.vocabulary) if top is None else top,
+        )
+        with _device_errors():
+            made = generator.Generation(self._engine, self.tokenizer, prompt, options)
+            made.run()
+        assert made.stop_reason is not None
+        return Generation(prompt, made.continuation, made.tokens, made.steps, made.stop_reason)
+
+    def score(self, text: str | Sequence[int]) -> Score:
+        """Log probability, rank and entropy of every token after the first, and the perplexity.
+
+        text: of any length; one longer than the context is run in contexts that overlap by half, so that every token is
+        predicted from at least half a context.
+        Raises `UsageError` for an empty text, `PromptError` for text that is not UTF-8.
+
+        >>> score = model.score("Once upon a time")
+        >>> [token.text for token in score.tokens], score.tokens[0].logprob, score.tokens[3].rank
+        (['Once', ' upon', ' a', ' time'], None, 1)
+        """
+        tokens, config = self._ids(text), self.config
+        with _device_errors():
+            found = list(
+                predictions(
+                    self._passes,
+                    tokens,
+                    context=self.context,
+                    positions=config.positions,
+                    vocabulary=config.vocabulary,
+                )
+            )
+        fits = self._tokenizer.vocabulary == config.vocabulary
+        return scored(tokens, found, [self._tokenizer.token_text(token) if fits else "" for token in tokens])
+
+    def _ids(self, text: str | Sequence[int]) -> list[int]:
+        """The token ids of a text of any length. Raises `UsageError`, `PromptError`, `TokenizerError`."""
+        if isinstance(text, str):
+            return self.tokenizer.encode(text)
+        tokens = [int(token) for token in text]
+        if not tokens:
+            raise UsageError("the text has no tokens: give at least one")
+        for token in tokens:
+            if not 0 <= token < self.config.vocabulary:
+                raise UsageError(f"token {token}: {self._engine.model_name} has {self.config.vocabulary} tokens")
+        return tokens
+
+    def _tokens(self, text: str | Sequence[int]) -> list[int]:
+        """The token ids of a text that fits into the context."""
+        tokens = self._ids(text)
+        if len(tokens) > self.context:
+            longer = "load the model with a larger context=, or " if self.context < self.config.positions else ""
+            raise UsageError(
+                f"the text has {len(tokens)} tokens, the context {self.context}: {longer}give a shorter text"
+            )
+        return tokens
+
+    def _run(self, tokens: list[int], kept: list[Reading], rows: Rows) -> Run:
+        vocabulary = self.config.vocabulary
+        if rows == "last":
+            self._passes.run(tokens)
+            logits = self._engine.read_logits()[None, :vocabulary]
+        else:
+            logits = np.empty((len(tokens), vocabulary), np.float32)
+            first = 0
+            for piece in self._passes.logits(tokens):
+                logits[first : first + len(piece)] = piece[:, :vocabulary]
+                first += len(piece)
+        logits.flags.writeable = False
+        sources, only_last = self._sources(kept, rows)
+        arrays: dict[str, np.ndarray] = {}
+        if sources:
+            self._reader = self._reader or ActivationReader(self._engine)
+            arrays = self._reader.read(sources, last=only_last)
+        return Run(self._names, tokens, rows, kept, arrays, logits)
+
+    def _sources(self, kept: Sequence[Reading], rows: Rows) -> tuple[list[str], set[str]]:
+        """The tensors to read, by the names of their memory, and those of which the last row is enough."""
+        canonical = self.description.canonical
+        sources = list(dict.fromkeys(canonical(reading.source) for reading in kept))
+        if rows == "all":
+            return sources, set()
+        # Scores are computed here from the last query and all keys.
+        whole = {canonical(reading.source) for reading in kept if reading.form is Form.SCORES}
+        return sources, set(sources) - whole
+
+    def _check_memory(self, texts: Sequence[Sequence[int]], kept: Sequence[Reading], rows: Rows) -> None:
+        """Raise `MemoryBudgetError` when the arrays of all texts exceed the memory that is free."""
+        available = free_host_bytes()
+        sources, only_last = self._sources(kept, rows)
+        width = {self.description.canonical(r.source): self._columns(r) for r in kept}
+        needed = 0
+        for tokens in texts:
+            count = 1 if rows == "last" else len(tokens)
+            needed += 4 * count * self.config.vocabulary
+            for name in sources:
+                columns, heads = width[name]
+                needed += 4 * (1 if name in only_last else len(tokens)) * (columns + heads * len(tokens))
+        if available is not None and needed > available:
+            raise MemoryBudgetError(
+                f"the arrays of this run need {needed / 1e9:.2f} GB of memory, {available / 1e9:.2f} GB are available:"
+                ' name fewer tensors in keep=, use rows="last", or run fewer or shorter texts'
+            )
+
+    def _columns(self, reading: Reading) -> tuple[int, int]:
+        """Columns of the tensor that is read, and heads of a pattern."""
+        operation = self.description.outputs.get(reading.source)
+        return (operation.columns, 0) if operation is not None else (0, int(reading.shape()[0]))
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, (int, np.integer))
+
+
+@contextlib.contextmanager
+def _device_errors() -> Iterator[None]:
+    """Turns errors of the GPU's library into `DeviceError`s of one line."""
+    try:
+        yield
+    except Exception as error:
+        known = device_error(error)
+        if known is None:
+            raise
+        raise known from error

@@ -1,0 +1,74 @@
+"""The names of everything that can be kept of a run: ours, TransformerLens', and globs over both."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable
+from functools import cached_property
+
+from compute.errors import TensorNameError, UsageError
+from compute.io.escape import one_line
+from compute.models.description import Description
+from compute.models.readings import Reading, readings
+from compute.models.transformerlens import names_by_transformerlens, transformerlens_name, transformerlens_readings
+
+_NEAREST = 3
+
+
+class Names:
+    """The names of a model's activations. `logits` is the name of the logits, in both schemes."""
+
+    def __init__(self, description: Description) -> None:
+        self.description = description
+        self.logits = description.head.output
+
+    @cached_property
+    def ours(self) -> dict[str, Reading]:
+        """By this project's names."""
+        return readings(self.description)
+
+    @cached_property
+    def theirs(self) -> dict[str, Reading]:
+        """By the names of TransformerLens."""
+        return transformerlens_readings(self.description)
+
+    @cached_property
+    def _equivalents(self) -> dict[str, str]:
+        return names_by_transformerlens(self.description)
+
+    def find(self, name: str) -> Reading:
+        """What `name` reads, in either scheme. Raises `TensorNameError` with the three nearest names."""
+        reading = self.ours.get(name) or self.theirs.get(name)
+        if reading is None:
+            known = [*self.ours, *self.theirs, self.logits]
+            near = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.0)
+            raise TensorNameError(f"{one_line(name)}: no tensor has this name; the nearest are {', '.join(near)}")
+        return reading
+
+    def matching(self, globs: str | Iterable[str]) -> list[Reading]:
+        """What the names and globs ask for, each array once and in the order in which the model runs.
+
+        A glob is matched with our names, and only when none matches with those of TransformerLens. An array that has
+        a name of ours is found under that. The logits are always kept, so they are left out.
+        Raises `TensorNameError` for an unknown name, `UsageError` for a glob that matches nothing.
+        """
+        wanted: set[str] = set()
+        for glob in [globs] if isinstance(globs, str) else globs:
+            if glob != self.logits:
+                wanted |= {self._equivalents.get(name, name) for name in self._matches(glob)}
+        return [r for r in [*self.ours.values(), *self.theirs.values()] if r.name in wanted]
+
+    def transformerlens(self, name: str) -> str:
+        """The TransformerLens name of what `name` reads, or `name` where it has none."""
+        return transformerlens_name(name) or name
+
+    def _matches(self, glob: str) -> list[str]:
+        if not any(character in glob for character in "*?["):
+            return [self.find(glob).name]
+        for scheme in (self.ours, self.theirs):
+            if names := [name for name in scheme if fnmatch.fnmatchcase(name, glob)]:
+                return names
+        if fnmatch.fnmatchcase(self.logits, glob):
+            return []
+        raise UsageError(f"keep={one_line(glob)}: matches no tensor; names look like {next(reversed(self.ours))}")

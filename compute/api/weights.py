@@ -1,0 +1,57 @@
+"""The parameters of a model as arrays, read from its file on demand."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from compute.errors import CheckpointError, TensorNameError
+from compute.io.escape import one_line
+from compute.models.architectures import describe
+from compute.weights.checkpoint import WeightSource
+from compute.weights.dtypes import DTYPES
+
+from .opening import Opener, stamp
+
+
+class Weights(Mapping[str, np.ndarray]):
+    """The parameters by their Hugging Face names: float32, vectors [out], matrices [out, in], tables [rows, columns].
+
+    The values are those that the model computes with: rounded when it was loaded with 16-bit weights. Each access opens
+    the file and reads one tensor. Raises `TensorNameError` for an unknown name, `CheckpointError` when the file has
+    changed since the model was loaded.
+    """
+
+    def __init__(self, opener: Opener, source: WeightSource, dtype: str) -> None:
+        """dtype: of the matrices on the GPU. `source` is used here only."""
+        self._opener, self._dtype = opener, dtype
+        self._description = describe(source.config)
+        self._path: Path | None = source.path
+        self._stamp = stamp(source.path)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        weight = self._description.weights.get(name)
+        if weight is None:
+            near = difflib.get_close_matches(name, list(self), n=3, cutoff=0.0)
+            raise TensorNameError(f"{one_line(name)}: no weight has this name; the nearest are {', '.join(near)}")
+        if stamp(self._path) != self._stamp:
+            raise CheckpointError(
+                f"{one_line(self._path or '')}: has changed since it was loaded; load the model again"
+            )
+        source = self._opener()
+        try:
+            stored = source.tensor(name)
+            result: np.ndarray = np.array(stored.astype(DTYPES[self._dtype], copy=False), np.float32, order="C")
+        finally:
+            source.close()
+        result.flags.writeable = False
+        return result
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._description.weights)
+
+    def __len__(self) -> int:
+        return len(self._description.weights)
