@@ -1,3 +1,3 @@
-"""The program: command line, window, scene, panels."""
+"""The program: command line, window, scene and panels."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The entry point. It imports almost nothing, so that Ctrl+C stops the program with a one-line message from the start."""
+"""The entry point. It imports almost nothing, so that from the start Ctrl+C ends the program with one line."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _confirmed(name: str) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            f"models fetch {name}: cannot ask, because standard input is not a terminal; accept the license and the size with --yes"
+            f"models fetch {name}: cannot ask, because standard input is not a terminal;"
+            " accept the license and the size with --yes"
         )
     try:
         return input("Download it under this license? [y/N] ").strip().lower() in ("y", "yes")

@@ -18,7 +18,7 @@ def add_models(parser: argparse.ArgumentParser) -> None:
 
     listing = action("list", "list the models that can be fetched, and show which are on this machine")
     add_json(listing, "lines", what="a list of objects")
-    fetch = action("fetch", "fetch a model from the Hugging Face Hub, or resume fetching it")
+    fetch = action("fetch", "fetch a model from the Hugging Face hub, or resume fetching it")
     fetch.add_argument("name", metavar="NAME", help="a name from `models list`")
     fetch.add_argument("--yes", action="store_true", help="accept the license and the size without being asked")
     path = action("path", "print the path of the models folder, or of one model")

@@ -33,7 +33,7 @@ def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> No
     folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
     if not os.path.isdir(folder):
         raise OutputError(
-            f"{shown}: cannot be written (folder {one_line(folder)} does not exist); create it or choose another path"
+            f"{shown}: cannot be written (there is no folder {one_line(folder)}); create it or choose another path"
         )
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{shown}: cannot be written (the folder is read-only); choose another path")

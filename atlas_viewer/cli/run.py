@@ -73,7 +73,7 @@ def _run_command(argv: Sequence[str]) -> int:
 
 
 def _external_failure(error: Exception) -> AtlasError | None:
-    """The error to report for a failure outside the program, such as a lost device or lack of memory; None for others."""
+    """The error to report for a failure outside the program: a lost device or a lack of memory. Otherwise None."""
     if "wgpu" in sys.modules:  # otherwise no device can have failed, and the import is slow
         from compute.gpu.device import device_error
 

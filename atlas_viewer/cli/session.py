@@ -54,9 +54,8 @@ def _info(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(plain(summary(recording)), ensure_ascii=False, allow_nan=False))
             return 0
-        lines = _info_lines(
-            recording
-        )  # all before printing, so that a damaged file gives an error instead of half an answer
+        # All lines before printing any, so that a damaged file gives an error instead of half an answer.
+        lines = _info_lines(recording)
     print("\n".join(lines))
     return 0
 

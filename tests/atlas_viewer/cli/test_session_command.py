@@ -136,7 +136,7 @@ def test_info_shortens_a_long_prompt(run: Run, tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     text = run("info", path).out
-    assert f'"{"x" * 200}" and 99,800 characters more\n' in text
+    assert f'"{"x" * 200}" and 99,800 more characters\n' in text
     assert len(text) < 2000
     assert json.loads(run("info", path, "--json").out)["runs"][0]["prompt"] == "x" * 100_000
 
