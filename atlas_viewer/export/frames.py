@@ -51,7 +51,7 @@ class RunPictures:
         self._shows_strip = maps is None
 
     def frame(self, step: int, part: float = 0.0) -> np.ndarray:
-        """Step `step` (from 0), at fraction `part` of the time until the next step: uint8 [height, width, 4]. Blocks."""
+        """Step `step` (from 0), at fraction `part` of the time until the next: uint8 [height, width, 4]. Blocks."""
         steps = self.run.all_steps
         if self._at != step:
             if self._replay.text.options != steps[step].options:

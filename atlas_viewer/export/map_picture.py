@@ -1,4 +1,4 @@
-"""Pictures of Map as files, painted and labeled in bands, so that a poster needs no more memory than a small picture."""
+"""Pictures of Map as files, painted and labeled in bands, so that a poster needs no more memory than a screenshot."""
 
 from __future__ import annotations
 

@@ -1,2 +1,1 @@
 """Writers for PNG pictures and video."""
----
