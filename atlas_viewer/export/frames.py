@@ -19,7 +19,7 @@ from .render import MapStart, Picture, WindowPicture
 
 @dataclass(frozen=True)
 class MapTrack:
-    """Makes pictures show Map instead of Strip. `at` gives its viewport by recording time; without one it shows `start`."""
+    """Shows Map instead of Strip: its viewport by recording time, or where it starts if there is none."""
 
     at: ViewportAt
     start: MapStart

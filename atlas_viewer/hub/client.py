@@ -69,7 +69,8 @@ def failures_as_fetch_errors(what: str) -> Iterator[None]:
         raise FetchError(f"{what}: the hub's address is not usable ({reason_of(error)}); check HF_ENDPOINT") from None
     except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise FetchError(
-            f"{what}: the connection failed ({reason_of(error)}); check the network and HTTPS_PROXY, then fetch again to resume"
+            f"{what}: the connection failed ({reason_of(error)});"
+            " check the network and HTTPS_PROXY, then fetch again to resume"
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
