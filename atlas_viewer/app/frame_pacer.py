@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_LEAST, _MOST = 0.004, 0.024
+_MIN_BUDGET, _MAX_BUDGET = 0.004, 0.024
 _SMOOTHING = 0.1
 _GAIN = 0.08
 # Seconds. An interval this long is a pause between frames, not the duration of one.
@@ -21,7 +21,7 @@ class FramePacer:
         self.target = 0.030 if software else 0.0165
         self.budget = 0.010 if software else 0.008
         self._software = software
-        self._most = _MOST if software else 0.012
+        self._max_budget = _MAX_BUDGET if software else 0.012
         self._frame = 0.0
 
     @property
@@ -38,7 +38,7 @@ class FramePacer:
         """
         if not self._software:
             return 0.0
-        late = self.budget <= _LEAST and self._frame > self.target
+        late = self.budget <= _MIN_BUDGET and self._frame > self.target
         return 0.25 if late else 0.1
 
     def frame(self, interval: float, generating: bool) -> None:
@@ -49,4 +49,4 @@ class FramePacer:
         self._frame = interval if not self._frame else self._frame + _SMOOTHING * (interval - self._frame)
         if generating:
             self.budget += _GAIN * (self.target - self._frame)
-            self.budget = min(max(self.budget, _LEAST), self._most)
+            self.budget = min(max(self.budget, _MIN_BUDGET), self._max_budget)

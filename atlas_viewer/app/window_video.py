@@ -21,8 +21,8 @@ from .screenshot import FrameReadback
 
 FPS = 30  # maximum: a frame lasts until the next one is drawn
 _TICKS = 100  # time units per 1 / FPS seconds
-_MOST_IN_FLIGHT = 3  # readbacks
-_MOST_WAITING = 4  # pictures for the encoder
+_MAX_IN_FLIGHT = 3  # readbacks
+_MAX_WAITING = 4  # pictures for the encoder
 
 
 class WindowVideo:
@@ -32,7 +32,7 @@ class WindowVideo:
         """picture: starts the readback of the frame just drawn."""
         self._state, self._status, self._picture = state, state.recording.video, picture
         self._pictures: list[tuple[float, FrameReadback]] = []  # each with the time when it was drawn
-        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_MOST_WAITING)
+        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._began = self._last = 0.0
         self._failure = ""
@@ -59,7 +59,7 @@ class WindowVideo:
         status.path, status.stage, status.trouble, status.note = path, "recording", "", ""
         status.frames = status.dropped = 0
         self._failure, self._began, self._last = "", now, now - 1
-        self._queue = queue.Queue(_MOST_WAITING)
+        self._queue = queue.Queue(_MAX_WAITING)
         self._thread = threading.Thread(target=self._write, args=(target, self._queue), name="video", daemon=True)
         self._thread.start()
 
@@ -74,7 +74,7 @@ class WindowVideo:
         if self._thread is None:
             return
         if status.stage == "recording" and now - self._last >= 0.9 / FPS:
-            if len(self._pictures) < _MOST_IN_FLIGHT:
+            if len(self._pictures) < _MAX_IN_FLIGHT:
                 self._pictures.append((now, self._picture()))
             else:
                 status.dropped += 1

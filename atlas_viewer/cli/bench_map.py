@@ -147,7 +147,7 @@ def _move(state: State, number: int) -> None:
         return
     turn = number % _FLIGHT / _FLIGHT
     near = 1 - abs(2 * turn - 1)
-    most = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
+    nearest = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
     weight = maps.layout.placements["h.0.mlp.c_fc.weight"]
     x, y = weight.x + weight.band_columns / 2, weight.y + weight.band_rows / 2
-    maps.camera.look_at(max(most, 1.0) ** near, x, y, *maps.size)
+    maps.camera.look_at(max(nearest, 1.0) ** near, x, y, *maps.size)

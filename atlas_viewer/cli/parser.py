@@ -98,9 +98,7 @@ def _add_render(render: argparse.ArgumentParser) -> None:
     add_size(render.add_argument)
     add_view(render.add_argument)
     render.add_argument("--panels", action="store_true", help="draw the whole window, not just the view")
-    render.add_argument(
-        "--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="theme of the panels (default dark)"
-    )
+    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="panel theme (default dark)")
     add_camera(render.add_argument)
     render.add_argument(
         "--place", default=None, metavar="NAME[INDEX]", help="value to center the map on, such as 'h.3.attn.qkv[5, 12]'"

@@ -56,9 +56,9 @@ def write_map(
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
     with output_file(out) as file, PngWriter(file, wide, high) as writer:
-        most = max(1, _BAND // wide)
-        for top in range(0, high, most):
-            rows = min(most, high - top)
+        band = max(1, _BAND // wide)
+        for top in range(0, high, band):
+            rows = min(band, high - top)
             maps.draw(view, wide, rows, top=top)
             image = np.array(maps.read())
             write_labels(image, labels, top)

@@ -37,7 +37,7 @@ EMPTY = (6, 9, 14, 255)  # color of cells that belong to no tensor
 # Tables and scrolled regions need a few frames to reach their final sizes.
 _FRAMES = 4
 # Statistics arrive later. The picture waits for them, but only this many frames.
-_MOST_FRAMES = 100
+_MAX_FRAMES = 100
 
 
 @contextmanager
@@ -170,7 +170,7 @@ class WindowPicture:
             open_map(self._viewer.state)
         image, start, maps = None, self._start, self._viewer.state.map
         number = 0
-        while number < _MOST_FRAMES:
+        while number < _MAX_FRAMES:
             pending = self._viewer.updater is not None and self._viewer.updater.pending
             if number >= _FRAMES and not pending:
                 break

@@ -17,7 +17,7 @@ from compute.views.map_pass import MapPass
 from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
 
-_LEAST_CONTEXT = 32
+_MIN_CONTEXT = 32
 
 
 class MapDisplay:
@@ -149,7 +149,7 @@ class MapDisplay:
         run, rows = self._state.run, source.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
-        context = _LEAST_CONTEXT
+        context = _MIN_CONTEXT
         while context < rows:
             context *= 2
         return max(1, min(context, source.max_context))

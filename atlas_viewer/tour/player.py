@@ -37,7 +37,7 @@ Event = dict[str, Any]
 
 # Frames between a step and its first event, in which the panels settle.
 _SETTLE = 1
-_MOST_FRAMES = 1500  # how many frames a tour waits for a step before it fails
+_MAX_FRAMES = 1500  # how many frames a tour waits for a step before it fails
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
 _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
@@ -101,7 +101,7 @@ class Tour:
         step = self._steps[0]
         if not self._ready(step):
             self._waited += 1
-            if self._waited > _MOST_FRAMES:
+            if self._waited > _MAX_FRAMES:
                 shown = one_line(json.dumps(step), LONGEST_QUOTE)
                 raise TourError(f"tour line {step.get('line', '?')}: timed out waiting for {shown}")
             return

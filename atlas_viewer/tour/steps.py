@@ -10,7 +10,7 @@ from msgspec import Meta
 from compute.io.escape import one_line
 from compute.io.value_type import ValueType, one_of, whole
 
-_MOST_FRAMES = 1_000_000
+_MAX_FRAMES = 1_000_000
 _LARGEST = 16384  # logical pixels
 LONGEST_QUOTE = 200  # characters of a tour that a message quotes
 BUTTONS = (1, 2, 3)
@@ -55,7 +55,7 @@ _Length = Annotated[float, Meta(ge=1, le=_LARGEST)]
 
 _LABEL = ValueType(Annotated[str, Meta(min_length=1)], "text")
 _TEXT = ValueType(str, "text")
-_FRAMES = whole(0, _MOST_FRAMES)
+_FRAMES = whole(0, _MAX_FRAMES)
 _FLAG = ValueType(bool, "true or false")
 _NUMBER = ValueType(_Number, f"a number from -{_LARGEST} to {_LARGEST}")
 _PAIR = ValueType(tuple[_Number, _Number], f"two numbers in brackets, from -{_LARGEST} to {_LARGEST}")
