@@ -21,7 +21,7 @@ LOGITS = {"none": None, "f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 
 @dataclass(frozen=True)
 class Head:
-    """Everything that the recorded numbers depend on. `created` is in UTC; for the hashes, in hexadecimal, see
+    """Everything that the recorded numbers depend on. `created` is in UTC. Hashes are hexadecimal; see
     compute/weights/fingerprint.py.
     """
 
@@ -93,7 +93,7 @@ class RecordedStep:
 
 @dataclass(frozen=True)
 class UiEvent:
-    """An event of the interface (`name` is its kind) or a camera position (`name` is its view) at a time in seconds."""
+    """An interface event (`name` is its kind) or a camera position (`name` is its view); `time` is in seconds."""
 
     time: float
     run: int | None
@@ -103,7 +103,7 @@ class UiEvent:
 
 
 def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int) -> Head:
-    """The head of a recording of `engine`; for the hash see compute/weights/fingerprint.py."""
+    """The head of a recording of `engine`; for the hash, see compute/weights/fingerprint.py."""
     return Head(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         program=program,

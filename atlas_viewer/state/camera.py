@@ -1,4 +1,4 @@
-"""The camera of Strip: which cells are visible. Plain arithmetic, no graphics."""
+"""Strip's camera: which cells are visible. Plain arithmetic, no graphics."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class StripCamera:
         return view.x + u * view.width, view.y + v * view.height
 
     def wheel(self, units: float, u: float, v: float) -> None:
-        """Zoom by `units` of the wheel; positive zooms in. The cell at (u, v) stays there if the edges allow."""
+        """Zoom by `units` of the wheel; positive units zoom in. The cell at (u, v) stays there if the edges allow."""
         x, y = self.cell_at(u, v)
         zoom = min(max(self.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), ZOOM_MAX)
         width, height = CELLS_WIDE / zoom, CELLS_HIGH / zoom
         self.look_at(zoom, x + (0.5 - u) * width, y + (0.5 - v) * height)
 
     def drag(self, du: float, dv: float) -> None:
-        """Move the picture by fractions of its size; the cell under the cursor follows it."""
+        """Move the picture by fractions of its size; the cell under the cursor stays under it."""
         view = self.view
         self.look_at(self.zoom, self.center[0] - du * view.width, self.center[1] - dv * view.height)
 

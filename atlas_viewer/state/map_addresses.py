@@ -1,4 +1,4 @@
-"""Addresses on Map: from a `TensorIndex` to cells and back, and to the weights that made its value."""
+"""Addresses on Map: from a `TensorIndex` to cells and back, and to the weights that produced its value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 
-# By the last part of an activation's name: the weight whose row makes a column of it.
+# By the last part of an activation's name: the weight whose row produces a column of it.
 _MADE_BY = {
     "ln_1": "ln_1.weight", "attn.qkv": "attn.c_attn.weight", "attn.c_proj": "attn.c_proj.weight",
     "resid_mid": "attn.c_proj.weight", "ln_2": "ln_2.weight", "mlp.c_fc": "mlp.c_fc.weight",
@@ -36,7 +36,7 @@ def index_at(dimensions: int, row: int, column: int, context: int) -> tuple[int,
 
 
 def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
-    """(x, y, width, height) of the target, in cells. KeyError when Map has no such tensor."""
+    """(x, y, width, height) of the target, in cells. Raises KeyError when Map has no such tensor."""
     if not target.index:
         placement = layout.placements[target.name]
         return placement.x, placement.y, placement.width, placement.height
@@ -44,9 +44,9 @@ def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
 
 
 def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
-    """The first of the weights that made an activation's value, or of the queries that made a pattern's.
+    """The first of the weights that produced an activation's value, or of the queries that produced a pattern's.
 
-    None for other values. KeyError when `target` has no index.
+    None for other values. Raises KeyError when `target` has no index.
     """
     if not target.index:
         raise KeyError(target.name)

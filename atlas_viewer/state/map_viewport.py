@@ -17,13 +17,13 @@ from .map_camera import MapCamera
 class MapViewport:
     """The value nearest to the center of the picture, the center relative to it, and the visible size.
 
-    Cells move when Map gets space for more rows; indices of values do not change. `target` has an index.
+    Cells move when Map gets space for more rows; value indices do not change. `target` has an index.
     """
 
     target: TensorIndex
-    x: float  # of the center, in cells from the top left corner of the value's cell
+    x: float  # position of the center, in cells from the top left corner of the value's cell
     y: float
-    width: float  # visible, in cells; more than the whole of Map at the smallest zoom
+    width: float  # visible, in cells; more than all of Map at the smallest zoom
     height: float
 
 
@@ -39,7 +39,7 @@ def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: 
 
 
 def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
-    """Point `camera` at all of `viewport` in a picture of wide x high pixels; False when Map has no such tensor.
+    """Point `camera` at all of `viewport` in a picture of wide x high pixels; False if Map has no such tensor.
 
     Rows and columns beyond the tensor's end are clamped to its last ones.
     """

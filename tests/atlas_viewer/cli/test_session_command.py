@@ -90,7 +90,7 @@ def test_a_failed_verification_gives_the_cause(run: Run, copied: Path) -> None:
     assert result.status == 1
     assert 'run 1 step 4 " El": different, 1 (logit of token' in result.out
     assert re.fullmatch(
-        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different; other weights \(recorded feed.*\)\n",
+        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different; different weights \(recorded feed.*\)\n",
         result.err,
     )
 
@@ -107,7 +107,7 @@ def test_other_weights_fail_even_if_the_figures_agree(run: Run, copied: Path) ->
 def test_another_precision_is_named(run: Run, copied: Path) -> None:
     path = copied
     result = run("verify", path, "--weights", "f16")
-    assert "other precision (recorded bf16, here f16)" in result.out
+    assert "different precision (recorded bf16, here f16)" in result.out
     loose = run("verify", path, "--weights", "f16", "--tolerance", 100)
     assert loose.status == 0
     assert "within tolerance" in loose.out

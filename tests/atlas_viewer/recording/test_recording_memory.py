@@ -66,7 +66,7 @@ def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
             action()
         except RecordingError as error:
             assert_told(path, error)
-            reasons.add("more memory than there is" in str(error))
+            reasons.add("more memory than is available" in str(error))
         else:
             assert reasons == {True}
             return left

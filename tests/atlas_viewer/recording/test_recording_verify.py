@@ -179,7 +179,7 @@ def test_different_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer
     assert DIFFERENT in {v.verdict for v in verdicts(sound, other, tokenizer)}
     with Recording(sound) as recording:
         (why,) = reasons(recording, other, weights_sha256(changed), "this program")
-        assert why.startswith("other weights (recorded ")
+        assert why.startswith("different weights (recorded ")
     # A change of one value is too small to be seen in the logits, but changes the hash.
     arrays["h.3.mlp.c_fc.weight"] = np.array(source.tensor("h.3.mlp.c_fc.weight"))
     assert weights_sha256(ArrayModel("a", source.config, arrays)) == weights_sha256(source)
@@ -196,8 +196,8 @@ def test_different_kernels_are_within_tolerance_and_named(sound: Path, tokenizer
     with Recording(sound) as recording:
         why = reasons(recording, other, recording.head.weights_sha256, "a later program")
     assert why == [
-        "other kernels (recorded rows, here fused)",
-        "other version (recorded this program, here a later program)",
+        "different kernels (recorded rows, here fused)",
+        "different version (recorded this program, here a later program)",
     ]
 
 

@@ -133,9 +133,9 @@ def test_keys_play_and_step(screen: Screen, state: State) -> None:
 
 def test_a_notice_leads_back_to_the_recording(screen: Screen, state: State) -> None:
     playback = played(state)
-    playback.left, playback.notice = True, "its model is not here"
+    playback.left, playback.notice = True, "its model is missing"
     screen.frame(3)
-    assert screen.shows("its model is not here")
+    assert screen.shows("its model is missing")
     assert "##timeline" not in screen.centers
     screen.click("Back to the recording")
     assert list(state.requests) == [BackToRecording()]
