@@ -17,7 +17,7 @@ _INDENT = 1.1  # ems per level
 
 
 def draw(state: State) -> None:
-    """One row per run: where it branched, its name, its number of tokens."""
+    """Draw one row per run: where it branched, its name, its number of tokens."""
     runs = state.runs.order()
     if not runs:
         hint("Every run is listed here. Click a candidate in the logits table to make a branch.")

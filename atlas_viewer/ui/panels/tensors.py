@@ -48,7 +48,7 @@ def group_of(name: str) -> str:
 
 
 def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[Row]:
-    """The rows to show: names must contain all words of `search`; during a search every group is open."""
+    """The rows to show. Names must contain all words of `search`; during a search, every group is open."""
     words = search.lower().split()
     matching = [info for info in tensors if all(word in info.name.lower() for word in words)]
     lines: list[Row] = []
@@ -62,7 +62,7 @@ def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[R
 
 
 def draw(state: State) -> None:
-    """The search field, then the table."""
+    """Draw the search field, then the table."""
     inspection = state.inspection
     if not inspection.tensors:
         hint("Every tensor of the model, with its range, mean and histogram.")
@@ -102,7 +102,7 @@ def _table(state: State, lines: list[Row]) -> None:
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
             _row(state, lines[number], number == marked, zero)
-    # The list scrolls to the tensor under the cursor once per tensor, so that it can still be scrolled by hand.
+    # The list scrolls to the tensor under the cursor only once per tensor, so that it can still be scrolled by hand.
     if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
         imgui.set_scroll_y(max(0.0, (marked + 1) * height - imgui.get_window_height() / 2))
@@ -155,7 +155,7 @@ def _short(name: str) -> str:
 
 
 def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
-    """Statistics and histogram. zero: position of the value 0 on its axis, 0 to 1."""
+    """Draw statistics and histogram. zero: position of the value 0 on the histogram's axis, 0 to 1."""
     known = inspection.statistics.get(info.name)
     if known is None:
         return
