@@ -57,7 +57,7 @@ def problem() -> str:
     if sys.platform != "linux":
         return ""
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        return "No file dialogs: this program is not running on a desktop. Type the path."
+        return "No file dialogs: there is no desktop. Type the path."
     if not any(map(shutil.which, _HELPERS)):
         return f"No file dialogs: none of {', '.join(_HELPERS)} is installed. Install one, or type the path."
     return ""

@@ -218,8 +218,8 @@ def tooltip_text(line: Line, taken: bool, state: State) -> str:
     if line.left_out_by:
         lines.append(f"removed by {line.left_out_by}")
     if state.compared_step is not None and line.gain == line.gain:
-        there = f"#{state.compared_step.index + 1}"
-        lines.append(f"at {there}: rank {line.rank + int(line.climb):,}, model probability")
+        other_step = f"#{state.compared_step.index + 1}"
+        lines.append(f"at {other_step}: rank {line.rank + int(line.climb):,}, model probability")
         lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
     lines.append("taken at this step" if taken else "click to continue with this token instead")
     return "\n".join(lines)

@@ -99,12 +99,12 @@ def _count(state: State) -> None:
         ("##newer", imgui.Dir.down, 1, "Later prompt"),
     ):
         imgui.same_line(x + step * (size + 4))
-        there = state.history.around(state.ui.prompts, state.prompt)[step]
-        imgui.begin_disabled(not there)
+        remaining = state.history.around(state.ui.prompts, state.prompt)[step]
+        imgui.begin_disabled(not remaining)
         if widget_tracking.arrow_button(label, arrow):
             _step_history(state, step == 0, step == 1)
         imgui.end_disabled()
-        tooltip(f"{help} ({there} more)")
+        tooltip(f"{help} ({remaining} more)")
     imgui.pop_style_var()
 
 
