@@ -14,7 +14,7 @@ _MOST = 250  # limit on sections, dock nodes and columns of a table
 _SIDE = 32_767  # pixels: imgui stores sizes and positions in 16 bits
 _NAME = re.compile(r"[^\x00-\x1f\[\]]{1,200}")
 _ID = re.compile(r"0x[0-9A-F]{8}")
-# Exactly as imgui writes it: imgui reads numbers with %i, which reads 010 as 8, and 08 as 0 followed by garbage.
+# Exactly as imgui writes it: imgui parses numbers with %i, which reads 010 as 8, and 08 as 0 followed by garbage.
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _WORD = re.compile(r"[A-Za-z]{1,30}=\S{1,40}")
 

@@ -52,7 +52,7 @@ class PlaybackState:
     position: int = 0  # steps shown
     time: float = 0.0  # time of the last step shown, in seconds since the start of the run
     length: float = 0.0
-    left: bool = False  # the window shows something else: another run, or this one with other tokens
+    left: bool = False  # True: the window shows another run, or this one with different tokens
     event: str = ""  # the last interface action before that time
     playing: bool = False
     speed: float = 1.0

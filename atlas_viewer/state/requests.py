@@ -27,26 +27,26 @@ class Stop:
 
 @dataclass(frozen=True)
 class Continue:
-    """Continue the run shown by `tokens` tokens; 0: up to its limit, or that many more tokens if it is reached."""
+    """Continue the visible run by `tokens` tokens; 0: up to its limit, or that many more tokens if it is reached."""
 
     tokens: int = 0
 
 
 @dataclass(frozen=True)
 class ResumeWith:
-    """Continue the run shown with these options. Its existing steps count toward `max_new_tokens`."""
+    """Continue the visible run with these options. Its existing steps count toward `max_new_tokens`."""
 
     options: GenerateOptions
 
 
 @dataclass(frozen=True)
 class Undo:
-    """Remove the last token of the run shown."""
+    """Remove the last token of the visible run."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """Fork the run shown: replace the token of step `index` with `token`, and continue."""
+    """Fork the visible run: replace the token of step `index` with `token`, and continue."""
 
     index: int
     token: int

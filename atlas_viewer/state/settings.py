@@ -106,7 +106,7 @@ def _as(kind: Any) -> Callable[[object], Any]:
     return functools.partial(msgspec.convert, type=kind)
 
 
-# The keys of the file. Each check takes the value read and returns that for `UiState`, or raises.
+# The keys of the file. Each check converts the value read to the one for `UiState`, or raises.
 _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "zoom": _zoom,
     "theme": one_of(THEME_NAMES),

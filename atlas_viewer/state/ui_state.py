@@ -24,7 +24,7 @@ class UiState:
     layout: str = ""  # the docked panels, as imgui writes them
     layout_zoom: float = 1.0  # the effective zoom that the sizes in `layout` are for
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
-    prompts: list[str] = field(default_factory=list)  # earlier prompts, the newest last
+    prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
     minimap: bool = True  # show it on Map unless everything is visible

@@ -23,7 +23,7 @@ _OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoin
 
 
 def draw(state: State) -> None:
-    """The color bar: values from left to right, a histogram over it, the range at its ends, and handles if it is fixed.
+    """Draw the color bar: values from left to right, a histogram over it, the range at its ends, handles if fixed.
 
     While each tensor has its own range and the cursor is on none, the ends say "max".
     """

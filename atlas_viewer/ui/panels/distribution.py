@@ -26,7 +26,7 @@ _NAMED = 13.0  # minimum height of a plot with axis labels
 _LOWEST = 1e-10  # probability at the bottom of the logarithmic plot
 _SOFT = 0.4  # opacity of a running sum
 _MEANINGS = {
-    "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON have it in nats; 1 bit is 0.693 nats.",
+    "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON give it in nats; 1 bit is 0.693 nats.",
     "perplexity": "2 to the power of the entropy: the number of equally likely tokens with the same uncertainty",
     "divergence": "Kullback-Leibler divergence of this step from the other one, in bits",
     "model": "Model probability: softmax of the logits. Bright: probability; faint: its running sum",

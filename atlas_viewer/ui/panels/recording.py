@@ -73,7 +73,7 @@ def _recording(state: State) -> None:
     _label("File")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, recorder.path = widget_tracking.input_text("##session file", recorder.path)
-    tooltip("A name without a folder means the current folder. Existing files are never replaced.")
+    tooltip("A name without a folder is saved in the current folder. Existing files are never replaced.")
     imgui.same_line()
     browse_button("browse session file", lambda: name_recording(state), "Choose where to save the recording")
     _label("Logits")

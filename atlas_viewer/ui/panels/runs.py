@@ -1,4 +1,4 @@
-"""All runs and their branches as a tree; a click shows one, a double-click renames it."""
+"""All runs and their branches as a tree; a click shows a run, a double-click renames it."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
 
-# Heading and width in ems (0 takes the remaining width). Below the minimum width the table scrolls sideways.
+# Heading and width in ems (0 takes the remaining width). Below the minimum width, the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
     ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)

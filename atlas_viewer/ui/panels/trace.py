@@ -1,4 +1,4 @@
-"""The debug trace of the latest pass as lines of text; off by default."""
+"""The latest pass's debug trace as lines of text; off by default."""
 
 from __future__ import annotations
 
