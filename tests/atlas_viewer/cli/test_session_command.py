@@ -90,7 +90,8 @@ def test_a_failed_verification_gives_the_cause(run: Run, copied: Path) -> None:
     assert result.status == 1
     assert 'run 1 step 4 " El": different, 1 (logit of token' in result.out
     assert re.fullmatch(
-        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different; different weights \(recorded feed.*\)\n",
+        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different;"
+        r" different weights \(recorded feed.*\)\n",
         result.err,
     )
 
