@@ -13,7 +13,7 @@ from .cameras import TITLES, recorded_camera_track
 from .records import UiEvent
 
 _MOVED = 1e-6  # of zoom and center
-# Frames between the request for a tab and its appearance in front; until then the previous tab is in front.
+# Frames between a request for a tab and its appearance in front; until then, the previous tab is in front.
 _SETTLE = 3
 
 
@@ -51,7 +51,7 @@ class CameraFollower:
         if self._strip is not None and _far(self._strip, self._strip_pose()):
             return True
         before, now = self._map, self._map_pose()
-        # A new layout has moved the camera itself.
+        # The new layout itself has moved the camera.
         if before is not None and now is not None and before[0] is now[0] and _far(_numbers(before), _numbers(now)):
             return True
         return self._came and self._view is not None and not self._is_shown(self._view)

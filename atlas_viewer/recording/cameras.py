@@ -146,7 +146,7 @@ def _view(value: object) -> str | None:
 
 
 def _converted(data: Mapping[str, Any], kind: type[T]) -> T | None:
-    """The data as a `kind`; None if it is of another type or out of range."""
+    """The data as a `kind`; None if it has the wrong type or is out of range."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError:

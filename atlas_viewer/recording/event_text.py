@@ -1,4 +1,4 @@
-"""The events of a recording in words: the latest action, and the names of runs."""
+"""A recording's events in words: the latest action and the names of runs."""
 
 from __future__ import annotations
 

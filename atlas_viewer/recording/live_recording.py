@@ -1,4 +1,4 @@
-"""Records a window: runs and their branches, actions in the interface, and cameras."""
+"""Records a window: its runs and branches, interface actions, and cameras."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Player:
     """Owns the open recording. Its runs are in `state.runs`, the state of its panel in `state.recording.playback`."""
 
     def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
-        """number: the first run to show, by default the last one of the file. Raises `RecordingError`."""
+        """number: the first run to show, by default the last one in the file. Raises `RecordingError`."""
         self.recording, self._state = recording, state
         self.model = RecordedModel(recording)
         self.playback = PlaybackState(recording.shown, recording.head.model)

@@ -125,7 +125,7 @@ class Recording:
             raise RecordingError(f"{self.shown}: is damaged (token {token} has no text)") from None
 
     def token_text(self, token: int) -> str:
-        """The text of one token, with U+FFFD for incomplete characters."""
+        """The text of one token, with U+FFFD in place of incomplete characters."""
         return self.token_bytes(token).decode(errors="replace")
 
     # -- reading

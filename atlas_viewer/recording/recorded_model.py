@@ -123,7 +123,7 @@ class RecordedTokens:
         return self._tokenizer.encode(text)
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
-        """The tokens that the built-in tokenizer finds; none for another vocabulary."""
+        """The tokens that the built-in tokenizer finds; none if the model has another vocabulary."""
         try:
             return self._tokenizer.find(words)
         except TokenizerError:
@@ -167,7 +167,7 @@ class RecordedTensorReader:
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor, in the order of the pass, with a non-finite value."""
+        """The first tensor, in pass order, with a non-finite value."""
         names = (tensor.name for tensor in self._recording.tensors if tensor.name in self.statistics)
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
 

@@ -285,7 +285,7 @@ class CanRecord(Protocol):
         """The hash of its weights. Slow; any thread may call it. Raises `AtlasError`, `ValueError`."""
 
     def set_step_listener(self, listener: StepListener | None) -> None:
-        """Report every step of generations that start from now on to `listener`."""
+        """Report to `listener` every step of generations that start from now on."""
 
     @property
     def engine(self) -> Engine:

@@ -72,7 +72,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class DrawInfo:
-    """The results of a draw that are not in the record of its step; see compute/sampling/sampler.py."""
+    """The results of a draw that its step's record does not contain; see compute/sampling/sampler.py."""
 
     highest: float
     log_total: float
@@ -121,5 +121,5 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
 
 
 def tensors_of(engine: Engine) -> list[RecordedTensor]:
-    """The tensors of the registry whose statistics are recorded: those kept in memory, in the order of the pass."""
+    """The tensors of the registry whose statistics are recorded: those kept in memory, in pass order."""
     return [RecordedTensor(t.name, t.kind, t.rows, t.columns) for t in engine.registry if t.kept]

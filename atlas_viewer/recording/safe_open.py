@@ -1,4 +1,4 @@
-"""Opens a file from an untrusted source: nothing in it is executed, nothing takes long, and it is never changed."""
+"""Opens a file from an untrusted source: nothing in it is executed, no access takes long, and it is never changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LONGEST_REASON = 200  # characters
 _RECOVER = "`session recover` saves what can be read"
 _LOST = "nothing in it can be saved, look for a copy"
 
-# The actions that SQLite may take while such a file is open. It asks before it prepares a statement.
+# The actions allowed to SQLite while such a file is open. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _FUNCTIONS = {"count"}
 # The exceptions that reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: raised by
@@ -66,7 +66,7 @@ class Database:
             self._open(source)
             found, wanted = self._definition(), expected(schema.tables)
             if self._damaged:
-                # A table may be missing, but must not be defined differently; no other table is ever read. A table
+                # A table may be missing, but not have a different definition; no other table is ever read. A table
                 # whose definition SQLite cannot read counts as missing.
                 names, readable = {name for _, name, _, _ in wanted}, self._readable()
                 found = [entry for entry in found if entry[1] in names and entry[2] in readable]
@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def _refused(self, what: str) -> Iterator[None]:
-        """Turn the errors of SQLite and of Python's sqlite3 into a `RecordingError`, which says `what` happened."""
+        """Turn errors from SQLite and Python's sqlite3 into a `RecordingError` that says `what` happened."""
         try:
             yield
         except _UNSOUND as error:
@@ -244,7 +244,7 @@ def connect(path: Path, mode: str = "ro") -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    """Text from the file. Invalid UTF-8 becomes lone surrogates, which the check of the column refuses.
+    """Text from the file. Invalid UTF-8 becomes lone surrogates, which the column's check refuses.
 
     A bad value then affects only its own row, not those after it.
     """

@@ -138,7 +138,7 @@ class DamagedRecording(Recording):
                 return
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of a token; if damaged, those of GPT-2, or U+FFFD for another vocabulary."""
+        """The bytes of a token; if damaged, those in GPT-2's vocabulary, or U+FFFD for another vocabulary."""
         if token not in self._texts:
             try:
                 ((_, self._texts[token]),) = self._rows(columns.TOKENS, "WHERE id = ?", (token,))

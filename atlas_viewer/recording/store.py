@@ -1,4 +1,4 @@
-"""Writes a recording: SQL statements only, no thread and no queue."""
+"""Writes a recording with SQL statements only, without thread or queue."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all of the body or none of it. Raises `sqlite3.Error`; `OutputError` if the file was replaced."""
+        """Commit the whole body or none of it. Raises `sqlite3.Error`; `OutputError` if the file was replaced."""
         self._connection.execute("BEGIN IMMEDIATE")
         tokens, options = set(self._known_tokens), dict(self._options)
         try:
@@ -62,7 +62,7 @@ class Store:
             self._connection.execute("COMMIT")
         except BaseException:
             self._known_tokens, self._options = tokens, options
-            # After some errors SQLite has already rolled back.
+            # After some errors, SQLite has already rolled back.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -95,7 +95,7 @@ class Store:
         self._connection.execute("UPDATE runs SET stop_reason = ? WHERE id = ?", (reason, run))
 
     def add_step(self, run: int, step: RecordedStep, logits: bytes | None, statistics: bytes | None) -> None:
-        """Add a step with its candidates; logits in the type of the run, STATISTICS of the live tensors."""
+        """Add a step with its candidates; logits in the run's type, STATISTICS for the live tensors."""
         record, draw = step.record, step.draw
         self._add_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute

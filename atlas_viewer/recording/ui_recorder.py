@@ -13,7 +13,7 @@ from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, viewport_data
 from .recorder import Recorder
 
 _EVERY = 0.1  # seconds: the minimum time between two events, and between two positions of a camera
-_LONGEST = 1_000_000  # characters of a recorded text
+_LONGEST = 1_000_000  # characters of recorded text
 _VIEWS = {title: view for view, title in TITLES.items()}
 
 

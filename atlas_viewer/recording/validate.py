@@ -40,7 +40,7 @@ def _encodable(value: str) -> str:
 
 
 def _line(value: str) -> str:
-    # Control characters could change the terminal that the line is printed on.
+    # Control characters could affect the terminal on which the line is printed.
     if not value.isprintable():
         raise ValueError
     return value

@@ -66,7 +66,7 @@ def verify_run(
     """The verdict on each step, in order. `engine` must fit every step's context. Blocks. Raises `AtlasError`s."""
     steps = recording.steps(run)
     known, before = [step.record for step in steps], steps_before(recording.runs(), run)
-    engine.mark_cached((), 0)  # recompute every row, in the same passes as when recording, for the same bits
+    engine.mark_cached((), 0)  # recompute every row, in the same passes as during recording, to get the same bits
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     for step in steps:

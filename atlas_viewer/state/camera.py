@@ -7,13 +7,13 @@ from dataclasses import dataclass
 CELLS_WIDE = 640
 CELLS_HIGH = 360
 ZOOM_MAX = 64.0
-# Wheel units that double the zoom; one notch is 100.
+# Number of wheel units that doubles the zoom; one notch is 100.
 UNITS_PER_DOUBLING = 500.0
 
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of Strip in cells; cell (0, 0) is at the top left, y points down."""
+    """A rectangle on Strip, in cells; cell (0, 0) is at the top left, and y points down."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class StripCamera:
         return View(self.center[0] - width / 2, self.center[1] - height / 2, width, height)
 
     def cell_at(self, u: float, v: float) -> tuple[float, float]:
-        """The position in Strip, in cells, at (u, v) of the picture."""
+        """The position on Strip, in cells, at (u, v) in the picture."""
         view = self.view
         return view.x + u * view.width, view.y + v * view.height
 

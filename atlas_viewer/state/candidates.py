@@ -177,7 +177,7 @@ def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]
 
 
 def cuts_between(lines: Sequence[Line], distribution: Distribution) -> dict[int, tuple[str, ...]]:
-    """Labels of the cuts, by the index of the line that they are drawn after.
+    """Labels of the cuts, by the index of the line after which they are drawn.
 
     A cut is drawn only if it separates kept lines from left-out lines, which depends on their order.
     """

@@ -10,7 +10,7 @@ import numpy as np
 from compute.sampling.options import GenerateOptions
 
 _POINTS = 400  # points of a curve: more than a plot can resolve
-_ROUNDING = 1e-12  # tolerance of sums of probabilities
+_ROUNDING = 1e-12  # tolerance for sums of probabilities
 SHARES = (0.5, 0.9, 0.99)  # shares of the probability mass for which tokens are counted
 
 
@@ -229,7 +229,7 @@ def _exponentials(logits: np.ndarray, order: np.ndarray, temperature: float) -> 
     x = logits[order].astype(np.float64)
     finite = np.isfinite(x)
     weights = np.zeros(x.size)
-    with np.errstate(over="ignore"):  # at a tiny temperature the exponent is minus infinity, and 0 is correct
+    with np.errstate(over="ignore"):  # at a tiny temperature, the exponent is minus infinity, and 0 is correct
         weights[finite] = np.exp((x[finite] - x[0]) / temperature)
     return weights
 

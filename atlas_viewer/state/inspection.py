@@ -193,7 +193,7 @@ class Inspection:
         return self.focus is not None
 
     def pin(self, element: TensorIndex) -> None:
-        """Pin a single value, unless it is pinned already, and select it. At `PINS_MOST` the oldest pin is dropped."""
+        """Pin a single value, unless it is pinned already, and select it. At `PINS_MOST`, the oldest pin is dropped."""
         elements, element = [pin.element for pin in self.pins], self.single(element)
         if element not in elements:
             if len(self.pins) == PINS_MOST:

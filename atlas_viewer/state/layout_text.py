@@ -1,4 +1,4 @@
-"""Checks the layout text that imgui wrote, because imgui crashes on a damaged one.
+"""Checks layout text that imgui wrote, because imgui crashes on damaged text.
 
 The text is parsed and written again from the parsed values, so imgui reads only what this module has understood.
 """
@@ -211,7 +211,7 @@ def _docking(lines: list[str]) -> dict[str, _Node]:
             raise ValueError(f"has a dock node {name} with {len(node.children)} children")
     spaces = [name for name, node in nodes.items() if node.is_space]
     centers = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
-    # Panels in another dock space would be lost, and imgui cannot start a dock space inside a part of one.
+    # Panels in another dock space would be lost, and imgui cannot start a dock space inside part of another.
     space = f"0x{DOCK_SPACE:08X}"
     if spaces != [space] or len(centers) != 1 or centers[0].root is not nodes[space] or centers[0].children:
         raise ValueError("does not have exactly one central dock node")

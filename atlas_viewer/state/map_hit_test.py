@@ -1,4 +1,4 @@
-"""Which values are under the cursor on Map: plain arithmetic."""
+"""Finds the values under the cursor on Map with plain arithmetic."""
 
 from __future__ import annotations
 

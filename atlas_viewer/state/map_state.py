@@ -100,7 +100,7 @@ class MapState:
             self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
 
     def arrive(self) -> None:
-        """Go to the target that was asked for before the map was ready."""
+        """Go to the target requested before the map was ready."""
         if self.wanted is not None and self.layout is not None:
             target, self.wanted = self.wanted, None
             self.go(target)
@@ -144,7 +144,7 @@ class MapState:
         yield
         self.view_history.visit(self.camera.pose)
 
-    # -- the visible part, independent of the layout
+    # -- the visible part, regardless of the layout
 
     def viewport(self) -> MapViewport:
         """The visible part. Raises `RuntimeError` if there is no map."""
@@ -158,7 +158,7 @@ class MapState:
             show(self.camera, viewport, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
-        """Take a new layout. The visible values stay visible, in the history as well."""
+        """Adopt a new layout. The visible values stay visible, in the history as well."""
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(box.x, box.y, box.width, box.height) for box in layout.placements.values()]

@@ -1,4 +1,4 @@
-"""The visible part of Map, anchored to a value instead of a cell, so that it is valid in other layouts and sizes."""
+"""The visible part of Map, anchored to a value instead of a cell, so that it fits other layouts and sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MapViewport:
 
 
 def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
-    """What `camera` shows in a picture of wide x high pixels. The layout has at least one tensor."""
+    """The part of Map that `camera` shows in a picture of wide x high pixels. The layout has at least one tensor."""
     x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
     placement = min(layout.placements.values(), key=lambda placement: _distance(placement, x, y))
     row, column = placement.value_near(int(x), int(y))
@@ -53,7 +53,7 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
 
 
 def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
-    """The same viewport for another model; a layer that this model lacks becomes its last layer."""
+    """The same viewport for another model; a layer missing from this model becomes its last layer."""
     name = viewport.target.name
     if name in layout.placements or not name.startswith("h."):
         return viewport

@@ -1,4 +1,4 @@
-"""The latest result of the self-test, in the user's cache: one file per adapter, driver and version."""
+"""The self-test's latest result, in the user's cache: one file per adapter, driver and version."""
 
 from __future__ import annotations
 

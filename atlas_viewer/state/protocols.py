@@ -179,7 +179,7 @@ class TokenCodec(Protocol):
         """The text of tokens."""
 
     def token_label(self, id: int, /) -> str:
-        """One token as the interface shows it: bytes that are only part of a character as hex."""
+        """One token as the interface shows it, with hex for bytes that are only part of a character."""
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
         """Tokens that match a search by text or id, each with its text."""

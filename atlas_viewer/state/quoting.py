@@ -38,7 +38,7 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability, 0 to 1, in percent with a constant width; too small for three decimals it becomes 1.2e-05."""
+    """A probability, 0 to 1, in percent with a constant width; 1.2e-05 if too small for three decimals."""
     value = 100 * share
     if value == 0:
         return f"{0:7d} %"

@@ -73,7 +73,7 @@ class Runs:
         return self.add(child)
 
     def children(self, number: int | None) -> list[Run]:
-        """The branches of a run; None: the runs that are not branches."""
+        """The branches of a run; for None, the runs that are not branches."""
         return [run for run in self.all.values() if run.parent == number]
 
     def depth(self, run: Run) -> int:

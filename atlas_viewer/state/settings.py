@@ -1,4 +1,4 @@
-"""Settings that persist: `UiState` as a JSON file in the user's configuration folder."""
+"""Persistent settings: `UiState` as a JSON file in the user's configuration folder."""
 
 from __future__ import annotations
 

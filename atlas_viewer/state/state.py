@@ -75,7 +75,7 @@ class State:
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
     preset_name: str = ""  # the name typed for a new preset
-    distribution: Distribution | None = None  # the latest to arrive; see `current_distribution`
+    distribution: Distribution | None = None  # the most recent one to arrive; see `current_distribution`
     compared: int | None = None  # index of the step to compare with
     comparison: Distribution | None = None
     logits: LogitsView = field(default_factory=LogitsView)

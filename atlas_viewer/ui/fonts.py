@@ -1,4 +1,4 @@
-"""The fonts: one for words, one for numbers and tokens, and fallbacks for characters that both lack."""
+"""The fonts: one for words, one for numbers and tokens, and fallbacks for characters missing from both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The full distribution of the chosen step: figures, a plot over the rank, and the distribution of another step."""
+"""The full distribution of the chosen step: figures, a plot by rank, and the distribution at another step."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def _curves(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
 
 
 def _cuts(cuts: Sequence[Cut]) -> None:
-    """A vertical line after the last token that each filter keeps, labeled from the top down."""
+    """Draw a vertical line after the last token that each filter keeps, labeled from the top down."""
     top = implot.get_plot_limits().y.max
     for index, cut in enumerate(cuts):
         x = cut.kept + 0.5

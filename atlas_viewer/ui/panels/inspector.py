@@ -73,7 +73,7 @@ def _pins(state: State) -> None:
 
 
 def _pin(inspection: Inspection, index: int, pin: Pin) -> bool:
-    """One row: remove button, name[index], value, plot. True when the pin is to be removed."""
+    """Draw one row: remove button, name[index], value, plot. True when the pin is to be removed."""
     removed = widget_tracking.small_button(f"x##unpin{index}")
     tooltip("Remove the pin")
     imgui.same_line()

@@ -17,7 +17,7 @@ _PROMPT, _SAMPLING, _INSPECTOR = 15.6, 19.8, 22.0
 _WIDE = 0.24  # fraction of a wide window for the right column, whose text benefits most from the width
 # The parts around Strip and Map take up at most these fractions of the window, on each side and below, at any zoom.
 _MOST_WIDE, _MOST_HIGH = 0.36, 0.45
-_ROOM = 20.0  # ems; a smaller window is not laid out
+_ROOM = 20.0  # ems; smaller windows are not laid out
 Docked = Sequence[tuple[str, str]]  # name of a panel, and its area: panels in one area are tabs, the first in front
 
 
@@ -36,9 +36,9 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
         if ui.reset_layout:
             ui.hidden.clear()
             ui.reset_layout = False
-        # In the first frame the work area does not account for the menu bar yet.
+        # In the first frame, the work area does not account for the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
-        # A window that starts tiny is laid out for a usable size.
+        # A window that starts out tiny is laid out for a usable size.
         wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
         _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
         ui.layout_zoom = theme.zoom()
@@ -59,7 +59,7 @@ def front(panels: Docked) -> list[str]:
 
 
 def order_tabs(panels: Docked) -> None:
-    """Sort the tabs of each area. Call it when all panels of a new layout have begun.
+    """Sort the tabs of each area. Call it once all panels of a new layout have begun.
 
     Otherwise, panels that were already shown would stay in front of those that reappear.
     """

@@ -29,7 +29,7 @@ NAME = navigation.MAP
 
 _HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name"
 _FIELD = 22.0  # ems
-_STEPPED = 4.0  # minimum pixels per cell for arrow keys to step from cell to cell
+_STEPPED = 4.0  # minimum pixels per cell at which arrow keys step from cell to cell
 _BACK, _FORWARD = 3, 4  # imgui's numbers for a mouse's side buttons
 
 

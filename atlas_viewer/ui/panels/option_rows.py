@@ -31,7 +31,7 @@ class Real:
     help: str
     slider: tuple[float, float]
     limits: tuple[float, float]  # limits for a typed value
-    off: tuple[float, str]  # a value with a special meaning, and a word for it
+    off: tuple[float, str]  # a value with a special meaning, and the word for it
     settle: Callable[[float], float]  # rounds a value chosen with the slider
     logarithmic: bool = False
 
