@@ -1,1 +1,1 @@
-"""The window: frame loop, events, run control, model switching, recording controls."""
+"""The window: frame loop, events, run control, model switching and recording controls."""

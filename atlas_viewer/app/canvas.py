@@ -1,4 +1,4 @@
-"""Canvases to draw on: a window, or a picture in memory. Other files do not tell them apart."""
+"""Canvases to draw on: a window or a picture in memory. Other files do not distinguish between them."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ EventLoop = Callable[[Callable[[], object]], None]
 
 
 def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
-    """A window of `size` logical pixels, and the function that runs its event loop until it is closed.
+    """A window of `size` logical pixels, and the function that runs its event loop until the window is closed.
 
-    That function takes a callback that saves what must not be lost; it is called when the display disappears, which
-    ends the process.
+    That function accepts a callback that saves what must not be lost; it is called if the display disappears, before
+    the process ends.
 
-    Raises `DisplayError` when there is no usable display.
+    Raises `DisplayError` if there is no usable display.
     """
     if sys.platform == "linux" and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         raise DisplayError(f"no display: DISPLAY and WAYLAND_DISPLAY are not set; {_FIX}")
     import glfw  # here, because the import alone searches for the windowing libraries
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the error below reports the same
+        warnings.simplefilter("ignore")  # the error below reports the same problem
         usable = glfw.init()
     if not usable:
         name = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", "")
@@ -57,8 +57,8 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
     def run(rescue: Callable[[], object]) -> None:
         if canvas.lost is not None:
             canvas.lost.rescue_with(rescue)
-        # The event loop's own handler would close the window wherever the signal interrupts it. The loop installs it
-        # when it starts, so ours is installed after that, by the loop's first task.
+        # The event loop's own handler would close the window wherever the signal happens to interrupt it. The loop
+        # installs that handler when it starts, so the loop's first task installs ours after it.
         with closing(lambda: loop.call_soon_threadsafe(canvas.close)) as begin:
             loop.call_soon(begin)
             loop.run()
@@ -72,7 +72,7 @@ def open_picture(size: tuple[int, int]) -> PictureCanvas:
 
 
 def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
-    """The imgui renderer of `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
+    """An imgui renderer for `canvas`; its context becomes the current one. Colors reach the canvas unchanged.
 
     Limits the canvas to the largest size that the device can draw.
     """
@@ -82,13 +82,13 @@ def imgui_on(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> ImguiRenderer:
 
 
 def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
-    """Build the widgets of every frame of `gui` with `draw`, which may end imgui's frame itself."""
+    """Build the widgets in every frame of `gui` with `draw`, which may end imgui's frame itself."""
 
     def frame() -> None:
         draw()
         imgui.render()  # the renderer calls it again, without effect
-        # When imgui needs a larger glyph texture, it creates one with all earlier glyphs. wgpu's backend uploads only
-        # the latest update's size of it, from the corner; the update has to cover the whole texture.
+        # When imgui needs a larger glyph texture, it creates one that contains all earlier glyphs. wgpu's backend
+        # uploads only an area of the latest update's size, from the corner, so the update must cover the whole texture.
         for texture in imgui.get_draw_data().textures or ():
             if texture.status == imgui.ImTextureStatus.want_create:
                 rectangle = texture.update_rect
@@ -99,7 +99,7 @@ def draw_with(gui: ImguiRenderer, draw: Callable[[], object]) -> None:
 
 
 def release(gui: ImguiRenderer) -> None:
-    """Destroy the context of a renderer that draws no more, and with it its fonts."""
+    """Destroy the context, including the fonts, of a renderer that no longer draws."""
     # The garbage collector may close a forgotten canvas in the middle of another canvas's frame.
     current, own = imgui.get_current_context(), gui.imgui_context
     imgui.destroy_context(own)
@@ -109,7 +109,7 @@ def release(gui: ImguiRenderer) -> None:
 
 def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
     """The texture format that imgui draws into."""
-    # For sRGB formats the backend converts with a power law, which is not the exact inverse.
+    # For sRGB formats the backend converts with a power law, which is not the exact inverse of the sRGB curve.
     preferred: str = canvas.get_wgpu_context().get_preferred_format(device.adapter)
     return preferred.removesuffix("-srgb")
 
@@ -117,8 +117,8 @@ def target_format(canvas: BaseRenderCanvas, device: wgpu.GPUDevice) -> str:
 def clear(canvas: BaseRenderCanvas, device: wgpu.GPUDevice, color: tuple[float, float, float]) -> None:
     """Fill the canvas's current frame with `color`; call it before anything is drawn.
 
-    imgui draws on top. A fill costs almost nothing, whereas imgui blends its background pixel by pixel, which took a
-    third of a frame on a software adapter.
+    imgui draws on top. A fill costs almost nothing, whereas imgui would blend its background pixel by pixel, which took
+    a third of each frame on a software adapter.
     """
     if isinstance(canvas, OwnCanvas):
         canvas.check()
@@ -140,7 +140,7 @@ def share_clipboard() -> None:
     """Connect imgui's copy and paste to the desktop's clipboard. Needs an open window."""
     import glfw
 
-    # The stubs require a window, which is optional, and miss that bytes are returned.
+    # The stubs require a window, which is optional, and do not declare that bytes are returned.
     library: Any = glfw
 
     def read(_context: Any) -> str:

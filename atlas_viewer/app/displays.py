@@ -1,4 +1,4 @@
-"""Strip and Map in the frame loop: both show the latest pass of the model as often as the adapter can afford."""
+"""Strip and Map in the frame loop: both show the model's latest pass as often as the adapter can afford."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .inspection_updater import InspectionUpdater
 
 
 class Displays:
-    """Owns the displays of Strip and Map. Nothing here waits for the GPU."""
+    """Owns the Strip and Map displays. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: the device that pygfx uses; backend: the backend of the imgui renderer."""
+        """device: the device that pygfx uses; backend: the imgui renderer's backend."""
         self._strip = StripDisplay(state, device, backend)
         self._map = MapDisplay(state, backend)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
@@ -26,7 +26,7 @@ class Displays:
 
     @property
     def pending(self) -> bool:
-        """True while Strip, Map or the inspection has yet to show the latest pass, so that frames continue."""
+        """True while Strip, Map or the inspection has yet to show the latest pass, so that more frames are drawn."""
         return self._strip.pending or self._unshown or self._map.pending
 
     def follow(self, model: ModelLike) -> None:
@@ -34,13 +34,13 @@ class Displays:
         self._strip.follow(model.strip)
 
     def passed(self) -> None:
-        """A new pass is complete."""
+        """Take note that a new pass is complete."""
         self._unshown = True
         self._strip.passed()
         self._map.passed()
 
     def mapping_changed(self) -> None:
-        """Paint the strip again with the new colors."""
+        """Repaint the strip with the new colors."""
         self._strip.mapping_changed()
 
     def frame(
@@ -48,8 +48,8 @@ class Displays:
     ) -> None:
         """Show the latest pass in Strip and Map, and in the inspection through `updater`.
 
-        pass_complete: the tensors are those of one whole pass, so that views may be painted. now, interval: in seconds;
-        updates are at least `interval` apart.
+        pass_complete: whether the tensors belong to one whole pass, so that views may be painted. now, interval: in
+        seconds; updates are at least `interval` apart.
         """
         if (self._strip.pending or self._unshown) and now - self._shown_at >= interval and pass_complete:
             self._strip.paint()
@@ -65,11 +65,11 @@ class Displays:
 
     @property
     def pictures(self) -> tuple[Any, Any]:
-        """The `imgui.ImTextureRef`s of Strip and Map, each None while there is none."""
+        """The `imgui.ImTextureRef`s of Strip and Map, each None until it exists."""
         return self._strip.picture, self._map.picture
 
     def draw(self) -> bool:
-        """Draw the pictures that panels show; True when one has a new texture, so that panels must be built again."""
+        """Draw the pictures that panels show; return True if one has a new texture, so that panels must be rebuilt."""
         before = self.pictures
         self._strip.draw()
         self._map.draw()

@@ -1,8 +1,8 @@
-"""Decides how much of a frame the generation may take, so that the window stays responsive. Plain arithmetic."""
+"""Decides how much of a frame generation may take, so that the window stays responsive. Plain arithmetic."""
 
 from __future__ import annotations
 
-_LEAST, _MOST = 0.004, 0.024
+_MIN_BUDGET, _MAX_BUDGET = 0.004, 0.024
 _SMOOTHING = 0.1
 _GAIN = 0.08
 # Seconds. An interval this long is a pause between frames, not the duration of one.
@@ -10,42 +10,43 @@ _PAUSE = 0.5
 
 
 class FramePacer:
-    """Adjusts the generation's share, in seconds per frame, to the duration of recent frames.
+    """Adjusts generation's share of a frame, in seconds, to the duration of recent frames.
 
     Drivers differ in whether the GPU's work delays drawing, presenting or submitting; the time from frame to frame
-    always includes all of it.
+    includes all of it on every driver.
     """
 
     def __init__(self, software: bool) -> None:
-        """software: the adapter runs on the CPU; the target is then 30 frames per second instead of 60."""
+        """software: whether the adapter runs on the CPU; the target is then 30 frames per second instead of 60."""
         self.target = 0.030 if software else 0.0165
         self.budget = 0.010 if software else 0.008
         self._software = software
-        self._most = _MOST if software else 0.012
+        self._max_budget = _MAX_BUDGET if software else 0.012
         self._frame = 0.0
 
     @property
     def frame_s(self) -> float:
-        """Smoothed seconds from frame to frame; 0 when unknown."""
+        """Smoothed time from frame to frame, in seconds; 0 if unknown."""
         return self._frame
 
     @property
     def display_interval(self) -> float:
-        """Shortest time, in seconds, between two updates of Strip or Map while a run generates.
+        """Shortest time, in seconds, between two updates of Strip or Map while a run is generating.
 
-        On a software adapter an update costs as much as the panels do, so updates become rarer when frames are late.
+        On a software adapter an update costs as much as the panels, so updates become less frequent when frames are
+        late.
         """
         if not self._software:
             return 0.0
-        late = self.budget <= _LEAST and self._frame > self.target
+        late = self.budget <= _MIN_BUDGET and self._frame > self.target
         return 0.25 if late else 0.1
 
     def frame(self, interval: float, generating: bool) -> None:
-        """Record a frame. interval: seconds from the start of the last frame to the start of this one."""
+        """Record a frame. interval: seconds from the start of the previous frame to the start of this one."""
         if interval > _PAUSE:
             self._frame = 0.0
             return
         self._frame = interval if not self._frame else self._frame + _SMOOTHING * (interval - self._frame)
         if generating:
             self.budget += _GAIN * (self.target - self._frame)
-            self.budget = min(max(self.budget, _LEAST), self._most)
+            self.budget = min(max(self.budget, _MIN_BUDGET), self._max_budget)

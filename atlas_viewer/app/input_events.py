@@ -1,4 +1,4 @@
-"""Passes events of the canvas to imgui: in order, without losing any, however many arrive between two frames."""
+"""Passes canvas events to imgui in order and without losing any, however many arrive between two frames."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _KEYS: dict[str, imgui.Key] = {
 _MODIFIERS: dict[str, imgui.Key] = ImguiRenderer.KEY_MAP_MOD
 _LOCKS = {"CapsLock", "NumLock", "ScrollLock"}
 _NAVIGATION = imgui.ConfigFlags_.nav_enable_keyboard
-_OUTSIDE = -1e9  # mouse position at which nothing is hovered
-# Seconds that a frame may spend on queued input, and the time step of imgui between two parts of it.
+_OUTSIDE = -1e9  # a mouse position that hovers nothing
+# Seconds that a frame may spend on queued input, and imgui's time step between two parts of it.
 _INPUT_BUDGET = 0.1
 _INSTANT = 1e-4
 
@@ -42,9 +42,9 @@ _INSTANT = 1e-4
 class Input:
     """Queues events until a frame processes them, and tracks the keys that are down.
 
-    imgui processes one key or click per frame and queues the rest, so that a press and its release within one frame do
-    not go unnoticed. But it does not keep modifiers and keys in order: of Ctrl+O pressed and released between two
-    frames it sees an O. Modifiers therefore wait here until everything before them has had a frame.
+    imgui processes one key or click per frame and queues the rest, so that a press and release within one frame do not
+    go unnoticed. But it does not keep modifiers and keys in order: when Ctrl+O is pressed and released between two
+    frames, it sees only an O. Modifiers therefore wait here until a frame has processed everything before them.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Input:
         self._held: set[str] = set()
 
     def add(self, event: dict[str, Any]) -> None:
-        """Queue an event of the canvas. Events for imgui are not propagated."""
+        """Queue a canvas event. Events for imgui are not propagated."""
         kind = event["event_type"]
         if kind in ("key_down", "key_up"):
             self._track_key(event["key"], kind == "key_down")
@@ -69,16 +69,16 @@ class Input:
 
     @property
     def holding(self) -> bool:
-        """True while a key other than a modifier is down. imgui repeats it per frame, so frames have to continue."""
+        """True while a key other than a modifier is down. imgui repeats it only in frames, so more must be drawn."""
         return bool(self._held)
 
     @property
     def waiting(self) -> bool:
-        """True while there is input that no frame of the current imgui context has processed."""
+        """True while there is input that no frame of the current imgui context has processed yet."""
         return bool(self._events) or _imgui_has_some()
 
     def feed(self) -> None:
-        """Pass on what one frame can process; call it before imgui's `new_frame`."""
+        """Pass on as much as one frame can process; call it before imgui's `new_frame`."""
         if _imgui_has_some():
             return
         io = imgui.get_io()
@@ -99,10 +99,11 @@ class Input:
             _pass_on(event)
 
     def process(self, draw: Callable[[], object], may_continue: Callable[[], bool]) -> None:
-        """Build the widgets of a frame with `draw`, repeatedly until no input waits; the last ones are shown.
+        """Build a frame's widgets with `draw`, repeatedly until no input is waiting; the last ones are shown.
 
         This way a frame shows everything that was typed before it, even on a slow machine. Call it after `feed` and
-        `new_frame`. may_continue: asked before each repetition; on False the remaining input waits for the next frame.
+        `new_frame`. may_continue: called before each repetition; if it returns False, the remaining input waits for the
+        next frame.
         """
         until = time.perf_counter() + _INPUT_BUDGET
         draw()
@@ -113,7 +114,7 @@ class Input:
 
 
 def repeat_frame(draw: Callable[[], object]) -> None:
-    """Replace the widgets of the frame by those that `draw` builds now; almost no time passes for imgui."""
+    """Replace the frame's widgets with the ones `draw` builds now; almost no time passes for imgui."""
     imgui.get_io().delta_time = _INSTANT
     imgui.new_frame()
     draw()
@@ -121,7 +122,7 @@ def repeat_frame(draw: Callable[[], object]) -> None:
 
 
 def navigate_again() -> None:
-    """Enable keyboard navigation between widgets again once Alt is released; call it at the end of each frame."""
+    """Re-enable keyboard navigation between widgets once Alt has been released; call it at the end of each frame."""
     io = imgui.get_io()
     if not io.key_alt:
         io.config_flags |= _NAVIGATION
@@ -132,7 +133,7 @@ def _imgui_has_some() -> bool:
 
 
 def _keeps_typing(event: dict[str, Any]) -> bool:
-    """True when a text field that has the focus certainly keeps it after the event."""
+    """True if a text field that has the focus is certain to keep it after the event."""
     key = event.get("key", "")
     return event["event_type"] in ("char", "pointer_move") or len(key) == 1 or key == "Shift"
 
@@ -162,4 +163,4 @@ def _pass_on_key(name: str, down: bool) -> None:
     if name in _MODIFIERS:
         io.add_key_event(_MODIFIERS[name], down)
     if name == "Alt" and down:
-        io.config_flags &= ~_NAVIGATION  # Alt and an arrow are an action; imgui would also move to another widget
+        io.config_flags &= ~_NAVIGATION  # Alt plus an arrow key is an action; imgui would also move to another widget

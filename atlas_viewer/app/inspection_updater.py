@@ -1,4 +1,4 @@
-"""Keeps the inspection up to date: requests what panels show from the tensor reader, and stores what has arrived."""
+"""Keeps the inspection up to date: requests what panels show from the tensor reader, and stores what arrives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 
-# Seconds between two statistics while a run generates: when a panel shows them, and otherwise for the alarm.
+# Seconds between two statistics while a run is generating: when a panel shows them, and otherwise for the alarm.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0
 
 
@@ -30,11 +30,11 @@ class InspectionUpdater:
 
     @property
     def pending(self) -> bool:
-        """True while a readback is in flight or has to be requested, so that frames continue."""
+        """True while a readback is in flight or must be requested, so that more frames are drawn."""
         return self.tensor_reader.pending or (self._settled and self._inspection.watched != self._asked)
 
     def mapping_changed(self) -> bool:
-        """Pass a new color mapping on; True when the strip has to be painted again."""
+        """Pass on a changed color mapping; return True if the strip must be repainted."""
         mapping = self._inspection.mapping
         if mapping == self._mapping:
             return False
@@ -44,11 +44,11 @@ class InspectionUpdater:
         return True
 
     def passed(self) -> None:
-        """A new pass is complete."""
+        """Take note that a new pass is complete."""
         self._new_pass = self._statistics_due = True
 
     def painted(self) -> None:
-        """The strip has been painted; take over its layout and the tensors of the pass."""
+        """Adopt the layout of the newly painted strip and the tensors of its pass."""
         inspection, tensor_reader = self._inspection, self.tensor_reader
         if tensor_reader.values is not None:
             inspection.layout = tensor_reader.values.layout
@@ -56,9 +56,9 @@ class InspectionUpdater:
         inspection.tensors = tensor_reader.tensors()
 
     def frame(self, now: float, pass_complete: bool, done: bool) -> None:
-        """Store what has arrived; request what panels show, when the tensors are those of one whole pass.
+        """Store what has arrived; request what panels show if the tensors belong to one whole pass.
 
-        now: in seconds; done: the run is paused or finished.
+        now: in seconds; pass_complete: whether they do; done: whether the run is paused or finished.
         """
         reader, inspection = self.tensor_reader.values, self._inspection
         if reader is not None and reader.poll_values():

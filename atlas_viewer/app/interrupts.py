@@ -1,4 +1,4 @@
-"""Ctrl+C, `kill` and a closed terminal: a command cleans up and exits; a window closes between two frames."""
+"""Handles Ctrl+C, `kill` and a closed terminal: a command cleans up and exits; a window closes between frames."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from contextlib import contextmanager
 from typing import Any
 
 _TERMINATING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-_BASE = 128  # shells report this plus the number of the signal that ended a program
+_BASE = 128  # when a signal ends a program, shells report this plus the signal's number
 
 _received: list[int] = []  # signals of _TERMINATING since `terminating` began
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP was received. Whatever stops for Ctrl+C stops for them in the same way."""
+    """SIGTERM or SIGHUP was received. Whatever stops on Ctrl+C stops on them, too."""
 
 
 class Termination:
-    """The terminating signals received while a command ran."""
+    """The terminating signals received while a command was running."""
 
     @property
     def exit_status(self) -> int | None:
-        """128 + n after signal n, None without a terminating signal."""
+        """128 + n after signal n, or None if no terminating signal was received."""
         return _BASE + _received[0] if _received else None
 
 
 @contextmanager
 def terminating() -> Iterator[Termination]:
-    """A context in which SIGTERM and SIGHUP raise `Terminated` in the main thread, so that cleanup runs.
+    """A context in which SIGTERM and SIGHUP raise `Terminated` in the main thread, so that cleanup code runs.
 
-    A signal that is ignored, like SIGHUP under nohup, or that already has a handler, is left alone.
+    A signal that is ignored, like SIGHUP under nohup, or that already has a handler is left alone.
     """
     _received.clear()
     changed: list[int] = []
@@ -54,12 +54,12 @@ def _terminate(number: int, _frame: Any) -> None:
 
 @contextmanager
 def closing(close_soon: Callable[[], object]) -> Iterator[Callable[[], None]]:
-    """A context whose value, when called, installs handlers: the first signal then calls `close_soon`, a second
-    interrupts at once.
+    """A context whose value is a function that installs handlers: from then on the first signal calls `close_soon`, and
+    the second interrupts at once.
 
-    Use it in the main thread only. close_soon: called by a signal handler, between any two instructions of the main
-    thread, perhaps in the middle of a frame; it must leave the closing to the event loop. A signal that is ignored when
-    the context begins (as in a background job) stays ignored. The end of the context restores all handlers, whatever
+    Use it only in the main thread. close_soon: called by a signal handler between any two instructions of the main
+    thread, perhaps in the middle of a frame, so it must leave the closing to the event loop. A signal that is ignored
+    when the context begins (as in a background job) stays ignored. Leaving the context restores all handlers, whatever
     the event loop has installed.
     """
 

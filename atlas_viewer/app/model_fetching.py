@@ -13,7 +13,7 @@ from compute.io.system_errors import first_line
 
 
 def known_models() -> list[ModelChoice]:
-    """The embedded model and those of the catalogue, marked when they are on this machine."""
+    """The embedded model and those in the catalogue, each marked if it is on this machine."""
     listed = [ModelChoice("stories", "embedded, 13 million parameters, writes simple English", "MIT", True)]
     for entry in CATALOGUE.values():
         listed.append(ModelChoice(entry.name, entry.what, entry.licence, state_on_disk(entry.name) == "fetched"))
@@ -21,7 +21,7 @@ def known_models() -> list[ModelChoice]:
 
 
 class ModelFetching:
-    """Runs one task at once in the background; `poll` reports its progress in `choices`."""
+    """Runs one background task at a time; `poll` reports its progress in `choices`."""
 
     def __init__(self, choices: ModelChoices) -> None:
         self._choices = choices
@@ -34,11 +34,11 @@ class ModelFetching:
 
     @property
     def pending(self) -> bool:
-        """True while a task runs."""
+        """True while a task is running."""
         return self._thread is not None
 
     def look_up(self, name: str) -> None:
-        """Request the size of model `name` from the hub."""
+        """Ask the hub for the size of model `name`."""
 
         def work() -> None:
             from atlas_viewer.hub.fetch import missing_bytes  # here, because the hub's library loads slowly
@@ -65,14 +65,14 @@ class ModelFetching:
         self._begin(f"fetching {name}", work)
 
     def stop(self) -> None:
-        """Stop the task soon; files fetched so far are kept for the next attempt."""
+        """Ask the task to stop; files fetched so far are kept for the next attempt."""
         self._stop.set()
 
     def poll(self) -> None:
-        """Report the progress, and the outcome once the task has ended."""
+        """Report the task's progress, and its outcome once it has ended."""
         if self._thread is None:
             return
-        ended = not self._thread.is_alive()  # asked first: the progress read below is then final
+        ended = not self._thread.is_alive()  # checked first, so that the progress read below is final
         self._choices.done, self._choices.total = self._progress
         if not ended:
             return
@@ -94,7 +94,7 @@ class ModelFetching:
                 work()
             except AtlasError as error:
                 self._error = str(error)
-            except Exception as error:  # from a library: reported like the others, and the window stays open
+            except Exception as error:  # from a library; reported like the others, so that the window stays open
                 self._error = f"{what}: unexpected {type(error).__name__}: {first_line(error)}"
 
         self._thread = threading.Thread(target=guarded, name="models", daemon=True)

@@ -1,4 +1,4 @@
-"""Another model in the same window: fetched if necessary, loaded between frames, shown when it is complete."""
+"""Opens another model in the same window: fetched if necessary, loaded between frames, shown once complete."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .model_fetching import ModelFetching, known_models
 
 
 class ModelSwitch:
-    """Handles the requests about models. The present model stays until the next one has been loaded."""
+    """Handles requests about models. The current model stays until the next one has been loaded."""
 
     def __init__(self, state: State, open_model: Callable[[str], Loading[ModelLike]]) -> None:
-        """open_model: begins to load a model, named as for `--model`; raises `AtlasError`s."""
+        """open_model: starts loading a model, named as for `--model`; raises `AtlasError`s."""
         self._state, self._open_model = state, open_model
         self._fetching = ModelFetching(state.models)
         self._loading: Loading[ModelLike] | None = None
@@ -25,11 +25,11 @@ class ModelSwitch:
 
     @property
     def pending(self) -> bool:
-        """True while frames have to continue."""
+        """True while more frames must be drawn."""
         return self._loading is not None or self._fetching.pending
 
     def do(self, request: Request) -> bool:
-        """Handle `request` if it is about models; False when it is not."""
+        """Handle `request` and return True if it is about models; return False if not."""
         match request:
             case OpenModel(spec):
                 self._open(spec)
@@ -44,7 +44,7 @@ class ModelSwitch:
         return True
 
     def frame(self) -> ModelLike | None:
-        """Take the next step of fetching and loading. Returns the new model once, when it has been loaded."""
+        """Take the next step of fetching or loading. Returns the new model once, after it has been loaded."""
         opened = self._state.ui.dialog == "models"
         if opened and not self._listed:
             self._state.models.known = known_models()

@@ -1,4 +1,4 @@
-"""The window of a recording: shows what was recorded at once, and tensors once the model has been loaded."""
+"""A recording's window: immediately shows what was recorded, then the tensors once the model has been loaded."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _NAP_S = 0.01  # between two checks of whether the weights have been hashed
 
 
 def loading_recorded_model(player: Player, source: WeightSource, load: LoadOptions) -> Loading[ModelLike]:
-    """Load the model of the recording in steps; returns the recorded model when the weights differ or loading fails."""
+    """Load the recording's model in steps; return the recorded model if the weights differ or loading fails."""
     recording, playback = player.recording, player.playback
     try:
         with ThreadPoolExecutor(1, "weights hash") as pool:
@@ -42,8 +42,8 @@ def loading_recorded_model(player: Player, source: WeightSource, load: LoadOptio
                 time.sleep(_NAP_S)
         if hashing.result() != recording.head.weights_sha256:
             playback.notice = (
-                f"{source.name} here has other weights than the recorded model, so Strip and Map stay empty;"
-                " everything recorded is shown"
+                f"the weights of {source.name} on this machine differ from those of the recorded model, so Strip and"
+                " Map stay empty; everything that was recorded is shown"
             )
             return player.model
         context = max(longest_context(recording.steps(run)) for run in recording.runs())
@@ -64,10 +64,10 @@ def replay_window(
     *,
     follow: bool = False,
 ) -> None:
-    """Open a window that shows run `number` of the recording, the last by default; returns when it is closed.
+    """Open a window that shows run `number` of the recording, or the last run if None; return when it is closed.
 
-    source: the weights of the recorded model, closed at the end, or None with the reason in `notice`; follow: show what
-    another process adds to the file. Raises `AtlasError`s.
+    source: the weights of the recorded model, closed at the end, or None with the reason in `notice`; follow: whether
+    to show what another process adds to the file. Raises `AtlasError`s.
     """
     device = shared_device(load.adapter)
     check_device(device)
@@ -78,7 +78,7 @@ def replay_window(
     viewer, player = open_player(canvas, device, state, recording, number)
     player.playback.notice, player.playback.follow = notice, follow
     if source is not None:
-        player.playback.notice = "The model is being loaded; Strip and Map appear afterwards."
+        player.playback.notice = "The model is being loaded; Strip and Map will appear afterwards."
         viewer.load(loading_recorded_model(player, source, load), source.name)
     share_clipboard()
     try:
@@ -93,7 +93,7 @@ def replay_window(
 def open_player(
     canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, recording: Recording, number: int | None
 ) -> tuple[Viewer, Player]:
-    """A viewer on a canvas that plays the recording, without its model."""
+    """A viewer on `canvas` that plays the recording without its model."""
     player = Player(recording, state, number)
     viewer = Viewer(canvas, device, state, None)
     state.ui.front = "Session"

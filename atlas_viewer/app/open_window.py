@@ -1,4 +1,4 @@
-"""Opens the window of the program, runs it until it is closed, and cleans up."""
+"""Opens the program's window, runs it until it is closed, and cleans up."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def view(
     pictures: Path = Path("."),
     record: Path | None = None,
 ) -> None:
-    """Open the window, run the prompt, return when the window is closed.
+    """Open the window, run the prompt, and return when the window is closed.
 
-    source: closed when the window is; load: how to load the model, with the context of `options`; tour: file of a tour
-    to play, at whose end the window closes, and which saves pictures in the folder `pictures`; record: file in which
-    the user's actions are recorded as a tour.
-    Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` when none can be opened.
+    source: closed together with the window; load: how to load the model, with the context of `options`; tour: file of a
+    tour to play, which saves its pictures in the folder `pictures` and closes the window at its end; record: file in
+    which the user's actions are recorded as a tour.
+    Raises `AtlasError`s for a bad option or prompt before a window opens, `DisplayError` if none can be opened.
     """
     tokenizer = load_tokenizer()
     tokenizer.check_fits(source.config.vocabulary)
@@ -95,14 +95,14 @@ def _begin_tours(viewer: Viewer, steps: list[dict[str, Any]] | None, pictures: P
 
 
 def _raise_failure(viewer: Viewer) -> None:
-    """Print the generated text and raise the failure that closed the window, if there was one."""
+    """If a failure closed the window, print the generated text and raise the failure."""
     if viewer.failure is not None:
         _print_text(viewer.state)
         raise viewer.failure
 
 
 def _close(viewer: Viewer) -> None:
-    """Close the viewer's present model, and the tour that it records."""
+    """Close the viewer's current model and the tour that it is recording."""
     if viewer.controller is not None:
         viewer.controller.model.close()
     if viewer.recorder is not None:
@@ -110,7 +110,7 @@ def _close(viewer: Viewer) -> None:
 
 
 def _rescue(viewer: Viewer) -> None:
-    """The display has disappeared: print the generated text, and complete every file."""
+    """After the display has disappeared, print the generated text and complete every file."""
     _print_text(viewer.state)
     viewer.recordings.close()
     if viewer.settings_store is not None:
@@ -120,6 +120,6 @@ def _rescue(viewer: Viewer) -> None:
 
 
 def _print_text(state: State) -> None:
-    """Print the text of the shown run, which must not be lost with the window."""
+    """Print the text of the run shown, which must not be lost with the window."""
     if state.run is not None:
         print(state.run.prompt + state.run.continuation, flush=True)

@@ -1,4 +1,4 @@
-"""The canvas in memory, and what all canvases share: no side exceeds the adapter's largest texture."""
+"""The canvas in memory, and what all canvases share: neither side exceeds that of the adapter's largest texture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
 class OwnCanvas:
-    """Keeps the physical size of a canvas within a limit. Of a larger window, only the part within it is drawn."""
+    """Keeps a canvas's physical size within a limit. If the window is larger, only the part within it is drawn."""
 
     _limit = 1 << 30
 
@@ -16,10 +16,10 @@ class OwnCanvas:
         self.clamp()
 
     def check(self) -> None:
-        """Called before a frame is drawn; a window ends the program cleanly here when its display has disappeared."""
+        """Called before a frame is drawn; a window ends the program cleanly here if its display has disappeared."""
 
     def clamp(self) -> bool:
-        """Reduce the present size to the limit; returns whether it exceeded it."""
+        """Reduce the current size to the limit; return whether it was larger."""
         info = self._size_info  # type: ignore[attr-defined]
         width, height = info["physical_size"]
         if max(width, height) <= self._limit:

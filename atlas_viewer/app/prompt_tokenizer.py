@@ -8,9 +8,10 @@ from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.state import PromptTokens, State
 from compute.errors import AtlasError
 
-# A prompt with more characters than this is tokenized in a thread, once it has not changed for so many seconds: that
-# takes 10 to 60 ms per 100,000 characters, too long for a frame.
+# A prompt with more characters than this is tokenized in a thread, because 100,000 characters take 10 to 60 ms, too
+# long for a frame.
 _LONG = 20_000
+# A long prompt must not have changed for this many seconds.
 _SETTLE_S = 0.2
 
 
@@ -22,16 +23,16 @@ class PromptTokenizer:
         self._known: str | None = None
         self._seen: str | None = None
         self._seen_at = 0.0
-        self._thread = ThreadPoolExecutor(1, "prompt tokens")  # starts with the first long text
+        self._thread = ThreadPoolExecutor(1, "prompt tokens")  # starts with the first long prompt
         self._running: Future[PromptTokens] | None = None
 
     @property
     def pending(self) -> bool:
-        """True while the tokens are not yet those of the prompt."""
+        """True while the tokens do not yet match the prompt."""
         return self._known != self._state.prompt
 
     def follow(self, now: float) -> None:
-        """Tokenize a changed prompt; the tokens of a long one arrive later. now: seconds of any clock."""
+        """Tokenize a changed prompt; a long prompt's tokens arrive later. now: seconds of any clock."""
         if self._running is not None:
             if not self._running.done():
                 return

@@ -1,4 +1,4 @@
-"""Controls of what the window records: its runs as a recording, and itself as a video."""
+"""Controls what the window records: its runs as a recording, and itself as a video."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ class RecordingControls:
 
     @property
     def pending(self) -> bool:
-        """True while frames have to continue."""
+        """True while more frames must be drawn."""
         return self._recording.pending or self._video.pending
 
     def do(self, model: ModelLike, request: Request) -> bool:
-        """Handle `request` if it is about recordings; otherwise record it and return False. Raises `AtlasError`s."""
+        """Handle `request` and return True if it is about recordings; otherwise record it and return False.
+
+        Raises `AtlasError`s.
+        """
         match request:
             case Record():
                 self._recording.start(model, request)
@@ -48,15 +51,15 @@ class RecordingControls:
         return True
 
     def end_recording(self) -> None:
-        """The model is about to be replaced."""
+        """End the recording, because the model is about to be replaced."""
         self._recording.stop()
 
     def frame(self, now: float) -> None:
-        """A frame has been drawn."""
+        """Pass on the frame just drawn."""
         self._recording.frame(now)
         self._video.frame(now)
 
     def close(self) -> None:
-        """The window has closed: complete both files. Blocks."""
+        """Complete both files after the window has closed. Blocks."""
         self._recording.close()
         self._video.close()

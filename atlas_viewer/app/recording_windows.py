@@ -1,4 +1,4 @@
-"""Opens recordings from the window, each in a new window, which is a separate process."""
+"""Opens recordings from the window, each in a new window with its own process."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from compute.errors import OutputError
 
 
 class RecordingWindows:
-    """Starts the windows, which stay open when this one is closed."""
+    """Starts windows, which stay open when this one is closed."""
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def open(self, path: Path) -> None:
-        """Open the recording. Raises `RecordingError` when it cannot be read, `OutputError` when no process starts."""
+        """Open a recording. Raises `RecordingError` if it cannot be read, `OutputError` if the process cannot start."""
         with Recording(path):
             pass
         self._processes = [process for process in self._processes if process.poll() is None]

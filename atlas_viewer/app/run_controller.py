@@ -1,4 +1,4 @@
-"""Carries out the requests of panels and keys: runs, pauses, branches. Never waits."""
+"""Carries out requests from panels and keys, such as running, pausing and branching. Never waits."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from .step_replayer import StepReplayer
 if TYPE_CHECKING:
     from compute.generate.steps import StepRecord
 
-# Seconds without a change before a run in progress adopts new options: a dragged slider passes many values.
+# Seconds without a change before a run in progress adopts new options: dragging a slider produces many values.
 _OPTIONS_SETTLE = 0.15
 
 
 class RunController:
-    """Owns the generation in progress; when a run is paused or finished, a `StepReplayer` uses the engine instead."""
+    """Owns the generation in progress. When a run is paused or finished, a `StepReplayer` uses the engine instead."""
 
     def __init__(self, model: ModelLike, state: State) -> None:
         self.model, self.state = model, state
@@ -46,14 +46,14 @@ class RunController:
         self._replayer = StepReplayer(model, state)
         self._growing: tuple[Loading[None], Request] | None = None  # a larger context, and the request that needs it
         self._applied = state.options
-        self._changed_at: float | None = None  # when the options changed last, while they are not applied
+        self._changed_at: float | None = None  # time of the latest change of options that is not yet applied
         self._latest = state.options  # after the latest change
         self._prompt = PromptTokenizer(model.tokenizer, state)
         state.model = model.summary
 
     @property
     def _generations(self) -> GenerationSource:
-        """Raises `RecordingError` when the model is only recorded."""
+        """The model's source of generations. Raises `RecordingError` if the model is only recorded."""
         if self.model.generations is None:
             raise RecordingError(self.model.unavailable)
         return self.model.generations
@@ -62,12 +62,12 @@ class RunController:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are those of one whole pass."""
+        """True if the engine's tensors belong to one whole pass."""
         return self._replayer.pass_complete and (self.generation is None or self.generation.pass_complete)
 
     @property
     def pending(self) -> bool:
-        """True while there is work to do, so that frames have to continue."""
+        """True while there is work to do, so that more frames are drawn."""
         return self.state.busy or self._growing is not None or self._replayer.pending or self._prompt.pending
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
@@ -113,7 +113,7 @@ class RunController:
             case SaveTrace(path, lines):
                 self._save(path, lines)
             case _:
-                pass  # there is no run or step that it applies to
+                pass  # the run or step that the request applies to does not exist
 
     def _grow(self, options: GenerateOptions, request: Request) -> None:
         """Grow the context in steps, then carry out the request."""
@@ -138,7 +138,7 @@ class RunController:
         self.state.loading, self.state.loaded = "", 0.0
 
     def fail(self, error: AtlasError) -> None:
-        """Show the error; the run in progress stops where it is."""
+        """Show the error, and stop the run in progress where it is."""
         self.state.messages.append(str(error))
         self._replayer.leave()
         self._halt("stopped")
@@ -170,7 +170,7 @@ class RunController:
         self.state.distribution = self.state.comparison = None
 
     def _continue(self, run: Run, tokens: int) -> None:
-        """Continue after the present steps."""
+        """Continue after the current steps."""
         if self.state.busy:
             return
         done = len(run.steps)
@@ -192,7 +192,7 @@ class RunController:
 
     @staticmethod
     def _sampling(options: GenerateOptions) -> GenerateOptions:
-        """The options with those that do not affect draws set to fixed values."""
+        """The options, with those that do not affect draws set to fixed values."""
         return dataclasses.replace(options, max_new_tokens=1, top=0)
 
     def _branch(self, run: Run, index: int, token: int) -> None:
@@ -207,7 +207,7 @@ class RunController:
         self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=goal))
 
     def _with_token(self, step: StepRecord, token: int) -> StepRecord:
-        """The record of `step` with `token` in place of its own, as far as its values are known."""
+        """The record of `step` with `token` in place of its own token; values that are not known become NaN."""
         known = next((candidate for candidate in step.top if candidate.token == token), None)
         unknown = float("nan")
         return dataclasses.replace(
@@ -237,7 +237,10 @@ class RunController:
     # -- frames
 
     def advance(self, now: float, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of GPU work; True when there is something new to show. Raises `AtlasError`s."""
+        """Do about `budget_s` seconds of GPU work; return True if there is something new to show.
+
+        Raises `AtlasError`s.
+        """
         self._prompt.follow(now)
         if self._growing is not None:
             self._continue_growing(*self._growing)

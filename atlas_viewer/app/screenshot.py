@@ -1,4 +1,4 @@
-"""Pictures of the window: imgui's latest frame, drawn into a separate texture and read back without waiting."""
+"""Pictures of the window: imgui's latest frame is drawn into a separate texture and read back without waiting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compute.errors import OutputError
 from compute.gpu.async_readback import AsyncReadback
 from compute.io.output_files import write_output
 
-_ROW = 256  # bytes: WebGPU aligns the rows of a copied texture to multiples of this
+_ROW = 256  # bytes; WebGPU aligns a copied texture's rows to multiples of this
 
 
 class FrameReadback:
@@ -24,7 +24,7 @@ class FrameReadback:
     def __init__(
         self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str, back: tuple[float, float, float]
     ) -> None:
-        """target: the texture format that `gui` draws in; back: red, green, blue of the background. Does not wait."""
+        """target: the texture format that `gui` draws to; back: red, green, blue of the background. Does not wait."""
         io = imgui.get_io()
         scale = io.display_framebuffer_scale
         self.width = max(round(io.display_size.x * scale.x), 1)
@@ -52,11 +52,11 @@ class FrameReadback:
 
     @property
     def order(self) -> str:
-        """Order of the channels of `take_raw`: "rgba" or "bgra"."""
+        """Channel order of `take_raw`: "rgba" or "bgra"."""
         return self._format[:4]
 
     def take_raw(self) -> np.ndarray | None:
-        """uint8 [height, width, 4] in the channel order of `order`, once it has arrived; a view without conversion."""
+        """uint8 [height, width, 4] with channels in `order`, once it has arrived; an unconverted view."""
         return self._readback.take()
 
     def take(self) -> np.ndarray | None:
@@ -83,7 +83,7 @@ class Pictures:
 
     @property
     def pending(self) -> bool:
-        """True while frames have to continue for a picture."""
+        """True while a picture needs more frames to be drawn."""
         return bool(self._requested or self._in_flight)
 
     def request(self, path: str) -> None:
@@ -91,9 +91,9 @@ class Pictures:
         self._requested.append(path)
 
     def frame(self, back: tuple[float, float, float], report: Callable[[str], None]) -> None:
-        """A frame has been drawn: start the requested readbacks, save those that have arrived.
+        """After a frame has been drawn, start the requested readbacks and save those that have arrived.
 
-        back: the background, see `FrameReadback`; report: receives messages about failures.
+        back: the background, as in `FrameReadback`; report: receives error messages.
         """
         for path in self._requested:
             self._in_flight.append((path, FrameReadback(self._gui, self._device, self._target, back)))

@@ -1,4 +1,4 @@
-"""Shows a step of a paused or finished run: repeats its pass and fetches its logits. Never waits."""
+"""Shows a step of a paused or finished run by repeating its pass and fetching its logits. Never waits."""
 
 from __future__ import annotations
 
@@ -25,25 +25,26 @@ class StepReplayer:
 
     @property
     def pending(self) -> bool:
-        """True while a pass has to be repeated, or logits are in flight."""
+        """True while a pass must be repeated or logits are in flight."""
         return self._asked is not None or self._wanted() is not None
 
     def set_step(self, step: int | None) -> None:
-        """The engine contains the pass of `step` of the shown run; None when its pass is unknown."""
+        """Record that the engine now holds the pass for `step` of the run shown, or None if it is not known which pass
+        it holds."""
         self._at = step
 
     def leave(self) -> None:
-        """Something else uses the engine now."""
+        """Forget the pass in the engine, because something else uses the engine now."""
         self._replay, self._at = None, None
 
     def forget(self) -> None:
-        """Another run is shown, or the engine has been replaced."""
+        """Forget everything, because another run is shown or the engine has been replaced."""
         self.leave()
         self._asked = None
         self._unknown.clear()
 
     def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of GPU work; True when there is a new pass to show. Raises `AtlasError`s."""
+        """Do about `budget_s` seconds of GPU work; return True if there is a new pass to show. Raises `AtlasError`s."""
         run = self._state.run
         self._take_logits()
         wanted = self._wanted()
@@ -68,12 +69,12 @@ class StepReplayer:
         return arrived
 
     def _wanted(self) -> int | None:
-        """The step whose pass or logits are needed next; None when all are there, or while a run generates."""
+        """The step whose pass or logits are needed next; None if nothing is needed or a run is generating."""
         state, run = self._state, self._state.run
         if run is None or not run.done or not run.steps or run.stop_reason == "nonfinite":
             return None
         if self._asked is not None:
-            return None  # the pass must remain until its logits have been fetched
+            return None  # the pass must stay in the engine until its logits have been fetched
         compared = state.compared
         wanted = compared is not None and state.comparison is None and compared not in self._unknown
         if wanted and compared is not None and compared < len(run.steps):

@@ -36,27 +36,28 @@ from .recording_controls import RecordingControls
 from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
 
-_SETTLE = 3  # frames over which imgui settles positions and sizes of docked panels
-# Loading begins after so many frames: the first is on screen when the second begins.
+_SETTLE = 3  # frames that imgui needs to settle the positions and sizes of docked panels
+# Loading begins after this many frames: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
 # Seconds that loading may take per frame. A frame costs as much as several steps: with one step per frame, drawing took
-# two thirds of the time until a model was loaded.
+# two thirds of a model's loading time.
 _LOADING_TIME = 0.05
-# Seconds to draw on after the frame that shows an event: tooltips are delayed, and imgui settles sizes over frames.
+# How many seconds to keep drawing after the frame that shows an event: tooltips are delayed, and imgui needs several
+# frames to settle sizes.
 _AWAKE = 0.4
 
 
 class Viewer:
-    """Draws the state on a canvas and carries out the requests of its panels.
+    """Draws the state on a canvas and carries out its panels' requests.
 
-    The model is loaded in the steps of `load`, several per frame, after a first frame that says so; then the prompt is
-    run. Without `load`, the caller supplies a run with `show`.
+    The model is loaded in the steps of `load`, several per frame, after a first frame that announces it; then the
+    prompt is run. Without `load`, the caller supplies a run with `show`.
     """
 
     def __init__(
         self, canvas: BaseRenderCanvas, device: wgpu.GPUDevice, state: State, load: Loading[ModelLike] | None
     ) -> None:
-        """The canvas's draw function becomes `frame`."""
+        """Make `frame` the canvas's draw function."""
         self.canvas, self.state = canvas, state
         self.failure: BaseException | None = None
         self.controller: RunController | None = None
@@ -83,18 +84,18 @@ class Viewer:
         self._last_frame = self._awake_until = time.perf_counter()
         self._input = Input()
         self._repeats = False  # the widgets show a texture that has been replaced
-        self._asked = 0  # requests when the panels were last drawn; a new one is handled before more input
+        self._asked = 0  # number of requests when the panels were last drawn; a new one is handled before more input
         self._touched = False  # by an event that no frame shows yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
 
     def load(self, load: Loading[ModelLike], name: str) -> None:
-        """Take the steps of `load`, several per frame, and show the model that results."""
+        """Take the steps of `load`, several per frame, and show the resulting model."""
         self._load, self.state.loading = load, f"loading {name}"
 
     def show(self, model: ModelLike, generation: GenerationLike, prompt: str) -> None:
-        """Show and advance `generation`, which may already have ended, as the present run."""
+        """Show and advance `generation`, which may already have ended, as the current run."""
         self._open(model).adopt(generation, prompt)
         self._follow_engine()
         if generation.done:
@@ -106,7 +107,7 @@ class Viewer:
         return self.controller
 
     def _follow_engine(self) -> None:
-        """Show the tensors of the present engine, which a run with a longer context may have replaced."""
+        """Show the tensors of the current engine, which may be a new one after a run with a longer context."""
         assert self.controller is not None
         model, updater = self.controller.model, self.updater
         self.state.model = model.summary
@@ -116,7 +117,7 @@ class Viewer:
         self._displays.follow(model)
 
     def _settle(self) -> None:
-        """Let imgui lay out the panels in frames that are not shown, so that no panel appears in a wrong position."""
+        """Let imgui lay out the panels in frames that are not shown, so that no panel appears in the wrong position."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
             theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
@@ -131,7 +132,7 @@ class Viewer:
         navigate_again()
 
     def _widgets(self) -> None:
-        """Build the widgets of a frame; then draw their pictures, with the sizes and cameras that result from them."""
+        """Build a frame's widgets; then draw their pictures with the resulting sizes and cameras."""
         self._input.process(self._panels, lambda: len(self.state.requests) == self._asked)
         self._repeats = self._displays.draw()
         if (
@@ -143,7 +144,7 @@ class Viewer:
     # -- one frame
 
     def frame(self) -> None:
-        """Draw one frame. A failure that is not the user's closes the window and is stored in `failure`."""
+        """Draw one frame. A failure that is not a user error closes the window and is stored in `failure`."""
         try:
             self._frame()
         except Exception as error:
@@ -171,7 +172,7 @@ class Viewer:
             self._advance(self.controller, now)
         theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
-            # Counted from now, not from the event: this frame may be late, and the next shows what its panels change.
+            # Measured from now, not from the event: this frame may be late, and the next shows what its panels change.
             self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:
@@ -194,7 +195,7 @@ class Viewer:
             self.canvas.request_draw()
 
     def _wants_frames(self, now: float) -> bool:
-        """True while frames have to continue without an event."""
+        """True while more frames must be drawn even without an event."""
         busy = self._load is not None or self.controller is None or self.controller.pending
         busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
         busy = busy or self._displays.pending or self.tour is not None
@@ -218,7 +219,7 @@ class Viewer:
                 self.state.requests.append(Generate(self.state.prompt, self.state.options))
 
     def _change_model(self, switch: ModelSwitch) -> None:
-        """Show the new model once it has been loaded, and forget what belongs to the one before."""
+        """Show the new model once it has been loaded, and forget what belongs to the previous one."""
         model = switch.frame()
         if model is None or self.controller is None:
             return
@@ -244,14 +245,14 @@ class Viewer:
         if self.updater is not None and self.updater.mapping_changed():
             self._displays.mapping_changed()
         idle = not self.state.busy
-        # The last pass is always shown, earlier ones as often as the adapter can afford.
+        # The last pass is always shown; earlier ones are shown as often as the adapter can afford.
         interval = 0.0 if idle else self._pace.display_interval
         self._displays.frame(controller.model, self.updater, now, interval, controller.pass_complete)
         if self.updater is not None:
             self.updater.frame(now, controller.pass_complete, idle)
 
     def _passed(self) -> None:
-        """A new pass is complete."""
+        """Announce that a new pass is complete."""
         self._displays.passed()
         if self.updater is not None:
             self.updater.passed()
@@ -285,7 +286,7 @@ class Viewer:
         return FrameReadback(self._gui, self._device, texture_format, (back.x, back.y, back.z))
 
     def play_back(self, player: Player) -> None:
-        """Show a recording, without its model until that has been loaded."""
+        """Show a recording, at first without its model."""
         self.player = player
         self._open(player.model)
         self._follow_engine()
@@ -317,7 +318,7 @@ class Viewer:
             self.canvas.close()
 
     def _reached(self, step: dict[str, Any]) -> bool:
-        """True when the condition of a tour's `wait` step is met."""
+        """True once the condition of a tour's `wait` step is met."""
         run, controller = self.state.run, self.controller
         if run is None or controller is None or self.state.requests:
             return False
@@ -327,7 +328,7 @@ class Viewer:
         return run.done and not (waiting or controller.pending or self._displays.pending or self._pictures.pending)
 
     def _on_close(self, _event: dict[str, Any]) -> None:
-        """Release what would outlive the window: imgui's context with its fonts, pictures, the scene."""
+        """Release what would outlive the window: imgui's context with its fonts, the pictures and the scene."""
         file_dialogs.close()
         self.updater = None
         self._displays.close()

@@ -1,4 +1,4 @@
-"""The canvas in a window: sleeps until there is an event, and never exceeds the size that the adapter can draw."""
+"""The canvas in a window: sleeps until an event arrives, and never exceeds the size that the adapter can draw."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from rendercanvas.glfw import GlfwRenderCanvas
 from .picture_canvas import OwnCanvas
 from .x11 import LostDisplay
 
-# Seconds. Without a frame to draw, timers and Ctrl+C wait at most this long; input ends the sleep at once.
+# Seconds. When no frame is due, timers and Ctrl+C wait at most this long; input ends the sleep at once.
 _NAP = 0.25
 
 
 class WindowCanvas(OwnCanvas, GlfwRenderCanvas):
     """A glfw window.
 
-    rendercanvas polls for input 60 times per second, which costs several percent of a core. This window instead waits
-    in the operating system while no frame is due, which costs almost nothing.
+    rendercanvas polls for input 60 times per second, which costs several percent of a core. While no frame is due, this
+    window instead waits in the operating system, which costs almost nothing.
     """
 
     def __init__(self, **options: Any) -> None:
-        """options: those of rendercanvas' window."""
+        """options: those of rendercanvas's window."""
         self.lost: LostDisplay | None = None  # on X11
-        self._due = True  # a frame was requested and has not begun
+        self._due = True  # a frame has been requested and has not begun
         self._unhandled = False  # there are events that no handler has received
         super().__init__(**options)
 
     def check(self) -> None:
-        """End the program when the X server has disappeared: wgpu would abort when it acquires a texture."""
+        """End the program if the X server has disappeared; otherwise wgpu would abort when acquiring a texture."""
         if self.lost is not None:
             self.lost.check()
 
@@ -68,5 +68,5 @@ class WindowCanvas(OwnCanvas, GlfwRenderCanvas):
     def _determine_size(self) -> None:
         super()._determine_size()
         if self.clamp():
-            # Request a window of that size, too: one larger than its picture is slow to draw.
+            # Make the window that size, too: a window larger than its picture is slow to draw.
             self.set_logical_size(*self.get_logical_size())

@@ -1,4 +1,4 @@
-"""A video of the window: frames are encoded in a separate thread, and dropped when it cannot keep up."""
+"""A video of the window: frames are encoded in a separate thread, and dropped if it cannot keep up."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from compute.io.output_files import free_name, new_path
 
 from .screenshot import FrameReadback
 
-FPS = 30  # at most: a frame lasts until the next one is drawn
-_TICKS = 100  # time units per frame of 1 / FPS
-_MOST_IN_FLIGHT = 3  # readbacks
-_MOST_WAITING = 4  # pictures for the encoder
+FPS = 30  # maximum: a frame lasts until the next one is drawn
+_TICKS = 100  # time units per 1 / FPS seconds
+_MAX_IN_FLIGHT = 3  # readbacks
+_MAX_WAITING = 4  # pictures for the encoder
 
 
 class WindowVideo:
-    """Starts and stops; `frame` only copies the picture, a thread does the rest. Reports in `state.recording.video`."""
+    """Records the window: `frame` only copies a picture, a thread does the rest. Reports in `state.recording.video`."""
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: starts the readback of the frame just drawn."""
         self._state, self._status, self._picture = state, state.recording.video, picture
-        self._pictures: list[tuple[float, FrameReadback]] = []  # when they were drawn
-        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_MOST_WAITING)
+        self._pictures: list[tuple[float, FrameReadback]] = []  # each with the time when it was drawn
+        self._queue: queue.Queue[tuple[int, np.ndarray, str] | None] = queue.Queue(_MAX_WAITING)
         self._thread: threading.Thread | None = None
         self._began = self._last = 0.0
         self._failure = ""
@@ -41,11 +41,11 @@ class WindowVideo:
 
     @property
     def pending(self) -> bool:
-        """True while frames have to continue for it."""
+        """True while the video needs more frames to be drawn."""
         return bool(self._pictures) or self._status.stage == "finishing"
 
     def start(self, path: str, now: float) -> None:
-        """Record frames from the next one on. Raises `AtlasError`s."""
+        """Start recording with the next frame. Raises `AtlasError`s."""
         status = self._status
         if status.stage:
             return
@@ -59,7 +59,7 @@ class WindowVideo:
         status.path, status.stage, status.trouble, status.note = path, "recording", "", ""
         status.frames = status.dropped = 0
         self._failure, self._began, self._last = "", now, now - 1
-        self._queue = queue.Queue(_MOST_WAITING)
+        self._queue = queue.Queue(_MAX_WAITING)
         self._thread = threading.Thread(target=self._write, args=(target, self._queue), name="video", daemon=True)
         self._thread.start()
 
@@ -69,12 +69,12 @@ class WindowVideo:
             self._status.stage = "finishing"
 
     def frame(self, now: float) -> None:
-        """A frame has been drawn."""
+        """Record the frame just drawn, and pass on pictures that have arrived."""
         status = self._status
         if self._thread is None:
             return
         if status.stage == "recording" and now - self._last >= 0.9 / FPS:
-            if len(self._pictures) < _MOST_IN_FLIGHT:
+            if len(self._pictures) < _MAX_IN_FLIGHT:
                 self._pictures.append((now, self._picture()))
             else:
                 status.dropped += 1
@@ -95,7 +95,7 @@ class WindowVideo:
             self._queue.put_nowait(None)
 
     def close(self) -> None:
-        """The window has closed: complete the file. Blocks."""
+        """Complete the file after the window has closed. Blocks."""
         if self._thread is not None:
             while self._thread.is_alive():
                 try:
@@ -115,7 +115,7 @@ class WindowVideo:
             status.note = f"{status.frames} frames in {one_line(status.path)}"
         status.path = free_name("window", Path(status.path).suffix)
 
-    # -- the thread
+    # -- in the thread
 
     def _write(self, path: Path, waiting: queue.Queue[tuple[int, np.ndarray, str] | None]) -> None:
         try:
@@ -125,7 +125,7 @@ class WindowVideo:
             self._failure = str(error)
 
     def _another_name(self, path: Path) -> Path:
-        """The next free name beside `path`, where another program has created a file since the video began."""
+        """The next free name beside `path`, for when another program has created that file since the video began."""
         stem = path.stem.rstrip("0123456789-") or "window"
         self._status.path = free_name(str(path.with_name(stem)), path.suffix)
         return Path(self._status.path)
@@ -146,7 +146,7 @@ class WindowVideo:
             if encoder is None:
                 raise OutputError(f"{one_line(self._status.path)}: no frame was drawn, so there is no video")
             if last is not None:
-                # The window has not changed since its last frame; without a copy of it the video would end there.
+                # The window has not changed since its last frame, but without a copy of it the video would end there.
                 end = round((time.perf_counter() - self._began) * FPS * _TICKS)
                 encoder.add(last[1], max(end, last[0] + 1), last[2])
         finally:

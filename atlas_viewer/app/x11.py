@@ -1,4 +1,5 @@
-"""The loss of the X server: Xlib then ends the process at once, so its error handler saves what must not be lost."""
+"""Handles the loss of the X server: Xlib would end the process at once, so an error handler first saves what must not
+be lost."""
 
 from __future__ import annotations
 
@@ -20,18 +21,21 @@ class LostDisplay:
     def __init__(self, display: int) -> None:
         """display: Xlib's pointer to an open connection."""
         self._rescue: Callable[[], object] = lambda: None
-        self._handler = _Handler(self._lost)  # keeps it alive: Xlib stores only its address
+        self._handler = _Handler(self._lost)  # kept alive here: Xlib stores only its address
         xlib = ctypes.CDLL("libX11.so.6")
         xlib.XSetIOErrorHandler(self._handler)
         self._connection = socket.socket(fileno=os.dup(xlib.XConnectionNumber(ctypes.c_void_p(display))))
 
     def rescue_with(self, rescue: Callable[[], object]) -> None:
-        """Let `rescue` save what must not be lost. It is called on the main thread, perhaps in the middle of a frame;
-        afterwards the program reports the lost display and exits."""
+        """Set `rescue` as the function that saves what must not be lost.
+
+        It is called on the main thread, perhaps in the middle of a frame; then the program reports the lost display and
+        exits.
+        """
         self._rescue = rescue
 
     def check(self) -> None:
-        """Check for the server before a call that would end the process without calling Xlib's handler."""
+        """Check that the server still exists, before a call that would end the process without calling the handler."""
         try:
             gone = not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -42,10 +46,10 @@ class LostDisplay:
             self._lost(None)
 
     def _lost(self, _display: int | None) -> int:
-        # If this returned, Xlib would print its own message and call exit(); raising is impossible in a C callback.
+        # If this returned, Xlib would print its own message and call exit(). A C callback cannot raise an exception.
         error = DisplayError(
             f"display {os.environ.get('DISPLAY', '')!r}: the X server has disappeared, and the window with it;"
-            " start again when the server runs"
+            " start again once the server is running"
         )
         rescue, self._rescue = self._rescue, lambda: None  # once, even if it fails
         try:

@@ -12,7 +12,7 @@ PRECISIONS = ("native", "f32", "f16", "bf16")
 
 
 def file_path(text: str) -> Path:
-    """`text` as a path. An empty one is refused: it would mean the current folder."""
+    """`text` as a path. An empty path is rejected, because it would mean the current folder."""
     if not text:
         raise argparse.ArgumentTypeError("is empty; give a path")
     return Path(text)
@@ -39,20 +39,20 @@ def point(text: str) -> tuple[float, float]:
 
 
 def add_camera(add: Callable[..., object]) -> None:
-    """Add `--zoom` and `--center`. `add` is the `add_argument` of a parser, or of one of its groups."""
+    """Add `--zoom` and `--center`. `add` is the `add_argument` method of a parser or of one of its groups."""
     add(
         "--zoom",
         type=float,
         default=1.0,
         metavar="Z",
-        help="from 1 (default: everything) to 64; on the map, far enough to read single digits",
+        help="from 1 (default: everything) to 64; on the map, up to where single digits are readable",
     )
     add("--center", type=point, default=None, metavar="X,Y", help="center of the picture, in cells")
 
 
 def add_prompt(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add PROMPT, which is optional when there is a default."""
-    text = "text to continue; - reads standard input"
+    """Add PROMPT, which is optional if there is a default."""
+    text = "text to continue, or - to read it from standard input"
     if default is None:
         parser.add_argument("prompt", metavar="PROMPT", help=text)
     else:
@@ -67,12 +67,12 @@ def add_recording(parser: argparse.ArgumentParser) -> None:
 
 
 def add_json(parser: argparse.ArgumentParser, instead_of: str, *, what: str = "one JSON object") -> None:
-    """Add `--json`, which prints `what` in place of the usual output."""
+    """Add `--json`, which prints `what` instead of the usual output."""
     parser.add_argument("--json", action="store_true", help=f"print {what} instead of {instead_of}")
 
 
 def add_top(parser: argparse.ArgumentParser, where: str = "") -> None:
-    """Add `--top`: how many candidates each step keeps."""
+    """Add `--top`, the number of candidates that each step keeps."""
     parser.add_argument("--top", type=int, metavar="N", help=f"candidates per step{where} (default 8)")
 
 
@@ -82,7 +82,7 @@ def add_size(add: Callable[..., object], what: str = "size in pixels") -> None:
 
 
 def add_view(add: Callable[..., object]) -> None:
-    """Add `--view`: which of the two views to draw. `add` is as for `add_camera`."""
+    """Add `--view`, which selects the view to draw. `add` is as for `add_camera`."""
     add(
         "--view",
         choices=("strip", "map"),
@@ -92,7 +92,7 @@ def add_view(add: Callable[..., object]) -> None:
 
 
 def add_global(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command takes, before or after its name."""
+    """Add the options that every command accepts, before or after its name."""
     # SUPPRESS, so that a value given before the command is not overwritten by the command's default.
     group = parser.add_argument_group("model and device")
     group.add_argument(
@@ -114,7 +114,7 @@ def add_global(parser: argparse.ArgumentParser) -> None:
         "--program",
         default=argparse.SUPPRESS,
         choices=("auto", "chain", "fused", "rows"),
-        help="kernels of the forward pass (default auto: the fastest that compute correctly on this adapter)",
+        help="kernels for the forward pass (default auto: the fastest that compute correctly on this adapter)",
     )
     group.add_argument(
         "--debug", action="store_true", default=argparse.SUPPRESS, help="print a traceback when something fails"
@@ -122,7 +122,7 @@ def add_global(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
-    """Add the options of a generation, by default of `tokens` tokens. They have the names of `GenerateOptions`."""
+    """Add the generation options, with a default of `tokens` tokens. Their names are those of `GenerateOptions`."""
     default = GenerateOptions()
     group = parser.add_argument_group("generation")
     group.add_argument(
@@ -145,36 +145,36 @@ def add_sampling(parser: argparse.ArgumentParser, *, tokens: int) -> None:
         type=float,
         default=default.temperature,
         metavar="T",
-        help=f"0 always takes the likeliest token (default {default.temperature})",
+        help=f"0 always picks the most likely token (default {default.temperature})",
     )
     group.add_argument(
         "--top-k",
         type=int,
         default=default.top_k,
         metavar="K",
-        help="sample from the K likeliest tokens (default 0: from all)",
+        help="sample from the K most likely tokens (default 0: from all)",
     )
     group.add_argument(
         "--top-p",
         type=float,
         default=default.top_p,
         metavar="P",
-        help="sample from the likeliest tokens whose probabilities add up to P (default 1: from all)",
+        help="sample from the most likely tokens whose probabilities add up to P (default 1: from all)",
     )
     group.add_argument(
         "--min-p",
         type=float,
         default=default.min_p,
         metavar="P",
-        help="sample from tokens at least P times as likely as the likeliest (default 0: from all)",
+        help="sample from tokens at least P times as likely as the most likely one (default 0: from all)",
     )
     group.add_argument(
         "--repetition-penalty",
         type=float,
         default=default.repetition_penalty,
         metavar="R",
-        help="above 1, makes tokens that are in the context less likely (default 1: off)",
+        help="above 1, makes tokens that are already in the context less likely (default 1: off)",
     )
     group.add_argument(
-        "--seed", type=int, default=default.seed, metavar="S", help="seed of the random numbers (default 0)"
+        "--seed", type=int, default=default.seed, metavar="S", help="seed for the random numbers (default 0)"
     )

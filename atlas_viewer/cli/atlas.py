@@ -1,4 +1,4 @@
-"""`atlas`: the strip as arrays."""
+"""`atlas`: saves the strip as arrays."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .streams import note
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, then save `rgba` uint8 [360, 640, 4] and `spans` (JSON text) of the last pass."""
+    """Generate text, then save the last pass as `rgba`, uint8 [360, 640, 4], and `spans`, JSON text."""
     check_target(arguments.out, generation_files(arguments), ".npz")
     generation = open_generation(arguments)
     generation.run()

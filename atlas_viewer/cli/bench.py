@@ -1,4 +1,4 @@
-"""`bench`: the speed of prefill, decode, strip, map and frames on this adapter."""
+"""`bench`: measures the speed of prefill, decode, strip, map and frames on this adapter."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from .shared import load_options, model_spec, rounded
 
 _SHOWN_TOKENS = 16  # length of the run that the frames show
 _FRAMES = 60
-_SETTLING = 5  # frames until tables and panels have their final sizes
-_TRACED_CONTEXT = 384  # of the traced engine: the main context and half a run after it
+_SETTLING = 5  # frames until tables and panels have reached their final sizes
+_TRACED_CONTEXT = 384  # context of the traced engine: the main context plus half a run
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and print. Raises `AtlasError`."""
+    """Measure and print the result. Raises `AtlasError`s."""
     if arguments.compare:
-        torch_bench.check_importable()  # before the rest takes minutes
+        torch_bench.check_importable()  # before minutes are spent on the rest
     result = measure(arguments)
     print(json.dumps(result, allow_nan=False) if arguments.json else table(result))
     return 0
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The object that `--json` prints; a number that could not be measured is None."""
+    """The object that `--json` prints; None stands for numbers that could not be measured."""
     budget = engine_bench.QUICK if arguments.quick else Budget()
     tokenizer = load_tokenizer()
     source = open_model(model_spec(arguments))
@@ -121,10 +121,10 @@ def _traced(
     context: int,
     counts: dict[str, Any],
 ) -> dict[str, Any]:
-    """The figures measured with every activation kept, as in the window. Adds to `counts`."""
+    """The figures measured while keeping every activation, as in the window. Adds to `counts`."""
     _report_progress("atlas")
     context = min(context, _TRACED_CONTEXT)
-    endless = engine_bench.endless(tokenizer)  # no run ends before its length
+    endless = engine_bench.endless(tokenizer)  # no run ends before reaching its full length
     workbench = ModelRunner.load(source, endless, load_options(arguments, context))
     shown = workbench.start(DEFAULT_PROMPT, GenerateOptions(max_new_tokens=_SHOWN_TOKENS, context=context))
     engine = shown.engine
@@ -157,9 +157,9 @@ def _traced(
 
 
 def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], budget: Budget) -> Figure:
-    """Milliseconds of a frame in which the camera moves: scene and panels at `size`, until the GPU is done. Blocks.
+    """Milliseconds per frame while the camera moves, drawing scene and panels at `size` until the GPU is done. Blocks.
 
-    The window's own code draws offscreen. Reading the picture back to the host is not part of the figure.
+    The window's own code draws offscreen. The figure does not include reading the picture back to the host.
     """
     canvas = open_picture(size)
     state = State(shown.prompt, shown.options, live=False)
@@ -175,7 +175,7 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
 
     canvas.request_draw(timed)
     while len(times) <= _SETTLING or (len(times) < _SETTLING + _FRAMES and sum(times[_SETTLING:]) < budget.seconds):
-        # A view that does not change is not drawn again.
+        # The camera moves, because an unchanged view is not redrawn.
         state.camera.look_at(2.0, 320 + len(times), 180)
         canvas.draw()
         if viewer.failure is not None:
@@ -186,7 +186,7 @@ def frame_ms(workbench: ModelRunner, shown: Generation, size: tuple[int, int], b
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result as a table to read."""
+    """The result as a human-readable table."""
     main, (width, height) = result["prefill_tokens"], result["frame_size"]
     rows = [
         ("adapter", result["adapter"]),
@@ -203,8 +203,8 @@ def table(result: dict[str, Any]) -> str:
         ("statistics", f"{_shown(result['statistics_us']):>9}  us for a new row of every tensor"),
         ("frame", f"{_shown(result['frame_ms']):>9}  ms at {width} x {height}"),
         *_map_rows(result["map"], width, height),
-        ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of the host at the peak"),
-        ("", f"{_shown(result['gpu_mb']):>9}  MB of the GPU, untraced"),
+        ("memory", f"{_shown(result['peak_host_mb']):>9}  MB of host memory at peak"),
+        ("", f"{_shown(result['gpu_mb']):>9}  MB of GPU memory, untraced"),
     ]
     if torch := result.get("torch"):
         rows.append(("PyTorch", f"{torch['version']} on {torch['device']}, greedy, context {torch['context']}"))
@@ -217,7 +217,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def proof_text(proved: dict[str, Any] | None) -> str:
-    """The last result of the self-test; `proved` is as in the JSON."""
+    """The latest self-test result as text; `proved` is as in the JSON."""
     return proof.Proved(**proved).text if proved else proof.NOT_PROVED
 
 
@@ -227,10 +227,13 @@ def _map_rows(maps: dict[str, Any], width: int, height: int) -> list[tuple[str, 
         ("map", "".join(f"{name:>9}" for name in maps["gpu_us"]) + f"  at {width} x {height}"),
         ("  GPU", "".join(f"{_shown(us):>9}" for us in maps["gpu_us"].values()) + "  us"),
         ("  new row", f"{_shown(maps['row_us']):>9}  us, one of {maps['window']} rows"),
-        ("  opening", f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, and again"),
+        (
+            "  opening",
+            f"{_shown(maps['open_ms']):>9}{_shown(maps['weights_ms']):>9}  ms the first time, then on reopening",
+        ),
         ("  live", f"{_shown(maps['live_frames_per_second']):>9}  frames/s with"),
         ("", f"{_shown(maps['live_tokens_per_second']):>9}  tokens/s"),
-        ("  memory", f"{_shown(maps['mb']):>9}  MB of the GPU"),
+        ("  memory", f"{_shown(maps['mb']):>9}  MB of GPU memory"),
     ]
 
 
@@ -241,6 +244,6 @@ def _shown(value: float | None) -> str:
 
 
 def _report_progress(what: str) -> None:
-    """Show what is being measured, where standard error is a terminal."""
+    """Show what is being measured, if standard error is a terminal."""
     if sys.stderr.isatty():
         print(f"bench: {what} ...", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The part of `bench` about the map: figures of compute/bench/map_bench.py, and a flight over it during a run."""
+"""The map's part of `bench`: the figures of compute/bench/map_bench.py, and a flight over the map during a run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from compute.views.map_pass import MapPass
 from .shared import rounded
 
 _FLIGHT = 96  # frames from the whole map down to digits and back
-_IN_FLIGHT = 2  # frames that the GPU may lag behind, as with the swap chain of a window
-_SETTLING = 600  # most frames until the map is ready and the prompt has been processed
+_IN_FLIGHT = 2  # frames that the GPU may lag behind, as with a window's swap chain
+_SETTLING = 600  # maximum number of frames until the map is ready and the prompt has been processed
 _NAP_S = 0.0001
 _TEMPERATURE = 0.8
 
 
 @dataclass(frozen=True)
 class Live:
-    """A run in the window with the map in front: how many frames and tokens in how many seconds."""
+    """How many frames and tokens a run in the window, with the map in front, produced in how many seconds."""
 
     frames: int
     tokens: int
@@ -43,9 +43,9 @@ class Live:
 def measure(
     workbench: ModelRunner, engine: Engine, prompt: str, size: tuple[int, int], budget: Budget
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The figures of the map, and the counts behind them, as plain JSON values.
+    """The map's figures, and the counts behind them, as plain JSON values.
 
-    `engine` belongs to `workbench` and has run a generation. Blocks.
+    `engine` belongs to `workbench` and has already run a generation. Blocks.
     """
 
     def make() -> MapPass:
@@ -74,9 +74,9 @@ def measure(
 
 
 def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budget) -> Live:
-    """Draw frames offscreen by the window's own code, with the map in front, during a run. Blocks.
+    """Draw frames offscreen with the window's own code during a run, with the map in front. Blocks.
 
-    Each frame advances the run by a slice and moves the camera of the map. No frame waits for a screen; but as with a
+    Each frame advances the run by a slice and moves the map's camera. No frame waits for a screen; but as with a
     screen, none begins while the GPU still has two to finish.
     """
     canvas = open_picture(size)
@@ -103,7 +103,7 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
         viewer.frame()
 
     def timed() -> None:
-        # All frames go into the one picture of this draw: presenting each would copy it to the host.
+        # All frames go into the single picture of this draw, because presenting each would copy it to the host.
         poll(device, wait=True)
         fences: deque[Fence] = deque()
         frames, before, began = 0, token_count(), time.perf_counter()
@@ -133,7 +133,7 @@ def fly(workbench: ModelRunner, prompt: str, size: tuple[int, int], budget: Budg
 
 
 def _check(viewer: Viewer, state: State) -> None:
-    """Raise the error of a frame, if there is one."""
+    """Raise the error of the latest frame, if it had one."""
     if viewer.failure is not None:
         raise viewer.failure
     if state.map.problem or state.messages:
@@ -141,13 +141,13 @@ def _check(viewer: Viewer, state: State) -> None:
 
 
 def _move(state: State, number: int) -> None:
-    """Move the camera of frame `number` along its way from the whole map to the digits of a weight and back."""
+    """Move the camera, in frame `number`, along its path from the whole map to the digits of a weight and back."""
     maps = state.map
     if maps.layout is None or maps.registry is None:
         return
     turn = number % _FLIGHT / _FLIGHT
     near = 1 - abs(2 * turn - 1)
-    most = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
+    nearest = maps.camera.zoom_most(*maps.size) / 2  # cells at half their largest size
     weight = maps.layout.placements[map_bench.large_weight(maps.registry)]
     x, y = weight.x + weight.band_columns / 2, weight.y + weight.band_rows / 2
-    maps.camera.look_at(max(most, 1.0) ** near, x, y, *maps.size)
+    maps.camera.look_at(max(nearest, 1.0) ** near, x, y, *maps.size)

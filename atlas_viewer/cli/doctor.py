@@ -1,4 +1,4 @@
-"""`doctor`: what this machine has, what is missing, and whether its GPU computes correctly."""
+"""`doctor`: reports what this machine has, what it lacks, and whether its GPU computes correctly."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .shared import adapter_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the diagnosis, or check the kernels; 0 only if the viewer can run, or if every kernel is correct."""
+    """Print the diagnosis, or check the kernels; return 0 only if the viewer can run, or if every kernel is correct."""
     if arguments.prove:
         return doctor_prove.run(adapter_spec(arguments), in_json=arguments.json)
-    os.getcwd()  # fails without a working folder, which would make sound packages look broken
+    os.getcwd()  # fails here if the working folder is gone; otherwise intact packages would look broken
     diagnosis = diagnose(adapter_spec(arguments))
     print(json.dumps(as_json(diagnosis), indent=2) if arguments.json else report(diagnosis))
     return 0 if diagnosis.ok else 1

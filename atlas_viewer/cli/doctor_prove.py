@@ -1,4 +1,4 @@
-"""`doctor --prove`: the self-test, line by line or as JSON. The window and `bench` show its last result."""
+"""`doctor --prove`: the self-test, line by line or as JSON. The window and `bench` show its latest result."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _NAME_WIDTH = 38  # characters
 
 
 def run(adapter: str | None, *, in_json: bool) -> int:
-    """Run the self-test and print its checks; 0 if all are within tolerance. Raises `DeviceError`."""
-    from compute.selftest.run import prove  # it loads the reference, which nothing else needs
+    """Run the self-test and print its checks; return 0 if all are within tolerance. Raises `DeviceError`."""
+    from compute.selftest.run import prove  # here, because it loads the reference, which nothing else needs
 
     device = shared_device(adapter)
     subject = proof.Subject.of(device.adapter)
@@ -46,7 +46,7 @@ def run(adapter: str | None, *, in_json: bool) -> int:
 
 
 def as_json(subject: proof.Subject, outcome: Proof, proved: proof.Proved) -> dict[str, Any]:
-    """The outcome as plain JSON values; a number that is not finite is None."""
+    """The outcome as plain JSON values; None stands for numbers that are not finite."""
     return {
         "adapter": subject.adapter,
         "driver": subject.driver,
@@ -80,7 +80,7 @@ def _check(result: Result) -> dict[str, Any]:
 
 
 def _print_line(check: Result | Skipped) -> None:
-    """Print a line for one check, and a second line that says where it failed."""
+    """Print a line for one check, and if it failed, a second line that says where."""
     if hasattr(check, "why"):
         print(f"{'-':<7}{check.name:<{_NAME_WIDTH}}not run: {check.why}", flush=True)
         return
@@ -98,7 +98,7 @@ def _verdict(outcome: Proof) -> str:
     checks = f"{len(outcome.results)} checks in {outcome.seconds:.0f} s"
     if wrong:
         return f"\nFAILED: {wrong} of {checks}. Update the GPU driver, or choose another adapter with --adapter."
-    return f"\nproved: the largest error of numbers is {proof.short(outcome.largest_error)}, {checks}"
+    return f"\nproved: the largest numeric error is {proof.short(outcome.largest_error)}, {checks}"
 
 
 def _finite(error: float) -> float | None:

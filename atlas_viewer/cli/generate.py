@@ -21,14 +21,14 @@ from .shared import exit_status, open_generation, report_nonfinite
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate; 130 when stopped by Ctrl+C, after printing what was generated so far.
+    """Generate text; return 130 if stopped by Ctrl+C, after printing what has been generated so far.
 
-    1 when no logit is finite, so that no token can be sampled. If only some logits are not finite, they are reported
-    and the exit status stays 0.
+    Return 1 if no logit is finite, so that no token can be sampled. If only some logits are not finite, they are
+    reported and the exit status stays 0.
     """
     if arguments.logits is not None:
         check_target(arguments.logits, generation_files(arguments), ".npy")
-    # The times in the JSON are those of a warm engine; text alone need not wait for the warm-up.
+    # The timings in the JSON must come from a warm engine; text alone need not wait for the warm-up.
     generation = open_generation(arguments, measured=arguments.json)
     logits: list[np.ndarray] = []
     stream = None if arguments.json else Stream(generation)
@@ -50,12 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
         buffer = io.BytesIO()
         np.save(buffer, np.asarray(logits, np.float32).reshape(shape))
         write_output(arguments.logits, buffer.getvalue())
-    report_nonfinite(generation, "`trace` shows the first tensor that is affected")
+    report_nonfinite(generation, "`trace` shows the first affected tensor")
     return exit_status(generation)
 
 
 class Stream:
-    """Prints the text as it grows; a character only when all its bytes are known."""
+    """Prints the text as it grows, and each character only once all its bytes are known."""
 
     def __init__(self, generation: Generation) -> None:
         self._generation = generation
@@ -78,7 +78,7 @@ class Stream:
 
 
 def as_json(generation: Generation) -> dict[str, object]:
-    """The object that `--json` prints; a number that JSON cannot express is None."""
+    """The object that `--json` prints; None stands for numbers that JSON cannot express."""
     engine, config = generation.engine, generation.engine.config
     return {
         "model": {

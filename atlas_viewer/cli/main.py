@@ -1,4 +1,4 @@
-"""The entry point. It imports almost nothing, so that Ctrl+C ends the program with one line from the very start."""
+"""The entry point. It imports almost nothing, so that from the start Ctrl+C ends the program with one line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-INTERRUPTED = 130  # exit status that shells use after Ctrl+C
+INTERRUPTED = 130  # the exit status that shells use after Ctrl+C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status: 0 done, 1 failed, 2 wrong usage, 128 + n stopped by signal n."""
+    """Run one command and return the exit status: 0 success, 1 failure, 2 usage error, 128 + n for signal n."""
     if argv is None:
-        # This process is the program. Collecting garbage while it imports took a tenth of the start-up, and imports
-        # leave none; `run` enables the collector again when everything is imported.
+        # The process runs only this program. Garbage collection during imports took a tenth of the startup time, and
+        # imports leave no garbage. `run` enables the collector again once everything has been imported.
         gc.disable()
     try:
         from atlas_viewer.app.interrupts import terminating

@@ -24,7 +24,7 @@ from .shared import weights_spec
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the action."""
+    """Run the action and return its exit status."""
     actions: dict[str, Callable[[argparse.Namespace], int]] = {
         "list": _list,
         "fetch": _fetch,
@@ -57,7 +57,7 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def known_bytes(entry: CatalogueEntry) -> int | None:
-    """Size of the weights of `entry` in bytes; None if only the hub knows it."""
+    """Size in bytes of the weights of `entry`; None if only the hub knows it."""
     return max((file.size or 0 for file in entry.files), default=0) or None
 
 
@@ -66,7 +66,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     if state(entry.name) == "fetched":
         print(f"{entry.name} is already on this machine: {models_folder() / entry.name}")
         return 0
-    # These load the network libraries, which no other action needs.
+    # Imported here, because they load the network libraries, which no other action needs.
     from atlas_viewer.hub.fetch import fetch, free_bytes, missing_bytes
     from atlas_viewer.hub.look_up import look_up
 
@@ -93,7 +93,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
 def _confirmed(name: str) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
-            f"models fetch {name}: cannot ask, standard input is not a terminal; accept license and size with --yes"
+            f"models fetch {name}: cannot ask, because standard input is not a terminal;"
+            " accept the license and the size with --yes"
         )
     try:
         return input("Download it under this license? [y/N] ").strip().lower() in ("y", "yes")
@@ -156,7 +157,7 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _entry(name: str) -> CatalogueEntry:
     if name not in CATALOGUE:
         raise UsageError(
-            f"{one_line(name)}: no model of this name can be fetched; choose one of {', '.join(CATALOGUE)}"
+            f"{one_line(name)}: no model with this name can be fetched; choose one of {', '.join(CATALOGUE)}"
         )
     return CATALOGUE[name]
 

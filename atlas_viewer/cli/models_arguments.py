@@ -1,4 +1,4 @@
-"""Arguments of `models` and its actions."""
+"""Arguments for `models` and its actions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         add_global(sub)
         return sub
 
-    listing = action("list", "list the models that can be fetched, and which of them are on this machine")
+    listing = action("list", "list the models that can be fetched, and show which are on this machine")
     add_json(listing, "lines", what="a list of objects")
     fetch = action("fetch", "fetch a model from the Hugging Face hub, or resume fetching it")
     fetch.add_argument("name", metavar="NAME", help="a name from `models list`")
-    fetch.add_argument("--yes", action="store_true", help="accept license and size without being asked")
-    path = action("path", "print the folder of all models, or the path of one")
+    fetch.add_argument("--yes", action="store_true", help="accept the license and the size without being asked")
+    path = action("path", "print the path of the models folder, or of one model")
     path.add_argument("name", nargs="?", metavar="NAME", help="a name from `models list`")
-    verify = action("verify", "check the shape of every tensor of a model, and that all its values are finite")
+    verify = action("verify", "check that every tensor of a model has the right shape and only finite values")
     verify.add_argument("path", metavar="PATH", help="a file, a folder or a model name, as for --model")
     convert = action("convert", "write a model in another format; --weights sets the precision")
     convert.add_argument("source", metavar="IN", help="a file, a folder or a model name, as for --model")
@@ -31,5 +31,5 @@ def add_models(parser: argparse.ArgumentParser) -> None:
         "target",
         type=file_path,
         metavar="OUT",
-        help="a .bin file (llm.c), a .safetensors file, or a folder in Hugging Face layout",
+        help="a .bin file (llm.c), a .safetensors file, or a folder in the Hugging Face layout",
     )

@@ -1,4 +1,4 @@
-"""Checks of the paths that a command writes to, made first, so that nothing is lost and no work is wasted."""
+"""Checks a command's output paths up front, so that nothing is lost and no work is wasted."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from .shared import model_spec
 
 
 def check_target(path: Path, reads: Iterable[Path] = (), suffix: str = "") -> None:
-    """Raise `OutputError` if `path` clearly cannot or must not be written.
+    """Raise `OutputError` if `path` clearly cannot or must not be written to.
 
-    reads: files that the command reads. Neither they nor any recording may be replaced; devices and pipes may be
-    written all the same. suffix: required ending of the name, except for a device or pipe; otherwise `UsageError`.
+    reads: files that the command reads. Neither they nor any recording may be replaced; devices and pipes may still be
+    written to. suffix: required ending of the name, except for a device or pipe; any other ending raises `UsageError`.
     """
     status, shown = _status(path), one_line(path)
     if status is not None and stat.S_ISDIR(status.st_mode):
         raise OutputError(f"{shown}: cannot be written (it is a folder); give the path of a file")
     if status is not None and not stat.S_ISREG(status.st_mode):
         return
-    # For a link, such as /dev/stdout, the folder of its target counts.
+    # For a link, such as /dev/stdout, what matters is the folder of its target.
     folder = (Path(os.path.realpath(path)) if os.path.islink(path) else path).parent
     if not os.path.isdir(folder):
         raise OutputError(
@@ -50,7 +50,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
-    """Raise `OutputError` if writing `path` would replace a recording or one of `reads`, under any name."""
+    """Raise `OutputError` if writing to `path` would replace a recording or one of `reads`, under any name."""
     status = _status(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return
@@ -63,7 +63,7 @@ def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
 
 
 def generation_files(arguments: argparse.Namespace) -> list[Path]:
-    """The files that a generation reads: those of the model, and standard input for the prompt `-`.
+    """The files that a generation reads: the model's files, and standard input if the prompt is `-`.
 
     Raises `CheckpointError` if the model does not exist.
     """
@@ -74,12 +74,12 @@ def generation_files(arguments: argparse.Namespace) -> list[Path]:
 
 
 def recording_files(*paths: Path) -> list[Path]:
-    """The files of recordings: each with its write-ahead log, which contains the latest steps."""
+    """The recordings' files, including the write-ahead logs, which contain the latest steps."""
     return [file for path in paths for file in (path, *beside(path))]
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """The status of `path` behind links; None if nothing is there. Raises `OutputError` if the path is unusable."""
+    """The status of `path` after following links; None if it does not exist. Raises `OutputError` if it is unusable."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -89,7 +89,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _is_log(path: Path) -> bool:
-    """True for the write-ahead log or index of a recording."""
+    """True for a recording's write-ahead log or its index."""
     recording = Path(str(path).rpartition("-")[0])
     return path in beside(recording) and is_session(recording)
 

@@ -1,4 +1,4 @@
-"""The parser of the command line: commands, arguments, help texts."""
+"""The command-line parser: commands, arguments and help texts."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ DEFAULT_PROMPT = "Once upon a time, there was a"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises usage errors, so that they are reported in one line like every other error."""
+    """A parser that raises usage errors, so that they are reported in one line like every other error."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+    """The parser for the whole command line."""
     parser = _Parser(
         prog="atlas-viewer",
-        description="Run GPT-2 on the GPU and watch every number while it runs.",
-        epilog="Without a command, the window opens. The prompt - reads standard input.",
+        description="Run GPT-2 on the GPU and watch every number as it is computed.",
+        epilog="Without a command, the window opens. A prompt of - is read from standard input.",
     )
     parser.add_argument("--version", action="version", version=f"atlas-viewer {__version__}")
     add_global(parser)
@@ -58,11 +58,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_generate(command("generate", "generate text and print it"))
     _add_render(command("render", "save one picture, without a window"))
     _add_atlas(command("atlas", "save the strip as arrays"))
-    _add_trace(command("trace", "print statistics of every tensor of the last pass"))
+    _add_trace(command("trace", "print statistics of every tensor in the last pass"))
     _add_bench(command("bench", "measure the speed of prefill, decode, strip, map and frames on this adapter"))
     add_session(command("session", "record runs; verify, compare, replay and export recordings"))
     add_models(command("models", "fetch, verify and convert models"))
-    _add_doctor(command("doctor", "report what this machine has and what is missing"))
+    _add_doctor(command("doctor", "report what this machine has and what it lacks"))
     return parser
 
 
@@ -71,7 +71,7 @@ def _add_view(view: argparse.ArgumentParser) -> None:
     add_sampling(view, tokens=64)
     view.add_argument("--tour", type=file_path, metavar="FILE", help="play a scripted tour, then close the window")
     view.add_argument(
-        "--pictures", type=file_path, default=Path("."), metavar="DIR", help="folder for the pictures of a tour"
+        "--pictures", type=file_path, default=Path("."), metavar="DIR", help="folder for the tour's pictures"
     )
     view.add_argument(
         "--record-tour", type=file_path, metavar="FILE", help="record what you do in the window as a tour"
@@ -97,10 +97,8 @@ def _add_render(render: argparse.ArgumentParser) -> None:
     render.add_argument("--out", type=file_path, required=True, metavar="F.png", help="the .png file to write")
     add_size(render.add_argument)
     add_view(render.add_argument)
-    render.add_argument("--panels", action="store_true", help="draw the whole window, not only the view")
-    render.add_argument(
-        "--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="theme of the panels (default dark)"
-    )
+    render.add_argument("--panels", action="store_true", help="draw the whole window, not just the view")
+    render.add_argument("--theme", choices=THEME_NAMES, default=THEME_NAMES[0], help="panel theme (default dark)")
     add_camera(render.add_argument)
     render.add_argument(
         "--place", default=None, metavar="NAME[INDEX]", help="value to center the map on, such as 'h.3.attn.qkv[5, 12]'"
@@ -115,7 +113,7 @@ def _add_atlas(atlas: argparse.ArgumentParser) -> None:
         "--sampling",
         choices=("point", "pool"),
         default="point",
-        help="value that a cell shows: the first one it covers (default), or the largest in magnitude",
+        help="value that a cell shows: the first that it covers (default), or the largest in magnitude",
     )
 
 
@@ -127,7 +125,9 @@ def _add_trace(trace: argparse.ArgumentParser) -> None:
 
 def _add_bench(bench: argparse.ArgumentParser) -> None:
     add_json(bench, "a table")
-    bench.add_argument("--quick", action="store_true", help="repeat less: about one second per figure instead of five")
+    bench.add_argument(
+        "--quick", action="store_true", help="repeat fewer times: about one second per figure instead of five"
+    )
     bench.add_argument("--compare", choices=("torch",), help="also measure PyTorch, and print the ratios")
     bench.add_argument(
         "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
@@ -154,12 +154,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments, rest = parser.parse_known_args(whole)
     if rest:
         _check_command(arguments.prompt, rest)
-        parser.parse_args(whole)  # raises the error for the arguments that are left
+        parser.parse_args(whole)  # raises the error about the remaining arguments
     return arguments
 
 
 def _check_command(word: str, rest: Sequence[str]) -> None:
-    """Raise `UsageError` when the prompt of an implied `view` looks like an unknown command."""
+    """Raise `UsageError` if the prompt of an implied `view` looks like an unknown command."""
     near = difflib.get_close_matches(word, _COMMANDS, n=1)
     if near:
         raise UsageError(f"{quoted(word)}: unknown command; did you mean {near[0]}?")
@@ -170,7 +170,7 @@ def _check_command(word: str, rest: Sequence[str]) -> None:
 
 
 def _with_signs(argv: Sequence[str]) -> list[str]:
-    """Write `--center -5,3` as `--center=-5,3`: argparse would take the value for an option."""
+    """Turn `--center -5,3` into `--center=-5,3`; otherwise argparse would mistake the value for an option."""
     given: list[str] = []
     for text in argv:
         if given and given[-1] in _POINTS and _NEGATIVE.match(text):
@@ -187,7 +187,7 @@ _COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session",
 
 
 def _with_command(argv: list[str]) -> list[str]:
-    """Insert `view` before the first argument that is not a global option, unless that is a command."""
+    """Insert `view` before the first argument that is not a global option, unless that argument is a command."""
     at = 0
     while at < len(argv) and argv[at].startswith("--"):
         if argv[at] in {"--help", "--version"}:

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, shown only where that is a terminal."""
+"""Progress bars on standard error, shown only if it is a terminal."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def bytes_bar(name: str, total: int) -> tqdm[Any]:
 
 
 def counted(items: Iterable[T], total: int, unit: str) -> Iterator[T]:
-    """`items`, with a bar that counts them."""
+    """Yield `items` while a bar counts them."""
     yield from tqdm(items, total=total, unit=f" {unit}", disable=None, file=progress_stream())

@@ -1,4 +1,4 @@
-"""`render`: one picture, without a window."""
+"""`render`: saves one picture, without a window."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .shared import check_camera, generate_options, load_options, model_spec, re
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, draw the last pass offscreen, save the picture and print the text."""
+    """Generate text, draw the last pass offscreen, save the picture and print the text."""
     from atlas_viewer.export.render import render
 
     if arguments.view == "strip" and arguments.place is not None:
-        raise UsageError("--place: works only on the map; add --view map")
+        raise UsageError("--place: works only with the map; add --view map")
     if arguments.place is not None and not arguments.place.strip():
-        raise UsageError("--place: is empty; give the name of a tensor and an index, such as 'wte[12, 3]'")
+        raise UsageError("--place: is empty; give a tensor name and an index, such as 'wte[12, 3]'")
     check_camera(arguments)
     check_target(arguments.out, generation_files(arguments), ".png")
     prompt = read_prompt(arguments.prompt)

@@ -1,4 +1,4 @@
-"""One command, from its arguments to its exit status. Every failure is reported in one line."""
+"""Runs one command, from its arguments to its exit status. Every failure is reported in one line."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .streams import complain, standard_streams
 def run(argv: Sequence[str]) -> int:
     """Run the command in `argv` and return its exit status. Raises KeyboardInterrupt.
 
-    With `--debug`, a failure prints its traceback, too.
+    With `--debug`, a failure also prints its traceback.
     """
     debug = "--debug" in argv
-    # Without it, Vulkan's window-system code prints warnings, even when no window is opened.
+    # Without this variable, Vulkan's window-system code prints warnings even if no window is opened.
     if sys.platform == "linux" and "XDG_RUNTIME_DIR" not in os.environ:
         folder = _runtime_folder()
         if folder is not None:
@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
             complain(error)
             return error.exit_status
         except BrokenPipeError:
-            # The reader of our output is gone; there is nobody to report it to.
+            # The reader of our output is gone, so there is nobody to report it to.
             return 1
         except Exception as error:
             known = _external_failure(error)
@@ -52,7 +52,7 @@ def run(argv: Sequence[str]) -> int:
             if debug:
                 traceback.print_exc()
             if isinstance(error, FileNotFoundError) and _working_folder_is_gone():
-                # Libraries query it while they are imported, whether they need it or not.
+                # Libraries query the folder while they are imported, whether they need it or not.
                 complain("the working folder no longer exists; change to another one and run again")
                 return 1
             complain(f"unexpected {type(error).__name__}: {first_line(error)}; run again with --debug and report this")
@@ -64,16 +64,16 @@ def _run_command(argv: Sequence[str]) -> int:
         arguments = parse(argv)
     except SystemExit as end:  # --help or --version, already printed
         return int(end.code or 0)
-    # Only the module of this command is loaded: `generate` needs no window.
+    # Only this command's module is loaded: `generate` needs no window.
     module = importlib.import_module(f"atlas_viewer.cli.{arguments.command}")
     if not gc.isenabled():
-        gc.freeze()  # later collections skip what was imported
+        gc.freeze()  # later collections skip what has been imported
         gc.enable()
     return int(module.run(arguments))
 
 
 def _external_failure(error: Exception) -> AtlasError | None:
-    """The error to report for a failure outside the program: a lost device, or no memory left. Otherwise None."""
+    """The error to report for a failure outside the program: a lost device or a lack of memory. Otherwise None."""
     if "wgpu" in sys.modules:  # otherwise no device can have failed, and the import is slow
         from compute.gpu.device import device_error
 
@@ -94,7 +94,7 @@ def _working_folder_is_gone() -> bool:
 
 
 def _runtime_folder() -> str | None:
-    """Our own folder in the temporary one; None if it cannot be made or belongs to another user."""
+    """Our own folder inside the temporary folder; None if it cannot be created or belongs to another user."""
     try:
         path = Path(tempfile.gettempdir()) / f"atlas-viewer-{os.getuid()}"
         path.mkdir(mode=0o700, exist_ok=True)

@@ -28,7 +28,7 @@ from .session_source import recorded_source, recorded_weights
 from .shared import load_options
 from .streams import note
 
-_PROMPT_CHARACTERS = 200  # of a prompt that `info` shows
+_PROMPT_CHARACTERS = 200  # how many characters of a prompt `info` shows
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -54,7 +54,8 @@ def _info(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(plain(summary(recording)), ensure_ascii=False, allow_nan=False))
             return 0
-        lines = _info_lines(recording)  # all of them before printing: a damaged file gives an error, not half an answer
+        # All lines before printing any, so that a damaged file gives an error instead of half an answer.
+        lines = _info_lines(recording)
     print("\n".join(lines))
     return 0
 
@@ -80,7 +81,7 @@ def _info_lines(recording: Recording) -> list[str]:
 
 def _shortened(prompt: str) -> str:
     more = len(prompt) - _PROMPT_CHARACTERS
-    return quoted(prompt) if more <= 0 else f"{quoted(prompt[:_PROMPT_CHARACTERS])} and {more:,} characters more"
+    return quoted(prompt) if more <= 0 else f"{quoted(prompt[:_PROMPT_CHARACTERS])} and {more:,} more characters"
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -90,7 +91,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     with Recording(arguments.file) as recording:
         runs = [known for known in recording.runs() if recording.count(known)]
         if not runs:
-            raise RecordingError(f"{recording.shown}: has no steps to verify; record some")
+            raise RecordingError(f"{recording.shown}: has no steps to verify; record some first")
         source = recorded_source(arguments, recording.head)
         check_shape(recording, source.name, source.config)
         sha256 = weights_sha256(source)
@@ -113,7 +114,7 @@ def _verify(arguments: argparse.Namespace) -> int:
                 if not arguments.json:
                     print(_verdict_line(verdict))
         counts = {name: sum(v.verdict == name for v in verdicts) for name in (IDENTICAL, WITHIN, DIFFERENT)}
-        # Even when all figures agree, other weights are not the recorded ones.
+        # Even if all figures agree, weights that differ from the recorded ones are a failure.
         holds = not counts[DIFFERENT] and recording.head.weights_sha256 == sha256
         totals = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if arguments.json:
@@ -135,7 +136,7 @@ def _verdict_line(verdict: Verdict) -> str:
     line = f"run {verdict.run} step {verdict.step + 1} {quoted(verdict.text)}: {verdict.verdict}"
     if verdict.verdict != IDENTICAL:
         line += f", {verdict.figure:.3g} ({verdict.what})" if math.isfinite(verdict.figure) else f" ({verdict.what})"
-    return line if verdict.draw_repeats else line + ", sampling gives another token"
+    return line if verdict.draw_repeats else line + ", sampling gives a different token"
 
 
 def _diff(arguments: argparse.Namespace) -> int:

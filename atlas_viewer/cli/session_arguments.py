@@ -1,4 +1,4 @@
-"""Arguments of `session` and its verbs."""
+"""Arguments for `session` and its verbs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         add_global(sub)
         return sub
 
-    _add_record(verb("record", "generate text, and record everything about the run in a file"))
+    _add_record(verb("record", "generate text and record everything about the run in a file"))
 
     info = verb("info", "show what a recording contains")
     add_recording(info)
@@ -40,7 +40,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=None,
         metavar="D",
-        help="largest accepted difference of a logit (default 0.004)",
+        help="largest accepted difference between logits (default 0.004)",
     )
     add_json(verify, "lines")
 
@@ -53,9 +53,9 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 
     _add_export(verb("export", "export a recording as video, pictures, text or arrays"))
 
-    _add_diff(verb("diff", "compare two recordings step by step; exit status 1 when they differ"))
+    _add_diff(verb("diff", "compare two recordings step by step; exit status 1 if they differ"))
 
-    recover = verb("recover", "save what can be read of a damaged recording")
+    recover = verb("recover", "save what is still readable in a damaged recording")
     add_recording(recover)
     recover.add_argument(
         "--out",
@@ -83,7 +83,7 @@ def _add_record(record: argparse.ArgumentParser) -> None:
         default="f16",
         help="precision of the recorded logits, or none (default f16)",
     )
-    record.add_argument("--no-statistics", action="store_true", help="do not record the statistics of the tensors")
+    record.add_argument("--no-statistics", action="store_true", help="do not record tensor statistics")
 
 
 def _add_export(export: argparse.ArgumentParser) -> None:
@@ -93,7 +93,7 @@ def _add_export(export: argparse.ArgumentParser) -> None:
     )
     group = export.add_argument_group("what to write (at least one)")
     group.add_argument(
-        "--json", nargs="?", const="-", metavar="F.json", help="everything except arrays (default: standard output)"
+        "--json", nargs="?", const="-", metavar="F.json", help="everything except the arrays (default: standard output)"
     )
     group.add_argument(
         "--csv", nargs="?", const="-", metavar="F.csv", help="one line per step (default: standard output)"

@@ -36,7 +36,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    """Raise what can be known to fail before any work is done."""
+    """Raise the errors that can be predicted before any work is done."""
     files = [arguments.json, arguments.csv, arguments.npz, arguments.video]
     if not any(target is not None for target in (*files, arguments.png)):
         raise UsageError("session export: no output; give --video, --png, --json, --csv or --npz")
@@ -82,7 +82,7 @@ def _pictures(arguments: argparse.Namespace, recording: Recording) -> None:
     run = RecordedRun(recording, recording.run(arguments.run))
     count = len(run.all_steps)
     if not count:
-        raise RecordingError(f"{recording.shown}: run {run.info.id} has no steps to show; record some")
+        raise RecordingError(f"{recording.shown}: run {run.info.id} has no steps to show; record some first")
     names = [f"step-{number:06}.png" for number in range(1, count + 1)]
     if arguments.png is not None:
         for name in names:

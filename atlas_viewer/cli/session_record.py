@@ -25,7 +25,7 @@ _NAP_S = 0.0005
 
 
 def record(arguments: argparse.Namespace) -> int:
-    """Generate and record; 1 if the recording is incomplete, 130 when stopped by Ctrl+C."""
+    """Generate and record; return 1 if the recording is incomplete, 130 if stopped by Ctrl+C."""
     check_target(arguments.out)
     statistics = not arguments.no_statistics
     source = open_model(model_spec(arguments))
@@ -35,13 +35,13 @@ def record(arguments: argparse.Namespace) -> int:
     def make_capturer(engine: Engine) -> StepCapturer:
         measure = StatisticsPass(engine, histograms=False) if statistics else None
         if measure is not None:
-            measure.read()  # of the weights, which never change: once, before the run
+            measure.read()  # the weights' statistics never change, so they are read once, before the run
         return StepCapturer(
             engine, lambda *step: recorder.step(*step), logits=arguments.logits != "none", statistics=measure
         )
 
     generation = open_generation(arguments, source, make_capturer)
-    # Last, when only the run itself can still fail: there is no recording without a run.
+    # Opened last, when only the run itself can still fail, so that no recording is left without a run.
     recorder = open_recorder(arguments.out, generation.engine, tokenizer, sha256)
     try:
         recorder.begin_run(
@@ -66,7 +66,7 @@ def record(arguments: argparse.Namespace) -> int:
 
 
 def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:
-    """Run to the end or to Ctrl+C; returns the trouble of the recorder that has been reported."""
+    """Run until the end or Ctrl+C; return the recorder's trouble that has been reported."""
     reported = None
     try:
         while not generation.done:

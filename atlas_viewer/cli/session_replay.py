@@ -1,4 +1,4 @@
-"""`session replay`: a recording in the window."""
+"""`session replay`: shows a recording in the window."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .shared import load_options
 
 
 def replay(arguments: argparse.Namespace) -> int:
-    """Open the window; returns when it is closed. Without the model, only the recorded values are shown."""
+    """Open the window; return when it is closed. Without the model, only the recorded values are shown."""
     from atlas_viewer.app.open_recording import replay_window
 
     with Recording(arguments.file) as recording:

@@ -1,4 +1,4 @@
-"""The model and the precision that a recording was made with."""
+"""Finds the model and the precision that a recording was made with."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from .arguments import PRECISIONS
 
 
 def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
-    """The model of `--model`; by default the recorded one, if its name is enough to find it."""
+    """The model given by `--model`; by default the recorded one, if its name is enough to find it.
+
+    Raises `AtlasError`s.
+    """
     spec = getattr(arguments, "model", None)
     if spec is None:
-        # Never open a path from the file: it may come from anybody.
+        # Never open a path from the recording: it may come from anybody.
         if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
             raise RecordingError(
-                f"model {head.model}: the recording does not contain the model; give its file with --model"
+                f"model {head.model}: the recording does not contain the model; give the model's file with --model"
             )
         spec = head.model
     return open_model(spec)
 
 
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:
-    """The precision of `--weights`; by default the recorded one."""
+    """The precision given by `--weights`; by default the recorded one. Raises `RecordingError`."""
     weights = str(getattr(arguments, "weights", head.weights))
     if weights not in PRECISIONS:
-        raise RecordingError(f"precision {weights} is unknown; choose one with --weights")
+        raise RecordingError(f"precision {weights} is unknown; choose another one with --weights")
     return weights

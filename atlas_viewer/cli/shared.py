@@ -1,4 +1,4 @@
-"""From parsed arguments to a prompt, options and a generation: functions that several commands use."""
+"""Turns parsed arguments into a prompt, options and a generation, for several commands."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ DEFAULT_CONTEXT = 256
 
 
 def read_prompt(text: str) -> str:
-    """The prompt: `text`, or standard input for `-`.
+    """The prompt: `text`, or standard input if `text` is `-`.
 
-    Raises `PromptError` if it is not UTF-8, or contains control characters other than tabs and line ends: models have
-    not been trained on them, and printing them can change the terminal.
+    Raises `PromptError` if it is not UTF-8 or contains control characters other than tabs and line breaks: models have
+    not been trained on them, and printing them can upset the terminal.
     """
     name = "prompt"
     if text == "-":
@@ -38,7 +38,7 @@ def read_prompt(text: str) -> str:
         try:
             text = sys.stdin.buffer.read().decode()
         except UnicodeDecodeError as error:
-            raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt as UTF-8") from None
+            raise PromptError(f"standard input: byte {error.start} is not UTF-8; give the prompt in UTF-8") from None
     for index, character in enumerate(text):
         if unicodedata.category(character) == "Cc" and character not in "\t\n\r":
             raise PromptError(
@@ -48,7 +48,7 @@ def read_prompt(text: str) -> str:
 
 
 def check_camera(arguments: argparse.Namespace) -> None:
-    """Raise `UsageError` for a `--zoom` or `--center` that is not finite."""
+    """Raise `UsageError` if `--zoom` or `--center` is not finite."""
     if not all(map(math.isfinite, (arguments.zoom, *(arguments.center or ())))):
         raise UsageError("--zoom, --center: must be finite numbers, such as --zoom 8")
 
@@ -69,7 +69,7 @@ def adapter_spec(arguments: argparse.Namespace) -> str | None:
 
 
 def load_options(arguments: argparse.Namespace, context: int | None = None, weights: str | None = None) -> LoadOptions:
-    """The arguments as options of loading. weights: replaces the value of `--weights`."""
+    """The arguments as load options. weights: replaces the value of `--weights`."""
     return LoadOptions(
         context=context,
         weights=weights or weights_spec(arguments),
@@ -79,7 +79,7 @@ def load_options(arguments: argparse.Namespace, context: int | None = None, weig
 
 
 def generate_options(arguments: argparse.Namespace, positions: int, vocabulary: int) -> GenerateOptions:
-    """The generation options of the arguments, checked against the sizes of the model. Raises `UsageError`."""
+    """The arguments as generation options, checked against the model's sizes. Raises `UsageError`."""
     given = {f.name: getattr(arguments, f.name) for f in fields(GenerateOptions) if hasattr(arguments, f.name)}
     if given.get("context") is None:
         given["context"] = min(DEFAULT_CONTEXT, positions)
@@ -113,7 +113,7 @@ def open_generation(
 
 
 def report_nonfinite(generation: Generation, advice: str) -> None:
-    """Report on standard error, in one line, how many logits were not finite and since which step, if any were."""
+    """If any logits were not finite, report in one line on standard error how many, and since which step."""
     first = generation.first_nonfinite_step
     if first is None:
         return
@@ -124,12 +124,12 @@ def report_nonfinite(generation: Generation, advice: str) -> None:
 
 
 def exit_status(generation: Generation) -> int:
-    """Of a finished generation: 1 when no logit was finite, 130 after Ctrl+C, otherwise 0."""
+    """The exit status after a generation: 1 if no logit was finite, 130 after Ctrl+C, otherwise 0."""
     if generation.stop_reason == "nonfinite":
         return 1
     return INTERRUPTED if generation.stop_reason == "stopped" else 0
 
 
 def rounded(value: float | None) -> float | None:
-    """`value` with six digits, because more would be noise; None if it is not finite."""
+    """`value` rounded to six digits, because more would be noise; None if it is not finite."""
     return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")

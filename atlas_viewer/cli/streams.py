@@ -1,4 +1,4 @@
-"""Standard output and standard error in every condition: a terminal, a full disk, a reader that is gone, closed."""
+"""Standard output and standard error in every condition: on a terminal, on a full disk, without a reader, or closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEPT = "\n\t"  # a terminal shows these as expected
 
 
 class _Output:
-    """Standard output whose failures name it, so that none is taken for a failure of another file.
+    """Standard output that names itself in its errors, so that none is mistaken for the failure of another file.
 
     On a terminal, control characters are escaped: text from a model, a recording or a file name must not move the
     cursor or rename the window. A pipe or a file receives the text unchanged.
@@ -29,13 +29,13 @@ class _Output:
         self.failed = False
 
     def write(self, text: str) -> int:
-        """Like `TextIO.write`. Raises `OutputError`, or BrokenPipeError when the reader is gone."""
+        """Like `TextIO.write`. Raises `OutputError`, or BrokenPipeError if the reader is gone."""
         with self._named_failures():
             return self._open().write(escaped(text, _KEPT) if self._terminal else text)
 
     def flush(self) -> None:
         """Like `TextIO.flush`. Raises the same errors as `write`."""
-        if self._stream is not None:  # nothing was written to it
+        if self._stream is not None:  # if it is None, nothing was written
             with self._named_failures():
                 self._stream.flush()
 
@@ -44,7 +44,7 @@ class _Output:
 
     def _open(self) -> TextIO:
         if self._stream is None:
-            raise OutputError("standard output: cannot be written (it is closed); open it or redirect it to a file")
+            raise OutputError("standard output: cannot be written to (it is closed); open it or redirect it to a file")
         return self._stream
 
     @contextmanager
@@ -57,12 +57,12 @@ class _Output:
         except OSError as error:
             self.failed = True
             raise OutputError(
-                f"standard output: cannot be written ({reason_of(error)}); free some disk space"
+                f"standard output: cannot be written to ({reason_of(error)}); free some disk space"
             ) from None
 
 
 class _Errors:
-    """Standard error with control characters escaped, whether a message, a traceback or a library writes them."""
+    """Standard error with control characters escaped, whether they come from a message, a traceback or a library."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -76,45 +76,46 @@ class _Errors:
 
 
 def complain(message: object) -> None:
-    """Print one line on standard error: what went wrong and what to do."""
+    """Print one line on standard error that says what went wrong and what to do."""
     print(f"atlas-viewer: {one_line(str(message))}", file=sys.stderr)
 
 
 def note(message: object) -> None:
-    """Print one line on standard error that the user should know, although nothing went wrong."""
+    """Print one line on standard error with something the user should know even though nothing went wrong."""
     print(f"note: {one_line(str(message))}", file=sys.stderr)
 
 
 def progress_stream() -> TextIO:
-    """Standard error for a progress bar, which must move the cursor. Its callers escape foreign text."""
+    """Standard error for a progress bar, which must move the cursor. Callers escape untrusted text."""
     return sys.stderr.stream if isinstance(sys.stderr, _Errors) else sys.stderr
 
 
 @contextmanager
 def standard_streams() -> Iterator[None]:
-    """Inside this context both streams can be written, and a failure of standard output is an `OutputError`."""
+    """A context in which both streams can be written to, and a failure of standard output raises `OutputError`."""
     _fill_gaps()
     for stream in (sys.stdout, sys.stderr):
-        # A character that the terminal cannot show is replaced; it must not end the program.
+        # A character that the terminal cannot show is replaced instead of ending the program.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     output = _Output(sys.stdout)
     with open(os.devnull, "w") as nowhere:
         errors = nowhere if sys.stderr is None else sys.stderr
-        # Where sys.stderr is None, print(file=sys.stderr) writes to standard output.
+        # If sys.stderr were None, print(file=sys.stderr) would write to standard output.
         with redirect_stdout(cast(TextIO, output)), redirect_stderr(cast(TextIO, _Errors(errors))):
             try:
                 yield
             finally:
                 if output.failed:
-                    # Send the interpreter's last flush to the null device: it would fail and be reported again.
+                    # Send the interpreter's last flush to the null device; otherwise it would fail and be reported
+                    # again.
                     os.dup2(nowhere.fileno(), output.fileno())
 
 
 def _fill_gaps() -> None:
     """Open the null device for each closed standard stream.
 
-    Otherwise the next files to be opened would get their descriptors, and output of a driver would end up in them.
+    Otherwise the next files to be opened would get these descriptors, and a driver's output would end up in them.
     """
     with suppress(OSError):
         for number in range(3):

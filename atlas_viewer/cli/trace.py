@@ -1,4 +1,4 @@
-"""`trace`: the debug trace of the last pass."""
+"""`trace`: prints the debug trace of the last pass."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .shared import open_generation
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Generate, then print one record per tensor in execution order, as lines or as JSON."""
+    """Generate text, then print one record per tensor in execution order, as lines or as JSON."""
     generation = open_generation(arguments)
     generation.run()
     engine = generation.engine

@@ -1,4 +1,4 @@
-"""`view`: the window."""
+"""`view`: opens the window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .shared import generate_options, load_options, model_spec, read_prompt
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Open the window and start generating; returns when it is closed."""
+    """Open the window and start generating; return when it is closed."""
     prompt = read_prompt(arguments.prompt)
     if arguments.record_tour is not None:
         reads = generation_files(arguments)

@@ -1,1 +1,1 @@
-"""What this machine has, what is missing, and the commands that install it."""
+"""What this machine has, what it lacks, and the commands that install what is missing."""

@@ -1,4 +1,4 @@
-"""The diagnosis of this machine: what the viewer needs, what is missing, and the command that installs it."""
+"""Diagnoses this machine: what the viewer needs, what is missing, and the command that installs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from compute.io.system_errors import first_line
 
 from . import systems
 
-# The viewer cannot run without the required features; the optional ones are used where available.
+# The viewer cannot run without the required features. The optional ones are used if available.
 REQUIRED_FEATURES = ("float32-filterable",)
 OPTIONAL_FEATURES = ("subgroup", "shader-f16", "timestamp-query")
 LIMITS = (
@@ -39,7 +39,7 @@ _WINDOW_LIBRARIES = ("libX11.so.6", "libXext.so.6", "libXcursor.so.1", "libXi.so
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check. `needed_for` says what fails without it: "all", or only the "window"."""
+    """The result of one check. `needed_for` says what does not work if it fails: "all" or only the "window"."""
 
     name: str
     ok: bool
@@ -50,7 +50,7 @@ class Check:
 
 @dataclass(frozen=True)
 class AdapterFacts:
-    """One GPU, or a driver that acts as one. Limits are in bytes or counts, as WebGPU names them."""
+    """One GPU, or a driver that acts as one. Limits have WebGPU's names and are bytes or counts."""
 
     name: str
     software: bool
@@ -70,9 +70,9 @@ class Diagnosis:
     adapters: tuple[AdapterFacts, ...]
     checks: tuple[Check, ...]
     family: str
-    """The family of this system, see `systems.this_system`."""
+    """The OS family, as returned by `systems.this_system`."""
     lacking: tuple[str, ...]
-    """Missing libraries and drivers that system packages contain."""
+    """Missing libraries and drivers that system packages provide."""
 
     @property
     def can_render(self) -> bool:
@@ -81,7 +81,7 @@ class Diagnosis:
 
     @property
     def ok(self) -> bool:
-        """True only if the viewer can run: everything for rendering, and a display for its window."""
+        """True only if the viewer can run, which takes everything for rendering and a display for its window."""
         return all(check.ok for check in self.checks)
 
     @property
@@ -91,9 +91,9 @@ class Diagnosis:
 
 
 def diagnose(adapter: str | None = None) -> Diagnosis:
-    """Examine this machine. Changes nothing, and raises no error for any finding.
+    """Examine this machine. Changes nothing and raises no errors, whatever it finds.
 
-    adapter: text that the name of the adapter must contain; None for the default adapter.
+    adapter: text that the adapter's name must contain; None for the default adapter.
     """
     family = systems.this_system()
     missing: list[str] = []
@@ -117,7 +117,7 @@ def diagnose(adapter: str | None = None) -> Diagnosis:
 
 
 def report(diagnosis: Diagnosis) -> str:
-    """The diagnosis as text to read. Its last line says what can run."""
+    """The diagnosis as human-readable text. Its last line says what can run."""
     lines = [f"atlas-viewer {diagnosis.version}, Python {diagnosis.python}, {diagnosis.system}", ""]
     width = max((len(check.name) for check in diagnosis.checks), default=0)
     for check in diagnosis.checks:
@@ -156,7 +156,7 @@ def _module(name: str, family: str, missing: list[str], load: Callable[[str], An
     try:
         module = load(name)
     except Exception as error:
-        # The error of a module whose shared library is missing names that library.
+        # If a module's shared library is missing, the error names that library.
         libraries = [name for name in re.findall(r"lib[\w+.-]*\.so[\w.]*", str(error)) if systems.is_packaged(name)][:1]
         missing += libraries
         return Check(name, False, first_line(error), systems.module_command(family, name, error, libraries))
@@ -216,9 +216,7 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
     )
     if not facts:
         missing.append(systems.SOFTWARE_DRIVER)
-        remedy = (
-            f"{systems.install_command(family, [systems.SOFTWARE_DRIVER])}, or the driver from the maker of your GPU"
-        )
+        remedy = f"{systems.install_command(family, [systems.SOFTWARE_DRIVER])}, or the driver from your GPU's vendor"
         return (), [Check("adapter", False, "no Vulkan, Metal or D3D12 adapter", remedy)]
     try:
         device = shared_device(text)
@@ -234,7 +232,7 @@ def _adapters(text: str | None, family: str, missing: list[str]) -> tuple[tuple[
 
 
 def _other_adapter(facts: tuple[AdapterFacts, ...]) -> str:
-    """The command that tries another adapter: the last in the list, which is the software adapter if there is one."""
+    """The command that tries another adapter: the last one listed, which is the software adapter if there is one."""
     name = facts[-1].name.split(" (")[0]
     return f'atlas-viewer doctor --adapter "{name}"'
 
@@ -250,7 +248,7 @@ def _display(family: str) -> Check:
     shown = " ".join(f"{n}={os.environ[n]}" for n in ("DISPLAY", "WAYLAND_DISPLAY") if os.environ.get(n))
     if not shown:
         return Check("display", False, "DISPLAY and WAYLAND_DISPLAY are not set", remedy, "window")
-    # In its own process: GLFW can be initialized once per process, and a broken display can end it.
+    # In a separate process, because GLFW can be initialized only once per process, and a broken display can end it.
     probe = "import sys, warnings; warnings.simplefilter('ignore'); import glfw; sys.exit(not glfw.init())"
     try:
         opened = subprocess.run([sys.executable, "-c", probe], capture_output=True, timeout=20).returncode == 0

@@ -1,4 +1,4 @@
-"""The family of this system, and its commands to install what the viewer needs."""
+"""Which OS family this is, and the commands that install what the viewer needs on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 DEBIAN, FEDORA, ARCH, MACOS, WINDOWS, OTHER = "debian", "fedora", "arch", "macos", "windows", "other"
 
-# Values of ID and ID_LIKE in /etc/os-release. Derived distributions list their parents in ID_LIKE.
+# Values of ID and ID_LIKE in /etc/os-release. Derived distributions list their parent distributions in ID_LIKE.
 _FAMILIES = {
     "debian": DEBIAN,
     "ubuntu": DEBIAN,
@@ -41,7 +41,7 @@ _INSTALL = {
     ARCH: "pacman -S --needed {}",
 }
 _COLUMN = {DEBIAN: 0, FEDORA: 1, ARCH: 2}
-# On these systems, the drivers come with the system updates.
+# On these systems, drivers come with system updates.
 _UPDATE = {
     MACOS: "softwareupdate --install --all",
     WINDOWS: "start ms-settings:windowsupdate-optionalupdates",
@@ -50,7 +50,7 @@ _RUNTIME = "winget install Microsoft.VCRedist.2015+.x64"
 
 
 def this_system() -> str:
-    """DEBIAN (and Ubuntu), FEDORA or ARCH, also for derived distributions; MACOS, WINDOWS or OTHER."""
+    """DEBIAN (which includes Ubuntu), FEDORA or ARCH, even for derived distributions; MACOS, WINDOWS or OTHER."""
     if sys.platform == "darwin":
         return MACOS
     if sys.platform == "win32":
@@ -66,12 +66,12 @@ def this_system() -> str:
 
 
 def is_packaged(library: str) -> bool:
-    """True if the package of `library`, such as "libX11.so.6", is known."""
+    """True if it is known which package provides `library`, such as "libX11.so.6"."""
     return library in _PACKAGES
 
 
 def packages(system: str, lacking: Sequence[str]) -> list[str]:
-    """The packages of `system` for what is missing, without duplicates; those of Debian for an unknown system."""
+    """The packages that provide what is missing on `system`, without duplicates; Debian's for an unknown system."""
     if system in _UPDATE:
         return []
     column = _COLUMN.get(system, 0)
@@ -81,7 +81,7 @@ def packages(system: str, lacking: Sequence[str]) -> list[str]:
 def install_command(system: str, lacking: Sequence[str]) -> str:
     """The command that installs what is missing on `system`; empty if nothing is missing.
 
-    For an unknown system, a hint with the names of the Debian packages.
+    For an unknown system, it is a hint that names the Debian packages.
     """
     if not lacking:
         return ""
@@ -89,14 +89,14 @@ def install_command(system: str, lacking: Sequence[str]) -> str:
         return _UPDATE[system]
     names = " ".join(packages(system, lacking))
     if system not in _INSTALL:
-        return f"the packages of your system that Debian calls {names}"
+        return f"your system's equivalents of the Debian packages {names}"
     return f"{'' if is_root() else 'sudo '}{_INSTALL[system].format(names)}"
 
 
 def module_command(system: str, module: str, error: Exception, lacking: Sequence[str]) -> str:
     """The command that fixes the failed import of a Python package.
 
-    error: why the import failed; lacking: the libraries it misses.
+    error: why the import failed; lacking: the missing libraries.
     """
     if lacking:
         return install_command(system, lacking)
@@ -109,5 +109,5 @@ def module_command(system: str, module: str, error: Exception, lacking: Sequence
 
 
 def is_root() -> bool:
-    """True if the user is root; always False on systems without that user."""
+    """True if the user is root; always False on systems without a root user."""
     return hasattr(os, "geteuid") and os.geteuid() == 0

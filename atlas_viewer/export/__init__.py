@@ -1,1 +1,1 @@
-"""Pictures and video frames of runs and recordings, without a window."""
+"""Renders pictures and video frames of runs and recordings, without a window."""

@@ -1,4 +1,4 @@
-"""Offscreen pictures of a recorded run: the model replays the recorded tokens, and the code of the window draws."""
+"""Offscreen pictures of a recorded run: the model replays the recorded tokens, and the window's code draws them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .render import MapStart, Picture, WindowPicture
 
 @dataclass(frozen=True)
 class MapTrack:
-    """Shows Map instead of Strip: its viewport by time of the recording, and where it starts without one."""
+    """Shows Map instead of Strip: its viewport by recording time, or where it starts if there is none."""
 
     at: ViewportAt
     start: MapStart
 
 
 class RunPictures:
-    """Pictures of the steps of a run; `size` is (width, height) in pixels."""
+    """Pictures of a run's steps; `size` is (width, height) in pixels."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class RunPictures:
         panels: bool,
         maps: MapTrack | None = None,
     ) -> None:
-        """panels: draw the whole window, otherwise Strip or Map alone; maps: show Map."""
+        """panels: draw the whole window instead of just Strip or Map; maps: if given, show Map instead of Strip."""
         self.runner, self.run = runner, run
         self._records = [step.record for step in run.all_steps]
         self._replay = runner.replay(run.prompt_texts, self._records, run.options)
@@ -51,7 +51,7 @@ class RunPictures:
         self._shows_strip = maps is None
 
     def frame(self, step: int, part: float = 0.0) -> np.ndarray:
-        """Step `step` (from 0), at the fraction `part` of the time to the next: uint8 [height, width, 4]. Blocks."""
+        """Step `step` (from 0), at fraction `part` of the time until the next: uint8 [height, width, 4]. Blocks."""
         steps = self.run.all_steps
         if self._at != step:
             if self._replay.text.options != steps[step].options:
@@ -80,7 +80,7 @@ class RunPictures:
                 return self._picture.pixels(self.run, self.run.info.prompt, camera, viewport)
 
     def frames(self, count: int, per_step: int) -> Iterator[np.ndarray]:
-        """`per_step` frames of each of the first `count` steps. They depend on their number only, not on a clock."""
+        """`per_step` frames for each of the first `count` steps. They depend only on their number, not on a clock."""
         for number in range(count * per_step):
             step, part = divmod(number, per_step)
             yield self.frame(step, part / per_step)

@@ -1,4 +1,4 @@
-"""Pictures of Map as files, painted and labeled in bands, so that a poster needs no more memory."""
+"""Pictures of Map as files, painted and labeled in bands, so that a poster needs no more memory than a screenshot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from compute.models.tensor_index import TensorIndex
 
 _BAND = 1 << 21  # pixels painted at once
 _INK = np.array((226, 231, 238), np.float32)
-_PLATE = 0.15  # opacity of the picture under the plate of a label
+_PLATE = 0.15  # brightness that remains of the picture under a label's plate
 
 
 def write_map(
@@ -35,10 +35,10 @@ def write_map(
     center: tuple[float, float] | None,
     target: TensorIndex | None,
 ) -> None:
-    """Write Map after `generation` as a PNG of `size` (width, height) pixels to `out`.
+    """Write Map after `generation` to `out`, as a PNG file of `size` (width, height) pixels.
 
-    zoom: 1 shows everything; center: in cells, None is the middle; target: the tensor or value to center instead, which
-    fills the picture if `zoom` is 1. Raises `OutputError`.
+    zoom: 1 shows everything; center: in cells, or None for the middle; target: the tensor or value to center instead,
+    which fills the picture if `zoom` is 1. Raises `OutputError`.
     """
     wide, high = size
     registry = runner.registry
@@ -56,9 +56,9 @@ def write_map(
     view = camera.view(wide, high)
     labels = labels_for(registry, maps.layout, view, wide, high, words_of(runner, generation))
     with output_file(out) as file, PngWriter(file, wide, high) as writer:
-        most = max(1, _BAND // wide)
-        for top in range(0, high, most):
-            rows = min(most, high - top)
+        band = max(1, _BAND // wide)
+        for top in range(0, high, band):
+            rows = min(band, high - top)
             maps.draw(view, wide, rows, top=top)
             image = np.array(maps.read())
             write_labels(image, labels, top)
@@ -71,7 +71,7 @@ class MapPicture:
     def __init__(
         self, runner: ModelRunner, size: tuple[int, int], context: int, zoom: float, center: tuple[float, float] | None
     ) -> None:
-        """size: (width, height) in pixels; context: the longest context of the passes; zoom, center: as `write_map`."""
+        """size: (width, height) in pixels; context: longest context of the passes; zoom, center: as for `write_map`."""
         self._runner, self._size = runner, size
         self._maps = runner.load_map(digit_glyphs(), context)
         camera = MapCamera(self._maps.layout.width, self._maps.layout.height)
@@ -81,7 +81,7 @@ class MapPicture:
     def pixels(self, generation: GenerationLike, viewport: MapViewport | None = None) -> np.ndarray:
         """Map of the engine's latest pass, which is the last of `generation`: uint8 [height, width, 4]. Blocks.
 
-        viewport: what to show, instead of zoom and center.
+        viewport: replaces zoom and center.
         """
         wide, high = self._size
         layout = self._maps.layout
@@ -110,7 +110,7 @@ def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
 
 
 def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:
-    """Draw labels into a band of a picture, uint8 [rows, width, 4], whose first row is `top`."""
+    """Draw labels into a band of a picture, uint8 [rows, width, 4], that begins at row `top` of the picture."""
     for label in labels:
         if label.y + 1.3 * label.size < top or label.y - 4 > top + len(image):
             continue

@@ -1,4 +1,4 @@
-"""A picture of a finished run, without a display, with the scene and the panels of the window."""
+"""Pictures of a finished run, drawn without a display by the window's scene and panels."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from compute.weights.checkpoint import WeightSource
 
 from .map_picture import write_map
 
-EMPTY = (6, 9, 14, 255)  # color of cells that no tensor has
+EMPTY = (6, 9, 14, 255)  # color of cells that belong to no tensor
 # Tables and scrolled regions need a few frames to reach their final sizes.
 _FRAMES = 4
-# Statistics arrive later; the picture waits for them, but not forever.
-_MOST_FRAMES = 100
+# Statistics arrive later. The picture waits for them, but only this many frames.
+_MAX_FRAMES = 100
 
 
 @contextmanager
 def _naming_place_option() -> Iterator[None]:
-    """Attribute a `UsageError` of the body to the option --place."""
+    """A context in which every `UsageError` names the option --place."""
     try:
         yield
     except UsageError as error:
@@ -52,14 +52,14 @@ def _naming_place_option() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class MapStart:
-    """What Map shows: a zoom and a cell or tensor index in the middle; at zoom 1 the tensor fills the picture."""
+    """What Map shows: a zoom, and a cell or tensor index in the middle. At zoom 1, the tensor fills the picture."""
 
     zoom: float
     center: tuple[float, float] | None
     place: str | None
 
     def apply(self, state: State) -> None:
-        """Move the camera there. Map must have a layout. Raises `UsageError`."""
+        """Move the camera there. Requires that Map has a layout. Raises `UsageError`."""
         maps = state.map
         if self.place is not None:
             with _naming_place_option():
@@ -86,11 +86,11 @@ def render(
     place: str | None = None,
     theme: str = "dark",
 ) -> Generation:
-    """Run `prompt` to its end, write a PNG of `size` (width, height) pixels to `out`, and return the run.
+    """Run `prompt` to completion, write a PNG of `size` (width, height) pixels to `out`, and return the generation.
 
-    panels: draw the whole window in `theme`, otherwise Strip or Map alone; Strip keeps its proportions, on a background
-    in the color of empty cells. zoom, center: of the camera, `center` in cells (None is the middle). view: "strip" or
-    "map"; place: a tensor index to center in Map. Closes `source`. Raises `AtlasError`s.
+    panels: draw the whole window in `theme` instead of just Strip or Map; Strip alone keeps its proportions, on a
+    background in the color of empty cells. zoom, center: those of the camera, `center` in cells (None for the middle).
+    view: "strip" or "map"; place: a tensor index to center in Map. Closes `source`. Raises `AtlasError`s.
     """
     try:
         runner = ModelRunner.load(source, load_tokenizer(), replace(load, context=options.context))
@@ -127,7 +127,7 @@ class Picture:
         self._scene = make_strip_scene(strip.texture, shared_device())
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
-        """Strip as painted last, uint8 [height, width, 4]."""
+        """Strip as last painted, uint8 [height, width, 4]."""
         (width, height), (wide, high) = self._size, self._fitted
         self._scene.draw(camera.view, wide, high)
         image = np.empty((height, width, 4), np.uint8)
@@ -143,12 +143,12 @@ def strip_pixels(strip: StripPainter, camera: StripCamera, size: tuple[int, int]
 
 
 class WindowPicture:
-    """The whole window, drawn repeatedly at one size; close it when done."""
+    """The whole window, drawn repeatedly at one size. Close it when done."""
 
     def __init__(
         self, runner: ModelLike, size: tuple[int, int], theme: str = "dark", start: MapStart | None = None
     ) -> None:
-        """size: (width, height) in pixels; theme: of the panels; start: bring Map to the front and show this."""
+        """size: (width, height) in pixels; theme: the panels' theme; start: bring Map to the front and show this."""
         self._runner, self._theme, self._start = runner, theme, start
         self._canvas = open_picture(size)
         self._viewer: Viewer | None = None
@@ -156,9 +156,9 @@ class WindowPicture:
     def pixels(
         self, generation: GenerationLike, prompt: str, camera: StripCamera, viewport: MapViewport | None = None
     ) -> np.ndarray:
-        """The window after `generation`, which is finished, uint8 [height, width, 4].
+        """The window after `generation`, which must be finished, as uint8 [height, width, 4].
 
-        viewport: what Map shows, instead of `start`.
+        viewport: what Map shows instead of `start`.
         """
         if self._viewer is None:
             ui = UiState(theme=self._theme)
@@ -170,7 +170,7 @@ class WindowPicture:
             open_map(self._viewer.state)
         image, start, maps = None, self._start, self._viewer.state.map
         number = 0
-        while number < _MOST_FRAMES:
+        while number < _MAX_FRAMES:
             pending = self._viewer.updater is not None and self._viewer.updater.pending
             if number >= _FRAMES and not pending:
                 break
@@ -201,7 +201,7 @@ def window_pixels(
     theme: str = "dark",
     start: MapStart | None = None,
 ) -> np.ndarray:
-    """The window after `generation`, uint8 [height, width, 4]; start: bring Map to the front and show this."""
+    """The window after `generation`, as uint8 [height, width, 4]; start: bring Map to the front and show this."""
     picture = WindowPicture(runner, size, theme, start)
     image = picture.pixels(generation, prompt, camera)
     picture.close()

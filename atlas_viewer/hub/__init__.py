@@ -1,4 +1,5 @@
-"""Models that can be fetched: their list (`catalogue`), the hub's client (`hub`), downloads (`fetch`), files (`store`).
+"""Models that can be fetched: their list (`catalogue`), requests to the hub (`client`, `look_up`), downloads (`fetch`,
+`download`) and files on disk (`store`).
 
-`fetch.fetch` may run in its own thread: it reports to a callback and ends soon after its `stop` event is set.
+`fetch.fetch` may run in its own thread: it reports to a callback and returns soon after its `stop` event is set.
 """

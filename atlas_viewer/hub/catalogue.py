@@ -1,4 +1,4 @@
-"""The models that can be fetched: repositories of the Hugging Face hub at pinned revisions, with known file hashes."""
+"""The models that can be fetched: repositories on the Hugging Face hub at pinned revisions, with known file hashes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CatalogueFile:
-    """A file to fetch. For a value that is None, the hub's answer is used and the download checked against it."""
+    """A file to fetch. If a value is None, the hub's answer is used and the download is checked against it."""
 
     name: str
     size: int | None = None  # bytes
@@ -18,7 +18,7 @@ class CatalogueFile:
 class CatalogueEntry:
     """A model under the name that `--model` uses. `kind` is the hub's repository type: "model" or "dataset".
 
-    A `revision` of None means the newest; then the hash of the file pins the content.
+    A `revision` of None means the newest; the file's hash then pins the content.
     """
 
     name: str

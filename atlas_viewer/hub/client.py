@@ -1,6 +1,6 @@
-"""How requests to the Hugging Face hub are made: headers, settings of the library, and its errors as `FetchError`s.
+"""How requests to the Hugging Face hub are made: headers, library settings, and errors turned into `FetchError`s.
 
-HF_ENDPOINT, HF_HUB_OFFLINE and the proxy variables of the environment are respected; no token is sent.
+The environment variables HF_ENDPOINT and HF_HUB_OFFLINE and those for proxies are respected. No token is sent.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from atlas_viewer import __version__
 from compute.errors import FetchError
 from compute.io.system_errors import reason_of
 
-# No compression: sizes are then those of the files, and an interrupted transfer can be resumed.
+# No compression, so that sizes match those of the files and an interrupted transfer can be resumed.
 HEADERS = {"user-agent": f"atlas-viewer/{__version__}", "accept-encoding": "identity"}
 
-# The most that a broken connection loses, and the delay of `stop`; the library's 10 MiB are slow on a slow line.
+# The maximum that a broken connection loses and that is downloaded after `stop`. The library's 10 MiB would take long
+# on a slow line.
 constants.DOWNLOAD_CHUNK_SIZE = 1 << 18
-# Request only the files: with telemetry, the library looks up names of programs that it might run in.
+# Disabled, because for its telemetry the library searches for the programs that it might be running in.
 constants.HF_HUB_DISABLE_TELEMETRY = True
 hub_logging.set_verbosity(logging.ERROR)  # its warnings about retries would break our progress bar
 
 
 @contextmanager
 def failures_as_fetch_errors(what: str) -> Iterator[None]:
-    """Turn errors of the library and the system into a `FetchError` that begins with `what`."""
+    """Turn library and system errors into a `FetchError` that begins with `what`."""
     try:
         yield
     except OfflineModeIsEnabled:
@@ -55,18 +56,21 @@ def failures_as_fetch_errors(what: str) -> Iterator[None]:
             f"{what}: the hub answered with status {error.response.status_code}; fetch again later"
         ) from None
     except httpx2.ProxyError as error:
-        raise FetchError(f"{what}: the proxy refuses ({reason_of(error)}); check HTTPS_PROXY and NO_PROXY") from None
+        raise FetchError(
+            f"{what}: the proxy refused the request ({reason_of(error)}); check HTTPS_PROXY and NO_PROXY"
+        ) from None
     except httpx2.TimeoutException:
         raise FetchError(
-            f"{what}: the hub does not answer; the part downloaded so far is kept, fetch again to resume"
+            f"{what}: the hub does not answer; what has been downloaded is kept, so fetch again to resume"
         ) from None
     except httpx2.TooManyRedirects:
         raise FetchError(f"{what}: the hub redirects endlessly; check HF_ENDPOINT and the proxy") from None
-    except ValueError as error:  # the standard library raises it for addresses that it cannot parse
-        raise FetchError(f"{what}: the hub gives no usable address ({reason_of(error)}); check HF_ENDPOINT") from None
+    except ValueError as error:  # raised by the standard library for addresses that it cannot parse
+        raise FetchError(f"{what}: the hub's address is not usable ({reason_of(error)}); check HF_ENDPOINT") from None
     except (httpx2.RequestError, httpx2.InvalidURL) as error:
         raise FetchError(
-            f"{what}: the connection failed ({reason_of(error)}); check network and HTTPS_PROXY, fetch again to resume"
+            f"{what}: the connection failed ({reason_of(error)});"
+            " check the network and HTTPS_PROXY, then fetch again to resume"
         ) from None
     except OSError as error:
         if error.errno == errno.ENOSPC:

@@ -1,6 +1,6 @@
 """Downloads one file, resuming an interrupted transfer.
 
-The library's own download function starts over at each call, so its part `http_get` is used, which can resume.
+The library's own download function starts over on each call, so only its `http_get` is used, which can resume.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from .look_up import RemoteFile
 def download(
     file: RemoteFile, part: Path, progress: Callable[[int], None], stop: threading.Event | None = None
 ) -> None:
-    """Download `file` to `part`, resuming after the bytes already there. Calls `progress` with the number of bytes.
+    """Download `file` to `part`, resuming after the bytes already there. Calls `progress` with the bytes so far.
 
-    Returns when `part` has the size of the file; the caller checks its content. Raises `FetchError`, and keeps the
-    bytes downloaded so far unless the size is wrong.
+    Returns when `part` has the size of the file; the caller checks its content. Raises `FetchError` and keeps the bytes
+    downloaded so far, unless the size is wrong.
     """
     if part.exists() and part.stat().st_size > file.size:
         part.unlink()
@@ -46,7 +46,7 @@ def download(
 
         def update(self, count: float | None = 1) -> None:
             if stop is not None and stop.is_set():
-                raise FetchError(f"{file.name}: stopped; the part downloaded so far is kept, fetch again to resume")
+                raise FetchError(f"{file.name}: stopped; what has been downloaded is kept, so fetch again to resume")
             self._done += int(count or 0)
             progress(self._done)
 
@@ -64,8 +64,8 @@ def download(
         except OSError as error:
             if isinstance(error, HfHubHTTPError) or error.errno is not None:
                 raise
-            # The one error without a number: the transfer ended normally, but with the wrong size.
+            # The only error without a number: the transfer ended normally, but with the wrong size.
             target.truncate(0)
             raise FetchError(
-                f"{file.name}: the download does not have {file.size} bytes and is discarded; fetch again"
+                f"{file.name}: the download does not have {file.size} bytes and was discarded; fetch again"
             ) from None

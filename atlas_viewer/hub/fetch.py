@@ -1,4 +1,5 @@
-"""Downloads a model. Checks disk space before and every file after, and never leaves an incomplete model in place."""
+"""Downloads a model. Checks the disk space first and every file afterwards, and never leaves an incomplete model in
+place."""
 
 from __future__ import annotations
 
@@ -20,10 +21,10 @@ from .download import download
 from .look_up import Offer, RemoteFile
 from .store import NOTE, Note, StoredFile, git_sha1_of, sha256_of
 
-_PARTIAL = ".partial"  # folder of unfinished downloads, inside that of the models
+_PARTIAL = ".partial"  # folder of unfinished downloads, inside the models folder
 
 Progress = Callable[[int, int], None]
-"""Called with the number of bytes present and the total."""
+"""Called with the number of bytes downloaded so far and the total."""
 
 
 def free_bytes() -> int:
@@ -35,15 +36,15 @@ def free_bytes() -> int:
 
 
 def missing_bytes(offer: Offer) -> int:
-    """Bytes of `offer` that are not downloaded yet."""
+    """Bytes of `offer` that have not been downloaded yet."""
     return offer.size - sum(_present(_staging(offer), file) for file in offer.files)
 
 
 def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event | None = None) -> Path:
-    """Download every file of `offer` and return the folder of the model, which appears complete or not at all.
+    """Download every file of `offer` and return the model's folder, which appears complete or not at all.
 
-    progress: called often, in the calling thread. stop: setting it soon ends the call with a `FetchError`; the part
-    downloaded so far is kept, and the next call resumes there. Raises `FetchError` if disk space is too small, the hub
+    progress: called often, in the calling thread. stop: once set, the call soon ends with a `FetchError`; what has been
+    downloaded is kept, and the next call resumes there. Raises `FetchError` if there is too little disk space, the hub
     cannot be reached, or a file differs from the offer.
     """
     name = offer.entry.name
@@ -57,10 +58,10 @@ def fetch(offer: Offer, progress: Progress | None = None, stop: threading.Event 
             (staging / NOTE).write_text(note.text(), "utf-8")
             return _put_in_place(staging, models_folder() / name)
     except filelock.Timeout:
-        raise FetchError(f"{name}: is already being fetched; wait until that is done") from None
+        raise FetchError(f"{name}: is already being fetched; wait until that has finished") from None
     except OSError as error:
         raise FetchError(
-            f"{one_line(models_folder())}: cannot be written ({reason_of(error)}); free some space or change its"
+            f"{one_line(models_folder())}: cannot be written to ({reason_of(error)}); free some space or change its"
             " permissions"
         ) from None
 
@@ -86,7 +87,7 @@ def _fetch_file(
 
 
 def _checked(file: RemoteFile, path: Path) -> str:
-    """The SHA-256 of the file at `path`. If it is not the offered file, removes it and raises `FetchError`."""
+    """The SHA-256 of the file at `path`. If it is not the offered file, it is removed and `FetchError` is raised."""
     size, sha256 = path.stat().st_size, sha256_of(path)
     wrong = ""
     if size != file.size:
@@ -94,10 +95,10 @@ def _checked(file: RemoteFile, path: Path) -> str:
     elif file.sha256 is not None and sha256 != file.sha256:
         wrong = "has the wrong SHA-256"
     elif file.sha256 is None and git_sha1_of(path) != file.etag:
-        wrong = "has another hash than the hub announced"
+        wrong = "has a hash that differs from the one the hub announced"
     if wrong:
         path.unlink()
-        raise FetchError(f"{file.name}: {wrong}; the download is discarded; fetch again")
+        raise FetchError(f"{file.name}: {wrong}; the download was discarded, so fetch again")
     return sha256
 
 
@@ -106,7 +107,7 @@ def _check_space(offer: Offer) -> None:
     if needed > free:
         raise FetchError(
             f"{one_line(models_folder())}: {offer.entry.name} needs {needed / 1e6:,.0f} MB,"
-            f" but its disk has {free / 1e6:,.0f} MB free; free some space"
+            f" but its disk has only {free / 1e6:,.0f} MB free; free some space"
         )
 
 
@@ -115,7 +116,7 @@ def _staging(offer: Offer) -> Path:
 
 
 def _part(staging: Path, file: RemoteFile) -> Path:
-    # Named after its content, so that no transfer resumes with a part of another file.
+    # Named after its content, so that no transfer resumes with part of another file.
     return staging / f"{file.name}.{file.etag[:16]}.part"
 
 
@@ -129,5 +130,5 @@ def _present(staging: Path, file: RemoteFile) -> int:
 def _put_in_place(staging: Path, folder: Path) -> Path:
     for leftover in staging.glob("*.part"):  # of other revisions of a file
         leftover.unlink()
-    put_in_place(staging, folder)  # replaces a folder there, damaged or fetched in the meantime
+    put_in_place(staging, folder)  # replaces an existing folder, which is damaged or was fetched in the meantime
     return folder

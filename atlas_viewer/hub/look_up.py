@@ -1,4 +1,4 @@
-"""Asks the hub for the size and the hash of each file of a catalogue entry."""
+"""Asks the hub for the size and hash of each file in a catalogue entry."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .catalogue import CatalogueEntry
 from .client import HEADERS, failures_as_fetch_errors
 
 _SHA256_DIGITS = 64
-# The ETag of a large file is its SHA-256, that of a small one its git SHA-1. A commit is a SHA-1, too.
+# A large file's ETag is its SHA-256, a small file's its git SHA-1. A commit hash is a SHA-1, too.
 _ETAG = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file as the hub offers it. `size` in bytes; `etag` is the SHA-256 of a large file, the git SHA-1 of others."""
+    """A file that the hub offers. `size` is in bytes; `etag` is a large file's SHA-256, or any other's git SHA-1."""
 
     name: str
     url: str
@@ -40,7 +40,7 @@ class Offer:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(file.size for file in self.files)
 
 
@@ -83,6 +83,6 @@ def look_up(entry: CatalogueEntry) -> Offer:
 
 
 def _url(entry: CatalogueEntry, name: str, revision: str) -> str:
-    # Read at each call: the library reads the variable only once, when it is imported.
+    # Read on each call, because the library reads the variable only once, when it is imported.
     endpoint = os.environ.get("HF_ENDPOINT") or None
     return hf_hub_url(entry.repo, name, repo_type=entry.kind, revision=revision, endpoint=endpoint)

@@ -1,4 +1,4 @@
-"""Fetched models on the disk: one folder each, with a note, `fetched.json`, about the source and the files."""
+"""Fetched models on disk: one folder each, with a note, `fetched.json`, about the source and the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK = 4 << 20
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A fetched file: its size in bytes and its hash at that time."""
+    """A fetched file, with its size in bytes and its hash when it was fetched."""
 
     name: str
     size: int
@@ -83,13 +83,13 @@ def damage(name: str) -> list[str]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """A file's SHA-256, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def git_sha1_of(path: Path) -> str:
-    """The hash that git gives to the content of a file, in hexadecimal."""
+    """The hash that git computes for a file's content, in hexadecimal."""
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

@@ -1,1 +1,1 @@
-"""Writers of PNG pictures and of video."""
+"""Writers for PNG pictures and video."""

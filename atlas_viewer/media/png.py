@@ -1,4 +1,4 @@
-"""Writes PNG files row by row, so that a picture of any size needs little memory."""
+"""Writes PNG files in groups of rows, so that a picture of any size needs little memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHUNK = 1 << 20  # bytes of compressed data per write
 
 
 class PngWriter:
-    """Writes a picture of width x height pixels to an open file, from the top row down. Alpha is dropped."""
+    """Writes a picture of width x height pixels to an open file, from the top down. Alpha is dropped."""
 
     def __init__(self, file: BinaryIO, width: int, height: int) -> None:
         """Write the header."""
@@ -26,7 +26,7 @@ class PngWriter:
         self._chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
 
     def write(self, rows: np.ndarray) -> None:
-        """Write the next rows, uint8 [rows, width, 3 or 4]. ValueError if there are too many or the width is wrong."""
+        """Write the next rows, uint8 [rows, width, 3 or 4]. Raises ValueError for too many rows or a wrong width."""
         count, width, _ = rows.shape
         if width != self._width or count > self._left:
             raise ValueError(f"{count} rows of {width} pixels do not fit: {self._left} rows of {self._width} are left")
@@ -39,7 +39,7 @@ class PngWriter:
             self._packed = b""
 
     def close(self) -> None:
-        """Write the end of the picture. ValueError if rows are missing."""
+        """Write the end of the picture. Raises ValueError if rows are missing."""
         if self._left:
             raise ValueError(f"{self._left} rows are missing")
         self._chunk(b"IDAT", self._packed + self._packer.flush())
@@ -59,7 +59,7 @@ class PngWriter:
 
 
 def png(image: np.ndarray) -> bytes:
-    """The bytes of a PNG file of `image`, uint8 [height, width, 4]. Alpha is dropped."""
+    """`image`, uint8 [height, width, 4], as the bytes of a PNG file. Alpha is dropped."""
     height, width, _ = image.shape
     file = io.BytesIO()
     with PngWriter(file, width, height) as writer:

@@ -1,4 +1,4 @@
-"""Writes video files through PyAV. It is imported on first use, because few sessions write a video."""
+"""Writes video files with PyAV, which is imported on first use, because few sessions write a video."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import numpy as np
 from compute.errors import OutputError, UsageError
 from compute.io.escape import one_line
 
-# By suffix: container, codec and options. Quality is constant; every player supports "yuv420p".
+# Suffix -> container, codec and options. Quality is constant; every player supports "yuv420p".
 _FORMATS: dict[str, tuple[str, str, dict[str, str]]] = {
     ".mp4": ("mp4", "libx264", {"crf": "16", "preset": "medium"}),
     ".mkv": ("matroska", "libx264", {"crf": "16", "preset": "medium"}),
     ".webm": ("webm", "libvpx-vp9", {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}),
 }
-# Other options for an encoder that must keep up with the window.
+# Changed options for an encoder that must keep up with the window.
 _LIVE = {
     "libx264": {"crf": "20", "preset": "ultrafast"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8"},
@@ -27,25 +27,25 @@ _LIVE = {
 
 
 def check_suffix(path: Path) -> None:
-    """Raise `UsageError` for a suffix without a video format."""
+    """Raise `UsageError` for a suffix that is not that of a video format."""
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(f"{one_line(path)}: the name of a video must end in one of {', '.join(_FORMATS)}")
 
 
 def check_video(path: Path, size: tuple[int, int]) -> None:
-    """Raise `UsageError` for a suffix without a video format, or a size that video cannot have."""
+    """Raise `UsageError` for a suffix that is not that of a video format, or for a size that a video cannot have."""
     check_suffix(path)
     if size[0] % 2 or size[1] % 2:
         raise UsageError(f"--size {size[0]}x{size[1]}: a video needs an even width and an even height")
 
 
 class Encoder:
-    """An open video file. Use it in one thread; `close` completes the file."""
+    """An open video file. Use it in a single thread; `close` completes the file."""
 
     def __init__(
         self, path: Path, suffix: str, size: tuple[int, int], fps: int, *, ticks: int = 1, live: bool = False
     ) -> None:
-        """size: (width, height), even; ticks: time units per frame; live: encode fast, into a larger file.
+        """size: (width, height), both even; ticks: time units per frame; live: encode faster, into a larger file.
 
         Raises errors that `encoder_failures` converts.
         """
@@ -67,9 +67,9 @@ class Encoder:
         self._stream = stream
 
     def add(self, image: np.ndarray, at: int, order: str = "rgba") -> None:
-        """Add a frame, uint8 [height, width, 4], shown from tick `at` on. Another size is scaled.
+        """Add a frame, uint8 [height, width, 4], shown from tick `at` on. A frame of a different size is scaled.
 
-        order: of the channels, "rgba" or "bgra". Ticks must increase from frame to frame.
+        order: the channel order, "rgba" or "bgra". Ticks must increase from frame to frame.
         """
         import av
 
@@ -88,7 +88,7 @@ class Encoder:
 
 @contextmanager
 def encoder_failures(path: Path) -> Iterator[None]:
-    """Inside this context, a failure of the encoder is an `OutputError`, and one of the file an `OSError`."""
+    """A context in which an encoder failure raises `OutputError`, and a file failure raises `OSError`."""
     from av.error import FFmpegError
 
     try:
@@ -100,10 +100,10 @@ def encoder_failures(path: Path) -> Iterator[None]:
 
 
 def write_video(path: Path, suffix: str, frames: Iterable[np.ndarray], size: tuple[int, int], fps: int) -> int:
-    """Write frames uint8 [height, width, 4] to `path` in the format of `suffix`; returns their number.
+    """Write frames, uint8 [height, width, 4], to `path` in the format of `suffix`; return their number.
 
-    size: (width, height), as checked by `check_video`. Frame n is shown from second n / fps on. Raises `OutputError`
-    if the encoder fails, `OSError` if the file cannot be written.
+    size: (width, height), as checked by `check_video`. Frame n is shown from second n / fps on. Raises `OutputError` if
+    the encoder fails, `OSError` if the file cannot be written.
     """
     count = 0
     with encoder_failures(path):

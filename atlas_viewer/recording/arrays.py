@@ -35,7 +35,7 @@ def summary(recording: Recording) -> dict[str, Any]:
 
 
 def as_json(recording: Recording) -> str:
-    """Everything but logits and statistics as one JSON object; NaN and infinities become null."""
+    """Everything except logits and statistics, as one JSON object; NaN and infinities become null."""
     result = summary(recording)
     for run, info in zip(result["runs"], recording.runs(), strict=True):
         run["prompt_texts"] = [recording.token_text(token) for token in info.prompt_tokens]
@@ -46,7 +46,7 @@ def as_json(recording: Recording) -> str:
 
 
 def as_csv(recording: Recording) -> str:
-    """One line per step of each run, after a line with the names of the columns."""
+    """One line per step of each run, after a line with the column names."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -61,7 +61,7 @@ def as_npz(recording: Recording, run: RunInfo) -> bytes:
     """The steps of one run as the bytes of an NPZ file.
 
     `prompt_tokens` [prompt]; `tokens`, `logit`, `probability`, `model_probability`, `rank`, `entropy`, `forward_ms`,
-    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (-1 and NaN where there is none); if recorded,
+    `time` [steps]; `top_tokens`, `top_logits` [steps, candidates] (padded with -1 and NaN); if recorded,
     `logits` [recorded, vocabulary] with `logits_steps`, and `statistics` (a record each) [recorded, tensors] with
     `statistics_steps` and `statistics_tensors`. `head` is JSON text.
     """

@@ -1,4 +1,4 @@
-"""Moves the cameras of a window as those of a recorded window, until the user moves one of them."""
+"""Moves a window's cameras as recorded, until the user moves one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .cameras import TITLES, recorded_camera_track
 from .records import UiEvent
 
 _MOVED = 1e-6  # of zoom and center
-# Frames between the request for a tab and its appearance in front; until then the previous tab is in front.
+# Frames between a request for a tab and its appearance in front; until then, the previous tab is in front.
 _SETTLE = 3
 
 
@@ -23,19 +23,19 @@ class CameraFollower:
     def __init__(self, state: State, playback: PlaybackState) -> None:
         self._state, self._playback = state, playback
         self._track = recorded_camera_track((), ())
-        self._strip: tuple[float, ...] | None = None  # where this last put the cameras
+        self._strip: tuple[float, ...] | None = None  # the camera poses last set here
         self._map: tuple[MapLayout, CameraPose] | None = None
-        self._view: str | None = None  # the view that this last brought to the front
+        self._view: str | None = None  # the view last brought to the front here
         self._came = False  # whether it has reached the front
         self._frames = 0  # since the request for it
 
     def take(self, cameras: Sequence[UiEvent], events: Sequence[UiEvent]) -> None:
-        """Use what is recorded so far. Without a camera there is nothing to follow."""
+        """Use the cameras and events recorded so far. Without a camera, there is nothing to follow."""
         self._track = recorded_camera_track(cameras, events)
         self._playback.camera &= bool(cameras)
 
     def frame(self, time: float | None) -> None:
-        """Show what was visible at that time of the recording; None leaves everything as it is."""
+        """Show what was visible at that time in the recording; None leaves everything unchanged."""
         if self._playback.camera and self._user_has_moved():
             self._playback.camera = False
         if not self._playback.camera:
@@ -47,11 +47,11 @@ class CameraFollower:
         self._strip = self._strip_pose()
 
     def _user_has_moved(self) -> bool:
-        """True if a camera is not where this put it, or another tab covers the view that this brought to the front."""
+        """True if a camera has moved since it was set here, or another tab covers the view that was raised."""
         if self._strip is not None and _far(self._strip, self._strip_pose()):
             return True
         before, now = self._map, self._map_pose()
-        # A new layout has moved the camera itself.
+        # The new layout itself has moved the camera.
         if before is not None and now is not None and before[0] is now[0] and _far(_numbers(before), _numbers(now)):
             return True
         return self._came and self._view is not None and not self._is_shown(self._view)

@@ -1,4 +1,4 @@
-"""The cameras of Strip and Map, and the view in front, at any time of a recording."""
+"""The cameras of Strip and Map, and the view in front, at any time in a recording."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from compute.models.tensor_index import TensorIndex
 from .records import UiEvent
 
 T = TypeVar("T")
-STRIP, MAP = "strip", "map"  # the names of the views in the file
-TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and in the window
-VIEW = "view"  # the kind of the event that reports which view is in front
-# No recording exceeds these limits. Cameras clamp positions that are within them and still outside the picture.
-_LARGEST = 1_000_000_000  # of visible cells, and of indices
+STRIP, MAP = "strip", "map"  # the view names in the file
+TITLES = {STRIP: navigation.ATLAS, MAP: navigation.MAP}  # and those in the window
+VIEW = "view"  # the kind of event that reports which view is in front
+# No valid recording exceeds these limits. Cameras clamp positions that are within them but outside the picture.
+_LARGEST = 1_000_000_000  # for numbers of visible cells and for indices
 _Near = Annotated[float, Meta(gt=-1e6, lt=1e6)]  # cells
 _Extent = Annotated[float, Meta(ge=1e-3, lt=_LARGEST)]  # cells
 _Index = Annotated[int, Meta(ge=0, lt=_LARGEST)]
@@ -48,14 +48,14 @@ class _MapView(msgspec.Struct):
     height: _Extent
 
 
-# At a time of the recording, in seconds.
+# Each takes a time in the recording, in seconds.
 CameraAt = Callable[[float], StripCamera]
 ViewportAt = Callable[[float], MapViewport | None]
 
 
 @dataclass(frozen=True)
 class CameraTrack:
-    """What was visible at a time of the recording, in seconds; None before anything was recorded."""
+    """What was visible at a given time in the recording, in seconds; None before the first record."""
 
     strip: CameraAt
     map: ViewportAt
@@ -72,7 +72,7 @@ def recorded_camera_track(cameras: Sequence[UiEvent], events: Sequence[UiEvent])
 
 
 def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
-    """The same camera at any time; `center` is in cells, None means the middle."""
+    """A camera that never moves; `center` is in cells, and None means the middle."""
     camera = StripCamera()
     camera.look_at(zoom, *(center or camera.center))
     return lambda _: camera
@@ -81,7 +81,7 @@ def fixed_camera(zoom: float, center: tuple[float, float] | None) -> CameraAt:
 def recorded_camera(
     ui_events: Sequence[UiEvent], zoom: float = 1.0, center: tuple[float, float] | None = None
 ) -> CameraAt:
-    """The camera of Strip as recorded, without implausible values: it stays at its latest position.
+    """Strip's camera as recorded. At an implausible value, it stays at its latest position.
 
     zoom, center: as for `fixed_camera`, for the time before the first position.
     """
@@ -91,17 +91,17 @@ def recorded_camera(
 
 
 def recorded_viewport(ui_events: Sequence[UiEvent]) -> ViewportAt:
-    """The viewport of Map as recorded, without implausible values; None before the first one."""
+    """Map's viewport as recorded, without implausible values; None before the first one."""
     return _latest((ui_event.time, _viewport(ui_event.data)) for ui_event in ui_events if ui_event.name == MAP)
 
 
 def camera_data(camera: StripCamera) -> dict[str, Any]:
-    """The camera of Strip as it is recorded."""
+    """The values recorded for Strip's camera."""
     return {"zoom": camera.zoom, "x": camera.center[0], "y": camera.center[1]}
 
 
 def viewport_data(viewport: MapViewport) -> dict[str, Any]:
-    """The viewport of Map as it is recorded."""
+    """The values recorded for Map's viewport."""
     return {
         "tensor": viewport.target.name,
         "index": list(viewport.target.index),
@@ -113,7 +113,7 @@ def viewport_data(viewport: MapViewport) -> dict[str, Any]:
 
 
 def _latest(pairs: Iterable[tuple[float, T | None]]) -> Callable[[float], T | None]:
-    """The latest value at a time. The pairs are of a time and a value, None for an implausible one."""
+    """A function that returns the latest value at a time. A pair is a time and a value, None if implausible."""
     known = [(time, value) for time, value in pairs if value is not None and math.isfinite(time)]
     known.sort(key=lambda pair: pair[0])
     times = [time for time, _ in known]
@@ -146,7 +146,7 @@ def _view(value: object) -> str | None:
 
 
 def _converted(data: Mapping[str, Any], kind: type[T]) -> T | None:
-    """The data as a `kind`; None if it is of another type or out of range."""
+    """The data as a `kind`; None if it has the wrong type or is out of range."""
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError:

@@ -37,14 +37,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The columns that are read from one table, in the order of a row; `key`: the columns that identify a row."""
+    """The columns read from one table, in row order. `key`: the columns that identify a row."""
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, Column]
 
     def query(self, tail: str = "") -> str:
-        """The SELECT of these columns; `tail` says which rows and in which order."""
+        """The SELECT statement for these columns; `tail` selects and sorts the rows."""
         return f"SELECT {', '.join(self.columns)} FROM {self.name} {tail}"
 
     @cached_property
@@ -58,17 +58,17 @@ class Table:
 
     @cached_property
     def _refinements(self) -> list[tuple[int, Check]]:
-        """The checks that follow the check of the type, with the index of their column."""
+        """The checks that follow the type check, each with its column's index."""
         checks = [column.check for column in self.columns.values()]
         refinements = (check.refine if isinstance(check, ValueType) else check for check in checks)
         return [(index, refine) for index, refine in enumerate(refinements) if refine is not None]
 
     def checked(self, row: Sequence[object]) -> list[Any]:
-        """The values of `row`. Raises `Unsound`, which names the row, the column and the fault."""
+        """The checked values of `row`. Raises `Unsound`, which names the row, the column and the fault."""
         return self._values(row, substitute=False)[0]
 
     def salvaged(self, row: Sequence[object]) -> tuple[list[Any], bool]:
-        """Like `checked`, but replaces damaged values where possible; also whether it replaced any."""
+        """Like `checked`, but with damaged values replaced where possible; also whether any were replaced."""
         return self._values(row, substitute=True)
 
     def row_name(self, row: Sequence[object]) -> str:
@@ -86,7 +86,7 @@ class Table:
         return values, False
 
     def _values_one_by_one(self, row: Sequence[object], *, substitute: bool) -> tuple[list[Any], bool]:
-        """The same for a damaged row, to find the damaged column."""
+        """Check a damaged row value by value, to find the damaged column."""
         values, damaged = [], False
         for name, column, value in zip(self.columns, self.columns.values(), row, strict=True):
             try:
@@ -173,11 +173,11 @@ WEIGHTS = Table("tensors", ("id",), {"id": _ID, "name": Column(validate.line), "
 
 
 class RunTables:
-    """The tables whose values are limited by the sizes of the recorded model."""
+    """The tables whose values are limited by the recorded model's sizes."""
 
     def __init__(self, sizes: ModelConfig) -> None:
         token = Column(whole(0, sizes.vocabulary - 1))
-        count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # a number of logits
+        count = Column(whole(0, sizes.padded_vocabulary), _always(0))  # a count of logits
         number = Column(whole(1, _LARGEST_ID), _always(0))  # no row has this id
         self.options = Table("options", ("id",), {"id": _ID, "json": Column(partial(validate.options, sizes=sizes))})
         self.runs = Table(

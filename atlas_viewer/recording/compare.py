@@ -9,7 +9,7 @@ import numpy as np
 
 from compute.generate.steps import Candidate, StepRecord
 
-# Each of two passes may differ from the exact logits by 2e-3.
+# Each of the two passes may differ from the exact logits by 2e-3.
 TOLERANCE = 4e-3
 _COUNTS = ("count", "finite", "nan", "pos_inf", "neg_inf", "first_nonfinite")
 _VALUES = ("min", "max", "mean")
@@ -17,7 +17,7 @@ _VALUES = ("min", "max", "mean")
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of two sides. `largest` is 0 if they are the same bit for bit; `what` names the largest one."""
+    """The difference between two sides. `largest` is 0 if they are bit-identical; `what` names the largest one."""
 
     largest: float = 0.0
     what: str = ""
@@ -28,20 +28,20 @@ class Difference:
         return self.largest <= tolerance  # false for NaN
 
     def joined(self, other: Difference) -> Difference:
-        """Both differences in one, which reports the larger number."""
+        """Both differences combined into one, which reports the larger number."""
         worst = self if not other.largest > self.largest else other
         return Difference(worst.largest, worst.what, self.same and other.same)
 
 
 def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
-    """The difference of all logits, [vocabulary]. Those recorded as float16 are compared as float16."""
+    """The difference between all logits, [vocabulary]. Those recorded as float16 are compared as float16."""
     rounded = found.astype(recorded.dtype)
     if recorded.tobytes() == rounded.tobytes():
         return Difference()
     one, other = recorded.astype(np.float64), found.astype(np.float64)
     apart = _apart(one, other)
     if recorded.dtype == np.dtype("<f2"):
-        # The part that rounding alone may cause is not a difference of the passes.
+        # What rounding alone may cause is not a difference between the passes.
         with np.errstate(invalid="ignore"):
             rounding = np.where(np.isfinite(one), np.spacing(np.abs(recorded)).astype(np.float64) / 2, 0.0)
         apart = np.maximum(apart - rounding, 0.0)
@@ -50,7 +50,7 @@ def logits_difference(recorded: np.ndarray, found: np.ndarray) -> Difference:
 
 
 def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray | None) -> Difference:
-    """The difference of a step's own numbers and its candidates. logits: all logits of the new pass, if known."""
+    """The difference between two results of a step and its candidates. logits: all logits of the new pass, if known."""
     known = {candidate.token: candidate.logit for candidate in found.top} | {found.token: found.logit}
 
     def here(token: int) -> float | None:
@@ -62,13 +62,13 @@ def steps_difference(recorded: StepRecord, found: StepRecord, logits: np.ndarray
         whole = _figure(recorded.logit, logit, f"logit of token {recorded.token}")
     whole = whole.joined(_candidates_difference(recorded.top, found.top, here))
     if recorded.token == found.token:
-        # A probability changes by at most its own size times the change of the logit.
+        # A probability changes by at most its own size times the change in the logit.
         whole = whole.joined(
-            _figure(recorded.model_probability, found.model_probability, "probability of the token, of the model")
+            _figure(recorded.model_probability, found.model_probability, "the model's probability of the token")
         )
     same_context = (recorded.context_start, recorded.context_length) == (found.context_start, found.context_length)
     if not same_context:
-        whole = whole.joined(Difference(float("inf"), "the window", same=False))
+        whole = whole.joined(Difference(float("inf"), "the context", same=False))
     return whole
 
 
@@ -76,10 +76,10 @@ def _candidates_difference(
     recorded: Sequence[Candidate], found: Sequence[Candidate], here: Callable[[int], float | None]
 ) -> Difference:
     if len(recorded) != len(found):
-        return Difference(float("inf"), f"{len(recorded)} candidates, here {len(found)}", same=False)
+        return Difference(float("inf"), f"{len(recorded)} candidates recorded, {len(found)} here", same=False)
     whole = Difference()
     for rank, (one, other) in enumerate(zip(recorded, found, strict=True), start=1):
-        # Two nearly equally likely candidates may swap ranks; then the logits of the token and of the rank are close.
+        # Two almost equally likely candidates may swap ranks. The token's and the rank's logits are close even then.
         twin = here(one.token)
         if twin is not None:
             whole = whole.joined(_figure(one.logit, twin, f"logit of candidate {rank}, token {one.token}"))
@@ -90,7 +90,7 @@ def _candidates_difference(
 
 
 def statistics_difference(names: Sequence[str], recorded: np.ndarray, found: np.ndarray) -> Difference:
-    """The difference of STATISTICS [tensors]: counts of non-finite values exactly, others relative to the largest."""
+    """The difference between STATISTICS [tensors]: exact for non-finite counts, otherwise relative to the largest."""
     if recorded.tobytes() == found.tobytes():
         return Difference()
     whole = Difference(0.0, "zeros", same=False)

@@ -17,8 +17,8 @@ from .records import RecordedStep, RecordedTensor, RunInfo
 
 @dataclass(frozen=True)
 class StepDiff:
-    """One step of both runs. `figures` is the largest difference of logits and probabilities, `statistics` the largest
-    relative difference of statistics, None unless both runs recorded them."""
+    """One step of both runs. `figures` is the largest difference in logits and probabilities, `statistics` the largest
+    relative difference in statistics, None unless both runs recorded them."""
 
     step: int
     tokens: tuple[int | None, int | None]  # None: that run has no such step
@@ -29,7 +29,7 @@ class StepDiff:
 
     @property
     def same(self) -> bool:
-        """True if nothing recorded differs."""
+        """True if no recorded value differs."""
         return (
             self.tokens[0] == self.tokens[1] and self.figures.same and (self.statistics is None or self.statistics.same)
         )
@@ -37,7 +37,7 @@ class StepDiff:
 
 @dataclass(frozen=True)
 class RunDiff:
-    """`head`: what differs before the first step, in words. `steps` end with the one at which the tokens diverge."""
+    """`head`: what differs before the first step, in words. `steps` ends with the one at which the tokens diverge."""
 
     head: tuple[str, ...]
     steps: tuple[StepDiff, ...]
@@ -50,7 +50,7 @@ class RunDiff:
 
 
 def diff_runs(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) -> RunDiff:
-    """Compare two runs step by step until their tokens diverge; from there on the texts are different."""
+    """Compare two runs step by step until their tokens diverge; after that, the texts differ."""
     names, shared = _shared_tensors(one, other)
     steps: list[StepDiff] = []
     parted = None

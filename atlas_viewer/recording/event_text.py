@@ -1,4 +1,4 @@
-"""The events of a recording in words: the latest action, and the names of runs."""
+"""A recording's events in words: the latest action and the names of runs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from .records import UiEvent
 
 _LONGEST = 200  # characters
-NAME = "name"  # the event of renaming a run: its number is in `run`, its name in `value`
+NAME = "name"  # the event that renames a run; its data has the number as `run` and the name as `value`
 
 
 def names(events: Sequence[UiEvent]) -> dict[int, str]:
-    """The latest name of each named run, on one line, by the number of the run in the file."""
+    """The latest name of each named run, on one line, by the run's number in the file."""
     found: dict[int, str] = {}
     for ui_event in events:
         run, name = ui_event.data.get("run"), ui_event.data.get("value")
@@ -25,7 +25,7 @@ def names(events: Sequence[UiEvent]) -> dict[int, str]:
 
 
 def last_done(events: Sequence[UiEvent], until: float) -> str:
-    """The latest action up to a time of the recording; empty if there was none."""
+    """The latest action up to a time in the recording; empty if there was none."""
     done = [ui_event for ui_event in events if ui_event.time <= until]
     latest: dict[str, UiEvent] = {}
     before: list[UiEvent | None] = []  # for each event, the previous one of the same kind

@@ -1,4 +1,4 @@
-"""Records a window: runs and their branches, actions in the interface, and cameras."""
+"""Records a window: its runs and branches, interface actions, and cameras."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass
 class _Written:
-    """A run of the window, as far as it is in the file."""
+    """The part of a run in the window that is in the file."""
 
     run: int  # its number in the window
     id: int  # its number in the file
-    before: int  # steps of the run in the window that come before its first step in the file
+    before: int  # steps of the run in the window before its first step in the file
     text: list[int]  # all its tokens, including the prompt
     ended: bool = False
 
@@ -45,9 +45,9 @@ class LiveRecording:
         self.logits = self.statistics = False
         self._model: CanRecord | None = None
         self._recorder: Recorder | None = None
-        self._waits_for: threading.Thread | None = None  # computes the hash of the weights, or closes the file
+        self._waits_for: threading.Thread | None = None  # hashes the weights, or closes the file
         self._sha256: tuple[CanRecord, str] | None = None
-        self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation without a step yet
+        self._begun: tuple[int, list[int], GenerateOptions] | None = None  # a generation that has no step yet
         self._written: _Written | None = None  # the latest run
         self._known: dict[int, _Written] = {}  # by the run's number in the window
         self._named: dict[int, str] = {}  # the names in the file
@@ -61,14 +61,14 @@ class LiveRecording:
 
     @property
     def pending(self) -> bool:
-        """True while this needs further frames."""
+        """True while more frames are needed."""
         return self._waits_for is not None
 
     # -- on and off
 
     def start(self, model: ModelLike, request: Record) -> None:
-        """Start a new recording. Raises `OutputError` if it clearly cannot be written, `RecordingError` if `model`
-        cannot be recorded."""
+        """Start a new recording. Raises `OutputError` if the file clearly cannot be written, `RecordingError` if
+        `model` cannot be recorded."""
         progress = self._progress
         if progress.stage:
             return
@@ -79,7 +79,7 @@ class LiveRecording:
             self._offer(Path(request.path).stem.rstrip("0123456789-") or "session")
             raise OutputError(f"{shown}: already exists, and a recording never replaces a file; choose another name")
         if not isinstance(model, CanRecord):
-            raise RecordingError("runs of this model cannot be recorded: its file is not here")
+            raise RecordingError("runs of this model cannot be recorded: its file is missing")
         progress.path, progress.logits, progress.statistics = request.path, request.logits, request.statistics
         progress.stage, progress.trouble, progress.note, progress.steps, progress.waiting = "preparing", "", "", 0, 0
         self._model = model
@@ -92,11 +92,11 @@ class LiveRecording:
     def _hash(self, model: CanRecord) -> None:
         try:
             self._sha256 = (model, model.weights_sha256())
-        except (AtlasError, ValueError) as error:  # the window was closed meanwhile, or the file was removed
+        except (AtlasError, ValueError) as error:  # the window was closed in the meantime, or the file was removed
             self._progress.trouble = f"the weights cannot be read ({error}); open the model again"
 
     def _open(self) -> None:
-        """Make the file, and receive the steps of the current run from the next one on."""
+        """Create the file, and receive the current run's steps, starting with the next one."""
         progress, model = self._progress, self._model
         if model is None or self._sha256 is None or self._sha256[0] is not model:
             self._failed(progress.trouble)
@@ -113,7 +113,7 @@ class LiveRecording:
         self._order(self)
 
     def _opened(self, model: CanRecord, sha256: str) -> Recorder:
-        """The recorder. If another program took the offered name meanwhile, the next free name is used."""
+        """The recorder. If another program has taken the offered name in the meantime, the next free name is used."""
         while True:
             try:
                 return open_recorder(Path(self._progress.path), model.engine, model.tokenizer, sha256)
@@ -128,7 +128,7 @@ class LiveRecording:
         self._state.messages.append(reason)
 
     def _order(self, order: LiveRecording | None) -> None:
-        """Start or, with None, stop receiving steps; a run in progress continues from where it is."""
+        """Start or, with None, stop receiving steps; a run in progress pauses and resumes so that this takes effect."""
         assert self._model is not None
         self._model.set_step_listener(order)
         run = self._state.run
@@ -148,14 +148,14 @@ class LiveRecording:
         self._waits_for.start()
 
     def _record_end(self, *, window: bool = False) -> None:
-        """Record the final events before the file is closed; window: the window closes, too."""
+        """Record the final events before the file is closed; window: the window is closing, too."""
         self._end_run(stopped=window)
         self._record_names()
         if self._ui_recorder is not None:
             self._ui_recorder.end()
 
     def close(self) -> None:
-        """The window has closed: write the remaining entries. Blocks."""
+        """Write the remaining entries after the window has closed. Blocks."""
         if self._recorder is not None:
             if self._progress.stage == "recording":
                 self._record_end(window=True)
@@ -173,14 +173,14 @@ class LiveRecording:
             self._offer("session")
         self._recorder = self._model = self._ui_recorder = None
 
-    # -- steps, which arrive because of `set_step_listener`
+    # -- steps, which arrive through `set_step_listener`
 
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
-        """A generation begins after `steps`."""
+        """Note that a generation begins after `steps`."""
         self._begun = (len(prompt_tokens), [*prompt_tokens, *(step.token for step in steps)], options)
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
-        """A step of that generation, for the visible run."""
+        """Record a step of that generation for the visible run."""
         recorder = self._recorder
         if recorder is None:
             return
@@ -263,7 +263,7 @@ class LiveRecording:
         progress.trouble = trouble
 
     def asked(self, request: Request) -> None:
-        """Record a request of the user."""
+        """Record a user's request."""
         if self._recorder is None or isinstance(request, Pause | ResumeWith):
             return
         data = {name: plain(value) for name, value in vars(request).items()}

@@ -1,4 +1,4 @@
-"""A recorded run as the viewer expects a run: at any step, with the model or without it."""
+"""A recorded run in the form that the viewer expects: at any step, with or without the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .records import RecordedStep, RunInfo
 
 
 class RecordedRun:
-    """A `protocols.GenerationLike` of a recorded run, or of its first steps."""
+    """A `protocols.GenerationLike` for a recorded run, or of its first steps."""
 
     def __init__(self, recording: Recording, run: RunInfo) -> None:
         """Read every step. Raises `RecordingError`."""
@@ -39,7 +39,7 @@ class RecordedRun:
         return bool(new)
 
     def show(self, count: int) -> None:
-        """Become the run as it was after its first `count` steps."""
+        """Take the state that the run had after its first `count` steps."""
         self.steps = [step.record for step in self.all_steps[:count]]
 
     @property
@@ -56,7 +56,7 @@ class RecordedRun:
 
     @property
     def tokens_per_second(self) -> float:
-        """The speed at which it was recorded, up to the visible step."""
+        """The speed during recording, up to the visible step."""
         if not self.steps:
             return 0.0
         seconds = self.all_steps[len(self.steps) - 1].time - self.info.started
@@ -87,7 +87,7 @@ def steps_before(runs: Sequence[RunInfo], run: RunInfo) -> int:
 
 
 def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptions, before: int = 0) -> KnownText:
-    """The tokens of a run with the options of some of its steps; before: see `steps_before`."""
+    """The tokens of a run at some of its steps, with `options`; before: see `steps_before`."""
     return KnownText(run.prompt_tokens, [step.token for step in steps], options, before)
 
 
@@ -97,7 +97,7 @@ def longest_context(steps: Iterable[RecordedStep]) -> int:
 
 
 def check_shape(recording: Recording, model: str, config: ModelConfig) -> None:
-    """Raise `RecordingError` if the recording is of a model of another shape."""
+    """Raise `RecordingError` if the recording's model has another shape."""
     recorded = recording.head.config
     if recorded != config:
 

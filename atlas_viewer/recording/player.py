@@ -1,4 +1,4 @@
-"""Plays a recording in the window: which step is visible when, and the steps that another process adds meanwhile."""
+"""Plays a recording in the window: decides which step is visible, and adds the steps that another process writes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .reader import Recording
 from .recorded_model import RecordedModel
 from .records import RunInfo, UiEvent
 
-# Seconds: the longest pause during playback. Nobody wants to watch somebody think.
+# The longest pause during playback, in seconds. Nobody wants to watch somebody think.
 _LONGEST_GAP = 1.0
 _FOLLOW_EVERY = 0.3  # seconds between two checks for new steps
 
@@ -26,19 +26,19 @@ class Player:
     """Owns the open recording. Its runs are in `state.runs`, the state of its panel in `state.recording.playback`."""
 
     def __init__(self, recording: Recording, state: State, number: int | None = None) -> None:
-        """number: the first run to show, by default the last one of the file. Raises `RecordingError`."""
+        """number: the first run to show, by default the last one in the file. Raises `RecordingError`."""
         self.recording, self._state = recording, state
         self.model = RecordedModel(recording)
         self.playback = PlaybackState(recording.shown, recording.head.model)
         state.recording.playback = self.playback
         self._recorded: dict[int, RecordedRun] = {}  # by number in the window
         self._numbers: dict[int, int] = {}  # number in the window, by number in the file
-        # Of branches: the number of steps before it, and the text of a token chosen by hand; by number in the window.
+        # By a branch's number in the window: the number of steps before it, and the text of its hand-picked token.
         self._forks: dict[int, tuple[int, str]] = {}
         self._events: Sequence[UiEvent] = ()
         self._follower = CameraFollower(state, self.playback)
         self._take_runs()
-        self._shown: Sequence[object] = ()  # the list of steps that this gave to the run
+        self._shown: Sequence[object] = ()  # the list of steps that this set on the run
         self._clock = self._followed = 0.0
         self._due = 0.0  # seconds until the next step
         self.run = state.runs.all[self._numbers[recording.run(number).id]]
@@ -46,7 +46,7 @@ class Player:
 
     @property
     def pending(self) -> bool:
-        """True while playback needs further frames."""
+        """True while playback needs more frames."""
         return self.playback.playing or self.playback.seek is not None or self.playback.follow
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Player:
         self.recording.close()
 
     def show(self) -> None:
-        """Request that the window shows the run."""
+        """Request that the window show the run."""
         self._choose(self.run)
         self._state.requests.append(ShowRun(self.run.number))
 
@@ -147,7 +147,7 @@ class Player:
         self._follower.frame(self._shown_time())
 
     def back(self) -> None:
-        """Show the run as it is in the file again."""
+        """Return to the run as it is in the file."""
         self._fill(self.run, self._recorded[self.run.number])
         self._choose(self.run)
 
@@ -204,6 +204,6 @@ class Player:
         playback.event = last_done(self._events, steps[playback.position - 1].time) if playback.position else ""
 
     def _shown_time(self) -> float | None:
-        """The time of the last visible step, in seconds of the recording."""
+        """The time of the last visible step in the recording, in seconds."""
         position = self.playback.position
         return self._recorded[self.run.number].all_steps[position - 1].time if position else None

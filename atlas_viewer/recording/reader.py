@@ -26,7 +26,7 @@ MEASURED = "WHERE statistics IS NOT NULL ORDER BY id"
 
 
 class Recording:
-    """An open recording, for one thread. Another process may still be writing it; `steps` then returns more each time.
+    """An open recording, for one thread. While another process is writing to it, `steps` returns more each time.
 
     Every method raises `RecordingError` if the part of the file that it reads is damaged.
     """
@@ -35,7 +35,7 @@ class Recording:
         """Check the file and read its head. Raises `RecordingError` if it is not a recording, damaged, or too new."""
         self.path = path
         self._database = self._open(path, schema)
-        self._options: dict[int, GenerateOptions] = {}  # by row, as far as read
+        self._options: dict[int, GenerateOptions] = {}  # by row, those read so far
         try:
             self.head = self._read(self._head)
             self._tables = RunTables(self.head.config)
@@ -73,13 +73,13 @@ class Recording:
         return self._read(lambda: list(map(self._run, self._rows(self._tables.runs, "ORDER BY id"))))
 
     def run(self, number: int | None = None) -> RunInfo:
-        """The run with that number, by default the last one. Raises `RecordingError` if there is none."""
+        """The run with that number, by default the last one. Raises `RecordingError` if there is no such run."""
         runs = self.runs()
         for run in reversed(runs):
             if number in (None, run.id):
                 return run
         if not runs:
-            raise RecordingError(f"{self.shown}: has no run; record one")
+            raise RecordingError(f"{self.shown}: contains no runs; record one")
         known = ", ".join(str(run.id) for run in runs[:20])
         raise RecordingError(f"{self.shown}: has no run {number}; give one of {known}")
 
@@ -104,11 +104,11 @@ class Recording:
         return self._blob("statistics", run, step, STATISTICS, len(self.live)) if run.statistics else None
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
-        """The STATISTICS record of every weight, by name, as far as recorded."""
+        """The STATISTICS record of every weight, by name, where recorded."""
         return self._read(lambda: dict(map(self._weight, self._rows(columns.WEIGHTS, MEASURED))))
 
     def events(self) -> list[UiEvent]:
-        """All events of the interface, in order."""
+        """All interface events, in order."""
         return self._ui_events(columns.EVENTS)
 
     def cameras(self) -> list[UiEvent]:
@@ -125,7 +125,7 @@ class Recording:
             raise RecordingError(f"{self.shown}: is damaged (token {token} has no text)") from None
 
     def token_text(self, token: int) -> str:
-        """The text of one token, with U+FFFD for incomplete characters."""
+        """The text of one token, with U+FFFD in place of incomplete characters."""
         return self.token_bytes(token).decode(errors="replace")
 
     # -- reading
@@ -138,7 +138,7 @@ class Recording:
 
     def _rows(self, table: Table, tail: str = "", where: Sequence[object] = ()) -> Iterator[list[Any]]:
         """The checked rows of a table; `tail` selects them, with the values `where`."""
-        # The query runs to its end first: its time limit must not include the work on the rows.
+        # Finish the query first: its time limit must not include the processing of the rows.
         for row in self._database.rows(table.query(tail), where):
             yield self._checked(table, row)
 

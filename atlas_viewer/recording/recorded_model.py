@@ -1,4 +1,4 @@
-"""Stands in for the model of a recording when its file is missing: it offers everything recorded, nothing else."""
+"""Stands in for a recording's model when its file is missing: offers everything that was recorded, and nothing else."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RecordedReplay:
 
 
 class RecordedModel:
-    """A `protocols.ModelLike` of a file, which neither runs nor has values. `run` is the run of the steps."""
+    """A `protocols.ModelLike` read from a recording. It cannot run and has no values. `run` is the run shown."""
 
     generations = strip = map_source = None
 
@@ -55,7 +55,7 @@ class RecordedModel:
         self.run: RunInfo | None = None
         self.tensor_reader = RecordedTensorReader(recording)
         self.tokenizer = RecordedTokens(recording)
-        self.unavailable = f"{recording.shown}: its model is not here; give its file with --model"
+        self.unavailable = f"{recording.shown}: its model is missing; give its file with --model"
         self._step = 0
         head = recording.head
         self.summary = ModelSummary(
@@ -86,7 +86,7 @@ class RecordedModel:
 
     @property
     def logits(self) -> RecordedLogits | None:
-        """The logits of the step that a replay reached last; None if they were not recorded."""
+        """The logits of the step that a replay last reached; None if they were not recorded."""
         logits = self._recording.logits(self.run, self._step) if self.run is not None else None
         return None if logits is None else RecordedLogits(logits.astype(np.float32))
 
@@ -107,7 +107,7 @@ class RecordedLogits:
 
 
 class RecordedTokens:
-    """A `protocols.TokenCodec` of the recorded tokens, and of the built-in vocabulary if it fits the model."""
+    """A `protocols.TokenCodec` for the recorded tokens, and for the built-in vocabulary if it fits the model."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
@@ -124,7 +124,7 @@ class RecordedTokens:
         return self._tokenizer.encode(text)
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
-        """The tokens that the built-in tokenizer finds; none for another vocabulary."""
+        """The tokens that the built-in tokenizer finds; none if the model has another vocabulary."""
         try:
             return self._tokenizer.find(words)
         except TokenizerError:
@@ -150,7 +150,7 @@ class RecordedTokens:
 
 
 class RecordedTensorReader:
-    """A `protocols.TensorReaderLike` of the recorded statistics; recordings contain no single values."""
+    """A `protocols.TensorReaderLike` for the recorded statistics; recordings contain no single values."""
 
     edges: Sequence[float] = tuple(HISTOGRAM_EDGES)
     palettes: tuple[str, ...] = tuple(PALETTES)
@@ -169,7 +169,7 @@ class RecordedTensorReader:
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor, in the order of the pass, with a non-finite value."""
+        """The first tensor, in pass order, with a non-finite value."""
         names = (tensor.name for tensor in self._recording.tensors if tensor.name in self.statistics)
         return next((name for name in names if self.statistics[name].finite < self.statistics[name].count), None)
 
@@ -196,7 +196,7 @@ class RecordedTensorReader:
                 tensor.name,
                 tensor.kind,
                 (self.rows if tensor.rows is None else tensor.rows, tensor.columns),
-                "Recorded: its statistics, not its values.",
+                "Only its statistics were recorded, not its values.",
                 tensor.rows is None,
                 section=section_title(self._description, tensor.name),
                 by_vocabulary=tensor.name in self._description.by_vocabulary,
@@ -208,7 +208,7 @@ class RecordedTensorReader:
         """Do nothing: the statistics are already here."""
 
     def poll_statistics(self) -> bool:
-        """True when there are new statistics since the last call."""
+        """True when statistics have arrived since the last call."""
         has_news, self._has_news = self._has_news, False
         return has_news
 

@@ -1,4 +1,4 @@
-"""Records runs: a thread of its own writes, so that no frame waits for the disk."""
+"""Records runs. A separate thread writes, so that no frame waits for the disk."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _HEAVY_BYTES = 64 << 20  # above this queue size, logits and statistics of new s
 # Above this number of entries, recording ends: a recording with gaps in its text could not be replayed.
 _WAITING = 20_000
 
-PROGRAM = f"atlas-viewer {__version__}"  # what writes the recording
+PROGRAM = f"atlas-viewer {__version__}"  # the program that writes the recording
 
 Job = Callable[[Store], None]
 
@@ -44,10 +44,10 @@ class _Item:
 
 
 class Recorder:
-    """Records runs into a new file. Every method but `close` returns at once, whatever the disk does.
+    """Records runs into a new file. Every method except `close` returns at once, however slow the disk is.
 
-    `trouble` reports what cannot be recorded. No method raises an exception for it: the run continues without its
-    recording.
+    `trouble` reports what cannot be recorded. No method raises an exception for it: the run continues without being
+    recorded.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Recorder:
         *,
         on_step: Callable[[int, int], None] | None = None,
     ) -> None:
-        """Make the file. Raises `OutputError` if that fails.
+        """Create the file. Raises `OutputError` if that fails.
 
-        token_bytes: gives the bytes of a token; on_step: called in the writer thread with run and step after the
-        commit of each step.
+        token_bytes: returns the bytes of a token; on_step: called in the writer thread with run and step after the
+        step is committed.
         """
         create_session(path, head, tensors)
         self.path = path
@@ -74,8 +74,8 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._heavy = 0  # bytes in the queue
         self._lock = threading.Lock()  # of _heavy
-        self._failure: str | None = None  # why nothing more is accepted; the queue is still written, unless
-        self._broken = False  # the file can no longer be written
+        self._failure: str | None = None  # why nothing more is accepted; the queue is still written unless `_broken`
+        self._broken = False  # the file can no longer be written to
         self._thinned = 0  # steps whose logits and statistics were left out
         self._runs = 0
         self._run: RunInfo | None = None
@@ -87,7 +87,7 @@ class Recorder:
 
     @property
     def trouble(self) -> str | None:
-        """What is not recorded and why, in one line; None if everything is."""
+        """What is not recorded and why, in one line; None if everything is recorded."""
         if self._failure is not None:
             return self._failure
         if self._thinned:
@@ -118,7 +118,7 @@ class Recorder:
         parent: int | None = None,
         fork_step: int | None = None,
     ) -> int:
-        """Begin a run and return its number, from 1 on. Steps, events and cameras from now on belong to it.
+        """Begin a run and return its number, counted from 1. Later steps, events and cameras belong to it.
 
         logits: "none", "f16" or "f32"; prompt_tokens: everything before the first step; parent, fork_step: for a
         branch, its parent and the step of the parent that its first step replaces. Without a parent, fork_step is
@@ -149,7 +149,7 @@ class Recorder:
         self._put(_Item(lambda store: self._add_step(store, run, step, measured), heavy, (run.id, record.index)))
 
     def change_options(self, options: GenerateOptions) -> None:
-        """Use other options for the steps from now on."""
+        """Use these options for all later steps."""
         self._options = options
 
     def end_run(self, reason: str) -> None:
@@ -159,7 +159,7 @@ class Recorder:
             self._put(_Item(lambda store: store.end_run(run.id, reason)))
 
     def event(self, kind: str, data: Mapping[str, Any]) -> None:
-        """Record an event of the interface; `data` must be plain JSON values."""
+        """Record an interface event; `data` must be plain JSON values."""
         ui_event = self._ui_event(kind, data)
         self._put(_Item(lambda store: store.add_event(ui_event)))
 
@@ -218,8 +218,8 @@ class Recorder:
                 store.close(tidy=not self._broken)
             except sqlite3.Error as error:
                 self._failure = self._failure or (
-                    f"{self._shown}: everything is recorded, but partly in {self._shown}-wal beside it"
-                    f" ({_reason(error)}); keep both"
+                    f"{self._shown}: everything is recorded, but part of it is in {self._shown}-wal"
+                    f" ({_reason(error)}); keep both files"
                 )
 
     def _break(self, reason: str, item: _Item, *, kept: bool = True) -> None:
@@ -235,7 +235,7 @@ class Recorder:
         except (sqlite3.Error, OSError) as error:
             self._break(_reason(error), item)
         except Exception as error:
-            # A bug must not end the run either, nor leave a thread that no longer reads the queue.
+            # A bug must neither end the run nor leave a thread that no longer reads the queue.
             self._break(f"unexpected {type(error).__name__}: {error}", item)
         else:
             if item.step is not None:
@@ -282,10 +282,10 @@ class CanRecord(Protocol):
     """A model whose runs can be recorded; a recorded model cannot be recorded again."""
 
     def weights_sha256(self) -> str:
-        """The hash of its weights. Takes long; any thread may call it. Raises `AtlasError`, `ValueError`."""
+        """The hash of its weights. Slow; any thread may call it. Raises `AtlasError`, `ValueError`."""
 
     def set_step_listener(self, listener: StepListener | None) -> None:
-        """Report every step of generations that start from now on to `listener`."""
+        """Report to `listener` every step of generations that start from now on."""
 
     @property
     def engine(self) -> Engine:
@@ -297,7 +297,7 @@ class CanRecord(Protocol):
 
 
 def open_recorder(path: Path, engine: Engine, tokenizer: Tokenizer, weights_sha256: str) -> Recorder:
-    """A recorder of the runs of `engine` into a new file at `path`. Raises `OutputError`.
+    """A recorder that writes the runs of `engine` to a new file at `path`. Raises `OutputError`.
 
     weights_sha256: see compute/weights/fingerprint.py.
     """

@@ -21,7 +21,7 @@ LOGITS = {"none": None, "f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 
 @dataclass(frozen=True)
 class Head:
-    """Everything that the recorded numbers depend on. `created` is in UTC; for the hashes, in hexadecimal, see
+    """Everything that the recorded numbers depend on. `created` is in UTC. Hashes are hexadecimal; see
     compute/weights/fingerprint.py.
     """
 
@@ -72,7 +72,7 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class DrawInfo:
-    """The results of a draw that are not in the record of its step; see compute/sampling/sampler.py."""
+    """The results of a draw that its step's record does not contain; see compute/sampling/sampler.py."""
 
     highest: float
     log_total: float
@@ -93,7 +93,7 @@ class RecordedStep:
 
 @dataclass(frozen=True)
 class UiEvent:
-    """An event of the interface (`name` is its kind) or a camera position (`name` is its view) at a time in seconds."""
+    """An interface event (`name` is its kind) or a camera position (`name` is its view); `time` is in seconds."""
 
     time: float
     run: int | None
@@ -103,7 +103,7 @@ class UiEvent:
 
 
 def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int) -> Head:
-    """The head of a recording of `engine`; for the hash see compute/weights/fingerprint.py."""
+    """The head of a recording of `engine`; for the hash, see compute/weights/fingerprint.py."""
     return Head(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         program=program,
@@ -121,5 +121,5 @@ def head_of(engine: Engine, weights_sha256: str, program: str, end_of_text: int)
 
 
 def tensors_of(engine: Engine) -> list[RecordedTensor]:
-    """The tensors of the registry whose statistics are recorded: those kept in memory, in the order of the pass."""
+    """The tensors of the registry whose statistics are recorded: those kept in memory, in pass order."""
     return [RecordedTensor(t.name, t.kind, t.rows, t.columns) for t in engine.registry if t.kept]

@@ -28,8 +28,8 @@ def recover(path: Path, target: Path) -> Recovered:
     """Write the readable part of the recording at `path` to a new one at `target`.
 
     It contains the steps of each run up to the first damaged one, and their logits and statistics unless damaged.
-    Raises `RecordingError` if not even the head can be read, or something is lost and no step is left; `OutputError`
-    if `target` cannot be written. Then there is no `target`.
+    Raises `RecordingError` if not even the head can be read, or if something is lost and no step is left; `OutputError`
+    if `target` cannot be written. In both cases, no `target` is created.
     """
     with DamagedRecording(path) as recording, new_session(target) as temporary:
         fill_session(temporary, recording.head, recording.tensors)
@@ -51,7 +51,7 @@ def _copy(recording: DamagedRecording, target: Path) -> Recovered:
     if recording.lost and not steps:
         damaged = "; ".join(recording.lost[:3])
         raise RecordingError(f"{recording.shown}: no step can be read (damaged: {damaged}); look for a copy")
-    # These alone are not a reason to refuse: readers never see them, so the copy has everything that the file shows.
+    # These alone are not a reason to refuse: readers never see them, so the copy has everything that they could show.
     if not recording.lost and recording.step_count() > steps:
         recording.lost.append("steps that belong to no run")
     return Recovered(len(runs), steps, tuple(recording.report()))
@@ -82,7 +82,7 @@ def _run(recording: DamagedRecording, run: RunInfo, store: Store) -> int:
 
 
 def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step: int) -> tuple[bytes | None, bool]:
-    """The bytes of an array of a step, None if there is none; and whether it is damaged."""
+    """The bytes of a step's array, None if it has none, and whether it is damaged."""
     try:
         found = read(run, step)
     except RecordingError:
@@ -93,7 +93,7 @@ def _array(read: Callable[[RunInfo, int], np.ndarray | None], run: RunInfo, step
 def _with_seen_context(
     recording: DamagedRecording, run: RunInfo, steps: list[RecordedStep]
 ) -> tuple[RunInfo, list[RecordedStep]]:
-    """The run and its steps with the context that the steps show, where their options are guessed."""
+    """The run and its steps; where the options are guessed, their context becomes the longest that a step has seen."""
     guessed = recording.guessed
     if guessed is None or not steps:
         return run, steps

@@ -1,4 +1,4 @@
-"""Opens a file from an untrusted source: nothing in it is executed, nothing takes long, and it is never changed."""
+"""Opens a file from an untrusted source: nothing in it is executed, no access takes long, and it is never changed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from .schema import APPLICATION_ID, SCHEMA, Schema, definition, expected, uri
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _LONGEST_VALUE = 64 << 20  # bytes
-_LEAST_ROW = 4  # bytes: the least that a row takes in the file
-# A query may take this long: a number of seconds, and the time to read the file at this many bytes per second.
+_LEAST_ROW = 4  # bytes: the minimum size of a row in the file
+# A query may take this many seconds, plus the time to read the file at this many bytes per second.
 _PATIENCE_S, _RATE = 1.0, 10 << 20
-_INSTRUCTIONS = 20_000  # of SQLite's virtual machine between two checks of the time
+_INSTRUCTIONS = 20_000  # of SQLite's virtual machine, between two checks of the time limit
 _LONGEST_REASON = 200  # characters
 _RECOVER = "`session recover` saves what can be read"
 _LOST = "nothing in it can be saved, look for a copy"
 
-# The actions that SQLite may take while such a file is open. It asks before it prepares a statement.
+# The actions allowed to SQLite while such a file is open. It asks before it prepares a statement.
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ}
 _FUNCTIONS = {"count"}
 # The exceptions that reading a damaged file raises. UnicodeDecodeError: text that is not UTF-8. MemoryError: raised by
@@ -66,13 +66,13 @@ class Database:
             self._open(source)
             found, wanted = self._definition(), expected(schema.tables)
             if self._damaged:
-                # A table may be missing, but must not be defined differently; no other table is ever read. A table
+                # A table may be missing, but not have a different definition; no other table is ever read. A table
                 # whose definition SQLite cannot read counts as missing.
                 names, readable = {name for _, name, _, _ in wanted}, self._readable()
                 found = [entry for entry in found if entry[1] in names and entry[2] in readable]
                 wanted = [entry for entry in wanted if entry[1] in {name for _, name, _, _ in found}]
             if found != wanted:
-                raise RecordingError(f"{self.shown}: has other tables than a recording; {self.advice}")
+                raise RecordingError(f"{self.shown}: its tables are not those of a recording; {self.advice}")
             self._guard()
         except OSError as error:
             self.close()
@@ -95,7 +95,7 @@ class Database:
         return list(self.each_row(query, values))
 
     def each_row(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
-        """The rows of a SELECT, one after the other. Raises `RecordingError` where the file is damaged."""
+        """The rows of a SELECT, one by one. Raises `RecordingError` where the file is damaged."""
         assert self._connection is not None
         limit = self.size // _LEAST_ROW + 64
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
@@ -111,7 +111,7 @@ class Database:
 
     @contextmanager
     def _refused(self, what: str) -> Iterator[None]:
-        """Turn the errors of SQLite and of Python's sqlite3 into a `RecordingError`, which says `what` happened."""
+        """Turn errors from SQLite and Python's sqlite3 into a `RecordingError` that says `what` happened."""
         try:
             yield
         except _UNSOUND as error:
@@ -164,7 +164,7 @@ class Database:
         self._open(path, "rw")
         assert self._connection is not None
         if self._definition() != expected(schema.tables_of(version)):
-            raise RecordingError(f"{self.shown}: has other tables than a recording of version {version}; {self.advice}")
+            raise RecordingError(f"{self.shown}: its tables are not those of version {version}; {self.advice}")
         self._deadline = time.monotonic() + _PATIENCE_S + self.size / _RATE
         with self._refused("cannot be migrated"):
             self._connection.execute("BEGIN")
@@ -183,7 +183,7 @@ def beside(path: Path) -> tuple[Path, ...]:
 
 
 def is_session(path: Path) -> bool:
-    """True if the header of the regular file at `path` is that of a recording, of any version, damaged or not."""
+    """True if the regular file at `path` has the header of a recording of any version, damaged or not."""
     try:
         with path.open("rb") as file:
             return _version(file.read(_HEADER_BYTES)) is not None
@@ -244,15 +244,15 @@ def connect(path: Path, mode: str = "ro") -> sqlite3.Connection:
 
 
 def _text(data: bytes) -> str:
-    """Text from the file. Invalid UTF-8 becomes lone surrogates, which the check of the column refuses.
+    """Text from the file. Invalid UTF-8 becomes lone surrogates, which the column's check refuses.
 
-    A bad value then costs only its own row, not those after it.
+    A bad value then affects only its own row, not those after it.
     """
     return data.decode(errors="surrogateescape")
 
 
 def _needs_copy(path: Path) -> bool:
-    """True if the file has a log, but its folder is read-only, so that SQLite cannot make the index of the log."""
+    """True if the file has a log, but its folder is read-only, so SQLite cannot create the log's index."""
     return Path(f"{path}-wal").exists() and not os.access(path.parent, os.W_OK)
 
 
@@ -261,5 +261,5 @@ def _first_line(error: Exception) -> str:
     if text == "interrupted":
         return "reading it takes too long"
     if isinstance(error, MemoryError):
-        return "reading it takes more memory than there is"
-    return reason_of(error)[:_LONGEST_REASON]  # SQLite quotes names and statements of the file
+        return "reading it takes more memory than is available"
+    return reason_of(error)[:_LONGEST_REASON]  # SQLite quotes names and statements from the file

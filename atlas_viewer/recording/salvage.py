@@ -23,7 +23,7 @@ from .safe_open import Database
 from .schema import SCHEMA, Schema
 from .validate import Unsound
 
-# The report on rows of a table in which damaged values were replaced.
+# How the report describes the rows of a table in which damaged values were replaced.
 _REPLACED = {
     "session": "part of the head",
     "runs": "part of the description of {} runs",
@@ -41,7 +41,7 @@ class DamagedRecording(Recording):
     def __init__(self, path: Path, schema: Schema = SCHEMA) -> None:
         """Open the file. Raises `RecordingError` if not even the head can be read."""
         self.lost: list[str] = []
-        self.guessed: GenerateOptions | None = None  # replace damaged options
+        self.guessed: GenerateOptions | None = None  # replaces damaged options
         # Names of the rows with replaced values, by table; a set, because a row may be read more than once.
         self._replaced: defaultdict[str, set[str]] = defaultdict(set)
         self._other_texts: set[int] = set()
@@ -75,7 +75,7 @@ class DamagedRecording(Recording):
         return sorted(found)
 
     def weight_statistics(self) -> dict[str, np.ndarray]:
-        """The readable ones."""
+        """The readable statistics of weights."""
         found: dict[str, np.ndarray] = {}
         bad = 0
         for row in self._whole_rows(columns.WEIGHTS.query(MEASURED), "statistics of weights"):
@@ -89,7 +89,7 @@ class DamagedRecording(Recording):
         return found
 
     def _ui_events(self, table: Table) -> list[UiEvent]:
-        """The readable ones."""
+        """The readable events or camera positions."""
         found: list[UiEvent] = []
         bad = 0
         for row in self._whole_rows(table.query("ORDER BY id"), table.name):
@@ -138,7 +138,7 @@ class DamagedRecording(Recording):
                 return
 
     def token_bytes(self, token: int) -> bytes:
-        """The bytes of a token; if damaged, those of GPT-2, or U+FFFD for another vocabulary."""
+        """The bytes of a token; if damaged, those in GPT-2's vocabulary, or U+FFFD for another vocabulary."""
         if token not in self._texts:
             try:
                 ((_, self._texts[token]),) = self._rows(columns.TOKENS, "WHERE id = ?", (token,))

@@ -1,4 +1,4 @@
-"""Writes a recording: SQL statements only, no thread and no queue."""
+"""Writes a recording with SQL statements only, without thread or queue."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .records import Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import beside
 from .schema import create, uri
 
-_PATIENCE_S = 1.0  # the wait for readers to release the file
-# The logits of a step are 100 kB. With SQLite's default page size and a checkpoint every 4 MB, writing takes a third
+_PATIENCE_S = 1.0  # the longest wait for readers to release the file
+# A step's logits take 100 kB. With SQLite's default page size and a checkpoint every 4 MB, writing takes a third
 # longer. Larger pages would make short recordings large.
 _PAGE_BYTES, _LOG_BYTES = 8192, 16 << 20
 
@@ -51,18 +51,18 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit all of the body or none of it. Raises `sqlite3.Error`; `OutputError` if the file was replaced."""
+        """Commit the whole body or none of it. Raises `sqlite3.Error`; `OutputError` if the file was replaced."""
         self._connection.execute("BEGIN IMMEDIATE")
         tokens, options = set(self._known_tokens), dict(self._options)
         try:
             yield
             if self._current_identity() != self._identity:
-                # The data would go to a file that nobody can open any more.
+                # The data would go to a file that can no longer be opened.
                 raise OutputError(f"{one_line(self._path)}: the file was removed or replaced")
             self._connection.execute("COMMIT")
         except BaseException:
             self._known_tokens, self._options = tokens, options
-            # After some errors SQLite has already rolled back.
+            # After some errors, SQLite has already rolled back.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -79,7 +79,7 @@ class Store:
     # -- inside a transaction
 
     def add_run(self, run: RunInfo) -> None:
-        """A run that begins."""
+        """Add a run that is starting."""
         self._add_tokens(run.prompt_tokens)
         self._connection.execute(
             "INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -95,7 +95,7 @@ class Store:
         self._connection.execute("UPDATE runs SET stop_reason = ? WHERE id = ?", (reason, run))
 
     def add_step(self, run: int, step: RecordedStep, logits: bytes | None, statistics: bytes | None) -> None:
-        """Add a step with its candidates; logits in the type of the run, STATISTICS of the live tensors."""
+        """Add a step with its candidates; logits in the run's type, STATISTICS for the live tensors."""
         record, draw = step.record, step.draw
         self._add_tokens([record.token, *(candidate.token for candidate in record.top)])
         execute = self._connection.execute
@@ -126,7 +126,7 @@ class Store:
         )
 
     def add_event(self, ui_event: UiEvent) -> None:
-        """Add an event of the interface."""
+        """Add an interface event."""
         self._add_ui_event("events", ui_event)
 
     def add_camera(self, ui_event: UiEvent) -> None:
@@ -160,7 +160,7 @@ class Store:
 
 
 def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make a recording without steps at `path`. Raises `OutputError`; `OutputExistsError` if the path exists."""
+    """Create a recording without steps at `path`. Raises `OutputError`; `OutputExistsError` if the path exists."""
     with new_session(path) as temporary:
         fill_session(temporary, head, tensors)
 
@@ -169,10 +169,10 @@ def create_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) ->
 def new_session(path: Path) -> Iterator[Path]:
     """Yield an empty temporary file that becomes the recording at `path`, which must not exist.
 
-    Raises `OutputError`, also for errors of SQLite in the body; `OutputExistsError` if the path exists, even if it
-    appeared meanwhile.
+    Raises `OutputError`, even for SQLite errors in the body; `OutputExistsError` if the path exists, even if it
+    has only just appeared.
     """
-    # SQLite would take a log left behind by another file for the log of this one.
+    # SQLite would mistake a log left behind by another file for this file's log.
     for leftover in beside(path):
         if os.path.lexists(leftover) and not os.path.lexists(path):
             raise OutputError(f"{one_line(leftover)}: belongs to another recording; remove it or choose another path")
@@ -188,7 +188,7 @@ def new_session(path: Path) -> Iterator[Path]:
 
 
 def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> None:
-    """Make the empty file at `path` a recording without steps. Raises `sqlite3.Error`."""
+    """Turn the empty file at `path` into a recording without steps. Raises `sqlite3.Error`."""
     config = head.config
     connection = sqlite3.connect(uri(path, "rw"), uri=True, isolation_level=None)
     try:
@@ -209,7 +209,7 @@ def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> N
             [(number, t.name, t.kind, t.rows, t.columns) for number, t in enumerate(tensors)],
         )
         connection.execute("COMMIT")
-        # The switch writes to the file, so it happens before anybody can open it.
+        # The switch writes to the file, so it happens before anyone can open it.
         connection.execute("PRAGMA journal_mode = WAL")
     finally:
         connection.close()

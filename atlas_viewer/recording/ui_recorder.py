@@ -1,4 +1,4 @@
-"""Records what changes in the window: its cameras, and what the user chooses."""
+"""Records what changes in the window: its cameras and the user's choices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from atlas_viewer.state.state import State
 from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, viewport_data
 from .recorder import Recorder
 
-_EVERY = 0.1  # seconds: the least time between two events, and between two positions of a camera
-_LONGEST = 1_000_000  # characters of a recorded text
+_EVERY = 0.1  # seconds: the minimum time between two events, and between two positions of a camera
+_LONGEST = 1_000_000  # characters of recorded text
 _VIEWS = {title: view for view, title in TITLES.items()}
 
 
@@ -44,7 +44,7 @@ class UiRecorder:
     def _record_map(self, now: float) -> None:
         maps = self._state.map
         if maps.layout is not None:
-            # The same pose shows something else in another layout, and more in a larger picture.
+            # The same pose shows something different in another layout, and more in a larger picture.
             self._record_camera(
                 MAP, (maps.camera.pose, maps.size, maps.layout), lambda: viewport_data(maps.viewport()), now
             )
@@ -81,7 +81,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
     if isinstance(value, str):
-        # Readers accept only this. Prompts are in the file in full elsewhere; file names may not be UTF-8.
+        # Readers accept no other text. Prompts are stored in full elsewhere; file names may not be UTF-8.
         return value[:_LONGEST].encode(errors="backslashreplace").decode()
     return value if value is None or isinstance(value, bool | int) else _number(value)
 

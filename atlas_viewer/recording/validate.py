@@ -1,4 +1,4 @@
-"""Checks of single values in a recording: a damaged or forged file may contain anything in any column."""
+"""Checks for single values in a recording: a damaged or forged file may contain anything in any column."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _encodable(value: str) -> str:
 
 
 def _line(value: str) -> str:
-    # Control characters could change the terminal that the line is printed on.
+    # Control characters could affect the terminal on which the line is printed.
     if not value.isprintable():
         raise ValueError
     return value
@@ -96,7 +96,7 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def lines(value: object) -> dict[str, str]:
-    """A JSON object that contains lines by name."""
+    """A JSON object that maps names to lines."""
     found = {}
     for key, part in mapping(value).items():
         try:
@@ -118,7 +118,7 @@ def tokens(value: object, vocabulary: int) -> tuple[int, ...]:
     """Token ids, at least one."""
     data = blob(value)
     if not data or len(data) % 4:
-        raise Unsound(f"must have 4 bytes for each of one or more tokens, has {len(data)}")
+        raise Unsound(f"must have 4 bytes for each token, and at least one token, has {len(data)} bytes")
     ids = np.frombuffer(data, "<u4")
     if int(ids.max()) >= vocabulary:
         raise Unsound(f"must have tokens below {vocabulary}, has {ids.max()}")
@@ -131,7 +131,7 @@ def size(name: str) -> Check:
 
 
 def config(layers: int, heads: int, channels: int, positions: int, vocabulary: int, padded: int) -> ModelConfig:
-    """The sizes of a model, each already checked, if they fit together."""
+    """A model's sizes, each already checked, if they are consistent."""
     if padded < vocabulary:
         raise Unsound(f"padded_vocabulary {padded} must be at least the vocabulary, {vocabulary}")
     if channels % heads:
@@ -140,7 +140,7 @@ def config(layers: int, heads: int, channels: int, positions: int, vocabulary: i
 
 
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:
-    """The options of a generation, checked like those of the command line."""
+    """The options of a generation, checked like those on the command line."""
     found = mapping(value)
     if found.keys() != GenerateOptions().as_json().keys():
         raise Unsound(f"must have {', '.join(GenerateOptions().as_json())}")

@@ -37,23 +37,23 @@ class Verdict:
 
 
 def reasons(recording: Recording, engine: Engine, weights_sha256: str, program: str) -> list[str]:
-    """What has changed since the recording was made, the most important first."""
+    """What has changed since the recording was made, most important first."""
     head = recording.head
     changes = []
     if head.weights_sha256 != weights_sha256:
-        changes.append(f"other weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
+        changes.append(f"different weights (recorded {head.weights_sha256[:12]}, here {weights_sha256[:12]})")
     here = {
         "precision": (head.weights, engine.dtype),
         "adapter": (head.adapter, engine.adapter_name),
         "kernels": (head.kernels, engine.path),
         "version": (head.program, program),
     }
-    changes += [f"other {what} (recorded {was}, here {now})" for what, (was, now) in here.items() if was != now]
+    changes += [f"different {what} (recorded {was}, here {now})" for what, (was, now) in here.items() if was != now]
     if head.shaders_sha256 != shaders_sha256():
-        changes.append("other shaders")
+        changes.append("different shaders")
     now = versions()
     changes += [
-        f"other {name} (recorded {head.versions[name]}, here {now[name]})"
+        f"different {name} (recorded {head.versions[name]}, here {now[name]})"
         for name in sorted(head.versions.keys() & now.keys())
         if head.versions[name] != now[name]
     ]
@@ -63,15 +63,15 @@ def reasons(recording: Recording, engine: Engine, weights_sha256: str, program: 
 def verify_run(
     recording: Recording, run: RunInfo, engine: Engine, tokenizer: Tokenizer, *, tolerance: float = TOLERANCE
 ) -> Iterator[Verdict]:
-    """The verdict on each step, in order. `engine` has the context of all steps. Blocks. Raises `AtlasError`s."""
+    """The verdict on each step, in order. `engine` must fit every step's context. Blocks. Raises `AtlasError`s."""
     steps = recording.steps(run)
     known, before = [step.record for step in steps], steps_before(recording.runs(), run)
-    engine.mark_cached((), 0)  # recompute every row, in the same passes as when recording, for the same bits
+    engine.mark_cached((), 0)  # recompute every row, in the same passes as during recording, to get the same bits
     replay: Replay | None = None
     measure = StatisticsPass(engine, histograms=False) if run.statistics else None
     for step in steps:
         if replay is None or replay.text.options != step.options:
-            # Like a run that continues with other options, it reuses the rows of the previous steps.
+            # Like a run that continues with different options, it reuses the rows of the previous steps.
             replay = Replay(engine, known_text(run, known, step.options, before), recording.head.end_of_text)
         yield _verdict(recording, run, step, replay, tokenizer, measure, tolerance)
 

@@ -1,1 +1,1 @@
-"""A model ready to run and inspect: engine, tokenizer and views together."""
+"""A model that is ready to run and inspect: engine, tokenizer and views together."""

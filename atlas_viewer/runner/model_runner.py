@@ -1,4 +1,4 @@
-"""The model on the GPU with its views, for the window and for pictures without one."""
+"""The model on the GPU with its views, for the window and for pictures without a window."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from compute.weights.fingerprint import weights_sha256
 
 from .tensor_reader import TensorReader
 
-# Capacity beyond the context of the first run, so that most changes of it need no second upload.
+# Minimum capacity, even if the first run's context is shorter, so that most context changes need no second upload.
 _USUAL_CONTEXT = 256
 
 
@@ -40,14 +40,14 @@ class ModelRunner:
     unavailable = ""
 
     def __init__(self, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions, engine: Engine) -> None:
-        """options: those that `engine` was loaded with; a larger context reuses them. Usually called by `load`."""
+        """options: those that `engine` was loaded with, reused for a larger context. Usually called by `load`."""
         self._source, self.tokenizer, self._options = source, tokenizer, options
         self._listener: StepListener | None = None
         self._use(engine)
 
     @classmethod
     def load(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> ModelRunner:
-        """Upload the model; blocks. Contexts up to that of `options` never need a second upload.
+        """Upload the model. Contexts up to that of `options` never need a second upload. Blocks.
 
         Raises `AtlasError`s.
         """
@@ -55,17 +55,17 @@ class ModelRunner:
 
     @classmethod
     def loading(cls, source: WeightSource, tokenizer: Tokenizer, options: LoadOptions) -> Loading[ModelRunner]:
-        """The same in steps, between which a window can draw frames."""
+        """Like `load`, but in steps, between which a window can draw frames."""
         context = max(options.context_for(source), min(_USUAL_CONTEXT, source.config.positions))
         engine = yield from Engine.loading(source, replace(options, context=context))
         return cls(source, tokenizer, options, engine)
 
     def close(self) -> None:
-        """Close the model's file; afterwards the context cannot grow."""
+        """Close the model's file. The context cannot grow afterwards."""
         self._source.close()
 
     def fits(self, options: GenerateOptions) -> bool:
-        """True when the engine's capacity suffices for the context of `options`."""
+        """True if the engine's capacity suffices for the context of `options`."""
         return options.context <= self.max_context
 
     @property
@@ -74,7 +74,7 @@ class ModelRunner:
         return self._engine.context
 
     def grow_context(self, context: int) -> Loading[None]:
-        """Load an engine with a capacity of `context` tokens. Raises `AtlasError`s; the present engine then remains."""
+        """Load an engine with a capacity of `context` tokens. If that raises an `AtlasError`, the current one stays."""
         self._use((yield from Engine.loading(self._source, replace(self._options, context=context))))
 
     def _use(self, engine: Engine) -> None:
@@ -84,7 +84,7 @@ class ModelRunner:
 
     @property
     def engine(self) -> Engine:
-        """The present engine; growing the context replaces it."""
+        """The current engine; growing the context replaces it."""
         return self._engine
 
     @property
@@ -119,7 +119,7 @@ class ModelRunner:
         )
 
     def start(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> Generation:
-        """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
+        """Begin a run, or continue one after its `steps`. Raises `UsageError` or `PromptError`."""
         options.checked(self._engine.config.positions, self._engine.config.vocabulary)
         if not self.fits(options):
             self.tokenizer.encode(prompt)  # fail on a bad prompt before the costly upload
@@ -144,35 +144,35 @@ class ModelRunner:
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
     ) -> Replay:
-        """A replay of the passes of known steps; no token is drawn."""
+        """A replay of the passes for known steps; no token is drawn."""
         text = KnownText([number for number, _ in prompt_tokens], [step.token for step in steps], options)
         return Replay(self._engine, text, self.tokenizer.end_of_text)
 
     def paint(self) -> bool:
-        """Paint the strip from the pass that was submitted last. Does not wait.
+        """Paint the strip from the pass submitted last. Does not wait.
 
-        Returns True when weights remain to be read, so that another call has to finish the picture.
+        Returns True if weights remain to be read, so that another call must finish the picture.
         """
         self.strip.update()
         return self.strip.pending
 
     def weights_sha256(self) -> str:
-        """The fingerprint of compute/weights/fingerprint.py; takes about one second per gigabyte.
+        """The fingerprint computed by compute/weights/fingerprint.py, which takes about one second per gigabyte.
 
-        Raises `ValueError` when the source is closed.
+        Raises `ValueError` if the source is closed.
         """
         return weights_sha256(self._source)
 
     def set_step_listener(self, listener: StepListener | None) -> None:
-        """Report the steps of later generations to `listener`; the one in progress is unaffected."""
+        """Report the steps of later generations to `listener`; a generation in progress is unaffected."""
         self._listener = listener
 
     def load_map(self, glyphs: np.ndarray, context: int) -> MapPass:
-        """A map of the present engine with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
+        """A map of the current engine with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
         return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context))
 
     def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
-        """The same in steps, between which a window can draw frames."""
+        """Like `load_map`, but in steps, between which a window can draw frames."""
         engine = self._engine
         layout = map_layout(engine.registry, context)
         yield "layout", 1.0
@@ -180,5 +180,5 @@ class ModelRunner:
 
     @property
     def registry(self) -> Registry:
-        """The tensors of the present engine."""
+        """The tensors of the current engine."""
         return self._engine.registry

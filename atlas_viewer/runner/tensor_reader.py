@@ -1,4 +1,4 @@
-"""Single values, statistics and the trace of the engine's latest pass, fetched from the GPU without waiting."""
+"""Fetches single values, statistics and the trace of the engine's latest pass from the GPU without waiting."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class TensorReader:
 
     @property
     def layout(self) -> StripLayout:
-        """The layout of the strip as painted last."""
+        """The layout of the strip as last painted."""
         return self._strip.layout
 
     @property
     def rows(self) -> int:
-        """Number of context tokens of the latest pass."""
+        """Number of context tokens in the latest pass."""
         return self._engine.registry.rows
 
     @property
@@ -51,17 +51,17 @@ class TensorReader:
 
     @property
     def statistics(self) -> Mapping[str, TensorStatistics]:
-        """Of every tensor, from the latest readback; empty before the first."""
+        """Statistics of every tensor from the latest readback; empty before the first."""
         return self._statistics.latest if self._statistics else {}
 
     @property
     def first_bad(self) -> str | None:
-        """The first tensor, in the order of computation, with a value that is not finite."""
+        """The first tensor, in order of computation, that has a value that is not finite; None if there is none."""
         return self._statistics.first_bad() if self._statistics else None
 
     @property
     def probed_values(self) -> dict[TensorIndex, ProbedValue]:
-        """Values asked for, as far as they have arrived."""
+        """The requested values that have arrived."""
         return {element: ProbedValue(known.value, known.index) for element, known in self._probes.values.items()}
 
     @property
@@ -77,7 +77,7 @@ class TensorReader:
         return {tensor.name: TensorInfo.of(registry, tensor, spans.get(tensor.name)) for tensor in registry}
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Use `mapping` from the next painting on."""
+        """Use `mapping` the next time the strip is painted."""
         self._strip.set_color_mapping(mapping)
 
     def request_values(self, elements: Sequence[TensorIndex]) -> None:
@@ -96,15 +96,15 @@ class TensorReader:
         return self._statistics
 
     def poll_values(self) -> bool:
-        """True when values have arrived since the last call."""
+        """Return True if values have arrived since the last call."""
         return self._probes.poll()
 
     def poll_statistics(self) -> bool:
-        """True when statistics have arrived since the last call."""
+        """Return True if statistics have arrived since the last call."""
         return self._statistics is not None and self._statistics.poll()
 
     def trace(self) -> Sequence[str]:
-        """The lines of the trace, from the latest statistics; empty before they have arrived."""
+        """The trace's lines, from the latest statistics; empty until statistics have arrived."""
         if self._statistics is None:
             return ()
         return lines(records(self._engine, self._statistics.latest, self.layout))

@@ -1,4 +1,4 @@
-"""A pygfx object that shows the strip: one cell per texel, and patterns where values are not finite."""
+"""A pygfx object that shows the strip: one cell per texel, with patterns where values are not finite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import wgsl
 
 
 class Cells(gfx.WorldObject):
-    """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1); alpha as in wgsl/scene/cells.wgsl."""
+    """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1). wgsl/scene/cells.wgsl defines alpha."""
 
     def __init__(self, texture: gfx.Texture) -> None:
         super().__init__(gfx.Geometry(grid=texture), CellsMaterial())
@@ -27,7 +27,7 @@ class CellsMaterial(gfx.Material):
 
 @register_wgpu_render_function(Cells, CellsMaterial)
 class CellsShader(BaseShader):
-    """Two triangles and the shader of wgsl/scene/cells.wgsl."""
+    """Two triangles and the shader in wgsl/scene/cells.wgsl."""
 
     type = "render"
 

@@ -1,4 +1,4 @@
-"""Glyph bitmaps for the map, rasterized by FreeType from a font that ships with the libraries."""
+"""Glyph bitmaps for the map, rasterized by FreeType from a font that ships with one of the libraries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compute.views.map_digits import GLYPHS, SIZES, glyph_size
 
 def _fonts() -> Iterator[Path]:
     yield Path(imgui_bundle.__file__).parent / "assets" / "fonts" / "Inconsolata-Medium.ttf"
-    # Other builds of the bundle may lack the font. pygfx has one, and finding it does not import pygfx.
+    # Other builds of the bundle may lack the font. pygfx contains one, too, which is found without importing pygfx.
     spec = importlib.util.find_spec("pygfx")
     for folder in (spec and spec.submodule_search_locations) or ():
         yield Path(folder) / "data_files" / "NotoSans-Regular.ttf"
@@ -40,14 +40,14 @@ def letter(character: str, height: int) -> tuple[np.ndarray, int, int, int]:
 
 
 def digit_glyphs() -> np.ndarray:
-    """The glyphs of the map's numbers in all sizes, in the form that `MapPass` expects."""
+    """The glyphs for the map's numbers in all sizes, in the form that `MapPass` expects."""
     widest = len(GLYPHS) * SIZES[-1]
     rows = []
     for width in SIZES:
         _, high = glyph_size(width)
         row = np.zeros((high, widest), np.uint8)
         for number, character in enumerate(GLYPHS):
-            cover, left, top, advance = letter(character, 2 * width)  # the font's letters are half as wide as high
+            cover, left, top, advance = letter(character, 2 * width)  # the font's letters are half as wide as tall
             box = np.zeros((high, width), np.uint8)
             y = round(0.78 * high) - top
             x = left + (width - advance) // 2
@@ -58,7 +58,7 @@ def digit_glyphs() -> np.ndarray:
 
 
 def put(target: np.ndarray, cover: np.ndarray, x: int, y: int) -> None:
-    """Blend `cover` into `target` (both uint8 [rows, columns], the larger value wins) at (x, y), clipped."""
+    """Blend `cover` into `target` at (x, y), clipped. Both are uint8 [rows, columns]; the larger value wins."""
     high, wide = target.shape
     top, left = max(y, 0), max(x, 0)
     bottom, right = min(y + cover.shape[0], high), min(x + cover.shape[1], wide)

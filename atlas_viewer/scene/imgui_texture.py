@@ -8,21 +8,21 @@ import wgpu
 
 
 class ImguiTexture:
-    """Registers a texture with imgui's backend, and later its replacements.
+    """Registers a texture, and later its replacements, with imgui's backend.
 
-    `ref` is the `imgui.ImTextureRef` of the latest texture, None before the first. The reference before it stays valid
-    until the next replacement, because the widgets of the present frame may already show it.
+    `ref` is the `imgui.ImTextureRef` of the latest texture, or None before the first. The previous reference stays
+    valid until the next replacement, because the current frame's widgets may already show it.
     """
 
     def __init__(self, backend: Any) -> None:
-        """backend: the backend of the imgui renderer."""
+        """backend: the imgui renderer's backend."""
         self._backend = backend
         self._texture: wgpu.GPUTexture | None = None
         self._before: Any = None
         self.ref: Any = None
 
     def show(self, texture: wgpu.GPUTexture) -> None:
-        """Let `ref` refer to `texture`."""
+        """Make `ref` refer to `texture`."""
         if texture is self._texture:
             return
         if self._before is not None:

@@ -1,4 +1,4 @@
-"""The picture of the map: loaded in steps while its panel is visible, updated, and drawn when it changes."""
+"""The map's picture: loaded in steps and updated while its panel is visible, and redrawn when it changes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from compute.views.map_pass import MapPass
 from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
 
-_LEAST_CONTEXT = 32
+_MIN_CONTEXT = 32
 
 
 class MapDisplay:
     """Owns the pass that paints the map. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, backend: Any) -> None:
-        """backend: the backend of the imgui renderer."""
+        """backend: the imgui renderer's backend."""
         self._state, self._image = state, ImguiTexture(backend)
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # with the rows of that map
-        self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run then
+        self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run at that time
         self._registry: Registry | None = None
         self._no_source = False  # the model has no map
         self._mapping: ColorMapping | None = None
@@ -40,12 +40,12 @@ class MapDisplay:
 
     @property
     def visible(self) -> bool:
-        """True when the panel was drawn in the last frame."""
+        """True if the panel was drawn in the last frame."""
         return MAP in self._state.ui.shown
 
     @property
     def pending(self) -> bool:
-        """True while frames have to continue: the map loads or needs an update, or new rows glow."""
+        """True while more frames must be drawn: the map is loading or needs an update, or new rows are glowing."""
         if not self.visible:
             return False
         if self._maps is None:
@@ -57,11 +57,11 @@ class MapDisplay:
         return self._state.busy and self._state.ui.glow and self._state.live
 
     def passed(self) -> None:
-        """A new pass is complete."""
+        """Take note that a new pass is complete."""
         self._stale = True
 
     def without_source(self, reason: str) -> None:
-        """The model has no map; show `reason` in its place."""
+        """Show `reason` in place of the map, because the model has none."""
         self._drop()
         self._registry, self._no_source = None, True
         self._state.map.problem = reason
@@ -69,7 +69,7 @@ class MapDisplay:
     def frame(self, source: MapSource, now: float, interval: float, pass_complete: bool) -> None:
         """Take the next step of loading the map, or show the latest pass in it.
 
-        pass_complete: the tensors are those of one whole pass, so that the map may be updated. now, interval: in
+        pass_complete: whether the tensors belong to one whole pass, so that the map may be updated. now, interval: in
         seconds; updates are at least `interval` apart.
         """
         state = self._state.map
@@ -98,7 +98,7 @@ class MapDisplay:
         return self._image.ref if self._shown is not None else None
 
     def draw(self) -> None:
-        """Draw the map at the size that its panel requests, when it is visible and the picture would differ."""
+        """Draw the map at the size that its panel requests, if it is visible and the picture would change."""
         maps, size = self._maps, self._state.ui.picture_sizes.get(MAP)
         if maps is None or size is None:
             return
@@ -119,14 +119,14 @@ class MapDisplay:
         self._registry = None
 
     def _load(self, source: MapSource) -> None:
-        """Take the next step to a map with enough rows, unless there is one."""
+        """Take the next step toward a map with enough rows, unless it already exists."""
         wanted = self._context(source)
         enough = min(source.registry.rows, source.max_context)
         if self._maps is not None and self._maps.layout.context >= enough:
             return
         run = self._state.run.number if self._state.run else 0
         if self._refused is not None and self._refused[0] <= wanted and self._refused[1] == run:
-            return  # the next run tries again: memory may have become free
+            return  # the next run tries again, because memory may have become free
         state = self._state.map
         try:
             if self._opening is None or self._opening[1] < wanted:
@@ -145,11 +145,11 @@ class MapDisplay:
             state.problem = str(error)
 
     def _context(self, source: MapSource) -> int:
-        """Rows that the run needs up to its end, rounded up so that a slightly longer run fits, too."""
+        """Rows that the run needs until its end, rounded up so that a slightly longer run fits, too."""
         run, rows = self._state.run, source.registry.rows
         if run is not None:
             rows = max(rows, min(len(run.prompt_tokens) + run.options.max_new_tokens, run.options.context))
-        context = _LEAST_CONTEXT
+        context = _MIN_CONTEXT
         while context < rows:
             context *= 2
         return max(1, min(context, source.max_context))

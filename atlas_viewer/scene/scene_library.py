@@ -1,7 +1,7 @@
-"""Imports pygfx when a scene is drawn for the first time; the first frames and the map do without it.
+"""Imports pygfx when a scene is drawn for the first time; the first frames and the map do not need it.
 
 The import takes as long as everything else that a window needs for its first frame. It also requests features for
-wgpu's default device, which is an error once the device exists; `compute.gpu.device` has requested the same features.
+wgpu's default device, which is an error once the device exists; `compute.gpu.device` has already requested them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NEEDED = "float32-filterable"
 
 
 def check_device(device: wgpu.GPUDevice) -> None:
-    """Raise `DeviceError` when pygfx cannot draw on `device`."""
+    """Raise `DeviceError` if pygfx cannot draw on `device`."""
     if _NEEDED not in device.features:
         name = adapter_name(device.adapter)
         raise DeviceError(f"{name}: lacks {_NEEDED}, which the window needs; choose another adapter with --adapter")
 
 
 def make_strip_scene(cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
-    """A `StripScene`; `device` must be wgpu's default device. Raises `DeviceError` when pygfx cannot draw on it."""
+    """A `StripScene`; `device` must be wgpu's default device. Raises `DeviceError` if pygfx cannot draw on it."""
     if "pygfx" not in sys.modules:
         check_device(device)
         _import()
@@ -38,7 +38,7 @@ def make_strip_scene(cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripSce
 
 
 def _import() -> None:
-    """Import pygfx although the default device, which has the features that pygfx requests, exists already."""
+    """Import pygfx although the default device already exists. That device has the features that pygfx requests."""
     original = wgpu.preconfigure_default_device
     wgpu.preconfigure_default_device = lambda *_, **__: None
     try:

@@ -1,7 +1,7 @@
-"""Textures that pygfx shares with other code. The only file that touches private names of pygfx.
+"""Textures that pygfx shares with other code. This is the only file that touches pygfx's private names.
 
-pygfx creates its own GPU textures. Here it adopts existing ones, so that a compute pass can write what the scene shows,
-and the user interface can show what the scene draws.
+pygfx normally creates its own GPU textures. Here it adopts existing ones, so that a compute pass can write what the
+scene shows, and the user interface can show what the scene draws.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import wgpu
 def adopt(native: wgpu.GPUTexture, colorspace: str) -> gfx.Texture:
     """A pygfx texture that wraps `native`, a 2D texture on pygfx's own device, without copying.
 
-    colorspace: "srgb" when shaders must decode the values to linear light, "physical" when they are linear or the
+    colorspace: "srgb" if shaders must decode the values to linear light, "physical" if the values are linear or the
     format decodes them.
     """
     width, height, _ = native.size

@@ -1,4 +1,4 @@
-"""The picture of the strip: painted after a pass while its panel is visible, drawn when it or the view changes."""
+"""The strip's picture: painted after a pass while its panel is visible, and drawn when it or the view changes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class StripDisplay:
     """Owns the scene that draws the strip. Nothing here waits for the GPU."""
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: the device that pygfx uses; backend: the backend of the imgui renderer."""
+        """device: the device that pygfx uses; backend: the imgui renderer's backend."""
         self._state, self._device, self._image = state, device, ImguiTexture(backend)
         self._painter: StripPainter | None = None
-        self._scene: StripScene | None = None  # of its texture, created on first use
+        self._scene: StripScene | None = None  # shows the painter's texture; created on first use
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
 
     @property
     def pending(self) -> bool:
-        """True while the panel is visible and the strip lacks the latest pass. A hidden strip is not painted."""
+        """True while the panel is visible but does not show the latest pass. A hidden strip is not painted."""
         return self._stale and self._painter is not None and ATLAS in self._state.ui.shown
 
     def follow(self, painter: StripPainter | None) -> None:
@@ -40,15 +40,15 @@ class StripDisplay:
             self._painter, self._scene, self._painted, self._shown = painter, None, False, None
 
     def passed(self) -> None:
-        """A new pass is complete."""
+        """Take note that a new pass is complete."""
         self._stale = True
 
     def mapping_changed(self) -> None:
-        """Paint again with the new colors, if anything was painted."""
+        """Repaint with the new colors, if anything has been painted."""
         self._stale |= self._painted
 
     def paint(self) -> None:
-        """Paint the latest pass, if that is pending. The tensors must be those of one whole pass."""
+        """Paint the latest pass, if that is pending. The tensors must belong to one whole pass."""
         if self.pending and self._painter is not None:
             self._painter.update()
             self._stale = self._painter.pending
@@ -61,7 +61,7 @@ class StripDisplay:
         return self._image.ref if self._scene is not None else None
 
     def draw(self) -> None:
-        """Draw the strip at the size that its panel requests, when it is visible and the picture would differ."""
+        """Draw the strip at the size that its panel requests, if it is visible and the picture would change."""
         size = self._state.ui.picture_sizes.get(ATLAS)
         if self._painter is None or not self._painted or size is None:
             return

@@ -1,4 +1,4 @@
-"""The strip as a pygfx scene, drawn into a texture with exactly as many pixels as it has on screen."""
+"""The strip as a pygfx scene, drawn into a texture that has exactly as many pixels as its picture on screen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from atlas_viewer.state.camera import View
 from .cells import Cells
 from .shared_texture import adopt
 
-_TARGET_STEP = 512  # pixels: sides of the target are multiples of this
+_TARGET_STEP = 512  # pixels; the target's sides are multiples of this
 
 
 class StripScene:
-    """Draws the cells of the strip with nearest-neighbor sampling and unchanged colors; large cells that are not finite
-    get a pattern.
+    """Draws the strip's cells with nearest-neighbor sampling and unchanged colors. Large cells whose values are not
+    finite get a pattern.
 
     `texture` (rgba8unorm) contains the latest picture. It is replaced when the size changes.
     """
@@ -57,8 +57,8 @@ class StripScene:
         return np.frombuffer(data, np.uint8).reshape(height, width, 4)
 
     def _resize(self, width: int, height: int) -> None:
-        # pygfx draws in linear light. Decoding on input and encoding into an sRGB target gives the original bytes; the
-        # copy to a format without sRGB makes samplers return those bytes without another conversion.
+        # pygfx draws in linear light. Decoding on input and encoding into an sRGB target yields the original bytes.
+        # Copying them to a format without sRGB makes samplers return those bytes without another conversion.
         usage = wgpu.TextureUsage
         self.texture = self._device.create_texture(
             label="strip picture",
@@ -70,8 +70,8 @@ class StripScene:
         known = (self._target.width, self._target.height) if self._target is not None else (0, 0)
         if width <= known[0] and height <= known[1]:
             return
-        # A target texture belongs to one renderer, and pygfx keeps the pipelines of every renderer. Large steps let a
-        # window that is dragged larger create few of them.
+        # A target texture belongs to one renderer, and pygfx keeps every renderer's pipelines. With large steps,
+        # dragging a window larger creates only a few of them.
         sides = [
             max(-(-side // _TARGET_STEP) * _TARGET_STEP, old) for side, old in zip((width, height), known, strict=True)
         ]

@@ -1,1 +1,1 @@
-"""Plain values that panels read, and plain functions of them: no drawing, no GPU."""
+"""Plain values that panels read, and plain functions on them, without drawing or GPU."""

@@ -1,4 +1,4 @@
-"""The camera of Strip: which cells are visible. Plain arithmetic, no graphics."""
+"""Strip's camera: which cells are visible. Plain arithmetic, no graphics."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 CELLS_WIDE = 640
 CELLS_HIGH = 360
 ZOOM_MAX = 64.0
-# Wheel units that double the zoom; one notch is 100.
+# Number of wheel units that doubles the zoom; one notch is 100.
 UNITS_PER_DOUBLING = 500.0
 
 
 @dataclass(frozen=True)
 class View:
-    """A rectangle of Strip in cells; cell (0, 0) is at the top left, y points down."""
+    """A rectangle on Strip, in cells; cell (0, 0) is at the top left, and y points down."""
 
     x: float
     y: float
@@ -39,19 +39,19 @@ class StripCamera:
         return View(self.center[0] - width / 2, self.center[1] - height / 2, width, height)
 
     def cell_at(self, u: float, v: float) -> tuple[float, float]:
-        """The position in Strip, in cells, at (u, v) of the picture."""
+        """The position on Strip, in cells, at (u, v) in the picture."""
         view = self.view
         return view.x + u * view.width, view.y + v * view.height
 
     def wheel(self, units: float, u: float, v: float) -> None:
-        """Zoom by `units` of the wheel; positive zooms in. The cell at (u, v) stays there if the edges allow."""
+        """Zoom by `units` of the wheel; positive units zoom in. The cell at (u, v) stays there if the edges allow."""
         x, y = self.cell_at(u, v)
         zoom = min(max(self.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), ZOOM_MAX)
         width, height = CELLS_WIDE / zoom, CELLS_HIGH / zoom
         self.look_at(zoom, x + (0.5 - u) * width, y + (0.5 - v) * height)
 
     def drag(self, du: float, dv: float) -> None:
-        """Move the picture by fractions of its size; the cell under the cursor follows it."""
+        """Move the picture by fractions of its size; the cell under the cursor stays under it."""
         view = self.view
         self.look_at(self.zoom, self.center[0] - du * view.width, self.center[1] - dv * view.height)
 

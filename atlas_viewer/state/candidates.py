@@ -1,4 +1,4 @@
-"""The lines of the logits table: which tokens, in which order, with which numbers. Plain values."""
+"""The lines of the logits table: the tokens, their order and their numbers. Plain values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNKNOWN = math.nan
 
 @dataclass(frozen=True)
 class Line:
-    """One token of the table. NaN marks numbers that are not known (yet), 0 unknown ranks.
+    """One token of the table. Numbers that are not known (yet) are NaN, unknown ranks 0.
 
     `rank` orders tokens by the model's probability, `draw_rank` by the draw's; both count from 1. `gain` is the model
     probability at this step minus that at the compared step, `climb` how many ranks the token is higher here.
@@ -52,20 +52,20 @@ class Table:
 
 @dataclass
 class LogitsView:
-    """The user's choices for the logits table, and the table itself, which is made again only after a change."""
+    """The user's choices for the logits table, and the table itself, which is rebuilt only after a change."""
 
     top: int = 50
     words: str = ""  # the search
     column: str = "rank"  # the field of `Line` to sort by
     descending: bool = False
-    log_probability: bool = True  # the plot has a logarithmic axis
-    seeking: bool = False  # the next frame focuses the search field
+    log_probability: bool = True  # True: the plot has a logarithmic axis
+    seeking: bool = False  # True: the next frame focuses the search field
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
     _difference: Difference | None = None
 
     def difference(self, shown: Distribution | None, other: Distribution | None) -> Difference | None:
-        """The difference of two distributions; None unless both are known."""
+        """The difference between two distributions; None unless both are known."""
         if shown is None or other is None:
             return None
         known = self._difference
@@ -83,7 +83,7 @@ class LogitsView:
     ) -> Table:
         """The first `top` tokens, or those that the search finds, sorted.
 
-        Without `distribution` the table is made of the candidates that the step reported. options: those of the step.
+        Without `distribution`, the table lists the candidates that the step reported. options: those of the step.
         """
         key = (step, options, distribution, comparison, self.top, self.words, self.column, self.descending)
         if self._made is None or self._made[0] != key:
@@ -120,9 +120,9 @@ class LogitsView:
 
 
 def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
-    """Lines of the candidates that the step reported, the likeliest first.
+    """Lines of the candidates that the step reported, likeliest first.
 
-    They include the running sum only if no filter and no penalty was on.
+    They include the running sum only if no filter or penalty was active.
     """
     summed, lines, total = options.top_k == 0 and options.top_p == 1 and options.min_p == 0, [], 0.0
     summed &= options.repetition_penalty == 1
@@ -177,9 +177,9 @@ def in_order(lines: Sequence[Line], column: str, descending: bool) -> list[Line]
 
 
 def cuts_between(lines: Sequence[Line], distribution: Distribution) -> dict[int, tuple[str, ...]]:
-    """Labels of the cuts, by the index of the line that they are drawn after.
+    """Labels of the cuts, by the index of the line after which they are drawn.
 
-    A cut is drawn only if it separates the lines into kept and left-out ones, which depends on their order.
+    A cut is drawn only if it separates kept lines from left-out lines, which depends on their order.
     """
     labels: dict[int, tuple[str, ...]] = {}
     for cut in distribution.cuts:

@@ -14,10 +14,10 @@ SCALES = ("tensor", "all")
 
 
 class Axis:
-    """A value axis from 0 to 1 on which every bin of a histogram is equally wide."""
+    """A value axis from 0 to 1 on which all bins of a histogram are equally wide."""
 
     def __init__(self, edges: Sequence[float]) -> None:
-        """edges: of the bins, ascending; the first and the last may be infinite."""
+        """edges: the bin edges, ascending; the first and the last may be infinite."""
         self.edges = tuple(edges)
 
     def value_at(self, x: float) -> float:
@@ -47,7 +47,7 @@ class Axis:
 
 
 def brightness(value: float, low: float, high: float) -> float:
-    """Brightness of a value, 0.04 to 1; zero gets 0.05. low, high: the magnitudes of the darkest and the brightest."""
+    """Brightness of a value, 0.04 to 1; zero gets 0.05. low, high: the magnitudes shown darkest and brightest."""
     if value == 0:
         return 0.05
     if not math.isfinite(value):

@@ -9,14 +9,14 @@ import numpy as np
 
 from compute.sampling.options import GenerateOptions
 
-_POINTS = 400  # of a curve: more than a plot can resolve
-_ROUNDING = 1e-12  # tolerance of sums of probabilities
-SHARES = (0.5, 0.9, 0.99)  # of the probability mass, for which tokens are counted
+_POINTS = 400  # points of a curve: more than a plot can resolve
+_ROUNDING = 1e-12  # tolerance for sums of probabilities
+SHARES = (0.5, 0.9, 0.99)  # shares of the probability mass for which tokens are counted
 
 
 @dataclass(frozen=True)
 class Cut:
-    """An active filter, its value, and the number of tokens left by it and the filters before it."""
+    """An active filter, its value, and the number of tokens left after it and the filters before it."""
 
     name: str
     value: float
@@ -48,7 +48,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The logits of a step, float32 [vocabulary], with the options and the context that it was drawn with.
+    """The logits of a step, float32 [vocabulary], with the options and the context that its token was drawn with.
 
     Everything else is computed on first use, and cached. Arrays are [vocabulary], indexed by token.
     """
@@ -60,12 +60,12 @@ class Distribution:
 
     @cached_property
     def order(self) -> np.ndarray:
-        """Tokens from the likeliest, int64. Non-finite logits come last; ties are sorted by token."""
+        """Tokens, likeliest first, int64. Non-finite logits come last; ties are sorted by token."""
         return _descending(self.logits)
 
     @cached_property
     def rank(self) -> np.ndarray:
-        """Rank of each token in `order`, int64, from 1."""
+        """Rank of each token in `order`, int64, counted from 1."""
         return _ranks(self.order)
 
     @cached_property
@@ -96,7 +96,7 @@ class Distribution:
 
     @cached_property
     def penalized(self) -> np.ndarray:
-        """Logits after the repetition penalty, float64: of context tokens, positive ones are divided by it."""
+        """Logits after the repetition penalty, float64: it divides the positive logits of context tokens."""
         logits: np.ndarray = self.logits.astype(np.float64)
         penalty = self.options.repetition_penalty
         if penalty != 1 and self.context:
@@ -106,14 +106,14 @@ class Distribution:
 
     @cached_property
     def draw_order(self) -> np.ndarray:
-        """Tokens from the likeliest after the repetition penalty, int64: the order of the draw and its filters."""
+        """Tokens after the repetition penalty, likeliest first, int64: the order of the draw and its filters."""
         if self.options.repetition_penalty == 1:
             return self.order
         return _descending(self.penalized)
 
     @cached_property
     def draw_rank(self) -> np.ndarray:
-        """Rank of each token in `draw_order`, int64, from 1."""
+        """Rank of each token in `draw_order`, int64, counted from 1."""
         return self.rank if self.draw_order is self.order else _ranks(self.draw_order)
 
     @cached_property
@@ -132,7 +132,7 @@ class Distribution:
         if options.temperature == 0 or not finite:
             return ()
         cuts = []
-        # Every filter keeps the first tokens of the draw's order, so their number is enough to identify them.
+        # Every filter keeps the first tokens in draw order, so their number is enough to identify them.
         kept = self._top_k
         if options.top_k:
             cuts.append(Cut("top-k", options.top_k, kept))
@@ -147,7 +147,7 @@ class Distribution:
 
     @cached_property
     def kept(self) -> int:
-        """The number of tokens that the filters leave: the first ones of `draw_order`."""
+        """The number of tokens that the filters leave: the first ones in `draw_order`."""
         return min((cut.kept for cut in self.cuts), default=self.logits.size - self.nonfinite)
 
     @cached_property
@@ -193,7 +193,7 @@ class Distribution:
 
 @dataclass(frozen=True, eq=False)
 class Difference:
-    """The model's distributions at two steps, compared. Arrays are [vocabulary], indexed by token."""
+    """The model's distributions at two steps, compared with each other. Arrays are [vocabulary], indexed by token."""
 
     shown: Distribution
     other: Distribution
@@ -229,7 +229,7 @@ def _exponentials(logits: np.ndarray, order: np.ndarray, temperature: float) -> 
     x = logits[order].astype(np.float64)
     finite = np.isfinite(x)
     weights = np.zeros(x.size)
-    with np.errstate(over="ignore"):  # at a tiny temperature the exponent is minus infinity, and 0 is correct
+    with np.errstate(over="ignore"):  # at a tiny temperature, the exponent is minus infinity, and 0 is correct
         weights[finite] = np.exp((x[finite] - x[0]) / temperature)
     return weights
 
@@ -246,7 +246,7 @@ def _normalized(weights: np.ndarray) -> np.ndarray:
 
 
 def _shares(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """`weights`, which are along `order`, normalized and indexed by token."""
+    """`weights`, given along `order`, normalized and indexed by token."""
     shares = np.empty(weights.size)
     shares[order] = _normalized(weights)
     return shares
@@ -259,7 +259,7 @@ def _ranks(order: np.ndarray) -> np.ndarray:
 
 
 def _shape(falling: np.ndarray) -> Shape:
-    """The width of probabilities, the largest first. They add up to 1, or are all 0 when no token can be drawn."""
+    """The width of probabilities, largest first, which add up to 1, or are all 0 when no token can be drawn."""
     present = falling[falling > 0]
     # Avoid a negative zero for a distribution of a single token.
     entropy = max(0.0, float(-np.sum(present * np.log2(present))))
@@ -269,7 +269,7 @@ def _shape(falling: np.ndarray) -> Shape:
 
 
 def _curve(falling: np.ndarray) -> Curve:
-    """Points of probabilities, the largest first, evenly spaced on a logarithmic axis of ranks; without zeros."""
+    """Points from probabilities, largest first, evenly spaced on a logarithmic axis of ranks; zeros are left out."""
     last = max(1, int(np.count_nonzero(falling)))
     ranks = np.unique(np.round(np.geomspace(1, last, _POINTS)).astype(np.int64))
     return Curve(ranks.astype(np.float64), falling[ranks - 1], np.cumsum(falling)[ranks - 1])

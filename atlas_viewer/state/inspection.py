@@ -1,4 +1,4 @@
-"""The inspected values: the one under the cursor, the pinned ones, and the data about their tensors. Plain values."""
+"""The inspected values: the one under the cursor, the pinned ones, and data about their tensors. Plain values."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from compute.models.registry import Registry, Tensor
     from compute.views.statistics import TensorStatistics
 
-PINS_MOST = 48  # probes can watch these and the cursor
+PINS_MOST = 48  # the maximum; probes can watch these and the cursor
 _WRAPPED_ZOOM = 4.0
 _HISTORY = 4096  # values kept per pin
 
 
 @dataclass(frozen=True)
 class ProbedValue:
-    """The value at a `TensorIndex`, or the extreme value of a run, and its index in the tensor."""
+    """The value at a `TensorIndex`, or the most extreme value in a range, and its index in the tensor."""
 
     value: float
     index: tuple[int, ...]
@@ -130,19 +130,19 @@ class Inspection:
 
     @property
     def focus(self) -> TensorIndex | None:
-        """The value that the inspector describes: the one under the cursor, otherwise the selected pin."""
+        """The value that the inspector describes: the one under the cursor, or else the selected pin."""
         if self.cursor is not None:
             return self.cursor
         return None if self.selected is None else self.pins[self.selected].element
 
     @property
     def watched(self) -> tuple[TensorIndex, ...]:
-        """The values to fetch, without duplicates: only those that the latest pass has."""
+        """The values to fetch, without duplicates: only those in the latest pass."""
         elements = dict.fromkeys([*([self.cursor] if self.cursor else []), *(pin.element for pin in self.pins)])
         return tuple(element for element in elements if element.name in self.tensors and self.exists(element))
 
     def exists(self, element: TensorIndex) -> bool:
-        """True when the latest pass has this value."""
+        """True when the latest pass contains this value."""
         info = self.tensors.get(element.name)
         if info is None or not is_inside(element.index, info.shape):
             return False
@@ -156,12 +156,12 @@ class Inspection:
         return None if probed is None else probed.value
 
     def single(self, element: TensorIndex) -> TensorIndex:
-        """The extreme value of a run; until it is known, the first value."""
+        """The most extreme value of a range; until it is known, the first value."""
         probed = self.probed_values.get(element)
         return element.first if probed is None else TensorIndex(element.name, probed.index)
 
     def element_at(self, cell: int) -> TensorIndex | None:
-        """The values that cell number `cell` of Strip shows; None for an empty cell."""
+        """The values shown by cell number `cell` of Strip; None for an empty cell."""
         span = self.layout.span_at(cell)
         info = self.tensors.get(span.name) if span is not None else None
         if span is None or info is None:
@@ -171,14 +171,14 @@ class Inspection:
         return TensorIndex(span.name, info.multi_index(first), count)
 
     def cell_of(self, element: TensorIndex) -> int | None:
-        """The cell of Strip that shows this value; None when there is none."""
+        """The Strip cell that shows this value; None when there is none."""
         info = self.tensors.get(element.name)
         if info is None or info.span is None or not self.exists(element):
             return None
         return info.span.first + info.span.cell_of(info.flat_index(element.index))
 
     def hover(self, element: TensorIndex | None, moved: bool) -> None:
-        """Inspect the value under the mouse. A cursor moved by the arrow keys stays until the mouse moves."""
+        """Inspect the value under the mouse. A cursor moved by the arrow keys stays put until the mouse moves."""
         if moved or not self.keyed:
             self.cursor, self.keyed = element, False
 
@@ -202,7 +202,7 @@ class Inspection:
         return TensorIndex(element.name, tuple(index)) if is_inside(index, info.shape) else element
 
     def step(self, columns: int, rows: int, *, strip: bool = True) -> bool:
-        """Move the selected pin, otherwise the cursor. False when there is neither. strip: see `moved`."""
+        """Move the selected pin, or else the cursor. False when there is neither. strip: see `moved`."""
         if self.selected is not None:
             pin = self.pins[self.selected]
             element = self.moved(pin.element, columns, rows, strip=strip)
@@ -215,7 +215,7 @@ class Inspection:
         return self.focus is not None
 
     def pin(self, element: TensorIndex) -> None:
-        """Pin a single value, unless it is pinned already, and select it. At `PINS_MOST` the oldest pin is dropped."""
+        """Pin a single value, unless it is pinned already, and select it. At `PINS_MOST`, the oldest pin is dropped."""
         elements, element = [pin.element for pin in self.pins], self.single(element)
         if element not in elements:
             if len(self.pins) == PINS_MOST:
@@ -236,7 +236,7 @@ class Inspection:
         self.cursor, self.keyed, self.selected, self.marked = element, True, None, element.name
 
     def forget(self) -> None:
-        """Clear the values of the previous run, also in the histories of pins."""
+        """Clear the values of the previous run, including those in the histories of pins."""
         self.probed_values.clear()
         for pin in self.pins:
             pin.history.clear()

@@ -1,6 +1,6 @@
-"""Checks the layout text that imgui wrote, because imgui crashes on a damaged one.
+"""Checks layout text that imgui wrote, because imgui crashes on damaged text.
 
-The text is parsed and written again from the parsed values, so that imgui reads only what this module understood.
+The text is parsed and written again from the parsed values, so imgui reads only what this module has understood.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _MOST = 250  # limit on sections, dock nodes and columns of a table
 _SIDE = 32_767  # pixels: imgui stores sizes and positions in 16 bits
 _NAME = re.compile(r"[^\x00-\x1f\[\]]{1,200}")
 _ID = re.compile(r"0x[0-9A-F]{8}")
-# Exactly as imgui writes it: imgui reads numbers with %i, which takes 010 for 8, and 08 for 0 followed by garbage.
+# Exactly as imgui writes it: imgui parses numbers with %i, which reads 010 as 8, and 08 as 0 followed by garbage.
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _WORD = re.compile(r"[A-Za-z]{1,30}=\S{1,40}")
 
 
 def checked(text: str) -> str:
-    """`text` as imgui may read it, without the parts that this program does not use. An empty text stays empty.
+    """`text` in a form that is safe for imgui, without the parts that this program does not use; empty if empty.
 
-    Raises `ValueError` that describes what is wrong with it.
+    Raises a `ValueError` that describes what is wrong with it.
     """
     if not text.strip():
         return ""
@@ -83,7 +83,7 @@ def _id(value: str) -> bool:
 
 
 def _id_of_something(value: str) -> bool:
-    """An id other than 0, for entries whose line imgui drops when the id is 0."""
+    """An id other than 0, for entries that imgui drops when the id is 0."""
     return _id(value) and int(value, 16) != 0
 
 
@@ -141,7 +141,7 @@ def _written(words: dict[str, str], order: Iterable[str]) -> list[str]:
 
 
 def _window(lines: list[str], docks: Container[str]) -> list[str]:
-    """A window. Outside the known `docks` it floats, because imgui crashes when it cannot find the dock."""
+    """A window. It floats if its dock is not in `docks`, because imgui crashes when it cannot find a dock."""
     words = _words(lines, _WINDOW_WORDS)
     if words.get("DockId", "").split(",")[0] not in docks:
         words.pop("DockId", None)
@@ -149,7 +149,7 @@ def _window(lines: list[str], docks: Container[str]) -> list[str]:
 
 
 def _table(name: str, lines: list[str]) -> list[str]:
-    """A table's columns: each at most once, and each at a position of its own."""
+    """A table's columns: each at most once, and each at its own position."""
     match = re.fullmatch(r"0x[0-9A-F]{8},([1-9][0-9]{0,2})", name)
     columns = int(match[1]) if match else 0
     if not 1 <= columns <= _MOST:
@@ -190,7 +190,7 @@ class _Node:
 
 
 def _docking(lines: list[str]) -> dict[str, _Node]:
-    """The dock nodes as trees. A parent comes before its children: none, or two with the direction of the split."""
+    """The dock nodes as trees. A parent comes before its children: none, or two and the direction of the split."""
     nodes: dict[str, _Node] = {}
     for line in lines:
         kind, *rest = line.split()
@@ -211,7 +211,7 @@ def _docking(lines: list[str]) -> dict[str, _Node]:
             raise ValueError(f"has a dock node {name} with {len(node.children)} children")
     spaces = [name for name, node in nodes.items() if node.is_space]
     centers = [node for node in nodes.values() if node.words.get("CentralNode") == "1"]
-    # Panels in another dock space would be lost, and imgui cannot start a dock space inside a part of one.
+    # Panels in another dock space would be lost, and imgui cannot start a dock space inside part of another.
     space = f"0x{DOCK_SPACE:08X}"
     if spaces != [space] or len(centers) != 1 or centers[0].root is not nodes[space] or centers[0].children:
         raise ValueError("does not have exactly one central dock node")

@@ -1,4 +1,4 @@
-"""Addresses on Map: from a `TensorIndex` to cells and back, and to the weights that made its value."""
+"""Addresses on Map: from a `TensorIndex` to cells and back, and to the weights that produced its value."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def index_at(dimensions: int, row: int, column: int, context: int) -> tuple[int,
 
 
 def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
-    """(x, y, width, height) of the target, in cells. KeyError when Map has no such tensor."""
+    """(x, y, width, height) of the target, in cells. Raises KeyError when Map has no such tensor."""
     if not target.index:
         placement = layout.placements[target.name]
         return placement.x, placement.y, placement.width, placement.height
@@ -38,9 +38,9 @@ def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
 
 
 def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
-    """The first of the weights that made an activation's value, or of the queries that made a pattern's.
+    """The first of the weights that produced an activation's value, or of the queries that produced a pattern's.
 
-    None for other values. KeyError when `target` has no index.
+    None for other values. Raises KeyError when `target` has no index.
     """
     if not target.index:
         raise KeyError(target.name)

@@ -1,4 +1,4 @@
-"""The camera of Map: which part of the plane is visible, and the view history. Plain arithmetic, no graphics."""
+"""Map's camera: which part of the plane is visible, and the view history. Plain arithmetic, no graphics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MapCamera:
     """Zoom and center over a plane of cells. Sizes and positions in the picture are in pixels."""
 
     def __init__(self, width: int, height: int) -> None:
-        """Show everything. width, height: of the plane, in cells."""
+        """Show everything. width, height: size of the plane, in cells."""
         self.width, self.height = width, height
         self.pose = CameraPose(1.0, width / 2, height / 2)
 
@@ -46,24 +46,24 @@ class MapCamera:
         self.pose = CameraPose(zoom, _inside(x, wide * scale, self.width), _inside(y, high * scale, self.height))
 
     def wheel(self, units: float, px: float, py: float, wide: int, high: int) -> None:
-        """Zoom by `units` of the wheel; positive zooms in. The cell at (px, py) stays there if the edges allow."""
+        """Zoom by `units` of the wheel; positive units zoom in. The cell at (px, py) stays there if the edges allow."""
         x, y = self.view(wide, high).cell_at(px, py)
         zoom = min(max(self.pose.zoom * 2.0 ** (units / UNITS_PER_DOUBLING), 1.0), self.zoom_most(wide, high))
         scale = self._whole(wide, high) / zoom
         self.look_at(zoom, x + (wide / 2 - px) * scale, y + (high / 2 - py) * scale, wide, high)
 
     def drag(self, dx: float, dy: float, wide: int, high: int) -> None:
-        """Move the picture by pixels; the cell under the cursor follows it."""
+        """Move the picture by pixels; the cell under the cursor stays under it."""
         scale = self.view(wide, high).scale
         self.look_at(self.pose.zoom, self.pose.x - dx * scale, self.pose.y - dy * scale, wide, high)
 
     def frame(self, box: tuple[float, float, float, float], wide: int, high: int) -> None:
-        """Show the box (x, y, width, height), in cells, as large as it fits."""
+        """Show the box (x, y, width, height), in cells, as large as possible."""
         x, y, width, height = box
         self.cover(x + width / 2, y + height / 2, width / _FRAMED, height / _FRAMED, wide, high)
 
     def cover(self, x: float, y: float, width: float, height: float, wide: int, high: int) -> None:
-        """Show at least width x height cells around cell (x, y), as large as they fit."""
+        """Show at least width x height cells around cell (x, y), as large as possible."""
         scale = max(width / wide, height / high)
         self.look_at(self._whole(wide, high) / scale, x, y, wide, high)
 
@@ -85,7 +85,7 @@ def _inside(middle: float, visible: float, size: int) -> float:
 
 @dataclass
 class ViewHistory:
-    """Earlier poses of the camera, to go back and forward."""
+    """Earlier camera poses, for going back and forward."""
 
     poses: list[CameraPose] = field(default_factory=list)
     at: int = -1  # index of the current pose

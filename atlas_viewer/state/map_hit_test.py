@@ -1,4 +1,4 @@
-"""Which values are under the cursor on Map: plain arithmetic."""
+"""Finds the values under the cursor on Map with plain arithmetic."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .map_addresses import index_at
 def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int, py: int) -> TensorIndex | None:
     """The values that pixel (px, py) of `view` shows; None when it shows none.
 
-    If the values in the pixel are one run of indices, this is the run. Otherwise it is the value nearest to the
-    pixel's center. Of an attention pattern it is always a single value, because probes read no runs of patterns.
+    If the values in the pixel are one range of indices, this is the range. Otherwise it is the value nearest to the
+    pixel's center. In an attention pattern it is always a single value, because probes cannot read ranges of patterns.
     """
     level = level_of(view.scale, layout.base, LEVELS)
     block = 1 if level is None else layout.base << level
@@ -49,7 +49,7 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
 
 
 def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: int, bottom: int) -> Placement | None:
-    """The tensor at cell (x, y), otherwise one that overlaps the pixel."""
+    """The tensor at cell (x, y), or else one that overlaps the pixel."""
     reaching = None
     for placement in layout.placements.values():
         if (
@@ -71,9 +71,9 @@ def _run(
     cell: tuple[int, int],
     pixel: tuple[int, int, int, int],
 ) -> tuple[int, int]:
-    """First column and number of columns of the run in the pixel, in the row of `value`.
+    """First column and number of columns of the range in the pixel, in the row of `value`.
 
-    One column when the pixel shows more rows of the tensor.
+    One column when the pixel shows several rows of the tensor.
     """
     (row, column), (x, y), (left, top, right, bottom) = value, cell, pixel
     rows = info.shape[-2] if len(info.shape) > 1 else 1

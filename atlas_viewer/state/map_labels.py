@@ -1,4 +1,4 @@
-"""Labels over Map: names of blocks, tensors and heads, tokens of rows, numbers of channels."""
+"""Labels over Map: names of blocks, tensors and heads, row tokens, channel numbers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from compute.views.map_view import MapView
 # Heights of letters in pixels; letters are half as wide as they are high.
 REGION, TENSOR, SMALL = 17, 13, 12
 _MOST = 600
-_ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # least width of a cell in pixels, for labels of rows and of columns
-_CELL_LEAST = 49.0  # the same, for tokens in the cells of the logits
+_ROW_LEAST, _COLUMN_LEAST = 11.0, 34.0  # minimum cell size in pixels for row labels and for column labels
+_CELL_LEAST = 49.0  # the same for tokens in the cells of the logits
 
 
 @dataclass(frozen=True)
 class Label:
-    """A text with its top left corner at (x, y) of the picture, in pixels.
+    """Text with its top left corner at (x, y) of the picture, in pixels.
 
-    plate: drawn on a background of its own. of: the tensor or part of the model whose name this is, if it is one.
+    plate: whether it is drawn on its own background. of: the tensor or part of the model that it names, if any.
     """
 
     text: str
@@ -41,7 +41,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Words:
-    """Texts of tokens: by row of the context (None when it is not known), and by number in the vocabulary."""
+    """Token texts: by row of the context (None when unknown), and by number in the vocabulary."""
 
     context: Callable[[int], str | None]
     vocabulary: Callable[[int], str]
@@ -50,7 +50,7 @@ class Words:
 def labels_for(
     registry: Registry, layout: MapLayout, view: MapView, width: int, height: int, words: Words
 ) -> list[Label]:
-    """The labels of `view` at width x height pixels, those of large parts first."""
+    """The labels of `view` at width x height pixels, large parts first."""
     labels = [*_regions(layout, view), *_tensors(registry, layout, view, width, height, words)]
     return [
         label
@@ -63,7 +63,7 @@ def _regions(layout: MapLayout, view: MapView) -> Iterator[Label]:
     for region in layout.regions:
         x, y = view.pixel_at(region.x, region.y)
         top = y - REGION - 4 - (TENSOR + 3 if _named(layout, view) else 0)
-        moved_in = top < 0 <= y  # move it to the picture's edge so that it is not cut off
+        moved_in = top < 0 <= y  # moved to the picture's edge so that it is not cut off
         label = Label(region.title, x, 0.0 if moved_in else top, REGION, plate=moved_in, of=region.title)
         if label.width <= region.width / view.scale and label.y > -REGION:
             yield label
@@ -145,7 +145,7 @@ class _Band:
             yield from self._along_columns()
 
     def _heads(self) -> Iterator[Label]:
-        """Below the band: its head, or the heads in it."""
+        """The band's head, or the heads in it, below the band."""
         y = self._bottom + 2
         if not self._above:
             return

@@ -1,4 +1,4 @@
-"""Map as the window shows it: its camera and history, "go to", and what is drawn over it. Plain values."""
+"""Map as shown in the window: camera, history, "go to", and what is drawn over it. Plain values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .map_camera import CameraPose, MapCamera, ViewHistory
 from .map_labels import Label
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
 
-_CELL_SEEN = 56.0  # least width of a cell that the camera has gone to, in pixels
-GLOW = 1.0  # seconds that new rows glow for
+_CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
+GLOW = 1.0  # how long new rows glow, in seconds
 
 
 @dataclass
@@ -32,17 +32,17 @@ class MapState:
     layout: MapLayout | None = None
     camera: MapCamera = field(default_factory=lambda: MapCamera(16, 9))
     view_history: ViewHistory = field(default_factory=ViewHistory)
-    size: tuple[int, int] = (16, 9)  # of the latest picture
+    size: tuple[int, int] = (16, 9)  # size of the latest picture
     problem: str = ""  # why there is no map
-    preparing: tuple[str, float] | None = None  # the current step of opening the map, and the share of it that is done
+    preparing: tuple[str, float] | None = None  # the current step of opening the map, and how much of it is done
     changed: tuple[int, int] = (0, 0)  # rows of activations that the latest pass wrote: first and end (exclusive)
     changed_ago: float = math.inf  # seconds since then
-    going: bool = False  # the "go to" field is open
+    going: bool = False  # True while the "go to" field is open
     going_begun: bool = False
     typed: str = ""
     wanted: TensorIndex | None = None  # where to go when the map is ready
-    refused: str = ""  # why the camera could not go to the typed text
-    labels: tuple[Any, Sequence[Label]] = (None, ())  # their cache key, and those of the last frame
+    refused: str = ""  # why the typed text led nowhere
+    labels: tuple[Any, Sequence[Label]] = (None, ())  # cache key and labels of the last frame
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
     first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
@@ -76,7 +76,7 @@ class MapState:
     # -- moving the camera
 
     def go(self, target: TensorIndex) -> None:
-        """Show a tensor as large as it fits, or a value with its surroundings."""
+        """Show a tensor as large as possible, or a value with its surroundings."""
         if self.layout is None:
             self.wanted = target
         if self.layout is None or not self.has(target):
@@ -91,7 +91,7 @@ class MapState:
                 self.camera.look_at(zoom, x + 0.5, y + 0.5, *self.size)
 
     def frame(self, name: str) -> None:
-        """Show a tensor, or a part of the model by its title, as large as it fits."""
+        """Show a tensor, or a part of the model by its title, as large as possible."""
         region = next((region for region in self.layout.regions if region.title == name), None) if self.layout else None
         if region is None:
             self.go(TensorIndex(name))
@@ -100,7 +100,7 @@ class MapState:
             self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
 
     def arrive(self) -> None:
-        """Go to the target that was asked for before the map was ready."""
+        """Go to the target requested before the map was ready."""
         if self.wanted is not None and self.layout is not None:
             target, self.wanted = self.wanted, None
             self.go(target)
@@ -144,10 +144,10 @@ class MapState:
         yield
         self.view_history.visit(self.camera.pose)
 
-    # -- the visible part, independent of the layout
+    # -- the visible part, regardless of the layout
 
     def viewport(self) -> MapViewport:
-        """The visible part. Raises `RuntimeError` while there is no map."""
+        """The visible part. Raises `RuntimeError` if there is no map."""
         if self.registry is None or self.layout is None:
             raise RuntimeError("there is no map: lay it out before asking for its viewport")
         return viewport_of(self.camera, self.registry, self.layout, *self.size)
@@ -158,7 +158,7 @@ class MapState:
             show(self.camera, viewport, self.layout, *self.size)
 
     def lay_out(self, registry: Registry, layout: MapLayout) -> None:
-        """Take a new layout. The visible values stay visible, in the history as well."""
+        """Adopt a new layout. The visible values stay visible, in the history as well."""
         before, poses = (self.registry, self.layout), [self.camera.pose, *self.view_history.poses]
         self.registry, self.layout, self.problem = registry, layout, ""
         boxes = [(box.x, box.y, box.width, box.height) for box in layout.placements.values()]

@@ -1,4 +1,4 @@
-"""The visible part of Map, anchored to a value instead of a cell, so that it is valid in other layouts and sizes."""
+"""The visible part of Map, anchored to a value instead of a cell, so that it fits other layouts and sizes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .map_camera import MapCamera
 class MapViewport:
     """The value nearest to the center of the picture, the center relative to it, and the visible size.
 
-    Cells move when Map gets space for more rows; indices of values do not change. `target` has an index.
+    Cells move when Map gets space for more rows; value indices do not change. `target` has an index.
     """
 
     target: TensorIndex
-    x: float  # of the center, in cells from the top left corner of the value's cell
+    x: float  # position of the center, in cells from the top left corner of the value's cell
     y: float
-    width: float  # visible, in cells; more than the whole of Map at the smallest zoom
+    width: float  # visible, in cells; more than all of Map at the smallest zoom
     height: float
 
 
 def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: int, high: int) -> MapViewport:
-    """What `camera` shows in a picture of wide x high pixels. The layout has at least one tensor."""
+    """The part of Map that `camera` shows in a picture of wide x high pixels. The layout has at least one tensor."""
     x, y, scale = camera.pose.x, camera.pose.y, camera.view(wide, high).scale
     placement = min(layout.placements.values(), key=lambda placement: _distance(placement, x, y))
     row, column = placement.value_near(int(x), int(y))
@@ -40,7 +40,7 @@ def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: 
 
 
 def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
-    """Point `camera` at all of `viewport` in a picture of wide x high pixels; False when Map has no such tensor.
+    """Point `camera` at all of `viewport` in a picture of wide x high pixels; False if Map has no such tensor.
 
     Rows and columns beyond the tensor's end are clamped to its last ones.
     """
@@ -54,7 +54,7 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
 
 
 def of_last_layer(viewport: MapViewport, layout: MapLayout) -> MapViewport:
-    """The same viewport for another model; a layer that this model lacks becomes its last layer."""
+    """The same viewport for another model; a layer missing from this model becomes its last layer."""
     name = viewport.target.name
     block, short = split_name(name)
     if name in layout.placements or block is None:

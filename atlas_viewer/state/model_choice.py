@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model by the name that `--model` takes. `here`: it can be opened without a download."""
+    """A model, by the name that `--model` accepts. `here`: True if it can be opened without a download."""
 
     name: str
     what: str

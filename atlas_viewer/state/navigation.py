@@ -1,4 +1,4 @@
-"""Navigation in Strip and Map: keys, tensor list and alarm act on the view in front."""
+"""Navigation in Strip and Map: keys, the tensor list and the alarm act on the view in front."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def visit(state: State, target: TensorIndex) -> None:
 
 
 def makers(state: State) -> TensorIndex | None:
-    """The first of the weights that made the inspected value; None for a weight, or when nothing is inspected."""
+    """The first of the weights that produced the inspected value; None for a weight, or when nothing is inspected."""
     inspection, registry = state.inspection, state.map.registry
     if inspection.focus is None or registry is None:
         return None
@@ -85,7 +85,7 @@ def makers(state: State) -> TensorIndex | None:
 
 
 def go_to_makers(state: State) -> None:
-    """Show the weights that made the inspected value."""
+    """Show the weights that produced the inspected value."""
     target = makers(state)
     if target is not None:
         visit(state, target)

@@ -18,7 +18,7 @@ _NAMES = {
 
 
 def changes_in_words(before: GenerateOptions, after: GenerateOptions) -> str:
-    """The changes, as in `temperature 1.2 (0.8 before)`, joined by commas; "the same" when there are none."""
+    """The changes, as in `temperature 1.2 (0.8 before)`, joined by commas; "the same" if there are none."""
     changes = []
     for field in fields(GenerateOptions):
         old, new = getattr(before, field.name), getattr(after, field.name)

@@ -1,4 +1,4 @@
-"""Presets: named sampling options. They set temperature, filters and penalty, but not seed, length and context."""
+"""Presets: named sampling options. They set temperature, filters and penalty, but not seed, length or context."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def all_presets(saved: Mapping[str, GenerateOptions]) -> dict[str, GenerateOptio
 
 
 def name_of(options: GenerateOptions, saved: Mapping[str, GenerateOptions]) -> str | None:
-    """The name of the preset that `options` match; None when there is none."""
+    """The name of the preset that matches `options`; None when there is none."""
     wanted = sampling_of(options)
     return next((name for name, preset in all_presets(saved).items() if sampling_of(preset) == wanted), None)
 
@@ -56,14 +56,14 @@ def bad_name(name: str) -> str:
     if len(name) > LONGEST_NAME:
         return f"At most {LONGEST_NAME} characters"
     if "##" in name or not name.isprintable():  # imgui cuts labels at ##
-        return "The name has characters that cannot be shown"
+        return "The name contains characters that cannot be shown"
     return ""
 
 
 def cannot_save(name: str, options: GenerateOptions, saved: Mapping[str, GenerateOptions]) -> str:
     """Why `options` cannot be saved as `name`; empty when they can. A saved preset of that name is replaced."""
     same = name_of(options, saved)
-    return bad_name(name) or (f"{same} has these options already" if same else "")
+    return bad_name(name) or (f"{same} already has these options" if same else "")
 
 
 def save(name: str, options: GenerateOptions, saved: dict[str, GenerateOptions]) -> None:

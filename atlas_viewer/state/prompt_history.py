@@ -13,7 +13,7 @@ class History:
     draft: str | None = None
 
     def older(self, prompts: Sequence[str], current: str) -> str:
-        """The prompt before `current`, or `current` itself when it is the first. prompts: the newest last."""
+        """The prompt before `current`, or `current` itself when it is the first. prompts: newest last."""
         return self._step(prompts, current, -1)
 
     def newer(self, prompts: Sequence[str], current: str) -> str:

@@ -1,4 +1,4 @@
-"""The latest result of the self-test, in the user's cache: one file per adapter, driver and version."""
+"""The self-test's latest result, in the user's cache: one file per adapter, driver and version."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Subject:
 
     @classmethod
     def of(cls, adapter: wgpu.GPUAdapter) -> Subject:
-        """The kernels of this program on `adapter`."""
+        """The subject for this program's kernels on `adapter`."""
         info = adapter.info
         name = f"{info['device']} ({info['adapter_type']}, {info['backend_type']})"
         program = f"atlas-viewer {__version__}, wgpu {wgpu.__version__}"
@@ -47,7 +47,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Proved:
-    """A result: the largest numerical error (None when it is not finite), the verdict, and the time in UTC."""
+    """A result: the largest numerical error (None when it is not finite), the verdict, and the UTC time."""
 
     error: Annotated[float, msgspec.Meta(ge=0)] | None
     ok: bool
@@ -61,7 +61,7 @@ class Proved:
         return "FAILED; run doctor --prove for details"
 
     def as_json(self) -> dict[str, float | bool | str | None]:
-        """As plain JSON values."""
+        """The result as plain JSON values."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Interfaces of the model by role, so that the window can be tested without a model."""
+"""Interfaces to the model, by role, so that the window can be tested without a model."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class ValueReader(Protocol):
         """The values of the watched elements that have arrived."""
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
-        """Set the colors that Strip is painted with from now on."""
+        """Set the color mapping for painting Strip from now on."""
 
     def request_values(self, elements: Sequence[TensorIndex]) -> None:
         """Watch these elements, and fetch their values. Does not wait."""
 
     def poll_values(self) -> bool:
-        """True when values have arrived since the last call."""
+        """True if values have arrived since the last call."""
 
     def trace(self) -> Sequence[str]:
         """The lines of the debug trace."""
@@ -57,7 +57,7 @@ class TensorReaderLike(Protocol):
 
     @property
     def values(self) -> ValueReader | None:
-        """None when there are statistics only."""
+        """The reader of single values; None when there are only statistics."""
 
     @property
     def rows(self) -> int:
@@ -86,7 +86,7 @@ class TensorReaderLike(Protocol):
         """Compute and fetch the statistics of the latest pass. Does not wait."""
 
     def poll_statistics(self) -> bool:
-        """True when statistics have arrived since the last call."""
+        """True if statistics have arrived since the last call."""
 
 
 class GenerationLike(Protocol):
@@ -121,7 +121,7 @@ class GenerationLike(Protocol):
         """True when all tensors belong to one pass, so that views can be painted from them."""
 
     def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of work; True when there is something new to show."""
+        """Do about `budget_s` seconds of work; returns True when there is something new to show."""
 
     def stop(self) -> None:
         """End the generation."""
@@ -137,10 +137,10 @@ class ReplayLike(Protocol):
         """True when all tensors belong to one pass."""
 
     def seek(self, step: int) -> None:
-        """Request the pass of a step."""
+        """Request the pass for a step."""
 
     def advance(self, budget_s: float) -> bool:
-        """Do about `budget_s` seconds of work; True when the requested pass is complete."""
+        """Do about `budget_s` seconds of work; returns True when the requested pass is complete."""
 
 
 class StepListener(Protocol):
@@ -150,10 +150,10 @@ class StepListener(Protocol):
     statistics: bool
 
     def begun(self, prompt_tokens: Sequence[int], steps: Sequence[StepRecord], options: GenerateOptions) -> None:
-        """A generation starts, or continues after `steps`."""
+        """Note that a generation starts, or continues after `steps`."""
 
     def step(self, record: StepRecord, draw: SampleResult, measured: StepCaptureLike) -> None:
-        """A step of the generation."""
+        """Receive a step of the generation."""
 
 
 class GenerationSource(Protocol):
@@ -163,10 +163,10 @@ class GenerationSource(Protocol):
         """Begin a run, or continue one after its `steps`. Raises `UsageError`, `PromptError`."""
 
     def fits(self, options: GenerateOptions) -> bool:
-        """True when `start` with these options needs no larger context than there is."""
+        """True when `start` with these options needs no larger context than is allocated."""
 
     def grow_context(self, context: int) -> Loading[None]:
-        """Allocate a context of `context` tokens, in steps. Raises `AtlasError`s; the smaller context then remains."""
+        """Allocate a context of `context` tokens, in steps. The old context remains if it raises an `AtlasError`."""
 
 
 class TokenCodec(Protocol):
@@ -179,7 +179,7 @@ class TokenCodec(Protocol):
         """The text of tokens."""
 
     def token_label(self, id: int, /) -> str:
-        """One token as the interface shows it: bytes that are only part of a character as hex."""
+        """One token as the interface shows it, with hex for bytes that are only part of a character."""
 
     def find(self, words: str) -> Sequence[tuple[int, str]]:
         """Tokens that match a search by text or id, each with its text."""
@@ -190,7 +190,7 @@ class StripPainter(Protocol):
 
     @property
     def texture(self) -> wgpu.GPUTexture:
-        """rgba8unorm, one texel per cell."""
+        """The picture: rgba8unorm, one texel per cell."""
 
     @property
     def layout(self) -> StripLayout:
@@ -198,7 +198,7 @@ class StripPainter(Protocol):
 
     @property
     def pending(self) -> bool:
-        """True while another `update` has to finish the picture."""
+        """True while the picture needs another `update`."""
 
     def update(self) -> None:
         """Paint the latest pass. Does not wait."""
@@ -209,21 +209,21 @@ class MapSource(Protocol):
 
     @property
     def registry(self) -> Registry:
-        """The tensors; a different registry once the context has grown."""
+        """The registry of tensors; a different one once the context has grown."""
 
     @property
     def max_context(self) -> int:
         """The longest context, in tokens, that fits without another upload of the model."""
 
     def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
-        """A map with `context` rows for activations, in steps."""
+        """Load a map with `context` rows for activations, in steps."""
 
 
 class LogitsSource(Protocol):
     """All logits of one pass; `compute.views.logits_readback.LogitsReadback` is one."""
 
     def request(self) -> bool:
-        """Fetch the logits of the latest pass; False while others are in flight. Does not wait."""
+        """Fetch the logits of the latest pass; returns False while others are in flight. Does not wait."""
 
     def take(self) -> np.ndarray | None:
         """The requested logits, float32 [vocabulary]; returned once, None until they have arrived."""
@@ -231,7 +231,7 @@ class LogitsSource(Protocol):
 
 class ModelLike(Protocol):
     """The model in the viewer: on the GPU (`model_runner.ModelRunner`), or only recorded
-    (`recorded_model.RecordedModel`). What it cannot do is None.
+    (`recorded_model.RecordedModel`). A property is None if the model cannot do that.
     """
 
     @property
@@ -244,7 +244,7 @@ class ModelLike(Protocol):
 
     @property
     def generations(self) -> GenerationSource | None:
-        """None when the model is only recorded; `unavailable` then says why."""
+        """The source of generations; None when the model is only recorded, and `unavailable` then says why."""
 
     @property
     def unavailable(self) -> str:
@@ -252,24 +252,24 @@ class ModelLike(Protocol):
 
     @property
     def strip(self) -> StripPainter | None:
-        """None when there are no values to paint; a different one once the context has grown."""
+        """The painter; None when there are no values to paint. A different one once the context has grown."""
 
     @property
     def map_source(self) -> MapSource | None:
-        """None when there are no values to show."""
+        """The source of maps; None when there are no values to show."""
 
     @property
     def tensor_reader(self) -> TensorReaderLike | None:
-        """Single values and statistics; a different one once the context has grown."""
+        """The reader of values and statistics; a different one once the context has grown."""
 
     @property
     def logits(self) -> LogitsSource | None:
-        """Logits of the step last replayed, or of the latest step; None when they were not recorded."""
+        """The logits of the step last replayed, or of the latest step; None when they were not recorded."""
 
     def replay(
         self, prompt_tokens: Sequence[tuple[int, str]], steps: Sequence[StepRecord], options: GenerateOptions
     ) -> ReplayLike:
-        """Shows single steps of a run again."""
+        """Create a replay, which shows single steps of a run again."""
 
     def close(self) -> None:
         """Close the model's file."""

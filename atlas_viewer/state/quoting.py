@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# Python's definition of printable, until fonts are loaded.
+# Until fonts are loaded, Python's definition of printable decides.
 _has_glyph: Callable[[str], bool] = str.isprintable
 _NAMED = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-# A backslash before the hex of a byte is not doubled. No token's own text looks like that, because a token has either
+# A backslash before a byte's hex digits is not doubled. No token's own text looks like that, because a token has either
 # punctuation or letters.
 _SPECIAL = re.compile(r"\\(?!x[0-9a-f]{2})|[^ !#-~]")
 
@@ -38,7 +38,7 @@ def _spelled(match: re.Match[str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability, 0 to 1, in percent with a constant width; too small for three decimals it becomes 1.2e-05."""
+    """A probability, 0 to 1, in percent with a constant width; 1.2e-05 if too small for three decimals."""
     value = 100 * share
     if value == 0:
         return f"{0:7d} %"

@@ -33,15 +33,15 @@ class VideoState:
 
     path: str = "window.mp4"
     stage: str = ""  # "recording", "finishing"
-    frames: int = 0  # written
-    dropped: int = 0  # frames that the encoder had no time for
+    frames: int = 0  # frames written
+    dropped: int = 0  # frames that the encoder was too slow for
     trouble: str = ""
     note: str = ""
 
 
 @dataclass
 class PlaybackState:
-    """The recording that is played back. Panels set the fields from `playing` on."""
+    """The recording being played back. Panels set the fields from `playing` onward."""
 
     file: str
     model: str
@@ -50,10 +50,10 @@ class PlaybackState:
     runs: int = 0
     count: int = 0  # steps in the run
     position: int = 0  # steps shown
-    time: float = 0.0  # of the last step shown, in seconds since the start of the run
+    time: float = 0.0  # time of the last step shown, in seconds since the start of the run
     length: float = 0.0
-    left: bool = False  # the window shows something else: another run, or this one with other tokens
-    event: str = ""  # the last action in the interface before that time
+    left: bool = False  # True: the window shows another run, or this one with different tokens
+    event: str = ""  # the last interface action before that time
     playing: bool = False
     speed: float = 1.0
     follow: bool = False  # show steps that another process adds to the file
@@ -68,4 +68,4 @@ class RecordingState:
     recorder: RecorderState = field(default_factory=RecorderState)
     video: VideoState = field(default_factory=VideoState)
     playback: PlaybackState | None = None
-    other: str = ""  # path of a recording to open, as it is typed
+    other: str = ""  # path of a recording to open, as typed

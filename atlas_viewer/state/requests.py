@@ -1,4 +1,4 @@
-"""Requests of panels and keys, which the run controller carries out."""
+"""Requests from panels and keys, carried out by the run controller."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compute.sampling.options import GenerateOptions
 
 @dataclass(frozen=True)
 class Generate:
-    """Start a run with this prompt and these options. A run in progress stops where it is."""
+    """Start a run with this prompt and these options. A run in progress is stopped."""
 
     prompt: str
     options: GenerateOptions
@@ -27,26 +27,26 @@ class Stop:
 
 @dataclass(frozen=True)
 class Continue:
-    """Continue the run shown by `tokens` tokens; 0: up to the limit in its options, or by as many tokens again."""
+    """Continue the visible run by `tokens` tokens; 0: up to its limit, or that many more tokens if it is reached."""
 
     tokens: int = 0
 
 
 @dataclass(frozen=True)
 class ResumeWith:
-    """Continue the run shown with these options. Its existing steps count towards `max_new_tokens`."""
+    """Continue the visible run with these options. Its existing steps count toward `max_new_tokens`."""
 
     options: GenerateOptions
 
 
 @dataclass(frozen=True)
 class Undo:
-    """Remove the last token of the run shown."""
+    """Remove the last token of the visible run."""
 
 
 @dataclass(frozen=True)
 class Branch:
-    """Fork the run shown: replace the token of step `index` with `token`, and continue."""
+    """Fork the visible run: replace the token of step `index` with `token`, and continue."""
 
     index: int
     token: int
@@ -83,7 +83,7 @@ class Screenshot:
 
 @dataclass(frozen=True)
 class Record:
-    """Record all runs from now on to a new recording."""
+    """Record all runs from now on, in a new recording."""
 
     path: str
     logits: str = "f16"  # "none", "f16" or "f32"
@@ -92,7 +92,7 @@ class Record:
 
 @dataclass(frozen=True)
 class EndRecording:
-    """Write what is still waiting, and close the recording."""
+    """Write the waiting entries, and close the recording."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class EndVideo:
 
 @dataclass(frozen=True)
 class BackToRecording:
-    """Return to the recording that is played back."""
+    """Return to the recording being played back."""
 
 
 @dataclass(frozen=True)
 class OpenRecording:
-    """Open a recording in a window of its own."""
+    """Open a recording in its own window."""
 
     path: str
 

@@ -27,23 +27,23 @@ class Run:
     done: bool = False
     stop_reason: str | None = None
     tokens_per_second: float = 0.0
-    progress: float = 0.0  # of the pass in flight, 0 to 1
+    progress: float = 0.0  # of the pass in progress, 0 to 1
     number: int = 0
     parent: int | None = None
     fork: int = 0
     name: str = ""
-    # Changes of options: the first step with the new options, and these; step 0 has the first ones.
+    # The options by the first step that they apply to; step 0 has the initial ones.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
     known: Sequence[StepRecord] = ()  # in playback: all steps, including those not shown yet
 
     def options_at(self, step: int) -> GenerateOptions:
-        """The options that step `step` was drawn with."""
+        """The options with which step `step` was drawn."""
         known = [index for index in self.changes if index <= step]
         return self.changes[max(known)] if known else self.options
 
     @property
     def title(self) -> str:
-        """Its name, or the beginning of its text."""
+        """The run's name, or the beginning of its text."""
         return self.name or self.prompt.strip().replace("\n", " ")[:40] or "(empty prompt)"
 
     @property
@@ -73,7 +73,7 @@ class Runs:
         return self.add(child)
 
     def children(self, number: int | None) -> list[Run]:
-        """The branches of a run; None: the runs that are not branches."""
+        """The branches of a run; for None, the runs that are not branches."""
         return [run for run in self.all.values() if run.parent == number]
 
     def depth(self, run: Run) -> int:

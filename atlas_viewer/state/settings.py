@@ -1,4 +1,4 @@
-"""Settings that persist: `UiState` as a JSON file in the user's configuration folder."""
+"""Persistent settings: `UiState` as a JSON file in the user's configuration folder."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from .ui_state import CHIP_COLORS, THEME_NAMES, ZOOMS, UiState
 VERSION = 1
 _QUIET = 2.0  # seconds without a change before settings are saved
 _ANY_SIZE = 2**31 - 1  # the largest number that widgets accept
-_FRAMES = 10  # after so many frames, the settings are known to be harmless
-_PROMPT_CHARACTERS = 1_000_000  # total length of the prompts kept, the newest first
+_FRAMES = 10  # after this many frames, the settings are known to be harmless
+_PROMPT_CHARACTERS = 1_000_000  # limit on the total length of the prompts kept, newest first
 
 
 def path() -> Path:
-    """The settings file; `ATLAS_VIEWER_CONFIG` names another folder for it."""
+    """The settings file; `ATLAS_VIEWER_CONFIG` sets another folder for it."""
     folder = os.environ.get("ATLAS_VIEWER_CONFIG") or platformdirs.user_config_dir("atlas-viewer", appauthor=False)
     return Path(folder) / "interface.json"
 
@@ -59,7 +59,7 @@ def dumps(ui: UiState) -> str:
 
 
 def loads(text: str) -> UiState:
-    """The `UiState` that `dumps` wrote. Raises `ValueError` that describes what is wrong with the text."""
+    """The `UiState` that `dumps` wrote. Raises a `ValueError` that describes what is wrong with it."""
     try:
         values = read_untrusted_json(text)
     except ValueError as error:
@@ -98,7 +98,7 @@ def _presets(values: object) -> dict[str, GenerateOptions]:
     for name in saved:
         if name not in BUILT_IN and bad_name(name):
             raise ValueError
-    # They may be for another model than the next one that is opened.
+    # They may not be for the model that is opened next.
     return {name: options_from_json(options).checked(_ANY_SIZE, _ANY_SIZE) for name, options in saved.items()}
 
 
@@ -106,7 +106,7 @@ def _as(kind: Any) -> Callable[[object], Any]:
     return functools.partial(msgspec.convert, type=kind)
 
 
-# The keys of the file. Each check takes the value read and returns that for `UiState`, or raises.
+# The keys of the file. Each check converts the value read to the one for `UiState`, or raises.
 _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "zoom": _zoom,
     "theme": one_of(THEME_NAMES),
@@ -129,9 +129,9 @@ class SettingsStore:
     def __init__(self, state: State, call_later: Callable[[float], None], file: Path | None = None) -> None:
         """Load the settings.
 
-        An invalid file is reported in the state's messages and kept under another name; so is one with which the last
-        start failed before its first frames. call_later: makes sure that `frame` is called after so many seconds, even
-        when nothing else happens.
+        An invalid file is reported in the state's messages and kept under another name, as is one with which the last
+        start failed before its first frames. call_later: ensures that `frame` is called after this many seconds, even
+        if nothing else happens.
         """
         self._frames, self._marker = 0, StartMarker(file or path())
         self._state, self._call_later, self._file = state, call_later, file or path()
@@ -174,13 +174,13 @@ class SettingsStore:
         return f"the settings file {reason}; default settings are used, and the file is kept as {one_line(aside)}"
 
     def _snapshot(self) -> tuple[Any, ...]:
-        """The values to save, cheap to make and to compare: no text is copied."""
+        """The values to save, cheap to create and compare, because no text is copied."""
         ui = self._state.ui
         plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in ("hidden", "presets", "prompts"))
         return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts))
 
     def frame(self, now: float, dragging: bool) -> None:
-        """Save changes that are old enough. now: in seconds; dragging: a mouse button is down."""
+        """Save changes that are old enough. now: time in seconds; dragging: True while a mouse button is down."""
         self._frames += 1
         if self._frames == _FRAMES:
             self._marker.clear()
@@ -197,7 +197,7 @@ class SettingsStore:
             self._save()
 
     def close(self, *, failed: bool = False) -> None:
-        """Save the latest changes. failed: an unexpected error has closed the window."""
+        """Save the latest changes. failed: True if an unexpected error has closed the window."""
         if failed and self._frames < _FRAMES:
             self._marker.leave()  # and do not save: these settings may be the cause
             return

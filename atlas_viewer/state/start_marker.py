@@ -9,9 +9,9 @@ import filelock
 
 
 class StartMarker:
-    """A locked file next to the settings, from the moment they are loaded until a few frames have been drawn.
+    """A locked file next to the settings, which exists from loading them until a few frames have been drawn.
 
-    The lock ends with its process, even after a crash. A file without a lock therefore comes from a failed start.
+    The lock ends with its process, even after a crash. An unlocked file therefore comes from a failed start.
     """
 
     def __init__(self, settings: Path) -> None:
@@ -19,9 +19,9 @@ class StartMarker:
         self._lock: filelock.BaseFileLock | None = None
 
     def set(self) -> bool:
-        """Begin a start. True when the previous one failed.
+        """Mark the beginning of a start. Returns True when the previous one failed.
 
-        False, without a marker, while another process is starting, and when the file cannot be written.
+        Returns False, without a marker, while another process is starting, or when the file cannot be written.
         """
         if not self._path.parent.is_dir():
             return False  # there are no settings yet

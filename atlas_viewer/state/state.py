@@ -48,10 +48,10 @@ class ModelSummary:
 
 @dataclass(frozen=True, eq=False)
 class PromptTokens:
-    """The tokens of the prompt being written, or the reason why there are none. Compared by identity."""
+    """The tokens of the prompt being written, or the reason there are none. Compared by identity."""
 
     text: str = ""
-    tokens: Sequence[tuple[int, str]] = ()  # (id, text) of each
+    tokens: Sequence[tuple[int, str]] = ()  # (id, text) for each
     error: str = ""
 
 
@@ -66,20 +66,20 @@ class State:
     options: GenerateOptions
     model: ModelSummary | None = None
     loading: str = ""
-    loading_step: str = ""  # the current part of it
-    loaded: float = 0.0  # the share of that part that is done, 0 to 1
+    loading_step: str = ""  # the current loading step
+    loaded: float = 0.0  # the share of that step that is done, 0 to 1
     run: Run | None = None
     runs: Runs = field(default_factory=Runs)
     ui: UiState = field(default_factory=UiState)
     models: ModelChoices = field(default_factory=ModelChoices)
     prompt_tokens: PromptTokens = field(default_factory=PromptTokens)
     history: History = field(default_factory=History)
-    preset_name: str = ""  # as typed, to save a preset
-    distribution: Distribution | None = None  # the latest to arrive; see `current_distribution`
+    preset_name: str = ""  # the name typed for a new preset
+    distribution: Distribution | None = None  # the most recent one to arrive; see `current_distribution`
     compared: int | None = None  # index of the step to compare with
     comparison: Distribution | None = None
     logits: LogitsView = field(default_factory=LogitsView)
-    chosen: int | None = None  # index of the step whose logits are shown; None follows the latest
+    chosen: int | None = None  # index of the step whose logits are shown; None for the latest
     fps: float = 0.0
     frame_ms: float = 0.0
     messages: list[str] = field(default_factory=list)
@@ -89,10 +89,10 @@ class State:
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     recording: RecordingState = field(default_factory=RecordingState)
-    edges: Sequence[float] = ()  # of the histograms' bins; empty until they are known
+    edges: Sequence[float] = ()  # bin edges of the histograms; empty until known
     palettes: tuple[str, ...] = ("demo",)
     started: GenerateOptions = field(init=False)  # the options at the start of the program
-    live: bool = True  # False in pictures and tours, which show nothing that varies between runs
+    live: bool = True  # False in pictures and tours, which show nothing that varies between launches
 
     def __post_init__(self) -> None:
         """Keep the options that a reset restores."""
@@ -125,14 +125,14 @@ class State:
 
     @property
     def compared_step(self) -> StepRecord | None:
-        """The step that the step shown is compared with; None when there is none."""
+        """The step with which the step shown is compared; None when there is none."""
         if self.run is None or self.compared is None or self.compared >= len(self.run.steps):
             return None
         return self.run.steps[self.compared]
 
     @property
     def compared_distribution(self) -> Distribution | None:
-        """The full distribution of that step; None until it has arrived."""
+        """The full distribution of the compared step; None until it has arrived."""
         return _if_of(self.compared_step, self.comparison)
 
     def compare(self, index: int | None) -> None:
@@ -142,7 +142,7 @@ class State:
 
 
 def end_of_text_rank(step: StepRecord, end_of_text: str = "<|endoftext|>") -> tuple[int, Candidate] | None:
-    """Rank (from 1) and numbers of the end of text among the step's candidates; None when it is not among them."""
+    """Rank (from 1) and candidate for the end of text; None when it is not among the step's candidates."""
     for rank, candidate in enumerate(step.top, start=1):
         if candidate.text == end_of_text:
             return rank, candidate

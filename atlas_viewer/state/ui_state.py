@@ -1,4 +1,4 @@
-"""The user's arrangement: panels, zoom, theme, presets and earlier prompts. Plain values."""
+"""The user's preferences: panels, zoom, theme, presets and earlier prompts. Plain values."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.
 CHIP_COLORS = ("plain", "probability", "rank", "entropy")
 THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
-# The automatic zoom: (height of the window in logical pixels, zoom up to that height).
+# The automatic zoom: (window height in logical pixels, zoom up to that height).
 _AUTOMATIC = ((1300.0, 1.0), (1800.0, 1.5), (float("inf"), 2.0))
 
 
 @dataclass
 class UiState:
-    """The state of the interface. The first fields persist (see `settings`), the others last as long as the window."""
+    """The state of the interface. The first fields persist (see `settings`), the others end with the window."""
 
     zoom: float = 0.0  # 0 follows the size of the window
     theme: str = "dark"
     hidden: set[str] = field(default_factory=set)  # names of panels
     layout: str = ""  # the docked panels, as imgui writes them
-    layout_zoom: float = 1.0  # the zoom that the sizes in `layout` are for, which is the effective zoom
+    layout_zoom: float = 1.0  # the effective zoom that the sizes in `layout` are for
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
-    prompts: list[str] = field(default_factory=list)  # earlier prompts, the newest last
+    prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
     minimap: bool = True  # show it on Map unless everything is visible
     glow: bool = True  # highlight the rows on Map that a run has just written
     # Not saved:
-    # By dock node: its size in pixels, and its size if there were enough space.
+    # By dock node: its size in pixels, and the size that it would have with enough space.
     narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame resets the layout of the panels
-    dialog: str = ""  # the open one: "palette", "keys", "about"
-    typed: str = ""  # the search in the palette
+    dialog: str = ""  # the open dialog: "palette", "keys", "about"
+    typed: str = ""  # the search text in the palette
     renaming: int = 0  # number of the run being renamed
     renaming_begun: bool = False
     marked: int = 0  # the selected row of the palette
     front: str = ""  # name of the panel that the next frame brings to the front and focuses
-    raised: str = ""  # name of one that it brings to the front without focusing it
-    # (width, height) in pixels of the pictures that this frame draws, by the name of their panel.
+    raised: str = ""  # name of a panel to bring to the front without focusing it
+    # (width, height) in pixels of the pictures that this frame draws, by panel name.
     picture_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # names of the panels that the last frame drew
     view: str = "Atlas"  # or "Map": the view in front

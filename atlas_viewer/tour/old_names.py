@@ -1,11 +1,11 @@
-"""Names by which tours of earlier versions find widgets: then a widget was found by what was written on it."""
+"""Names by which tours from earlier versions find widgets. Those versions identified a widget by its visible text."""
 
 from __future__ import annotations
 
 from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.widget_tracking import WidgetRect
 
-# What was written on a menu entry or at the head of a column, and its id.
+# The former text of a menu entry or a column header -> the widget's id.
 _IDS = {
     "Generate": "run.generate",
     "Play or pause": "run.play",
@@ -76,9 +76,9 @@ _IDS = {
 
 
 def find(name: str) -> WidgetRect | None:
-    """Where the widget with the id `name` is; `name` may also be the label it had in an earlier version.
+    """The rectangle of the widget whose id is `name`; `name` may also be the widget's label in an earlier version.
 
-    Those labels end in the id, if it is not theirs: `My run##run2`, `Take back a token##run.undo`.
+    Such a label ends with the id if the id is something else: `My run##run2`, `Take back a token##run.undo`.
     """
     rects = widget_tracking.rects
     return rects.get(name) or rects.get(_IDS.get(name, "")) or rects.get(name.partition("##")[2])

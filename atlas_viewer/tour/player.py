@@ -1,19 +1,19 @@
-"""Scripted tours: interface events from a file, played back frame by frame, with pictures on the way.
+"""Scripted tours: interface events from a file, played back frame by frame, with pictures taken on the way.
 
-One JSON object per line. Widgets are named by their ids (see `ui/widget_tracking.py`), or by the labels they had in an
-earlier version; `+x,y` after a name moves away from the widget's center.
+A tour file has one JSON object per line. Widgets are named by their ids (see `ui/widget_tracking.py`), or by the labels
+they had in an earlier version; `+x,y` after a name is an offset from the widget's center.
 
-    {"wait": "done"}           until the run is finished and all its values have arrived; "writing": until a run
-                               generates, with "steps" until it has that many tokens
-    {"frames": 3}              this many frames
+    {"wait": "done"}           wait until the run is finished and all its values have arrived; "writing": until a run
+                               is generating, or with "steps", until it has that many tokens
+    {"frames": 3}              wait for this many frames
     {"point": "picture"}       move the mouse
     {"click": "Generate"}      "button": 2 is the right button, "twice": true a double click
     {"drag": "picture", "by": [40, 10]}
     {"wheel": 5, "at": "picture"}     notches; positive zooms in
-    {"type": "The dog"}        characters
-    {"key": "Ctrl+P"}          a chord
-    {"resize": [900, 600]}     the window, in logical pixels
-    {"picture": "prompt"}      save prompt.png in the folder of the tour
+    {"type": "The dog"}        type characters
+    {"key": "Ctrl+P"}          press a key combination
+    {"resize": [900, 600]}     resize the window, in logical pixels
+    {"picture": "prompt"}      save prompt.png in the tour's picture folder
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from .steps import LONGEST_QUOTE, checked
 
 Event = dict[str, Any]
 
-# Frames between a step and its first event, in which the panels take their places.
+# Frames between a step and its first event, in which the panels settle.
 _SETTLE = 1
-_MOST_FRAMES = 1500  # that a tour waits for a step before it fails
+_MAX_FRAMES = 1500  # how many frames a tour waits for a step before it fails
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
 _MODIFIER_NAMES = {"Ctrl": "Control", "Shift": "Shift", "Alt": "Alt"}
 
 
 def read_tour(path: Path) -> list[dict[str, Any]]:
-    """The steps of a tour file. Raises `TourError`: which file and line, and what is wrong with it."""
+    """The steps of a tour file. Raises a `TourError` that names the file, the line and what is wrong."""
     with read_errors_as(TourError, one_line(path), "give a tour file"):
         lines = path.read_text("utf-8").splitlines()
     steps = []
@@ -64,7 +64,7 @@ def read_tour(path: Path) -> list[dict[str, Any]]:
 
 
 class Tour:
-    """Plays steps: call `frame` after every frame; it sends events by `send`."""
+    """Plays steps. Call `frame` after every frame; it sends events with `send`."""
 
     def __init__(
         self,
@@ -74,21 +74,21 @@ class Tour:
         picture: Callable[[str], None],
         reached: Callable[[dict[str, Any]], bool],
     ) -> None:
-        """send: gives the window an event; resize: sets its size; picture: asks for a picture of that name; reached:
-        whether what a `wait` step names has come true."""
+        """send: passes an event to the window; resize: sets its size; picture: requests a picture with the given name;
+        reached: returns whether the condition of a `wait` step is met."""
         self._steps = deque(steps)
         self._send, self._resize, self._picture, self._reached = send, resize, picture, reached
-        self._queue: deque[tuple[int, Event]] = deque()  # frames to let pass before, event
+        self._queue: deque[tuple[int, Event]] = deque()  # (frames to wait after the event, event)
         self._pause = self._waited = 0
         self._pointer = (0.0, 0.0)
 
     @property
     def done(self) -> bool:
-        """True when the last step has been played."""
+        """True once the last step has been played."""
         return not self._steps and not self._queue and not self._pause
 
     def frame(self) -> None:
-        """A frame has been drawn. Raises `TourError` when a step cannot be played."""
+        """Play on after a frame has been drawn. Raises `TourError` if a step cannot be played."""
         if self._pause:
             self._pause -= 1
             return
@@ -101,7 +101,7 @@ class Tour:
         step = self._steps[0]
         if not self._ready(step):
             self._waited += 1
-            if self._waited > _MOST_FRAMES:
+            if self._waited > _MAX_FRAMES:
                 shown = one_line(json.dumps(step), LONGEST_QUOTE)
                 raise TourError(f"tour line {step.get('line', '?')}: timed out waiting for {shown}")
             return
@@ -158,7 +158,7 @@ class Tour:
 
     def _move(self, label: str) -> None:
         point = self._point_of(label)
-        assert point is not None  # `_ready` has seen it
+        assert point is not None  # `_ready` has checked it
         self._move_to(*point)
 
     def _move_to(self, x: float, y: float) -> None:

@@ -1,4 +1,4 @@
-"""Writes what the user does as a tour: clicks by the ids of widgets, so that it still plays when they have moved."""
+"""Writes the user's actions as a tour. Clicks name widget ids, so that the tour still plays if widgets have moved."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from atlas_viewer.ui import widget_tracking
 from compute.errors import OutputError
 from compute.io.growing_file import GrowingFile
 
-_DRAG_FROM = 4.0  # logical pixels of movement from which a click is a drag
+_DRAG_FROM = 4.0  # logical pixels of movement at which a click becomes a drag
 _KEYS = {"ArrowUp": "Up", "ArrowDown": "Down", "ArrowLeft": "Left", "ArrowRight": "Right", " ": "Space"}
 _MODIFIERS = {"Control": "Ctrl", "Shift": "Shift", "Alt": "Alt"}
 _TYPED_KEYS = 1  # keys with names of this length also arrive as text
 
 
 class TourRecorder:
-    """Writes one line per step immediately. If a write fails, the file ends with the step before it.
+    """Writes each step immediately, as one line. If a write fails, the file ends with the previous step.
 
-    trouble: why writing has stopped; empty if it has not.
+    trouble: why writing has stopped, or empty if it has not.
     """
 
     def __init__(self, path: Path, report: Callable[[str], object]) -> None:
-        """report: called once with `trouble`. Raises `OutputError` when `path` cannot be written."""
+        """report: called at most once, with `trouble`. Raises `OutputError` if `path` cannot be written to."""
         self._file = GrowingFile(path)
         self._report, self.trouble = report, ""
         self._frames = 0
@@ -32,11 +32,11 @@ class TourRecorder:
         self._held: list[str] = []
 
     def frame(self) -> None:
-        """Call after each frame."""
+        """Count a frame; call it after each one."""
         self._frames += 1
 
     def event(self, event: dict[str, Any]) -> None:
-        """Record an event of the window."""
+        """Record a window event."""
         kind = event["event_type"]
         if kind == "pointer_down":
             self._down = (event["x"], event["y"], _label(event["x"], event["y"]))
@@ -86,7 +86,7 @@ class TourRecorder:
 
 
 def _label(x: float, y: float) -> str:
-    """The smallest widget at a point of the window, with the offset from its center; empty where there is none."""
+    """The smallest widget at a point in the window, with the offset from its center; empty if there is none."""
     here = [
         (rect, label)
         for label, rect in widget_tracking.rects.items()

@@ -1,4 +1,4 @@
-"""What a line of a tour may say."""
+"""Defines and checks what a line of a tour may contain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Meta
 from compute.io.escape import one_line
 from compute.io.value_type import ValueType, one_of, whole
 
-_MOST_FRAMES = 1_000_000
+_MAX_FRAMES = 1_000_000
 _LARGEST = 16384  # logical pixels
 LONGEST_QUOTE = 200  # characters of a tour that a message quotes
 BUTTONS = (1, 2, 3)
@@ -18,7 +18,7 @@ WAITS = ("done", "writing")
 
 
 def checked(step: object) -> dict[str, Any]:
-    """`step` as it is. Raises ValueError, whose text says what is wrong with it."""
+    """`step`, unchanged. Raises a ValueError that says what is wrong with it."""
     kinds = [kind for kind in _STEPS if isinstance(step, dict) and kind in step]
     if not isinstance(step, dict) or len(kinds) != 1:
         raise ValueError(f"must have one of {', '.join(sorted(_STEPS))}")
@@ -44,7 +44,7 @@ def _printable_name(value: str) -> str:
 
 
 def _chord(value: str) -> str:
-    from atlas_viewer.ui.shortcuts import parts  # which asks imgui
+    from atlas_viewer.ui.shortcuts import parts  # here, because it needs imgui
 
     parts(value)
     return value
@@ -55,7 +55,7 @@ _Length = Annotated[float, Meta(ge=1, le=_LARGEST)]
 
 _LABEL = ValueType(Annotated[str, Meta(min_length=1)], "text")
 _TEXT = ValueType(str, "text")
-_FRAMES = whole(0, _MOST_FRAMES)
+_FRAMES = whole(0, _MAX_FRAMES)
 _FLAG = ValueType(bool, "true or false")
 _NUMBER = ValueType(_Number, f"a number from -{_LARGEST} to {_LARGEST}")
 _PAIR = ValueType(tuple[_Number, _Number], f"two numbers in brackets, from -{_LARGEST} to {_LARGEST}")
@@ -67,7 +67,7 @@ _NAME = ValueType(
     _printable_name,
 )
 
-# Of each kind of step: what it needs and what it may have besides.
+# Kind of step -> the fields that it needs, and those that it may also have.
 _STEPS: Mapping[str, tuple[Mapping[str, ValueType], Mapping[str, ValueType]]] = {
     "wait": ({"wait": one_of(WAITS)}, {"steps": _FRAMES}),
     "frames": ({"frames": _FRAMES}, {}),

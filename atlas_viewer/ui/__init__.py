@@ -1,1 +1,1 @@
-"""What all panels share: theme, fonts, shortcuts, actions, widget tracking."""
+"""Shared by all panels: theme, fonts, shortcuts, actions, widget tracking."""

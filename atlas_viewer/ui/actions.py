@@ -1,4 +1,4 @@
-"""Everything that a key, a menu entry or the command palette can do: one list of functions of the state."""
+"""Everything that a key, a menu entry or the command palette can do, as one list of functions on the state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _always(_state: State) -> bool:
 
 @dataclass(frozen=True)
 class Action:
-    """A command. `chord`: keys joined by +, empty for none; off while text is being typed, unless `anywhere`."""
+    """A command. `chord`: keys joined by +, empty for none; ignored while text is being typed, unless `anywhere`."""
 
     name: str
     title: str
@@ -35,7 +35,7 @@ class Action:
     chord: str = ""
     enabled: Callable[[State], bool] = _always
     anywhere: bool = False
-    reason: Callable[[], str] = str  # why this machine cannot do it, for people; empty when it can
+    reason: Callable[[], str] = str  # why this machine cannot do it, as shown to the user; empty when it can
 
     def possible(self, state: State) -> bool:
         """True when it can be done now."""
@@ -72,7 +72,7 @@ def _follow(state: State) -> None:
 
 
 def _relative(kind: str) -> Callable[[State], int | None]:
-    """Finds the number of the parent, child, previous or next run of the one on screen."""
+    """A function that finds the number of the parent, child, previous or next run of the one on screen."""
 
     def find(state: State) -> int | None:
         run, runs = state.run, state.runs

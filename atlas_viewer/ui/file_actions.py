@@ -1,4 +1,4 @@
-"""What people can choose in a file dialog, as functions of the state: a model, a recording, names of new files."""
+"""Choices made in a file dialog, as functions on the state: a model, a recording, names of new files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def choose_model(state: State) -> None:
 
 
 def choose_recording(state: State) -> None:
-    """Choose a recording and open it in a window of its own."""
+    """Choose a recording and open it in its own window."""
 
     def open_recording(path: str) -> None:
         state.recording.other = path
@@ -32,7 +32,7 @@ def choose_recording(state: State) -> None:
 
 
 def name_recording(state: State) -> None:
-    """Choose where the next recording is saved. The recorder never replaces a file, so the dialog does not offer it."""
+    """Choose where the next recording is saved. The recorder never replaces a file, so the dialog does not offer to."""
     recorder = state.recording.recorder
 
     def name(path: str) -> None:

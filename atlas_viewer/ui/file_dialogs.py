@@ -1,6 +1,6 @@
-"""The desktop's own file dialogs: opened by a click, polled once per frame, never waited for.
+"""The desktop's own file dialogs: opened by a click and polled once per frame, without waiting.
 
-One dialog is open at a time. On Linux portable_file_dialogs runs a helper program for each; without one there are no
+One dialog is open at a time. On Linux, portable_file_dialogs runs a helper program for each; without one, there are no
 dialogs, and `problem` says why. Every path can also be typed.
 """
 
@@ -24,7 +24,7 @@ RECORDINGS = ("Recordings", "*.atlas")
 VIDEOS = ("Videos", "*.mp4 *.mkv *.webm")
 PICTURES = ("Pictures", "*.png")
 
-Filter = tuple[str, str]  # what files are called, and their patterns with a space between them
+Filter = tuple[str, str]  # a name for the files, and their patterns separated by spaces
 
 
 class Dialog(Protocol):
@@ -53,32 +53,32 @@ _open: _Open | None = None
 
 @functools.cache
 def problem() -> str:
-    """Why there are no file dialogs, for people; empty where there are."""
+    """Why there are no file dialogs, as shown to the user; empty where there are."""
     if sys.platform != "linux":
         return ""
     if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        return "No file dialogs: this program has no desktop. Type the path."
+        return "No file dialogs: there is no desktop. Type the path."
     if not any(map(shutil.which, _HELPERS)):
         return f"No file dialogs: none of {', '.join(_HELPERS)} is installed. Install one, or type the path."
     return ""
 
 
 def choose(title: str, start: str, kind: Filter, take: Callable[[str], None]) -> None:
-    """Let the user choose an existing file. Does nothing while another dialog is open.
+    """Let the user choose an existing file. Do nothing while another dialog is open.
 
-    start: a file or folder to begin with; take: called by `poll` with the path, not called after Cancel.
+    start: the file or folder to begin with; take: called by `poll` with the path, but not after Cancel.
     """
     _show(lambda: portable_file_dialogs.open_file(title, _start(start), [*kind, *_ALL]), take)
 
 
 def choose_new(title: str, start: str, kind: Filter, take: Callable[[str], None], *, replace: bool) -> None:
-    """Let the user name a file to write; as `choose`. replace: ask before an existing file is chosen."""
+    """Let the user name a file to write; otherwise like `choose`. replace: ask before choosing an existing file."""
     options = portable_file_dialogs.opt.none if replace else portable_file_dialogs.opt.force_overwrite
     _show(lambda: portable_file_dialogs.save_file(title, _start(start), [*kind, *_ALL], options), take)
 
 
 def poll() -> None:
-    """Give the path to whoever asked, once the user has chosen one. Call it in every frame; never waits."""
+    """Pass on the path once the user has chosen one. Call it in every frame; it never waits."""
     global _open
     if _open is None or not _open.dialog.ready(0):
         return
@@ -90,12 +90,12 @@ def poll() -> None:
 
 
 def pending() -> bool:
-    """True while a dialog is open: `poll` must be called again."""
+    """True while a dialog is open, so that `poll` must be called again."""
     return _open is not None
 
 
 def close() -> None:
-    """Close an open dialog without a result: otherwise the end of the program would wait for it."""
+    """Close an open dialog without a result; otherwise the program would wait for it before ending."""
     global _open
     if _open is not None:
         _open.dialog.kill()
@@ -109,5 +109,5 @@ def _show(make: Callable[[], Dialog], take: Callable[[str], None]) -> None:
 
 
 def _start(path: str) -> str:
-    """`path` made absolute: helpers start in folders of their own."""
+    """`path` made absolute: helpers start in their own folders."""
     return str(Path(path).expanduser().absolute())

@@ -1,4 +1,4 @@
-"""The fonts: one for words, one for numbers and tokens, and fallbacks for characters that both lack."""
+"""The fonts: one for words, one for numbers and tokens, and fallbacks for characters missing from both."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _FOLDER = Path(imgui_bundle.__file__).parent / "assets" / "fonts"
 _WORDS, _NUMBERS = _FOLDER / "Roboto" / "Roboto-Regular.ttf", _FOLDER / "Inconsolata-Medium.ttf"
 # Mathematics, then pictograms, which include many emoji.
 _FALLBACKS = (_FOLDER / "latex" / "latinmodern-math.otf", _FOLDER / "Font_Awesome_6_Free-Solid-900.otf")
-_known: dict[str, bool] = {}  # for all imgui contexts, which have the same fonts
+_known: dict[str, bool] = {}  # shared by all imgui contexts, which have the same fonts
 
 
 def load() -> None:
     """Load the fonts of the current imgui context: the first for words, the second for numbers and tokens."""
     fonts = imgui.get_io().fonts
     for first, second in ((_WORDS, _NUMBERS), (_NUMBERS, _WORDS)):
-        # Another build of the bundle may ship other fonts; then imgui's own font does for both.
+        # Another build of the bundle may ship other fonts; then imgui's own font is used for both.
         if not first.is_file():
             fonts.add_font_default()
             continue
@@ -36,7 +36,7 @@ def load() -> None:
 
 
 def has_glyph(character: str) -> bool:
-    """True when the fonts can draw this character. Outside a frame nothing is known, and the answer is True."""
+    """True when the fonts can draw this character. Outside a frame, the answer is always True."""
     known = _known.get(character)
     if known is None:
         baked = imgui.get_font_baked() if imgui.get_current_context() is not None else None

@@ -1,4 +1,4 @@
-"""The inspector's facts about one value, as pairs of label and text: functions of the state."""
+"""The inspector's facts about one value, as pairs of label and text: functions on the state."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
 
 
 def largest(inspection: Inspection, name: str) -> float | None:
-    """The magnitude shown brightest for this tensor; None while it is unknown."""
+    """The magnitude shown brightest for this tensor; None while unknown."""
     mapping, statistics = inspection.mapping, inspection.statistics
     if mapping.high is not None:
         return mapping.high

@@ -1,7 +1,7 @@
 """Names and titles of panels.
 
-The name is the panel's id: in settings, saved layouts, recordings, tours and the names of actions. It never changes.
-The title is what people read, and is the name unless `_TITLES` says otherwise.
+The name is the panel's id in settings, saved layouts, recordings, tours and action names. It never changes.
+The title is what people read; it equals the name unless `_TITLES` says otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _TITLES = {ATLAS: "Strip", "Session": "Recording"}
 
 
 def title(name: str) -> str:
-    """What the tab of this panel says."""
+    """The text on this panel's tab."""
     return _TITLES.get(name, name)
 
 

@@ -1,4 +1,4 @@
-"""Actions on recordings as functions of the state: start, stop, play, seek."""
+"""Actions on recordings as functions on the state: start, stop, play, seek."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def play_back(state: State) -> None:
 
 
 def seek(offset: int) -> Callable[[State], None]:
-    """An action that moves `offset` steps within the recording."""
+    """An action that moves by `offset` steps within the recording."""
 
     def move(state: State) -> None:
         playback = played_back(state)

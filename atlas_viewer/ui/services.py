@@ -1,4 +1,4 @@
-"""What panels use besides the state: pictures and the tokenizer."""
+"""Objects that panels use besides the state: pictures and the tokenizer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from atlas_viewer.state.protocols import TokenCodec
 class Services:
     """Passed to the panels in every frame.
 
-    A panel with a picture writes its size, in pixels, to `state.ui.picture_sizes`; after the panels the frame loop
+    A panel with a picture writes its size, in pixels, to `state.ui.picture_sizes`; after the panels, the frame loop
     draws the picture at that size into the texture that the panel shows.
     """
 
-    strip: imgui.ImTextureRef | None = None  # the pictures; None while there is none
+    strip: imgui.ImTextureRef | None = None  # the pictures; None while there are none
     map: imgui.ImTextureRef | None = None
-    tokenizer: TokenCodec | None = None  # of the model; None while there is no model
+    tokenizer: TokenCodec | None = None  # the model's tokenizer; None while there is no model

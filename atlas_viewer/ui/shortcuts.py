@@ -1,4 +1,4 @@
-"""Keys as people write them and as imgui names them; runs the actions whose keys are pressed."""
+"""Parses keys as people write them into imgui's names, and runs the actions whose keys are pressed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYS = {
     ".": imgui.Key.period, ",": imgui.Key.comma, "/": imgui.Key.slash, "[": imgui.Key.left_bracket,
     "]": imgui.Key.right_bracket, "+": imgui.Key.equal, "-": imgui.Key.minus,
 }  # fmt: skip
-# Keys of the number pad with the same meaning.
+# Number pad keys with the same meaning.
 _PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
 _MODIFIERS = ("Ctrl", "Shift", "Alt")
 # These repeat while held down.
@@ -46,7 +46,7 @@ def imgui_key(name: str) -> imgui.Key:
 
 
 def pressed(chord: str) -> bool:
-    """True in the frame in which the chord is pressed; repeatedly while some keys are held."""
+    """True in the frame in which the chord is pressed; repeatedly while certain keys are held."""
     modifiers, name = parts(chord)
     io = imgui.get_io()
     # Some keyboards need Shift for +.

@@ -1,4 +1,4 @@
-"""Colors, spacing and zoom of imgui."""
+"""imgui's colors, spacing and zoom."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from . import fonts
 
 @dataclass(frozen=True)
 class Colors:
-    """One theme. It has one accent; amber and cyan are for the pictures, red is for errors."""
+    """One theme. It has one accent color; amber and cyan are for the pictures, red is for errors."""
 
     accent: ImVec4
     accent_dim: ImVec4
     accent_faint: ImVec4
-    primary: ImVec4  # the main button of a panel
+    primary: ImVec4  # a panel's main button
     primary_hover: ImVec4
     primary_active: ImVec4
     on_primary: ImVec4
@@ -30,7 +30,7 @@ class Colors:
     text_dim: ImVec4
     back: ImVec4
     back_deep: ImVec4
-    field: ImVec4  # of text and number fields
+    field: ImVec4  # background of text and number fields
     field_hover: ImVec4
     raised: ImVec4
     raised_hover: ImVec4
@@ -88,7 +88,7 @@ THEMES = {
         shade=ImVec4(0.15, 0.17, 0.20, 0.45),
     ),
 }
-# On Strip and Map, whose colors are the same in both themes.
+# For Strip and Map, whose colors are the same in both themes.
 ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
 now = THEMES["dark"]  # the current colors; `apply` changes them
 
@@ -96,7 +96,7 @@ now = THEMES["dark"]  # the current colors; `apply` changes them
 def follow(ui: UiState, height: float) -> None:
     """Apply theme and zoom of `ui` to the current imgui context if they have changed. Call it before a frame begins.
 
-    height: of the window, in logical pixels.
+    height: window height, in logical pixels.
     """
     wanted = ui.zoom_at(height) if height > 0 else zoom()  # a minimized window has no height
     if abs(zoom() - wanted) > 1e-3 or now is not THEMES[ui.theme]:
@@ -117,7 +117,7 @@ def apply(name: str = "dark", scale: float = 1.0) -> None:
     """Apply the theme of this name to the current imgui context, with all sizes multiplied by `scale`."""
     global now
     now = THEMES[name]
-    # imgui scales sizes in place, so each scaling starts from a new style.
+    # imgui scales sizes in place, so each scaling starts with a new style.
     imgui.get_current_context().style = imgui.Style()
     style = imgui.get_style()
     _sizes(style)
@@ -199,13 +199,13 @@ def _sizes(style: imgui.Style) -> None:
     hover = imgui.HoveredFlags_
     style.hover_flags_for_tooltip_mouse = hover.stationary | hover.delay_normal | hover.allow_when_disabled
     style.window_menu_button_position = imgui.Dir.none
-    # The close button of a tab appears only under the mouse, to leave space for titles.
+    # A tab's close button appears only when the mouse is over the tab, to leave space for titles.
     style.tab_close_button_min_width_selected = style.tab_close_button_min_width_unselected = 0
 
 
 @contextmanager
 def numbers() -> Iterator[None]:
-    """Within it, text is drawn in the font whose digits line up."""
+    """A context in which text is drawn in the font whose digits line up."""
     loaded = imgui.get_io().fonts.fonts
     imgui.push_font(loaded[1] if len(loaded) > 1 else None, fonts.SIZE)  # imgui applies the zoom
     try:
@@ -216,7 +216,7 @@ def numbers() -> Iterator[None]:
 
 @contextmanager
 def colored(index: int, color: ImVec4) -> Iterator[None]:
-    """Within it, imgui color `index` (an `imgui.Col_`) is `color`."""
+    """A context in which imgui color `index` (an `imgui.Col_`) is `color`."""
     imgui.push_style_color(index, color)
     try:
         yield

@@ -1,7 +1,7 @@
-"""imgui's widgets, with a record of where each one is: tours and tests find a widget by its id.
+"""imgui's widgets, with a record of their positions, so that tours and tests can find a widget by its id.
 
-The id of a widget is what follows `###` in its label, as for imgui, or the whole label: `Write on###Play##play` shows
-"Write on" and has the id `Play##play`. Tours contain ids, so new wording keeps the id.
+A widget's id is what follows `###` in its label, as for imgui, or the whole label: `Write on###Play##play` shows
+"Write on" and has the id `Play##play`. Tours contain ids, so keep the id when changing the wording.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from imgui_bundle import imgui
 
 @dataclass(frozen=True)
 class WidgetRect:
-    """The rectangle of a widget on the screen, in logical pixels."""
+    """A widget's rectangle on the screen, in logical pixels."""
 
     left: float
     top: float
@@ -29,7 +29,7 @@ class WidgetRect:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
 
-rects: dict[str, WidgetRect] = {}  # of the frame being drawn, by id
+rects: dict[str, WidgetRect] = {}  # those of the frame being drawn, by id
 
 
 def begin_frame() -> None:
@@ -43,7 +43,7 @@ def id_of(label: str) -> str:
 
 
 def track(identity: str) -> None:
-    """Record the rectangle of the widget drawn last under `identity`."""
+    """Record the rectangle of the last widget drawn under `identity`."""
     low, high = imgui.get_item_rect_min(), imgui.get_item_rect_max()
     rects[identity] = WidgetRect(low.x, low.y, high.x, high.y)
 
@@ -58,8 +58,8 @@ def _tracked(function: Callable[..., Any]) -> Callable[..., Any]:
     return tracked
 
 
-# Flags that make a widget act when the mouse button goes down: a run moves rows, so the row under the cursor may be
-# another one when the button comes up.
+# Flags that make a widget act when the mouse button goes down: a run in progress moves rows, so the row under the
+# cursor may be a different one when the button is released.
 SELECT_AT_ONCE = int(imgui.internal.SelectableFlagsPrivate_.select_on_click)
 PRESS_AT_ONCE = int(imgui.internal.ButtonFlagsPrivate_.pressed_on_click)
 

@@ -1,4 +1,4 @@
-"""The panels: one file each, a name and a function that draws the state; and how they are laid out."""
+"""The panels and their layout. Each is one file with a name and a function that draws the state."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ _PANELS: tuple[tuple[ModuleType, str], ...] = (
     (tensors, "below"),
     (trace, "below"),
 )
-_SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or texts of tokens
+_SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or token texts
 DOCKED = tuple((panel.NAME, where) for panel, where in _PANELS)
-_SETTLED = 3  # the frame in which imgui has brought the tabs of the saved layout to the front
+_SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(name for name, _ in DOCKED)
 
 
 def draw_all(state: State, services: Services) -> None:
-    """Draw the menu, the panels, messages and a dialog; panels start in the saved layout or the default one."""
+    """Draw the menu, the panels, messages and the open dialog; panels start in the saved layout or the default one."""
     widget_tracking.begin_frame()
     file_dialogs.poll()
     shortcuts.handle(state)
@@ -115,7 +115,7 @@ def draw_all(state: State, services: Services) -> None:
 
 
 def _flags(panel: ModuleType) -> int:
-    # Otherwise the last of the panels that appear together at the start would come to the front of its area.
+    # Otherwise, of the panels that appear together at the start, the last would come to the front of its area.
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
     if panel in (strip, map_panel):
         flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse

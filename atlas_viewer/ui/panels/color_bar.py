@@ -1,4 +1,4 @@
-"""The color bar: which color stands for which value, with a histogram and handles for the range."""
+"""The color bar: the color of each value, a histogram, and handles for the range."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoin
 
 
 def draw(state: State) -> None:
-    """The color bar: values from left to right, a histogram over it, the range at its ends, handles when it is fixed.
+    """Draw the color bar: values from left to right, a histogram over it, the range at its ends, handles if fixed.
 
-    While each tensor has its own range and the cursor is on none of them, the ends say "max".
+    While each tensor has its own range and the cursor is on none, the ends say "max".
     """
     inspection = state.inspection
     width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
@@ -78,7 +78,7 @@ def _sum(state: State) -> tuple[int, ...]:
 def _stripes(
     state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
 ) -> None:
-    """Fill the bar with the colors of the values that `value_at` gives for 0 (left) to 1 (right)."""
+    """Fill the bar with the colors of the values that `value_at` returns for 0 (left) to 1 (right)."""
     canvas = imgui.get_window_draw_list()
     width, low = (right - left) / _STRIPES, state.inspection.mapping.low
     palette = PALETTES[state.inspection.mapping.palette]
@@ -100,7 +100,7 @@ def _handle(x: float, top: float) -> None:
 
 
 def _drag(state: State, axis: Axis, x: float) -> None:
-    """Move the handle nearest to `x` of the bar, 0 to 1; the negative side mirrors the positive one."""
+    """Move the handle nearest to position `x` on the bar, 0 to 1; the negative side mirrors the positive one."""
     mapping = state.inspection.mapping
     assert mapping.high is not None
     value = abs(axis.value_at(min(max(x, 0.0), 1.0)))

@@ -1,4 +1,4 @@
-"""The color mapping: palette, range and sampling. Part of the panels of Strip and Map."""
+"""The color mapping: palette, range and sampling. Part of the Strip and Map panels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALE_TIPS = "tensor: each tensor has its own range\nall: all tensors share one
 
 
 def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> list[Tool]:
-    """Palette, range, and whether the range is automatic. sampled: also the choice between pool and point sampling."""
+    """Palette, range, and whether the range is automatic. sampled: also offer pool and point sampling."""
 
     def choice(field: str, names: tuple[str, ...], width: float, tip: str) -> Tool:
         return Tool(theme.em(width), lambda: _pick(state, field, names, width, tip))
@@ -63,7 +63,7 @@ def _pick(state: State, field: str, names: tuple[str, ...], width: float, tip: s
 
 
 def known_largest(state: State) -> float | None:
-    """The magnitude shown brightest: of the tensor in focus, or of all tensors; None while it is unknown."""
+    """The magnitude shown brightest, for the tensor in focus or for all tensors; None while unknown."""
     inspection = state.inspection
     focus = inspection.focus
     if focus is not None and focus.name in inspection.statistics and inspection.mapping.span_scale == "tensor":

@@ -1,4 +1,4 @@
-"""The dialogs with the keyboard shortcuts and the pages about the program."""
+"""The dialogs for keyboard shortcuts and for the pages about the program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .menu_bar import MENUS
 from .modal import modal
 from .widgets import dim
 
-# Mouse and keyboard input that is not an action, because it depends on where the cursor is.
+# Mouse and keyboard input that is not an action, because it depends on the cursor's position.
 _INPUT = (
     ("Wheel, drag", "zoom Strip or Map around the cursor, pan"),
     ("Double-click", "on Strip: show all of it; on Map: go to the weights that produced a value"),

@@ -1,4 +1,4 @@
-"""The full distribution of the chosen step: figures, a plot over the rank, and the distribution of another step."""
+"""The full distribution of the chosen step: figures, a plot by rank, and the distribution at another step."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NAME = "Distribution"
 
 # In ems.
 _LABELS, _VALUES = 7.6, 4.8
-_LEAST_PLOT = 16.0  # minimum width of the plot beside the figures; otherwise it is below them
+_LEAST_PLOT = 16.0  # minimum width for placing the plot beside the figures instead of below them
 _NAMED = 13.0  # minimum height of a plot with axis labels
 _LOWEST = 1e-10  # probability at the bottom of the logarithmic plot
 _SOFT = 0.4  # opacity of a running sum
 _MEANINGS = {
-    "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON have it in nats; 1 bit is 0.693 nats.",
+    "entropy": "Uncertainty in bits: 0 is certain. Recordings and JSON give it in nats; 1 bit is 0.693 nats.",
     "perplexity": "2 to the power of the entropy: the number of equally likely tokens with the same uncertainty",
     "divergence": "Kullback-Leibler divergence of this step from the other one, in bits",
     "model": "Model probability: softmax of the logits. Bright: probability; faint: its running sum",
@@ -42,11 +42,11 @@ class Drawn:
     shape: Shape
     curve: Curve
     ink: ImVec4
-    summed: bool  # its running sum is drawn, too
+    summed: bool  # True: its running sum is drawn, too
 
 
 def draw(state: State, services: Services) -> None:
-    """The figures, and the plot beside them, or below in a narrow panel."""
+    """Draw the figures, and the plot beside them, or below them in a narrow panel."""
     if state.step is None:
         hint("The probability of every token at the chosen step by rank, the running sum, and the filters' cuts.")
         return
@@ -163,7 +163,7 @@ def _plot(state: State, whole: Distribution, drawn: Sequence[Drawn], tokenizer: 
     implot.push_style_color(implot.Col_.plot_bg, theme.now.back_deep)
     implot.push_style_var(implot.StyleVar_.plot_padding, ImVec2(theme.em(0.2), theme.em(0.4)))
     implot.push_style_var(implot.StyleVar_.plot_min_size, ImVec2(theme.em(6), theme.em(4)))
-    # The linear scale follows the step: an id per step makes imgui set the limits again.
+    # The linear scale follows the step: a separate id for each step makes imgui set the limits again.
     if implot.begin_plot("##log" if log else f"##linear {whole.step}", ImVec2(-1, -1), flags):
         faint = implot.AxisFlags_.no_highlight
         if available.y < theme.em(_NAMED):
@@ -208,13 +208,13 @@ def _curves(state: State, whole: Distribution, drawn: Sequence[Drawn]) -> None:
 
 
 def _cuts(cuts: Sequence[Cut]) -> None:
-    """A vertical line after the last token that each filter keeps, labeled from the top down."""
+    """Draw a vertical line after the last token that each filter keeps, labeled from the top down."""
     top = implot.get_plot_limits().y.max
     for index, cut in enumerate(cuts):
         x = cut.kept + 0.5
         implot.plot_inf_lines(f"##{cut.name}", np.array([x]), implot.Spec(line_color=theme.now.accent))
         below = theme.em(0.3 + 1.5 * index)
-        if below + theme.em(1.5) < implot.get_plot_size().y:  # implot would move a lower one over the previous one
+        if below + theme.em(1.5) < implot.get_plot_size().y:  # implot would move a lower label over the previous one
             implot.annotation(x, top, theme.now.raised, ImVec2(theme.em(0.3), below), True, cut.label)
 
 

@@ -1,4 +1,4 @@
-"""The inspector: facts on the value under the cursor or of the selected pin, and the list of pins."""
+"""The inspector: facts about the value under the cursor or the selected pin, and the list of pins."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LABELS, _PLOT, _FACTS = 5.1, 3.6, 14.4
 
 
 def draw(state: State, services: Services) -> None:
-    """Facts on the value in focus, then the pins, which stay where they are whatever is above them."""
+    """Draw facts about the value in focus, then the pins, whose position does not depend on the facts."""
     if not state.inspection.pins:
         _focus(state, services)
         return
@@ -73,7 +73,7 @@ def _pins(state: State) -> None:
 
 
 def _pin(inspection: Inspection, index: int, pin: Pin) -> bool:
-    """One row: remove button, name[index], value, plot. True when the pin is to be removed."""
+    """Draw one row: remove button, name[index], value, plot. True when the pin is to be removed."""
     removed = widget_tracking.small_button(f"x##unpin{index}")
     tooltip("Remove the pin")
     imgui.same_line()
@@ -98,5 +98,5 @@ def _pin(inspection: Inspection, index: int, pin: Pin) -> bool:
 
 
 def _short(value: float | None) -> str:
-    """The value in six digits: the row is narrow, and the facts above show all digits."""
+    """The value with six digits, because the row is narrow; the facts above show all digits."""
     return shown_value(value) if value is None else f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""Docking of panels: the default layout, the saved one, and scaling them with the interface zoom."""
+"""Docking of panels: the default layout, the saved layout, and scaling with the interface zoom."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from atlas_viewer.state.layout_text import DOCK_SPACE
 from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import theme, widget_tracking
 
-# Sizes in ems: the left and right columns, the part below Strip and Map, and parts of the columns.
+# Sizes in ems: the left and right columns, the area below Strip and Map, and parts of the columns.
 _LEFT, _RIGHT, _BELOW = 18.8, 21.5, 16.0
 _PROMPT, _SAMPLING, _INSPECTOR = 15.6, 19.8, 22.0
-_WIDE = 0.24  # fraction of a wide window for the right column, whose text gains most from width
-# The parts around Strip and Map take at most these fractions of the window, on each side and below, at any zoom.
+_WIDE = 0.24  # fraction of a wide window for the right column, whose text benefits most from the width
+# The parts around Strip and Map take up at most these fractions of the window, on each side and below, at any zoom.
 _MOST_WIDE, _MOST_HIGH = 0.36, 0.45
-_ROOM = 20.0  # ems; a smaller window is not laid out
+_ROOM = 20.0  # ems; smaller windows are not laid out
 Docked = Sequence[tuple[str, str]]  # name of a panel, and its area: panels in one area are tabs, the first in front
 
 
@@ -28,7 +28,7 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
     known = imgui.internal.dock_builder_get_node(identity) is not None
     first = imgui.get_frame_count() <= 1
     flags = int(imgui.internal.DockNodeFlagsPrivate_.no_close_button)  # each tab has its own
-    # The canvas already has this color; blending it again costs a software adapter a third of a frame.
+    # The canvas already has this color; blending it again takes a software adapter a third of a frame.
     with theme.colored(imgui.Col_.window_bg, ImVec4(0, 0, 0, 0)):
         imgui.dock_space_over_viewport(identity, viewport, flags)
     fresh = not known or ui.reset_layout
@@ -36,9 +36,9 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
         if ui.reset_layout:
             ui.hidden.clear()
             ui.reset_layout = False
-        # In the first frame the work area does not account for the menu bar yet.
+        # In the first frame, the work area does not account for the menu bar yet.
         height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
-        # A window that starts tiny is laid out for a usable size.
+        # A window that starts out tiny is laid out for a usable size.
         wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
         _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
         ui.layout_zoom = theme.zoom()
@@ -59,9 +59,9 @@ def front(panels: Docked) -> list[str]:
 
 
 def order_tabs(panels: Docked) -> None:
-    """Sort the tabs of each area. Call it when all panels of a new layout have begun.
+    """Sort the tabs of each area. Call it once all panels of a new layout have begun.
 
-    Without it, panels that were already shown would stay in front of those that reappear.
+    Otherwise, panels that were already shown would stay in front of those that reappear.
     """
     counts: dict[str, int] = {}
     for name, where in panels:
@@ -96,7 +96,7 @@ def raise_panel(name: str, focused: str) -> None:
         return
     node = window.dock_node
     if focused and _dock_of(focused) == _dock_of(name):
-        imgui.set_window_focus(name)  # among tabs of one area the focused one is in front
+        imgui.set_window_focus(name)  # among the tabs of one area, the focused one is in front
     elif node and node.tab_bar:
         node.tab_bar.next_selected_tab_id = window.tab_id
     else:
@@ -120,7 +120,7 @@ def remember(ui: UiState) -> None:
 
 
 def _dock_of(name: str) -> int:
-    """The dock node of a panel that was drawn, or that the saved layout contains; 0 for none."""
+    """The dock node of a panel that was drawn, or that the saved layout contains; 0 if there is none."""
     window = imgui.internal.find_window_by_name(name)
     if window:
         return int(window.dock_id)
@@ -129,7 +129,7 @@ def _dock_of(name: str) -> int:
 
 
 def _scale(identity: int, ui: UiState, names: Iterable[str], ratio: float) -> None:
-    """Scale the parts around Strip and Map by `ratio`, as far as the window allows; Strip and Map get what is left."""
+    """Scale the parts around Strip and Map by `ratio`, as far as the window allows; Strip and Map get the rest."""
     window = imgui.get_main_viewport().size
     middle, node = set(), imgui.internal.dock_builder_get_central_node(identity)
     while node:
@@ -148,7 +148,7 @@ def _scale(identity: int, ui: UiState, names: Iterable[str], ratio: float) -> No
 
 
 def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: ImVec2) -> ImVec2:
-    """`size` for a part around Strip and Map, limited by the window; a smaller zoom undoes the limit."""
+    """`size` for a part around Strip and Map, limited by the window; zooming out undoes the limit."""
     across = node.parent_node.split_axis == imgui.internal.Axis.x
     most = _MOST_WIDE * window.x if across else _MOST_HIGH * window.y
     if (window.x if across else window.y) < theme.em(_ROOM):
@@ -165,7 +165,7 @@ def _narrowed(ui: UiState, node: imgui.internal.DockNode, size: ImVec2, window: 
 
 
 def _dock_new_panels(panels: Docked) -> None:
-    """Dock panels that a saved layout lacks beside other panels of their area."""
+    """Dock panels that are missing from a saved layout beside other panels of their area."""
     known: dict[str, int] = {}
     for name, where in panels:
         if _dock_of(name):
@@ -179,13 +179,13 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     """Dock the panels for a window of `size` pixels: controls left, Strip and Map over tables, text right."""
     dock = imgui.internal
     dock.dock_builder_remove_node_child_nodes(identity)
-    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # a window may be minimized
+    size = ImVec2(max(size.x, 1.0), max(size.y, 1.0))  # the window may be minimized
     dock.dock_builder_set_node_size(identity, size)
     up, down, left, right = imgui.Dir.up, imgui.Dir.down, imgui.Dir.left, imgui.Dir.right
     em = theme.em(1)
 
     def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
-        """Ids of the part at `where`, `pixels` wide or high, and of the other part; both get a tenth to two thirds."""
+        """Ids of the part at `where`, `pixels` wide or high, and of the rest; each gets a tenth to two thirds."""
         share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
         parts = dock.dock_builder_split_node(node, where, share)
         return parts.id_at_dir, parts.id_at_opposite_dir

@@ -1,4 +1,4 @@
-"""The candidates at the chosen step: facts on the step, controls, and the table."""
+"""The candidates at the chosen step: facts about the step, controls, and the table."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 NAME = "Logits"
 
-# In ems: widths of the controls, and the minimum width of a panel with the controls beside the facts.
+# In ems: widths of the controls, and the minimum panel width for controls beside the facts.
 _TOP, _SEARCH, _COMPARE = 8.0, 13.0, 12.0
 _ONE_ROW = 80.0
 _FIND = "find a token by text or id"
 
 
 def draw(state: State, services: Services) -> None:
-    """Facts on the chosen step, the controls, then the table."""
+    """Draw facts about the chosen step, the controls, then the table."""
     run, step = state.run, state.step
     if run is None or step is None:
         hint("The likeliest next tokens at the chosen step, with logits and probabilities.")
@@ -57,7 +57,7 @@ def draw(state: State, services: Services) -> None:
 
 
 def _facts(state: State, step: StepRecord, options: GenerateOptions, width: float) -> None:
-    """The token that was taken and how, on one line of `width` pixels."""
+    """Draw the token that was taken and how, on one line of `width` pixels."""
     left = imgui.get_cursor_pos_x()
     with theme.numbers(), theme.colored(imgui.Col_.text, theme.now.accent):
         imgui.text(elided(f"#{step.index + 1} {quoted(step.text)}", max(width / 2, theme.em(4))))
@@ -76,7 +76,7 @@ def _facts(state: State, step: StepRecord, options: GenerateOptions, width: floa
 
 
 def facts(state: State, step: StepRecord, options: GenerateOptions) -> list[str]:
-    """Facts on how the token was chosen."""
+    """Facts about how the token was chosen."""
     whole = state.current_distribution
     rank = int(whole.rank[step.token]) if whole is not None else step.rank
     first, last = step.context_start, step.context_start + step.context_length - 1

@@ -51,14 +51,14 @@ _COMPARED = (
     ("climb", "climb", 3.6, "How many ranks higher than at the other step"),
 )
 _PADDING = 0.27  # ems on each side of a column
-_TEXT = 7.4  # minimum width of the last column, in ems; in a narrower panel the table scrolls sideways
+_TEXT = 7.4  # minimum width of the last column, in ems; in a narrower panel, the table scrolls sideways
 _HIDDEN_FIRST = ("logit", "scaled_delta")
-_ASCENDING = ("rank", "token", "text")  # the first click sorts these from the smallest up
+_ASCENDING = ("rank", "token", "text")  # the first click sorts these in ascending order
 _REMOVED = 0.6  # opacity of a token that a filter removed
 
 
 def draw(state: State, step: StepRecord, table: Table) -> None:
-    """The table, in the remaining space of the panel."""
+    """Draw the table in the panel's remaining space."""
     columns = _COLUMNS if state.compared_step is None else (*_COLUMNS[:-1], *_COMPARED, _COLUMNS[-1])
     kinds = imgui.TableFlags_
     flags = kinds.row_bg | kinds.borders_inner_h | kinds.scroll_x | kinds.scroll_y
@@ -66,11 +66,11 @@ def draw(state: State, step: StepRecord, table: Table) -> None:
     padding = 2 * theme.em(_PADDING)
     narrowest = sum(theme.em(width or _TEXT) + padding for _, _, width, _ in columns)
     available = imgui.get_content_region_avail().x - imgui.get_style().scrollbar_size
-    # Where the columns of a comparison would push the text out of sight, some columns start hidden.
+    # If the columns of a comparison would push the text out of sight, some columns start hidden.
     hidden = _HIDDEN_FIRST if state.compared_step is not None and available < narrowest else ()
     narrowest -= sum(theme.em(width) + padding for _, name, width, _ in columns if name in hidden)
     imgui.push_style_var(imgui.StyleVar_.cell_padding, ImVec2(theme.em(_PADDING), imgui.get_style().cell_padding.y))
-    # imgui saves a table's columns by its name: other columns make another table.
+    # imgui saves a table's columns under its name, so different columns need a different name.
     if imgui.begin_table(f"logits{len(columns)}", len(columns), flags, ImVec2(0, 0), max(available, narrowest)):
         _head(state.logits, columns, hidden)
         with theme.numbers():
@@ -141,7 +141,7 @@ def _line(
 
 
 def _first(state: State, step: StepRecord, line: Line, taken: bool) -> None:
-    """The rank, in a selectable that spans the row."""
+    """Draw the rank, in a selectable that spans the row."""
     flags = imgui.SelectableFlags_.span_all_columns | widget_tracking.SELECT_AT_ONCE
     clicked, _ = imgui.selectable(f"{_count(line.rank)}##{line.token}", taken, flags)
     widget_tracking.track(f"token {line.token}")
@@ -168,7 +168,7 @@ def _cell(name: str, line: Line) -> None:
 
 
 def _share(value: float, opacity: float) -> None:
-    """A probability in percent, over a bar of that length."""
+    """Draw a probability in percent, over a bar of proportional length."""
     corner = imgui.get_cursor_screen_pos()
     width = imgui.get_content_region_avail().x * min(max(value, 0.0), 1.0)
     if width >= 0.5:
@@ -178,7 +178,7 @@ def _share(value: float, opacity: float) -> None:
 
 
 def _cut() -> None:
-    """A line across the panel below the row that was drawn last."""
+    """Draw a line across the panel below the last row drawn."""
     floor = round(imgui.get_item_rect_max().y + imgui.get_style().cell_padding.y)
     left = imgui.get_window_pos().x
     right = left + imgui.get_window_size().x - imgui.get_style().scrollbar_size
@@ -189,7 +189,7 @@ def _cut() -> None:
 
 
 def _text(text: str, cuts: Sequence[str]) -> None:
-    """A token, and right-aligned in its cell as many names of the cuts below it as fit."""
+    """Draw a token and, right-aligned in its cell, as many names of the cuts below it as fit."""
     corner, available = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
     imgui.text(text)
     left = available - imgui.calc_text_size(text).x - theme.em(0.8)
@@ -218,8 +218,8 @@ def tooltip_text(line: Line, taken: bool, state: State) -> str:
     if line.left_out_by:
         lines.append(f"removed by {line.left_out_by}")
     if state.compared_step is not None and line.gain == line.gain:
-        there = f"#{state.compared_step.index + 1}"
-        lines.append(f"at {there}: rank {line.rank + int(line.climb):,}, model probability")
+        other_step = f"#{state.compared_step.index + 1}"
+        lines.append(f"at {other_step}: rank {line.rank + int(line.climb):,}, model probability")
         lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
     lines.append("taken at this step" if taken else "click to continue with this token instead")
     return "\n".join(lines)

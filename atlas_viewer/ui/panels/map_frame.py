@@ -1,4 +1,4 @@
-"""The rectangle of the screen in which the map is shown."""
+"""The rectangle on the screen in which the map is shown."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Frame:
         return max(1, round(self.width * self.ratio)), max(1, round(self.height * self.ratio))
 
     def pixel(self, point: ImVec2) -> tuple[float, float]:
-        """Picture pixel at a point of the screen."""
+        """Picture pixel at a point on the screen."""
         return (point.x - self.left) * self.ratio, (point.y - self.top) * self.ratio
 
     def screen(self, x: float, y: float) -> ImVec2:
-        """Point of the screen at a picture pixel."""
+        """Point on the screen at a picture pixel."""
         return ImVec2(self.left + x / self.ratio, self.top + y / self.ratio)
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Drawn over the map: labels, outlines of values, the glow of new rows."""
+"""Everything drawn over the map: labels, outlines of values, the glow of new rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .view_common import OUTLINE
 from .widgets import packed
 
 _PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
-_MOST_BOXES = 700  # of one kind, drawn in a frame
+_MOST_BOXES = 700  # maximum number of one kind, drawn in a frame
 _GLOW_COLOR = ImVec4(1.0, 1.0, 1.0, 0.75)
 
 
@@ -42,7 +42,7 @@ def labels(maps: MapState, frame: Frame) -> None:
 
 
 def _letter(font: imgui.ImFont) -> float:
-    """Width of a character of a monospaced font, per font size."""
+    """Width of a monospaced character, as a fraction of the font size."""
     size = 100.0
     imgui.push_font(font, size)
     wide: float = imgui.calc_text_size("0").x / size
@@ -51,7 +51,7 @@ def _letter(font: imgui.ImFont) -> float:
 
 
 def named_at(maps: MapState, frame: Frame, point: ImVec2) -> str:
-    """The tensor or part of the model whose name is drawn at a point of the screen; empty for none."""
+    """The tensor or part of the model whose name is drawn at a point on the screen; empty if there is none."""
     zoom = theme.zoom()
     x, y = (point.x - frame.left) / zoom, (point.y - frame.top) / zoom
     for label in reversed(maps.labels[1]):  # the label drawn last is on top
@@ -61,7 +61,7 @@ def named_at(maps: MapState, frame: Frame, point: ImVec2) -> str:
 
 
 def marks(state: State, frame: Frame) -> None:
-    """The glow of new rows, and outlines of the tensor in focus, of pins and of the value under the cursor."""
+    """Draw the glow of new rows, and outlines of the tensor in focus, of pins and of the value under the cursor."""
     _glow(state.map, frame)
     inspection, maps = state.inspection, state.map
     canvas, view = imgui.get_window_draw_list(), maps.view
@@ -91,7 +91,7 @@ def _marked(state: State) -> Iterator[tuple[TensorIndex, ImVec4]]:
 
 
 def _glow(maps: MapState, frame: Frame) -> None:
-    """Outline the rows that the latest pass has written; the glow fades."""
+    """Outline the rows that the latest pass has written; the glow fades over time."""
     first, end = maps.changed
     if maps.changed_ago >= GLOW or end <= first or maps.layout is None:
         return

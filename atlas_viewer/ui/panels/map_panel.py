@@ -29,12 +29,12 @@ NAME = navigation.MAP
 
 _HINT = "wheel zooms, drag pans, double-click goes to the weights behind a value, G goes to a name"
 _FIELD = 22.0  # ems
-_STEPPED = 4.0  # minimum pixels per cell for arrow keys to step from cell to cell
-_BACK, _FORWARD = 3, 4  # imgui's numbers of the side buttons of a mouse
+_STEPPED = 4.0  # minimum pixels per cell at which arrow keys step from cell to cell
+_BACK, _FORWARD = 3, 4  # imgui's numbers for a mouse's side buttons
 
 
 def draw(state: State, services: Services) -> None:
-    """The tools, the picture with its labels, and a line on the value under the cursor."""
+    """Draw the tools, the picture with its labels, and a line about the value under the cursor."""
     toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
     _bar(state)
     color_bar.draw(state)
@@ -111,7 +111,7 @@ def _tools(state: State) -> list[Tool]:
 
 
 def _bar(state: State) -> None:
-    """An alarm, or the size of a cell."""
+    """Draw an alarm, or the size of a cell."""
     maps = state.map
     if alarm(state):
         return
@@ -141,7 +141,7 @@ def _mouse(state: State, frame: Frame) -> None:
     element = element_at(inspection, maps.layout, maps.view, math.floor(x), math.floor(y))
     inspection.hover(element, moved)
     if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
-        imgui.set_window_focus()  # as a left click does: now the arrow keys move the pin
+        imgui.set_window_focus()  # as a left click does, so that the arrow keys move the pin
         inspection.pin(element)
     if imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
         _double_click(state)
@@ -153,7 +153,7 @@ def _mouse(state: State, frame: Frame) -> None:
 
 
 def _double_click(state: State) -> None:
-    """Go to the weights that produced the value, or show all of a weight; on empty ground show the whole map."""
+    """Go to the weights that produced the value, or show all of a weight; outside tensors, show the whole map."""
     focus = state.inspection.focus
     if focus is None:
         state.map.fit()
@@ -173,7 +173,7 @@ def _side_buttons(maps: MapState) -> None:
 
 
 def _keys(state: State) -> None:
-    """Arrow keys move the inspected cell where cells are large enough, otherwise the picture."""
+    """Let arrow keys move the inspected cell if cells are large enough, otherwise the picture."""
     move, maps, inspection = arrow(), state.map, state.inspection
     if move is None:
         return
@@ -185,7 +185,7 @@ def _keys(state: State) -> None:
 
 
 def _labels(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
-    """The labels; those of the previous frame until they change."""
+    """Draw the labels, reusing those of the previous frame until they change."""
     maps = state.map
     if maps.registry is None or maps.layout is None:
         return
@@ -215,7 +215,7 @@ def _token(tokenizer: TokenCodec | None, token: int) -> str:
 
 
 def _field(state: State, frame: Frame) -> None:
-    """The field to type an index or a name; Enter goes there, Escape closes the field."""
+    """Draw the field for typing an index or a name; Enter goes there, Escape closes the field."""
     maps = state.map
     width = min(theme.em(_FIELD), frame.width - theme.em(1))
     padding = theme.em(0.4)

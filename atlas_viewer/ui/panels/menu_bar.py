@@ -16,7 +16,7 @@ MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
 
 
 def draw(state: State, panels: Sequence[str]) -> None:
-    """One menu per group of actions, with their keys. panels: names of the panels that View shows and hides."""
+    """Draw one menu per group of actions, with their keys. panels: the panels that View shows and hides, by name."""
     if not imgui.begin_main_menu_bar():
         return
     for menu in MENUS:
@@ -35,7 +35,7 @@ def draw(state: State, panels: Sequence[str]) -> None:
 
 
 def _panels(state: State, names: Sequence[str]) -> None:
-    """The interface zoom, and a check mark for each panel."""
+    """Draw the interface zoom, and a check mark for each visible panel."""
     imgui.separator()
     dim(f"Interface at {100 * theme.zoom():.0f} %")
     if widget_tracking.begin_menu("Panels###Panels"):

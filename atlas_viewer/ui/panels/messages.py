@@ -1,4 +1,4 @@
-"""Error messages, over the bottom of the window until they are dismissed."""
+"""Error messages, shown over the bottom of the window until they are dismissed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GAP = 0.6  # distance to the edge of the window, in ems
 
 
 def draw(state: State) -> None:
-    """Draw the latest message, if any, over the panels, which do not move."""
+    """Draw the latest message, if any, over the panels, without moving them."""
     if not state.messages:
         return
     text = drawable(state.messages[-1])

@@ -1,4 +1,4 @@
-"""The minimap: the whole map, small, in a corner of it."""
+"""The minimap: a small picture of the whole map in a corner of the panel."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .widgets import packed
 PLATE = ImVec4(0.02, 0.03, 0.045, 0.85)
 _WIDTH = 11.0  # in ems
 _SEEN = 8.0  # minimum size, in pixels, of the rectangle that marks the visible part
-_MOST_BOXES = 700  # drawn in a frame
+_MOST_BOXES = 700  # maximum number drawn in a frame
 
 
 def draw(maps: MapState, frame: Frame) -> None:
-    """The whole map, small, in a corner, with the visible part marked; a click or a drag moves there."""
+    """Draw the whole map, small, in a corner, with the visible part marked; a click or drag moves there."""
     layout = maps.layout
     if layout is None or maps.camera.pose.zoom < 1.05:
         return  # all of it is visible
@@ -42,7 +42,7 @@ def draw(maps: MapState, frame: Frame) -> None:
     view, (pixels_wide, pixels_high) = maps.view, maps.size
     start = screen(view.x, view.y)
     end = screen(view.x + pixels_wide * view.scale, view.y + pixels_high * view.scale)
-    # The mark stays large enough to be found, however small the visible part is.
+    # The mark stays large enough to find, however small the visible part is.
     wider, higher = (max(least - size, 0) / 2 for least, size in ((_SEEN, end.x - start.x), (_SEEN, end.y - start.y)))
     start, end = ImVec2(start.x - wider, start.y - higher), ImVec2(end.x + wider, end.y + higher)
     canvas.add_rect(start, end, packed(theme.PIN_ON_PICTURE), 0.0, max(1.0, theme.em(0.1)))

@@ -18,8 +18,8 @@ def modal(
 ) -> None:
     """Draw the dialog while `state.ui.dialog` is `name`. Call it in every frame: it also closes the dialog.
 
-    fill: draws the content; size: maximum size in ems, where a height of 0 fits the content; bare: without a title, and
-    at the top of the window instead of its center.
+    fill: draws the content; size: maximum size in ems, where a height of 0 fits the content; bare: draw it without a
+    title, and at the top of the window instead of its center.
     """
     ui = state.ui
     if ui.dialog == name and not imgui.is_popup_open(title):

@@ -1,4 +1,4 @@
-"""The dialog of models: open one, or download it first."""
+"""The models dialog: opens a model, or downloads it first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAME, _LICENSE, _BUTTON = 9.0, 6.5, 7.0  # ems
 
 
 def draw(state: State) -> None:
-    """Draw the dialog when it is open."""
+    """Draw the dialog if it is open."""
     modal(state, "models", "Models", _models, ImVec2(46, 30))
 
 

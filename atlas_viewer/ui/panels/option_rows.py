@@ -1,4 +1,4 @@
-"""Rows of the Sampling panel: a label with help, a widget, and a button that resets the option."""
+"""Rows in the Sampling panel: a label with help, a widget, and a button that resets the option."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Real:
     label: str
     help: str
     slider: tuple[float, float]
-    limits: tuple[float, float]  # of a typed value
-    off: tuple[float, str]  # a value with a special meaning, and a word for it
+    limits: tuple[float, float]  # limits for a typed value
+    off: tuple[float, str]  # a value with a special meaning, and the word for it
     settle: Callable[[float], float]  # rounds a value chosen with the slider
     logarithmic: bool = False
 
@@ -58,9 +58,9 @@ def label(text: str, help: str) -> float:
 
 @contextmanager
 def line(state: State, text: str, help: str, name: str, default: float | None = None) -> Iterator[float]:
-    """A row for option `name`: draws label, help and reset button around the widget, which the caller draws within it.
+    """Draw a row for option `name`: label, help and reset button around the widget, which the caller draws.
 
-    Yields the width for the widget, in pixels. default: value to reset to, by default that of the command line.
+    Yields the width for the widget, in pixels. default: value to reset to, normally that of the command line.
     """
     left = label(text, help)
     gap = imgui.get_style().item_spacing.x
@@ -75,7 +75,7 @@ def line(state: State, text: str, help: str, name: str, default: float | None = 
 
 
 def _reset(identity: str, help: str) -> bool:
-    """A small button with a circular arrow."""
+    """Draw a small button with a circular arrow."""
     size, height = theme.em(_RESET), imgui.get_frame_height()
     corner = imgui.get_cursor_screen_pos()
     pressed = widget_tracking.invisible_button(identity, ImVec2(size, height))
@@ -93,7 +93,7 @@ def _reset(identity: str, help: str) -> bool:
 
 
 def real(state: State, row: Real) -> None:
-    """A slider; Ctrl+click on it to type an exact number."""
+    """Draw a slider; Ctrl+click it to type an exact number."""
     value = getattr(state.options, row.name)
     shown = f"%.4g  {row.off[1]}" if value == row.off[0] else "%.4g"
     flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
@@ -102,13 +102,13 @@ def real(state: State, row: Real) -> None:
         tooltip("Ctrl+click to type a number")
     if not changed or not math.isfinite(new):
         return
-    # A typed number is kept exactly, apart from digits that single precision adds.
+    # A typed number is kept exactly, without the digits that single precision adds.
     new = row.settle(new) if imgui.is_mouse_down(imgui.MouseButton_.left) else float(f"{new:.6g}")
     change(state, **{row.name: min(max(new, row.limits[0]), row.limits[1])})
 
 
 def whole(state: State, name: str, text: str, help: str, values: Sequence[int], limits: tuple[int, int]) -> None:
-    """A field for a whole number within `limits`, with a list of common values."""
+    """Draw a field for a whole number within `limits`, with a list of common values."""
     low, high = limits
     default = min(getattr(state.started, name), high)
     with line(state, text, help, name, default) as width:

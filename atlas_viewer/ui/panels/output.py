@@ -1,4 +1,4 @@
-"""The text so far: the prompt dim, the continuation bright."""
+"""The text so far, with a dim prompt and a bright continuation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Piece:
 
 
 def draw(state: State) -> None:
-    """The wrapped text; scrolls with its end while that is visible."""
+    """Draw the wrapped text, and keep its end in view unless it was scrolled away."""
     run = state.run
     if run is None:
         hint("The continuation appears here, token by token.")
@@ -58,9 +58,9 @@ def draw(state: State) -> None:
 
 @functools.lru_cache(maxsize=4)
 def flow(prompt: str, continuation: str, width: int, font_size: float) -> tuple[Piece, ...]:
-    """Wrap prompt and continuation as one text to `width` pixels; words longer than a line are broken.
+    """Wrap the prompt and the continuation as one text to `width` pixels; words longer than a line are broken.
 
-    font_size: of the current font; part of the cache key.
+    font_size: that of the current font; part of the cache key.
     """
     before = _laid(prompt, False, 0.0, 0, width, font_size)
     return before.pieces + _laid(continuation, True, before.x, before.line, width, font_size).pieces
@@ -103,7 +103,7 @@ def _width(text: str) -> float:
 
 
 def _fitting(word: str, start: int, width: int) -> int:
-    """Number of characters of `word` from `start` that fit, at least 1. Measures about two lines of text at most."""
+    """Number of characters of `word` from `start` on that fit, at least 1. Measures at most about two lines of text."""
     low, high, left = 1, 16, len(word) - start
     while high < left and _width(word[start : start + high]) <= width:
         low, high = high, 2 * high

@@ -17,7 +17,7 @@ _WIDTH, _ROWS = 32.0, 14  # in ems; visible rows
 
 
 def draw(state: State) -> None:
-    """A search field and the actions that match; Enter runs the marked one, Escape or a click outside closes it."""
+    """Draw a search field and matching actions; Enter runs the marked one, Escape or a click outside closes it."""
     modal(state, "palette", "##palette", _palette, ImVec2(_WIDTH, 0), bare=True)
 
 
@@ -43,7 +43,7 @@ def _palette(state: State) -> None:
 
 
 def _rows(state: State, found: Sequence[Action], changed: bool) -> int | None:
-    """A row per matching action. Returns the index of the one that is clicked."""
+    """Draw a row per matching action. Returns the index of the row clicked."""
     chosen = None
     for index, action in enumerate(found):
         marked = index == state.ui.marked
@@ -64,5 +64,5 @@ def _rows(state: State, found: Sequence[Action], changed: bool) -> int | None:
 
 
 def _moved() -> int:
-    """By how many rows the arrow keys move the mark."""
+    """The number of rows by which the arrow keys move the mark."""
     return int(imgui.is_key_pressed(imgui.Key.down_arrow)) - int(imgui.is_key_pressed(imgui.Key.up_arrow))

@@ -14,7 +14,7 @@ from .widgets import packed
 
 
 def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float) -> None:
-    """Draw bars of the square roots of `counts`, the largest `height` pixels high, over what is there."""
+    """Draw bars of the square roots of `counts`, the largest `height` pixels high, over what is already drawn."""
     most = max(counts, default=0)
     if not most:
         return
@@ -28,7 +28,7 @@ def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float
 
 
 def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
-    """A value over steps as a line, as a widget of `size`; values that are not finite are red ticks."""
+    """Draw a value over steps as a line, in a widget of `size`; non-finite values are red ticks."""
     corner = imgui.get_cursor_screen_pos()
     end = ImVec2(corner.x + size.x, corner.y + size.y)
     canvas = imgui.get_window_draw_list()
@@ -45,7 +45,7 @@ def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:
     def x_of(step: int) -> float:
         return corner.x + margin + (size.x - 2 * margin) * ((step - first) / (last - first) if last > first else 1.0)
 
-    every = max(1, len(points) // max(1, int(size.x)))  # more points than pixels would only cost time
+    every = max(1, len(points) // max(1, int(size.x)))  # more points than pixels would only waste time
     line: list[ImVec2] = []
     for step, value in [*points[:-1:every], points[-1]]:
         if math.isfinite(value):

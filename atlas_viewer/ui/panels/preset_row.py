@@ -1,4 +1,4 @@
-"""The presets: choose one; save, rename and delete the user's own."""
+"""The presets: choosing one, and saving, renaming and deleting the user's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POPUP = "presets"
 
 
 def draw(state: State) -> None:
-    """One row: the list of presets, and a button to edit them."""
+    """Draw one row: the list of presets, and a button to edit them."""
     saved = state.ui.presets
     current = presets.name_of(state.options, saved)
     label("Preset", "Sets temperature, filters and penalty together")
@@ -42,7 +42,7 @@ def draw(state: State) -> None:
 def _choose(state: State, name: str) -> None:
     preset = presets.all_presets(state.ui.presets)[name]
     options = presets.applied(preset, state.options)
-    if state.model is not None:  # it may have been saved with a larger vocabulary
+    if state.model is not None:  # the preset may have been saved for a larger vocabulary
         options = dataclasses.replace(options, top_k=min(options.top_k, state.model.vocabulary))
     state.options = options
 
@@ -69,7 +69,7 @@ def _edit(state: State, current: str | None) -> None:
 
 
 def _button(label: str, reason: str) -> bool:
-    """A button that closes the popup; with a `reason` it is disabled and shows it as a tooltip."""
+    """Draw a button that closes the popup; with a `reason`, it is disabled and shows the reason as a tooltip."""
     imgui.begin_disabled(bool(reason))
     pressed = bool(widget_tracking.button(label))
     imgui.end_disabled()

@@ -17,7 +17,7 @@ _FIELD = 0.5  # fraction of the height that text field and tokens share
 
 
 def draw(state: State) -> None:
-    """Text field, token count and history, tokens, Generate, Stop, and the progress of the run."""
+    """Draw the text field, token count and history, tokens, Generate, Stop, and the run's progress."""
     style = imgui.get_style()
     line = imgui.get_text_line_height()
     below = 2 * imgui.get_frame_height() + line + 4 * style.item_spacing.y + 2
@@ -39,17 +39,17 @@ def draw(state: State) -> None:
 
 
 def _field(state: State, height: float) -> bool:
-    """The text field; True when Enter was pressed. Up in its first line and Down in its last go through the history."""
+    """Draw the text field; True if Enter was pressed. Up in the first line and Down in the last browse history."""
     flags = imgui.InputTextFlags_
     io = imgui.get_io()
     kind = flags.enter_returns_true | flags.word_wrap
-    # Enter and Ctrl+Enter both generate, although imgui wants one of them for a new line; Shift+Enter is always one.
+    # Enter and Ctrl+Enter both generate, although imgui uses one of them for a new line; Shift+Enter always starts one.
     if not io.key_ctrl:
         kind |= flags.ctrl_enter_for_new_line
     identity = imgui.get_id("##prompt")
     active = imgui.internal.get_active_id() == identity
     editing = imgui.internal.get_input_text_state(identity) if active else None
-    # While it has the focus, the field edits a copy of the text: a new text must be loaded into it.
+    # While it has the focus, the field edits a copy of the text, so new text must be loaded into it.
     if editing is not None and editing.get_text() != state.prompt:
         editing.reload_user_buf_and_move_to_end()
     before = editing.get_cursor_pos() if editing is not None else None
@@ -66,7 +66,7 @@ def _field(state: State, height: float) -> bool:
 
 
 def _step_history(state: State, older: bool, newer: bool) -> None:
-    """Replace the text by an earlier or later prompt."""
+    """Replace the text with an earlier or later prompt."""
     if older:
         state.prompt = state.history.older(state.ui.prompts, state.prompt)
     elif newer:
@@ -74,7 +74,7 @@ def _step_history(state: State, older: bool, newer: bool) -> None:
 
 
 def _count(state: State) -> None:
-    """The number of tokens, and the buttons for the history."""
+    """Draw the number of tokens, and the buttons for the history."""
     known, context = state.prompt_tokens, state.options.context
     count = len(known.tokens)
     if known.text != state.prompt:
@@ -99,12 +99,12 @@ def _count(state: State) -> None:
         ("##newer", imgui.Dir.down, 1, "Later prompt"),
     ):
         imgui.same_line(x + step * (size + 4))
-        there = state.history.around(state.ui.prompts, state.prompt)[step]
-        imgui.begin_disabled(not there)
+        remaining = state.history.around(state.ui.prompts, state.prompt)[step]
+        imgui.begin_disabled(not remaining)
         if widget_tracking.arrow_button(label, arrow):
             _step_history(state, step == 0, step == 1)
         imgui.end_disabled()
-        tooltip(f"{help} ({there} more)")
+        tooltip(f"{help} ({remaining} more)")
     imgui.pop_style_var()
 
 

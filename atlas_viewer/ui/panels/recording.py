@@ -1,4 +1,4 @@
-"""The Recording panel: records runs and videos of the window, and plays a recording."""
+"""The Recording panel: records runs, makes videos of the window, and plays recordings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOGITS = {"f16": "as float16", "f32": "as float32", "none": "not recorded"}
 
 
 def draw(state: State) -> None:
-    """The timeline of the recording on screen, if any, then the controls for recording, video and opening."""
+    """Draw the timeline of the recording on screen, if any, then the controls for recording, video and opening."""
     playback = state.recording.playback
     if playback is not None:
         _timeline(state, playback)
@@ -43,7 +43,7 @@ def _label(text: str) -> None:
 
 
 def _status(text: str, trouble: str, stage: str = "") -> None:
-    """One line of status; an error in full."""
+    """Draw one line of status; an error is shown in full."""
     if trouble:
         wrapped(trouble, theme.now.error)
     elif stage or text:
@@ -73,7 +73,7 @@ def _recording(state: State) -> None:
     _label("File")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     _, recorder.path = widget_tracking.input_text("##session file", recorder.path)
-    tooltip("A name without a folder is in the current folder. Existing files are never replaced.")
+    tooltip("A name without a folder is saved in the current folder. Existing files are never replaced.")
     imgui.same_line()
     browse_button("browse session file", lambda: name_recording(state), "Choose where to save the recording")
     _label("Logits")
@@ -90,7 +90,7 @@ def _recording(state: State) -> None:
 
 
 def _switch(label: str, on: bool) -> bool:
-    """A full-width button, with a red dot while it is `on`."""
+    """Draw a full-width button, with a red dot if `on`."""
     with theme.colored(imgui.Col_.button, theme.now.error_back if on else theme.now.raised):
         pressed = bool(widget_tracking.button(label, ImVec2(-1, 0)))
     if on:
@@ -123,14 +123,14 @@ def _video(state: State) -> None:
 
 
 def _other(state: State) -> None:
-    """Another recording, in a window of its own."""
+    """Draw the field for opening another recording in its own window."""
     recording = state.recording
     _label("Open")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
     entered, recording.other = widget_tracking.input_text_with_hint(
         "##recording to open", "a recording, .atlas", recording.other, imgui.InputTextFlags_.enter_returns_true
     )
-    tooltip("Enter opens the recording in a window of its own")
+    tooltip("Enter opens the recording in its own window")
     if entered and recording.other.strip():
         state.requests.append(OpenRecording(recording.other.strip()))
     imgui.same_line()
@@ -178,7 +178,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     of = f", run {playback.run} of {playback.runs}" if playback.runs > 1 else ""
     dim(elided(f"{playback.time:.1f} of {playback.length:.1f} s{of}", imgui.get_content_region_avail().x))
     _, playback.follow = widget_tracking.checkbox("Follow###Follow live##follow", playback.follow)
-    tooltip("Show new steps while another process writes the file")
+    tooltip("Show new steps while another process is writing the file")
     beside(theme.em(9))
     _, playback.camera = widget_tracking.checkbox("Camera###Camera##camera", playback.camera)
     tooltip("Follow the recorded camera; ends when you move Strip or Map, or switch between them")

@@ -1,4 +1,4 @@
-"""All runs and their branches as a tree; a click shows one, a double-click renames it."""
+"""All runs and their branches as a tree; a click shows a run, a double-click renames it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INDENT = 1.1  # ems per level
 
 
 def draw(state: State) -> None:
-    """One row per run: where it branched, its name, its number of tokens."""
+    """Draw one row per run: where it branched, its name, its number of tokens."""
     runs = state.runs.order()
     if not runs:
         hint("Every run is listed here. Click a candidate in the logits table to make a branch.")

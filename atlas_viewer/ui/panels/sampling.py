@@ -64,7 +64,7 @@ PENALTY = Real(
 
 
 def draw(state: State) -> None:
-    """The preset, then a row per option."""
+    """Draw the preset, then a row per option."""
     style = imgui.get_style()
     imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(style.item_spacing.x, theme.em(0.2)))
     imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(style.frame_padding.x, theme.em(0.2)))
@@ -109,8 +109,8 @@ def _seed(state: State) -> None:
     with line(state, "Seed", help, "seed") as width:
         button = imgui.calc_text_size("New").x + 2 * style.frame_padding.x
         imgui.set_next_item_width(width - button - style.item_spacing.x)
-        # A text field for digits: imgui's integers are signed, seeds are not. The seed changes when the field is left;
-        # otherwise every digit typed would be a new seed.
+        # A text field for digits, because imgui's integers are signed, but seeds are not. The seed changes on leaving
+        # the field; otherwise every digit typed would make a new seed.
         imgui.push_item_flag(imgui.ItemFlags_.live_edit_on_input_text, False)
         changed, text = widget_tracking.input_text(
             "##seed", str(state.options.seed), imgui.InputTextFlags_.chars_decimal

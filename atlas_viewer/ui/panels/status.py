@@ -27,7 +27,7 @@ _ENDINGS = {
 
 
 def draw(state: State) -> None:
-    """A table of labels and values."""
+    """Draw a table of labels and values."""
     flags = imgui.TableFlags_.sizing_fixed_fit
     if not imgui.begin_table("facts", 2, flags):
         return

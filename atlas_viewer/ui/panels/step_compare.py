@@ -13,7 +13,7 @@ _NOTHING = "compare with a step"
 
 
 def compare_choice(state: State, panel: str, width: float) -> None:
-    """A list of the run's other steps, `width` pixels wide. panel: makes the widget's id unique."""
+    """Draw a list of the run's other steps, `width` pixels wide. panel: makes the widget's id unique."""
     run, step, against = state.run, state.step, state.compared_step
     if run is None or step is None:
         return

@@ -34,7 +34,7 @@ _HINT = "wheel zooms, drag pans, F fits, right-click pins"
 
 
 def draw(state: State, services: Services) -> None:
-    """The tools, the picture as large as possible, and a line on the cell under the cursor."""
+    """Draw the tools, the picture as large as possible, and a line about the cell under the cursor."""
     toolbar("atlas tools", color_controls.tools(state, state.palettes))
     _bar(state)
     color_bar.draw(state)
@@ -44,7 +44,7 @@ def draw(state: State, services: Services) -> None:
     if height < theme.em(1):
         return  # too small for a picture
     corner = imgui.get_cursor_screen_pos()
-    # Whole pixels, so that pixels of the picture match pixels of the screen.
+    # Whole pixels, so that picture pixels match screen pixels.
     left, top = int(corner.x + (space.x - width) / 2), int(corner.y + (space.y - line - height) / 2)
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
     canvas = imgui.get_window_draw_list()
@@ -71,7 +71,7 @@ def draw(state: State, services: Services) -> None:
 
 
 def _bar(state: State) -> None:
-    """The zoom, or an alarm: the first tensor with NaN or infinity, or tensors without cells."""
+    """Draw the zoom, or an alarm about the first tensor with NaN or infinity or about tensors without cells."""
     left_out = state.spans_left_out
     if alarm(state):
         return
@@ -106,7 +106,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
         if moved:
             state.ui.view = ATLAS
         if imgui.is_mouse_clicked(imgui.MouseButton_.right) and element is not None:
-            imgui.set_window_focus()  # as a left click does: now the arrow keys move the pin
+            imgui.set_window_focus()  # as a left click does, so that the arrow keys move the pin
             inspection.pin(element)
     elif not inspection.keyed and not on_map(state):
         inspection.cursor = None
@@ -115,7 +115,7 @@ def _mouse(state: State, left: int, top: int, width: int, height: int) -> None:
 
 
 def _keys(state: State) -> None:
-    """Arrow keys move the inspected cell, or without one the picture. Other keys are actions."""
+    """Let arrow keys move the inspected cell or, without one, the picture. Other keys are actions."""
     move, camera, inspection = arrow(), state.camera, state.inspection
     if move is None:
         return
@@ -137,7 +137,7 @@ def _follow(camera: StripCamera, inspection: Inspection) -> None:
 
 
 def _marks(state: State, start: ImVec2, width: int, height: int) -> None:
-    """Outlines of the pinned cells, of the cell under the cursor and of its tensor."""
+    """Outline the pinned cells, the cell under the cursor, and its tensor."""
     inspection, view = state.inspection, state.camera.view
     canvas = imgui.get_window_draw_list()
     marked = [(pin.element, theme.PIN_ON_PICTURE) for pin in inspection.pins]

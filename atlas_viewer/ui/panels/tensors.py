@@ -20,7 +20,7 @@ from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
 
-# Heading and width in ems (0 takes the remaining width). Below the minimum width the table scrolls sideways.
+# Heading and width in ems (0 takes the remaining width). Below the minimum width, the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
     ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
@@ -42,7 +42,7 @@ class Row:
 
 
 def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[Row]:
-    """The rows to show: names must contain all words of `search`; during a search every group is open."""
+    """The rows to show. Names must contain all words of `search`; during a search, every group is open."""
     words = search.lower().split()
     matching = [info for info in tensors if all(word in info.name.lower() for word in words)]
     lines: list[Row] = []
@@ -55,7 +55,7 @@ def rows(tensors: Iterable[TensorInfo], search: str, closed: set[str]) -> list[R
 
 
 def draw(state: State) -> None:
-    """The search field, then the table."""
+    """Draw the search field, then the table."""
     inspection = state.inspection
     if not inspection.tensors:
         hint("Every tensor of the model, with its range, mean and histogram.")
@@ -95,7 +95,7 @@ def _table(state: State, lines: list[Row]) -> None:
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
             _row(state, lines[number], number == marked, zero)
-    # The list scrolls to the tensor under the cursor once per tensor, so that it can still be scrolled by hand.
+    # The list scrolls to the tensor under the cursor only once per tensor, so that it can still be scrolled by hand.
     if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
         imgui.set_scroll_y(max(0.0, (marked + 1) * height - imgui.get_window_height() / 2))
@@ -143,7 +143,7 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
 
 
 def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
-    """Statistics and histogram. zero: position of the value 0 on its axis, 0 to 1."""
+    """Draw statistics and histogram. zero: position of the value 0 on the histogram's axis, 0 to 1."""
     known = inspection.statistics.get(info.name)
     if known is None:
         return

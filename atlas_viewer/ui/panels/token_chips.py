@@ -1,4 +1,4 @@
-"""Layout of the chips of a run's tokens: wrapped like words, each measured once."""
+"""Layout of the chips for a run's tokens: wrapped like words, each measured once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FRAMES = 2  # imgui knows the height of new content one frame later
 
 @dataclass(frozen=True)
 class Chip:
-    """A chip's left edge and width in pixels, and its line, from 0."""
+    """A chip's left edge and width in pixels, and its line, counted from 0."""
 
     x: float
     line: int
@@ -29,9 +29,9 @@ class ChipFlow:
 
     width: float = 0.0
     chips: list[Chip] = field(default_factory=list)
-    following: int = 0  # frames in which the panel still has to scroll to its end
+    following: int = 0  # remaining frames in which the panel scrolls to its end
     _key: object = None
-    _texts: list[int] = field(default_factory=list)  # tokens that were measured
+    _texts: list[int] = field(default_factory=list)  # tokens already measured
 
     def lay_out(self, steps: Sequence[StepRecord], key: object, width: float, gap: float, measure: Measure) -> None:
         """Lay out `steps`; chips of known tokens keep their positions. `key` identifies the font."""
@@ -39,7 +39,7 @@ class ChipFlow:
         same = 0
         if known == self._key:
             limit = min(len(steps), len(self._texts))
-            # Steps are only added and removed at the end, unless another run is shown.
+            # Unless the run changes, steps are added and removed only at the end.
             while same < limit and self._texts[same] == steps[same].token:
                 same += 1
         self._key, self.width = known, width

@@ -1,4 +1,4 @@
-"""The tokens of the prompt as flowing text, each on a background of its own color."""
+"""The tokens of the prompt as flowing text, each on a background in its own color."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .widgets import elided, packed, quoted
 
 _PAD = 0.15  # left and right of a token's text, in ems
 _GAP = 1.0  # between tokens, in pixels
-_GOLDEN = 0.6180339887  # turns of hue from one token id to the next: neighboring ids get distinct colors
+_GOLDEN = 0.6180339887  # turns of hue from one token id to the next, so that neighboring ids get distinct colors
 _UNSEEN = 0.3  # opacity of tokens outside the context
 
 
@@ -92,7 +92,7 @@ def _starts(ends: np.ndarray, breaks: np.ndarray, width: float) -> list[int]:
 
 @functools.cache
 def color(number: int, light: bool) -> ImVec4:
-    """The background of a token, fixed for its id; the theme's text is legible on it."""
+    """A token's background, fixed for its id; the theme's text is legible on it."""
     saturation, value = (0.24, 0.94) if light else (0.58, 0.40)
     return ImVec4(*imgui.color_convert_hsv_to_rgb(number * _GOLDEN % 1.0, saturation, value), 1.0)
 
@@ -103,7 +103,7 @@ def pitch() -> float:
 
 
 def draw(tokens: PromptTokens, context: int, height: float) -> None:
-    """A scrolling field of `height` pixels. Tokens before the last `context` ones are faint: no pass sees them."""
+    """Draw a scrolling field, `height` pixels high. Tokens before the last `context` are faint: no pass sees them."""
     with theme.numbers():
         if imgui.begin_child("prompt tokens", ImVec2(0, height)):
             _field(tokens, len(tokens.tokens) - context)
@@ -111,7 +111,7 @@ def draw(tokens: PromptTokens, context: int, height: float) -> None:
 
 
 def _field(tokens: PromptTokens, first_seen: int) -> None:
-    # Space for the scroll bar stays free, so that its appearance does not change the line breaks.
+    # Space for the scroll bar is kept free, so that its appearance does not change the line breaks.
     width = imgui.get_window_size().x - imgui.get_style().scrollbar_size
     shown = flow(tokens, max(width, theme.em(1)), imgui.get_font_size())
     if not tokens.tokens:
@@ -122,7 +122,7 @@ def _field(tokens: PromptTokens, first_seen: int) -> None:
     top = imgui.get_scroll_y()
     imgui.dummy(ImVec2(width, len(shown.starts) * high))
     if at_end:
-        imgui.set_scroll_here_y(1.0)  # follows the text being typed
+        imgui.set_scroll_here_y(1.0)  # keeps the text being typed in view
     lines = range(int(top // high), min(int((top + imgui.get_window_size().y) // high) + 1, len(shown.starts)))
     for line in lines:
         for index in shown.line(line):

@@ -25,7 +25,7 @@ NAME = "Generated tokens"
 
 _GAP = 5.0
 _BAR = 2.0
-_BITS = 8.0  # of surprise, rank or entropy for the strongest color
+_BITS = 8.0  # bits of surprise, rank or entropy for the strongest color
 _HOT = ImVec4(0.96, 0.56, 0.12, 1.0)
 _MARK = ImVec4(0.75, 0.45, 1.0, 1.0)
 _TIPS = {
@@ -40,7 +40,7 @@ _flow = ChipFlow()
 
 
 def draw(state: State) -> None:
-    """Buttons, a line on the chosen token, then the chips; clicking a chip chooses its token."""
+    """Draw buttons, a line about the chosen token, then the chips; clicking a chip chooses its token."""
     run, step = state.run, state.step
     if run is None:
         hint("One chip for each generated token. Click a chip to see the logits it was chosen from.")
@@ -60,7 +60,7 @@ def draw(state: State) -> None:
 def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
-    # While a recording is on screen, the Recording panel has the button Play.
+    # While a recording is on screen, the Recording panel has the Play button.
     play, tip = ("Continue###Write on##play", "Continue generating  Space")
     if not state.recording.playback:
         play, tip = "Play###Play##play", "Space"

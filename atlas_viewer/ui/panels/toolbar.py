@@ -1,4 +1,4 @@
-"""One row of tools; those that do not fit are in a popup behind a button at its end."""
+"""One row of tools; those that do not fit are in a popup that a button at its end opens."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def toolbar(name: str, tools: Sequence[Tool]) -> None:
 
 
 def fitting(widths: Sequence[float], width: float) -> int:
-    """How many widgets fit side by side into `width` pixels: all, or as many as leave space for the button."""
+    """How many widgets fit side by side into `width` pixels: all, or as many as leave space for the popup's button."""
     gap = imgui.get_style().item_spacing.x
     if sum(widths) + gap * (len(widths) - 1) <= width:
         return len(widths)

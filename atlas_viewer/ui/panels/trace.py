@@ -1,4 +1,4 @@
-"""The debug trace of the latest pass as lines of text; off by default."""
+"""The latest pass's debug trace as lines of text; off by default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def filtered(lines: Sequence[str], words: str) -> list[str]:
 
 
 def draw(state: State) -> None:
-    """Check box, filter, Copy and Save, then the lines."""
+    """Draw the check box, filter, Copy and Save, then the lines."""
     inspection = state.inspection
     changed, inspection.trace_on = widget_tracking.checkbox("Trace###Trace", inspection.trace_on)
     if changed and not inspection.trace_on:

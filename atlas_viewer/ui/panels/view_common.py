@@ -1,4 +1,4 @@
-"""Common parts of the panels of Strip and Map: the value line, the alarm for NaN and infinity, progress bars."""
+"""Common parts of the Strip and Map panels: the value line, the alarm for NaN and infinity, progress bars."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _ARROWS = (
 
 
 def loading(state: State, width: float) -> None:
-    """What is being loaded, with a progress bar."""
+    """Draw what is being loaded, with a progress bar."""
     progress(f"{state.loading} ...", state.loading_step, state.loaded, width)
 
 
 def progress(text: str, step: str, done: float, width: float) -> None:
-    """A text, and a progress bar for the current `step` of it, `done` from 0 to 1. width: available, in pixels."""
+    """Draw a text, and a progress bar for its current `step`, `done` from 0 to 1. width: available width, in pixels."""
     em = imgui.get_font_size()
     if imgui.begin_child("loading", ImVec2(min(width - 20, 24 * em), 5 * em)):
         hint(text)
@@ -63,7 +63,7 @@ def alarm(state: State) -> bool:
 
 
 def value_line(state: State, hint_text: str) -> None:
-    """One line: the value in focus, or `hint_text`."""
+    """Draw one line: the value in focus, or `hint_text`."""
     focus = state.inspection.focus
     text = hint_text if focus is None else summary(state, focus)
     with theme.numbers():
@@ -81,7 +81,7 @@ def copy_value(state: State) -> None:
 
 
 def arrow() -> tuple[int, int] | None:
-    """(columns, rows) to move for an arrow key; None when none is pressed or it is meant for a text field or widget."""
+    """(columns, rows) to move for an arrow key; None if none is pressed or it is meant for a text field or widget."""
     io = imgui.get_io()
     if io.want_text_input or io.key_alt or io.key_ctrl:
         return None
@@ -94,7 +94,7 @@ def arrow() -> tuple[int, int] | None:
 
 
 def right_of_tools(text: str) -> bool:
-    """Dim text at the right end of the tools, if it fits beside them: space below them is for the picture."""
+    """Draw dim text at the right end of the tools, if it fits beside them: the space below is for the picture."""
     width = imgui.calc_text_size(text).x
     if not beside(width):
         return False

@@ -29,7 +29,7 @@ __all__ = [
 
 
 def drawable(text: str) -> str:
-    """`text` with the characters escaped that imgui cannot draw: it stops at a NUL, and rejects lone surrogates."""
+    """`text`, escaping characters that imgui cannot draw: it stops at a NUL, and rejects lone surrogates."""
     return escaped(text, "\n\t")
 
 
@@ -68,24 +68,24 @@ def beside(width: float) -> bool:
 
 
 def dim(text: str) -> None:
-    """One line of secondary text."""
+    """Draw one line of secondary text."""
     imgui.text_colored(theme.now.text_dim, drawable(text))
 
 
 def hint(text: str) -> None:
-    """Secondary text, wrapped at the panel's edge."""
+    """Draw secondary text, wrapped at the panel's edge."""
     with theme.colored(imgui.Col_.text, theme.now.text_dim):
         imgui.text_wrapped(drawable(text))
 
 
 def wrapped(text: str, color: ImVec4) -> None:
-    """Text, wrapped at the panel's edge."""
+    """Draw text, wrapped at the panel's edge."""
     with theme.colored(imgui.Col_.text, color):
         imgui.text_wrapped(drawable(text))
 
 
 def primary_button(label: str, size: ImVec2) -> bool:
-    """The main button of a panel."""
+    """Draw a panel's main button."""
     with (
         theme.colored(imgui.Col_.text, theme.now.on_primary),
         theme.colored(imgui.Col_.button, theme.now.primary),
@@ -96,7 +96,7 @@ def primary_button(label: str, size: ImVec2) -> bool:
 
 
 def browse_button(identity: str, act: Callable[[], None], tip: str) -> None:
-    """A small button that opens a file dialog, disabled with the reason where there are none."""
+    """Draw a small button that opens a file dialog; without dialogs, it is disabled and gives the reason."""
     problem = file_dialogs.problem()
     imgui.begin_disabled(bool(problem) or file_dialogs.pending())
     if widget_tracking.button(f"...###{identity}", ImVec2(browse_width(), 0)):
@@ -111,9 +111,9 @@ def browse_width() -> float:
 
 
 def hovered_still() -> bool:
-    """True while the mouse rests on the last item, unless that is being typed into or dragged."""
+    """True while the mouse rests on the last item, unless it is being typed into or dragged."""
     flags = imgui.HoveredFlags_
-    # Keyboard focus does not count: it stays on a widget for long, and a tooltip would cover its surroundings.
+    # Ignore keyboard focus: it stays on a widget for a long time, and a tooltip would cover its surroundings.
     resting = imgui.is_item_hovered(flags.for_tooltip | flags.no_nav_override)
     return bool(resting and not imgui.is_item_active())
 
@@ -125,5 +125,5 @@ def tooltip(text: str) -> None:
 
 
 def packed(color: ImVec4, alpha: float = 1.0) -> int:
-    """`color` as imgui's draw lists take it."""
+    """`color` in the form that imgui's draw lists accept."""
     return int(imgui.get_color_u32(ImVec4(color.x, color.y, color.z, color.w * alpha)))

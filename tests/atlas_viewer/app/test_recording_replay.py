@@ -114,9 +114,9 @@ def test_without_a_model_everything_recorded_is_shown(replay: Replay) -> None:
         state.ui.front = title
         replay.draw(partial(lambda wanted: wanted in state.ui.picture_sizes, title))
     assert replay.viewer._displays.pictures == (None, None)  # there is nothing to paint
-    replay.draw(lambda: "model is not here" in state.map.problem)
+    replay.draw(lambda: "model is missing" in state.map.problem)
     replay.ask(Continue(2))
-    assert "model is not here" in state.messages[-1]
+    assert "model is missing" in state.messages[-1]
     assert not playback.left
 
 

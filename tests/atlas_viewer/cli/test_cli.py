@@ -137,7 +137,7 @@ def test_a_full_disk_behind_standard_output() -> None:
         command = [sys.executable, "-m", "atlas_viewer", "generate", PROMPT, "-n", "1", *map(str, SMALL)]
         result = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 1
-    assert result.stderr.startswith("atlas-viewer: standard output: cannot be written")
+    assert result.stderr.startswith("atlas-viewer: standard output: cannot be written to")
     assert result.stderr.count("\n") == 1
 
 

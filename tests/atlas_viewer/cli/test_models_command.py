@@ -113,12 +113,12 @@ def test_fetching_without_a_terminal(
     run: Run, hub: HubServer, cache: Path, monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
 ) -> None:
     monkeypatch.setattr("sys.stdin", stream)
-    assert_one_line(run("models", "fetch", "gpt2"), 2, "accept license and size with --yes")
+    assert_one_line(run("models", "fetch", "gpt2"), 2, "accept the license and the size with --yes")
     assert not cache.exists()
 
 
 def test_unknown_models_are_reported(run: Run, hub: HubServer) -> None:
-    assert_one_line(run("models", "fetch", "gpt3", "--yes"), 2, "gpt3: no model of this name", "gpt2-xl")
+    assert_one_line(run("models", "fetch", "gpt3", "--yes"), 2, "gpt3: no model with this name", "gpt2-xl")
     assert_one_line(run("models", "path", "two\nlines"), 2, "two\\nlines")
     assert_one_line(run("models", "fetch", "gpt2-large", "--yes"), 1, "the hub has no such repository")
     assert_one_line(run("models"), 2, "ACTION")

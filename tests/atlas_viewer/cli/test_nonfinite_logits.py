@@ -57,7 +57,7 @@ SOME = {1000: np.nan, 2000: np.inf, 3000: -np.inf}
 def test_some_logits(run: Run, tmp_path: Path) -> None:
     model = damaged(tmp_path / "some.bin", SOME)
     text = run("generate", "once", *OPTIONS, "--model", model)
-    note = "atlas-viewer: 12 logits are not finite, from step 1 on; `trace` shows the first tensor that is affected\n"
+    note = "atlas-viewer: 12 logits are not finite, from step 1 on; `trace` shows the first affected tensor\n"
     assert (text.status, text.out, text.err) == (0, "once the the the the\n", note)
     result = run("generate", "once", *OPTIONS, "--model", model, "--json")
     assert (result.status, result.err) == (0, note)
@@ -80,7 +80,7 @@ def test_every_logit_from_a_later_step_on(run: Run, tmp_path: Path) -> None:
     assert result.status == 1
     assert result.err == (
         "atlas-viewer: generation ended: no logit is finite; 50,257 logits are not finite, from step 3 on;"
-        " `trace` shows the first tensor that is affected\n"
+        " `trace` shows the first affected tensor\n"
     )
     record = json.loads(result.out, parse_constant=pytest.fail)
     assert (record["stop_reason"], record["nonfinite_logits"]) == ("nonfinite", 50257)

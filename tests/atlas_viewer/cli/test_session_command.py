@@ -90,7 +90,8 @@ def test_a_failed_verification_gives_the_cause(run: Run, copied: Path) -> None:
     assert result.status == 1
     assert 'run 1 step 4 " El": different, 1 (logit of token' in result.out
     assert re.fullmatch(
-        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different; other weights \(recorded feed.*\)\n",
+        r"atlas-viewer: \S+a.atlas: verification failed: 3 identical, 1 different;"
+        r" different weights \(recorded feed.*\)\n",
         result.err,
     )
 
@@ -107,7 +108,7 @@ def test_other_weights_fail_even_if_the_figures_agree(run: Run, copied: Path) ->
 def test_another_precision_is_named(run: Run, copied: Path) -> None:
     path = copied
     result = run("verify", path, "--weights", "f16")
-    assert "other precision (recorded bf16, here f16)" in result.out
+    assert "different precision (recorded bf16, here f16)" in result.out
     loose = run("verify", path, "--weights", "f16", "--tolerance", 100)
     assert loose.status == 0
     assert "within tolerance" in loose.out
@@ -136,7 +137,7 @@ def test_info_shortens_a_long_prompt(run: Run, tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     text = run("info", path).out
-    assert f'"{"x" * 200}" and 99,800 characters more\n' in text
+    assert f'"{"x" * 200}" and 99,800 more characters\n' in text
     assert len(text) < 2000
     assert json.loads(run("info", path, "--json").out)["runs"][0]["prompt"] == "x" * 100_000
 

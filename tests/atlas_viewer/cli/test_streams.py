@@ -38,7 +38,7 @@ def sh(line: str) -> SimpleNamespace:
     ],
 )
 def test_standard_output_that_cannot_be_written(line: str, reason: str) -> None:
-    assert_one_line(sh(line), 1, f"standard output: cannot be written ({reason}")
+    assert_one_line(sh(line), 1, f"standard output: cannot be written to ({reason}")
 
 
 @pytest.mark.parametrize("command", ["render hi -n 1 --out /tmp/a.png", "doctor", "view"])

@@ -71,7 +71,7 @@ def test_systems_are_recognized(monkeypatch: pytest.MonkeyPatch) -> None:
         ("arch", "sudo pacman -S --needed vulkan-icd-loader vulkan-swrast libx11"),
         ("macos", "softwareupdate --install --all"),
         ("windows", "start ms-settings:windowsupdate-optionalupdates"),
-        ("other", "the packages of your system that Debian calls libvulkan1 mesa-vulkan-drivers libx11-6"),
+        ("other", "your system's equivalents of the Debian packages libvulkan1 mesa-vulkan-drivers libx11-6"),
     ],
 )
 def test_the_command_that_installs(monkeypatch: pytest.MonkeyPatch, name: str, command: str) -> None:

@@ -113,7 +113,7 @@ def test_the_center_is_in_the_middle(tmp_path: Path) -> None:
         ),
         (("--view", "map", "--place", "qk"), "--place qk: no tensor has this name; there are h.0.attn.qkv"),
         (("--view", "map", "--place", ""), "--place: is empty"),
-        (("--view", "strip", "--place", "wte"), "works only on the map"),
+        (("--view", "strip", "--place", "wte"), "works only with the map"),
         (("--view", "map", "--zoom", "nan"), "--zoom"),
         (("--view", "map", "--center", "inf,0"), "--center"),
         (("--view", "map", "--place", "wte[1, 999]"), "there is no such value"),

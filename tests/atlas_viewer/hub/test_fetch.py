@@ -95,7 +95,7 @@ def test_stopping_keeps_the_part_downloaded(hub: HubServer) -> None:
             stop.set()
 
     offer = look_up(ENTRY)
-    assert "model.safetensors: stopped; the part downloaded so far is kept" in message_of(fetch, offer, report, stop)
+    assert "model.safetensors: stopped; what has been downloaded is kept" in message_of(fetch, offer, report, stop)
     assert 0 < missing_bytes(offer) < 30_100
     assert state("gpt2") == "absent"
     assert (fetch(offer) / "model.safetensors").read_bytes() == WEIGHTS
@@ -126,7 +126,7 @@ def test_fetching_in_its_own_thread(hub: HubServer) -> None:
     go_on.set()
     thread.join(PATIENCE_S)
     assert [str(end) for end in ends] == [
-        "model.safetensors: stopped; the part downloaded so far is kept, fetch again to resume"
+        "model.safetensors: stopped; what has been downloaded is kept, so fetch again to resume"
     ]
     stop.clear()
     work()

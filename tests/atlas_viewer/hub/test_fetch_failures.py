@@ -33,7 +33,7 @@ from helpers.hub_server import COMMIT, HubServer, hub_server
 def test_a_wrong_size_is_discarded(hub: HubServer, cache: Path, length: int) -> None:
     hub.sent[KEY] = (WEIGHTS * 2)[:length]
     message = message_of(fetch, look_up(ENTRY))
-    assert "model.safetensors: the download does not have 50000 bytes and is discarded" in message
+    assert "model.safetensors: the download does not have 50000 bytes and was discarded" in message
     assert names(cache) == [".partial"]
     hub.sent = {}
     assert (fetch(look_up(ENTRY)) / "model.safetensors").read_bytes() == WEIGHTS
@@ -45,7 +45,7 @@ def test_wrong_content_is_discarded(hub: HubServer, cache: Path, key: str) -> No
     hub.sent[key] = b"\0" * len(right)
     message = message_of(fetch, look_up(ENTRY))
     assert key.removeprefix(f"{REPO}/") in message
-    assert "is discarded; fetch again" in message
+    assert "was discarded, so fetch again" in message
     assert state("gpt2") == "absent"
     hub.sent = {}
     assert (fetch(look_up(ENTRY)) / "model.safetensors").read_bytes() == WEIGHTS
@@ -87,7 +87,7 @@ def test_answers_without_a_file(hub: HubServer, cache: Path, change: dict[str, o
     [
         ("", "config.json: the hub redirects endlessly; check HF_ENDPOINT and the proxy"),
         ("/there", "config.json: the hub redirects endlessly"),
-        ("http://[", "config.json: the hub gives no usable address (Invalid IPv6 URL); check HF_ENDPOINT"),
+        ("http://[", "config.json: the hub's address is not usable (Invalid IPv6 URL); check HF_ENDPOINT"),
         ("file:///etc/passwd", "config.json: the answer does not come from a hub"),
     ],
 )
@@ -133,7 +133,7 @@ def test_disk_space_is_checked_first(hub: HubServer, cache: Path, monkeypatch: p
     monkeypatch.setattr("atlas_viewer.hub.fetch.shutil.disk_usage", usage)
     offer = look_up(ENTRY)
     hub.log = []
-    assert "gpt2 needs 0 MB, but its disk has 0 MB free; free some space" in message_of(fetch, offer)
+    assert "gpt2 needs 0 MB, but its disk has only 0 MB free; free some space" in message_of(fetch, offer)
     assert hub.log == []
     assert queried[0].exists()
     # The part already downloaded needs no more space: the rest fits.
@@ -170,5 +170,5 @@ def test_two_at_once(hub: HubServer, cache: Path) -> None:
             inner.append(message_of(fetch, offer))
 
     folder = fetch(offer, report)
-    assert inner == ["gpt2: is already being fetched; wait until that is done"]
+    assert inner == ["gpt2: is already being fetched; wait until that has finished"]
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS

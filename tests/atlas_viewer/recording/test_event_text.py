@@ -1,4 +1,4 @@
-"""The events of a recording in words."""
+"""A recording's events in words."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ def test_the_latest_action_is_reported_with_its_changes(until: float, text: str)
     assert last_done(EVENTS, until) == text
 
 
-def test_the_latest_valid_name_of_a_run_counts() -> None:
+def test_a_run_has_its_latest_valid_name() -> None:
     given = [("one", 1), ("two", 1), ("three", 2), ("", 2), (7, 3), ("four", None)]
     assert names([ui_event(0.0, "name", value=value, run=run) for value, run in given]) == {1: "two"}

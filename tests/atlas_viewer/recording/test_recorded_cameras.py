@@ -1,4 +1,4 @@
-"""The cameras and the front view of a recorded window: recorded, read without trust, and followed."""
+"""A recorded window's cameras and front view: recorded, read as untrusted, and followed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_cameras_and_views_are_recorded(tmp_path: Path) -> None:
     assert track.strip(0.0).zoom == 1.0
 
 
-def test_another_layout_and_another_size_are_recorded(tmp_path: Path) -> None:
+def test_a_new_layout_and_a_new_size_are_recorded(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes)
     state = state_with_map()
     ui_recorder = UiRecorder(state, recorder)
@@ -113,7 +113,7 @@ def test_an_impossible_viewport_is_ignored(tmp_path: Path, change: dict[str, obj
     bad = UiEvent(2.0, 1, 0, "map", {**DATA, **change})
     assert recorded_viewport([bad])(3.0) is None
     assert recorded_viewport([sound, bad])(3.0) == VIEWPORT
-    # The same in a file, unless a number is not valid JSON.
+    # The same viewport in a file, unless a number is not valid JSON.
     path = make_session(tmp_path / "a.atlas", steps=2)
     connection = sqlite3.connect(path)
     text = json.dumps({**DATA, **change})
@@ -189,7 +189,7 @@ EVENTS = [UiEvent(1.0, 1, 0, "view", {"value": "strip"}), UiEvent(2.0, 1, 1, "vi
 
 
 class Window:
-    """Does what the panels would do: a requested tab is in front two frames later."""
+    """Does what the panels would do: a requested tab comes to the front two frames later."""
 
     def __init__(self, cameras: list[UiEvent], events: list[UiEvent]) -> None:
         self.state, self.playback = state_with_map(), PlaybackState("a.atlas", "made up")
@@ -238,7 +238,7 @@ def test_scrubbing_back_and_forth_does_not_end_following(frames: int) -> None:
     assert ATLAS in window.state.ui.shown
 
 
-def test_another_layout_does_not_end_following() -> None:
+def test_a_new_layout_does_not_end_following() -> None:
     window = Window(CAMERAS, EVENTS)
     window.frame(2.5)
     window.state.map.lay_out(REGISTRY, map_layout(REGISTRY, 256))

@@ -51,7 +51,7 @@ print(recorder.trouble)
 
 
 def python(*arguments: object, limit: int | None = None) -> list[str]:
-    """The lines that another Python process prints; limit: the largest size of its files in bytes."""
+    """The lines that another Python process prints; limit: the maximum size of its files, in bytes."""
 
     def restrict() -> None:
         if limit is not None:
@@ -81,11 +81,11 @@ def intact_steps(path: Path) -> int:
     return len(steps)
 
 
-def test_killed_at_any_moment(tmp_path: Path) -> None:
+def test_a_process_killed_at_any_moment_leaves_a_sound_file(tmp_path: Path) -> None:
     (line,) = python("-m", "helpers.recording_killer", tmp_path, KILLS, 7)
     acknowledged = json.loads(line)
     assert len(acknowledged) == KILLS
-    assert sum(acknowledged) > KILLS, "nothing was recorded: the kills prove nothing"
+    assert sum(acknowledged) > KILLS, "nothing was recorded, so the kills prove nothing"
     for number, count in enumerate(acknowledged):
         path = tmp_path / f"{number}.atlas"
         if not path.exists():
@@ -94,7 +94,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         assert intact_steps(path) >= count
 
 
-def test_of_two_recordings_at_once_one_is_made_and_the_other_refused(tmp_path: Path) -> None:
+def test_of_two_simultaneous_recordings_one_is_made_and_one_refused(tmp_path: Path) -> None:
     (line,) = python("-m", "helpers.recording_racers", tmp_path, RACES)
     rounds = json.loads(line)
     assert len(rounds) == RACES
@@ -158,7 +158,7 @@ def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o555)
     if os.getuid() == 0:
-        folder = Path("/proc")  # where not even root can make a file
+        folder = Path("/proc")  # where not even root can create a file
     with pytest.raises(OutputError, match="cannot be written"):
         Recorder(folder / "a.atlas", HEAD, TENSORS, token_bytes)
 

@@ -1,4 +1,4 @@
-"""Recording and reading: everything comes back, and the run continues whatever the disk does."""
+"""Recording and reading: everything comes back, and the run continues, whatever the disk does."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_everything_comes_back(tmp_path: Path, logits: str) -> None:
 @pytest.mark.parametrize(
     "name", [":memory:", "file:a?mode=memory", "", " ", "100%41?#.atlas", os.fsdecode(b"caf\xe9.atlas"), "-wal"]
 )
-def test_any_name_is_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_any_file_name_can_be_recorded_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path(name or "file:")
     make_session(path, steps=3)
@@ -115,7 +115,7 @@ def test_non_finite_numbers_come_back(tmp_path: Path) -> None:
     assert found.logit == np.inf
 
 
-def test_a_recording_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+def test_a_recording_can_be_read_while_it_is_being_written(tmp_path: Path) -> None:
     written = threading.Event()
     recorder = Recorder(tmp_path / "a.atlas", HEAD, TENSORS, token_bytes, on_step=lambda _run, _step: written.set())
     recorder.begin_run("a", PROMPT_TOKENS, OPTIONS)
@@ -220,4 +220,4 @@ def test_the_document_names_the_tables_and_columns_of_the_schema() -> None:
             name = ""
     assert documented == tables
     assert f"version {SCHEMA.version}" in DOCUMENT.read_text("utf-8")
-    assert CONFIG.vocabulary < CONFIG.padded_vocabulary, "the fixture has a padded vocabulary"
+    assert CONFIG.vocabulary < CONFIG.padded_vocabulary, "the fixture's vocabulary is not padded"

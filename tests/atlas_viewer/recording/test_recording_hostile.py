@@ -1,6 +1,6 @@
 """Every column and JSON field of a recording gets hostile values in turn: each command works or reports one line.
 
-Every value is read in every field; a few per field go through all commands, with ATLAS_MUTATIONS all of them.
+Every value is read in every field. A few per field go through all commands; with ATLAS_MUTATIONS, all of them do.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ ROWS = {
 TABLES = sorted(ROWS)
 UNUSABLE = {r'"\ud800"', "NaN", "1e400", "1" + "0" * 400, "[" * 70 + "]" * 70, "x", ""}
 MANY = 1000 if "ATLAS_MUTATIONS" in os.environ else 2
-# Columns that a run needs: it is lost from a damaged step on.
+# Columns that a run needs: from a damaged step on, it is lost.
 SIZES = {"layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary", "end_of_text"}
 NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
@@ -68,7 +68,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def one_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reuse the parser: making it takes longer than most commands here."""
+    """Reuse the parser, because building it takes longer than most of the commands here."""
     monkeypatch.setattr(parser, "build_parser", functools.cache(parser.build_parser))
 
 
@@ -135,7 +135,7 @@ def assert_one_line(error: Exception) -> None:
 
 
 def command(*arguments: object) -> tuple[int, str]:
-    """The status and standard output of a command, which writes at most harmless lines to standard error."""
+    """The status and standard output of a command, which writes only harmless lines to standard error, if any."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         status = main([*map(str, arguments)])
@@ -149,14 +149,14 @@ def command(*arguments: object) -> tuple[int, str]:
 
 
 def use(path: Path, other: Path) -> None:
-    """Run every command that needs no model, and the other commands up to where they need it."""
-    status, told = command("session", "info", path)
-    assert (status, escaped(told, "\n")) == (0, told)
+    """Run every command that needs no model, and the other commands up to the point where they need it."""
+    status, output = command("session", "info", path)
+    assert (status, escaped(output, "\n")) == (0, output)
     for arguments in (("info", path, "--json"), ("export", path, "--json"), ("diff", path, other, "--json")):
-        status, told = command("session", *arguments)
+        status, output = command("session", *arguments)
         assert status == 0 or arguments[0] == "diff"
-        json.loads(told, parse_constant=pytest.fail)
-        told.encode()
+        json.loads(output, parse_constant=pytest.fail)
+        output.encode()
     assert command("session", "export", path, "--csv")[0] == 0
     assert command("session", "export", path, "--npz", path.with_suffix(".npz"))[0] == 0
     command("session", "diff", other, path)
@@ -168,11 +168,11 @@ def use(path: Path, other: Path) -> None:
 
 
 def refuse(path: Path, other: Path) -> None:
-    """Commands that read the bad value report it and print nothing; the others work."""
+    """Check that commands that read the bad value report it and print nothing, and that the others work."""
     arguments = (["info", path], ["info", path, "--json"], ["export", path, "--json"], ["export", path, "--csv"])
     for verb in (*arguments, ["diff", path, other], ["diff", other, path]):
-        status, told = command("session", *verb)
-        assert verb[0] == "diff" or bool(told) == (status == 0), "partial output"
+        status, output = command("session", *verb)
+        assert verb[0] == "diff" or bool(output) == (status == 0), "partial output"
     for use_it in (play, prepare_to_verify):
         try:
             use_it(path)
@@ -199,7 +199,7 @@ class Attack:
     def __init__(self, hostile: Hostile, sound: Path, place: Place, values: Sequence[str]) -> None:
         self.refused: list[str] = []
         self.recovered: list[tuple[str, int, tuple[str, ...]]] = []  # value, saved steps, losses
-        # Start with another value in every field, so that each is used somewhere.
+        # Start with a different value in every field, so that each is used somewhere.
         start = zlib.crc32(str(place).encode()) % len(values)
         left = {"used": MANY, "refused": MANY}
         for value in (*values[start:], *values[:start]):
@@ -231,7 +231,7 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
             if table == "session" and steps == -1:
                 assert place.column in SIZES, where
             elif table == "steps" and place.column in NEEDED:
-                assert steps in (1, STEPS), where  # a step moved to another run is no longer a step of this one
+                assert steps in (1, STEPS), where  # a step moved to another run is no longer part of this one
             elif table == "runs" and place.column in ("prompt_tokens", "logits"):
                 assert steps in (-1, STEPS), where
             else:
@@ -242,7 +242,7 @@ def test_a_hostile_value_in_any_column(hostile: Hostile, sound: Path, table: str
         assert attack.refused or orphan, place
 
 
-def test_a_hostile_value_in_any_field_of_json(hostile: Hostile, sound: Path) -> None:
+def test_a_hostile_value_in_any_json_field(hostile: Hostile, sound: Path) -> None:
     for place in fields(sound, ROWS):
         attack = Attack(hostile, sound, place, JSON)
         # Possible numbers and words are used; lone surrogates, NaN and invalid JSON are refused.
@@ -270,7 +270,7 @@ def test_recordings_with_any_names_and_texts_can_be_read(tmp_path: Path) -> None
         assert event.data["spec"] == "caf\\udce9\x1b[2J\n.bin"
 
 
-def test_the_title_of_a_window_has_no_lone_surrogate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_title_has_no_lone_surrogate(monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
 
     def canvas(**given: object) -> SimpleNamespace:

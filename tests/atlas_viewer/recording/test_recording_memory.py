@@ -1,4 +1,4 @@
-"""SQLite cannot allocate what a damaged file asks for: Python's sqlite3 raises MemoryError, the reader refuses."""
+"""If SQLite cannot allocate what a damaged file needs, Python's sqlite3 raises MemoryError, and the reader refuses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from compute.errors import RecordingError
 from helpers.damaged_recordings import assert_told, use
 from helpers.make_recordings import make_session
 
-_MOST = 2000  # statements and rows, far more than one use needs
+_MOST = 2000  # statements and rows: far more than one use needs
 
 
 class Starved:
@@ -58,7 +58,7 @@ class StarvedConnection:
 
 
 def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
-    """How often `action` was refused, with memory for one more statement or row each time until it succeeds."""
+    """How often `action` is refused, with memory for one more statement or row each time, until it succeeds."""
     reasons: set[bool] = set()
     for left in range(_MOST):
         starved.left = left
@@ -66,7 +66,7 @@ def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
             action()
         except RecordingError as error:
             assert_told(path, error)
-            reasons.add("more memory than there is" in str(error))
+            reasons.add("more memory than is available" in str(error))
         else:
             assert reasons == {True}
             return left

@@ -1,4 +1,4 @@
-"""The readable part of a damaged recording is saved, whatever is damaged."""
+"""The readable part of a damaged recording is saved, whatever the damage."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def two_runs(path: Path) -> Path:
         (["DROP TABLE cameras"], 2, 3, "cameras"),
     ],
 )
-def test_damage_to_one_part_costs_no_other(
+def test_damage_to_one_part_affects_no_other(
     tmp_path: Path, statements: list[str], runs: int, steps: int, lost: str | None
 ) -> None:
     path, target = damage(two_runs(tmp_path / "a.atlas"), *statements), tmp_path / "b.atlas"
@@ -105,13 +105,13 @@ def test_damage_to_one_part_costs_no_other(
         assert recording.head.model == HEAD.model
         kept = recording.runs()
         assert sum(recording.count(run) for run in kept) == steps
-        assert all(run.parent in (None, kept[0].id) for run in kept), "a lost parent is removed"
+        assert all(run.parent in (None, kept[0].id) for run in kept), "a lost parent is still referenced"
         for run in kept:
             for known in recording.steps(run):
                 assert known.options.context >= known.record.context_length
 
 
-def test_lost_texts_of_tokens_come_from_gpt_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_token_texts_come_from_gpt_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Known:
         vocabulary = HEAD.config.vocabulary
         token_bytes = staticmethod(token_bytes)
@@ -131,12 +131,12 @@ def test_lost_texts_of_tokens_come_from_gpt_2(tmp_path: Path, monkeypatch: pytes
 def test_a_view_instead_of_a_table_is_refused(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "DROP TABLE cameras", "CREATE VIEW cameras AS SELECT 1 AS time")
-    with pytest.raises(RecordingError, match="has other tables"):
+    with pytest.raises(RecordingError, match="its tables are not those of"):
         recover(path, target)
     assert not target.exists()
 
 
-def test_recovery_of_no_step_fails(tmp_path: Path) -> None:
+def test_recovery_without_any_step_fails(tmp_path: Path) -> None:
     path, target = make_session(tmp_path / "a.atlas"), tmp_path / "b.atlas"
     damage(path, "UPDATE steps SET token = -1 WHERE step = 0")
     with pytest.raises(RecordingError, match=r"no step can be read \(damaged: run 1 from step 1 on\)"):

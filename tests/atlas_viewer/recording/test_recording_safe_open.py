@@ -1,4 +1,4 @@
-"""Files from untrusted sources: one clear line of error each, never a crash; ATLAS_MUTATIONS=10000 tries more."""
+"""Files from untrusted sources cause one clear error line each, never a crash; ATLAS_MUTATIONS=10000 tries more."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_mutated_files_are_read_or_refused_in_time(tmp_path: Path, sound: Path) 
                 assert_told(path, error)
                 refused += 1
         path.unlink()
-    print(f"{MUTATIONS} files, {refused} refused, the slowest cost {limit.slowest:.2f} s")
+    print(f"{MUTATIONS} files, {refused} refused, the slowest took {limit.slowest:.2f} s")
     limit.check()
     assert refused > MUTATIONS / 4
 
@@ -139,11 +139,11 @@ def test_mutated_files_are_recovered_or_refused_in_time(tmp_path: Path, sound: P
                 use(target)
                 target.unlink()
         assert [file.name for file in tmp_path.iterdir()] == ["a.atlas"]
-    print(f"{MUTATIONS} files, {recovered} recovered, {refused} refused, the slowest cost {limit.slowest:.2f} s")
+    print(f"{MUTATIONS} files, {recovered} recovered, {refused} refused, the slowest took {limit.slowest:.2f} s")
     limit.check()
     assert recovered > MUTATIONS / 2
     assert refused > 0
-    assert not circular, "`session recover` must not advise to run `session recover`"
+    assert not circular, "`session recover` must not advise running `session recover`"
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_mutated_files_are_recovered_or_refused_in_time(tmp_path: Path, sound: P
         "ALTER TABLE steps RENAME COLUMN rank TO place",
     ],
 )
-def test_other_tables_are_refused(tmp_path: Path, statement: str) -> None:
+def test_unexpected_tables_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
-    with pytest.raises(RecordingError, match="has other tables than a recording"):
+    with pytest.raises(RecordingError, match="its tables are not those of a recording"):
         Recording(path)
 
 
@@ -171,7 +171,7 @@ def test_a_view_instead_of_a_table_does_not_run(tmp_path: Path) -> None:
     connection.execute("DROP TABLE session")
     connection.execute(f"CREATE VIEW session AS {endless}")
     connection.close()
-    with pytest.raises(RecordingError, match="has other tables"):  # running the view would raise another error
+    with pytest.raises(RecordingError, match="its tables are not those of"):  # not by running the view
         Recording(path)
 
 
@@ -275,7 +275,7 @@ def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pyt
     assert path.read_bytes() == before
     with pytest.raises(RecordingError, match="cannot be migrated"):
         Recording(path, replace(newer, older={SCHEMA.version: (SCHEMA.tables, ("DROP TABLE nothing",))}))
-    with pytest.raises(RecordingError, match=f"other tables than a recording of version {SCHEMA.version}"):
+    with pytest.raises(RecordingError, match=f"its tables are not those of version {SCHEMA.version}"):
         Recording(path, replace(newer, older={SCHEMA.version: ((old,), steps)}))
     assert path.read_bytes() == before
 

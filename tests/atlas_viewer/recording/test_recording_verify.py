@@ -1,4 +1,4 @@
-"""Verifying and comparing: a recording verifies, and every alteration is found in its step."""
+"""Verifying and comparing: a recording verifies, and every alteration is found at its step."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_an_altered_token_is_found(altered: Callable[..., Path], stories: Engine
 
 
 def test_an_altered_last_token_is_found(altered: Callable[..., Path], stories: Engine, tokenizer: Tokenizer) -> None:
-    # Even if it is a candidate with its own numbers: only the draw shows it.
+    # Even if it is a candidate with its own numbers; only the draw reveals it.
     path = altered(
         "UPDATE steps SET (token, logit, probability, model_probability, rank) = (SELECT token, logit, probability,"
         " model_probability, place FROM candidates c WHERE c.step = 5 AND c.token <> steps.token"
@@ -179,8 +179,8 @@ def test_different_weights_are_found_and_named(sound: Path, tokenizer: Tokenizer
     assert DIFFERENT in {v.verdict for v in verdicts(sound, other, tokenizer)}
     with Recording(sound) as recording:
         (why,) = reasons(recording, other, weights_sha256(changed), "this program")
-        assert why.startswith("other weights (recorded ")
-    # A change of one value is too small to be seen in the logits, but changes the hash.
+        assert why.startswith("different weights (recorded ")
+    # Changing one value has too little effect to show in the logits, but changes the hash.
     arrays["h.3.mlp.c_fc.weight"] = np.array(source.tensor("h.3.mlp.c_fc.weight"))
     assert weights_sha256(ArrayModel("a", source.config, arrays)) == weights_sha256(source)
     arrays["wpe"][500, 3] *= 2
@@ -196,14 +196,12 @@ def test_different_kernels_are_within_tolerance_and_named(sound: Path, tokenizer
     with Recording(sound) as recording:
         why = reasons(recording, other, recording.head.weights_sha256, "a later program")
     assert why == [
-        "other kernels (recorded rows, here fused)",
-        "other version (recorded this program, here a later program)",
+        "different kernels (recorded rows, here fused)",
+        "different version (recorded this program, here a later program)",
     ]
 
 
-def test_the_same_run_twice_has_no_difference(
-    sound: Path, tmp_path: Path, stories: Engine, tokenizer: Tokenizer
-) -> None:
+def test_two_copies_of_a_run_do_not_differ(sound: Path, tmp_path: Path, stories: Engine, tokenizer: Tokenizer) -> None:
     again = recorded(tmp_path / "again.atlas", stories, tokenizer)
     with Recording(sound) as one, Recording(again) as other:
         found = diff_runs(one, one.run(), other, other.run())
@@ -225,7 +223,7 @@ def test_runs_are_compared_until_their_tokens_diverge(
     assert len(found.steps) == first + 1
     last = found.steps[-1]
     assert last.tokens == (a[first].token, b[first].token)
-    assert last.figures.same, "the same text so far, so the same logits"
+    assert last.figures.same, "the text so far is the same, but the logits differ"
     assert not found.same
 
 
@@ -236,7 +234,7 @@ def test_a_shorter_run_is_not_the_same(altered: Callable[..., Path], sound: Path
     assert (found.parted, found.steps[-1].tokens[1]) == (5, None)
 
 
-def test_altered_figures_are_a_difference(altered: Callable[..., Path], sound: Path) -> None:
+def test_altered_figures_are_reported_as_a_difference(altered: Callable[..., Path], sound: Path) -> None:
     path = altered("UPDATE candidates SET logit = logit - 0.02 WHERE step = 3 AND place = 5")
     with Recording(sound) as one, Recording(path) as other:
         found = diff_runs(one, one.run(), other, other.run())
@@ -264,13 +262,13 @@ def test_float16_is_compared_as_float16() -> None:
     assert found.largest == pytest.approx(0.1, abs=0.01)
 
 
-def test_counts_of_statistics_are_exact() -> None:
+def test_counts_in_statistics_are_compared_exactly() -> None:
     one = np.zeros(2, STATISTICS)
     one["max"] = 100.0
     other = one.copy()
     other["max"][1] = 100.1
     assert statistics_difference(["a", "b"], one, other).largest == pytest.approx(1e-3, rel=0.01)
     other["zero"][0] = 5
-    assert statistics_difference(["a", "b"], one, other).within(4e-3), "a value that rounds to zero is no difference"
+    assert statistics_difference(["a", "b"], one, other).within(4e-3), "a value that rounds to zero differs"
     other["nan"][0] = 1
     assert statistics_difference(["a", "b"], one, other).what == "nan of a"

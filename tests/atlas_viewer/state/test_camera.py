@@ -1,4 +1,4 @@
-"""The camera of Strip, and the pace of the frame loop: arithmetic without a window."""
+"""Strip's camera and the pace of the frame loop, as arithmetic without a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ moves = st.one_of(
 )
 
 
-def test_starts_with_and_resets_to_everything() -> None:
+def test_the_camera_starts_with_and_resets_to_everything() -> None:
     camera = StripCamera()
     camera.wheel(2000, 0.1, 0.9)
     assert camera.zoom == pytest.approx(16)
@@ -63,7 +63,7 @@ def test_a_drag_moves_the_cell_with_the_cursor() -> None:
 
 
 @given(st.lists(moves, max_size=12))
-def test_the_view_stays_inside(steps: list[tuple[Any, ...]]) -> None:
+def test_the_view_stays_inside_the_grid(steps: list[tuple[Any, ...]]) -> None:
     camera = StripCamera()
     for name, *values in steps:
         getattr(camera, name)(*values)
@@ -90,7 +90,7 @@ def test_fitted_keeps_the_proportions(space: tuple[int, int], size: tuple[int, i
 
 
 def _settle(pace: FramePacer, drawing: float) -> float:
-    """The frame time after many frames that take `drawing` seconds in addition to the generation."""
+    """The frame time after many frames, each taking `drawing` seconds in addition to the generation."""
     for _ in range(400):
         pace.frame(drawing + pace.budget, generating=True)
     return pace.frame_s
@@ -103,7 +103,7 @@ def test_the_pacer_keeps_30_frames_per_second_if_possible() -> None:
     assert slow.budget == pytest.approx(0.012, abs=1e-3)
 
 
-def test_the_budget_of_the_generation_has_both_limits() -> None:
+def test_the_generation_budget_has_both_limits() -> None:
     slow, fast = FramePacer(software=True), FramePacer(software=False)
     _settle(slow, 0.100)
     assert slow.budget == pytest.approx(0.004)

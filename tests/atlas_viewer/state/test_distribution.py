@@ -1,4 +1,4 @@
-"""The distribution of one step against plain sums and the reference, and the lines of the logits table."""
+"""The distribution of one step, compared with plain sums and the reference, and the lines of the logits table."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_draw_matches_the_sampler() -> None:
     assert names == [("top-k", 90), ("top-p", 0.8), ("min-p", 0.1)]
     kept = [cut.kept for cut in distribution.cuts]
     assert kept[0] == 90 > kept[1] > kept[2]
-    # The kept tokens are the first ones in the order of the draw.
+    # The kept tokens are the first ones in draw order.
     assert (distribution.draw_rank[wanted > 0] <= distribution.kept).all()
     assert all(distribution.cut_of(int(token)) is None for token in np.flatnonzero(wanted))
     first_out = int(distribution.draw_order[distribution.kept])
@@ -178,7 +178,7 @@ def test_reported_lines_include_a_sum_only_if_it_is_known() -> None:
         assert math.isnan(reported_lines(step, filtered)[1].cumulative)
 
 
-def test_a_table_is_made_again_only_after_a_change() -> None:
+def test_a_table_is_rebuilt_only_after_a_change() -> None:
     view, step, options = LogitsView(top=8), fake_step(0), GenerateOptions()
     distribution, other = of(random_logits()), of(random_logits(seed=4))
     searches: list[str] = []

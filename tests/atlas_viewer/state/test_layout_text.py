@@ -34,7 +34,7 @@ def words(text: str) -> list[list[str]]:
 
 
 def played(layouts: list[str]) -> tuple[int, str]:
-    """The exit status of a process that draws the panels with each layout; after a crash also the layout and stderr."""
+    """Exit status of a process that draws the panels with each layout; after a crash, the layout and stderr, too."""
     done = subprocess.run(
         [sys.executable, "-m", "helpers.layout_player"],
         input=json.dumps(layouts),
@@ -49,7 +49,7 @@ def played(layouts: list[str]) -> tuple[int, str]:
     return done.returncode, "" if done.returncode == 0 else f"{layouts[reached]}\n{done.stderr}"
 
 
-def test_layouts_of_imgui_pass_unchanged(layout: str) -> None:
+def test_imgui_layouts_pass_unchanged(layout: str) -> None:
     assert words(checked(layout)) == words(layout)
     assert layout_player.play(checked(layout)) == layout
     assert checked(checked(layout)) == checked(layout)
@@ -70,7 +70,7 @@ def swapped(text: str, one: str, other: str) -> str:
 
 
 def test_a_window_in_a_missing_dock_floats(layout: str) -> None:
-    """imgui crashes on it when it lays out the panels again."""
+    """imgui crashes on such a window when it lays out the panels again."""
     head = "[Window][Debug##Default]"
     lost = layout.replace(head, f"{head}\nDockId=0x00000077,0")
     assert lost != layout
@@ -157,7 +157,7 @@ def mutated(random: random.Random, text: str) -> str:
 
 @pytest.mark.slow
 def test_accepted_layouts_do_not_crash_imgui(layout: str) -> None:
-    """Layouts with random damage, mostly in the docks. The accepted ones are drawn at many sizes, and reset."""
+    """Damage layouts randomly, mostly in the docks, then draw the accepted ones at many sizes, and reset them."""
     chance = random.Random(11)
     docks = layout.index("[Docking]")
     passed: set[str] = set()

@@ -1,4 +1,4 @@
-"""The cells of values on Map, and the weights that made the values."""
+"""The cells of values on Map, and the weights that produced the values."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_cells_of_indices() -> None:
         ("h.2.attn.pattern", (3, 8, 2), "h.2.attn.qkv", (8, 96)),
     ],
 )
-def test_the_weights_that_made_a_value(name: str, index: tuple[int, ...], weight: str, there: tuple[int, ...]) -> None:
+def test_weights_that_produced_a_value(name: str, index: tuple[int, ...], weight: str, there: tuple[int, ...]) -> None:
     assert made_by(TensorIndex(name, index), registry(STORIES, 9)) == TensorIndex(weight, there)
 
 

@@ -1,4 +1,4 @@
-"""The camera of Map: the cell under the cursor stays there, the view stays on the plane, the history works."""
+"""Map's camera: the cell under the cursor stays there, the view stays on the plane, the history works."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from helpers.map_registry import STORIES, registry
 WIDE, HIGH = 1280, 720
 
 
-def test_at_first_everything_is_visible() -> None:
+def test_everything_is_visible_at_first() -> None:
     for plane in ((9000, 4000), (3000, 8000)):
         view = MapCamera(*plane).view(WIDE, HIGH)
         assert view.x <= 0
@@ -67,7 +67,7 @@ def test_a_framed_box_fits() -> None:
 
 
 @pytest.mark.parametrize("name", ["h.3.mlp.c_fc.weight", "h.5.attn.qkv", "wte", "h.2.attn.pattern", "h.1.ln_1.bias"])
-def test_another_context_keeps_the_value_at_the_center(name: str) -> None:
+def test_a_new_context_keeps_the_value_at_the_center(name: str) -> None:
     tensors = registry(STORIES, 256)
     before, after = (map_layout(tensors, context) for context in (64, 256))
     row, column = {"h.2.attn.pattern": (64 + 40, 50), "h.1.ln_1.bias": (0, 70)}.get(name, (41, 70))
@@ -94,7 +94,7 @@ def test_a_viewport_is_restored(zoom: float, x: float, y: float) -> None:
     assert vars(other.pose) == pytest.approx(vars(camera.pose))
 
 
-def test_between_two_bands_a_value_nearby_is_the_anchor() -> None:
+def test_between_two_bands_a_nearby_value_is_the_anchor() -> None:
     tensors = registry(STORIES, 256)
     before, after = (map_layout(tensors, context) for context in (64, 256))
     placement = before.placements["h.3.mlp.c_fc.weight"]

@@ -1,4 +1,4 @@
-"""The values under the cursor on Map, for random points and zooms, against a search through all cells."""
+"""The values under the cursor on Map, for random points and zooms, compared with a search through all cells."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def values(element: TensorIndex) -> set[tuple[int, int]]:
 
 
 @pytest.mark.parametrize("scale", [0.02, 0.3, 1.0, 1.7, 3.0, 9.0, 40.0])
-def test_the_element_is_in_the_pixel_and_a_run_is_all_of_it(scale: float) -> None:
+def test_the_element_is_in_the_pixel_and_a_range_is_all_of_it(scale: float) -> None:
     generator = np.random.default_rng(int(100 * scale))
     names = list(LAYOUT.placements)
     hits = ranged = 0
@@ -88,7 +88,7 @@ def test_a_tensor_thinner_than_a_pixel_is_found() -> None:
 
 
 def test_elements_of_patterns_are_single_values() -> None:
-    """Probes read no runs of a pattern's values."""
+    """Probes cannot read ranges of a pattern's values."""
     placement, generator, hits = LAYOUT.placements["h.1.attn.pattern"], np.random.default_rng(0), 0
     for _ in range(300):
         x, y = placement.x + generator.integers(placement.width), placement.y + generator.integers(placement.height)

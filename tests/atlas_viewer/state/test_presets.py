@@ -23,7 +23,7 @@ def test_built_in_presets_are_valid_and_differ() -> None:
     assert set(presets.BUILT_IN) == {"greedy", "balanced", "wild"}
 
 
-def test_a_preset_does_not_change_seed_length_and_context() -> None:
+def test_a_preset_does_not_change_seed_length_or_context() -> None:
     options = GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=2.0, top_k=7)
     after = presets.applied(presets.BUILT_IN["greedy"], options)
     assert after == GenerateOptions(max_new_tokens=3, context=5, seed=9, top=2, temperature=0.0)
@@ -118,7 +118,7 @@ class SlowWords(Words):
 
 
 def follow_to_the_end(watch: PromptTokenizer, now: float) -> None:
-    wait_until(lambda: not watch.pending, "the tokens are there", meanwhile=lambda: (watch.follow(now), nap()))
+    wait_until(lambda: not watch.pending, "the tokens have arrived", meanwhile=lambda: (watch.follow(now), nap()))
 
 
 def test_long_text_is_tokenized_in_the_background_after_typing_stops() -> None:
@@ -128,7 +128,7 @@ def test_long_text_is_tokenized_in_the_background_after_typing_stops() -> None:
         state.prompt = "word " * 20_000 + str(number)
         watch.follow(0.05 * number)
     assert runner.calls == 0
-    watch.follow(1.3)  # returns although nothing is ready
+    watch.follow(1.3)  # returns even though nothing is ready
     watch.follow(1.4)
     assert watch.pending
     runner.allowed.set()

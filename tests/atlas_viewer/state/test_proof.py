@@ -48,7 +48,7 @@ def test_texts() -> None:
     assert [short(error) for error in (0.0, 1.26e-12, 3.0)] == ["0", "1.3e-12", "3.0e0"]
 
 
-def test_a_result_is_invalid_for_other_shaders(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_invalid_for_different_shaders(device: wgpu.GPUDevice, monkeypatch: pytest.MonkeyPatch) -> None:
     keep(device.adapter, GOOD)
     monkeypatch.setattr(wgsl, "digest", lambda: "0" * 64)
     assert known(device.adapter) is None
@@ -104,7 +104,7 @@ def test_the_status_panel_shows_a_result(context: None, monkeypatch: pytest.Monk
     screen = Screen(state, monkeypatch)
     assert screen.shows(text)
     assert (colors[text] == theme.now.error) == failed
-    state.live = False  # pictures look the same every time
+    state.live = False  # pictures must look the same every time
     screen.frame()
     assert not screen.shows(text)
 

@@ -44,7 +44,7 @@ class Store:
         self.settings_store = SettingsStore(self.state, self.calls.append, file)
 
     def messages(self) -> list[str]:
-        """The messages after a run has started."""
+        """The messages once a run has started."""
         self.settings_store.frame(0, False)
         assert self.state.messages == []
         self.state.run = Run("", GenerateOptions(), [])
@@ -211,7 +211,7 @@ def test_an_unreadable_file_is_not_replaced(tmp_path: Path) -> None:
     assert len(store.state.messages) == 1
 
 
-def test_a_damaged_layout_loses_only_the_layout(tmp_path: Path) -> None:
+def test_damage_to_the_layout_loses_only_the_layout(tmp_path: Path) -> None:
     file = tmp_path / "interface.json"
     layout = "[Docking][Data]\nDockNode ID=0x00000008 Parent=0x00000006 SizeRef=1,1\n"
     file.write_text(dumps(dataclasses.replace(ARRANGED, layout=layout)))
@@ -244,7 +244,7 @@ os._exit(0)
 
 
 def start(file: Path, frames: int, end: str) -> subprocess.Popen[str]:
-    """A process that starts with the settings in `file`, draws `frames` frames, and ends as `end` says."""
+    """A process that starts with the settings in `file`, draws `frames` frames, and ends as `end` specifies."""
     return subprocess.Popen(
         [sys.executable, "-c", STARTS, str(file), str(frames), end],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -94,7 +94,7 @@ def test_keys_leave_requests(screen: Screen, state: State) -> None:
     state.requests.clear()
     assert state.run is not None
     state.run.done = False
-    press(screen, ".")  # ignored while the run writes
+    press(screen, ".")  # ignored while the run is in progress
     press(screen, "Space")
     press(screen, "Ctrl+.")
     assert list(state.requests) == [Pause(), Stop()]

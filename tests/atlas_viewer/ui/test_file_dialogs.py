@@ -1,4 +1,4 @@
-"""File dialogs: effects of a choice, no frame that waits, and the real dialogs with a stand-in for zenity."""
+"""File dialogs: the effects of a choice, frames that never wait, and the real dialogs with a stand-in for zenity."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODEL = ModelSummary("fake", 2, 6, 192, 512, 50257, 13_306_944, "bf16", "an adap
 class FakeDialog:
     """A dialog that a test closes."""
 
-    shown: ClassVar[list[FakeDialog]]  # of this class, the newest last
+    shown: ClassVar[list[FakeDialog]]  # of this class, newest last
 
     def __init__(self, *arguments: object) -> None:
         self.arguments = arguments
@@ -50,7 +50,7 @@ class FakeOpen(FakeDialog):
     shown: ClassVar[list[FakeDialog]] = []
 
     def result(self) -> list[str]:
-        assert self.paths is not None, "the result would have been waited for"
+        assert self.paths is not None, "asking for the result would wait"
         return self.paths
 
 
@@ -58,7 +58,7 @@ class FakeSave(FakeDialog):
     shown: ClassVar[list[FakeDialog]] = []
 
     def result(self) -> str:
-        assert self.paths is not None, "the result would have been waited for"
+        assert self.paths is not None, "asking for the result would wait"
         return next(iter(self.paths), "")
 
 
@@ -213,4 +213,4 @@ def test_real_dialogs_are_polled_and_closed(tmp_path: Path) -> None:
     paths, longest = done.stdout.rsplit(" ", 1)
     assert paths == "['/chosen/ä b.atlas']"
     assert float(longest) < 0.5, "a poll waits for the dialog"
-    assert time.monotonic() - begin < 240, "the end of the program waits for the open dialog"
+    assert time.monotonic() - begin < 240, "the program waits for the open dialog before it ends"

@@ -93,7 +93,7 @@ def test_the_menu_hides_and_shows_panels(screen: Screen) -> None:
     assert not screen.state.inspection.list_visible
     choose(screen, tensors.NAME)
     assert hidden == {inspector.NAME}
-    assert screen.state.inspection.list_visible, "a panel that is shown again comes to the front"
+    assert screen.state.inspection.list_visible, "a panel that is shown again must come to the front"
     assert tab(tensors.NAME).top == pytest.approx(tab(logits.NAME).top)
 
 
@@ -122,7 +122,7 @@ def test_the_layout_is_reset(screen: Screen) -> None:
 
 
 def test_tabs_in_any_order_are_sorted_at_once(screen: Screen) -> None:
-    """Several tabs may have to move: panels that floated return in any order."""
+    """Several tabs may have to move, because floating panels return in any order."""
     areas: dict[str, list[str]] = {}
     for title, where in reversed(panels.DOCKED):
         areas.setdefault(where, []).append(title)
@@ -183,7 +183,7 @@ def test_a_separator_moves_and_the_layout_is_saved(screen: Screen, monkeypatch: 
     with new_context(ui.layout):
         again = Screen(made(ui), monkeypatch, SERVICES)
         assert tab("Atlas").left == moved
-        assert again.state.inspection.list_visible, "the tab in front is the same"
+        assert again.state.inspection.list_visible, "the tab in front must be the same"
         assert f"tab:{trace.NAME}" not in widget_tracking.rects
         choose(again, trace.NAME)
         assert tab(trace.NAME).top == tab(logits.NAME).top
@@ -203,7 +203,7 @@ def test_a_panel_missing_from_a_saved_layout_is_docked_in_its_area(
 @pytest.mark.parametrize(
     "text", ["nonsense", "[Docking][Data]\nDockSpace ID=1", "[Window][Atlas]\nDockId=0x77,0\n", "[[\0"]
 )
-def test_a_bad_layout_is_replaced_by_the_default(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_bad_layout_is_replaced_with_the_default(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ui = UiState(layout=text)
     with new_context(ui.layout):
         Screen(made(ui), monkeypatch, SERVICES)

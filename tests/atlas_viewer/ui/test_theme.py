@@ -1,4 +1,4 @@
-"""Contrast of colors, sizes that follow the zoom, and characters that the fonts lack."""
+"""Contrast of colors, sizes that follow the zoom, and characters missing from the fonts."""
 
 from __future__ import annotations
 

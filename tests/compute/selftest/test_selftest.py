@@ -271,7 +271,7 @@ def test_the_command_prints_a_table(doctor: Run, device: wgpu.GPUDevice) -> None
     assert "ok     forward/layer_norm" in result.out
     assert "-      chain " in result.out
     assert "not run: not here" in result.out
-    assert "\nproved: the largest error of numbers is " in result.out
+    assert "\nproved: the largest numeric error is " in result.out
     assert wgsl.digest()[:12] in result.out
     known = proof.known(device.adapter)
     assert known is not None

@@ -1,4 +1,4 @@
-"""The inspector without a GPU: values under the cursor, pins, keys, and requests to the GPU."""
+"""The inspector without a GPU: values under the cursor, pins, keys, and GPU requests."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_arrow_keys_step_by_cells_and_stay_inside() -> None:
     inspection.selected, inspection.cursor = None, TensorIndex("embed.tokens", (0, 0))
     inspection.step(-1, 0)
     assert inspection.cursor == TensorIndex("embed.tokens", (0, 0))
-    inspection.cursor = TensorIndex("wte", (0, 0))  # not on Strip: steps by columns and rows
+    inspection.cursor = TensorIndex("wte", (0, 0))  # not on Strip, so it steps by columns and rows
     inspection.step(1, 2)
     assert inspection.cursor == TensorIndex("wte", (2, 1))
 
@@ -187,7 +187,7 @@ def test_keys_move_the_camera_unless_text_is_typed(
         screen.press(imgui.Key.equal)
     assert state.camera.zoom == pytest.approx(2)
     x, y = state.camera.center
-    screen.point(ImVec2(screen.centers["picture"].x, screen.centers["picture"].y - 190))  # in the panel, over no cell
+    screen.point(ImVec2(screen.centers["picture"].x, screen.centers["picture"].y - 190))  # in the panel, off the cells
     screen.press(imgui.Key.right_arrow)
     screen.press(imgui.Key.up_arrow)
     assert (state.camera.center[0] > x, state.camera.center[1] < y) == (True, True)
@@ -266,7 +266,7 @@ def test_only_visible_values_are_requested(state: State) -> None:
     state.inspection.cursor = TensorIndex("logits", (5,))
     state.inspection.pin(TensorIndex("embed.tokens", (0, 9)))
     inspection_updater.frame(0.0, pass_complete=False, done=False)
-    assert tensor_reader.asked == []  # the tensors are not those of one complete pass
+    assert tensor_reader.asked == []  # the tensors do not belong to one complete pass
     for _ in range(5):
         inspection_updater.frame(0.0, pass_complete=True, done=True)
     assert tensor_reader.asked == [(TensorIndex("logits", (5,)), TensorIndex("embed.tokens", (0, 9)))]
@@ -284,7 +284,7 @@ def test_only_visible_values_are_requested(state: State) -> None:
         inspection_updater.frame(1.0, pass_complete=True, done=True)
     assert [value for _, value in state.inspection.pins[0].history] == [9.125, 9.25]
     assert (tensor_reader.measured, state.inspection.bad) == (1, "logits")
-    assert tensor_reader.traced == 0  # a trace that is off costs nothing
+    assert tensor_reader.traced == 0  # a trace that is off takes no time
     state.inspection.trace_on = True
     for _ in range(3):
         inspection_updater.frame(2.0, pass_complete=True, done=True)
@@ -292,7 +292,7 @@ def test_only_visible_values_are_requested(state: State) -> None:
     assert len(state.inspection.trace) == 6
 
 
-def test_indices_of_patterns_stay_when_the_context_grows() -> None:
+def test_pattern_indices_stay_when_the_context_grows() -> None:
     for rows in (5, 8):
         info = TensorInfo("h.0.attn.pattern", "activation", (3, rows, rows), "", True, section="block 0")
         inspection = Inspection(tensors={info.name: info})

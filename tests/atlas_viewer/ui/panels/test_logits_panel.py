@@ -95,7 +95,7 @@ def test_a_click_on_a_row_branches_except_on_the_taken_token(screen: Screen, sta
     assert not state.requests
 
 
-def test_a_press_chooses_the_row_under_the_mouse_while_the_run_continues(screen: Screen, state: State) -> None:
+def test_a_press_chooses_the_row_under_the_mouse_while_the_run_is_in_progress(screen: Screen, state: State) -> None:
     assert state.run is not None
     screen.point(screen.centers["token 4003"])
     screen.io.add_mouse_button_event(0, True)
@@ -109,7 +109,7 @@ def test_a_press_chooses_the_row_under_the_mouse_while_the_run_continues(screen:
 
 
 def test_the_full_distribution_replaces_the_candidates_of_the_step(screen: Screen, state: State) -> None:
-    state.distribution = whole(3)  # of another step
+    state.distribution = whole(3)  # from another step
     screen.frame()
     assert "token 4001" in widget_tracking.rects
     state.distribution = found = whole(4)
@@ -178,7 +178,7 @@ def test_a_step_to_compare_with_is_chosen_from_a_list(screen: Screen, state: Sta
     screen.frame(2)
     screen.click("against1")
     assert state.compared == 1
-    assert state.comparison is None  # a distribution of another step is not used
+    assert state.comparison is None  # a distribution from another step is not used
     state.comparison = whole(1)
     screen.frame(3)
     assert "gain##head" in widget_tracking.rects
@@ -266,4 +266,4 @@ def test_a_frame_with_two_hundred_rows_costs_only_the_visible_ones(
         imgui.render()
     assert 5 < len(drawn) < 30
     assert len(tables[0].lines) == 200  # type: ignore[attr-defined]
-    assert all(found is tables[0] for found in tables), "the table is made in every frame"
+    assert all(found is tables[0] for found in tables), "the table is rebuilt in every frame"

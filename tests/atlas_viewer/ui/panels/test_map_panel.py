@@ -57,7 +57,7 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 
 def place_of(screen: Screen, target: TensorIndex) -> ImVec2:
-    """Point of the screen at the center of a value's cell."""
+    """Point on the screen at the center of a value's cell."""
     maps, picture = screen.state.map, widget_tracking.rects["map"]
     cell = maps.cell_of(target)
     assert cell is not None
@@ -74,7 +74,7 @@ def double_click(screen: Screen) -> None:
 def test_wheel_drag_fit_and_keys_move_the_map_and_not_strip(screen: Screen, state: State) -> None:
     maps, atlas = state.map, state.camera.view
     target = TensorIndex("h.3.mlp.c_fc.weight", (100, 50))
-    maps.frame("h.3")  # so close that no edge limits the camera
+    maps.frame("h.3")  # close enough that no edge limits the camera
     screen.frame(2)
     zoom = maps.camera.pose.zoom
     before = place_of(screen, target)
@@ -120,7 +120,7 @@ def test_the_cursor_inspects_and_pins_and_arrow_keys_move_it(screen: Screen, sta
     screen.frame()
     assert screen.shows("h.2.mlp.gelu[5, 300] = 0.5")
     shown = dict(facts(state, element, FakeTokenizer("<{}>")))
-    assert "Cell" not in shown, "cells of Strip do not matter on Map"
+    assert "Cell" not in shown, "Strip cells do not matter on Map"
     assert shown["Index"] == "[5, 300]"
     for down in (True, False):
         screen.io.add_mouse_button_event(1, down)
@@ -133,10 +133,10 @@ def test_the_cursor_inspects_and_pins_and_arrow_keys_move_it(screen: Screen, sta
     state.map.go(TensorIndex("h.2.mlp.gelu", (ROWS - 1, 300)))
     screen.frame()
     screen.point(place_of(screen, TensorIndex("h.2.mlp.gelu", (ROWS, 300))))
-    assert inspection.cursor is None, "there is no such row yet"
+    assert inspection.cursor is None, "this row does not exist yet"
 
 
-def test_a_double_click_goes_to_the_makers_of_a_value_and_alt_brackets_go_back(screen: Screen, state: State) -> None:
+def test_a_double_click_goes_to_the_makers_of_a_value_and_alt_brackets_return(screen: Screen, state: State) -> None:
     maps = state.map
     target = TensorIndex("h.2.mlp.gelu", (5, 300))
     maps.go(target)
@@ -203,7 +203,7 @@ def test_an_index_is_typed(screen: Screen, state: State) -> None:
     for row in (11, 7):
         token = context_token(state, row)
         assert token is not None
-        assert quoted(token[1]) in texts, "tokens on both sides of a pattern"
+        assert quoted(token[1]) in texts, "a token is missing on one side of a pattern"
 
 
 def test_a_part_of_the_model_is_typed_by_its_title(screen: Screen, state: State) -> None:
@@ -221,7 +221,7 @@ def test_the_tensor_list_frames_a_tensor_in_the_current_view(screen: Screen, sta
 
 def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     maps = state.map
-    assert "minimap" not in screen.centers, "all is seen"
+    assert "minimap" not in screen.centers, "nothing is outside the view"
     maps.go(TensorIndex("wte", (7, 7)))
     screen.frame(2)
     screen.click("minimap")
@@ -232,7 +232,7 @@ def test_the_minimap_moves_the_camera(screen: Screen, state: State) -> None:
     assert "minimap" not in screen.centers
 
 
-def test_another_context_keeps_the_visible_part(screen: Screen, state: State) -> None:
+def test_a_new_context_keeps_the_visible_part(screen: Screen, state: State) -> None:
     maps = state.map
     target = TensorIndex("h.5.attn.c_proj.weight", (100, 33))
     maps.go(target)
@@ -257,7 +257,7 @@ def test_glow_and_pins_are_drawn_at_every_zoom(screen: Screen, state: State, ago
         screen.frame(2)
 
 
-def test_without_a_map_its_panel_says_why(screen: Screen, state: State) -> None:
+def test_the_panel_says_why_there_is_no_map(screen: Screen, state: State) -> None:
     state.map.layout, state.map.problem = None, "a map of 3e10 values is too large"
     screen.frame(2)
     assert screen.shows("too large")

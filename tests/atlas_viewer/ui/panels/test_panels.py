@@ -1,4 +1,4 @@
-"""Panels as functions of the state: imgui runs without a GPU, with synthetic mouse and keyboard events."""
+"""Panels as functions of the state: imgui runs without a GPU and gets synthetic mouse and keyboard events."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> Non
         for label, point in usual.items()
         if (point.x, point.y) != (screen.centers[label].x, screen.centers[label].y)
     }
-    assert not moved, "what is about to be clicked must stay where it is"
+    assert not moved, "a widget about to be clicked must stay where it is"
     screen.click("Dismiss")
     assert not state.messages
 

@@ -191,7 +191,7 @@ def test_flow_has_every_token_once_and_breaks_at_line_ends(context: None) -> Non
 
 @pytest.mark.parametrize("unit", [" ", "\n", "once ", "a"])
 def test_a_prompt_of_a_million_characters(screen: Screen, state: State, unit: str) -> None:
-    """Pasted, shown with its tokens, run and continued: no time grows faster than the length of a word or line."""
+    """Paste, show with tokens, run and continue it: no time grows faster than the length of a word or line."""
     text = unit * (1_200_000 // len(unit))
     began = time.thread_time()
     edit(screen)
@@ -206,7 +206,7 @@ def test_a_prompt_of_a_million_characters(screen: Screen, state: State, unit: st
     for continuation in ("", " there", " there was"):
         state.run.continuation = continuation
         screen.frame()
-    # Processor time: linear code takes a second or two, quadratic code minutes.
+    # Processor time: linear code takes a second or two, quadratic code takes minutes.
     assert time.thread_time() - began < 60
 
 
@@ -260,13 +260,13 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
     drawn = [label for label in screen.centers if label.startswith("token")]
     assert 0 < len(drawn) < 60
     laid_out = flow.cache_info().misses
-    # With a text ten thousand times as long, a frame costs about twice as much.
+    # With text ten thousand times as long, a frame costs about twice as much.
     assert least(10) < 10 * short
     edit(screen)
     write(screen, "!")
     assert state.prompt.endswith("!")
     assert least(10) < 10 * short
-    assert flow.cache_info().misses == laid_out, "tokens are laid out when they change, not in every frame"
+    assert flow.cache_info().misses == laid_out, "tokens are laid out in every frame, not only when they change"
 
 
 @pytest.mark.parametrize("size", [(200, 150), (900, 600), (2560, 1440)])

@@ -33,7 +33,7 @@ def played(state: State) -> PlaybackState:
     return playback
 
 
-def test_a_button_and_a_key_record_with_the_options_that_are_set(screen: Screen, state: State) -> None:
+def test_a_button_and_a_key_record_with_the_chosen_options(screen: Screen, state: State) -> None:
     screen.click("##session logits")
     screen.frame(3)
     screen.click("logits f32")
@@ -133,9 +133,9 @@ def test_keys_play_and_step(screen: Screen, state: State) -> None:
 
 def test_a_notice_leads_back_to_the_recording(screen: Screen, state: State) -> None:
     playback = played(state)
-    playback.left, playback.notice = True, "its model is not here"
+    playback.left, playback.notice = True, "its model is missing"
     screen.frame(3)
-    assert screen.shows("its model is not here")
+    assert screen.shows("its model is missing")
     assert "##timeline" not in screen.centers
     screen.click("Back to the recording")
     assert list(state.requests) == [BackToRecording()]
@@ -157,7 +157,7 @@ def test_a_view_comes_to_the_front_while_the_timeline_is_dragged(screen: Screen,
         playback.seek = None
         point.x += 9
         screen.point(point)
-        assert playback.seek is not None, "the slider is still held"
+        assert playback.seek is not None, "the slider was released"
     screen.io.add_mouse_button_event(0, False)
     screen.frame()
 
@@ -175,4 +175,4 @@ def test_a_view_comes_to_the_front_from_behind_the_focused_one(screen: Screen, s
     screen.frame(2)
     state.ui.raised = "Atlas"
     screen.frame(3)
-    assert "Atlas" in state.ui.shown, "one that was closed is opened"
+    assert "Atlas" in state.ui.shown, "a closed view was not opened"

@@ -46,7 +46,7 @@ def type_into(screen: Screen, label: str, text: str) -> None:
 
 
 def drag(screen: Screen, label: str, x: float) -> None:
-    """Press the mouse on a widget, `x` of its width away from its center."""
+    """Press the mouse on a widget, at `x` times its width from its center."""
     center = screen.centers[label]
     screen.point(ImVec2(center.x + x, center.y))
     for down in (True, False):
@@ -115,7 +115,7 @@ def test_a_changed_option_has_a_reset_button(screen: Screen, state: State) -> No
     assert state.options == GenerateOptions()
 
 
-def test_options_of_the_command_line_have_no_reset_button(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_from_the_command_line_have_no_reset_button(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     started = GenerateOptions(max_new_tokens=64, context=100, temperature=0.5)
     state = State("Once upon a", started, model=MODEL)
     screen = Screen(state, monkeypatch)

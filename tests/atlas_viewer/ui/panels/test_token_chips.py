@@ -43,7 +43,7 @@ def test_chips_wrap_without_overlap(tokens: list[int], available: int, known: in
         assert all(flow.chips[index].line == 1 for index in flow.between(1, 1))
 
 
-def test_a_branch_keeps_shared_chips_and_another_width_none() -> None:
+def test_a_branch_keeps_shared_chips_and_a_new_width_keeps_none() -> None:
     measured: list[int] = []
 
     def counted(step: StepRecord) -> float:
