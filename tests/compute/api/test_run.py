@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from compute.api import model as api_model
+from compute.api import kept
 from compute.api.load import loaded
 from compute.api.model import Model
 from compute.errors import MemoryBudgetError, OutputError, TensorNameError, UsageError
@@ -193,9 +193,9 @@ def test_a_kept_name_is_named_by_the_error(tiny: Model) -> None:
 
 def test_arrays_that_do_not_fit_into_memory_are_refused(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, width = [1, 2, 3], 21 + 12
-    monkeypatch.setattr(api_model, "free_host_bytes", lambda: 4 * 3 * width)
+    monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width)
     tiny.run(tokens, keep="h.0.ln_1")
-    monkeypatch.setattr(api_model, "free_host_bytes", lambda: 4 * 3 * width - 1)
+    monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width - 1)
     with pytest.raises(MemoryBudgetError, match=r"need 0.00 GB of memory, .* name fewer tensors in keep="):
         tiny.run(tokens, keep="h.0.ln_1")
     tiny.run(tokens, keep="h.0.ln_1", rows="last")
