@@ -81,4 +81,5 @@ class Names:
                 return names
         if fnmatch.fnmatchcase(self.logits, glob):
             return []
-        raise UsageError(f"keep={one_line(glob)}: matches no tensor; names look like {next(reversed(self.ours))}")
+        last = self.description.stream[-1]
+        raise UsageError(f"{one_line(glob)}: no tensor matches; a name is for example {last}")

@@ -168,7 +168,7 @@ def test_an_unknown_name_lists_the_nearest(tiny: Model) -> None:
 @pytest.mark.parametrize(
     ("prompt", "options", "message"),
     [
-        ([1], {"keep": "h.*.nothing"}, r"keep=h\.\*\.nothing: matches no tensor"),
+        ([1], {"keep": "h.*.nothing"}, r"h\.\*\.nothing: no tensor matches; a name is for example h\.1\.resid_post"),
         ([1], {"rows": "first"}, r"rows='first': must be \"all\" or \"last\""),
         ([1] * 10, {}, "has 10 tokens, the context 9: give a shorter text"),
         ([21], {}, "token 21: tiny has 21 tokens"),
