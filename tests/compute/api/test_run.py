@@ -9,11 +9,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from compute.api import activation_reader, kept
-from compute.api.load import loaded
 from compute.api.model import Model
 from compute.errors import MemoryBudgetError, OutputError, TensorNameError, UsageError
 from compute.forward import whole_pass
-from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
@@ -24,6 +22,7 @@ from compute.selftest.models import loud_model, rounded_model, some_tokens
 from compute.weights.checkpoint import ArrayModel
 
 from helpers import parallel_model
+from helpers.gpu import model_of
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 
 pytestmark = pytest.mark.gpu
@@ -40,11 +39,6 @@ THEIRS = {
     "ln_f": "ln_final.hook_out",
     "logits": "logits",
 }
-
-
-def model_of(source: ArrayModel, **options: object) -> Model:
-    chosen = {"measured": False, **options}
-    return loaded(lambda: source, LoadOptions(**chosen))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
