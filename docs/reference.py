@@ -29,6 +29,15 @@ is not finite is null.
 
 Names of pictures and arrays must end in `.png`, `.npy` or `.npz`, as the option says; a device such as `/dev/stdout`
 works, too. No output replaces a recording or a file that the command reads.
+
+`capture` writes float32 arrays, and `tokens` (int32, one per row of the activations). With `-n N` it runs the prompt
+and the N tokens generated after it in one pass. A tensor with several names is in the file under each of them.
+Names and globs of TransformerLens are accepted, too; under its names queries, keys, values and `hook_z` are [tokens,
+heads, head size]. A glob is tried with the names of TransformerLens only when it matches none of the others.
+
+`score` runs a text longer than the context in contexts that overlap by half: each later one predicts only the tokens
+that the one before has not, so that every token is predicted from at least half a context. The first token has no
+prediction. `rank` starts at 1; `logprob` and `entropy` are in nats; the perplexity is exp of the mean of -logprob.
 """
 
 Row = tuple[str, str]  # argument, meaning

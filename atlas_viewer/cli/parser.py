@@ -59,6 +59,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_render(command("render", "save one picture, without a window"))
     _add_atlas(command("atlas", "save the strip as arrays"))
     _add_trace(command("trace", "print statistics of every tensor in the last pass"))
+    _add_capture(command("capture", "save activations as arrays"))
+    _add_score(command("score", "print how well the model predicts a text, token by token"))
     _add_bench(command("bench", "measure the speed of prefill, decode, strip, map and frames on this adapter"))
     add_session(command("session", "record runs; verify, compare, replay and export recordings"))
     add_models(command("models", "fetch, verify and convert models"))
@@ -123,6 +125,35 @@ def _add_trace(trace: argparse.ArgumentParser) -> None:
     add_json(trace, "lines", what="a list of objects")
 
 
+def _add_capture(capture: argparse.ArgumentParser) -> None:
+    add_prompt(capture)
+    add_sampling(capture, tokens=0)
+    capture.add_argument(
+        "--out", type=file_path, required=True, metavar="F", help="the .npz or .safetensors file to write"
+    )
+    capture.add_argument(
+        "--names",
+        action="append",
+        metavar="GLOB",
+        help="name or glob of what to save, such as 'h.*.resid_post' or 'blocks.0.hook_*'; may be repeated (default:"
+        " every activation, the attention patterns and the logits)",
+    )
+    capture.add_argument(
+        "--names-as",
+        choices=("atlas", "transformerlens"),
+        default="atlas",
+        help="naming scheme of the arrays (default atlas)",
+    )
+
+
+def _add_score(score: argparse.ArgumentParser) -> None:
+    score.add_argument("text", metavar="TEXT", help="text of any length; - reads standard input")
+    score.add_argument(
+        "--context", type=int, default=None, metavar="W", help="context length in tokens (default: the model's maximum)"
+    )
+    add_json(score, "a table")
+
+
 def _add_bench(bench: argparse.ArgumentParser) -> None:
     add_json(bench, "a table")
     bench.add_argument(
@@ -183,7 +214,7 @@ def _with_signs(argv: Sequence[str]) -> list[str]:
 _POINTS = {"--center", "--size"}
 _NEGATIVE = re.compile(r"-[\d.]")
 _VALUED = {"--model", "--weights", "--adapter", "--program"}
-_COMMANDS = {"view", "generate", "render", "atlas", "trace", "bench", "session", "models", "doctor"}
+_COMMANDS = {"view", "generate", "render", "atlas", "trace", "capture", "score", "bench", "session", "models", "doctor"}
 
 
 def _with_command(argv: list[str]) -> list[str]:

@@ -5,25 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import overload
 
 import numpy as np
 
-from compute.errors import MemoryBudgetError, UsageError
+from compute.errors import UsageError
 from compute.forward.engine import Engine
-from compute.forward.memory_budget import free_host_bytes
 from compute.forward.whole_pass import WholePass
 from compute.generate import generator
 from compute.gpu.device import device_error
 from compute.models.config import ModelConfig
 from compute.models.description import Description
-from compute.models.readings import Form, Reading
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 
 from .activation_reader import ActivationReader
+from .capture import Capture
 from .generation import Generation
-from .names import Names
+from .kept import Kept
+from .names import Names, Scheme
 from .run import Rows, Run
 from .score import Score, predictions, scored
 from .weights import Weights
@@ -58,6 +59,11 @@ class Model:
         self._names = Names(engine.description)
         self._passes = WholePass(engine)
         self._reader: ActivationReader | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name, for people."""
+        return self._engine.model_name
 
     @property
     def config(self) -> ModelConfig:
@@ -141,11 +147,36 @@ class Model:
             raise UsageError(f'rows={rows!r}: must be "all" or "last"')
         batch = not isinstance(prompt, str) and len(prompt) > 0 and not _is_id(prompt[0])
         texts = [self._tokens(text) for text in (prompt if batch else [prompt])]  # type: ignore[arg-type]
-        kept = self._names.matching(keep)
-        self._check_memory(texts, kept, rows)
+        kept = Kept(self.description, self._names.matching(keep), rows)
+        kept.check_memory([len(text) for text in texts])
         with _device_errors():
-            runs = [self._run(text, kept, rows) for text in texts]
+            runs = [self._run(text, kept) for text in texts]
         return runs if batch else runs[0]
+
+    def capture(
+        self,
+        text: str | Sequence[int],
+        path: Path | str,
+        *,
+        keep: str | Iterable[str] = "*",
+        names: Scheme = "atlas",
+    ) -> None:
+        """One pass over a text, written to a .npz or .safetensors file one array after another.
+
+        The file contains `tokens` (int32, one per row) and the arrays that `run` would keep, among them the logits when
+        `keep` matches them. Only an array or two are in memory, so that long contexts need little of it. Of a text
+        longer than the context the last `context` tokens are used, at the positions that a generation gives them.
+        names: the scheme to write; with "transformerlens" an array without a name there keeps ours.
+
+        Raises `TensorNameError` and `UsageError` as `run`, `OutputError` when the file cannot be written or the disk
+        has too little space.
+        """
+        tokens = self._ids(text)
+        rows = min(len(tokens), self.context)
+        position = min(len(tokens) - rows, self.config.positions - rows)
+        wanted = Capture(self._names, tokens[-rows:], keep, names)
+        with _device_errors():
+            wanted.write(path, self._passes, self._activations(), position)
 
     def generate(
         self,
@@ -233,57 +264,20 @@ class Model:
             )
         return tokens
 
-    def _run(self, tokens: list[int], kept: list[Reading], rows: Rows) -> Run:
-        vocabulary = self.config.vocabulary
-        if rows == "last":
+    def _run(self, tokens: list[int], kept: Kept) -> Run:
+        if kept.rows == "last":
             self._passes.run(tokens)
-            logits = self._engine.read_logits()[None, :vocabulary]
+            logits = self._engine.read_logits()[None, : self.config.vocabulary]
         else:
-            logits = np.empty((len(tokens), vocabulary), np.float32)
-            first = 0
-            for piece in self._passes.logits(tokens):
-                logits[first : first + len(piece)] = piece[:, :vocabulary]
-                first += len(piece)
+            logits = self._passes.all_logits(tokens)
         logits.flags.writeable = False
-        sources, only_last = self._sources(kept, rows)
-        arrays: dict[str, np.ndarray] = {}
-        if sources:
-            self._reader = self._reader or ActivationReader(self._engine)
-            arrays = self._reader.read(sources, last=only_last)
-        return Run(self._names, tokens, rows, kept, arrays, logits)
+        arrays = self._activations().read(kept.sources, last=kept.only_last) if kept.sources else {}
+        return Run(self._names, tokens, kept.rows, kept.readings, arrays, logits)
 
-    def _sources(self, kept: Sequence[Reading], rows: Rows) -> tuple[list[str], set[str]]:
-        """The tensors to read, by the names of their memory, and those of which the last row is enough."""
-        canonical = self.description.canonical
-        sources = list(dict.fromkeys(canonical(reading.source) for reading in kept))
-        if rows == "all":
-            return sources, set()
-        # Scores are computed here from the last query and all keys.
-        whole = {canonical(reading.source) for reading in kept if reading.form is Form.SCORES}
-        return sources, set(sources) - whole
-
-    def _check_memory(self, texts: Sequence[Sequence[int]], kept: Sequence[Reading], rows: Rows) -> None:
-        """Raise `MemoryBudgetError` when the arrays of all texts exceed the memory that is free."""
-        available = free_host_bytes()
-        sources, only_last = self._sources(kept, rows)
-        width = {self.description.canonical(r.source): self._columns(r) for r in kept}
-        needed = 0
-        for tokens in texts:
-            count = 1 if rows == "last" else len(tokens)
-            needed += 4 * count * self.config.vocabulary
-            for name in sources:
-                columns, heads = width[name]
-                needed += 4 * (1 if name in only_last else len(tokens)) * (columns + heads * len(tokens))
-        if available is not None and needed > available:
-            raise MemoryBudgetError(
-                f"the arrays of this run need {needed / 1e9:.2f} GB of memory, {available / 1e9:.2f} GB are available:"
-                ' name fewer tensors in keep=, use rows="last", or run fewer or shorter texts'
-            )
-
-    def _columns(self, reading: Reading) -> tuple[int, int]:
-        """Columns of the tensor that is read, and heads of a pattern."""
-        operation = self.description.outputs.get(reading.source)
-        return (operation.columns, 0) if operation is not None else (0, int(reading.shape()[0]))
+    def _activations(self) -> ActivationReader:
+        if self._reader is None:
+            self._reader = ActivationReader(self._engine)
+        return self._reader
 
 
 def _is_id(value: object) -> bool:

@@ -6,6 +6,7 @@ import difflib
 import fnmatch
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Literal
 
 from compute.errors import TensorNameError, UsageError
 from compute.io.escape import one_line
@@ -14,6 +15,7 @@ from compute.models.readings import Reading, readings
 from compute.models.transformerlens import names_by_transformerlens, transformerlens_name, transformerlens_readings
 
 _NEAREST = 3
+Scheme = Literal["atlas", "transformerlens"]
 
 
 class Names:
@@ -59,6 +61,14 @@ class Names:
                 wanted |= {self._equivalents.get(name, name) for name in self._matches(glob)}
         return [r for r in [*self.ours.values(), *self.theirs.values()] if r.name in wanted]
 
+    def keeps_logits(self, globs: Iterable[str]) -> bool:
+        """True when one of `globs` matches the logits."""
+        return any(fnmatch.fnmatchcase(self.logits, glob) for glob in globs)
+
+    def in_scheme(self, reading: Reading, scheme: Scheme) -> Reading:
+        """The same array under its name in `scheme`; as it is where it has none there."""
+        return self.theirs.get(self.transformerlens(reading.name), reading) if scheme == "transformerlens" else reading
+
     def transformerlens(self, name: str) -> str:
         """The TransformerLens name of what `name` reads, or `name` where it has none."""
         return transformerlens_name(name) or name
@@ -71,4 +81,5 @@ class Names:
                 return names
         if fnmatch.fnmatchcase(self.logits, glob):
             return []
-        raise UsageError(f"keep={one_line(glob)}: matches no tensor; names look like {next(reversed(self.ours))}")
+        last = self.description.stream[-1]
+        raise UsageError(f"{one_line(glob)}: no tensor matches; a name is for example {last}")

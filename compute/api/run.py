@@ -13,10 +13,9 @@ from compute.io.array_files import write_arrays
 from compute.models.readings import Form, Reading
 
 from .derived import derived
-from .names import Names
+from .names import Names, Scheme
 
 Rows = Literal["all", "last"]
-Scheme = Literal["atlas", "transformerlens"]
 
 
 class Run(Mapping[str, np.ndarray]):

@@ -9,6 +9,7 @@ import wgpu
 
 from compute.errors import MemoryBudgetError
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
+from compute.models.config import ModelConfig
 
 from .engine import Engine
 from .pass_plan import Pass, state_of
@@ -23,6 +24,11 @@ class WholePass:
         """Allocates nothing until the logits of every row are wanted."""
         self._engine, self._program = engine, engine.prefill
         self._rows_of_logits: tuple[wgpu.GPUBuffer, list[Dispatch]] | None = None
+
+    @property
+    def config(self) -> ModelConfig:
+        """The sizes of the model."""
+        return self._engine.config
 
     def run(self, tokens: Sequence[int], position: int = 0) -> None:
         """Compute everything, of the logits those of the last row. Does not wait.
@@ -60,6 +66,16 @@ class WholePass:
             filled += count
         self._completed(tokens, position)
         yield self._read(staging)[: filled * width].reshape(filled, width)
+
+    def all_logits(self, tokens: Sequence[int], position: int = 0) -> np.ndarray:
+        """As `logits`, in one array without the padding of the vocabulary: float32 [tokens, vocabulary]. Blocks."""
+        vocabulary = self.config.vocabulary
+        whole = np.empty((len(tokens), vocabulary), np.float32)
+        first = 0
+        for piece in self.logits(tokens, position):
+            whole[first : first + len(piece)] = piece[:, :vocabulary]
+            first += len(piece)
+        return whole
 
     def _chunks(self, tokens: Sequence[int], position: int) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each chunk, after the state for it has been written."""

@@ -1,22 +1,54 @@
-"""Files of named arrays, written one array after another, so that only one of them needs to be in memory."""
+"""Files of named arrays, written one array after another, so that only one or two are in memory."""
 
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import zipfile
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from compute.errors import UsageError
+from compute.errors import OutputError, UsageError
 
 from .escape import one_line
 from .output_files import output_file
+from .system_errors import write_errors_as
 
 SUFFIXES = (".npz", ".safetensors")
 _TYPES = {np.dtype(np.float32): "F32", np.dtype(np.int32): "I32"}
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """An array before its values are known."""
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes."""
+        return self.dtype.itemsize * math.prod(self.shape)
+
+
+def check_space(path: Path | str, nbytes: int) -> None:
+    """Raise `OutputError` when the disk that a file at `path` would be on has less than `nbytes` bytes free."""
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        return  # a device
+    with write_errors_as(OutputError, one_line(target)):
+        free = shutil.disk_usage(target.resolve().parent).free
+    if nbytes > free:
+        raise OutputError(
+            f"{one_line(target)}: needs {nbytes / 1e9:.2f} GB, the disk has {free / 1e9:.2f} GB free;"
+            " name fewer tensors or choose another path"
+        )
 
 
 def check_suffix(path: Path | str) -> None:
@@ -35,7 +67,8 @@ def write_arrays(path: Path | str, arrays: Iterable[tuple[str, np.ndarray]]) -> 
         write_npz(path, arrays)
         return
     collected = list(arrays)
-    write_safetensors(path, [(name, array.dtype, array.shape) for name, array in collected], (a for _, a in collected))
+    specs = [ArraySpec(name, array.dtype, array.shape) for name, array in collected]
+    write_safetensors(path, specs, (array for _, array in collected))
 
 
 def write_npz(path: Path | str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
@@ -47,23 +80,19 @@ def write_npz(path: Path | str, arrays: Iterable[tuple[str, np.ndarray]]) -> Non
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def write_safetensors(
-    path: Path | str,
-    shapes: Sequence[tuple[str, np.dtype, tuple[int, ...]]],
-    arrays: Iterable[np.ndarray],
-) -> None:
-    """Write `arrays`, which have the names, types and `shapes` given, to a .safetensors file as they come."""
+def write_safetensors(path: Path | str, specs: Sequence[ArraySpec], arrays: Iterable[np.ndarray]) -> None:
+    """Write `arrays`, which are as `specs` announces, to a .safetensors file as they come. Raises `OutputError`."""
     header: dict[str, object] = {}
     end = 0
-    for name, dtype, shape in shapes:
-        start, end = end, end + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        header[name] = {"dtype": _TYPES[dtype], "shape": list(shape), "data_offsets": [start, end]}
+    for spec in specs:
+        start, end = end, end + spec.nbytes
+        header[spec.name] = {"dtype": _TYPES[spec.dtype], "shape": list(spec.shape), "data_offsets": [start, end]}
     with output_file(path) as file:
         _write_header(file, header)
-        for (name, dtype, shape), array in zip(shapes, arrays, strict=True):
-            if array.shape != shape or array.dtype != dtype:
-                raise ValueError(f"{name}: is {array.dtype} {array.shape}, announced as {dtype} {shape}")
-            file.write(_c(array).data.cast("B") if array.size else b"")
+        for spec, array in zip(specs, arrays, strict=True):
+            if (array.shape, array.dtype) != (spec.shape, spec.dtype):
+                raise ValueError(f"{spec.name}: is {array.dtype} {array.shape}, announced as {spec.dtype} {spec.shape}")
+            file.write(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
 
 
 def _write_header(file: BinaryIO, header: dict[str, object]) -> None:
@@ -71,7 +100,3 @@ def _write_header(file: BinaryIO, header: dict[str, object]) -> None:
     text += b" " * (-len(text) % 8)  # so that the arrays are aligned
     file.write(len(text).to_bytes(8, "little"))
     file.write(text)
-
-
-def _c(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array)

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
+from compute.api.load import loaded
+from compute.api.model import Model
 from compute.forward.engine import Engine
+from compute.forward.load_options import LoadOptions
 from compute.models.architectures import parameter_shapes
 from compute.models.config import ModelConfig
 from compute.selftest.check import Check
 from compute.selftest.gpu import UNTOUCHED, Gpu, bound, read, read_tensor, run_pass, submit
 from compute.selftest.models import rounded_model
-from compute.weights.checkpoint import ArrayModel
+from compute.weights.checkpoint import ArrayModel, WeightSource
 
 __all__ = [
-    "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "read", "read_tensor", "rounded_model",
-    "run_pass", "submit",
+    "UNTOUCHED", "Gpu", "assert_ok", "bound", "fixed_logits", "logits_after", "model_of", "read", "read_tensor",
+    "rounded_model", "run_pass", "submit",
 ]  # fmt: skip
 
 
 def assert_ok(check: Check) -> None:
     """What the check compares is within its tolerance."""
     assert check.ok, f"{check.name}, {check.shapes}: error {check.error:.2g} above {check.tolerance:g} ({check.worst})"
+
+
+def model_of(source: WeightSource, **options: object) -> Model:
+    """A model of the Python API, made quickly: its engine does not predict how long a pass takes."""
+    return loaded(lambda: source, LoadOptions(**({"measured": False} | options)))  # type: ignore[arg-type]
 
 
 def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import re
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -28,6 +30,25 @@ def test_examples_show_what_happens(name: str) -> None:
     )
     assert tried > 1
     assert failed == 0
+
+
+@pytest.mark.gpu
+def test_the_examples_of_the_manual_run() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "python.md").read_text("utf-8"), re.M | re.S)
+    assert len(blocks) == 2
+    names: dict[str, Any] = {}
+    exec("".join(blocks), names)
+    assert names["run"].tokens == [7454, 2402, 257, 640]
+    assert [run["ln_f"].shape for run in (names["first"], names["second"])] == [(4, 192), (2, 192)]
+
+
+@pytest.mark.gpu
+def test_the_table_of_names_is_that_of_the_program() -> None:
+    tensors = atlas_viewer.load("stories", context=64).tensors()
+    theirs = {info.transformerlens for info in tensors.values() if info.transformerlens}
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    for name in theirs:
+        assert name.rpartition(".")[2] in page, name
 
 
 def python(code: str) -> str:

@@ -8,23 +8,27 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from compute.api import model as api_model
-from compute.api.load import loaded
+from compute.api import activation_reader, kept
 from compute.api.model import Model
 from compute.errors import MemoryBudgetError, OutputError, TensorNameError, UsageError
-from compute.forward.load_options import LoadOptions
+from compute.forward import whole_pass
+from compute.gpu.device import is_software
 from compute.models.architectures import describe
+from compute.models.config import ModelConfig
 from compute.models.transformerlens import names_by_transformerlens, transformerlens_name
 from compute.selftest import reference
-from compute.selftest.models import some_tokens
+from compute.selftest.gpu import Gpu
+from compute.selftest.models import loud_model, rounded_model, some_tokens
 from compute.weights.checkpoint import ArrayModel
 
 from helpers import parallel_model
+from helpers.gpu import model_of
 from helpers.make_models import ODD_SHAPES, TINY, tiny_model
 
 pytestmark = pytest.mark.gpu
 
 TOLERANCE = 2e-3
+LONG = ModelConfig(layers=1, heads=2, channels=128, positions=300, vocabulary=97, padded_vocabulary=100)
 THEIRS = {
     "embed.tokens": "hook_embed",
     "h.1.resid_mid": "blocks.1.hook_resid_mid",
@@ -35,11 +39,6 @@ THEIRS = {
     "ln_f": "ln_final.hook_out",
     "logits": "logits",
 }
-
-
-def model_of(source: ArrayModel, **options: object) -> Model:
-    chosen = {"measured": False, **options}
-    return loaded(lambda: source, LoadOptions(**chosen))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +111,37 @@ def test_every_array_equals_the_reference(source: ArrayModel) -> None:
     assert run["logits"] is run.logits
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"layout": "buffer"},  # the tiled program
+        {"layout": "buffer", "program": "rows"},
+        {"layout": "buffer", "weights": "bf16"},
+        {"layout": "texture", "weights": "f16"},
+    ],
+    ids=str,
+)
+def test_every_program_computes_the_logits_of_every_row(gpu: Gpu, options: dict[str, str]) -> None:
+    if options["layout"] == "texture" and not is_software(gpu.device.adapter):
+        pytest.skip("a GPU has its weights in buffers")
+    source = loud_model(LONG, scale=0.15)
+    tokens = some_tokens(LONG, LONG.positions)  # more than a chunk of any program
+    wanted = expected(rounded_model(source, options.get("weights", "f32")), tokens)
+    run = model_of(source, **options).run(tokens, keep="ln_f")
+    close(run.logits, wanted["logits"])
+    close(run["ln_f"], wanted["ln_f"])
+
+
+def test_large_results_are_read_in_pieces(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(tiny_model(ODD_SHAPES[2]))
+    tokens = some_tokens(ODD_SHAPES[2], 33)
+    whole = model.run(tokens, keep="*")
+    monkeypatch.setattr(whole_pass, "_PIECE", 1)
+    monkeypatch.setattr(activation_reader, "_PIECE", 5000)
+    pieces = model.run(tokens, keep="*")
+    assert all(np.array_equal(whole[name], pieces[name]) for name in whole)
+
+
 @pytest.mark.parametrize("count", [1, 17, 33])
 def test_the_last_row_is_that_of_all_rows(count: int) -> None:
     model = model_of(tiny_model(ODD_SHAPES[2]))
@@ -168,7 +198,7 @@ def test_an_unknown_name_lists_the_nearest(tiny: Model) -> None:
 @pytest.mark.parametrize(
     ("prompt", "options", "message"),
     [
-        ([1], {"keep": "h.*.nothing"}, r"keep=h\.\*\.nothing: matches no tensor"),
+        ([1], {"keep": "h.*.nothing"}, r"h\.\*\.nothing: no tensor matches; a name is for example h\.1\.resid_post"),
         ([1], {"rows": "first"}, r"rows='first': must be \"all\" or \"last\""),
         ([1] * 10, {}, "has 10 tokens, the context 9: give a shorter text"),
         ([21], {}, "token 21: tiny has 21 tokens"),
@@ -193,9 +223,9 @@ def test_a_kept_name_is_named_by_the_error(tiny: Model) -> None:
 
 def test_arrays_that_do_not_fit_into_memory_are_refused(tiny: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens, width = [1, 2, 3], 21 + 12
-    monkeypatch.setattr(api_model, "free_host_bytes", lambda: 4 * 3 * width)
+    monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width)
     tiny.run(tokens, keep="h.0.ln_1")
-    monkeypatch.setattr(api_model, "free_host_bytes", lambda: 4 * 3 * width - 1)
+    monkeypatch.setattr(kept, "free_host_bytes", lambda: 4 * 3 * width - 1)
     with pytest.raises(MemoryBudgetError, match=r"need 0.00 GB of memory, .* name fewer tensors in keep="):
         tiny.run(tokens, keep="h.0.ln_1")
     tiny.run(tokens, keep="h.0.ln_1", rows="last")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compute.api.load import load, loaded
+from compute.api.load import load
 from compute.api.model import Model
 from compute.errors import CheckpointError, DeviceError, TensorNameError, UsageError
 from compute.forward.load_options import LoadOptions
@@ -21,6 +21,7 @@ from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import open_model
 from compute.weights.dtypes import DTYPES
 
+from helpers.gpu import model_of
 from helpers.make_models import ODD_SHAPES, TINY, tiny_checkpoint, tiny_model
 
 pytestmark = pytest.mark.gpu
@@ -65,7 +66,7 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("count", [1, 2, 9, 10, 23])
 def test_every_token_is_scored_by_at_least_half_a_context(context: int, count: int) -> None:
     source = tiny_model()
-    model = loaded(lambda: source, LoadOptions(context=context, measured=False))
+    model = model_of(source, context=context)
     tokens = some_tokens(TINY, count, seed=1)
     exact = reference.in_float64(source)
     score = model.score(tokens)
@@ -95,7 +96,7 @@ def test_every_token_is_scored_by_at_least_half_a_context(context: int, count: i
 @pytest.mark.parametrize("dtype", ["f32", "bf16", "f16"])
 def test_weights_are_those_that_the_model_computes_with(dtype: str) -> None:
     source = tiny_model(ODD_SHAPES[2])
-    model = loaded(lambda: source, LoadOptions(weights=dtype, measured=False))
+    model = model_of(source, weights=dtype)
     assert list(model.weights) == list(model.description.weights)
     for name, values in model.weights.items():
         assert values.dtype == np.float32

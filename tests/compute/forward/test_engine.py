@@ -22,7 +22,7 @@ from compute.text.tokenizer import Tokenizer
 from compute.weights.checkpoint import open_model
 from compute.weights.llmc import write_llmc
 
-from helpers.gpu import assert_ok, read_tensor, rounded_model, run_pass
+from helpers.gpu import assert_ok, model_of, read_tensor, rounded_model, run_pass
 from helpers.make_models import ODD_SHAPES, tiny_model
 from helpers.paths import DATA
 
@@ -177,14 +177,13 @@ def test_without_trace_the_logits_are_the_same(device: wgpu.GPUDevice, layout: s
 def test_nonfinite_values_reach_the_activations(device: wgpu.GPUDevice) -> None:
     model = tiny_model(SMALL)
     model.tensor("h.1.mlp.c_fc.bias")[7] = np.nan
-    engine = Engine.load(model, LoadOptions(context=24))
-    run_pass(engine, [1, 2, 3])
-    assert np.isfinite(read_tensor(engine, "h.1.ln_2")).all()
+    run = model_of(model, context=24).run([1, 2, 3], keep="h.1.*")
+    assert np.isfinite(run["h.1.ln_2"]).all()
     for name in ("h.1.mlp.c_fc", "h.1.mlp.gelu"):
-        bad = ~np.isfinite(read_tensor(engine, name))
+        bad = ~np.isfinite(run[name])
         assert bad[:, 7].all()
         assert bad.sum() == 3
-    assert np.isnan(read_tensor(engine, "h.1.resid_post")).all()
+    assert np.isnan(run["h.1.resid_post"]).all()
 
 
 @pytest.mark.parametrize("context", [0, -1, 25])
