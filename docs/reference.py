@@ -24,8 +24,10 @@ The exit status is 0 for success, 1 for a failure, which is reported in one line
 
 `generate` and `session record` report logits that are NaN or infinite in one line on standard error, with the first
 affected step. Such tokens are never sampled. The exit status is 0 if there was always a finite logit to sample from,
-otherwise 1. In `generate --json`, `nonfinite_logits` counts them for each step and in total. In JSON, every number that
-is not finite is null.
+otherwise 1. In `generate --json`, `nonfinite_logits` counts them for each step and in total.
+
+[JSON output](json.md) describes what `--json` prints, with a JSON Schema for each command. Numbers that are not finite
+are null in it.
 
 Names of pictures and arrays must end in `.png`, `.npy` or `.npz`, as the option says; a device such as `/dev/stdout`
 works, too. No output replaces a recording or a file that the command reads.
