@@ -146,7 +146,7 @@ class Engine:
         return self._memory.shared.logits
 
     def read_logits(self) -> np.ndarray:
-        """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
+        """The logits of the latest pass, float32 [padded vocabulary]. Blocks, so never call it inside a frame."""
         return self._memory.read_logits()
 
 

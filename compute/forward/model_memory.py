@@ -70,7 +70,7 @@ class ModelMemory:
         self.device.queue.write_buffer(self.shared.state, 0, state)
 
     def read_logits(self) -> np.ndarray:
-        """The logits of the latest pass, float32 [padded vocabulary]. Blocks: never inside a frame."""
+        """The logits of the latest pass, float32 [padded vocabulary]. Blocks, so never call it inside a frame."""
         data = self.device.queue.read_buffer(self.shared.logits)
         return np.frombuffer(data, np.float32)[: self.config.padded_vocabulary].copy()  # [padded vocabulary]
 

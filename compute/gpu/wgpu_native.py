@@ -105,7 +105,10 @@ _on_work_done: Any = _c.callback(
 
 
 def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
-    """Settle fences and readbacks whose work is finished. `wait` blocks until the GPU is idle: never inside a frame."""
+    """Settle fences and readbacks whose work is finished.
+
+    `wait` blocks until the GPU is idle, so never use it inside a frame.
+    """
     _lib.wgpuDevicePoll(device._internal, wait, _c.NULL)
     if _raised:
         raise _raised.pop()

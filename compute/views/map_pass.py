@@ -158,7 +158,7 @@ class MapPass:
         return self.texture
 
     def read(self) -> np.ndarray:
-        """The latest picture, uint8 [height, width, 4]. Blocks: never inside a frame."""
+        """The latest picture, uint8 [height, width, 4]. Blocks, so never call it inside a frame."""
         assert self.texture is not None
         width, height, _ = self.texture.size
         data = self.engine.device.queue.read_texture(

@@ -1,4 +1,4 @@
-"""Adds the weights to the pyramid of Map, once, by dispatches that each process a part of a tensor."""
+"""Adds the weights to Map's pyramid once, in dispatches that each process part of a tensor."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def packs_of(storage: TensorStorage, columns: int) -> int:
 def weight_blocks(
     engine: Engine, layout: MapLayout, pyramid: wgpu.GPUTexture, tensor: Tensor, placement_words: list[int], most: float
 ) -> Iterator[Dispatch]:
-    """Dispatches that add a weight, in parts that cost about `most` at most. Created lazily."""
+    """Dispatches that add a weight, in parts that each cost roughly `most` or less; created lazily."""
     storage = tensor.storage
     kernel = engine.kernels.get("map/weight_blocks", storage=storage.kind, dtype=storage.dtype, base=layout.base)
     wide, high = tiles_of(layout.placements[tensor.name], layout.grid)
@@ -59,5 +59,5 @@ def _tile_cost(layout: MapLayout) -> int:
 
 
 def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
-    """Number of tiles of `grid` cells across and down."""
+    """How many tiles, each `grid` cells square, it takes across and down."""
     return -(-placement.width // grid), -(-placement.height // grid)

@@ -1,4 +1,4 @@
-"""Statistics of the latest pass's attention patterns, which are recomputed one after the other."""
+"""Statistics of the latest pass's attention patterns, each recomputed in turn."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .statistics import SAMPLE_COUNT, TensorStatistics
 
 
 def pattern_statistics(engine: Engine) -> dict[str, TensorStatistics]:
-    """Statistics by name, without histograms, of the patterns [heads, query, key]; empty before the first pass.
+    """Statistics (without histograms) of every pattern [heads, query, key], by name; empty before the first pass.
 
     They cover the whole arrays: a key after its query has weight 0 and counts as a zero. Reads back every pattern
-    and blocks: never inside a frame.
+    and blocks, so never call it inside a frame.
     """
     rows = engine.registry.rows
     if rows == 0:

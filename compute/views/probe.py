@@ -67,7 +67,7 @@ class ProbePass:
             self._again = True
             return
         rows = self._engine.registry.rows
-        # Rows that the context does not have yet contain no values.
+        # Rows that the context has not reached yet contain no values.
         live = [(slot, work) for slot, (needed, work) in enumerate(self._work) if needed <= rows]
         if not live:
             return

@@ -195,7 +195,7 @@ class StatisticsPass:
         return True
 
     def read(self) -> dict[str, TensorStatistics]:
-        """Statistics of the latest pass. Blocks: never inside a frame."""
+        """Statistics of the latest pass. Blocks, so never call it inside a frame."""
         self.update()
         while self.pending:
             poll(self.engine.device, wait=True)

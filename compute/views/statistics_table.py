@@ -1,4 +1,4 @@
-"""Statistics of many tensors as one NumPy table, for recordings: an object per tensor would take too long."""
+"""Statistics of many tensors as one NumPy table: in recordings, one object per tensor would be too slow."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class StatisticsTable:
 
 
 def read_table(measure: StatisticsPass, tensors: Sequence[Tensor]) -> np.ndarray:
-    """STATISTICS [tensors] of the engine's latest pass. Blocks: never inside a frame."""
+    """STATISTICS [tensors] of the engine's latest pass. Blocks, so never call it inside a frame."""
     engine = measure.engine
     encoder = ComputeEncoder(engine.device)
     encoder.run(measure.work())
@@ -68,6 +68,6 @@ def read_table(measure: StatisticsPass, tensors: Sequence[Tensor]) -> np.ndarray
 
 
 def _key_values(keys: np.ndarray) -> np.ndarray:
-    """The float32 values with these sort keys, see wgsl/common/numbers.wgsl."""
+    """The float32 values with these sort keys; see wgsl/common/numbers.wgsl."""
     bits = np.where(keys >= 0x80000000, keys ^ np.uint32(0x80000000), ~keys)
     return bits.astype(np.uint32).view(np.float32)

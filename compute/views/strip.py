@@ -146,7 +146,7 @@ class StripPass:
         return gaps
 
     def read(self) -> np.ndarray:
-        """The finished picture as uint8 [360, 640, 4], opaque. Blocks: never inside a frame."""
+        """The finished picture as uint8 [360, 640, 4], opaque. Blocks, so never call it inside a frame."""
         while self.pending:
             self.update()
         data = self.engine.device.queue.read_texture(

@@ -9,7 +9,7 @@ from compute.models.registry import Registry, Tensor
 
 WIDTH, HEIGHT = 640, 360  # cells
 GAP = 64  # empty cells before a span
-BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}  # most cells per span
+BUDGETS = {"embedding": 4096, "activation": 1024, "weight": 512, "logits": 4096}  # maximum cells per span
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Span:
         return self.first + self.cells - 1
 
     def as_json(self) -> dict[str, str | int]:
-        """This span in the output of the command `atlas`."""
+        """This span as the `atlas` command prints it."""
         return {
             "name": self.name,
             "first": self.first,

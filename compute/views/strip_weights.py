@@ -37,7 +37,7 @@ class WeightCells:
         return self._first[tensor.name], span.cells, 1
 
     def lay_out(self, spans: Mapping[str, Span], *, pool: bool) -> None:
-        """Queue the work for spans whose offset, number of cells or sampling is new."""
+        """Queue the work for spans whose offset, number of cells or sampling has changed."""
         for name, _, _ in self._queue:  # their offsets may have changed
             self._cells.pop(name, None)
         self._queue.clear()

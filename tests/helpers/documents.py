@@ -10,7 +10,9 @@ from pathlib import Path
 
 from helpers.paths import ROOT
 
-PAGES = tuple(sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), ROOT / "assets" / "README.md"]))
+PAGES = tuple(
+    sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), ROOT / "assets" / "README.md"])
+)
 
 _FENCE = re.compile(r"^```(?P<language>\w*) ?(?P<about>.*)$")
 _LINK = re.compile(r"!?\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^)\s]+)\)")

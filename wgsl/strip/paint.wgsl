@@ -20,7 +20,7 @@ struct Tile {
 @group(0) @binding(1) var<storage, read> entries: array<Entry>;
 {% if pool %}
 @group(0) @binding(2) var<storage, read> values: array<vec4u>; // bits
-@group(0) @binding(6) var<storage, read> blocks: array<u32>; // extreme key of each 16 values
+@group(0) @binding(6) var<storage, read> blocks: array<u32>; // extreme key of every 16 values
 {% else %}
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 {% endif %}
@@ -29,7 +29,7 @@ struct Tile {
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
 {% if pool %}
-const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole block
+const BLOCKS_FROM = 32u; // values in a range: shorter ranges contain hardly any whole blocks
 fn range_key(entry: Entry, range: vec2u) -> u32 {
     var key = 0u;
     let base = entry.offset / 4u;

@@ -53,7 +53,7 @@ def test_json_csv_and_arrays(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--png", "p", "--view", "map", "--center", "inf,0"), 2, "--zoom, --center"),
         (("--video", "no/where/a.mp4"), 1, "there is no folder"),
         (("--png", "/dev/null"), 1, "is not a folder"),
-        (("--png", "p"), 1, "give its file with --model"),
+        (("--png", "p"), 1, "give the model's file with --model"),
         (("--npz", "a.npz", "--run", "7"), 1, "has no run 7"),
         (("--npz", "a.png"), 2, "ends in .npz"),
     ],
@@ -83,4 +83,4 @@ def test_the_model_is_never_a_path_from_the_file(tmp_path: Path, capsys: pytest.
     connection.commit()
     connection.close()
     assert main(["session", "verify", str(path)]) == 1
-    assert "give its file with --model" in capsys.readouterr().err
+    assert "give the model's file with --model" in capsys.readouterr().err
