@@ -31,7 +31,9 @@ RING = 32  # result blocks in the ring
 
 @dataclass(frozen=True)
 class SampleResult:
-    """The result of one draw. Logarithms are natural; `rank` counts from 1; candidates have falling logits.
+    """The result of one draw. Logarithms are natural; candidates have falling logits.
+
+    `rank` counts from 1; it is 0 for a draw that reports no candidates.
 
     Rank, candidates and the largest logit are those of the model, before the repetition penalty.
     """
@@ -242,7 +244,7 @@ def parse_draw(data: bytes, top: int) -> SampleResult:
         highest=float(floats[2]),
         log_total=float(floats[3]),
         scaled_log_total=float(floats[4]),
-        rank=int(words[8]),
+        rank=int(words[8]) if top else 0,
         nonfinite=int(words[5]),
         candidates=candidates,
         kept=int(words[6]),

@@ -109,6 +109,14 @@ def dice(gpu: Gpu) -> dict[int, Dice]:
     return {size: Dice(gpu, size) for size in SIZES}
 
 
+def test_a_draw_without_candidates_has_no_rank(dice: dict[int, Dice]) -> None:
+    """Not the rank of an earlier draw either, which is still in the result."""
+    one = dice[min(SIZES)]
+    logits = np.linspace(0, 1, min(SIZES))
+    assert one.draw(logits, top=4).rank == 1
+    assert one.draw(logits, top=0).rank == 0
+
+
 def entropy(logits: np.ndarray) -> float:
     """Entropy of softmax(logits), in nats."""
     finite = logits[np.isfinite(logits)].astype(np.float64)
