@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import atlas_viewer
+from atlas_viewer.schemas import FOLDER
 
 PAGE = Path(__file__).parent / "json.md"
-SCHEMAS = Path(atlas_viewer.__file__).parent / "schemas"
 
 _HEAD = """\
 # JSON output
@@ -36,7 +35,7 @@ Row = tuple[str, str, str]  # key, type, meaning
 
 def schemas() -> dict[str, Schema]:
     """Every schema by the name of its file, such as `session-info`."""
-    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(SCHEMAS.glob("*.json"))}
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 
 
 def page() -> str:

@@ -81,6 +81,14 @@ def test_the_command_reference_is_up_to_date() -> None:
     assert "|  |" not in page, "an argument has no help text"
 
 
+def test_the_page_about_json_is_up_to_date() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "json_page.py"))
+    assert (ROOT / "docs" / "json.md").read_text("utf-8") == made["page"](), "run ./dev reference"
+    titles = {schema["title"] for schema in made["schemas"]().values()}
+    assert {"generate --json", "session export --json"} <= titles
+    assert titles <= set(re.findall(r"^## (.*)$", made["page"](), re.MULTILINE))
+
+
 def test_the_changelog_tells_of_the_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     versions = re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)

@@ -69,6 +69,7 @@ def test_the_wheel_holds_all_files_of_the_packages_and_no_others(wheel: Path) ->
     }
     assert held == wanted
     assert any(name.endswith(".wgsl") for name in held)
+    assert "atlas_viewer/schemas/generate.json" in held
     assert {"assets/stories_bf16.bin", "assets/gpt2_tokenizer.bin", "assets/README.md"} <= held
 
 
