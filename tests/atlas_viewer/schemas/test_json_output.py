@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from atlas_viewer.cli.parser import build_parser
 from compute.bench import engine_bench
 from compute.bench.measuring import Budget
 from compute.models.config import ModelConfig
@@ -81,7 +80,6 @@ def test_numbers_that_are_not_finite_are_null(run: Run, damaged: Path) -> None:
     assert logits["first_nonfinite"] is not None
 
 
-@pytest.mark.skipif("score" not in build_parser().format_help(), reason="no such command")
 @pytest.mark.parametrize("text", [PROMPT, "Once"])
 def test_score(run: Run, text: str) -> None:
     score = printed(run, "score", "score", text)
