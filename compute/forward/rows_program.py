@@ -12,7 +12,9 @@ import wgpu
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Activation, Add, Attention, Gather, LayerNorm, Linear
+from compute.models.registry import Shard
 
+from .product import Product
 from .program import Program, resource
 from .stages import Stage, reads_after, stages
 
@@ -76,7 +78,7 @@ class RowsProgram(Program):
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head
-        return self._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
+        return self._product(Product(head, self._shared.head_input, self._shared.logits, 1))
 
     def head_of_rows(self, logits: wgpu.GPUBuffer) -> list[Dispatch]:
         """The logits of every row of the chunk into `logits`, float32 [rows, padded vocabulary]; to run after `body`.
@@ -84,7 +86,7 @@ class RowsProgram(Program):
         Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
         """
         head = self._description.head
-        run = self._product(head, self._value(head.x), logits, self.rows, "none", None, ())
+        run = self._product(Product(head, self._value(head.x), logits, self.rows))
         self._write_params()
         return run
 
@@ -159,49 +161,41 @@ class RowsProgram(Program):
                 epilogue = "residual"
         names = tuple(operation.output for operation in stage.operations)
         x, y = self._value(linear.x), self._value(stage.output.output)
-        return self._product(linear, x, y, self.rows, epilogue, stage.section, names)
+        return self._product(Product(linear, x, y, self.rows, epilogue, self._block(stage.section), names))
 
-    def _product(
-        self,
-        linear: Linear,
-        x: wgpu.GPUBuffer,
-        y: wgpu.GPUBuffer,
-        rows: int,
-        epilogue: str,
-        section: int | None,
-        names: tuple[str, ...],
-    ) -> list[Dispatch]:
-        """section: of the activation buffers, None to keep nothing; names: of the product, and of what comes of it."""
-        storage, bias = self._storages[linear.weight.name], linear.bias
-        block = None if section is None else self._block(section)
+    def _product(self, product: Product) -> list[Dispatch]:
+        linear, x, storage = product.linear, product.x, self._storages[product.linear.weight.name]
         outputs, inputs = linear.weight.shape
-        at_once, space = self._rows_at_once(inputs, rows)
+        at_once, space = self._rows_at_once(inputs, product.rows)
         # Each value of x is loaded once for all outputs of a thread: with 4 of them the product was twice as fast. But
         # narrow matrices would leave cores idle, and in a pass of one row there is little of x to load.
         per_thread = 4 if linear is self._description.head and at_once > 1 else 1
         kernel = self._kernels.get(
             "forward/matmul_rows", inputs=inputs, outputs=outputs, rows=at_once, x_space=space, storage=storage.kind,
-            dtype=storage.dtype, tile=storage.tile, bias=bias is not None, epilogue=epilogue, trace=block is not None,
-            per_thread=per_thread,
+            dtype=storage.dtype, tile=storage.tile, bias=linear.bias is not None, epilogue=product.epilogue,
+            trace=product.block is not None, per_thread=per_thread,
         )  # fmt: skip
-        offsets = [block.offsets[name] for name in names] if block else []
         run = []
-        for first in range(0, rows, at_once):
+        for first in range(0, product.rows, at_once):
             for shard in storage.shards:
-                bound: dict[str, Resource] = {
-                    "state": self._shared.state,
-                    "params": self._slot(first, shard.first_row, shard.rows, *offsets),
-                    "x": (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x,
-                    "weight": resource(shard),
-                    "y": y,
-                    **self._activation_binding(block),
-                }
-                if bias is not None:
-                    bound["bias"] = self._vector(bias.name)
+                part: Resource = (x, first * inputs * 4, at_once * inputs * 4) if space == "uniform" else x
+                bound = self._product_bindings(product, shard, part, first, shard.first_row, shard.rows)
                 groups = (-(-shard.rows // (32 * per_thread)), 1, 1)
-                label = names[-1] if names else linear.output
-                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=label))
+                run.append(kernel.dispatch(groups, bound, cost=at_once * inputs * shard.rows, label=product.label))
         return run
+
+    def _product_bindings(self, product: Product, shard: Shard, x: Resource, *params: int) -> dict[str, Resource]:
+        """params: the first fields of the kernel's; the offsets of what is kept follow."""
+        bias = product.linear.bias
+        return {
+            "state": self._shared.state,
+            "params": self._slot(*params, *product.offsets),
+            "x": x,
+            "weight": resource(shard),
+            "y": product.y,
+            **({} if bias is None else {"bias": self._vector(bias.name)}),
+            **self._activation_binding(product.block),
+        }
 
     def _rows_at_once(self, inputs: int, rows: int) -> tuple[int, str]:
         """How many rows of x one dispatch takes, and the address space x is bound in."""

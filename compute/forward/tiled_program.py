@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-import wgpu
-
-from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
-from compute.models.operations import Attention, Linear
+from compute.models.operations import Attention
 
-from .program import resource
+from .product import Product
 from .rows_program import RowsProgram
 from .stages import Stage
 
@@ -25,43 +22,23 @@ class TiledProgram(RowsProgram):
         if head.bias is None:
             return self._gpu_head(self._shared.head_input, normed=False)
         # The kernel for one row has no bias, and the one for many rows takes no single row.
-        return super()._product(head, self._shared.head_input, self._shared.logits, 1, "none", None, ())
+        return super()._product(Product(head, self._shared.head_input, self._shared.logits, 1))
 
-    def _product(
-        self,
-        linear: Linear,
-        x: wgpu.GPUBuffer,
-        y: wgpu.GPUBuffer,
-        rows: int,
-        epilogue: str,
-        section: int | None,
-        names: tuple[str, ...],
-    ) -> list[Dispatch]:
-        storage, bias = self._storages[linear.weight.name], linear.bias
-        block = None if section is None else self._block(section)
+    def _product(self, product: Product) -> list[Dispatch]:
+        linear, storage = product.linear, self._storages[product.linear.weight.name]
         outputs, inputs = linear.weight.shape
         # Narrow products have few tiles: smaller ones keep more of the GPU busy.
         tall = 4 if outputs > 2 * self._config.channels else 2
         kernel = self._kernels.get(
             "forward/matmul_tiled", inputs=inputs, outputs=outputs, tall=tall, dtype=storage.dtype,
-            bias=bias is not None, epilogue=epilogue, trace=block is not None,
+            bias=linear.bias is not None, epilogue=product.epilogue, trace=product.block is not None,
         )  # fmt: skip
-        offsets = [block.offsets[name] for name in names] if block else []
         run = []
         for shard in storage.shards:
-            bound: dict[str, Resource] = {
-                "state": self._shared.state,
-                "params": self._slot(shard.first_row, shard.rows, *offsets),
-                "x": x,
-                "weight": resource(shard),
-                "y": y,
-                **self._activation_binding(block),
-            }
-            if bias is not None:
-                bound["bias"] = self._vector(bias.name)
-            groups = (-(-shard.rows // 64), -(-rows // (16 * tall)), 1)
-            label = names[-1] if names else linear.output
-            run.append(kernel.dispatch(groups, bound, cost=rows * inputs * shard.rows, label=label))
+            bound = self._product_bindings(product, shard, product.x, shard.first_row, shard.rows)
+            groups = (-(-shard.rows // 64), -(-product.rows // (16 * tall)), 1)
+            cost = product.rows * inputs * shard.rows
+            run.append(kernel.dispatch(groups, bound, cost=cost, label=product.label))
         return run
 
     def _attention(self, stage: Stage, attention: Attention) -> Dispatch:
