@@ -10,7 +10,7 @@ from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 
-# Seconds between two statistics while a run is generating: when a panel shows them, and otherwise for the alarm.
+# Seconds between statistics readbacks during a run: if a panel shows them, and if only the alarm needs them.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0
 
 
@@ -58,7 +58,7 @@ class InspectionUpdater:
     def frame(self, now: float, pass_complete: bool, done: bool) -> None:
         """Store what has arrived; request what panels show if the tensors belong to one whole pass.
 
-        now: in seconds; pass_complete: whether they do; done: whether the run is paused or finished.
+        now: in seconds; pass_complete: whether the tensors belong to one whole pass; done: whether the run is paused or finished.
         """
         reader, inspection = self.tensor_reader.values, self._inspection
         if reader is not None and reader.poll_values():
@@ -87,7 +87,7 @@ class InspectionUpdater:
         inspection, run = self._inspection, self._state.run
         inspection.probed_values.clear()
         inspection.probed_values.update(values)
-        # Not the row in the pass, which no longer changes once the context is full.
+        # The step, not the row in the pass: the row stops changing once the context is full.
         step = len(run.steps) if run else 0
         for pin in inspection.pins:
             if pin.element in values:

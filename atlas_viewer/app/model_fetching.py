@@ -1,4 +1,4 @@
-"""Fetches models for the window in a thread, so that frames continue."""
+"""Fetches models for the window in a thread, so that frames keep being drawn."""
 
 from __future__ import annotations
 

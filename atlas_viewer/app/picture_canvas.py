@@ -1,4 +1,4 @@
-"""The canvas in memory, and what all canvases share: neither side exceeds that of the adapter's largest texture."""
+"""The canvas in memory, and what all canvases share: neither side is longer than the adapter's maximum texture size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
 class OwnCanvas:
-    """Keeps a canvas's physical size within a limit. If the window is larger, only the part within it is drawn."""
+    """Keeps a canvas's physical size within a limit. If the window is larger, only the part within the limit is drawn."""
 
     _limit = 1 << 30
 

@@ -11,7 +11,7 @@ from compute.errors import AtlasError
 # A prompt with more characters than this is tokenized in a thread, because 100,000 characters take 10 to 60 ms, too
 # long for a frame.
 _LONG = 20_000
-# A long prompt must not have changed for this many seconds.
+# A long prompt is tokenized once it has been unchanged for this many seconds.
 _SETTLE_S = 0.2
 
 
@@ -32,7 +32,7 @@ class PromptTokenizer:
         return self._known != self._state.prompt
 
     def follow(self, now: float) -> None:
-        """Tokenize a changed prompt; a long prompt's tokens arrive later. now: seconds of any clock."""
+        """Tokenize a changed prompt; a long prompt's tokens arrive later. now: the time in seconds, from any clock."""
         if self._running is not None:
             if not self._running.done():
                 return

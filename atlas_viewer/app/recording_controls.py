@@ -17,7 +17,7 @@ from .window_video import WindowVideo
 
 
 class RecordingControls:
-    """Starts and stops both on request, and passes every frame on to them."""
+    """Starts and stops the recording and the video on request, and passes every frame on to them."""
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: starts the readback of the frame just drawn."""

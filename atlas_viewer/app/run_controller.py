@@ -53,7 +53,7 @@ class RunController:
 
     @property
     def _generations(self) -> GenerationSource:
-        """The model's source of generations. Raises `RecordingError` if the model is only recorded."""
+        """The model's source of generations. Raises `RecordingError` if only a recording of the model is available."""
         if self.model.generations is None:
             raise RecordingError(self.model.unavailable)
         return self.model.generations
@@ -152,7 +152,7 @@ class RunController:
         self._report()
         if running and self.state.run is not None:
             self.state.run.stop_reason = reason
-            self._replayer.set_step(None)  # the engine may already work on later tokens
+            self._replayer.set_step(None)  # the engine may already be working on later tokens
         self.generation = None
 
     def _show(self, run: Run) -> None:
@@ -254,7 +254,7 @@ class RunController:
         return self._replayer.advance(budget_s)
 
     def _apply_options(self, now: float) -> None:
-        """Apply changed options to the next token, once they have not changed for a moment."""
+        """Apply changed options to the next token, once they have stayed the same for a moment."""
         state, run = self.state, self.state.run
         if state.options == self._applied or run is None:
             self._changed_at = None

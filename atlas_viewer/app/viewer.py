@@ -85,7 +85,7 @@ class Viewer:
         self._input = Input()
         self._repeats = False  # the widgets show a texture that has been replaced
         self._asked = 0  # number of requests when the panels were last drawn; a new one is handled before more input
-        self._touched = False  # by an event that no frame shows yet
+        self._touched = False  # by an event whose effect no frame shows yet
         canvas.add_event_handler(self._on_event, *EVENTS, order=-200)
         canvas.add_event_handler(self._on_close, "close")
         canvas.request_draw(self.frame)
@@ -172,7 +172,7 @@ class Viewer:
             self._advance(self.controller, now)
         theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
-            # Measured from now, not from the event: this frame may be late, and the next shows what its panels change.
+            # Measured from now, not from the event: this frame may be late, and changes made by its panels show only in the next.
             self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:

@@ -54,7 +54,7 @@ def _info(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(plain(summary(recording)), ensure_ascii=False, allow_nan=False))
             return 0
-        # All lines before printing any, so that a damaged file gives an error instead of half an answer.
+        # Build all lines before printing any, so that a damaged file gives an error instead of half an answer.
         lines = _info_lines(recording)
     print("\n".join(lines))
     return 0

@@ -57,7 +57,7 @@ def read_config(path: Path) -> tuple[ModelConfig, bool]:
     check_sizes(config, shown, "it")
     for name, factor in fields.multiples.items():
         if values.get(name) not in (None, factor * config.channels):
-            product = f"{factor * config.channels}, {factor} times {fields.channels},"
+            product = f"{factor * config.channels} ({factor} times {fields.channels})"
             _refuse(shown, name, values[name], product)
     tied = read.checked("tie_word_embeddings", _FLAG, default=one_block(config).tied_head)
     return config, tied
@@ -73,13 +73,13 @@ def _tokens(architecture: Architecture, rows: int, folder: Path, shown: str) -> 
     if added or rows not in {-(-tokens // step) * step for step in _PADDING}:
         raise CheckpointError(
             f"{shown}: has {rows} tokens, {rows - tokens} more than {architecture.title}"
-            f"{f' ({added})' if added else ''}; models with added tokens cannot run here, use one without"
+            f"{f' ({added})' if added else ''}; models with added tokens cannot run here; use a model without them"
         )
     return tokens
 
 
 def config_json(config: ModelConfig, dtype: str) -> dict[str, Any]:
-    """The `config.json` of a model, padding left out. dtype: that of its weights, "f32", "f16" or "bf16"."""
+    """The `config.json` of a model, without padding. dtype: that of its weights, "f32", "f16" or "bf16"."""
     architecture = architecture_of(config)
     fields = architecture.fields
     values = {
@@ -107,12 +107,14 @@ def _checked_architecture(read: _Fields, shown: str) -> Architecture:
     if found is None:
         types = ", ".join(name for known in architectures() for name in known.model_types)
         titles = " or a ".join(known.title for known in architectures())
-        raise CheckpointError(f"{shown}: is a model of type {_quoted(kind)}, only {types} can run here; use a {titles}")
+        raise CheckpointError(
+            f"{shown}: is a model of type {_quoted(kind)}, but only {types} can run here; use a {titles}"
+        )
     fields = found.fields
     others = [name for name in read.checked("architectures", _NAMES) or () if name not in fields.classes]
     if others:
         raise CheckpointError(
-            f"{shown}: is for {_quoted(others[0])}, whose head is not the language model's; use a {fields.classes[0]}"
+            f"{shown}: is for {_quoted(others[0])}, which has no language-model head; use a {fields.classes[0]}"
         )
     supported = {**fields.computed, **{name: (only,) for name, only in fields.switches.items()}}
     for name, allowed in supported.items():
@@ -122,7 +124,7 @@ def _checked_architecture(read: _Fields, shown: str) -> Architecture:
 
 
 def _refuse(shown: str, name: str, value: object, supported: str) -> None:
-    raise CheckpointError(f"{shown}: {name} is {_quoted(value)}, only {supported} can run here; use another model")
+    raise CheckpointError(f"{shown}: {name} is {_quoted(value)}, but only {supported} is supported; use another model")
 
 
 def _listed(tokens: list[str]) -> str:

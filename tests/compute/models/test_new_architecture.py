@@ -141,10 +141,10 @@ def test_it_converts_to_hugging_face_layout_only(tmp_path: Path) -> None:
     [
         (
             {"model_type": "llama"},
-            "of type llama, only gpt2, parallel_relu can run here; use a GPT-2 or a",
+            "of type llama, but only gpt2, parallel_relu can run here; use a GPT-2 or a",
         ),
-        ({"hidden_act": "gelu"}, "hidden_act is gelu, only relu can run here"),
-        ({"intermediate_size": 144}, "intermediate_size is 144, only 108, 3 times hidden_size, can run here"),
+        ({"hidden_act": "gelu"}, "hidden_act is gelu, but only relu is supported"),
+        ({"intermediate_size": 144}, "intermediate_size is 144, but only 108 (3 times hidden_size) is supported"),
         ({"num_attention_heads": 5}, "channels 36 are not divisible by heads 5"),
         ({"architectures": ["GPT2LMHeadModel"]}, "use a ParallelForCausalLM"),
         (

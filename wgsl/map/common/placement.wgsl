@@ -19,7 +19,7 @@ struct Location {
     row: u32,
     column: u32,
 }
-// a / b, rounded down, for a below 2^21. Integer division would be slow on adapters that run it thread by thread.
+// a / b, rounded down, for a below 2^21. Integer division would be slow on adapters that execute it one thread at a time.
 fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
 
 // The row and column at the cell (x, y), relative to the placement's corner.

@@ -1,8 +1,8 @@
 {# Access to the values of a tensor whose shape is a parameter, so that tensors of all shapes share a pipeline: on
    software adapters each pipeline takes 50 ms to create. common/weight.wgsl describes the storage.
    storage: "buffer", "texture", or "loose" for one row whose length is not a multiple of 4; dtype; binding: its number.
-   Needs `quotient` of placement.wgsl, and `params` with packs, the packs per row (in a buffer, groups of 4 values), and
-   tile, the texture's width in matrix rows. #}
+   Needs `quotient` of placement.wgsl, and `params` with `packs` (packs per row; in a buffer a pack is a group of 4
+   values) and `tile` (the texture's width in matrix rows). #}
 {% import "common/weight.wgsl" as w %}
 {% macro declare(storage, dtype, binding) %}
 {% if storage == "loose" %}

@@ -7,7 +7,7 @@ fn source_index(cell: u32, cells: u32, values: u32) -> u32 {
     let remainder = (values - 1u) % steps;
     return cell * whole + cell * remainder / steps;
 }
-// The range of values that the cell represents: the first index and the end.
+// The range of values that the cell represents: the first index and one past the last.
 fn source_range(cell: u32, cells: u32, values: u32) -> vec2u {
     let first = source_index(cell, cells, values);
     if (cell + 1u >= cells) { return vec2u(first, values); }
