@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import ast
-import re
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
-
-import atlas_viewer as av
 
 from helpers.documents import Block, blocks
 from helpers.paths import ROOT
@@ -61,14 +58,3 @@ def removed(found: dict[str, Any]) -> float:
     normalized = (without - without.mean()) / np.sqrt(stream.var() + 1e-5) * model.weights["ln_f.weight"]
     rest = (normalized + model.weights["ln_f.bias"]) @ model.weights["wte"][token]
     return float(run.logits[-1, token] - rest)
-
-
-@pytest.mark.gpu
-def test_names_are_those_of_the_model() -> None:
-    wanted = [
-        (tensor.name, tensor.transformerlens, tensor.about)
-        for tensor in av.load("stories", context=64).tensors().values()
-        if tensor.transformerlens is not None and not re.match(r"h\.[1-9]", tensor.name)
-    ]
-    rows = re.findall(r"^\| `([^`]*)` \| `([^`]*)` \| (.*) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
-    assert rows == wanted
