@@ -39,7 +39,7 @@ class ActivationReader:
     def __init__(self, engine: Engine) -> None:
         """Raises `UsageError` when the engine keeps no activations."""
         if engine.activations is None:
-            raise UsageError("the model was loaded without activations: load it with trace=True")
+            raise UsageError("the model was loaded without activations: load it with LoadOptions(trace=True)")
         self._engine = engine
         self._patterns: PatternStore | None = None  # allocated on first use
 

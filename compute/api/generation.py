@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compute.generate.steps import StepRecord
 
@@ -18,7 +18,7 @@ class Generation:
     prompt: str
     continuation: str
     tokens: list[int]
-    steps: list[StepRecord]
+    steps: list[StepRecord] = field(repr=False)
     stop_reason: str
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +33,16 @@ from .weights import Weights
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """A tensor of a model: its shape, with words for what depends on the text, and a sentence about it."""
+    """A tensor of a model: its shape, with words for what depends on the text, and a sentence about it.
+
+    kind: "weight", "activation" or "logits". transformerlens: its name in TransformerLens; None where it has none.
+    """
 
     name: str
-    kind: str  # "weight", "activation" or "logits"
+    kind: str
     shape: tuple[int | str, ...]
     about: str
-    transformerlens: str | None  # its name there
+    transformerlens: str | None
 
 
 class Model:
@@ -131,13 +135,16 @@ class Model:
     ) -> Run | list[Run]:
         """One pass over a text, or over each text of a list.
 
-        prompt: a text, its token ids, or a list of either, which gives a list of runs, each as if it were alone.
+        prompt: a text, its token ids, or a list of either, which gives a list of runs, each as if it were alone. An
+        empty text stands for one `<|endoftext|>`; nothing is added to any other.
         keep: names or globs of the activations to keep, in this project's or TransformerLens' scheme, such as
         "h.*.resid_post" or "blocks.0.attn.hook_pattern"; "*" keeps all. The logits are always kept.
-        rows: "last" keeps and computes the logits of the last token only, and the last row of every activation.
+        rows: "all", or "last", which keeps and computes the logits of the last token only, and keeps the last row of
+        every activation.
 
-        Raises `UsageError` for an empty or too long text or a glob without a match, `TensorNameError` for an unknown
-        name, `MemoryBudgetError` when the arrays would not fit into memory, `PromptError` for text that is not UTF-8.
+        Raises `UsageError` for a text that is too long or a glob without a match, `TensorNameError` for an unknown
+        name, `MemoryBudgetError` when the arrays would not fit into memory, `PromptError` for text that is not
+        UTF-8.
 
         >>> run = model.run([7454, 2402], keep=["h.0.attn.pattern"], rows="last")
         >>> run["h.0.attn.pattern"].shape, run.logits.shape
@@ -193,12 +200,23 @@ class Model:
     ) -> Generation:
         """Continue `prompt` until the end of the text, or by `max_new_tokens` tokens.
 
-        temperature: 0 always takes the likeliest token. top: alternatives in each step's record, by default 8.
+        max_new_tokens: the most tokens to add.
+        temperature: divides the logits; 0 always takes the likeliest token.
+        top_k: how many of the likeliest tokens may be drawn; 0 is off.
+        top_p: draw from the likeliest tokens whose probabilities add up to this; 1 is off.
+        min_p: smallest probability of a token that may be drawn, relative to the likeliest; 0 is off.
+        repetition_penalty: makes tokens of the context less likely; 1 is off.
+        seed: of the random numbers; equal seeds draw equal tokens on the same adapter.
+        top: likeliest tokens in each step's record, by default 8.
+
         A text longer than the context is cut to its last `context` tokens before every pass.
         Raises `UsageError` for a value out of range, `PromptError` for text that is not UTF-8.
 
-        >>> model.generate("Once upon a time", max_new_tokens=4, temperature=0).text
+        >>> generation = model.generate("Once upon a time", max_new_tokens=4, temperature=0)
+        >>> generation.text
         'Once upon a time, there was a'
+        >>> [candidate.text for candidate in generation.steps[1].top[:3]]
+        [' there', ' in', ' a']
         """
         options = GenerateOptions(
             max_new_tokens=max_new_tokens,
@@ -222,7 +240,7 @@ class Model:
 
         text: of any length; one longer than the context is run in contexts that overlap by half, so that every token is
         predicted from at least half a context.
-        Raises `UsageError` for an empty text, `PromptError` for text that is not UTF-8.
+        Raises `UsageError` for a list without token ids, `PromptError` for text that is not UTF-8.
 
         >>> score = model.score("Once upon a time")
         >>> [token.text for token in score.tokens], score.tokens[0].logprob, score.tokens[3].rank
@@ -246,7 +264,9 @@ class Model:
         """The token ids of a text of any length. Raises `UsageError`, `PromptError`, `TokenizerError`."""
         if isinstance(text, str):
             return self.tokenizer.encode(text)
-        tokens = [int(token) for token in text]
+        if isinstance(text, (bytes, bytearray)):
+            raise UsageError("the text is bytes: decode it first")
+        tokens = [operator.index(token) for token in text]  # not int(), which would accept 1.5 and "1"
         if not tokens:
             raise UsageError("the text has no tokens: give at least one")
         for token in tokens:

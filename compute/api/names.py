@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from compute.errors import TensorNameError, UsageError
 from compute.io.escape import one_line
@@ -16,6 +16,12 @@ from compute.models.transformerlens import names_by_transformerlens, transformer
 
 _NEAREST = 3
 Scheme = Literal["atlas", "transformerlens"]
+
+
+def check_scheme(names: str) -> None:
+    """Raise `UsageError` when `names` is not a `Scheme`."""
+    if names not in get_args(Scheme):
+        raise UsageError(f'names={one_line(repr(names))}: must be "atlas" or "transformerlens"')
 
 
 class Names:
@@ -42,6 +48,8 @@ class Names:
     def find(self, name: str) -> Reading:
         """What `name` reads, in either scheme. Raises `TensorNameError` with the three nearest names."""
         reading = self.ours.get(name) or self.theirs.get(name)
+        if reading is None and name in self.description.weights:
+            raise TensorNameError(f"{name}: is a weight, not an activation of a run; in Python, read model.weights")
         if reading is None:
             known = [*self.ours, *self.theirs, self.logits]
             near = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.0)

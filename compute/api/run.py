@@ -13,7 +13,7 @@ from compute.io.array_files import write_arrays
 from compute.models.readings import Form, Reading
 
 from .derived import derived
-from .names import Names, Scheme
+from .names import Names, Scheme, check_scheme
 
 Rows = Literal["all", "last"]
 
@@ -90,8 +90,9 @@ class Run(Mapping[str, np.ndarray]):
         """Write every array of the mapping, and `tokens` (int32, one per row), to a .npz or .safetensors file.
 
         names: the scheme to write; with "transformerlens" an array without a name there keeps ours.
-        Raises `UsageError` for another suffix, `OutputError` when the file cannot be written.
+        Raises `UsageError` for another suffix or scheme, `OutputError` when the file cannot be written.
         """
+        check_scheme(names)
         write_arrays(path, self._named(names))
 
     def _named(self, names: Scheme) -> Iterator[tuple[str, np.ndarray]]:

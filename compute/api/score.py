@@ -27,7 +27,10 @@ class TokenScore:
 
 @dataclass(frozen=True)
 class Score:
-    """The scores of a text's tokens. perplexity: exp of the mean of -logprob; None for a text of one token."""
+    """The scores of a text's tokens.
+
+    perplexity: exp of the mean of -logprob; None for a text of one token.
+    """
 
     tokens: tuple[TokenScore, ...]
     perplexity: float | None

@@ -23,6 +23,11 @@ class Weights(Mapping[str, np.ndarray]):
     The values are those that the model computes with: rounded when it was loaded with 16-bit weights. Each access opens
     the file and reads one tensor. Raises `TensorNameError` for an unknown name, `CheckpointError` when the file has
     changed since the model was loaded.
+
+    >>> model.weights
+    <Weights of 100 tensors>
+    >>> model.weights["wpe"].shape
+    (512, 192)
     """
 
     def __init__(self, opener: Opener, source: WeightSource, dtype: str) -> None:
@@ -55,3 +60,6 @@ class Weights(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._description.weights)
+
+    def __repr__(self) -> str:
+        return f"<Weights of {len(self)} tensors>"

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from compute.errors import UsageError
+from compute.io.escape import one_line
 from compute.weights.checkpoint import WeightSource
+from compute.weights.dtypes import DTYPES
+
+_CHOICES = {
+    "weights": ("native", *DTYPES),
+    "program": ("auto", "chain", "fused", "rows"),
+    "layout": (None, "texture", "buffer"),
+}
 
 
 @dataclass(frozen=True)
 class LoadOptions:
-    """Options of `Engine.load` and of everything else that loads an engine."""
+    """How to load a model.
 
-    context: int | None = None  # the longest context, in tokens; None: the model's positions
-    weights: str = "native"  # type of the weights on the GPU: "native" (as in the file), "f32", "f16" or "bf16"
-    adapter: str | None = None  # text that the adapter's name contains; None: the first adapter
-    program: str = "auto"  # "chain", "fused" or "rows"; "auto": the fastest that is correct on the adapter
-    layout: str | None = None  # of matrices: "texture" or "buffer"; None: what is fastest on the adapter
-    trace: bool = True  # keep every activation
-    # Measure the speed of the programs. Without it loading is faster, but the engine cannot predict how long a pass
-    # takes, so that only `Generation.step` works.
+    context: the longest context, in tokens; None: the model's positions.
+    weights: type of the weights on the GPU: "native" (as in the file), "f32", "f16" or "bf16".
+    adapter: text that the adapter's name contains; None: the first adapter.
+    program: "chain", "fused" or "rows"; "auto": the fastest that is correct on the adapter.
+    layout: of matrices, "texture" or "buffer"; None: what is fastest on the adapter.
+    trace: keep every activation. Without it a run has no arrays but the logits.
+    measured: measure the speed of the programs. Without it loading is faster, but the engine cannot predict how
+    long a pass takes, which the window needs.
+
+    Raises `UsageError` for a value that is none of these.
+    """
+
+    context: int | None = None
+    weights: str = "native"
+    adapter: str | None = None
+    program: str = "auto"
+    layout: str | None = None
+    trace: bool = True
     measured: bool = True
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                known = ", ".join(choice for choice in choices if choice is not None)
+                raise UsageError(f"--{name} {one_line(str(value))}: must be one of {known}")
 
     def context_for(self, source: WeightSource) -> int:
         """The longest context, in tokens, not yet checked against the model."""

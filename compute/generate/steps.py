@@ -34,7 +34,13 @@ class StepCaptureLike(Protocol):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A candidate for the next token. The logit is the model's; probabilities are from 0 to 1."""
+    """A candidate for the next token.
+
+    logit: the model's, before penalty and temperature.
+    scaled_delta: (logit - largest logit) / temperature; at temperature 0 without the division.
+    probability: in the draw, from 0 to 1, after penalty, temperature and filters.
+    model_probability: in softmax(logits), from 0 to 1.
+    """
 
     token: int
     text: str
@@ -46,11 +52,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class StepRecord:
-    """A generated token and how it was drawn; `rank` counts from 1.
+    """A generated token and how it was drawn.
 
-    `nonfinite_logits` counts the NaN and infinities among the logits of the pass, which the GPU recognizes by their
-    bits, without the padding of the vocabulary. `forward_ms` is the time from submit to result, for tokens that were
-    submitted together the mean.
+    index: of the step, from 0.
+    context_start: index of the context's first token, counted from the beginning of the prompt.
+    context_length: number of tokens in the context.
+    logit: the model's, before penalty and temperature.
+    probability: in the draw, from 0 to 1, after penalty, temperature and filters.
+    model_probability: in softmax(logits), from 0 to 1.
+    rank: among all logits, from 1; 0 when no candidates were asked for.
+    forward_ms: time from submit to result in milliseconds; for tokens that were submitted together the mean.
+    top: the candidates with the largest logits, largest first.
+    entropy: of softmax(logits), in nats.
+    nonfinite_logits: how many logits are NaN or infinite, recognized by their bits on the GPU, without the padding of
+    the vocabulary.
     """
 
     index: int
@@ -64,7 +79,7 @@ class StepRecord:
     rank: int
     forward_ms: float
     top: tuple[Candidate, ...]
-    entropy: float = math.nan  # of the model's own distribution, in nats
+    entropy: float = math.nan
     nonfinite_logits: int = 0
 
 

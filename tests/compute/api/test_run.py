@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -215,6 +216,25 @@ def test_bad_input_is_an_error_of_one_line(
     assert "\n" not in str(raised.value)
 
 
+def test_a_weight_is_not_an_activation(tiny: Model) -> None:
+    message = r"h\.0\.ln_1\.bias: is a weight, not an activation of a run"
+    with pytest.raises(TensorNameError, match=message):
+        tiny.run([1], keep="h.0.ln_1.bias")
+    with pytest.raises(TensorNameError, match=message):
+        tiny.run([1])["h.0.ln_1.bias"]
+
+
+@pytest.mark.parametrize("tokens", [[1, 1.5], [[1.5, 2]], [[1, "2"]]])
+def test_token_ids_are_integers(tiny: Model, tokens: Any) -> None:
+    with pytest.raises(TypeError):
+        tiny.run(tokens)
+
+
+def test_bytes_are_not_taken_for_token_ids(tiny: Model) -> None:
+    with pytest.raises(UsageError, match="the text is bytes: decode it first"):
+        tiny.run(b"\x01\x02")
+
+
 def test_a_kept_name_is_named_by_the_error(tiny: Model) -> None:
     run = tiny.run([1, 2], keep="h.0.ln_1")
     with pytest.raises(TensorNameError, match=r'blocks.1.hook_mlp_out: was not kept; pass keep=\["blocks.1.hook_mlp'):
@@ -256,6 +276,11 @@ def test_a_run_cannot_be_saved_anywhere(tiny: Model, tmp_path: Path) -> None:
     run = tiny.run([1])
     with pytest.raises(UsageError, match=r"ends in \.npz or \.safetensors"):
         run.save(tmp_path / "run.json")
+    with pytest.raises(UsageError, match='must be "atlas" or "transformerlens"'):
+        run.save(tmp_path / "run.npz", names="lens")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match='must be "atlas" or "transformerlens"'):
+        tiny.capture([1], tmp_path / "run.npz", names="lens")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError):
         run.save(tmp_path / "missing" / "run.npz")
 

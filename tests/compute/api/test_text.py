@@ -134,6 +134,15 @@ def test_a_process_has_one_adapter(stories_model: Model) -> None:
         load("stories", adapter="another adapter")
 
 
+@pytest.mark.parametrize("options", [{"weights": "f8"}, {"program": "fast"}, {"layout": "disk"}])
+def test_an_unknown_choice_is_an_error(options: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match=r"^--\w+ \w+: must be one of \w+, "):
+        LoadOptions(**options)  # type: ignore[arg-type]
+    if "weights" in options:
+        with pytest.raises(UsageError, match="must be one of native, f32"):
+            load("stories", **options)  # type: ignore[arg-type]
+
+
 def test_keywords_replace_values_of_the_options() -> None:
     model = load("stories", context=8, options=LoadOptions(context=16, measured=False))
     assert model.context == 8
