@@ -26,7 +26,10 @@ _MAX_WAITING = 4  # pictures for the encoder
 
 
 class WindowVideo:
-    """Records the window: `frame` only copies a picture; a thread does the rest. Reports its status in `state.recording.video`."""
+    """Records the window: `frame` only copies a picture; a thread does the rest.
+
+    Reports its status in `state.recording.video`.
+    """
 
     def __init__(self, state: State, picture: Callable[[], FrameReadback]) -> None:
         """picture: starts the readback of the frame just drawn."""

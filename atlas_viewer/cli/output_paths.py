@@ -50,7 +50,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_replaced(path: Path, reads: Iterable[Path] = ()) -> None:
-    """Raise `OutputError` if writing to `path` would replace a recording or one of `reads`, even if the path names it differently."""
+    """Raise `OutputError` if writing to `path` would replace a recording, or one of `reads` by another name."""
     status = _status(path)
     if status is None or not stat.S_ISREG(status.st_mode):
         return

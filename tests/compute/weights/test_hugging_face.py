@@ -132,7 +132,7 @@ def message_of(path: Path) -> str:
         ({"architectures": "GPT2LMHeadModel"}, "must be a list of names"),
         ({"architectures": {"GPT2LMHeadModel": 1}}, "must be a list of names"),
         ({"activation_function": {}}, "activation_function is {}, but only gelu_new"),
-        ({"activation_function": ["gelu_new"]}, 'activation_function is ["gelu_new"], only gelu_new'),
+        ({"activation_function": ["gelu_new"]}, 'activation_function is ["gelu_new"], but only gelu_new'),
         ({"activation_function": None}, "activation_function is null, but only gelu_new"),
         ({"model_type": ["gpt2"]}, 'is a model of type ["gpt2"]'),
         ({"tie_word_embeddings": {}}, "tie_word_embeddings is {}, must be true or false"),
