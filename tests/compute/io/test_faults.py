@@ -108,7 +108,7 @@ def check_command(
     assert after != before
     for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, most, leave_out)):
         # The last sync confirms a name that already points to the new content; the message says so.
-        written = "is written, but its disk does not confirm the name" in result.err
+        written = "was written, but the disk did not confirm its name" in result.err
         assert written == (fault == ("sync", clean.counts["sync"])), fault
         assert comparable(contents(out)) == comparable(after if written else before), fault
     return set(clean.counts)
