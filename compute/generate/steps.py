@@ -13,7 +13,7 @@ from compute.sampling.sampler import SampleResult
 
 
 class StepCaptureLike(Protocol):
-    """What is recorded of a pass besides its draw, such as a `StepCapture`."""
+    """The data recorded for a pass besides its draw; a `StepCapture`, for example."""
 
     @property
     def data(self) -> bytes | memoryview:
@@ -49,8 +49,8 @@ class StepRecord:
     """A generated token and how it was drawn; `rank` counts from 1.
 
     `nonfinite_logits` counts the NaN and infinities among the logits of the pass, which the GPU recognizes by their
-    bits, without the padding of the vocabulary. `forward_ms` is the time from submit to result, for tokens that were
-    submitted together the mean.
+    bits; the vocabulary's padding is excluded. `forward_ms` is the time from submission to result; for tokens that were
+    submitted together, it is their mean.
     """
 
     index: int

@@ -187,7 +187,8 @@ def work_done(device: wgpu.GPUDevice) -> Fence:
 class Readback:
     """A buffer of `size` bytes that brings a small result to the CPU.
 
-    Copy into `buffer`, submit, `request`, and `read` when `ready`. Use several readbacks to have several results in flight.
+    Copy into `buffer`, submit, `request`, and `read` when `ready`. To have several results in flight, use several
+    readbacks.
     """
 
     def __init__(self, device: wgpu.GPUDevice, size: int, label: str = "readback") -> None:

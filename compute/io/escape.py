@@ -14,7 +14,7 @@ _SUSPECTS = re.compile(r"[^ -~]")
 
 
 def escaped(text: str, keep: str = "") -> str:
-    r"""`text` with each harmful character that is not in `keep` replaced with a Python escape: `\n`, `\x1b`, `\u202e`."""
+    r"""`text` with each harmful character that is not in `keep` written as a Python escape: `\n`, `\x1b`, `\u202e`."""
     if text.isprintable():
         return text
 

@@ -59,7 +59,8 @@ def output_path(path: Path | str) -> Iterator[Path]:
 def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Iterator[Path]:
     """Like `output_path`, but never replaces a file at `path`, even one that appears while the body runs.
 
-    another: returns the next path to try when the last one exists; without it, an existing file raises `OutputExistsError`.
+    another: returns the next path to try if the last one exists; without it, an existing file raises
+    `OutputExistsError`.
     """
     target = Path(path)
     if another is None and os.path.lexists(target):
@@ -150,7 +151,7 @@ def _exists(path: Path) -> OutputExistsError:
 
 
 def _confirm(path: Path, folder: Path) -> None:
-    """Flush the file names in `folder` to disk after `path` has been written. Raises `OutputError`; the files are kept."""
+    """Flush the file names in `folder` to disk after writing `path`. Raises `OutputError`; the files are kept."""
     problem = "was written, but the disk did not confirm its name"
     with write_errors_as(OutputError, one_line(path), "check the disk", problem):
         sync_folder(folder)

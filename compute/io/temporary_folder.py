@@ -57,7 +57,7 @@ class TemporaryFolder:
         raise FileNotFoundError(0, "temporary folders disappear here")
 
     def remove(self) -> None:
-        """Delete the folder; a second call does nothing. Anything that cannot be deleted is left to the next program."""
+        """Delete the folder; a second call does nothing. What cannot be deleted is left to the next program."""
         import shutil  # imported late, here and below, because commands that write nothing do not need it
 
         with held_signals():

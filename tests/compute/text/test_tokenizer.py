@@ -147,10 +147,10 @@ TINY_TOKENS = tiny_tokens()
         ({"count": 2**31 - 1}, "is truncated after 261 of 2147483647 tokens"),
         ({"count": 260, "end_of_text": 259}, "has 14 extra bytes after 260 tokens"),
         ({"extra": b"\0"}, "has 1 extra bytes after 261 tokens"),
-        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are identical, b'the'"),
+        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are identical (b'the')"),
         ({"tokens": [*TINY_TOKENS, b""], "end_of_text": 260}, "token 261 is empty"),
-        ({"tokens": TINY_TOKENS[1:]}, "has no token for 1 of 256 bytes, the first is 0x00"),
-        ({"end_of_text": 65}, "has no token for 1 of 256 bytes, the first is 0x41"),
+        ({"tokens": TINY_TOKENS[1:]}, "has no token for 1 of 256 bytes (the first is 0x00)"),
+        ({"end_of_text": 65}, "has no token for 1 of 256 bytes (the first is 0x41)"),
     ],
 )
 def test_a_broken_file_is_reported(tmp_path: Path, arguments: dict[str, object], expected: str) -> None:
