@@ -121,7 +121,7 @@ class Generation:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors all belong to one pass: no pass that rewrites every row is partly submitted."""
+        """True when all the engine's tensors belong to one pass: no pass that rewrites every row is partly submitted."""
         return not self._batches or self._batches[-1].pass_complete
 
     def stop(self) -> None:
@@ -131,8 +131,8 @@ class Generation:
     def advance(self, budget_s: float) -> bool:
         """Collect the results that have arrived and submit about `budget_s` seconds of GPU work. Never blocks.
 
-        Returns True when a step arrived, the generation ended or a pass was submitted completely. Views that are encoded
-        before the next call then see all activations of that pass.
+        Returns True when a step arrived, the generation ended or a pass was submitted completely. Views that are
+        encoded before the next call then see all activations of that pass.
         """
         if self.done:
             return False

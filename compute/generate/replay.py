@@ -63,7 +63,7 @@ class Replay:
         self._wanted = step
 
     def advance(self, budget_s: float) -> bool:
-        """Submit about `budget_s` seconds of GPU work. Returns True when the requested pass has been submitted completely.
+        """Submit about `budget_s` seconds of GPU work. Returns True once the requested pass is completely submitted.
 
         A pass that has begun is finished first, so that views never see half of one.
         """

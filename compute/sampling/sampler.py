@@ -80,7 +80,7 @@ class SampleResult:
 class Sampler:
     """Dispatches that draw one token from `logits`, append it to `history` and advance the state.
 
-    `dispatches` depend on the options that were set last: a scan and a pick; with filters, four more for top-k, four for
+    `dispatches` depend on the options set last: a scan and a pick; with filters, four more for top-k, four for
     top-p and one for the race of the remaining tokens; with `top`, one for rank and candidates. The repetition penalty
     applies to the tokens of the context, in the prompt and the continuation. Result blocks are written to a ring of
     RING blocks in `result`, so that several tokens can be drawn before the host reads them.

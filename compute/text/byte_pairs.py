@@ -21,7 +21,7 @@ class BytePairs:
     """Encodes text as token ids. tiktoken does the work; long runs of white space are split here."""
 
     def __init__(self, name: str, ranks: dict[bytes, int], special: dict[str, int]) -> None:
-        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` does the same for special tokens."""
+        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` maps special tokens."""
         self._name, self._ranks, self._special = name, ranks, special
         self._pieces = tiktoken.Encoding(name, pat_str=_PIECES, mergeable_ranks=ranks, special_tokens={})
         self._special_tokens = re.compile("|".join(map(re.escape, special)))
