@@ -121,7 +121,7 @@ class Generation:
 
     @property
     def pass_complete(self) -> bool:
-        """True when all the engine's tensors belong to one pass: no pass that rewrites every row is partly submitted."""
+        """True when all the engine's tensors belong to one pass: no pass that rewrites all rows is partly submitted."""
         return not self._batches or self._batches[-1].pass_complete
 
     def stop(self) -> None:

@@ -59,8 +59,8 @@ PROGRAM_PAIRS = (
 # The pairs that engines choose; the others cover adapters on which these do not work.
 _FAST = ("tiled, fused", "tiled, chain")
 _SOFTWARE = ("rows, textures",)
-# The model, the type of its weights, and the names of the pairs. Each type and shape needs its own kernels, and compiling
-# them takes nearly all of the time: on software drivers the models share a shape where possible.
+# The model, the type of its weights, and the names of the pairs. Each type and shape needs its own kernels, and
+# compiling them takes nearly all of the time: on software drivers the models share a shape where possible.
 GPU_CASES = (
     (_NARROW, "f32", (*_FAST, "rows")),
     (_NARROW, "bf16", (*_FAST, "rows", "tiled, fused without subgroups")),
