@@ -250,7 +250,7 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
     with injected(clean):
         assert run(*arguments).status == 0
     for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, 6)):
-        if "is written, but" not in result.err:
+        if "was written, but" not in result.err:
             assert contents(out) == before, fault
     for limit in (0, 8192, 100_000):
         prepare()
