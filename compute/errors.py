@@ -1,11 +1,11 @@
-"""All exceptions. An error that a user can cause is an `AtlasError` whose message, in one line, says what happened,
+"""All exceptions. An error that a user can cause is an `AtlasError`, whose one-line message says what happened,
 where, and what to do."""
 
 from __future__ import annotations
 
 
 class AtlasError(Exception):
-    """Base of every error that the user sees, in one line. `exit_status` is what the command line returns."""
+    """Base class of the errors that the user sees. `exit_status` is the exit status of the command."""
 
     exit_status = 1
 
@@ -27,7 +27,7 @@ class CheckpointError(AtlasError):
 
 
 class TensorsError(CheckpointError):
-    """Tensors of a model file do not match its config. `problems` has one line per tensor."""
+    """The tensors of a model file do not match its config. `problems` contains one line per tensor."""
 
     def __init__(self, message: str, problems: list[str]) -> None:
         super().__init__(message)
@@ -51,7 +51,7 @@ class MemoryBudgetError(DeviceError):
 
 
 class DisplayError(AtlasError):
-    """A window cannot be opened here."""
+    """No window can be opened on this system."""
 
 
 class OutputError(AtlasError):

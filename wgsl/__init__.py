@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent
 class _TemplateCache(jinja2.FileSystemBytecodeCache):
     """Compiled templates in the user's cache: compiling them took longer than the driver's part of a warm start.
 
-    Jinja finds them by name and content. If the folder cannot be used, every start compiles them.
+    Jinja finds them by name and content. If the folder cannot be used, they are compiled at every start.
     """
 
     def load_bytecode(self, bucket: Bucket) -> None:

@@ -29,12 +29,12 @@ MAIN_SIZE = 256  # prefill size and context of the headline figures
 FRAME_S = 1 / 60
 
 _REPEATS = 5
-_LEAST_REPEATS = 3  # the tokens of a run are chosen so that so many fit the time limit
+_LEAST_REPEATS = 3  # the tokens of a run are chosen so that this many runs fit into the time limit
 _TOKENS = 256  # tokens timed in one run, if time and context allow
 _LEAST_TOKENS = 4
 _TEMPERATURE = 0.8
 _BATCH = 16  # tokens per submission, if single ones are too short to measure
-_BATCH_S = 0.2  # longest time of such a submission
+_BATCH_S = 0.2  # maximum time of such a submission
 _NO_TOKEN = 0xFFFFFFFF
 _NAP_S = 0.0001
 
@@ -42,7 +42,7 @@ QUICK = Budget(seconds=1.0, longest=8.0)
 
 
 def endless(tokenizer: Tokenizer) -> Tokenizer:
-    """A copy of `tokenizer` without an end of text, which random weights could draw at any time."""
+    """A copy of `tokenizer` without an end-of-text token, which random weights could draw at any time."""
     unending = copy.copy(tokenizer)
     unending.end_of_text = _NO_TOKEN
     return unending
@@ -123,7 +123,7 @@ def decode_rate(
 ) -> Figure:
     """Tokens per second of complete generations around `context`, sampling included. Blocks.
 
-    Timed after the first token, until the end. paint: updates the views; like in a window, it is called once per frame
+    Timed after the first token, until the end. paint: updates the views; as in a window, it is called once per frame
     of 1/60 s if there is something new, and never while the previous call is in flight.
     """
     count, first = _span(engine, context, budget)
@@ -203,7 +203,7 @@ def statistics_us(engine: Engine, budget: Budget) -> Figure:
 
 
 def peak_host_mb() -> float | None:
-    """Peak resident memory of this process in MB (1e6 bytes), None if the system does not report it."""
+    """Peak resident memory of this process in MB (1e6 bytes); None if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -213,7 +213,7 @@ def peak_host_mb() -> float | None:
 
 
 class _UncomputedPrompt(Generation):
-    """Uses the content of the cache as its prompt's rows. The prompt costs one row; only the speed is meaningful."""
+    """Uses the cache's contents as the rows of its prompt. The prompt costs one row; only the speed is meaningful."""
 
     def __init__(self, engine: Engine, tokenizer: Tokenizer, prompt: str, options: GenerateOptions) -> None:
         super().__init__(engine, tokenizer, prompt, options)
@@ -226,7 +226,7 @@ def _span(engine: Engine, context: int, budget: Budget) -> tuple[int, int]:
     context = min(context, limit)
     per_token = _seconds(_next_token(engine, context))
     affordable = int(budget.seconds / _LEAST_REPEATS / per_token)
-    # Beyond the context, every token would need a pass over all of it. At its very end, the run is moved forward.
+    # Beyond the context, every token would need a pass over all of it. Near its end, the run starts earlier instead.
     available = max(2 * min(context - 1, limit - context), context // 8)
     count = max(min(_LEAST_TOKENS, limit - 1), min(_TOKENS, affordable, available), 1)
     return count, max(1, min(context - count // 2, limit - count))
@@ -238,7 +238,7 @@ def _next_token(engine: Engine, context: int) -> Pass:
 
 
 def _tokens_at(engine: Engine, context: int) -> tuple[bytes | None, list[Dispatch], int]:
-    """State, dispatches and number of tokens around `context`, as many as take long enough to measure."""
+    """State, dispatches and number of tokens around `context`; enough tokens to measure."""
     limit = engine.context
     count = max(1, min(_BATCH, limit, int(_BATCH_S / _seconds(_next_token(engine, min(context, limit))))))
     first = max(1, min(context - count // 2, limit - count + 1))

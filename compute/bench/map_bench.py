@@ -1,4 +1,4 @@
-"""Speed of the map on its adapter: opening it, painting it at several zooms, adding a row."""
+"""Map's speed on its adapter: opening it, painting it at several zoom levels, adding a row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compute.views.map_view import MapView
 from .measuring import Budget, Figure, repeated
 
 _REPEATS = 9
-_ROWS = 16  # most rows added between two waits
+_ROWS = 16  # maximum rows added between two waits
 # Width of a pixel in cells, relative to the pyramid's finest blocks. Just above 1 the blocks are read; just below 1 the
 # cells themselves, with the largest number of cells per pixel.
 _BLOCKS, _VALUES = 1.5, 0.95
@@ -32,8 +32,8 @@ def large_weight(registry: Registry) -> str:
 def map_views(registry: Registry, layout: MapLayout, size: tuple[int, int]) -> dict[str, MapView]:
     """The measured views by name, for a picture of `size` (width, height) pixels.
 
-    whole: the complete map; blocks: the pyramid's finest blocks; values: the most values per pixel; cells, digits:
-    large cells of a weight, without and with text.
+    whole: the complete map; blocks: the pyramid's finest blocks; values: as many values per pixel as possible; cells,
+    digits: large cells of a weight, without and with text.
     """
     width, height = size
     whole = max(layout.width / width, layout.height / height)
@@ -54,7 +54,7 @@ def map_views(registry: Registry, layout: MapLayout, size: tuple[int, int]) -> d
 
 
 def open_ms(engine: Engine, make: Callable[[], MapPass], budget: Budget) -> tuple[MapPass, Figure, Figure]:
-    """The map, and milliseconds to open it: the first time, and again with existing pipelines. Blocks.
+    """Map, and the milliseconds to open it: the first time, and again with existing pipelines. Blocks.
 
     Both include all weights and the latest pass; nearly all of the second figure is reading the weights.
     """

@@ -41,8 +41,8 @@ class Figure:
 def repeated(measure: Callable[[], float], repeats: int, seconds: float, least: int = 1) -> list[float]:
     """Results of `repeats` calls of `measure`, fewer if `seconds` have passed, after one more call as a warm-up.
 
-    The warm-up creates pipelines and raises clocks; its result is used only when there is no other. least: number of
-    calls that are made even after `seconds`, the warm-up included.
+    The warm-up creates pipelines and raises clocks; its result is used only when there is no other. least: minimum
+    number of calls, even after `seconds`, including the warm-up.
     """
     results: list[float] = []
     began = time.perf_counter()

@@ -45,7 +45,7 @@ class Generation:
         steps: earlier steps of any run of this prompt. The generation continues after them, `max_new_tokens` counts
         them, and context rows that the engine still has are not computed again.
         token_text: the text of a token in the records; by default `Tokenizer.token_text`.
-        capturer: captures more of every pass than its token.
+        capturer: captures more of every pass than the token.
         """
         self.options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
@@ -110,7 +110,7 @@ class Generation:
 
     @property
     def first_nonfinite_step(self) -> int | None:
-        """Index of the first step with a nonfinite logit, whether it drew a token or not; None when there is none."""
+        """Index of the first step with a nonfinite logit, whether it drew a token or not, or None."""
         first = next((step.index for step in self.steps if step.nonfinite_logits), None)
         return len(self.steps) if first is None and self._undrawn_nonfinite else first
 
@@ -121,7 +121,7 @@ class Generation:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are of one pass: no pass that rewrites every row is partly submitted."""
+        """True when all the engine's tensors belong to one pass: no pass that rewrites all rows is partly submitted."""
         return not self._batches or self._batches[-1].pass_complete
 
     def stop(self) -> None:
@@ -131,8 +131,8 @@ class Generation:
     def advance(self, budget_s: float) -> bool:
         """Collect the results that have arrived and submit about `budget_s` seconds of GPU work. Never blocks.
 
-        Returns True when a step arrived, the generation ended or a pass was submitted completely. Then views that are
-        encoded before the next call see all activations of that pass.
+        Returns True when a step arrived, the generation ended or a pass was submitted completely. Views that are
+        encoded before the next call then see all activations of that pass.
         """
         if self.done:
             return False
@@ -146,7 +146,7 @@ class Generation:
     def run(self) -> None:
         """Generate to the end. Blocks."""
         while not self.done:
-            # Do not wait for the whole queue: the next batch is submitted while others still run.
+            # Do not wait for the whole queue: the next batch is submitted while others are still running.
             self._submit(float("inf"))
             poll(self.engine.device)
             if not self._collect():
@@ -165,7 +165,7 @@ class Generation:
     # -- submitting
 
     def _next_batch(self, budget_s: float) -> PassBatch | None:
-        """The batch that is not submitted completely, or else a new one if one may begin."""
+        """The batch that is still being submitted, otherwise a new one if one may begin."""
         if self._batches and self._batches[-1].readback is None:
             return self._batches[-1]
         if self._planned >= self.options.max_new_tokens or not self._free:
@@ -225,14 +225,14 @@ class Generation:
         return completed
 
     def _submit_slices(self, batch: PassBatch, budget_s: float) -> float:
-        """Submit a slice of the batch, and request the results after the last one. Returns predicted seconds."""
+        """Submit a slice of the batch; after the last one, request the results. Returns the predicted seconds."""
         spent = batch.submit(self.engine, budget_s, lambda encoder: self._append_results(encoder, batch))
         if batch.readback is not None:
             batch.readback.request()
         return spent
 
     def _append_results(self, encoder: ComputeEncoder, batch: PassBatch) -> None:
-        """Append copies of the batch's results to a free readback."""
+        """Append commands that copy the batch's results to a free readback."""
         batch.readback = self._free.pop()
         target = batch.readback.buffer
         if self._capturer is not None:

@@ -1,4 +1,4 @@
-"""Runs a known text through the model again: the pass of any step. Draws do not affect the text."""
+"""Runs a known text through the model again and reproduces the pass of any step. Draws do not affect the text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from compute.sampling.sampler import RING, SampleResult, parse_draw
 class KnownText:
     """A finished run: the tokens of the prompt, the generated tokens, and the options they were drawn with.
 
-    before: draws before the first of `tokens`. The sequence of random numbers continues after them.
+    before: number of draws before the first of `tokens`; the sequence of random numbers continues after them.
     """
 
     prompt_tokens: Sequence[int]
@@ -33,12 +33,12 @@ class Replay:
     """Brings an engine to the pass that drew step k of a known text.
 
     Forward, step by step, the passes are those of a `Generation`, with the same numbers on the same adapter. Backward
-    within the context only the newest row is computed. `seek` and `advance` never block and serve the window; `go`
-    blocks and serves the command line. Only one generation or replay may use an engine at any time.
+    within the context, only the newest row is computed. `seek` and `advance` never block and are for the window; `go`
+    blocks and is for the command line. Only one generation or replay may use an engine at any time.
     """
 
     def __init__(self, engine: Engine, text: KnownText, end_of_text: int) -> None:
-        """Raises `UsageError` for tokens that the model does not have or a context that the engine cannot hold."""
+        """Raises `UsageError` for tokens that the model does not have or a context longer than the engine's."""
         text.options.checked(engine.context, engine.config.vocabulary)
         for token in (*text.prompt_tokens, *text.tokens):
             if not 0 <= token < engine.config.vocabulary:
@@ -53,7 +53,7 @@ class Replay:
 
     @property
     def pass_complete(self) -> bool:
-        """True when the engine's tensors are all of one pass."""
+        """True when the engine's tensors all belong to one pass."""
         return self._batch is None
 
     def seek(self, step: int) -> None:
@@ -63,7 +63,7 @@ class Replay:
         self._wanted = step
 
     def advance(self, budget_s: float) -> bool:
-        """Submit about `budget_s` seconds of GPU work. Returns True when the requested pass is submitted completely.
+        """Submit about `budget_s` seconds of GPU work. Returns True once the requested pass is completely submitted.
 
         A pass that has begun is finished first, so that views never see half of one.
         """
@@ -108,14 +108,14 @@ class Replay:
         plan = engine.plan(total, context, drawn, self._valid_rows, base=total - rows, top=self.text.options.top)
         if plan.context_start:
             engine.mark_cached(self._tokens, 0)  # the pass rewrites every row
-        # Cached rows alone do not make it the next pass: what views show may be of another text.
+        # Cached rows alone do not make it the next pass: the views may be showing another text.
         follows = self.at is not None and plan.context_start == 0 and self._valid_rows == rows - 1 > 0
         self.at = None
         return PassBatch([dataclasses.replace(plan, cached=follows)], step)
 
     def _end(self, batch: PassBatch) -> None:
         (plan,) = batch.plans
-        # Cached rows belong to positions in the context: once it has slid, none can be used again.
+        # Cached rows belong to positions in the context: once the context has slid, none can be used again.
         self._valid_rows = plan.rows if plan.context_start == 0 else 0
         self.engine.mark_cached(self._tokens, self._valid_rows)
         self.at, self._batch = batch.first_step, None

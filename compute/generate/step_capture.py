@@ -21,7 +21,7 @@ from .steps import StepRecord
 
 @dataclass(frozen=True)
 class StepCapture:
-    """What was captured of one pass, as raw bytes. They are decoded by the properties, on demand."""
+    """The data captured from one pass, as raw bytes. The properties decode them on demand."""
 
     capturer: StepCapturer
     rows: int
@@ -30,19 +30,19 @@ class StepCapture:
 
     @property
     def logits(self) -> np.ndarray | None:
-        """float32 [vocabulary], None when logits are not captured."""
+        """float32 [vocabulary]; None if logits are not captured."""
         if not self.capturer.logits_bytes:
             return None
         return np.frombuffer(self.data, np.float32, self.capturer.engine.config.vocabulary)
 
     @property
     def statistics(self) -> np.ndarray | None:
-        """STATISTICS [activations and logits], None when statistics are not captured."""
+        """STATISTICS [activations and logits]; None if statistics are not captured."""
         return self._read(self.capturer.live)
 
     @property
     def weight_statistics(self) -> np.ndarray | None:
-        """STATISTICS [weights], None when statistics are not captured or were not complete for the weights."""
+        """STATISTICS [weights]; None if statistics are not captured or were not yet complete for the weights."""
         return self._read(self.capturer.weights) if self.with_weights else None
 
     def _read(self, table: StatisticsTable | None) -> np.ndarray | None:
@@ -60,7 +60,7 @@ class StepCapturer:
         logits: bool,
         statistics: StatisticsPass | None,
     ) -> None:
-        """logits: capture them; statistics: measures the engine's tensors, None to capture no statistics.
+        """logits: whether to capture them; statistics: measures the engine's tensors; None to capture no statistics.
 
         The statistics pass may be shared: it measures the weights, which takes longest, only once.
         """

@@ -13,7 +13,7 @@ from compute.sampling.sampler import SampleResult
 
 
 class StepCaptureLike(Protocol):
-    """What is recorded of a pass besides its draw, such as a `StepCapture`."""
+    """The data recorded for a pass besides its draw; a `StepCapture`, for example."""
 
     @property
     def data(self) -> bytes | memoryview:

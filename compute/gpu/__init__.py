@@ -1,1 +1,1 @@
-"""The one GPU device: adapters, compute kernels, fences and readbacks."""
+"""The process's only GPU device: adapters, compute kernels, fences and readbacks."""

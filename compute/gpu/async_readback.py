@@ -47,11 +47,11 @@ class AsyncReadback(Generic[T]):
         return self.request_copy(copy, size, decode)
 
     def request_copy(self, copy: Callable[[wgpu.GPUBuffer], object], size: int, decode: Callable[[bytes], T]) -> bool:
-        """Like `request`, for any source: `copy` submits commands that write `size` bytes into the buffer it gets."""
+        """Like `request`, for any source: `copy` submits commands that write `size` bytes to the buffer it is given."""
         if self.in_flight:
             return False
         if self._staging is None or self._staging.size < size:
-            # Doubled, so that sizes that grow step by step rarely replace it.
+            # Doubled, so that sizes that grow gradually rarely replace it.
             grown = 0 if self._staging is None else 2 * self._staging.size
             self._staging = Readback(self._device, max(size, grown), self._label)
         copy(self._staging.buffer)
@@ -68,7 +68,7 @@ class AsyncReadback(Generic[T]):
         return self._staging.ready
 
     def take(self) -> T | None:
-        """The result, once, after it has arrived; None before. Raises `DeviceError` like `ready`."""
+        """Return the result once after it has arrived, otherwise None. Raises `DeviceError` like `ready`."""
         if not self.ready:
             return None
         assert self._staging is not None

@@ -18,7 +18,7 @@ from cffi import cparser
 _WORD = re.compile(r"\w+")
 _TYPEDEF = "typedef "
 
-# Names used by the method in the releases that this was written for. Any other implementation is left alone.
+# The names that the method uses in the releases this was written for. Any other implementation is left alone.
 _EXPECTED = frozenset(
     {
         "CDEF_SOURCE_STRING", "ParseError", "_common_type_names", "_declarations", "_get_parser", "_preprocess",
@@ -29,10 +29,10 @@ _EXPECTED = frozenset(
 
 
 def speed_up(parser: Any = cparser.Parser) -> bool:
-    """Give the parser only the typedefs that a string uses. Returns False for an unknown release of cffi: then nothing
+    """Give the parser only the typedefs that a string uses. Returns False for an unknown release of cffi; nothing then
     changes, and the program starts more slowly.
 
-    Call it before the backend of wgpu is imported. A second call does nothing.
+    Call it before wgpu's backend is imported. A second call does nothing.
     """
     original = parser._parse
     if getattr(original, "__module__", "") == __name__:

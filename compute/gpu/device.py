@@ -43,21 +43,21 @@ def list_adapters() -> list[wgpu.GPUAdapter]:
 
 @functools.cache
 def _disable_opengl() -> None:
-    """Keep wgpu from starting OpenGL, whose adapters are never used: it took half of the time to list adapters."""
+    """Keep wgpu from starting OpenGL, whose adapters are never used: that took half of the time to list adapters."""
     if sys.platform != "linux":
-        return  # elsewhere there are several other backends, and this call would change their settings
+        return  # other systems have several other backends, whose settings this call would change
     from wgpu.backends.wgpu_native.extras import set_instance_extras
 
-    with contextlib.suppress(RuntimeError):  # adapters were listed before: it is too late to save that time
+    with contextlib.suppress(RuntimeError):  # adapters have already been listed, so it is too late to save that time
         set_instance_extras(backends=["Vulkan"])
 
 
-# The message for a lost device: its driver was reset, its card removed, or it hung.
+# The message for a lost device: its driver was reset, its card was removed, or it hung.
 LOST = "the GPU device was lost: close other GPU programs and start again"
 
 
 def adapter_name(adapter: wgpu.GPUAdapter) -> str:
-    """The adapter in one line: device, type, graphics API and driver."""
+    """The adapter's one-line name: device, type, graphics API and driver."""
     info = adapter.info
     return f"{info['device']} ({info['adapter_type']}, {info['backend_type']}, {info['description']})"
 
@@ -76,7 +76,7 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
     global _chosen
     if _chosen is None:
         chosen = _find(adapter)
-        # This overrides other adapter settings on purpose; users can ignore the warning that wgpu logs about it.
+        # This deliberately overrides other adapter settings; users can ignore the warning that wgpu logs about it.
         wgpu.preconfigure_default_device("engine", adapter=chosen, preferred_features=PREFERRED_FEATURES)
         try:
             wgpu.utils.get_default_device()
@@ -92,7 +92,7 @@ def device_error(error: BaseException) -> DeviceError | None:
     """The error to report when `error` means a lost device or exhausted GPU memory; None for any other error."""
     if isinstance(error, wgpu.GPUOutOfMemoryError):
         return MemoryBudgetError(
-            "the GPU has no memory left: close other programs, or use a smaller --context or a smaller model"
+            "the GPU is out of memory: close other programs, or use a smaller --context or a smaller model"
         )
     if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
         return DeviceError(LOST)
@@ -111,4 +111,4 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
         if text.lower() in adapter_name(adapter).lower():
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
-    raise DeviceError(f"--adapter {one_line(text)}: no adapter's name contains this; the adapters are: {known}")
+    raise DeviceError(f"--adapter {one_line(text)}: no adapter's name contains this text; choose one of: {known}")

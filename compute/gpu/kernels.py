@@ -47,7 +47,7 @@ class Kernel:
     ) -> Dispatch:
         """Bind `resources` by name. Raises `KeyError` unless the names are exactly those of the shader."""
         if resources.keys() != self._index.keys():
-            raise KeyError(f"{self.label}: shader binds {sorted(self._index)}, given {sorted(resources)}")
+            raise KeyError(f"{self.label}: the shader binds {sorted(self._index)}, but got {sorted(resources)}")
         bind_group = self._device.create_bind_group(
             label=self.label,
             layout=self._layout,

@@ -10,7 +10,7 @@ import wgpu
 from .wgpu_native import poll, work_done
 
 Result = TypeVar("Result")
-# Yields the name of the current activity and the finished fraction of it, 0 to 1; returns the result.
+# Yields the name of the current activity and its finished fraction, 0 to 1; returns the result.
 Loading: TypeAlias = Generator[tuple[str, float], None, Result]
 
 
@@ -25,8 +25,8 @@ def finished(loading: Loading[Result]) -> Result:
 
 
 def paced(device: wgpu.GPUDevice, loading: Loading[Result]) -> Loading[Result]:
-    """The same steps, but each begins only after the GPU has finished the previous one. Meanwhile the last progress
-    report is yielded again."""
+    """The same steps, but each begins only after the GPU has finished the previous one. Until then, the latest progress
+    report is repeated."""
     while True:
         try:
             progress = next(loading)

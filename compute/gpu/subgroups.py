@@ -1,4 +1,4 @@
-"""The subgroup size of the device. It is measured on the device, since adapters do not report it reliably."""
+"""The device's subgroup size, which is measured, because adapters do not report it reliably."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import wgpu
 from .kernels import Kernels
 from .wgpu_native import ComputeEncoder
 
-NO_SUBGROUPS = (32, False)  # threads per matrix row where the size of subgroups is unknown
+NO_SUBGROUPS = (32, False)  # threads per matrix row if the subgroup size is unknown
 _SMALLEST, _LARGEST = 8, 64
 
 
 def team_size(kernels: Kernels) -> tuple[int, bool]:
-    """How many threads compute a matrix row together, and whether they are a subgroup. The first call blocks."""
+    """How many threads compute a matrix row together, and whether they form a subgroup. The first call blocks."""
     if kernels.team is None:
         kernels.team = _probe(kernels)
     return kernels.team

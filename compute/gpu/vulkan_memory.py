@@ -1,6 +1,6 @@
 """The memory size of a Vulkan adapter, read from the Vulkan library itself, since wgpu does not report it.
 
-The structures are those of the Vulkan 1.0 specification; parts that are not read are left as bytes.
+The structures are those of the Vulkan 1.0 specification; fields that are not read are declared as bytes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class _MemoryProperties(ctypes.Structure):
 
 
 def device_memory(vendor: int, device: int) -> int | None:
-    """Size in bytes of the largest memory heap of the adapter with these PCI ids; None when it is unknown."""
+    """Size in bytes of the largest memory heap of the adapter with these PCI ids; None if it is unknown."""
     name = _LIBRARIES.get(sys.platform)
     if name is None:
         return None

@@ -1,12 +1,12 @@
 """The only file that uses private names of wgpu, for three things that its public API cannot do.
 
-1. Waiting without blocking. `map_async` starts a thread that waits inside the library and blocks every submit of the
-   program meanwhile (measured: 190 ms for a 200 ms dispatch). Here a callback is registered, and the device is polled
+1. Waiting without blocking. `map_async` starts a thread that waits inside the library and meanwhile blocks every submit
+   in the program (measured: 190 ms for a 200 ms dispatch). Here a callback is registered, and the device is polled
    without waiting.
 2. Fast encoding. The public methods check each argument in Python, which takes 5 to 12 us per dispatch; the raw
    functions take under 3 us.
 3. Shaders without loop counters. The library adds a counter to every loop to stop endless ones, and no compiler unrolls
-   such a loop. The loops of this program end; without the counters they run up to twice as fast.
+   such a loop. All loops of this program end; without the counters, they run up to twice as fast.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from wgpu.backends.wgpu_native import _api, _ffi
 _lib: Any = _ffi.lib
 _c: Any = _ffi.ffi
 
-# The check that remains at run time: an index out of range stays inside its buffer.
+# The only remaining runtime check: an out-of-range index stays inside its buffer.
 _CHECKS = _lib.WGPUShaderRuntimeChecks_BoundsChecks
 
 _keys = itertools.count(1)
@@ -60,7 +60,7 @@ class Dispatch:
 
 
 class Fence:
-    """Becomes `done` when the GPU has finished the work before the fence, or `failed` when it never will."""
+    """Becomes `done` when the GPU has finished the work before the fence, or `failed` if it never will."""
 
     def __init__(self, then: Callable[[], object] | None = None) -> None:
         """then: called by `poll` when the fence becomes done."""
@@ -93,7 +93,7 @@ def _work_done(status: int, _message: Any, userdata: Any, _unused: Any) -> None:
 
 
 def _keep(_kind: Any, error: BaseException, _trace: Any) -> None:
-    # cffi prints an exception of a callback and continues: a Ctrl+C during a callback would be lost.
+    # cffi prints a callback's exception and continues, so a Ctrl+C during a callback would be lost.
     _raised.append(error)
 
 
@@ -115,7 +115,7 @@ def poll(device: wgpu.GPUDevice, *, wait: bool = False) -> None:
 
 
 class Timer:
-    """Measures one compute pass by the GPU's clock. The device needs the feature "timestamp-query"."""
+    """Measures one compute pass with the GPU's clock. The device needs the feature "timestamp-query"."""
 
     def __init__(self, device: wgpu.GPUDevice) -> None:
         self._device = device
@@ -187,7 +187,8 @@ def work_done(device: wgpu.GPUDevice) -> Fence:
 class Readback:
     """A buffer of `size` bytes that brings a small result to the CPU.
 
-    Copy into `buffer`, submit, `request`, and `read` when `ready`. Use several to have several in flight.
+    Copy into `buffer`, submit, `request`, and `read` when `ready`. To have several results in flight, use several
+    readbacks.
     """
 
     def __init__(self, device: wgpu.GPUDevice, size: int, label: str = "readback") -> None:
@@ -198,7 +199,7 @@ class Readback:
         self._data: bytes | None = None
 
     def request(self) -> None:
-        """Request the contents as of everything submitted so far."""
+        """Request the contents after all work submitted so far."""
         if self._fence is not None:
             raise RuntimeError("this readback is already in flight")
         self._fence = Fence(self._take)
@@ -218,7 +219,7 @@ class Readback:
         return self._fence.done
 
     def read(self) -> bytes:
-        """The contents. Afterwards the readback can be used again."""
+        """Return the contents. The readback can then be used again."""
         if not self.ready:
             raise RuntimeError("this readback is not ready")
         if self._data is None:  # Ctrl+C interrupted `_take`
@@ -228,8 +229,8 @@ class Readback:
         return data
 
     def _take(self) -> None:
-        # Immediately: a device that is lost later destroys its buffers, and the library ends a process that reads
-        # a destroyed buffer.
+        # Read immediately: a device that is lost later destroys its buffers, and the library ends a process that
+        # reads a destroyed buffer.
         pointer = _lib.wgpuBufferGetConstMappedRange(self.buffer._internal, 0, self.size)
         self._data = bytes(_c.buffer(pointer, self.size))
         _lib.wgpuBufferUnmap(self.buffer._internal)

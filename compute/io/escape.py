@@ -6,15 +6,15 @@ import re
 import unicodedata
 from pathlib import Path
 
-# Control characters, invisible format characters such as those that reverse the direction of text, surrogates, and line
-# and paragraph separators.
+# Control characters, invisible format characters (some reverse the text direction), surrogates, and line and paragraph
+# separators.
 _HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # needed by emoji and several scripts
 _SUSPECTS = re.compile(r"[^ -~]")
 
 
 def escaped(text: str, keep: str = "") -> str:
-    r"""`text` with each harmful character that is not in `keep` as a Python escape: `\n`, `\x1b`, `\u202e`."""
+    r"""`text` with each harmful character that is not in `keep` written as a Python escape: `\n`, `\x1b`, `\u202e`."""
     if text.isprintable():
         return text
 
@@ -28,9 +28,9 @@ def escaped(text: str, keep: str = "") -> str:
 
 
 def one_line(text: Path | str, longest: int | None = None) -> str:
-    """A path, or text from a library or file, for a message: on one line, without harmful characters.
+    """A path, or text from a library or file, as one line without harmful characters, for a message.
 
-    longest: number of characters shown; an ellipsis replaces the rest.
+    longest: maximum number of characters shown; an ellipsis replaces the rest.
     """
     whole = str(text)
     return escaped(whole if longest is None or len(whole) <= longest else f"{whole[:longest]}...")

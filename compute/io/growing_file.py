@@ -14,10 +14,10 @@ from .system_errors import write_errors_as
 
 
 class GrowingFile:
-    """A file that pieces are appended to, without buffering. Each piece is written completely or not at all."""
+    """An unbuffered file that pieces are appended to. Each piece is written completely or not at all."""
 
     def __init__(self, path: Path) -> None:
-        """Create an empty file at `path`, replacing what is there. Raises `OutputError`."""
+        """Create an empty file at `path`, replacing any existing one. Raises `OutputError`."""
         write_output(path, b"")
         self._shown = one_line(path)
         with write_errors_as(OutputError, self._shown):
@@ -27,7 +27,7 @@ class GrowingFile:
     def append(self, piece: bytes) -> None:
         """Write `piece`. Raises `OutputError`; the file then ends with the previous piece."""
         left = memoryview(piece)
-        with write_errors_as(OutputError, self._shown, "what was written before is kept", "cannot be written any more"):
+        with write_errors_as(OutputError, self._shown, "the earlier content is kept", "can no longer be written to"):
             try:
                 while left:
                     left = left[self._file.write(left) :]

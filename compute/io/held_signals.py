@@ -14,10 +14,10 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 @contextmanager
 def held_signals() -> Iterator[None]:
-    """Hold back Ctrl+C, SIGTERM and SIGHUP in the body; afterwards call the handlers of the signals that arrived.
+    """Hold back Ctrl+C, SIGTERM and SIGHUP during the body, then call the handlers of the signals that arrived.
 
-    For operations of milliseconds that must not be interrupted half-way. A signal without a Python handler still acts
-    at once. Outside the main thread this does nothing, because Python calls handlers only in the main thread.
+    For operations that take milliseconds and must not be interrupted. A signal without a Python handler still takes
+    effect at once. Outside the main thread this does nothing, because Python calls handlers only in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

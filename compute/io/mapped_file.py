@@ -1,4 +1,4 @@
-"""A read-only memory-mapped file: views of it, and the release of their pages."""
+"""A read-only memory-mapped file, with views of its values and a way to release their pages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy as np
 
 
 class MappedFile:
-    """A regular file, mapped as a whole. Only the pages that are read take memory."""
+    """A regular file, mapped in full. Only the pages that are read take up memory."""
 
     def __init__(self, path: Path) -> None:
-        """Map `path`. Raises `OSError` when that fails, ValueError when the file is empty or not a regular file."""
+        """Map `path`. Raises `OSError` if that fails, ValueError if the file is empty or not a regular file."""
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

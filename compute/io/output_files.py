@@ -1,7 +1,7 @@
 """Atomic writing of every file and folder that the program writes, with or without replacing an existing file.
 
 Content is written to a hidden temporary folder next to the target, flushed to disk, and then given the target's name
-in one step: by a rename, which replaces, or by a hard link, which does not. When anything fails, or when Ctrl+C,
+in one step: by a rename, which replaces a file, or by a hard link, which does not. When anything fails, or when Ctrl+C,
 SIGTERM or SIGHUP ends the program, the target is unchanged and the temporary folder is removed.
 """
 
@@ -28,10 +28,10 @@ def output_path(path: Path | str) -> Iterator[Path]:
     """Yield the path of an empty temporary file with the same suffix, which then replaces `path`.
 
     When the body raises, `path` is unchanged. A symbolic link is kept and its target replaced; a device or pipe such as
-    /dev/stdout is written to. The body should only write the file: an `OSError` that it raises is reported as an error
-    of this path.
+    /dev/stdout is written to. The body should only write the file: an `OSError` that it raises is reported as a failure
+    to write to this path.
 
-    Raises `OutputError` when the path cannot be written.
+    Raises `OutputError` when the path cannot be written to.
     """
     target = Path(path)
     with write_errors_as(OutputError, one_line(target)):
@@ -59,13 +59,14 @@ def output_path(path: Path | str) -> Iterator[Path]:
 def new_path(path: Path | str, another: Callable[[], Path] | None = None) -> Iterator[Path]:
     """Like `output_path`, but never replaces a file at `path`, even one that appears while the body runs.
 
-    another: returns the next path to try when one exists; without it, an existing file raises `OutputExistsError`.
+    another: returns the next path to try if the last one exists; without it, an existing file raises
+    `OutputExistsError`.
     """
     target = Path(path)
     if another is None and os.path.lexists(target):
         raise _exists(target)
     with write_errors_as(OutputError, one_line(target)):
-        _mode_of(target)  # only for its errors
+        _mode_of(target)  # called only for its errors
         with _temporary_file(target) as temporary:
             yield temporary
             sync(temporary)
@@ -110,8 +111,8 @@ class OutputFolder:
 def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolder]:
     """Yield a temporary folder whose files are then moved to `path`; when the body raises, nothing changes.
 
-    A folder that exists at `path` keeps its other files. Missing parent folders are created. named: the path that error
-    messages name instead of `path`. Raises `OutputError`, also for an `OSError` of the body.
+    A folder that exists at `path` keeps its other files. Missing parent folders are created. named: the path to show
+    in error messages instead of `path`. Raises `OutputError`, even for an `OSError` raised in the body.
     """
     name = one_line(named or path)
     above = path
@@ -135,7 +136,7 @@ def output_folder(path: Path, named: Path | None = None) -> Iterator[OutputFolde
 
 
 def free_name(stem: str, suffix: str) -> str:
-    """`stem`-1`suffix`, or the same with the next number that is free in the current folder."""
+    """`stem`-N`suffix`, with the smallest N from 1 on for which no such file exists in the current folder."""
     number = 1
     while os.path.lexists(f"{stem}-{number}{suffix}"):
         number += 1
@@ -150,8 +151,8 @@ def _exists(path: Path) -> OutputExistsError:
 
 
 def _confirm(path: Path, folder: Path) -> None:
-    """Flush the file names in `folder` to disk after `path` was written. Raises `OutputError`; the files are kept."""
-    problem = "is written, but its disk does not confirm the name"
+    """Flush the file names in `folder` to disk after writing `path`. Raises `OutputError`; the files are kept."""
+    problem = "was written, but the disk did not confirm its name"
     with write_errors_as(OutputError, one_line(path), "check the disk", problem):
         sync_folder(folder)
 
@@ -160,7 +161,7 @@ def _confirm(path: Path, folder: Path) -> None:
 
 
 def _mode_of(target: Path) -> int | None:
-    """File type and permissions of `target`, None when it does not exist."""
+    """File type and permissions of `target`; None if it does not exist."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -180,7 +181,7 @@ def _temporary_file(target: Path) -> Iterator[Path]:
     if not target.parent.is_dir() and not os.path.lexists(target.parent):
         raise FileNotFoundError(0, f"there is no folder {one_line(target.parent)}")
     with temporary_folder(target.parent) as folder:
-        path = folder / f"output{target.suffix[:10]}"  # some writers choose the format by it
+        path = folder / f"output{target.suffix[:10]}"  # some writers choose the format by the suffix
         # 0o666, so that the user's umask applies, as it does to any new file.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield path

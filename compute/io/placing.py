@@ -48,7 +48,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def put_in_place(source: Path, target: Path) -> None:
-    """Rename the finished file or folder `source` to `target`, replacing what is there.
+    """Rename the finished file or folder `source` to `target`, replacing any existing one.
 
     Raises `OSError`; both are then unchanged.
     """
@@ -71,11 +71,11 @@ def set_aside(path: Path, names: Iterator[Path]) -> Path:
             link(path, name)
         except FileExistsError:
             continue
-        with suppress(FileNotFoundError):  # without hard links it was already moved
+        with suppress(FileNotFoundError):  # without hard links, `link` has already moved it
             path.unlink()
         sync_folder(name.parent)
         return name
-    raise FileExistsError(errno.EEXIST, "every name is taken")
+    raise FileExistsError(errno.EEXIST, "every name is in use")
 
 
 def link(source: Path, target: Path) -> None:
@@ -98,7 +98,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def _claim(source: Path, target: Path) -> None:
-    """Create `target` as an empty file, which only one program can succeed in, and rename `source` over it."""
+    """Create `target` as an empty file, in which only one program can succeed, and rename `source` over it."""
     descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         source.replace(target)
@@ -112,7 +112,7 @@ def _claim(source: Path, target: Path) -> None:
 
 
 def move_below(written: Path, path: Path, above: Path) -> None:
-    """Rename a folder to `path`; of its parents only `above` exists so far."""
+    """Rename a folder to `path`. Of the parents of `path`, only `above` needs to exist."""
     missing = [folder for folder in path.parents if folder != above and above in folder.parents]
     try:
         if missing:
@@ -126,9 +126,9 @@ def move_below(written: Path, path: Path, above: Path) -> None:
 
 
 def merge(written: Path, folder: Path, before: Path) -> None:
-    """Move the files of `written` to `folder`; when one cannot be moved, all are restored.
+    """Move the files of `written` to `folder`; if one cannot be moved, all are restored.
 
-    before: a folder to create; it keeps the replaced files until every file is moved.
+    before: a folder to create; it keeps the replaced files until every file has been moved.
     """
     before.mkdir()
     moved: list[Path] = []
@@ -150,7 +150,7 @@ def merge(written: Path, folder: Path, before: Path) -> None:
 def _keep(path: Path, kept: Path) -> None:
     """Create a hard link to a file, or copy it if links are unsupported."""
     if path.is_dir():
-        raise IsADirectoryError(0, "the name is that of a folder")
+        raise IsADirectoryError(0, "a folder has this name")
     if os.name != "nt":
         try:
             os.link(path, kept, follow_symlinks=False)
@@ -165,7 +165,7 @@ def _keep(path: Path, kept: Path) -> None:
 
 
 def _exchange(source: Path, target: Path) -> None:
-    """Rename `source` to `target` and remove what was there."""
+    """Rename `source` to `target` and remove the previous `target`."""
     with temporary_folder(target.parent) as temporary, held_signals():
         before = temporary / "before"
         target.rename(before)

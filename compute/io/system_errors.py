@@ -1,4 +1,4 @@
-"""Conversion of system errors, mostly of files, to errors of this program that say what failed, why and what to do."""
+"""Converts system errors, mostly file errors, to this program's errors, which say what failed, why and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .escape import one_line
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of the text of `error`, or the name of its type if it has no text."""
+    """The first line of the text of `error`, or the name of its type if there is no text."""
     return one_line((str(error).splitlines() or [type(error).__name__])[0])
 
 
 def reason_of(error: BaseException) -> str:
-    """The system's reason for `error`, without the file name, which messages already have; else its first line."""
+    """The system's reason for `error`, without the file name, which messages already contain, or its first line."""
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8"
     return one_line(error.strerror) if isinstance(error, OSError) and error.strerror else first_line(error)

@@ -1,4 +1,4 @@
-"""Hidden folders for unfinished output. Owners lock them, so that leftovers of killed programs can be removed."""
+"""Hidden folders for unfinished output. Owners lock them, so that leftovers of killed programs can be recognized."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _cleared: set[str] = set()
 class TemporaryFolder:
     """A folder of this process inside another one, accessible to this user only.
 
-    `remove` deletes it with its content; at the end of the program, every remaining one is deleted. After `kill -9` or
-    a power cut, the next program that writes to the same parent folder deletes it.
+    `remove` deletes it and its contents; when the program ends, all remaining ones are deleted. After `kill -9` or a
+    power cut, the next program that writes to the same parent folder deletes it.
     """
 
     def __init__(self, above: Path) -> None:
@@ -54,11 +54,11 @@ class TemporaryFolder:
                 if _locked(self._lock, without_locks=True) and (path / _LOCK).exists():
                     return
             self.remove()
-        raise FileNotFoundError(0, "temporary folders vanish here")
+        raise FileNotFoundError(0, "temporary folders disappear here")
 
     def remove(self) -> None:
-        """Delete the folder; a second call does nothing. What cannot be deleted is left for the next program."""
-        import shutil  # imported late, here and below: not needed by commands that write nothing
+        """Delete the folder; a second call does nothing. What cannot be deleted is left to the next program."""
+        import shutil  # imported late, here and below, because commands that write nothing do not need it
 
         with held_signals():
             if self not in _existing:
@@ -83,9 +83,10 @@ def temporary_folder(above: Path) -> Iterator[Path]:
 
 
 def clear_leftovers(folder: Path) -> None:
-    """Remove what killed programs of this user on this machine left in `folder`; once per process and folder.
+    """Remove what this user's killed programs on this machine left in `folder`, once per process and folder.
 
-    Removes only folders with our pattern of names whose owner no longer runs; keeps what cannot be removed or examined.
+    Removes only folders that match our name pattern and whose owner is no longer running; keeps what cannot be examined
+    or removed.
     """
     key = os.path.realpath(folder)
     if key in _cleared:
@@ -117,12 +118,12 @@ def _remove_if_unowned(path: Path) -> None:
     try:
         if not _locked(lock):
             return
-        # The lock file goes last: without it, the rest could not be recognized next time.
+        # The lock file is removed last: without it, the rest could not be recognized next time.
         for content in path.iterdir():
             if content.name != _LOCK:
                 shutil.rmtree(content) if content.is_dir() and not content.is_symlink() else content.unlink()
         if os.name != "nt":
-            # While it is locked, so that an owner that has just created the folder notices the loss.
+            # Removed while locked, so that an owner that has just created the folder notices the loss.
             lock_file.unlink()
     finally:
         os.close(lock)
@@ -131,7 +132,7 @@ def _remove_if_unowned(path: Path) -> None:
 
 
 def _locked(descriptor: int, without_locks: bool = False) -> bool:
-    """Lock an open file. False when another process has locked it, `without_locks` where locks are unsupported."""
+    """Lock an open file. Returns False if another process has locked it, `without_locks` if locks are unsupported."""
     import filelock  # imported late, because most commands write nothing and it loads slowly
 
     try:

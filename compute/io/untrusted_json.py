@@ -18,7 +18,7 @@ _LONGEST_PATH = 80  # characters of a path in a message
 def read_untrusted_json(data: bytes | str) -> Any:
     """Decode the JSON `data`. Raises ValueError, whose text says why `data` cannot be used.
 
-    In the result every number is finite and in the range of a float64, every string can be encoded as UTF-8, and
+    In the result, every number is finite and within the range of a float64, every string can be encoded as UTF-8, and
     nothing is nested so deeply that a recursive walk could exhaust the stack.
     """
     try:
@@ -51,12 +51,12 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
 
 
 def _problem(items: Iterable[tuple[Any, Any]], path: str) -> str | None:
-    """Where and why the first unusable value among `items` is unusable; items are pairs of name and value."""
+    """The path of the first unusable value in `items` and the reason, or None. Items are pairs of name and value."""
     for name, value in items:
         kind = type(value)
         reason = None
         if kind is str:
-            reason = None if _encodable(value) else "is text with half of a character"
+            reason = None if _encodable(value) else "is text with half a character"
         elif kind is float:
             # Python's json accepts NaN and Infinity, and reads 1e400 as infinity.
             reason = None if math.isfinite(value) else "is not a finite number"
@@ -68,7 +68,7 @@ def _problem(items: Iterable[tuple[Any, Any]], path: str) -> str | None:
                 return problem
         elif kind is dict:
             if not all(map(_encodable, value)):
-                reason = "has a name with half of a character"
+                reason = "contains a name with half a character"
             else:
                 problem = _problem(value.items(), _child_path(path, name))
                 if problem is not None:

@@ -15,9 +15,9 @@ _SHOWN = 40  # characters of a value in a message
 class ValueType:
     """A type with its description for error messages.
 
-    type: as msgspec takes it, which is strict: an int passes as a float, and nothing else is converted.
+    type: the type for msgspec, which checks it strictly: an int is accepted as a float, and nothing else is converted.
     expected: the description; follows "must be" in a message.
-    refine: makes the result from the converted value, or raises ValueError.
+    refine: turns the converted value into the result, or raises ValueError.
     """
 
     type: Any
@@ -25,11 +25,11 @@ class ValueType:
     refine: Callable[[Any], Any] | None = None
 
     def __call__(self, value: object) -> Any:
-        """The converted value. Raises ValueError, whose text says on one line what it must be and what it is."""
+        """Convert `value`. Raises ValueError, whose one-line text says what the value must be and what it is."""
         try:
             # Without `builtin_types`, msgspec would decode text as base64.
-            found = msgspec.convert(value, self.type, builtin_types=(bytes,))
-            return found if self.refine is None else self.refine(found)
+            converted = msgspec.convert(value, self.type, builtin_types=(bytes,))
+            return converted if self.refine is None else self.refine(converted)
         except (msgspec.ValidationError, ValueError):
             raise ValueError(f"must be {self.expected}, is {shown(value)}") from None
 
@@ -45,7 +45,7 @@ def one_of(known: Sequence[str | int]) -> ValueType:
 
 
 def optional(kind: ValueType) -> ValueType:
-    """A value that `kind` takes, or None."""
+    """A value that `kind` accepts, or None."""
     refine = kind.refine
     return ValueType(
         kind.type | None,
@@ -55,10 +55,10 @@ def optional(kind: ValueType) -> ValueType:
 
 
 def shown(value: object) -> str:
-    """A value for a message: short and on one line."""
+    """A short, one-line form of a value for a message."""
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if value is None:
         return "missing"
-    # A long text is cut before it is quoted.
+    # Long text is cut before it is quoted.
     return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]

@@ -13,12 +13,12 @@ class GenerateOptions:
     """Options of one generation.
 
     max_new_tokens: number of tokens to generate, at least 1.
-    context: length of the context in tokens, from 1 to the model's positions.
-    temperature: divides the logits; 0 is argmax.
-    top_k: off at 0.
+    context: length of the context in tokens, from 1 to the model's number of positions.
+    temperature: divides the logits; 0 means argmax.
+    top_k: number of tokens to keep; off at 0.
     top_p, min_p: probabilities from 0 to 1, off at 1 and at 0.
     repetition_penalty: off at 1.
-    seed: key of the counter-based random numbers, unsigned 32 bits.
+    seed: key of the counter-based random numbers, an unsigned 32-bit number.
     top: number of candidates that every step reports; 0 also omits the rank.
     """
 

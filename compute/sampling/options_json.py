@@ -12,7 +12,7 @@ from .options import GenerateOptions
 def options_from_json(values: object) -> GenerateOptions:
     """The options in `values`, the result of `GenerateOptions.as_json`; missing options have their default values.
 
-    Raises ValueError, whose text names the option, for unknown options and values of the wrong type. Ranges depend on
+    Raises ValueError, whose text names the option, for an unknown option or a value of the wrong type. Ranges depend on
     the model; `GenerateOptions.checked` checks them.
     """
     try:
@@ -21,5 +21,5 @@ def options_from_json(values: object) -> GenerateOptions:
         raise ValueError(str(error)) from None  # it quotes only our own names
     known = {field.name for field in fields(GenerateOptions)}
     if not isinstance(values, dict) or not values.keys() <= known:
-        raise ValueError(f"may have only {', '.join(sorted(known))}")
+        raise ValueError(f"may contain only {', '.join(sorted(known))}")
     return options

@@ -17,7 +17,7 @@ from .options import GenerateOptions
 
 _BLOCK = 16  # logits per block, as in the shaders
 _SLICE = 1024  # logits per workgroup of the scan
-_HEADER = 16  # words of a result block before the candidates
+_HEADER = 16  # words before the candidates in a result block
 _DIGITS = 4  # digits of a sort key, 8 bits each
 _HISTOGRAM = 2 * 256  # words: 256 counts of 64 bits
 _LEVEL = 40  # bytes of a `Level` in the shaders
@@ -31,11 +31,11 @@ RING = 32  # result blocks in the ring
 
 @dataclass(frozen=True)
 class SampleResult:
-    """The result of one draw. Logarithms are natural; candidates have falling logits.
+    """The result of one draw. Logarithms are natural; candidates are in descending order.
 
     `rank` counts from 1; it is 0 for a draw that reports no candidates.
 
-    Rank, candidates and the largest logit are those of the model, before the repetition penalty.
+    Rank, candidates and the largest logit are the model's own, before the repetition penalty.
     """
 
     step: int
@@ -47,9 +47,9 @@ class SampleResult:
     rank: int
     nonfinite: int
     candidates: tuple[tuple[int, float], ...]
-    kept: int  # tokens that could be drawn; 0 if no logit was finite, and nothing was drawn
+    kept: int  # tokens that could be drawn; 0 if no logit was finite and nothing was drawn
     drawn_highest: float  # largest penalized logit
-    penalized: Mapping[int, float]  # logits after the repetition penalty, of those tokens above that it applies to
+    penalized: Mapping[int, float]  # logits after the repetition penalty, for those of these tokens that it applies to
     cut: frozenset[int]  # candidates that a filter removed
     entropy: float  # of softmax(logits), in nats
 
@@ -82,7 +82,7 @@ class SampleResult:
 class Sampler:
     """Dispatches that draw one token from `logits`, append it to `history` and advance the state.
 
-    `dispatches` follow the options that were set last: a scan and a pick; with filters, four more for top-k, four for
+    `dispatches` depend on the options set last: a scan and a pick; with filters, four more for top-k, four for
     top-p and one for the race of the remaining tokens; with `top`, one for rank and candidates. The repetition penalty
     applies to the tokens of the context, in the prompt and the continuation. Result blocks are written to a ring of
     RING blocks in `result`, so that several tokens can be drawn before the host reads them.
@@ -138,7 +138,7 @@ class Sampler:
         )
 
     def dispatches(self, top: int) -> list[Dispatch]:
-        """Dispatches that draw one token by the options set last, and report `top` candidates."""
+        """Dispatches that draw one token with the options set last, and report `top` candidates."""
         return [*self._run, *self._report] if top else self._run
 
     def result_size(self, top: int) -> int:
@@ -154,7 +154,7 @@ class Sampler:
     def _variant(self, *, keyed: bool, count: bool, mass: bool, race: bool) -> tuple[list[Dispatch], list[Dispatch]]:
         """The dispatches that draw and those that report, created once.
 
-        keyed: with the penalty and sort keys. count, mass: with the levels of top-k, of top-p. race: with any filter.
+        keyed: with the penalty and sort keys. count, mass: with the levels of top-k and top-p. race: with any filter.
         """
         key = keyed, count, mass, race
         if key not in self._variants:

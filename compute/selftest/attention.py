@@ -1,4 +1,4 @@
-"""Checks of attention in chunks: keys and values into the cache, and attention over it."""
+"""Checks of attention in chunks: storing keys and values in the cache, and attention over the cache."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def attention(
         first += valid
     expected, _ = reference.attention(qkv[:first].astype(np.float64), heads)
     errors.close(kept[:first], expected)
-    # Float32 has fewer decimals for large scores.
+    # Float32 has fewer decimal places left for large scores.
     tolerance = KERNEL * max(1.0, (scale / 3) ** 2)
     return errors.check("forward/attention_rows", f"{heads} heads of {size}, {context} rows in a {kind}", tolerance)
 

@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A check of something that this adapter never runs, and why it does not."""
+    """A check of something that this adapter never runs, with the reason."""
 
     name: str
     why: str
@@ -84,7 +84,7 @@ class Errors:
         self._add(difference(np.asarray(actual, np.float64) / 255, np.asarray(expected, np.float64) / 255), what)
 
     def check(self, name: str, shapes: str, tolerance: float, *, numbers: bool = True) -> Check:
-        """All comparisons so far as one check."""
+        """Return all comparisons so far as one check."""
         return Check(name, shapes, self.largest, tolerance, self.worst, numbers)
 
     def _add(self, error: float, what: str) -> None:

@@ -36,7 +36,7 @@ class Table:
 
     @property
     def seen(self) -> list[int]:
-        """The tokens of the context; earlier ones do not count."""
+        """The tokens of the context, without earlier ones."""
         return [int(token) for token in self.context[START:]]
 
     def prepare(
@@ -83,10 +83,10 @@ def order_of(logits: np.ndarray) -> list[int]:
 
 
 def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step: int, errors: Errors) -> SampleResult:
-    """Compare everything that one draw reports with the reference."""
+    """Compare everything that a draw reports with the reference."""
     logits, what = logits.astype(np.float32), _named(options)
     draw = table.draw(logits, options, step)
-    # Float32 rounding may move a filter's limit across a token: then the distribution on either side is correct.
+    # Float32 rounding may move a filter's limit past a token; the distributions on both sides are then correct.
     near = [used(logits, options, table.seen, edge) for edge in (0, -EDGE, EDGE)]
     reported = [(draw.token, draw.logit), *draw.candidates]
     tokens = [token for token, _ in reported]
@@ -97,7 +97,7 @@ def draw_errors(table: Table, logits: np.ndarray, options: GenerateOptions, step
     fitting = [p for p in near if np.array_equal(found == 0, p[tokens] == 0) and _keeps(draw, p, options)]
     expected = fitting[0] if fitting else near[0]
     errors.same(bool(fitting), True, f"{what}: which tokens are kept")
-    # Relative to each probability, so that unlikely tokens count as well.
+    # Relative to each probability, so that unlikely tokens matter too.
     scale = np.maximum(expected[tokens], 1e-4)
     errors.close(found / scale, expected[tokens] / scale, f"{what}: probabilities")
     _token_errors(draw, expected, options, table.vocabulary, errors, what)
@@ -114,14 +114,14 @@ def _token_errors(
 ) -> None:
     """Check the drawn token: the largest logit plus noise, unless the result is close."""
     kept = np.flatnonzero(expected)
-    errors.same(draw.token in kept, True, f"{what}: the token is a kept one")
+    errors.same(draw.token in kept, True, f"{what}: the drawn token is kept")
     if options.temperature == 0:
         return
     noise = gumbel(threefry((options.seed, draw.step), np.arange(vocabulary), 0))
     race = np.log(expected[kept]) + noise[kept]
     best, second = np.sort(race)[::-1][:2] if len(kept) > 1 else (1.0, 0.0)
     if best - second > CLOSE:
-        errors.same(draw.token, int(kept[race.argmax()]), f"{what}: the token of these random numbers")
+        errors.same(draw.token, int(kept[race.argmax()]), f"{what}: the token that these random numbers select")
 
 
 def _report_errors(draw: SampleResult, logits: np.ndarray, options: GenerateOptions, errors: Errors, what: str) -> None:
@@ -163,7 +163,7 @@ def logits_of(size: int, seed: int = 0) -> dict[str, np.ndarray]:
     }  # fmt: skip
 
 
-# One for each set of dispatches: greedy, no filter, each filter alone, all together.
+# One for each set of dispatches: greedy, no filter, each filter by itself, and all filters together.
 OPTIONS = (
     GenerateOptions(temperature=0.0, repetition_penalty=1.3),
     GenerateOptions(temperature=0.0),

@@ -1,4 +1,4 @@
-"""Tools to run single kernels: buffers, packed weights, the state of a pass, and reading results back."""
+"""Tools for running single kernels: buffers, packed weights, the state of a pass, and reading results back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Gpu:
         self.kernels = shared_kernels(device)
 
     def buffer(self, values: Any) -> wgpu.GPUBuffer:
-        """A buffer for any use with `values`; float64 becomes float32, and integers become u32."""
+        """A buffer for any use, filled with `values`; float64 becomes float32, and integers become u32."""
         array = np.ascontiguousarray(values)
         if array.dtype == np.float64:
             array = array.astype(np.float32)

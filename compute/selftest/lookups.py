@@ -42,7 +42,7 @@ def patterns(engine: Engine, source: WeightSource) -> Check:
 def probes(engine: Engine, source: WeightSource) -> Check:
     """A random value and the extreme of a random range of every tensor (a value only for patterns), exactly.
 
-    The extreme is the first NaN, otherwise the first value of the largest magnitude, a positive one before a negative.
+    The extreme is the first NaN, otherwise the first value with the largest magnitude, positive before negative.
     """
     run_pass(engine, some_tokens(engine.config, _ROWS))
     errors = Errors()

@@ -21,7 +21,7 @@ from .map_model import Plane, decoded
 from .models import shape_of, some_tokens
 
 WIDTH, HEIGHT = 56, 40  # pixels of a picture
-CONTEXT = 9  # rows of the map's context
+CONTEXT = 9  # rows in the context of Map
 _BORDERED = 5  # cell size in pixels above which cells have borders
 _COLUMNS, _ROWS = 6, 5  # cells in a picture with numbers
 
@@ -50,7 +50,7 @@ def views(passes: MapPass, count: int) -> Iterator[MapView]:
 
 
 def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, np.ndarray]:
-    """The pictures of the GPU and of the model, float [height, width, 3] from 0 to 255.
+    """The GPU's and the model's pictures, float [height, width, 3] from 0 to 255.
 
     Borders of cells, and pixels where the model allows several values, are the GPU's in both. Where the model has a
     non-finite value, both are 0 if the GPU's pixel is red, as it should be, and differ otherwise.
@@ -128,7 +128,7 @@ def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarr
 
 
 def maps(engine: Engine, source: WeightSource, base: int, count: int = 6) -> Iterator[Check]:
-    """`count` random parts of the map before and after new rows, and numbers.
+    """Check `count` random parts of Map before and after new rows, and the numbers in cells.
 
     base: size of the smallest blocks in cells; source: the weights, rounded like the engine's.
     """

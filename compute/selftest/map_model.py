@@ -13,7 +13,7 @@ from .gpu import read_tensor
 from .strip_model import colors
 
 GROUND: np.ndarray = np.rint(np.array((0.0235, 0.0353, 0.0549)) * 255)
-_NEAR = 1 - 1e-6  # ratio above which two brightnesses are equal, but for the rounding of float32 quotients
+_NEAR = 1 - 1e-6  # ratio above which two brightnesses are equal, except for the rounding of float32 quotients
 KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
@@ -120,7 +120,7 @@ def _largest(values: np.ndarray, ranges: np.ndarray) -> np.ndarray:
     low, high = int(ranges.min()), int(ranges.max())
     used = values[low:high]
     padding = np.zeros((high - low + 1 - len(used), values.shape[1]), values.dtype)
-    # reduceat also reduces the ranges between pairs; only the first of each two results counts.
+    # reduceat also reduces the ranges between pairs; only every other result is used.
     largest = np.maximum.reduceat(np.concatenate([used, padding]), (ranges - low).ravel())[::2]
     return np.where((ranges[:, 0] < ranges[:, 1])[:, None], largest, values.dtype.type(0))
 

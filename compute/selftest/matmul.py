@@ -153,7 +153,7 @@ def _after(epilogue: str, expected: np.ndarray, before: np.ndarray) -> np.ndarra
 
 
 def gelu_extremes(gpu: Gpu) -> Check:
-    """GELU from -1e30 to 1e30, small results included: a form with cancellation would give 0 at -5."""
+    """GELU from -1e30 to 1e30, including small results: a form with cancellation would give 0 at -5."""
     x = np.array([[-1e30, -50, -10, -5, -1e-3, 0, 1e-3, 1, 5, 10, 50, 1e30]], np.float32)
     case = Product(12, 12, 1, epilogue="gelu", trace=False)
     storage, _ = gpu.weight(np.eye(12, dtype=np.float32), "buffer", "f32")

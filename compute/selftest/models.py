@@ -46,5 +46,5 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def layouts(software: bool) -> tuple[str, ...]:
-    """How an adapter can store weights: software adapters in textures or buffers, others in buffers."""
+    """The ways in which an adapter can store weights: textures or buffers on software adapters, otherwise buffers."""
     return ("texture", "buffer") if software else ("buffer",)

@@ -1,4 +1,4 @@
-"""Checks of whole passes: prefill, cached tokens and sliding contexts, by every program that an adapter may use."""
+"""Checks of whole passes: prefill, cached tokens and sliding contexts, with every program that an adapter may use."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .check import PASS, Check, Errors, Skipped
 from .gpu import Gpu, read_tensor, run_pass, submit
 from .models import SMALL, loud_model, rounded_model, shape_of, some_tokens
 
-# In turn: heads of 12 channels, in a number of channels that is not a multiple of 8; channels that fill the lanes of a
-# subgroup one and a half times; more rows than a chunk of any program, and more keys than a span of attention.
+# In this order: heads of 12 channels, with a total that is not a multiple of 8; channels that fill the lanes of a
+# subgroup one and a half times; more rows than any program's chunk, and more keys than a span of attention.
 _NARROW = SMALL
 _WIDE = ModelConfig(layers=2, heads=5, channels=320, positions=37, vocabulary=97, padded_vocabulary=100)
 _LONG = ModelConfig(layers=1, heads=2, channels=128, positions=300, vocabulary=97, padded_vocabulary=100)
@@ -59,8 +59,8 @@ PROGRAM_PAIRS = (
 # The pairs that engines choose; the others cover adapters on which these do not work.
 _FAST = ("tiled, fused", "tiled, chain")
 _SOFTWARE = ("rows, textures",)
-# Model, type of its weights, names of pairs. Each type and shape needs its own kernels, and compiling them takes
-# nearly all of the time: on software drivers the models share a shape where possible.
+# The model, the type of its weights, and the names of the pairs. Each type and shape needs its own kernels, and
+# compiling them takes nearly all of the time: on software drivers the models share a shape where possible.
 GPU_CASES = (
     (_NARROW, "f32", (*_FAST, "rows")),
     (_NARROW, "bf16", (*_FAST, "rows", "tiled, fused without subgroups")),
@@ -77,13 +77,13 @@ SOFTWARE_CASES = (
 
 
 def unsupported_reason(gpu: Gpu, pair: ProgramPair) -> str:
-    """Why this adapter never runs `pair`; empty if it may."""
+    """The reason why this adapter never runs `pair`; empty if it may run it."""
     software = is_software(gpu.device.adapter)
     if pair.layout == "texture" and not software:
-        return "a GPU has its weights in buffers"
+        return "a GPU stores its weights in buffers"
     subgroups = team_size(gpu.kernels)[1]
     if pair.subgroups and not subgroups:
-        return "no subgroups to rely on"
+        return "no reliable subgroups"
     if pair.decode is ChainProgram:
         if software:
             return "a software driver does not start workgroups in order"
@@ -93,7 +93,7 @@ def unsupported_reason(gpu: Gpu, pair: ProgramPair) -> str:
 
 
 class Runner:
-    """Runs passes of a small engine by any of its programs and compares them with the float64 model."""
+    """Runs passes of a small engine with any of its programs and compares them with the float64 model."""
 
     def __init__(self, source: ArrayModel, layout: str, dtype: str) -> None:
         self.config = source.config
@@ -117,11 +117,11 @@ class Runner:
             self._compare(errors, text[:total], 0, "cached token")
         # The text is now longer than the positions: recompute its end, then a context shorter than the positions.
         self._run(prefill, text[-config.positions :], 0, 0)
-        self._compare(errors, text[-config.positions :], 0, "window that slid")
+        self._compare(errors, text[-config.positions :], 0, "context that slid")
         short = text[3:10]
         start = config.positions - len(short)
         self._run(prefill, short, start, 0)
-        self._compare(errors, short, start, "short window at the last positions")
+        self._compare(errors, short, start, "short context at the last positions")
         self._run(decode, text[:1], 0, 0)
         self._compare(errors, text[:1], 0, "single token")
         if isinstance(decode, ChainProgram):
@@ -159,7 +159,7 @@ def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, wha
 
 
 def prove_pairs(config: ModelConfig, dtype: str, pairs: Sequence[ProgramPair]) -> Iterator[Check | Skipped]:
-    """Check passes of a small model by each of `pairs`."""
+    """Check passes of a small model with each of `pairs`."""
     runners: dict[str, Runner] = {}
     for pair in pairs:
         if pair.layout not in runners:
@@ -167,13 +167,13 @@ def prove_pairs(config: ModelConfig, dtype: str, pairs: Sequence[ProgramPair]) -
             runners[pair.layout] = Runner(model, pair.layout, dtype)
         runner, name = runners[pair.layout], f"passes: {pair.name}"
         if pair.decode is ChainProgram and runner.engine.path != "chain":
-            yield Skipped(name, "the check that every engine begins with refuses it here")
+            yield Skipped(name, "it fails the check that every engine runs first")
         else:
             yield runner.run(pair).check(name, f"{shape_of(config)}, {dtype}", PASS)
 
 
 def untraced() -> Check:
-    """Logits of an engine that keeps no activations, whose kernels lack these stores."""
+    """Check the logits of an engine that keeps no activations, whose kernels do not store them."""
     model = loud_model(_NARROW)
     tokens = some_tokens(_NARROW, 21)
     errors = Errors()
@@ -186,7 +186,7 @@ def untraced() -> Check:
 
 
 def embedded() -> Check:
-    """A prompt and tokens after it, by the embedded model and the programs that the engine chooses on this adapter."""
+    """A prompt and tokens after it, with the embedded model and the programs that the engine chooses here."""
     source = open_model("stories")
     engine = Engine.load(source, LoadOptions(context=64))
     exact = reference.in_float64(source)

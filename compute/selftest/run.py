@@ -33,7 +33,7 @@ GROUPS: dict[str, Group] = {
 
 @dataclass(frozen=True)
 class Result:
-    """The checks of one name over all `shapes`: the values of the one nearest to, or furthest beyond, its tolerance."""
+    """The checks with one name over all `shapes`: the values of the one with the largest error for its tolerance."""
 
     name: str
     shapes: tuple[str, ...]
@@ -55,12 +55,12 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """True when there are results and none is beyond its tolerance."""
+        """True when there are results and none exceeds its tolerance."""
         return bool(self.results) and all(result.ok for result in self.results)
 
     @property
     def largest_error(self) -> float:
-        """The largest error, without colors; NaN or infinite when one of them is."""
+        """The largest error, without colors; NaN or infinite if any error is."""
         return max((r.error for r in self.results if r.numbers), key=_badness, default=0.0)
 
 
@@ -87,7 +87,7 @@ def prove(
 
 
 def _run(gpu: Gpu, name: str) -> tuple[list[Result], list[Skipped]]:
-    """Results of one group, one for each name of its checks."""
+    """The results of one group, one per check name, and its skipped checks."""
     made: dict[str, tuple[list[Check], float]] = {}
     skipped: list[Skipped] = []
     start = time.perf_counter()

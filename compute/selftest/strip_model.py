@@ -34,7 +34,7 @@ class Span:
 
 
 def layout(entries: Iterable[Entry]) -> list[Span]:
-    """Spans of `entries` in their order. The one that does not fit is cut; those after it are left out."""
+    """Spans of `entries` in their order. The first that does not fit is cut; those after it are left out."""
     spans: list[Span] = []
     at = 0
     for entry in entries:

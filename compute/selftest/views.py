@@ -17,7 +17,7 @@ from .models import SMALL, loud_model, rounded_model
 from .statistics import corrupted_model, statistics
 from .strip import strip
 
-# The context is so long that a cell of Strip represents many values, and Strip keeps the extremes of blocks.
+# The context is long enough that a Strip cell represents many values and Strip keeps the extremes of blocks.
 CONFIG = dataclasses.replace(SMALL, positions=240)
 CONTEXT = 230
 

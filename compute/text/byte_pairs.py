@@ -1,4 +1,4 @@
-"""GPT-2's byte pair encoding for text of any length."""
+"""GPT-2's byte-pair encoding for text of any length."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import tiktoken
 
 # How GPT-2 splits text into pieces before it merges bytes: contractions, words, numbers, other characters, white space.
 _PIECES = r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"""
-# `\s` of that pattern is Unicode's White_Space; Python's own `\s` also matches U+001C to U+001F.
+# `\s` in that pattern is Unicode's White_Space; Python's own `\s` also matches U+001C to U+001F.
 _WHITE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-# `\s+(?!\S)` makes tiktoken's regular expressions keep a state per character of a run, and panic at a million of them.
+# With `\s+(?!\S)`, tiktoken's regex engine keeps a state for each character of a run, and panics at a million of them.
 _LONG = 10_000
 _LONG_RUN = re.compile(f"(?<![{_WHITE}])[{_WHITE}]{{{_LONG},}}")
 
@@ -21,7 +21,7 @@ class BytePairs:
     """Encodes text as token ids. tiktoken does the work; long runs of white space are split here."""
 
     def __init__(self, name: str, ranks: dict[bytes, int], special: dict[str, int]) -> None:
-        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` does so for special ones."""
+        """`ranks` maps a token's bytes to its id, which is also its merge rank; `special` maps special tokens."""
         self._name, self._ranks, self._special = name, ranks, special
         self._pieces = tiktoken.Encoding(name, pat_str=_PIECES, mergeable_ranks=ranks, special_tokens={})
         self._special_tokens = re.compile("|".join(map(re.escape, special)))
@@ -56,8 +56,8 @@ def _long_pieces(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each long piece of white space.
 
     No piece continues from other characters into white space, so each run starts a piece. At the end of the text, the
-    whole run is one piece. Before another character, its last character is excluded: it is a piece of its own, or, if
-    it is a space, the start of the next piece.
+    whole run is one piece. Before another character, the run's last character is excluded: it is a piece of its own or,
+    if it is a space, the start of the next piece.
     """
     for run in _LONG_RUN.finditer(text):
         start, end = run.span()

@@ -39,7 +39,7 @@ class Tokenizer:
         """Token ids of `text`. Empty text becomes one `<|endoftext|>`; `<|endoftext|>` in the text becomes its token.
 
         All encoding goes through this method. `text` may have any length. Raises `PromptError` when `text` contains
-        lone surrogates, which Python produces for bytes that are not UTF-8.
+        lone surrogates, which Python produces for bytes that are not valid UTF-8.
         """
         try:
             text.encode()
@@ -56,7 +56,7 @@ class Tokenizer:
         return b"".join(map(self.token_bytes, ids)).decode(errors="replace")
 
     def token_text(self, id: int) -> str:
-        """Text of one token for display; incomplete characters become U+FFFD. IndexError for an id out of range."""
+        """Text of one token for display; incomplete characters become U+FFFD. Raises IndexError like `token_bytes`."""
         return self.token_bytes(id).decode(errors="replace")
 
     def token_label(self, id: int) -> str:
@@ -92,10 +92,10 @@ class Tokenizer:
         return [token.decode(errors="replace").strip().lower() for token in self._tokens]
 
     def check_fits(self, vocabulary: int) -> None:
-        """Raise `TokenizerError` when `vocabulary`, that of the model, differs."""
+        """Raise `TokenizerError` if `vocabulary`, the size of the model's vocabulary, differs."""
         if vocabulary != self.vocabulary:
             raise TokenizerError(
-                f"tokenizer {self.name}: has {self.vocabulary} tokens, the model {vocabulary};"
+                f"tokenizer {self.name}: has {self.vocabulary} tokens, but the model has {vocabulary};"
                 " use a model and a tokenizer that belong together"
             )
 
@@ -117,7 +117,7 @@ def _read(path: Path) -> Tokenizer:
     shown = one_line(path)
     advice = "give the path of an llm.c tokenizer file"
     with read_errors_as(TokenizerError, shown, advice), path.open("rb") as file:
-        # The header first: a file given by mistake may be a model of many gigabytes.
+        # Read the header first: a file given by mistake may be a model of many gigabytes.
         count, end_of_text = _checked_header(file.read(HEADER_BYTES), shown)
         data = file.read()
     tokens = _tokens(data, count, shown)
@@ -138,7 +138,7 @@ def _checked_header(header: bytes, shown: str) -> tuple[int, int]:
         raise TokenizerError(f"{shown}: tokenizer version {version} is not supported; use a file of version {VERSION}")
     if not 0 <= end_of_text < count:
         raise TokenizerError(
-            f"{shown}: header has {count} tokens and {END_OF_TEXT} at {end_of_text}, which is impossible;"
+            f"{shown}: the header gives {count} tokens and puts {END_OF_TEXT} at {end_of_text}, which is impossible;"
             " fetch or copy it again"
         )
     return count, end_of_text
@@ -162,16 +162,16 @@ def _tokens(data: bytes, count: int, shown: str) -> list[bytes]:
 
 
 def _check_tokens(tokens: list[bytes], end_of_text: int, shown: str) -> None:
-    """Refuse tokens that BPE cannot use: with them tiktoken would panic, or never produce an id."""
+    """Refuse tokens that BPE cannot use: tiktoken would panic, or never produce some ids."""
     ids: dict[bytes, int] = {}
     for id, token in enumerate(tokens):
         if not token and id != end_of_text:
             raise TokenizerError(f"{shown}: token {id} is empty; use another file")
         if token in ids:
-            raise TokenizerError(f"{shown}: tokens {ids[token]} and {id} are identical, {token!r}; use another file")
+            raise TokenizerError(f"{shown}: tokens {ids[token]} and {id} are identical ({token!r}); use another file")
         ids[token] = id
     missing = [byte for byte in range(256) if ids.get(bytes([byte]), end_of_text) == end_of_text]
     if missing:
         raise TokenizerError(
-            f"{shown}: has no token for {len(missing)} of 256 bytes, the first is {missing[0]:#04x}; use another file"
+            f"{shown}: has no token for {len(missing)} of 256 bytes (the first is {missing[0]:#04x}); use another file"
         )

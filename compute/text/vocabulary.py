@@ -1,4 +1,4 @@
-"""Checks that a Hugging Face folder has GPT-2's tokens: with others, a model of the same size would write nonsense."""
+"""Checks that a Hugging Face folder has GPT-2's tokens; with others, a model of the same size would write nonsense."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from compute.io.untrusted_json import read_untrusted_json
 from .tokenizer import load_tokenizer
 
 LARGEST = 2**31 - 1
-"""The largest size or id that is accepted, which is what llm.c's files can store."""
+"""The largest size or id that is accepted, which is the largest that llm.c's files can store."""
 
 
 def check_vocabulary(folder: Path) -> None:
-    """Raise `CheckpointError` when the tokenizer files in `folder` assign other ids to tokens than GPT-2 does.
+    """Raise `CheckpointError` if the token ids in `folder`'s tokenizer files differ from GPT-2's.
 
     Missing and unreadable files are ignored, because models need none of them here. An id that is not a whole number
     is an error.
@@ -26,12 +26,12 @@ def check_vocabulary(folder: Path) -> None:
         return
     tokenizer = load_tokenizer()
     letters = _byte_letters()
-    for id in range(tokenizer.vocabulary - 1):  # the last is the end of text, which has many names
+    for id in range(tokenizer.vocabulary - 1):  # the last one is end-of-text, which has many names
         text = "".join(letters[byte] for byte in tokenizer.token_bytes(id))
         if ids.get(text) != id:
             raise CheckpointError(
                 f"{one_line(folder)}: its tokens are not GPT-2's (the first that differs is {id});"
-                " such a model cannot run here, use one with GPT-2's tokens"
+                " use a model with GPT-2's tokens"
             )
 
 
@@ -52,7 +52,7 @@ def added_tokens(folder: Path) -> dict[str, int]:
 
 
 def _token_ids(folder: Path) -> dict[str, int]:
-    """Ids by the tokens as the format spells them, from the first file that has any."""
+    """Ids by token, spelled as in the format, from the first file that contains any."""
     for name, keys in (("vocab.json", ()), ("tokenizer.json", ("model", "vocab"))):
         value = _json_value(folder / name, keys)
         if isinstance(value, dict):
@@ -84,7 +84,7 @@ def _checked_ids(values: dict[str, object], path: Path) -> dict[str, int]:
 
 
 def _is_id(value: object) -> TypeGuard[int]:
-    # Without msgspec, whose conversion of 50,000 single values takes ten times as long.
+    # Not with msgspec, which takes ten times as long to convert 50,000 single values.
     return type(value) is int and 0 <= value <= LARGEST
 
 

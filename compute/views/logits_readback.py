@@ -21,5 +21,5 @@ class LogitsReadback:
         return self._readback.request(self._engine.logits_buffer, size, lambda data: np.frombuffer(data, np.float32))
 
     def take(self) -> np.ndarray | None:
-        """The logits, float32 [vocabulary], once, after they have arrived; None before."""
+        """Return the logits, float32 [vocabulary], once after they have arrived, otherwise None."""
         return self._readback.take()

@@ -37,7 +37,7 @@ class _Painter:
 
 
 class CellPainters:
-    """Paints tensors on one picture. The dispatches for a tensor are created when it is first visible."""
+    """Paints tensors in one picture. The dispatches for a tensor are created when it is first visible."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class CellPainters:
         shared: Mapping[str, Resource],
         writing: Mapping[str, Resource],
     ) -> None:
-        """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: more for digits."""
+        """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: the same for digits."""
         self._engine, self._layout, self._patterns = engine, layout, patterns
         self._shared, self._writing = shared, writing
         self._tensors = list(engine.registry)

@@ -12,7 +12,7 @@ GLYPHS = "0123456789.-eNaNinf"  # in the order of their pictures
 SIZES = (5, 6, 7, 8, 9)  # glyph widths in pixels; all glyphs of a size have the same advance
 _LOWEST_POWER, _POWERS = -40, 96
 _FADE = 10  # pixels of cell width over which digits fade in
-# (smallest cell in pixels, significant digits). The longest text has 6 characters more.
+# (smallest cell in pixels, significant digits). The longest text is 6 characters longer.
 _STEPS = ((110, 5), (80, 4), (49, 3))
 _LONGER = 6
 

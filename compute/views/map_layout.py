@@ -19,7 +19,7 @@ from .map_blocks import Down, Outside, Part, Plan, Spread, plan
 from .map_placement import Placement
 
 ASPECT = 16 / 9
-_NEAR = 1.2  # aspect ratios within this factor are as good
+_NEAR = 1.2  # aspect ratios within this factor are equally good
 TILE_BLOCKS = 8  # width and height of a tile in blocks of the pyramid's finest level
 _MARGIN = 1 / 48  # of the plane's side: space around the parts of the model, for their titles
 _BASES = (
@@ -27,7 +27,7 @@ _BASES = (
     (400e6, 4),
     (math.inf, 8),
     (math.inf, 16),
-)  # (most cells of a map, width of its finest blocks in cells)
+)  # (maximum cells of a map, width of its finest blocks in cells)
 
 _TEXTURE = 16384  # texels, the largest texture size of all adapters
 
@@ -144,7 +144,7 @@ class _Arranger:
         return width, height
 
     def _place(self, name: str, x: int, y: int, units: int | None) -> tuple[int, int]:
-        if name not in self._registry:  # there are no activations without tracing
+        if name not in self._registry:  # without tracing, there are no activations
             return 0, 0
         tensor = self._registry[name]
         rows, columns = _shape(tensor, self._context)

@@ -40,13 +40,13 @@ def map_bytes(engine: Engine, layout: MapLayout) -> int:
 
 
 class MapPass:
-    """Paints pictures of Map. `texture` (rgba8unorm) is the latest; a new size replaces the texture.
+    """Paints pictures of Map. `texture` (rgba8unorm) is the latest one; a new size replaces the texture.
 
     `nbytes` is the GPU memory that it adds to the engine, without the picture.
     """
 
     def __init__(self, engine: Engine, glyphs: np.ndarray, patterns: PatternStore, pyramid: MapPyramid) -> None:
-        """Use `load`. pyramid: includes the weights already; glyphs: as in `load`."""
+        """Use `load`. pyramid: already includes the weights; glyphs: as in `load`."""
         device = engine.device
         self.engine = engine
         self.layout = pyramid.layout
@@ -66,7 +66,7 @@ class MapPass:
 
     @classmethod
     def load(cls, engine: Engine, glyphs: np.ndarray, layout: MapLayout) -> MapPass:
-        """A map of `layout`, which must be of the engine's registry. Submits the work for the weights without waiting.
+        """A map of `layout`, which must be the engine's. Submits the work for the weights without waiting.
 
         Of a context longer than the layout's, only the first rows are shown. glyphs: pictures of `map_digits.GLYPHS`
         side by side, one row for each of its SIZES, short rows padded with zeros; uint8 [sum of the heights of

@@ -1,4 +1,4 @@
-"""The pyramid of Map: the most extreme value of each block of cells, for the whole plane, in one texture on the GPU.
+"""Map's pyramid: the most extreme value of each block of cells, for the whole plane, in one texture on the GPU.
 
 Weights are added once, activations whenever there are new rows. The blocks of its levels are 1, 2, 4 and 8 times `base`
 cells wide; a tile of `grid` cells is a block of the coarsest level. See wgsl/map/common/tile.wgsl.

@@ -49,7 +49,7 @@ def axis(start: float, scale: float, pixels: int, end: int, block: int, first: i
 
 
 def level_of(scale: float, base: int, levels: int) -> int | None:
-    """The pyramid level with the largest blocks that are no larger than a pixel; None when only cells are."""
+    """The pyramid level with the largest blocks that are no larger than a pixel; None if only cells are that small."""
     if scale < base:
         return None
     return min(int(math.log2(scale / base)), levels - 1)

@@ -59,5 +59,5 @@ def _tile_cost(layout: MapLayout) -> int:
 
 
 def tiles_of(placement: Placement, grid: int) -> tuple[int, int]:
-    """How many tiles, each `grid` cells square, it takes across and down."""
+    """The number of tiles, each `grid` cells square, that it covers across and down."""
     return -(-placement.width // grid), -(-placement.height // grid)

@@ -41,7 +41,7 @@ class PatternStore:
         self._dispatches: dict[tuple[str, int], tuple[wgpu.GPUBuffer, Dispatch]] = {}  # by tensor and buffer
 
     def invalidate(self) -> None:
-        """Every row has changed."""
+        """Record that every row has changed."""
         self._complete.clear()
 
     def has_all_rows(self, tensor: Tensor) -> bool:

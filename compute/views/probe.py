@@ -20,7 +20,7 @@ from compute.models.tensor_index import TensorIndex, flat_index, is_inside, mult
 
 from .patterns import pattern_params, pattern_row, row_of_keys
 
-MOST = 64  # watched probes
+MOST = 64  # maximum number of watched probes
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ _BINS, _SAMPLES = 8, 72
 SAMPLE_COUNT = 6
 SCALE = 2.0**-32
 _PART_VALUES = 8192  # values of a weight per workgroup
-_LIVE_PARTS = 32  # most workgroups per live tensor
+_LIVE_PARTS = 32  # maximum workgroups per live tensor
 # Threads per workgroup. For short rows, as many as the adapter runs at once: on a software adapter, more threads take
 # turns at every barrier, which costs twice as much as everything else.
 _THREADS, _SOFTWARE_THREADS = 64, 8
@@ -109,7 +109,7 @@ class StatisticsPass:
     """Keeps `latest` (by name, in run order) up to date with the registry, except for recomputed tensors."""
 
     def __init__(self, engine: Engine, *, histograms: bool = True) -> None:
-        """histograms: without them a pass takes a quarter less time on a software adapter; they stay empty then."""
+        """histograms: without them, a pass takes a quarter less time on a software adapter, and they stay empty."""
         self.engine, self.histograms = engine, histograms
         self.latest: dict[str, TensorStatistics] = {}
         device = engine.device

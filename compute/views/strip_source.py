@@ -1,4 +1,4 @@
-"""One buffer whose values spans of Strip show: its tables on the GPU and the dispatches over them."""
+"""One buffer whose values appear in Strip's spans: its tables on the GPU and the dispatches over them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EMPTY = 0xFFFFFFFF
 _BLOCK = 16  # values per block whose extreme is kept
 _BLOCKS_FROM = 32  # values per cell from which blocks save time
 _BLOCK_PARTS = 8  # workgroups per tensor that compute blocks
-_MANY_ROWS = 16  # changed rows from which several workgroups compute a tensor's blocks
+_MANY_ROWS = 16  # number of changed rows from which several workgroups compute a tensor's blocks
 
 
 @dataclass(frozen=True)

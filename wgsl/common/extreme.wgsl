@@ -1,4 +1,4 @@
-// Keys that sort values by magnitude: infinity above finite values, NaN above infinity, and +x above -x. They are made
+// Keys that sort values by magnitude: infinity above finite values, NaN above infinity, and +x above -x. They come
 // from the bits, so they do not depend on how a compiler compares NaNs. 0 means "no value".
 fn extreme_key(bits: u32) -> u32 { return (bits << 1u) | (1u - (bits >> 31u)); }
 // The bits of the value with this key.

@@ -1,4 +1,4 @@
-// Replaces the first `keys` of the workgroup's `scores` by exponentials and returns the inverse of their sum. `mine` is
+// Replaces the first `keys` of the workgroup's `scores` with exponentials and returns the inverse of their sum. `mine` is
 // the largest score that this thread has written. Needs `scores`, `partial` and THREADS; all threads must call it.
 fn softmax(keys: u32, thread: u32, mine: f32) -> f32 {
     partial[thread] = mine;

@@ -1,4 +1,4 @@
-{# Access to a weight matrix [out, in] by the same calls for every storage.
+{# Access to a weight matrix [out, in] with the same calls for every kind of storage.
    storage: "texture" or "buffer"; dtype: "f32", "bf16" or "f16"; columns: inputs of the matrix; tile: texture width in
    matrix rows; binding: its number. A pack is the result of one load: 4 values, or 8 in a texture of 16-bit values. #}
 {% macro unpack_pairs(dtype) %}

@@ -1,5 +1,5 @@
 // One token: unnormalized attention of one head over one span of keys. Grid: (heads, spans of the longest context);
-// spans past the current row return. The next kernel merges the spans.
+// workgroups of spans past the current row return. The next kernel merges the spans.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const HEAD_SIZE = {{ head_size }}u;

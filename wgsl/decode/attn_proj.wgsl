@@ -6,7 +6,7 @@ const HEADS = {{ heads }}u;
 const HEAD_QUADS = {{ inputs // heads // 4 }}u;
 const SPAN = {{ span }}u;
 struct Params {
-    mixed_offset: u32, // of the output of attention in the activation block, in elements
+    mixed_offset: u32, // of the attention output in the activation buffer, in elements
     out_offset: u32,   // of the projection
     resid_offset: u32, // of the residual stream after it
 }

@@ -4,7 +4,7 @@
 {% include "common/gelu.wgsl" %}
 const OUTPUTS = {{ 4 * inputs }}u;
 struct Params {
-    norm_offset: u32, // of the layer norm in the activation block, in elements
+    norm_offset: u32, // of the layer norm in the activation buffer, in elements
     out_offset: u32,  // of the hidden neurons before GELU
     gelu_offset: u32, // and after
 }

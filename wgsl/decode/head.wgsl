@@ -4,7 +4,7 @@
 {% include "common/state.wgsl" %}
 const ROUNDS = {{ rounds }}u;
 struct Params {
-    norm_offset: u32, // of ln_f in the activation block, in elements
+    norm_offset: u32, // of ln_f in the activation buffer, in elements
     first_out: u32,   // token of row 0 of this shard of wte
     outs: u32,        // rows of this shard
 }

@@ -30,7 +30,7 @@ const FAILED = 0u; // counter 0 is the flag; stage counters follow
 const PATIENCE = {{ patience }}u; // polls
 struct Params {
     layer: u32,
-    ln_1_offset: u32, // all offsets are in the activation block, in elements
+    ln_1_offset: u32, // all offsets are in the activation buffer, in elements
     qkv_offset: u32,
     mixed_offset: u32,
     attn_proj_offset: u32,

@@ -3,7 +3,7 @@
 {% include "common/state.wgsl" %}
 const OUTPUTS = {{ inputs // 4 }}u;
 struct Params {
-    out_offset: u32,   // of the projection in the activation block, in elements
+    out_offset: u32,   // of the projection in the activation buffer, in elements
     resid_offset: u32, // of the residual stream after it
 }
 @group(0) @binding(0) var<storage, read> state: State;

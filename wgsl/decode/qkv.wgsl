@@ -8,7 +8,7 @@ const CHANNEL_QUADS = CHANNELS / 4u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u;
 struct Params {
-    norm_offset: u32, // of the layer norm in the activation block, in elements
+    norm_offset: u32, // of the layer norm in the activation buffer, in elements
     qkv_offset: u32,
 }
 @group(0) @binding(0) var<storage, read> state: State;

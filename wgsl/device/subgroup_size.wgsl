@@ -1,5 +1,5 @@
-// Writes the subgroup size of a workgroup of 128 threads to result[0], and to result[1] how many threads are not where
-// they would be if subgroups were consecutive runs of threads. One workgroup.
+// Writes the subgroup size of a workgroup of 128 threads to result[0], and to result[1] the number of threads that are
+// not where they would be if subgroups were consecutive runs of threads. One workgroup.
 @group(0) @binding(0) var<storage, read_write> result: array<atomic<u32>>;
 
 @compute @workgroup_size(128)

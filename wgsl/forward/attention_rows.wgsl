@@ -11,7 +11,7 @@ const THREADS = 64u;
 // Threads that share the sum over keys of one quad of channels.
 const PARTS = THREADS / HEAD_QUADS;
 struct Params {
-    offset: u32, // of the result in the activation block, in elements
+    offset: u32, // of the result in the activation buffer, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;

@@ -1,4 +1,4 @@
-// Attention of many rows: a workgroup computes QUERIES rows of one head. It loops over tiles of keys in shared memory,
+// Attention for many rows: a workgroup computes QUERIES rows of one head. It loops over tiles of keys in shared memory,
 // with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
@@ -12,7 +12,7 @@ const KEYS = 32u;
 const THREADS = 128u;
 const MATES = THREADS / QUERIES; // threads per query
 struct Params {
-    offset: u32, // of the result in the activation block, in elements
+    offset: u32, // of the result in the activation buffer, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;

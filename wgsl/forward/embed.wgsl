@@ -1,5 +1,5 @@
-// Sum of token embedding and position embedding for each row of the chunk.
-// resid[r, c] = wte[token, c] + position_table[position, c]; Grid: (quads of channels, rows).
+// The sum of token embedding and position embedding for each row of the chunk:
+// resid[r, c] = wte[token, c] + position_table[position, c]. Grid: (quads of channels, rows).
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
@@ -8,7 +8,7 @@ struct Params {
     first_token: u32,      // first vocabulary row of this shard of wte
     tokens: u32,           // vocabulary rows of this shard
     positions: u32,        // rows of position_table
-    tokens_offset: u32,    // of embed.tokens in the activation block, in elements
+    tokens_offset: u32,    // of embed.tokens in the activation buffer, in elements
     positions_offset: u32,
     sum_offset: u32,
 }
@@ -34,7 +34,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (quad >= QUADS || r >= state.rows) { return; }
     let row = state.first_row + r;
     let token = history[state.context_start + row];
-    // A shard of the embedding leaves the tokens of the other shards alone.
+    // Each shard of the embedding leaves tokens of other shards alone.
     if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
     let position = min(state.position + row, params.positions - 1u);
     let from_token = weight_quad(token - params.first_token, quad);

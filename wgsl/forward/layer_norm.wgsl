@@ -1,12 +1,11 @@
 // y[r, c] = (x[r, c] - mean_r) / sqrt(variance_r + epsilon) * scale[c] + shift[c]; one workgroup per row.
-// Without `shift` nothing is added.
-// With `head`, the row that needs logits is also written by itself, for the language-model head.
+// Without `shift` nothing is added. With `head`, the row that needs logits is also written separately, for the head.
 {% include "common/state.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const THREADS = 64u;
 const EPSILON = {{ epsilon }};
 struct Params {
-    offset: u32, // of the result in the activation block, in elements
+    offset: u32, // of the result in the activation buffer, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;
 @group(0) @binding(1) var<uniform> params: Params;

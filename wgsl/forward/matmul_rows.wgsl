@@ -12,7 +12,7 @@ struct Params {
     first: u32,        // chunk row of row 0 of x
     first_out: u32,    // output of row 0 of this shard
     outs: u32,         // outputs of this shard
-    offset: u32,       // of the product with bias in the activation block, in elements
+    offset: u32,       // of the product with bias in the activation buffer, in elements
     after_offset: u32, // of the result of the epilogue, in elements
 }
 @group(0) @binding(0) var<storage, read> state: State;

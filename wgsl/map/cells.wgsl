@@ -15,7 +15,7 @@ struct Params {
     top: u32,
     right: u32,
     bottom: u32,
-    tile: u32,      // width of a texture of values, in matrix rows
+    tile: u32,      // width of a weight texture, in matrix rows
     padding0: u32,
     padding1: u32,
     padding2: u32,
@@ -25,7 +25,7 @@ struct Params {
 {% include "map/common/frame.wgsl" %}
 @group(0) @binding(2) var<uniform> params: Params;
 // For each column (row 0) and each row (row 1) of pixels: the first cell and the cell after the last; for a cell larger
-// than a pixel also the index of the pixel in the cell, and the cell's size in pixels.
+// than a pixel, also the index of the pixel within the cell, and the cell's size in pixels.
 @group(0) @binding(3) var axes: texture_2d<u32>;
 {{ values.declare(storage, dtype, 4) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;

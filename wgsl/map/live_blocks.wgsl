@@ -1,4 +1,4 @@
-// Writes the extremes of blocks of changed activations into the pyramid of Map.
+// Writes the extremes of blocks of changed activations to Map's pyramid.
 // Grid: (tiles, tensors); one thread per tile.
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}

@@ -1,4 +1,4 @@
-// Writes the extremes of blocks in a part of one shard of a weight into the pyramid of Map. One thread per tile.
+// Writes the extremes of blocks in a part of one shard of a weight to Map's pyramid. One thread per tile.
 {% import "map/common/values.wgsl" as values %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
@@ -10,7 +10,7 @@ struct Params {
     tiles_x: u32,   // tiles of the weight, across and down
     tiles_y: u32,
     packs: u32,     // packs per row of values, see map/common/values.wgsl
-    tile: u32,      // width of a texture of values, in matrix rows
+    tile: u32,      // width of a weight texture, in matrix rows
     first_tile: u32, // first tile of the part
     padding: u32,
 }

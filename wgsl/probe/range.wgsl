@@ -1,4 +1,4 @@
-// Finds the most extreme value in a range of one tensor and its index, the smallest of equal ones. One workgroup.
+// Finds the most extreme value in a range of one tensor and its index, the lowest if values are equal. One workgroup.
 // With `storage` "values" it reads float32 from a buffer, otherwise a shard of a weight. Shards run in row order.
 {% import "common/weight.wgsl" as w %}
 {% include "common/extreme.wgsl" %}

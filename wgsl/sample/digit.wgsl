@@ -28,7 +28,7 @@ fn main(
     var now: Level;
     if (params.start != 0u) { now = started(thread); } else { now = resolved(level - 1u, thread); }
     let shift = 24u - 8u * (level % 4u);
-    // A shift by 32 is undefined. On a filter's first level no digit is known, so every key counts.
+    // A shift by 32 is undefined. On a filter's first level, no digit is known, so every key is counted.
     let all = level % 4u == 0u;
     let known = now.known >> (shift + 7u) >> 1u;
 {% for i in range(4) %}
@@ -42,7 +42,7 @@ fn main(
 {% endfor %}
     if (id.x == 0u) {
         levels[level] = now;
-        // Of the tokens with the previous filter's border key, it may have kept only some.
+        // The previous filter may have kept only some of the tokens with its border key.
         if (now.bound != 0u && (all || now.bound >> (shift + 7u) >> 1u == known)) {
             let unit = counted(level, now.bound, now.highest);
             count((now.bound >> shift) & 255u, add(multiply(now.ties, unit.x), vec2u(0u, now.ties * unit.y)));

@@ -1,5 +1,5 @@
 // First phase of the draw: each thread handles 4 logits, each workgroup a slice of the vocabulary.
-// Draws by the Gumbel-max trick: the argmax of logit / T plus noise is a sample of softmax(logits / T). No sorting.
+// Draws by the Gumbel-max trick: the argmax of logit / T plus noise is a sample from softmax(logits / T). No sorting.
 // keyed: applies the repetition penalty and stores each token's sort key; filtered: leaves the draw to sample/race.
 {% include "common/state.wgsl" %}
 {% include "common/numbers.wgsl" %}

@@ -15,7 +15,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     begin(thread);
     var mine = Tally();
     for (var row = params.first + group.y; row < params.rows; row += params.parts) {
-        // Each row is summed on its own first: short sums round less.
+        // Each row is summed on its own first, because short sums round less.
         let before = mine.sum;
         mine.sum = 0.0;
         let end = min(entry.values, (row + 1u) * entry.columns);

@@ -1,5 +1,5 @@
 // Writes the key of the most extreme value in each block of 16 values, for the changed rows of one source's tensors.
-// Grid: (tensors, parts). The last block of a tensor may be incomplete: it is not read before it is full.
+// Grid: (tensors, parts). The last block of a tensor may be incomplete: it is not read until it is full.
 {% include "common/extreme.wgsl" %}
 {% include "strip/common/table.wgsl" %}
 const THREADS = 64u;

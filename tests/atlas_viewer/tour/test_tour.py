@@ -187,7 +187,7 @@ def test_it_waits_for_widgets_and_for_what_is_to_come_true(places: None) -> None
         (f'{{"click": "a", "{"b" * 3000}": 1}}', f"line 1: 'click' has no '{'b' * 199}\\.\\.\\.; fix it$"),
         ('{"click": "a", "twise": true}', "line 1: 'click' has no 'twise'"),
         ('{"click": ""}', "line 1: 'click' must be text"),
-        ('{"type": "\\ud800"}', r"line 1: is not JSON \(type is text with half of a character"),
+        ('{"type": "\\ud800"}', r"line 1: is not JSON \(type is text with half a character"),
         ('{"wait": "for ever"}', "line 1: 'wait' must be one of done, writing"),
         ('{"picture": "../../a"}', "line 1: 'picture' must be the name of a picture"),
     ],
@@ -240,7 +240,7 @@ def test_on_a_full_disk_a_tour_ends_with_its_last_whole_step(places: None, tmp_p
             recorder.event({"event_type": "char", "data": "some text"})
     recorder.close()
     assert said == [recorder.trouble]
-    assert "tour.jsonl: cannot be written any more (File too large); what was written before is kept" in said[0]
+    assert "tour.jsonl: can no longer be written to (File too large); the earlier content is kept" in said[0]
     assert path.read_text() == 2 * '{"frames": 1}\n{"type": "some text"}\n'
     assert [file.name for file in tmp_path.iterdir()] == ["tour.jsonl"]
 

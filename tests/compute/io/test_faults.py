@@ -108,7 +108,7 @@ def check_command(
     assert after != before
     for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, most, leave_out)):
         # The last sync confirms a name that already points to the new content; the message says so.
-        written = "is written, but its disk does not confirm the name" in result.err
+        written = "was written, but the disk did not confirm its name" in result.err
         assert written == (fault == ("sync", clean.counts["sync"])), fault
         assert comparable(contents(out)) == comparable(after if written else before), fault
     return set(clean.counts)
@@ -250,7 +250,7 @@ def test_recover(run: Run, sources: Path, tmp_path: Path) -> None:
     with injected(clean):
         assert run(*arguments).status == 0
     for fault, result in failures(run, out, prepare, arguments, chosen(clean.counts, 6)):
-        if "is written, but" not in result.err:
+        if "was written, but" not in result.err:
             assert contents(out) == before, fault
     for limit in (0, 8192, 100_000):
         prepare()

@@ -65,7 +65,7 @@ def test_failures_are_reported(tmp_path: Path) -> None:
 def test_all_files_are_restored_when_one_cannot_be_moved(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("old")
     (tmp_path / "b").mkdir()  # a file cannot replace a folder
-    with pytest.raises(OutputError, match=r"it: cannot be written \(the name is that of a folder"):
+    with pytest.raises(OutputError, match=r"it: cannot be written \(a folder has this name"):
         write(tmp_path)
     assert tree(tmp_path) == ["a", "b"]
     assert (tmp_path / "a").read_text() == "old"

@@ -44,11 +44,11 @@ def test_usable_json() -> None:
         ('{"a": [1, {"b": -Infinity}]}', r"a\[1\]\.b is not a finite number"),
         ('{"a": 1e400}', "a is not a finite number"),
         ('{"a": 1' + "0" * 309 + "}", "a is a number out of range"),
-        ('["\\ud800"]', r"\[0\] is text with half of a character"),
-        ('{"a": {"\\udfff": 1}}', "a has a name with half of a character"),
+        ('["\\ud800"]', r"\[0\] is text with half a character"),
+        ('{"a": {"\\udfff": 1}}', "a contains a name with half a character"),
         ('{"a\\u001b[2J": NaN}', r"a\\x1b\[2J is not a finite number"),
         (f'{{"{"k" * 10_000}": NaN}}', "k{80} is not a finite number"),
-        (b'"\xed\xa0\x80"', "half of a character|UTF-8"),
+        (b'"\xed\xa0\x80"', "half a character|UTF-8"),
     ],
 )
 def test_unusable_json_is_refused(data: str | bytes, reason: str) -> None:

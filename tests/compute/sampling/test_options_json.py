@@ -18,7 +18,7 @@ def test_options_survive_a_round_trip() -> None:
     ("values", "message"),
     [
         ([], "object"),
-        ({"heat": 1}, "may have only context"),
+        ({"heat": 1}, "may contain only context"),
         ({"top_k": 1.5}, "top_k"),
         ({"top_k": True}, "top_k"),
         ({"temperature": "hot"}, "temperature"),

@@ -118,7 +118,7 @@ def test_the_end_of_text_may_be_any_id(tmp_path: Path) -> None:
 
 def test_a_model_with_another_vocabulary_is_reported() -> None:
     GPT2.check_fits(50257)
-    with pytest.raises(TokenizerError, match="has 50257 tokens, the model 21;"):
+    with pytest.raises(TokenizerError, match="has 50257 tokens, but the model has 21;"):
         GPT2.check_fits(TINY.vocabulary)
 
 
@@ -139,18 +139,18 @@ TINY_TOKENS = tiny_tokens()
     [
         ({"magic": 20240326}, "is not an llm.c tokenizer (magic 20240326, not 20240328)"),
         ({"version": 1}, "version 1 is not supported; use a file of version 2"),
-        ({"end_of_text": 261}, "header has 261 tokens and <|endoftext|> at 261"),
+        ({"end_of_text": 261}, "the header gives 261 tokens and puts <|endoftext|> at 261"),
         ({"end_of_text": -1}, "<|endoftext|> at -1"),
-        ({"count": 0}, "header has 0 tokens"),
-        ({"count": -7}, "header has -7 tokens"),
+        ({"count": 0}, "the header gives 0 tokens"),
+        ({"count": -7}, "the header gives -7 tokens"),
         ({"count": 262}, "is truncated after 261 of 262 tokens"),
         ({"count": 2**31 - 1}, "is truncated after 261 of 2147483647 tokens"),
         ({"count": 260, "end_of_text": 259}, "has 14 extra bytes after 260 tokens"),
         ({"extra": b"\0"}, "has 1 extra bytes after 261 tokens"),
-        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are identical, b'the'"),
+        ({"tokens": [*TINY_TOKENS, b"the"], "end_of_text": 260}, "tokens 258 and 261 are identical (b'the')"),
         ({"tokens": [*TINY_TOKENS, b""], "end_of_text": 260}, "token 261 is empty"),
-        ({"tokens": TINY_TOKENS[1:]}, "has no token for 1 of 256 bytes, the first is 0x00"),
-        ({"end_of_text": 65}, "has no token for 1 of 256 bytes, the first is 0x41"),
+        ({"tokens": TINY_TOKENS[1:]}, "has no token for 1 of 256 bytes (the first is 0x00)"),
+        ({"end_of_text": 65}, "has no token for 1 of 256 bytes (the first is 0x41)"),
     ],
 )
 def test_a_broken_file_is_reported(tmp_path: Path, arguments: dict[str, object], expected: str) -> None:

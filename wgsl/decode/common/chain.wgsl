@@ -1,4 +1,4 @@
-{# Macros of decode/layer. A "team", a subgroup of LANES threads, computes rows of a matrix by itself. A lane keeps the
+{# Macros of decode/layer. A "team", a subgroup of LANES threads, computes rows of a matrix on its own. A lane keeps the
    packs lane, lane + LANES, ... of its rows and the same part of the vector in registers, so that a product needs no
    shared memory and no barrier. Arguments as in decode/common/decode.wgsl. #}
 {% macro packed(dtype, inputs) %}{{ 4 if dtype == "f32" or inputs % 8 else 8 }}{% endmacro %}

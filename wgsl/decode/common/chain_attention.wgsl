@@ -88,7 +88,7 @@ fn attention(head: u32, span: u32, keys: u32, thread: u32, team: u32, lane: u32)
     if (thread == 0u) { shares[span * HEADS + head] = vec2f(highest, total); }
 }
 
-// One quad of the output of attention, from all spans, in groups of eight so that their loads overlap.
+// One quad of the attention output, from all spans, in groups of eight so that their loads overlap.
 fn merged(quad: u32, spans: u32) -> vec4f {
     let head = quad / HEAD_QUADS;
     var highest = -3.4e38;

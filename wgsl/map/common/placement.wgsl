@@ -1,4 +1,4 @@
-// A tensor on the map, see compute/views/map_placement.py. Lengths are in cells.
+// A tensor on Map; see compute/views/map_placement.py. Lengths are in cells.
 struct Placement {
     x: u32,
     y: u32,

@@ -6,7 +6,7 @@ struct Sampling {
     end_of_text: u32,         // the token that ends a generation
     top_k: u32,               // tokens to keep, 0: all
     top_p: u32,               // mass to keep in units of 2^-32, 0xffffffff: all
-    min_p: u32,               // 1: keep only logits at least `highest - drop`
+    min_p: u32,               // 1: keep only logits of at least `highest - drop`
     drop: f32,                // -T log(min-p), in logits
     repetition_penalty: f32,  // divides the positive and multiplies the negative logits of tokens in the context, 1: off
 }

@@ -1,6 +1,6 @@
 // The border at which a filter cuts the vocabulary, found by radix select over sort keys: sample/digit resolves 8 bits
-// per dispatch, sample/race the last ones. Tokens are ordered by falling key, equal keys by id; every filter keeps a
-// prefix of that order: the tokens with less than `limit` before them. Top-k counts tokens. Top-p counts mass,
+// per dispatch, sample/race the last ones. Tokens are ordered by descending key, equal keys by id; every filter keeps
+// a prefix of that order: the tokens with less than `limit` before them. Top-k counts tokens. Top-p counts mass,
 // exp((x - highest) / T) in 64-bit fixed point, so that sums are exact and independent of the order of addition.
 const VOCABULARY = {{ vocabulary }}u;
 const SLICES = {{ slices }}u;
@@ -79,7 +79,8 @@ fn started(thread: u32) -> Level {
     return Level(0u, 0u, vec2u(), vec2u(), 0u, 0u, highest_parts[0], 0u);
 }
 
-// Finishes a filter whose border key is known: how many tokens with that key are kept. `bin` is their total count.
+// Finishes a filter whose border key is known: finds how many tokens with that key are kept. `bin` is the total count of
+// these tokens.
 fn finished(level: u32, now: Level, bin: vec2u) -> Level {
     var next = Level(0u, now.bound, vec2u(), vec2u(), now.ties, now.part, now.highest, 0u);
     if (level >= FIRST_MASS_LEVEL && sampling.top_p == OFF) { return next; }
