@@ -199,7 +199,7 @@ def test_other_weights_are_reported_and_the_recording_stays(replay: Replay) -> N
     arrays["h.3.mlp.c_fc.weight"] *= 2
     other = ArrayModel("other", source.config, arrays)
     replay.viewer.load(loading_recorded_model(replay.player, other, LoadOptions()), "other")
-    replay.draw(lambda: "other weights" in replay.playback.notice)
+    replay.draw(lambda: "differ from those of the recorded model" in replay.playback.notice)
     replay.draw(lambda: not replay.state.loading)
     assert replay.viewer.controller is not None
     assert replay.viewer.controller.model is replay.player.model
