@@ -58,7 +58,8 @@ class InspectionUpdater:
     def frame(self, now: float, pass_complete: bool, done: bool) -> None:
         """Store what has arrived; request what panels show if the tensors belong to one whole pass.
 
-        now: in seconds; pass_complete: whether the tensors belong to one whole pass; done: whether the run is paused or finished.
+        now: in seconds; pass_complete: whether the tensors belong to one whole pass; done: whether the run is paused or
+        finished.
         """
         reader, inspection = self.tensor_reader.values, self._inspection
         if reader is not None and reader.poll_values():

@@ -6,7 +6,7 @@ from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
 class OwnCanvas:
-    """Keeps a canvas's physical size within a limit. If the window is larger, only the part within the limit is drawn."""
+    """Keeps a canvas's physical size within a limit. Of a larger window, only the part within it is drawn."""
 
     _limit = 1 << 30
 
