@@ -172,8 +172,8 @@ class Viewer:
             self._advance(self.controller, now)
         theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
-            # Measured from now, not from the event: this frame may be late, and what its panels change shows only in the
-            # next one.
+            # Measured from now, not from the event: this frame may be late, and what its panels change shows only in
+            # the next one.
             self._touched, self._awake_until = False, now + _AWAKE
         awake = self._wants_frames(now)
         if not awake:
