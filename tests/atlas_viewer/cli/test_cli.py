@@ -181,7 +181,7 @@ def test_no_more_candidates_than_tokens(run: Run, tmp_path: Path) -> None:
     sizes = ModelConfig(layers=1, heads=1, channels=16, positions=8, vocabulary=1, padded_vocabulary=1)
     path = tiny_checkpoint(tmp_path / "one.bin", sizes)
     result = run("generate", "x", "--model", path)
-    assert_one_line(result, 1, "the model 1")
+    assert_one_line(result, 1, "the model has 1;")
     assert "--top" not in result.err
     assert_one_line(run("generate", "x", "--model", path, "--top", 2), 2, "--top 2")
 
@@ -279,7 +279,7 @@ def test_files_that_are_not_models(run: Run, tmp_path: Path) -> None:
         assert_refused(part)
     tiny_checkpoint(path)
     result = run("generate", "x", "-n", 1, "--context", 4, "--top", 8, "--model", path)
-    assert_one_line(result, 1, "50257 tokens", "the model 21")
+    assert_one_line(result, 1, "50257 tokens", "the model has 21;")
     with path.open("ab") as file:
         file.write(b"\0")
     assert_refused("1 extra bytes")
