@@ -1,4 +1,4 @@
-"""`./dev fuzz`: runs one target or all of them, one after the other, and says what was found."""
+"""`./dev fuzz`: runs one target, or all of them in turn, and reports the findings."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SECONDS = 60
 
 
 def main() -> int:
-    """Run; 0 when nothing was found, 1 otherwise."""
+    """Run; returns 0 if nothing was found, 1 otherwise."""
     parser = argparse.ArgumentParser(
         prog="./dev fuzz", description="Hands mutated files to the readers of the program.", allow_abbrev=False
     )
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"any of {', '.join(names())}; all by default")
-    parser.add_argument("--seconds", type=_count, default=_SECONDS, help="for each target (default: %(default)s)")
-    parser.add_argument("--runs", type=_count, help="end a target after so many inputs, if that comes first")
-    parser.add_argument("--seed", type=_count, default=1, help="of the random numbers (default: %(default)s)")
-    parser.add_argument("--plain", action="store_true", help="without coverage, as where there is no atheris")
+    parser.add_argument("--seconds", type=_count, default=_SECONDS, help="time per target (default: %(default)s)")
+    parser.add_argument("--runs", type=_count, help="end a target after this many inputs, if that comes first")
+    parser.add_argument("--seed", type=_count, default=1, help="seed of the random numbers (default: %(default)s)")
+    parser.add_argument("--plain", action="store_true", help="without coverage, as if atheris were not installed")
     arguments = parser.parse_args()
     unknown = set(arguments.targets) - set(names())
     if unknown:

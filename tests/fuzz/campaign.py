@@ -1,4 +1,4 @@
-"""One target for some time or some runs, in a process of its own, and what came of it."""
+"""Runs one target for a time or a number of inputs, in a process of its own, and collects the result."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from . import scratch
 from .target import FOLDER, finding_path, findings
 
 GUIDED = importlib.util.find_spec("atheris") is not None
-"""Whether coverage guides what is tried next. There is no atheris for every system and every Python."""
+"""Whether coverage guides the choice of inputs. Atheris is not available for every system and every Python."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A finding: what happened, and the input that it happens with."""
+    """A finding: what happened, and the input that causes it."""
 
     what: str
     path: Path
@@ -31,18 +31,18 @@ class Found:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one target. coverage: branches that were reached, None where nothing counts them."""
+    """The result of one target. coverage: number of branches reached, None when they are not counted."""
 
     target: str
     runs: int
     seconds: float
     coverage: int | None
     found: tuple[Found, ...]
-    trouble: str  # why the target could not be run to its end, though nothing was found
+    trouble: str  # why the target could not be run to the end, although nothing was found
 
     @property
     def sound(self) -> bool:
-        """True when nothing was found and all was run."""
+        """True when everything was run and nothing was found."""
         return not self.found and not self.trouble
 
 
@@ -57,7 +57,7 @@ def run(
     guided: bool = GUIDED,
     places: Path | None = None,
 ) -> Result:
-    """Run the target of that name for so many seconds or inputs; at least one of the two must be given.
+    """Run the target of that name for a number of seconds or inputs; at least one of the two must be given.
 
     work: a folder, where inputs that reach more are kept for the next time; log: a file for what the target's process
     says; places: the folder for findings, by default that of the repository.

@@ -1,4 +1,4 @@
-"""One input, one verdict: the program takes it, refuses it in one line, or does neither, which is a finding."""
+"""The verdict on one input: accepted, refused with a one-line error, or neither of them, which is a finding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 
 from .target import PACKAGES, Refused, Target
 
-_SECONDS = 5.0  # of processor time: what else runs on the machine does not count
-_MEGABYTES = 256  # that one input may add to the largest size the process ever had
-_LONGEST_LINE = 2000  # characters of a message
+_SECONDS = 5.0  # of processor time, which does not depend on other processes
+_MEGABYTES = 256  # that one input may add to the peak memory of the process
+_LONGEST_LINE = 2000  # maximum length of a message, in characters
 _ROOT = Path(__file__).parents[2]
 
 
 class Finding(Exception):
-    """The program did with an input what it must not. `place` is the same for findings of one defect."""
+    """The program mishandled an input. `place` is the same for all findings of one defect."""
 
     def __init__(self, what: str, place: str, details: str) -> None:
         super().__init__(what)
@@ -26,7 +26,7 @@ class Finding(Exception):
 
 
 def check(target: Target, data: bytes) -> bool:
-    """Whether `target` takes `data`; False when it refuses it. Raises `Finding`."""
+    """True if `target` accepts `data`, False if it refuses it. Raises `Finding`."""
     size, descriptors, start = _peak_megabytes(), _descriptors(), time.process_time()
     try:
         target.use(data)
@@ -36,7 +36,7 @@ def check(target: Target, data: bytes) -> bool:
         taken = False
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:  # a panic of a Rust library is no `Exception`
+    except BaseException as error:  # a panic in a Rust library is not an `Exception`
         raise Finding(_told(error), f"{type(error).__name__} {_place(error)}", _trace(error)) from None
     seconds, grown = time.process_time() - start, _peak_megabytes() - size
     if seconds > _SECONDS:
@@ -57,7 +57,7 @@ def _check_line(error: Exception) -> None:
 
 
 def _is_harmful(character: str) -> bool:
-    """Whether it steers a terminal, ends a line or is no character; joiners are part of emoji and of some scripts."""
+    """True for what controls a terminal, ends a line or is not a character. Emoji and some scripts need joiners."""
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
 
 
@@ -66,7 +66,7 @@ def _told(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The innermost line of our own sources that the error went through."""
+    """The innermost line of this project's sources in the error's traceback."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
     return f"{Path(frames[-1].filename).relative_to(_ROOT)}:{frames[-1].lineno}" if frames else ""
 
@@ -81,7 +81,7 @@ def _trace(error: BaseException) -> str:
 
 
 def _peak_megabytes() -> float:
-    """The largest size of this process so far."""
+    """The peak memory of this process so far."""
     try:
         with open("/proc/self/status", "rb") as file:
             return next(int(line.split()[1]) for line in file if line.startswith(b"VmHWM")) / 1024

@@ -1,4 +1,4 @@
-"""Changes to an input that keep it near its format: of bytes, and of values of JSON."""
+"""Mutations that keep an input close to its format: of bytes and of JSON values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXTS = (
 
 
 def change_bytes(data: bytes, chance: random.Random) -> bytes:
-    """`data` with some bytes, a number or a block changed, moved, doubled or missing."""
+    """`data` with some bytes, a number or a block changed, moved, duplicated or removed."""
     changed = bytearray(data)
     for _ in range(chance.choice((1, 1, 1, 2, 4))):
         at = chance.randrange(len(changed) + 1)
@@ -59,7 +59,7 @@ def _packed(chance: random.Random) -> bytes:
 
 
 def change_json(words: Sequence[str] = ()) -> Callable[[bytes, random.Random], bytes]:
-    """A function that changes values and keys of JSON text, and now and then its bytes; words: keys that are known."""
+    """A function that changes values and keys of JSON text, and occasionally its bytes. words: keys of the format."""
 
     def change(data: bytes, chance: random.Random) -> bytes:
         if chance.random() < 0.1:
@@ -69,14 +69,14 @@ def change_json(words: Sequence[str] = ()) -> Callable[[bytes, random.Random], b
             for _ in range(chance.choice((1, 1, 2, 3))):
                 value = change_value(value, chance, words)
             return json.dumps(value).encode()
-        except (ValueError, OverflowError, RecursionError):  # it is none any more, or none that can be written
+        except (ValueError, OverflowError, RecursionError):  # it is no longer JSON, or cannot be written as JSON
             return change_bytes(data, chance)
 
     return change
 
 
 def change_lines(change: Callable[[bytes, random.Random], bytes]) -> Callable[[bytes, random.Random], bytes]:
-    """A function that changes one line by `change`, or drops, doubles or moves one."""
+    """A function that changes one line with `change`, or removes, duplicates or moves one."""
 
     def changed(data: bytes, chance: random.Random) -> bytes:
         lines = data.split(b"\n")
@@ -96,7 +96,7 @@ def change_lines(change: Callable[[bytes, random.Random], bytes]) -> Callable[[b
 
 
 def change_value(value: Any, chance: random.Random, words: Sequence[str] = ()) -> Any:
-    """A copy of a JSON value with one node of it changed."""
+    """A copy of a JSON value with one of its nodes changed."""
     holder = [copy.deepcopy(value)]
     places = _places(holder)
     where, key = chance.choice(places)
@@ -122,7 +122,7 @@ def change_value(value: Any, chance: random.Random, words: Sequence[str] = ()) -
 
 
 def fresh_value(chance: random.Random, words: Sequence[str] = ()) -> Any:
-    """A value of any type, with a liking for those that break something."""
+    """A value of any type, preferably one that is likely to break something."""
     kind = chance.randrange(12)
     if kind < 5:
         return chance.choice(_NUMBERS)
@@ -136,7 +136,7 @@ def fresh_value(chance: random.Random, words: Sequence[str] = ()) -> Any:
 
 
 def _near(value: Any, chance: random.Random) -> Any:
-    """A value that is almost that one."""
+    """A value close to the given one."""
     if isinstance(value, str):
         at = chance.randrange(len(value) + 1)
         return value[:at] + chance.choice(_TEXTS) + value[at + chance.randrange(2) :]

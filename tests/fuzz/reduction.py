@@ -1,4 +1,4 @@
-"""A finding's input made smaller, as long as it finds the same."""
+"""Makes the input of a finding smaller while it still causes the same finding."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SECONDS = 5.0  # of processor time
 
 
 def reduced(data: bytes, same: Callable[[bytes], bool]) -> bytes:
-    """`data` without what `same` does not need: first halves are left out, at last single bytes."""
+    """`data` without the parts that `same` does not need: halves are tried first, single bytes last."""
     end = time.process_time() + _SECONDS
     step = len(data) // 2
     while step:

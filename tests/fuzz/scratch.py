@@ -1,4 +1,4 @@
-"""Where inputs lie that the program reads from a file: in memory, where the system has such a place."""
+"""Folders for inputs that the program reads from files: in memory, if the system offers a file system there."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 
 VARIABLE = "ATLAS_VIEWER_FUZZ_FOLDER"
-"""Names the folder to a worker; whoever starts the worker removes it, since a crash leaves no time to."""
+"""Tells a worker its folder. Whoever starts the worker removes the folder, because a crashing worker cannot."""
 
 
 def parent_folder() -> str | None:
-    """The folder that temporary ones are best made in."""
+    """The best parent for temporary folders."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @cache
 def folder() -> Path:
-    """An empty folder of this process."""
+    """An empty folder for this process."""
     return Path(tempfile.mkdtemp(prefix="atlas-fuzz-", dir=os.environ.get(VARIABLE) or parent_folder()))

@@ -1,4 +1,4 @@
-"""Several files as one input: each begins with a line that has its name."""
+"""Several files as one input: each begins with a line that contains its name."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _LINE = re.compile(rb"^=====([\w.-]{1,40})=====\n", re.MULTILINE)
 
 
 def joined(files: Mapping[str, bytes]) -> bytes:
-    """The files as one input."""
+    """Join the files into one input."""
     return b"\n".join(b"=====%s=====\n%s" % (name.encode(), data) for name, data in files.items())
 
 
 def parted(data: bytes) -> dict[str, bytes]:
-    """The files of an input; what is before the first of those lines belongs to none."""
+    """Split an input into its files. Anything before the first name is ignored."""
     parts = _LINE.split(data)[1:]
     bodies = [body.removesuffix(b"\n") for body in parts[1:-2:2]] + parts[-1:]
     return {name.decode(): body for name, body in zip(parts[::2], bodies, strict=True)}
 
 
 def written(data: bytes, folder: Path, names: Mapping[str, object]) -> None:
-    """Make `folder` hold the files of an input that have one of `names`, and no other of them."""
+    """Write to `folder` those files of an input whose names are in `names`, and remove the others of these names."""
     files = parted(data)
     for name in names:
         if name in files:
@@ -35,7 +35,7 @@ def written(data: bytes, folder: Path, names: Mapping[str, object]) -> None:
 def change_sections(
     changes: Mapping[str, Callable[[bytes, random.Random], bytes]],
 ) -> Callable[[bytes, random.Random], bytes]:
-    """A function that changes one file by the function of its name, or drops it or gives it to another name."""
+    """A function that changes one file with the function for its name, removes it, or renames it."""
 
     def changed(data: bytes, chance: random.Random) -> bytes:
         files = {name: body for name, body in parted(data).items() if name in changes}

@@ -1,4 +1,4 @@
-"""A session of a few kilobytes that has something in every table, and any values in the place of its own."""
+"""A recording of a few kilobytes with something in every table, and ways to replace any of its values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Bytes are {"hex": "00ff"}.
 
 @cache
 def sound() -> bytes:
-    """The session: two runs, the second one a branch of the first, with logits, statistics, events and cameras."""
+    """The recording: two runs, the second a branch of the first, with logits, statistics, events and cameras."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.atlas"
         create_session(path, HEAD, TENSORS)
@@ -87,7 +87,7 @@ def columns() -> dict[str, list[str]]:
 
 @cache
 def _loose() -> bytes:
-    """The same rows in tables that take values of any type."""
+    """The same rows in tables that accept values of any type."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     source = sqlite3.connect(":memory:")
     source.deserialize(sound())
@@ -107,7 +107,7 @@ def _loose() -> bytes:
 
 
 def edited(edits: Sequence[Edit]) -> bytes:
-    """The session after `edits`, one after the other; one that makes no sense is left out.
+    """The recording after `edits`, applied in turn; an edit that makes no sense is skipped.
 
     SQLite itself keeps types apart in these tables, but whoever writes a file need not ask it.
     """

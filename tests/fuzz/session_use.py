@@ -1,4 +1,4 @@
-"""What the program does with a session's file when there is no model."""
+"""Everything that the program does with a recording when its model is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMES = (-1e300, 0.0, 0.25, 1e300)
 
 
 def use_session(path: Path) -> None:
-    """Read, export, compare and play the session at `path`. Raises `Refused`."""
+    """Read, export, compare and play the recording at `path`. Raises `Refused`."""
     saved = True
     try:
         _recover(path)
@@ -35,7 +35,7 @@ def use_session(path: Path) -> None:
 
 
 def _recover(path: Path) -> None:
-    """Recover the session at `path`; nothing of what is saved may be refused."""
+    """Recover the recording at `path`; what is saved must be readable."""
     target = path.with_suffix(".recovered")
     target.unlink(missing_ok=True)
     try:
@@ -69,7 +69,7 @@ def _look(recording: Recording) -> None:
 
 
 def _play(recording: Recording) -> None:
-    """Show it in a window without a picture, from its end and from its beginning."""
+    """Show it in a window without pictures, first from its end, then from its beginning."""
     state = State("", GenerateOptions())
     player = Player(recording, state)
     player.show()

@@ -1,4 +1,4 @@
-"""What a target is, and where those of this folder, their corpus and their findings lie."""
+"""Targets, and the folders of their modules, corpora and findings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 PACKAGES = ("compute", "atlas_viewer")
-"""What is instrumented, and where the place of a finding is looked for."""
+"""The packages that are instrumented, and in which the place of a finding is searched."""
 
 
 class Refused(Exception):
-    """The program does not take an input, and says so by an error that is documented: `error`."""
+    """The program refuses an input with a documented error: `error`."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 @contextmanager
 def may_refuse(*kinds: type[Exception]) -> Iterator[None]:
-    """In the body the program may refuse the input by an error of `kinds`; anywhere else, none is in order."""
+    """Within the body the program may refuse the input with an error of `kinds`; elsewhere any error is a finding."""
     try:
         yield
     except kinds as error:
@@ -34,7 +34,7 @@ def may_refuse(*kinds: type[Exception]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Target:
-    """One way into the program for what comes from elsewhere.
+    """One way for untrusted data into the program.
 
     use: hands the bytes to the program, and takes what it reads as far as the program would. Raises `Refused`; every
         other error is a finding.
@@ -52,12 +52,12 @@ class Target:
 
 
 def names() -> list[str]:
-    """Every target, in the order of the alphabet."""
+    """All targets, in alphabetical order."""
     return sorted(path.stem for path in (FOLDER / "targets").glob("*.py") if path.stem != "__init__")
 
 
 def load(name: str) -> Target:
-    """The target of that name, or of a module anywhere, by its dotted name.
+    """The target of that name, or of any module given by its dotted name.
 
     It imports what it tests: do it while imports are instrumented.
     """
@@ -66,7 +66,7 @@ def load(name: str) -> Target:
 
 
 def corpus(name: str) -> Path:
-    """The folder of small inputs that reach much of what the target tests."""
+    """The folder of small inputs that together reach most of the target's code."""
     return FOLDER / "corpus" / name
 
 
@@ -76,11 +76,11 @@ def findings(name: str) -> Path:
 
 
 def finding_path(folder: Path, data: bytes) -> Path:
-    """Where in `folder`, which is made, the input of a finding is kept."""
+    """The path in `folder`, which is created, for the input of a finding."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder / hashlib.sha256(data).hexdigest()[:16]
 
 
 def kept(name: str) -> list[Path]:
-    """The files of both folders."""
+    """All files of both folders."""
     return [path for folder in (corpus(name), findings(name)) for path in sorted(folder.glob("*")) if path.is_file()]

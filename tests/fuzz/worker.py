@@ -1,6 +1,6 @@
-"""Runs one target in this process, so that a crash ends nothing else: `python -m fuzz.worker TARGET ...`.
+"""Runs one target in a process of its own, so that a crash ends nothing else: `python -m fuzz.worker TARGET ...`.
 
-Each finding is a line of JSON on standard output; how much was done is on standard error, in libFuzzer's words.
+Each finding is a line of JSON on standard output; statistics go to standard error in libFuzzer's format.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from .reduction import reduced
 from .scratch import folder
 from .target import PACKAGES, Target, finding_path, findings, kept, load
 
-HANGS_S = 60  # on the clock, for one input: the machine may be busy
-_POOL = 200  # inputs that are changed further when nothing tells which of them reach more
+HANGS_S = 60  # wall-clock limit per input; generous, because the machine may be busy
+_POOL = 200  # how many inputs to keep mutating when there is no coverage to tell which reach more code
 
 
 class Work:
-    """What comes of the inputs of one target."""
+    """What becomes of one target's inputs."""
 
     def __init__(self, target: Target, places: Path) -> None:
-        """places: the folder that findings are kept in."""
+        """places: the folder for the inputs of findings."""
         self._target, self._places = target, places
         self._known: set[str] = set()
 
     def run(self, data: bytes) -> bool:
-        """Whether the input was taken. A finding that is new is made smaller, kept and told."""
+        """Whether the input was accepted. A new finding is reduced, saved and reported."""
         try:
             return check(self._target, data)
         except Finding as finding:
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="folder of inputs that were found to reach more")
+    parser.add_argument("--work", type=Path, required=True, help="folder of inputs found to reach new code")
     parser.add_argument("--findings", type=Path, help="folder to keep findings in")
     parser.add_argument("--plain", action="store_true")
     arguments = parser.parse_args()
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _begun(target: Target, places: Path) -> Work:
-    """The work on a target; the program exits when it takes none of its seeds, since then little would be reached."""
+    """Start work on a target. Exits if it accepts none of its seeds, since fuzzing would then reach little."""
     work = Work(target, places)
     if not [data for data in target.seeds() if work.run(data)]:
         sys.exit("the program takes none of the seeds")
@@ -83,7 +83,7 @@ def _begun(target: Target, places: Path) -> Work:
 
 
 def _guided(arguments: argparse.Namespace, places: Path) -> None:
-    """By libFuzzer, towards what was not reached before."""
+    """Fuzz with libFuzzer, guided toward code not reached before."""
     import atheris
 
     with atheris.instrument_imports(include=list(PACKAGES)):
@@ -106,10 +106,10 @@ def _guided(arguments: argparse.Namespace, places: Path) -> None:
     limits += [f"-runs={arguments.runs}"] if arguments.runs else []
     sources = [arguments.work, start, *{path.parent for path in kept(arguments.target)}]
     options = [f"-seed={arguments.seed}", f"-max_len={target.longest}", f"-timeout={HANGS_S}", "-print_final_stats=1"]
-    # Inputs that take long are reported by the check of each, by processor time.
+    # Slow inputs are already reported by the check of each input, which measures processor time.
     options.append(f"-report_slow_units={HANGS_S}")
     options.append(f"-artifact_prefix={folder() / 'artifact-'}")
-    # What the function returns would be taken for a verdict.
+    # libFuzzer would take a return value for a verdict.
     atheris.Setup(
         [sys.argv[0], *options, *limits, *map(str, sources)],
         lambda data: work.run(data) and None,
@@ -119,7 +119,7 @@ def _guided(arguments: argparse.Namespace, places: Path) -> None:
 
 
 def _plain(arguments: argparse.Namespace, places: Path) -> None:
-    """Without atheris: every input that is kept, then changes of those that were taken."""
+    """Fuzz without atheris: try every saved input, then mutations of the accepted ones."""
     target = load(arguments.target)
     work = _begun(target, places)
     chance = random.Random(arguments.seed)
@@ -136,7 +136,7 @@ def _plain(arguments: argparse.Namespace, places: Path) -> None:
     for data in inputs():
         if arguments.runs and runs >= max(arguments.runs, len(pool)):
             break
-        current.write_bytes(data)  # what is left of this process when it crashes
+        current.write_bytes(data)  # all that remains of this process if it crashes
         faulthandler.dump_traceback_later(HANGS_S, exit=True)
         if work.run(data):
             pool[min(len(pool), chance.randrange(_POOL)) :][:1] = [data]

@@ -1,1 +1,1 @@
-"""One target a file; the file's name is the target's. Each defines `TARGET`."""
+"""One target per file, which defines `TARGET` and has the target's name."""

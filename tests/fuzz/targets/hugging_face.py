@@ -1,4 +1,4 @@
-"""Folders in Hugging Face layout: safetensors, `config.json`, and the names of tokens next to them."""
+"""Folders in Hugging Face format: safetensors, `config.json`, and the token names beside them."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Open the folder and look at every tensor, once more after its pages were given back."""
+    """Open the folder and read every tensor."""
     place = folder()
     written(data, place, _CHANGES)
     read_every_tensor(place)
 
 
 def _change_weights(data: bytes, chance: random.Random) -> bytes:
-    """A header that is still as long as it says, or any bytes."""
+    """Change the header, keeping its length field correct, or any bytes."""
     length = int.from_bytes(data[:8], "little")
     if length > len(data) or chance.random() < 0.2:
         return change_bytes(data, chance)

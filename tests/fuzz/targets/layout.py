@@ -1,4 +1,4 @@
-"""The layout in a settings file, as far as imgui, which believes every word of it."""
+"""The layout in a settings file, up to imgui, which trusts all of it."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _WORDS = (
 
 
 def seeds() -> Sequence[bytes]:
-    """As the window writes it: the default, and one with a panel that floats."""
+    """Layouts as the window writes them: the default, and one with a floating panel."""
     usual = _shown("")
     floating = usual.replace("[Window][Map]", "[Window][Trace ]", 1).replace("DockId=0x00000006,1\n", "")
     return [usual.encode(), floating.encode(), b"[Window][Atlas]\nPos=1,2\nSize=300,200\nCollapsed=0\n"]
 
 
 def use(data: bytes) -> None:
-    """Have the settings read it, show for some frames what they hand on, and read what imgui writes of it."""
+    """Read it as settings, show the accepted layout for some frames, and read what imgui writes."""
     with may_refuse(ValueError):
         text = _read(data.decode())
     again = _shown(text)
@@ -51,7 +51,7 @@ def use(data: bytes) -> None:
 
 
 def _read(text: str) -> str:
-    """The layout that a window with these settings begins with. Raises ValueError when it is not the one in `text`."""
+    """The layout that a window with these settings starts with. Raises ValueError if it is not the one in `text`."""
     file = folder() / "interface.json"
     for left in folder().glob("interface.*"):
         left.unlink()
@@ -64,7 +64,7 @@ def _read(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """The layout that imgui remembers of the layout `text`, with no window and no picture."""
+    """The layout that imgui saves after loading `text`, without a window."""
     context = imgui.create_context()
     try:
         io = imgui.get_io()
@@ -84,7 +84,7 @@ def _shown(text: str) -> str:
 
 
 def _frames(ui: UiState) -> None:
-    """Some frames, with what of the window depends on the layout."""
+    """Draw some frames with those parts of the window that depend on the layout."""
     for _ in range(_FRAMES):
         imgui.new_frame()
         widget_tracking.begin_frame()
@@ -103,7 +103,7 @@ def _frames(ui: UiState) -> None:
 
 
 def _change_line(data: bytes, chance: random.Random) -> bytes:
-    """A number becomes another one, mostly one that is there; or a word comes or goes."""
+    """Replace a number, mostly by one that occurs already, or add or remove a word."""
     numbers = list(_NUMBER.finditer(data))
     kind = chance.randrange(6)
     if numbers and kind < 4:

@@ -24,7 +24,7 @@ _USED_BYTES = 32
 
 
 def seeds() -> Sequence[bytes]:
-    """Of two shapes, in both versions."""
+    """Checkpoints of two shapes, in both versions."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.bin"
         made = []
@@ -37,14 +37,14 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Open the file and look at every tensor, once more after its pages were given back."""
+    """Open the file and read every tensor."""
     path = folder() / "model.bin"
     path.write_bytes(data)
     read_every_tensor(path)
 
 
 def change(data: bytes, chance: random.Random) -> bytes:
-    """Mostly the numbers of the header."""
+    """Change mostly the numbers in the header."""
     if chance.random() < 0.7:
         return change_bytes(data[:_USED_BYTES], chance)[:_USED_BYTES].ljust(_USED_BYTES, b"\0") + data[_USED_BYTES:]
     return data[:HEADER_BYTES] + change_bytes(data[HEADER_BYTES:], chance)

@@ -1,4 +1,4 @@
-"""Presets of a settings file: whatever name and values they have, they can be shown, chosen and renamed."""
+"""Presets of a settings file: whatever their names and values, they can be shown, chosen and renamed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 2**31 - 1  # positions and tokens of any model
 
 
 def seeds() -> Sequence[bytes]:
-    """None, one, and several, one of which has the name of one of the program's own."""
+    """No preset, one, and several, one of them named like one of the program's own."""
     made: tuple[dict[str, GenerateOptions], ...] = (
         {},
         {"mine": GenerateOptions(temperature=1, top_k=7)},
@@ -32,7 +32,7 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Read them, then do with them what the panel does."""
+    """Read them, then do what the panel does with them."""
     with may_refuse(ValueError):
         saved = loads(f'{{"version": {VERSION}, "presets": {data.decode()}\n}}').presets
     for name, preset in presets.all_presets(saved).items():

@@ -1,4 +1,4 @@
-"""Sessions as files of which any byte may be another one."""
+"""Recordings as files in which any byte may have changed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _HEADER_BYTES = 100
 
 
 def seeds() -> Sequence[bytes]:
-    """One with something in every table."""
+    """A recording with something in every table."""
     return [sound()]
 
 
 def use(data: bytes) -> None:
-    """Do with it what the program does."""
+    """Do everything that the program does with it."""
     path = folder() / "a.atlas"
     path.write_bytes(data)
     use_session(path)
 
 
 def change(data: bytes, chance: random.Random) -> bytes:
-    """Bytes of one page, the head of a page, or a page in another's place."""
+    """Change bytes of a page or its header, or replace a page by another."""
     size = int.from_bytes(data[16:18], "big")
     if size < 512 or len(data) < size:
         return change_bytes(data, chance)

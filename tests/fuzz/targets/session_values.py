@@ -1,4 +1,4 @@
-"""Sessions that SQLite finds in order, with any value in any column and in any field of their JSON."""
+"""Recordings that SQLite accepts, with any value in any column and in any field of their JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST = 8  # edits
 
 
 def seeds() -> Sequence[bytes]:
-    """As it is, and with one edit of each kind."""
+    """The recording as it is, and with one edit of each kind."""
     edits: tuple[list[Any], ...] = (
         [],
         [["events", 1, "json", ["value"], 4]],
@@ -37,7 +37,7 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Make the edits, and do with the session what the program does."""
+    """Apply the edits, then do everything that the program does with the recording."""
     try:
         edits = read_untrusted_json(data)
     except ValueError:
@@ -50,7 +50,7 @@ def use(data: bytes) -> None:
 
 
 def change(data: bytes, chance: random.Random) -> bytes:
-    """Another value, another place or another edit."""
+    """Change a value or its position, or add an edit."""
     try:
         return json.dumps(_changed(json.loads(data), chance)).encode()
     except (ValueError, TypeError, RecursionError):  # it is none any more

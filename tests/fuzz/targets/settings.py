@@ -1,4 +1,4 @@
-"""The settings file: what is taken from it is what is written to it again."""
+"""The settings file: what is read from it is also what is written back."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FULL = UiState(
 
 
 def seeds() -> Sequence[bytes]:
-    """As a first start writes it, and with something of everything."""
+    """Settings as a first start writes them, and with every field set."""
     return [dumps(ui).encode() for ui in (UiState(), _FULL)]
 
 
 def use(data: bytes) -> None:
-    """Read it, and read again what is written of it."""
+    """Read it, then read what is written back."""
     with may_refuse(ValueError):
         ui = loads(data.decode())
     text = dumps(ui)

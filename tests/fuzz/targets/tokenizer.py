@@ -1,4 +1,4 @@
-"""llm.c tokenizer files, and text that such a tokenizer takes apart and puts together."""
+"""llm.c tokenizer files, and text that such a tokenizer encodes and decodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PIECES = (
 
 
 def seeds() -> Sequence[bytes]:
-    """The 256 bytes and some merges, with the end of text last and first."""
+    """The 256 bytes and some merges, with the end-of-text token last and first."""
     tokens = [bytes([byte]) for byte in range(256)] + [b"th", b"he", b"the", b" the", b"\n\n"]
     end = END_OF_TEXT.encode()
     text = f"Once upon the time, they're 12 \n\n the{END_OF_TEXT}é日😀'".encode()
@@ -41,7 +41,7 @@ def _file(tokens: list[bytes], end_of_text: int) -> bytes:
 
 
 def use(data: bytes) -> None:
-    """Take text apart by the tokenizer of the file."""
+    """Encode text with the file's tokenizer."""
     files = parted(data)
     text = files.get(_TEXT, b"").decode("utf-8", "surrogateescape")  # as Python reads the command line
     path = folder() / _FILE
@@ -61,7 +61,7 @@ def use(data: bytes) -> None:
 
 
 def _change_file(data: bytes, chance: random.Random) -> bytes:
-    """Header or tokens, lengths mostly kept."""
+    """Change the header or the tokens, mostly keeping lengths."""
     if chance.random() < 0.2:
         return change_bytes(data[:16], chance)[:16].ljust(16, b"\0") + data[16:]
     if len(data) <= HEADER_BYTES or chance.random() < 0.2:

@@ -1,4 +1,4 @@
-"""Scripted tours: read, then played to a window that notes what it is sent."""
+"""Scripted tours: read, then played on a fake window that records the events."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _WORDS = [
 
 
 def seeds() -> Sequence[bytes]:
-    """Every kind of step, with a remark and an empty line."""
+    """Every kind of step, with a comment and an empty line."""
     lines = [json.dumps(step) for step in _STEPS]
     return ["\n".join(["# a tour", "", *lines, ""]).encode(), lines[4].encode()]
 
 
 def use(data: bytes) -> None:
-    """Read the file and play what it says."""
+    """Read the file and play it."""
     path = folder() / "tour.jsonl"
     path.write_bytes(data)
     with may_refuse(TourError):

@@ -1,4 +1,4 @@
-"""`vocab.json` and `tokenizer.json`, which say whether a folder's tokens are GPT-2's."""
+"""`vocab.json` and `tokenizer.json`, from which a folder's tokens are compared with GPT-2's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHANGES: dict[str, Any] = dict.fromkeys(("vocab.json", "tokenizer.json", "added
 
 
 def seeds() -> Sequence[bytes]:
-    """The first tokens, in either file."""
+    """The first tokens, in each kind of file."""
     ids = {"!": 0, '"': 1, "#": 2, "$": 3, "Ġthe": 262}
     added = [{"id": 50257, "content": "<pad>", "special": True}, {"id": 50256, "content": "<|endoftext|>"}]
     made: list[dict[str, Any]] = [
@@ -35,7 +35,7 @@ def seeds() -> Sequence[bytes]:
 
 
 def use(data: bytes) -> None:
-    """Have a config refuse the tokens that were added; then compare them all."""
+    """Let a config refuse added tokens, then compare all tokens."""
     place = folder()
     written(data, place, _CHANGES)
     config = place / "config.json"
