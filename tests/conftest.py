@@ -1,4 +1,4 @@
-"""What tests share: the one device of a worker, the embedded model on it, and its tokenizer."""
+"""Fixtures that tests share: the device of a test process, the embedded model on it, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import os
 import signal
 import tempfile
 
-# Under nohup it is ignored, and programs that tests start would inherit that: they could not be ended by it.
+# nohup ignores SIGHUP, and programs that tests start would inherit that; tests end some of them with it.
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-# Vulkan complains without a private folder; it must be set before the first instance is made.
+# Vulkan complains without a private folder; it must be set before the first instance is created.
 if "XDG_RUNTIME_DIR" not in os.environ:
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-")
 
-# Windows that tests open remember nothing of the user's, and nothing for the user.
+# Windows that tests open neither read nor change the user's settings and cache.
 os.environ["ATLAS_VIEWER_CONFIG"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-config-")
 os.environ["ATLAS_VIEWER_CACHE"] = tempfile.mkdtemp(prefix="atlas-viewer-tests-cache-")
 
-import pygfx  # noqa: F401  its import settles what the default device asks for, so it comes before the device
+import pygfx  # noqa: F401  its import decides which features the default device requests, so it comes before the device
 import pytest
 import wgpu
 
@@ -44,7 +44,7 @@ def gpu(device: wgpu.GPUDevice) -> Gpu:
 
 @pytest.fixture(scope="session")
 def stories(device: wgpu.GPUDevice) -> Engine:
-    """The embedded model with a window of 64."""
+    """The embedded model with a context of 64."""
     return Engine.load(open_model("stories"), LoadOptions(context=64))
 
 

@@ -1,4 +1,4 @@
-"""A generation run to its end, with everything that a tap takes of it."""
+"""A generation run to its end, with everything that is captured of its steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holds the chained program against the float64 reference and the others; a process of its own, see test_chain."""
+"""Compares the chained program with the float64 reference and the others, in a separate process: see test_chain."""
 
 from __future__ import annotations
 

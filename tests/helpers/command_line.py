@@ -34,7 +34,7 @@ def runner(capsys: pytest.CaptureFixture[str], *first: str) -> Run:
 
 
 def assert_one_line(result: SimpleNamespace, status: int, *parts: str) -> None:
-    """Nothing but one line on stderr, that has `parts` in it and says what to do."""
+    """The command wrote one line only, to stderr; it contains `parts`."""
     assert result.status == status, result.err
     assert result.out == ""
     assert re.fullmatch(r"atlas-viewer: [^\n]+\n", result.err), result.err
@@ -45,7 +45,7 @@ def assert_one_line(result: SimpleNamespace, status: int, *parts: str) -> None:
 
 
 def shell(*arguments: str, **environment: str | None) -> SimpleNamespace:
-    """Runs the program as its users do; None takes a variable away."""
+    """Runs the program as its users do; None removes a variable."""
     env = {key: value for key, value in (os.environ | environment).items() if value is not None}
     done = subprocess.run(
         [sys.executable, "-m", "atlas_viewer", *arguments], cwd=ROOT, env=env, capture_output=True, timeout=PATIENCE_S
@@ -55,7 +55,7 @@ def shell(*arguments: str, **environment: str | None) -> SimpleNamespace:
 
 def no_constants(name: str) -> object:
     """For `json.loads`: NaN and Infinity are not JSON."""
-    raise AssertionError(f"{name} is no JSON")
+    raise AssertionError(f"{name} is not JSON")
 
 
 def export(path: Path, *arguments: object) -> int:

@@ -1,7 +1,7 @@
 """Stops commands in the middle of their work: `python command_stopper.py FOLDER [NAME...]` prints how each ended.
 
-One process forks each command, so that imports are paid once. A command stands still at a call in the middle of what it
-writes; the signal is sent when it does. FOLDER has a model `m.bin` and a recording `a.atlas`. Without names it stops
+One process forks each command, so that imports are paid once. A command pauses at a call in the middle of its
+writing; then the signal is sent. FOLDER has a model `m.bin` and a recording `a.atlas`. Without names it stops
 every command. One line of JSON: for each command and signal the exit status, what was on standard error, and what was
 in the folder that it wrote to.
 """
@@ -23,7 +23,7 @@ from atlas_viewer.cli.main import main as program
 
 from helpers.patience import PATIENCE_S, wait_until
 
-# Name, arguments, and at which call of which function it stands still.
+# Name, arguments, and the function and the call of it where the command pauses.
 COMMANDS: dict[str, tuple[str, str, int]] = {
     "convert": ("models convert {m} {out}/x.bin", "compute.weights.llmc:_write_tensor", 3),
     "convert to a folder": ("models convert {m} {out}/x", "compute.weights.convert:_safetensors_header", 1),
@@ -45,7 +45,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def at_call(where: str, call: int, then: Callable[[], object]) -> Callable[[], None]:
-    """Have the n-th call of a function begin with `then`; returns what undoes it."""
+    """Have the n-th call of a function begin with `then`; returns a function that undoes it."""
     module, _, name = where.partition(":")
     owner: Any = importlib.import_module(module)
     *parts, last = name.split(".")
@@ -82,7 +82,7 @@ def arguments(line: str, folder: Path) -> list[str]:
 
 
 def stop_one(folder: Path, name: str, sent: signal.Signals) -> dict[str, Any]:
-    """Run a command, send it a signal when it stands still, and tell how it ended."""
+    """Run a command, send it a signal when it pauses, and report how it ended."""
     line, where, call = COMMANDS[name]
     out, mark, errors = folder / "out", folder / "mark", folder / "errors"
     prepare(out)

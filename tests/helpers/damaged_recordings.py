@@ -1,4 +1,4 @@
-"""Sessions with something wrong in them, and what reading any of them may come to."""
+"""Damaged recordings, and the checks that apply to reading any of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from compute.errors import AtlasError, RecordingError
 
 
 def use(path: Path) -> None:
-    """Everything that reads a session without a model."""
+    """Read a recording in every way that needs no model."""
     with Recording(path) as recording:
         as_json(recording)
         as_csv(recording)
@@ -29,7 +29,7 @@ def use(path: Path) -> None:
             assert viewport is None or 0 < viewport.width < math.inf
 
 
-def assert_told(path: Path, error: AtlasError) -> None:
+def assert_clear_message(path: Path, error: AtlasError) -> None:
     assert isinstance(error, RecordingError)
     line = str(error)
     assert re.fullmatch(r"[^\n\r]+", line), line

@@ -22,7 +22,7 @@ _OPERATORS = {"|", ">", ">>", "<", "&&", "||", ";", "&"}
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `about` is what follows the language on its first line; `text` ends with a line break."""
+    """A fenced block. `about` is the text after the language on its first line; `text` ends with a line break."""
 
     page: Path
     line: int
@@ -70,7 +70,7 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands(block: Block) -> Iterator[list[str]]:
-    """The arguments of every line that runs the program; a remark two spaces behind a command is none of them."""
+    """The arguments of every line that runs the program; a remark two spaces behind a command is left out."""
     for line in block.text.splitlines():
         shown = re.sub(r"^(?:\$ )?(?:[A-Z_]+=\S* )*", "", line)
         program = _PROGRAM.match(shown)

@@ -1,4 +1,4 @@
-"""Tensors, values and statistics without a GPU: a small model's, with values that tell where they are."""
+"""Tensors, values and statistics without a GPU: those of a small model, whose values encode their position."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EDGES = (-1e3, -10.0, -1.0, -0.1, 0.0, 0.1, 1.0, 10.0, 1e3)
 
 
 def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
-    """Tensors in run order, and where they lie in the atlas."""
+    """Tensors in run order, and the layout of those in Strip."""
     known = [
         ("embedding", "wte", "weight", (PADDED, CHANNELS), False, None),
         ("embedding", "embed.tokens", "embedding", (ROWS, CHANNELS), True, (0, 2304)),
@@ -37,20 +37,20 @@ def fake_tensors() -> tuple[dict[str, TensorInfo], StripLayout]:
 
 
 def fake_statistics(bad: str | None = None) -> dict[str, Any]:
-    """Of every tensor; `bad` has a NaN at index 7."""
+    """Statistics of every tensor; tensor `bad` has a NaN at index 7."""
     tensors, _ = fake_tensors()
     return {
         name: SimpleNamespace(
             name=name, shape=info.shape, count=info.count, finite=info.count - (name == bad), nan=int(name == bad),
-            pos_inf=0, neg_inf=0, zero=0, min=-1.25 - place, max=2.5 + place, mean=0.125, absmax=2.5 + place,
+            pos_inf=0, neg_inf=0, zero=0, min=-1.25 - index, max=2.5 + index, mean=0.125, absmax=2.5 + index,
             first_nonfinite=7 if name == bad else None, samples=(0.0,) * 6, histogram=(0, 1, 5, 9, 9, 5, 1, 0),
         )
-        for place, (name, info) in enumerate(tensors.items())
+        for index, (name, info) in enumerate(tensors.items())
     }  # fmt: skip
 
 
 class FakeObserver:
-    """Everything that is asked for has arrived at the poll after the next."""
+    """Everything that is requested arrives at the second poll."""
 
     edges: Sequence[float] = EDGES
     palettes: tuple[str, ...] = ("demo", "blue-orange")

@@ -1,4 +1,4 @@
-"""Failures on order: the n-th write, flush, sync, rename, link or allocation fails as a full disk or GPU would."""
+"""Injected failures: the n-th write, flush, sync, rename, link or allocation fails as a full disk or GPU would."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Fault = tuple[str, int]  # a kind of call, and which of them fails, from 1 on
 
 
 class Faults:
-    """Counts calls by kind, and has one fail. Calls about files count for those below `folder` only."""
+    """Counts calls by kind, and makes one fail. Calls about files count for those below `folder` only."""
 
     def __init__(self, folder: Path, fault: Fault | None = None) -> None:
         self.folder, self.fault = str(folder), fault
@@ -77,7 +77,7 @@ class FaultyFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Flushes what the buffer holds."""
+        """Flushes the buffer."""
         if not self._file.closed:
             failing = self._faults.hit("flush")
             self._file.close()
@@ -109,9 +109,9 @@ def _failing(faults: Faults, kind: str, usual: Callable[..., Any], error: Except
     return call
 
 
-def _path(place: object) -> object:
+def _path(path: object) -> object:
     """The path of an open descriptor, or what was given."""
-    return os.readlink(f"/proc/self/fd/{place}") if isinstance(place, int) else place
+    return os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
 
 
 def _patch_files(patch: pytest.MonkeyPatch, faults: Faults) -> None:
@@ -157,8 +157,8 @@ def _patch_sqlite(patch: pytest.MonkeyPatch, faults: Faults) -> None:
                 raise sqlite3.OperationalError("database or disk is full")
             return super().executemany(*arguments)
 
-    def connect(place: str, **options: Any) -> sqlite3.Connection:
-        return usual(place, factory=Connection, **options) if "mode=rw" in place else usual(place, **options)
+    def connect(path: str, **options: Any) -> sqlite3.Connection:
+        return usual(path, factory=Connection, **options) if "mode=rw" in path else usual(path, **options)
 
     patch.setattr(sqlite3, "connect", connect)
 

@@ -1,4 +1,4 @@
-"""What the tests of fetching share: a small model, a hub that has it, an empty cache."""
+"""Helpers that the tests of fetching share: a small model, a hub that has it, an empty cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY = f"{REPO}/model.safetensors"
 
 
 def small_entry(size: int | None = None, sha256: str | None = None, revision: str = COMMIT) -> CatalogueEntry:
-    """The model as a catalogue knows it, with what it knows of the weights."""
+    """The model as a catalogue knows it, with the size and hash of its weights."""
     files = (CatalogueFile("config.json"), CatalogueFile("model.safetensors", size, sha256))
     return CatalogueEntry("gpt2", "a small one", "MIT", REPO, revision, files)
 
@@ -33,7 +33,7 @@ ENTRY = small_entry()
 
 
 def empty_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where models would be: nothing is there. Files come in pieces of 1000 bytes, and retries do not wait."""
+    """The empty folder of models. Files come in pieces of 1000 bytes, and retries do not wait."""
     monkeypatch.setenv("ATLAS_VIEWER_CACHE", str(folder))
     monkeypatch.setattr(huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 1000)
     monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda _seconds: None)

@@ -1,4 +1,4 @@
-"""What tests need to run kernels and passes by hand: the self-test's own tools, and models for single purposes."""
+"""Tools for tests that run kernels and passes by hand: the self-test's own tools, and models for single purposes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 def assert_ok(check: Check) -> None:
-    """What the check compares is within its tolerance."""
+    """The error of the check is within its tolerance."""
     assert check.ok, f"{check.name}, {check.shapes}: error {check.error:.2g} above {check.tolerance:g} ({check.worst})"
 
 

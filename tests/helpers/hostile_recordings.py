@@ -1,4 +1,4 @@
-"""Sessions with one value that no recording has, in a column or a JSON field of choice."""
+"""Recordings with one value that the program never writes, in a column or a JSON field of choice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUES = (
     "''", "'hot'", "x''", "x'00ff'", "zeroblob(70000)", "replace(hex(zeroblob(50000)), '0', '[')",
 )  # fmt: skip
 
-# As JSON, or what is none.
+# As JSON, valid or not.
 JSON = (
     r'"\ud800"', r'"\udc00\ud800"', r'"a\u0000b"', r'"\u001b[2J\n\u202e"', '{"\\ud800": 1}', '"hot"', '""',
     "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "1" + "0" * 400, "1" + "0" * 4999, "1" + "0" * 300, "1e300",

@@ -20,7 +20,7 @@ LARGE = 1000  # bytes from which on a file is a large one
 
 @dataclass
 class HubServer:
-    """What it has, how it misbehaves, and what it was asked. Paths are REPOSITORY/FILE, data sets with `datasets/`."""
+    """Its files, its faults and the requests it received. Paths are REPOSITORY/FILE, data sets with `datasets/`."""
 
     url: str = ""
     commit: str = COMMIT
@@ -29,7 +29,7 @@ class HubServer:
         default_factory=list
     )  # each answer of a large file ends after so many bytes, while any is left
     ranges: bool = True  # whether a part of a file can be asked for
-    sent: dict[str, bytes] = field(default_factory=dict)  # other content than what the headers tell of
+    sent: dict[str, bytes] = field(default_factory=dict)  # content that differs from what the headers announce
     told: dict[str, str] = field(default_factory=dict)  # headers that take the place of the right ones; "" leaves out
     status: int = 0  # answer everything with this
     location: str = ""  # of a status 302: where to, or the address that was asked for

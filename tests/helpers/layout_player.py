@@ -1,6 +1,6 @@
-"""Draws the panels with each layout of a JSON list on standard input, and tells on standard output how far it got.
+"""Draws the panels with each layout of a JSON list on standard input, and reports its progress on standard output.
 
-A damaged layout can end the process, so this is one of its own.
+A damaged layout can end the process, so this runs in a separate one.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ HEADER_NAMES = ("magic", "version", "positions", "vocabulary", "layers", "heads"
 
 
 def tiny_model(config: ModelConfig = TINY, seed: int = 0, scale: float = 0.3) -> ArrayModel:
-    """Float32 weights N(0, scale), larger than GPT-2's so that every part of the model tells in the logits."""
+    """Float32 weights N(0, scale), larger than GPT-2's so that every part of the model affects the logits."""
     return loud_model(config, seed, scale)
 
 

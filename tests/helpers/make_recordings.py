@@ -35,13 +35,13 @@ def token_bytes(token: int) -> bytes:
 
 def step(index: int) -> StepRecord:
     """Figures that are different for every index."""
-    tokens = [(index * 31 + 17 * place) % 299 for place in range(3)]
+    tokens = [(index * 31 + 17 * rank) % 299 for rank in range(3)]
     top = tuple(
         Candidate(
-            token, token_bytes(token).decode(errors="replace"), 9.1 - place - 1e-3 * index, -place / 0.7,
-            0.5 / (place + 1), 0.4 / (place + 1),
+            token, token_bytes(token).decode(errors="replace"), 9.1 - rank - 1e-3 * index, -rank / 0.7,
+            0.5 / (rank + 1), 0.4 / (rank + 1),
         )
-        for place, token in enumerate(tokens)
+        for rank, token in enumerate(tokens)
     )  # fmt: skip
     best = top[0]
     return StepRecord(
@@ -61,7 +61,7 @@ def draw(index: int) -> SampleResult:
 
 
 class StepCapture:
-    """What a tap would have taken of pass `index`."""
+    """Stands for the capture of pass `index`."""
 
     def __init__(self, index: int) -> None:
         generator = np.random.default_rng(index)

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 PATIENCE_S = 600.0
-_PAUSE_S = 0.05  # between two looks
+_PAUSE_S = 0.05  # between two checks
 _AGAIN_S = 3.0  # after which an input first counts as lost; twice as long each time, for a machine that is only slow
 
 T = TypeVar("T")
 
 
 def nap() -> None:
-    """What a wait does between two looks, when nothing has to be driven meanwhile."""
+    """Pause between two checks, when nothing has to be driven meanwhile."""
     time.sleep(_PAUSE_S)
 
 
@@ -31,7 +31,7 @@ def wait_until(
 ) -> T:
     """Look until `check` gives something true, and return that.
 
-    what: for the message when it never comes about; meanwhile: done between two looks; repeat: an input that a busy
+    what: for the message when it never comes about; meanwhile: done between two checks; repeat: an input that a busy
     machine may lose: given at once, and again when nothing came of it, so it must do no harm when it comes twice.
     """
     end = time.monotonic() + PATIENCE_S

@@ -37,31 +37,31 @@ def record(path: Path, pipe: int) -> None:
 
 def kill_one(path: Path, after: float) -> int:
     """Record for about `after` seconds; returns how many steps were acknowledged."""
-    probed, writing = os.pipe()
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(probed)
+        os.close(reading)
         record(path, writing)
     os.close(writing)
     time.sleep(after)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     acknowledged = 0
-    while data := os.read(probed, 65536):
+    while data := os.read(reading, 65536):
         acknowledged += len(data)
-    os.close(probed)
+    os.close(reading)
     return acknowledged
 
 
 def main() -> None:
     folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     moments = random.Random(seed)
-    told = []
+    acknowledged_steps = []
     for number in range(count):
         # Early ones strike while the file is made, late ones while its log is taken in.
         after = moments.choice([moments.uniform(0, 0.02), moments.uniform(0, 0.3)])
-        told.append(kill_one(folder / f"{number}.atlas", after))
-    print(json.dumps(told))
+        acknowledged_steps.append(kill_one(folder / f"{number}.atlas", after))
+    print(json.dumps(acknowledged_steps))
 
 
 if __name__ == "__main__":

@@ -21,19 +21,19 @@ from helpers.patience import PATIENCE_S
 
 def race(folder: Path, rounds: int, name: str, barrier: Barrier, pipe: Connection) -> None:
     """Make a recording in each round, whose prompt is `name` and which has one step."""
-    told = []
+    outcomes = []
     for number in range(rounds):
         barrier.wait(PATIENCE_S)
         try:
             recorder = Recorder(folder / f"{number}.atlas", HEAD, TENSORS, token_bytes)
         except AtlasError as error:
-            told.append(f"{type(error).__name__}: {error}")
+            outcomes.append(f"{type(error).__name__}: {error}")
             continue
         recorder.begin_run(name, PROMPT_TOKENS, OPTIONS)
         recorder.step(step(0), draw(0))
         recorder.close()
-        told.append("made" if recorder.trouble is None else recorder.trouble)
-    pipe.send(told)
+        outcomes.append("made" if recorder.trouble is None else recorder.trouble)
+    pipe.send(outcomes)
 
 
 def main() -> None:
@@ -42,15 +42,15 @@ def main() -> None:
     barrier = context.Barrier(2)
     pipes, racers = [], []
     for name in ("one", "two"):
-        probed, writing = context.Pipe(duplex=False)
+        reading, writing = context.Pipe(duplex=False)
         racers.append(context.Process(target=race, args=(folder, rounds, name, barrier, writing)))
-        pipes.append(probed)
+        pipes.append(reading)
     for racer in racers:
         racer.start()
-    told = [pipe.recv() for pipe in pipes]
+    outcomes = [pipe.recv() for pipe in pipes]
     for racer in racers:
         racer.join()
-    print(json.dumps(list(zip(*told, strict=True))))
+    print(json.dumps(list(zip(*outcomes, strict=True))))
 
 
 if __name__ == "__main__":

@@ -53,8 +53,8 @@ class Screen:
             panels.draw_all(self.state, self.services)
             imgui.render()
 
-    def point(self, place: ImVec2) -> None:
-        self.io.add_mouse_pos_event(place.x, place.y)
+    def point(self, position: ImVec2) -> None:
+        self.io.add_mouse_pos_event(position.x, position.y)
         self.frame(2)
 
     def click(self, label: str, button: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The program, which writes on standard output what its window shows and where its widgets are: a JSON line a frame."""
+"""The program, printing one line of JSON per frame with what its window shows and the positions of its widgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What recording costs: the speed with and without it.
+"""Measures the cost of recording: the speed with and without it.
 
 Usage: `PYTHONPATH=tests python -m measure.recording_cost [TOKENS] [ROUNDS]`.
 

@@ -1,4 +1,4 @@
-"""What a start costs, in processor seconds.
+"""Measures the cost of a start, in processor seconds.
 
 Usage: `PYTHONPATH=tests python -m measure.startup_cost [CHECKOUT ...] [--rounds N]`.
 

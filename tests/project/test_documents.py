@@ -1,4 +1,4 @@
-"""What the documents claim: their links lead somewhere, their commands are those of the program."""
+"""Links in the documents lead somewhere, and the commands they show exist."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_page_about_json_is_up_to_date() -> None:
     assert titles <= set(re.findall(r"^## (.*)$", made["page"](), re.MULTILINE))
 
 
-def test_the_changelog_tells_of_the_version() -> None:
+def test_the_changelog_names_the_version() -> None:
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     versions = re.findall(r"^## \[(.*?)\]", text, re.MULTILINE)
     assert versions[0] in ("Unreleased", __version__)

@@ -60,11 +60,11 @@ def in_copy(copy: Path, *arguments: str) -> str:
 @pytest.mark.slow
 def test_its_tests_pass(copy: Path) -> None:
     tests = [block.about for block in blocks(PAGE) if block.about.startswith("tests/")]
-    told = in_copy(
+    output = in_copy(
         copy, "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/project/test_imports.py", "-k", "not declared"
     )
     assert len(tests) == 2
-    assert "skipped" not in told
+    assert "skipped" not in output
 
 
 def test_its_files_are_as_the_project_wants_them(copy: Path) -> None:

@@ -48,9 +48,9 @@ def test_shapes_are_those_of_the_registry(head: str, model: str) -> None:
     config = MODELS[model]
     tensors = registry(config, config.positions)
     tensors.rows = TOKENS
-    told = rows(head)
-    assert len(told) >= 16
-    for name, symbols, *shown in (row[:4] for row in told):
+    table = rows(head)
+    assert len(table) >= 16
+    for name, symbols, *shown in (row[:4] for row in table):
         tensor = tensors[name.strip("`")]
         wanted = tensors.shape(tensor)
         assert (tensor.kind == "weight") == (head == "parameter")
@@ -60,17 +60,17 @@ def test_shapes_are_those_of_the_registry(head: str, model: str) -> None:
 
 def test_no_tensor_is_left_out() -> None:
     tensors = {tensor.name for tensor in registry(STORIES, 64)}
-    told = [row[0].strip("`") for head in ("parameter", "activation") for row in rows(head)]
-    assert len(told) == len(set(told))
-    assert set(told) == {name for name in tensors if not name.startswith("h.") or name.startswith("h.0.")}
+    table = [row[0].strip("`") for head in ("parameter", "activation") for row in rows(head)]
+    assert len(table) == len(set(table))
+    assert set(table) == {name for name in tensors if not name.startswith("h.") or name.startswith("h.0.")}
 
 
 def test_sizes_are_those_of_the_models() -> None:
-    told = {row[0]: row[2:] for row in rows("")}
+    table = {row[0]: row[2:] for row in rows("")}
     for place, config in enumerate(MODELS.values()):
         known = sizes(config)
         del known["T"]
-        assert {name: int(values[place]) for name, values in told.items()} == known
+        assert {name: int(values[place]) for name, values in table.items()} == known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

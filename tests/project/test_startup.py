@@ -89,13 +89,13 @@ def test_every_type_is_parsed_as_cffi_alone_would(parsers: tuple[Any, Any], know
 
 
 @pytest.mark.parametrize("text", ["Unknown *", "WGPULimits * *)", "WGPULimits[", "WGPULimits /* * */ x y"])
-def test_what_is_wrong_is_told_as_cffi_alone_would(parsers: tuple[Any, Any], known: dict[str, Any], text: str) -> None:
-    told = []
+def test_errors_are_reported_as_by_cffi_alone(parsers: tuple[Any, Any], known: dict[str, Any], text: str) -> None:
+    messages = []
     for kind in parsers:
         with pytest.raises(cffi.CDefError) as caught:
             parser_of(kind, known).parse_type(text)
-        told.append(str(caught.value))
-    assert told[0] == told[1]
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
 
 
 def test_declarations_are_parsed_as_cffi_alone_would(parsers: tuple[Any, Any]) -> None:

@@ -59,7 +59,7 @@ def fresh(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return programs
 
 
-def test_the_wheel_holds_all_files_of_the_packages_and_no_others(wheel: Path) -> None:
+def test_the_wheel_contains_all_files_of_the_packages_and_no_others(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     wanted = {
         path.relative_to(ROOT).as_posix()

@@ -14,7 +14,7 @@ from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.schema import SCHEMA, Schema
 from compute.errors import RecordingError
 
-from helpers.damaged_recordings import assert_told, use
+from helpers.damaged_recordings import assert_clear_message, use
 from helpers.make_recordings import make_session
 
 _MOST = 2000  # statements and rows: far more than one use needs
@@ -65,7 +65,7 @@ def refusals(starved: Starved, path: Path, action: Callable[[], object]) -> int:
         try:
             action()
         except RecordingError as error:
-            assert_told(path, error)
+            assert_clear_message(path, error)
             reasons.add("more memory than is available" in str(error))
         else:
             assert reasons == {True}
@@ -95,7 +95,7 @@ def test_a_recovery_without_memory_is_refused_or_saves_something(
         try:
             found = recover(path, target)
         except RecordingError as error:
-            assert_told(path, error)
+            assert_clear_message(path, error)
             assert not target.exists()
             ends.add("refused")
             continue

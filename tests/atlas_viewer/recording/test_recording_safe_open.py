@@ -18,7 +18,7 @@ from atlas_viewer.recording.recover import recover
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
 from compute.errors import AtlasError, RecordingError
 
-from helpers.damaged_recordings import assert_told, damage, use
+from helpers.damaged_recordings import assert_clear_message, damage, use
 from helpers.make_recordings import (
     HEAD,
     OPTIONS,
@@ -84,7 +84,7 @@ def test_mutated_files_are_read_or_refused_in_time(tmp_path: Path, sound: Path) 
             try:
                 use(path)
             except AtlasError as error:
-                assert_told(path, error)
+                assert_clear_message(path, error)
                 refused += 1
         path.unlink()
     print(f"{MUTATIONS} files, {refused} refused, the slowest took {limit.slowest:.2f} s")
@@ -112,7 +112,7 @@ def test_mutated_logs_are_read_or_refused_in_time(tmp_path: Path) -> None:
                 use(path)
                 read += 1
             except AtlasError as error:
-                assert_told(path, error)
+                assert_clear_message(path, error)
     limit.check()
     assert read > 0
 
@@ -130,7 +130,7 @@ def test_mutated_files_are_recovered_or_refused_in_time(tmp_path: Path, sound: P
             try:
                 found = recover(path, target)
             except AtlasError as error:
-                assert_told(path, error)
+                assert_clear_message(path, error)
                 circular += "session recover" in str(error)
                 refused += 1
             else:
@@ -209,7 +209,7 @@ def test_impossible_values_are_refused(tmp_path: Path, statement: str) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), statement)
     with pytest.raises(RecordingError, match="is damaged") as caught:
         use(path)
-    assert_told(path, caught.value)
+    assert_clear_message(path, caught.value)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_file_that_is_not_a_recording_is_refused(tmp_path: Path, make: Callabl
     make(path)
     with pytest.raises(RecordingError, match=reason) as caught:
         Recording(path)
-    assert_told(path, caught.value)
+    assert_clear_message(path, caught.value)
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
