@@ -64,7 +64,7 @@ def at_call(where: str, call: int, then: Callable[[], object]) -> Callable[[], N
 
 
 def prepare(out: Path) -> None:
-    """A folder with files from earlier."""
+    """A folder that already contains files."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     for name in EARLIER:
@@ -72,7 +72,7 @@ def prepare(out: Path) -> None:
 
 
 def found(out: Path) -> dict[str, str]:
-    """Everything in the folder, by name, and the content of those from earlier."""
+    """The names of everything in the folder, and the content of the files that were there before."""
     return {path.name: path.read_text() if path.name in EARLIER else "" for path in out.iterdir()}
 
 

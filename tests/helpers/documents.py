@@ -1,4 +1,4 @@
-"""The documents, taken apart: fenced blocks, links, and the commands that are shown."""
+"""Parses the documents: fenced blocks, links, and the commands shown."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def prose(page: Path) -> str:
 
 
 def links(page: Path) -> list[str]:
-    """Targets of all links and pictures, code left out."""
+    """Targets of all links and pictures outside code."""
     return [match["target"] for match in _LINK.finditer(re.sub(r"`[^`]*`", "", prose(page)))]
 
 
 def anchors(page: Path) -> set[str]:
-    """What a link can name behind `#`: the headings, as GitHub makes them."""
+    """The anchors that a link can name after `#`: GitHub's, one per heading."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

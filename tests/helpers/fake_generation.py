@@ -24,7 +24,7 @@ WORDS = (" little", " girl", " named", " Lily", ".", " She", " loved", " to", " 
 
 
 def fake_step(index: int) -> StepRecord:
-    """A step whose figures are different for every index."""
+    """A step whose figures differ for every index."""
     top = tuple(
         Candidate(1000 * index + k, WORDS[(index + k) % len(WORDS)], 9.5 - k, -k / 0.8, 0.5 / (k + 1), 0.4 / (k + 1))
         for k in range(8)
@@ -36,7 +36,7 @@ def fake_step(index: int) -> StepRecord:
 
 
 class FakeGeneration:
-    """Writes one token at every second `advance`."""
+    """Generates one token at every second `advance`."""
 
     def __init__(self, prompt: str, options: GenerateOptions, steps: Sequence[StepRecord] = ()) -> None:
         self.prompt = prompt
@@ -155,7 +155,7 @@ class FakeLogits:
 
 
 class FakeRunner:
-    """A model that is not there; its strip is noise."""
+    """A fake model, whose strip is noise."""
 
     summary = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
     unavailable = ""

@@ -65,7 +65,7 @@ class FaultyFile:
         self.close()
 
     def write(self, data: Any) -> int:
-        """Half of the data arrives when it fails."""
+        """A failing write writes half of the data."""
         if self._faults.hit("write"):
             self._file.write(data[: len(data) // 2])
             raise _FULL
@@ -87,7 +87,7 @@ class FaultyFile:
 
 @contextmanager
 def injected(faults: Faults) -> Iterator[None]:
-    """Inside it the calls are counted, and one fails."""
+    """Count the calls in the body, and make one fail."""
     with pytest.MonkeyPatch.context() as patch:
         _patch_files(patch, faults)
         _patch_sqlite(patch, faults)
@@ -110,7 +110,7 @@ def _failing(faults: Faults, kind: str, usual: Callable[..., Any], error: Except
 
 
 def _path(path: object) -> object:
-    """The path of an open descriptor, or what was given."""
+    """The path of an open descriptor; anything else unchanged."""
     return os.readlink(f"/proc/self/fd/{path}") if isinstance(path, int) else path
 
 
@@ -143,7 +143,7 @@ def _patch_files(patch: pytest.MonkeyPatch, faults: Faults) -> None:
 
 
 def _patch_sqlite(patch: pytest.MonkeyPatch, faults: Faults) -> None:
-    """Statements of connections that may write."""
+    """Statements of writable connections."""
     usual = sqlite3.connect
 
     class Connection(sqlite3.Connection):
@@ -179,7 +179,7 @@ def _patch_gpu(patch: pytest.MonkeyPatch, faults: Faults) -> None:
 
 
 def chosen(counts: Counter[str], most: int = 4, leave_out: frozenset[str] = frozenset()) -> list[Fault]:
-    """At most so many faults of each kind: the first, the last, and others between them, the same in every run."""
+    """A limited number of faults of each kind: the first, the last, and some between them, the same in every run."""
     picked: list[Fault] = []
     most = max(most, _MOST)
     for kind in sorted(counts.keys() - leave_out):
@@ -191,7 +191,7 @@ def chosen(counts: Counter[str], most: int = 4, leave_out: frozenset[str] = froz
 
 @contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """Inside it no file of this process grows beyond `size` bytes, whoever writes it."""
+    """In the body no file of this process can grow beyond `size` bytes, no matter who writes it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

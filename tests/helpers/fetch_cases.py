@@ -42,14 +42,14 @@ def empty_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @contextmanager
 def small_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """A hub that has the model, for whoever asks the environment."""
+    """A hub that offers the model, set in the environment."""
     with hub_server(files={f"{REPO}/config.json": CONFIG, KEY: WEIGHTS}) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
 
 
 def message_of(action: Callable[..., Any], *arguments: object) -> str:
-    """The one line that `action` fails with."""
+    """The one-line message with which `action` fails."""
     with pytest.raises(FetchError) as caught:
         action(*arguments)
     message = str(caught.value)
@@ -62,5 +62,5 @@ def names(folder: Path) -> list[str]:
 
 
 def large_requests(hub: HubServer) -> list[str]:
-    """The ranges that the content of the large file was asked for in."""
+    """The byte ranges in which the large file was requested."""
     return [wanted for method, path, wanted in hub.log if method == "GET" and path.startswith("/content/")]

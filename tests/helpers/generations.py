@@ -29,5 +29,5 @@ def run(engine: Engine, prompt: str = PROMPT, **options: Any) -> Generation:
 
 
 def outcome(generation: Generation) -> list[tuple[object, ...]]:
-    """All of the steps but the time they took."""
+    """The steps without their times."""
     return [(s.index, s.context_start, s.context_length, s.token, s.logit, s.rank, s.top) for s in generation.steps]

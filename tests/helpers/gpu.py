@@ -32,7 +32,7 @@ def model_of(source: WeightSource, **options: object) -> Model:
 
 
 def logits_after(engine: Engine, tokens: list[int], window: int) -> np.ndarray:
-    """Logits after `tokens` as a prefill gives them, [padded vocabulary]."""
+    """Logits after `tokens`, computed by a prefill, [padded vocabulary]."""
     engine.write_history(tokens)
     for segment in engine.plan(len(tokens), window, 0, 0, top=0).segments:
         assert segment.state is not None

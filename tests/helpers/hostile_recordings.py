@@ -47,7 +47,7 @@ class Place:
 
 
 class Hostile:
-    """Copies of a sound session, each with another value somewhere."""
+    """Copies of a sound recording, each with one value replaced."""
 
     def __init__(self, sound: Path, folder: Path) -> None:
         self._sound, self._loose, self._target = sound, folder / "loose.atlas", folder / "hostile.atlas"
@@ -55,7 +55,7 @@ class Hostile:
         _redefine(self._loose, _loosened)
 
     def put(self, place: Place, value: str) -> Path | None:
-        """The file with `value`, SQL or JSON, at `place`; None where no file can hold it, as twice in a key."""
+        """The file with `value`, SQL or JSON, at `place`; None if no file can contain it, such as a duplicate key."""
         shutil.copyfile(self._loose, self._target)
         connection = _quick(self._target)
         if place.field is not None:
@@ -75,7 +75,7 @@ class Hostile:
 
 
 def columns(rows: dict[str, str]) -> Iterator[Place]:
-    """Every column of every table; rows: the one that is changed, by table."""
+    """Every column of every table. rows: the row to change, by table."""
     for kind, table, _, sql in expected(SCHEMA.tables):
         if kind == "table" and sql is not None:
             for name in re.findall(r"^    (\w+) (?:INTEGER|TEXT|REAL|BLOB)", sql, re.MULTILINE):
@@ -84,7 +84,7 @@ def columns(rows: dict[str, str]) -> Iterator[Place]:
 
 
 def fields(sound: Path, rows: dict[str, str]) -> Iterator[Place]:
-    """Every field of every column of JSON."""
+    """Every field of every JSON column."""
     connection = sqlite3.connect(sound)
     for table, column in (("session", "versions"), ("options", "json"), ("events", "json"), ("cameras", "json")):
         (text,) = connection.execute(f"SELECT {column} FROM {table} WHERE {rows[table]}").fetchone()
@@ -94,7 +94,7 @@ def fields(sound: Path, rows: dict[str, str]) -> Iterator[Place]:
 
 
 def _loosened(sql: str) -> str:
-    """A definition that lets any value stand in any column."""
+    """A table definition that accepts any value in any column."""
     sql = re.sub(r"CHECK \(.*?\)|NOT NULL|REFERENCES \w+ \(\w+\)", "", sql)
     sql = re.sub(r"(?m)^(    \w+) (?:INTEGER|TEXT|REAL|BLOB)(?! PRIMARY KEY)", r"\1", sql)
     return sql.replace(") STRICT, WITHOUT ROWID", ") WITHOUT ROWID").replace(") STRICT", ")")
@@ -112,7 +112,7 @@ def _redefine(path: Path, change: object) -> None:
 
 
 def _quick(path: Path) -> sqlite3.Connection:
-    """A connection that waits for no disk."""
+    """A connection that never waits for the disk."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute("PRAGMA journal_mode = MEMORY")

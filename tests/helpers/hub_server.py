@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
     state: HubServer
 
     def log_message(self, *_: object) -> None:
-        """Not on the terminal."""
+        """Log nothing to the terminal."""
 
     def do_HEAD(self) -> None:
         self._answer(body=False)

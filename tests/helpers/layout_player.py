@@ -22,7 +22,7 @@ SIZES = ((960, 540), (960, 540), (960, 540), (1600, 1000), (300, 200), (960, 540
 
 
 def play(layout: str) -> str:
-    """Draw at several sizes and zooms; returns what imgui writes after two frames."""
+    """Draw at several sizes and zooms. Returns the layout that imgui writes after two frames."""
     context = imgui.create_context()
     imgui.set_current_context(context)
     io = imgui.get_io()

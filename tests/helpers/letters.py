@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class Letters:
-    """Token `i` is the letter number `i`; the last one ends the text, if one is to do so."""
+    """Token `i` is letter number `i`. The last one can be the end-of-text token."""
 
     name = "letters"
 

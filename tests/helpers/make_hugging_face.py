@@ -1,4 +1,4 @@
-"""Small models in Hugging Face layout, written with the safetensors library: sound ones and broken ones."""
+"""Small models in Hugging Face format, sound and broken, written with the safetensors library."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONV1D = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_
 
 
 def unpadded(config: ModelConfig) -> ModelConfig:
-    """`config` as the format stores it: without rows that belong to no token."""
+    """`config` as the format stores it: without padding rows."""
     sizes = vars(config) | {"padded_vocabulary": config.vocabulary}
     return ModelConfig(**sizes)
 
@@ -38,7 +38,7 @@ def state_dict(model: ArrayModel, dtype: str = "f32", prefix: str = "") -> dict[
 
 
 def config_values(config: ModelConfig = TINY, **others: Any) -> dict[str, Any]:
-    """A `config.json`; `others` take the place of its values or are added."""
+    """A `config.json`; `others` replace its values or add some."""
     values = {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",

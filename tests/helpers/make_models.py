@@ -1,4 +1,4 @@
-"""Small llm.c checkpoints and tokenizers of odd shapes, sound ones and broken ones."""
+"""Small llm.c checkpoints and tokenizers of odd shapes, sound and broken."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def broken_checkpoint(path: Path, **header: int) -> Path:
 
 
 def tiny_tokens(merged: Iterable[bytes] = (b"th", b"he", b"the", b" the")) -> list[bytes]:
-    """The 256 bytes, `merged` and at last `<|endoftext|>`: 261 tokens."""
+    """The 256 bytes, `merged` and finally `<|endoftext|>`: 261 tokens."""
     return [bytes([byte]) for byte in range(256)] + [*merged, END_OF_TEXT.encode()]
 
 

@@ -1,4 +1,4 @@
-"""Sessions without a model: a head, tensors and steps that are a function of their number."""
+"""Recordings without a model: a head, tensors, and steps whose values depend on their index."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ PROMPT_TOKENS = [5, 6, 7]
 
 
 def token_bytes(token: int) -> bytes:
-    """Not always whole characters."""
+    """The bytes of a token, not always whole characters."""
     return b"\xc3" if token % 7 == 0 else f" t{token}".encode()
 
 
 def step(index: int) -> StepRecord:
-    """Figures that are different for every index."""
+    """A step whose figures differ for every index."""
     tokens = [(index * 31 + 17 * rank) % 299 for rank in range(3)]
     top = tuple(
         Candidate(
@@ -52,7 +52,7 @@ def step(index: int) -> StepRecord:
 
 
 def draw(index: int) -> SampleResult:
-    """Goes with `step(index)`."""
+    """The draw that belongs to `step(index)`."""
     record = step(index)
     return SampleResult(
         index, record.token, record.logit, record.logit, 11.0 + index, 0.5, 1, 0,

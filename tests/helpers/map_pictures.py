@@ -1,4 +1,4 @@
-"""Small pictures of the map of a small model, beside those of the NumPy model of it."""
+"""Small map pictures of a small model, and those of the NumPy model of the map."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ CONFIG = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26
 
 
 def assert_same(found: np.ndarray, wanted: np.ndarray) -> None:
-    """Colors are within rounding; both as `compute.selftest.map.pictures` gives them."""
+    """Assert that colors differ by rounding only. Both are as `compute.selftest.map.pictures` returns them."""
     difference = np.abs(found - wanted)
     assert difference.max() <= 2, np.argwhere(difference.max(-1) > 2)[:5]

@@ -1,4 +1,4 @@
-"""Registries of real shapes whose tensors lie nowhere: for layouts and labels, which only look at shapes."""
+"""Registries with real shapes but no memory, for layouts and labels, which need only shapes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STORIES = open_model("stories").config
 
 
 class FakeActivations:
-    """Activations that lie nowhere."""
+    """Activations without memory."""
 
     def __init__(self, context: int) -> None:
         self.context = context
@@ -23,7 +23,7 @@ class FakeActivations:
 
 
 def registry(config: ModelConfig, context: int, *, traced: bool = True, shard_rows: int = 1 << 30) -> Registry:
-    """A registry whose tensors lie nowhere; matrices are cut into pieces of `shard_rows`."""
+    """A registry without memory. Matrices have shards of `shard_rows` rows."""
     return registry_of(describe(config), context, traced=traced, shard_rows=shard_rows)
 
 

@@ -1,4 +1,4 @@
-"""Waiting in tests: for an event, never for a time.
+"""Waiting in tests: for an event, never for a fixed time.
 
 `PATIENCE_S` ends a test that hangs. It is no promise about the machine: whatever a test waits for may take as long as
 it takes, next to other programs too.
@@ -29,7 +29,7 @@ def wait_until(
     meanwhile: Callable[[], object] = nap,
     repeat: Callable[[], object] | None = None,
 ) -> T:
-    """Look until `check` gives something true, and return that.
+    """Call `check` until its result is true, and return that.
 
     what: for the message when it never comes about; meanwhile: done between two checks; repeat: an input that a busy
     machine may lose: given at once, and again when nothing came of it, so it must do no harm when it comes twice.

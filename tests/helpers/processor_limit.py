@@ -1,4 +1,4 @@
-"""How much processor time an unsound file may cost, whatever else the machine does meanwhile."""
+"""A limit on the processor time for a damaged file, independent of other processes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from atlas_viewer.recording import safe_open
 
 
 class Limit:
-    """How much processor time an unsound file may cost: as much as a query may take, and many times what a sound one
-    costs here."""
+    """The limit for a damaged file: the time that a query may take, and many times that of a sound file here."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.slowest = 0.0
@@ -22,11 +21,11 @@ class Limit:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Measures what the context costs."""
+        """Measure the processor time of the context."""
         start = time.thread_time()
         yield
         self.slowest = max(self.slowest, time.thread_time() - start)
 
     def check(self) -> None:
-        """Raise AssertionError when one cost more."""
+        """Raise AssertionError if one took longer."""
         assert self.slowest < self._most

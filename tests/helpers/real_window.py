@@ -61,10 +61,10 @@ def display() -> Iterator[str]:
 
 
 class Window:
-    """The program in a process of its own, and what it reported last."""
+    """The program in a process of its own, and its latest report."""
 
     def __init__(self, display: str, arguments: list[str], log: Path) -> None:
-        """arguments: of the command line; log: what its output, errors and settings are named after."""
+        """arguments: of the command line; log: the stem of the files for its output, errors and settings."""
         self._environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": SEARCH_PATH}
         self._environment["ATLAS_VIEWER_CONFIG"] = str(log.with_suffix(".config"))
         self._environment.pop("WAYLAND_DISPLAY", None)
@@ -80,7 +80,7 @@ class Window:
 
     @staticmethod
     def writing(display: str, tokens: int, log: Path) -> Window:
-        """The embedded model writes `tokens` tokens, the likeliest ones."""
+        """The embedded model generates `tokens` tokens greedily."""
         prompt = "Once upon a time, there was a"
         return Window(display, ["view", prompt, "-n", str(tokens), "--temperature", "0"], log)
 
@@ -88,7 +88,7 @@ class Window:
         return self
 
     def __exit__(self, kind: object, _error: object, _traceback: object) -> None:
-        """End it as Ctrl+C does, and see that nothing went wrong; after a failure only end it."""
+        """End it as Ctrl+C does, and check that nothing went wrong; after a failure, only end it."""
         if kind is not None:
             self.kill()
             return
@@ -96,7 +96,7 @@ class Window:
         self.ended()
 
     def quit(self) -> None:
-        """Close the window as its user would."""
+        """Close the window as a user would."""
 
         def closed() -> bool:
             return self.process.poll() is not None
@@ -105,12 +105,12 @@ class Window:
         self.ended()
 
     def kill(self) -> None:
-        """End it at once, as nothing can be handled."""
+        """Kill it."""
         self.process.kill()
         self.process.wait()
 
     def ended(self) -> None:
-        """Wait for its end, with nothing that went wrong."""
+        """Wait until it ends, and check that nothing went wrong."""
         status = self.process.wait(PATIENCE_S)
         assert status == 0, self.errors()
         assert "Traceback" not in self.errors()
@@ -136,7 +136,7 @@ class Window:
     def wait(
         self, what: str, check: Callable[[Report], object], *, repeat: Callable[[], object] | None = None
     ) -> Report:
-        """The first report found that `check` holds of; what, repeat: see `wait_until`.
+        """The first report for which `check` is true. what, repeat: see `wait_until`.
 
         An input is not repeated before frames have been drawn without its effect, unless the window rests.
         """
@@ -161,26 +161,26 @@ class Window:
         return told
 
     def press(self, chord: str, what: str, check: Callable[[Report], object]) -> Report:
-        """Press keys until the window shows what comes of them."""
+        """Press keys until the window shows their effect."""
         return self.wait(what, check, repeat=lambda: self.tool("xdotool", "key", "--delay", "100", chord))
 
     def frames(self) -> int:
-        """How many frames have been drawn."""
+        """The number of frames drawn."""
         return int(self.last()["frame"])
 
     def naps(self) -> int:
-        """How often the program's main thread has gone to sleep, and so was woken."""
+        """How often the program's main thread has gone to sleep, which is how often it was woken."""
         status = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/status").read_text()
         return int(status.split("voluntary_ctxt_switches:")[1].split()[0])
 
     def tool(self, *arguments: str) -> str:
-        """Run a program on the window's display; returns what it prints."""
+        """Run a program on the window's display. Returns its output."""
         return subprocess.run(
             arguments, env=self._environment, check=True, timeout=PATIENCE_S, stdout=subprocess.PIPE, text=True
         ).stdout
 
     def move(self, x: float, y: float) -> None:
-        """Put the mouse there; returns when a frame has drawn it so."""
+        """Move the mouse there. Returns when a frame shows it."""
         place = round(x), round(y)
 
         def arrived(told: Report) -> bool:
@@ -193,7 +193,7 @@ class Window:
         self.wait(f"the mouse is at {place}", arrived, repeat=again)
 
     def _click_at(self, find: Callable[[Report], list[float] | None], what: str) -> None:
-        """Click the middle of what `find` gives, once it is the same in two frames."""
+        """Click the center of the rectangle that `find` returns, once it is the same in two frames."""
 
         def rests(told: Report) -> bool:
             place = find(told)
@@ -210,16 +210,16 @@ class Window:
         self.wait(f"{what} is clicked", lambda told: told["clicks"] > before and not told["pressed"])
 
     def point(self, label: str) -> None:
-        """Put the mouse on a widget."""
+        """Move the mouse to a widget."""
         self.wait(f"{label} is there", lambda told: label in told["places"])
         self.move(*self.last()["places"][label])
 
     def click(self, label: str) -> None:
-        """Click a widget; returns when a frame has drawn what comes of the click."""
+        """Click a widget. Returns when a frame shows the effect."""
         self._click_at(lambda told: told["places"].get(label), label)
 
     def click_until(self, label: str, what: str, check: Callable[[Report], object]) -> Report:
-        """Click a widget until the window shows what comes of it: it may move away just before it is hit."""
+        """Click a widget until the window shows the effect: it may move away just before the click."""
         return self.wait(what, check, repeat=lambda: self.click(label))
 
     def click_tab(self, title: str) -> None:
@@ -236,7 +236,7 @@ class Window:
         self.wait(f"{label} is emptied", empty, repeat=once)
 
     def type(self, label: str, text: str, shown: Callable[[Report], str]) -> None:
-        """Write `text` into a field, until the window shows it; begun again where letters got lost."""
+        """Type `text` into a field until the window shows it; start again if letters got lost."""
 
         def once() -> None:
             self.click(label)
@@ -252,9 +252,9 @@ class Window:
         self.tool("import", "-window", "root", str(path))
 
     def told(self) -> str:
-        """Everything on standard output, the reports among it."""
+        """All standard output, including the reports."""
         return self._told.read_text()
 
     def errors(self) -> str:
-        """What it wrote on standard error."""
+        """All standard error."""
         return self._errors.read_text()

@@ -20,7 +20,7 @@ from helpers.make_recordings import HEAD, OPTIONS, PROMPT_TOKENS, TENSORS, StepC
 
 
 def record(path: Path, pipe: int) -> None:
-    """Record without end."""
+    """Record endlessly."""
 
     def report(_run: int, _step: int) -> None:
         os.write(pipe, b".")
@@ -36,7 +36,7 @@ def record(path: Path, pipe: int) -> None:
 
 
 def kill_one(path: Path, after: float) -> int:
-    """Record for about `after` seconds; returns how many steps were acknowledged."""
+    """Record for about `after` seconds; returns the number of acknowledged steps."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

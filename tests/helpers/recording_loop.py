@@ -1,4 +1,4 @@
-"""A window on a canvas in memory that records and plays sessions, with the embedded model or without it."""
+"""A window on a canvas in memory that makes and plays recordings, with or without the embedded model."""
 
 from __future__ import annotations
 

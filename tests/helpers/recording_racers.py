@@ -1,4 +1,4 @@
-"""Two processes make the same recording at once: `python recording_racers.py FOLDER ROUNDS` prints what each came to.
+"""Two processes make the same recording at once: `python recording_racers.py FOLDER ROUNDS` prints the result of each.
 
 Both wait at a barrier before each round. One line of JSON: for each round the outcomes, "made" or the error.
 """

@@ -1,4 +1,4 @@
-"""The panels on a screen without a GPU: a mouse and a keyboard are made of events."""
+"""The panels without a GPU, with mouse and keyboard events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_SERVICES = Services()
 
 
 class Screen:
-    """The panels on a window of 1280 x 720, with a note of where each widget is and of every text drawn."""
+    """The panels on a window of 1280 x 720, recording the position of each widget and every text."""
 
     def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch, services: Services = NO_SERVICES) -> None:
         self.state, self.services = state, services
@@ -41,7 +41,7 @@ class Screen:
         monkeypatch.setattr(imgui, name, heard)
 
     def frame_fast(self) -> None:
-        """A frame so soon after the one before that two clicks are a double click."""
+        """A frame so soon after the previous one that two clicks are a double click."""
         self.frame(seconds=0.02)
 
     def frame(self, count: int = 1, *, seconds: float = 0.2) -> None:

@@ -1,4 +1,4 @@
-"""The smallest model that GPT-2's tokenizer fits, for tests of commands from end to end."""
+"""The smallest model that fits GPT-2's tokenizer, for end-to-end tests of commands."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Reports:
         self._frames = self._clicks = 0
 
     def panels(self) -> None:
-        """The panels have been drawn; one frame may do so several times, to take in all input."""
+        """The panels have been drawn, which a frame may do several times to process all input."""
         self._clicks += any(imgui.get_io().mouse_clicked)
 
     def frame(self, viewer: Viewer) -> None:

@@ -32,7 +32,7 @@ PROMPT = "Once upon a time, there was a"
 
 
 def run(generation: Generation) -> np.ndarray:
-    """Seconds by the clock, and of the processor's time, that the run took: [2]."""
+    """Wall-clock and processor seconds of the run: [2]."""
     start = np.array([time.perf_counter(), time.process_time()])
     generation.run()
     seconds: np.ndarray = np.array([time.perf_counter(), time.process_time()]) - start
@@ -42,7 +42,7 @@ def run(generation: Generation) -> np.ndarray:
 def recorded(
     engine: Engine, tokenizer: Tokenizer, options: GenerateOptions, way: tuple[str, str, bool], measure: StatisticsPass
 ) -> np.ndarray:
-    """The same run, recorded; the writing that is left at its end counts too."""
+    """The same run, recorded, including the writing that remains at the end."""
     with tempfile.TemporaryDirectory() as folder:
         head = head_of(engine, "0" * 64, "cost", tokenizer.end_of_text)
         recorder = Recorder(Path(folder) / "a.atlas", head, tensors_of(engine), tokenizer.token_bytes)

@@ -24,7 +24,7 @@ LIBRARY = "import numpy, wgpu.backends.wgpu_native"
 
 
 def spent(command: list[str], environment: dict[str, str], folder: Path) -> float:
-    """Processor seconds, user and system, of a process that ends by itself."""
+    """Processor seconds, user and system, of a process that exits on its own."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,4 +1,4 @@
-"""Opens the real window with the map in front and prints, as JSON, the processor seconds until its pictures are there.
+"""Opens the real window with Map in front and prints, as JSON, the processor seconds until its pictures are complete.
 
 `frame` is the first frame, `strip` and `map` the first one with such a picture of three tokens that were written.
 Each is read when the next frame begins, so that what the adapter does for a frame on the processor counts.
@@ -21,7 +21,7 @@ TOKENS = 3
 
 
 class TimedViewer(Viewer):
-    """The viewer, closed when its first picture of the wanted kind is there."""
+    """The viewer, closed when its first picture of the requested kind is complete."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
