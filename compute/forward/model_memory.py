@@ -14,6 +14,7 @@ from compute.gpu.device import shared_device
 from compute.gpu.kernels import Kernels, shared_kernels
 from compute.gpu.loading import Loading
 from compute.gpu.subgroups import NO_SUBGROUPS
+from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
 from compute.models.description import Description
@@ -68,6 +69,12 @@ class ModelMemory:
     def write_state(self, state: bytes) -> None:
         """Write the state that dispatches read that are submitted from now on."""
         self.device.queue.write_buffer(self.shared.state, 0, state)
+
+    def run(self, dispatches: Sequence[Dispatch]) -> None:
+        """Submit dispatches. Does not wait for them."""
+        encoder = ComputeEncoder(self.device)
+        encoder.run(dispatches)
+        encoder.submit()
 
     def read_logits(self) -> np.ndarray:
         """The logits of the latest pass, float32 [padded vocabulary]. Blocks, so never call it inside a frame."""

@@ -8,6 +8,7 @@ from compute.gpu.wgpu_native import Dispatch
 from compute.models.operations import Attention
 
 from .product import Product
+from .rows_program import CHUNK as ROWS_CHUNK
 from .rows_program import RowsProgram
 from .stages import Stage
 
@@ -57,3 +58,8 @@ class TiledProgram(RowsProgram):
             cost=self.rows * attention.columns * self._context,
             label=attention.output,
         )
+
+
+def tiled_rows(context: int) -> int:
+    """Rows of a chunk for contexts of up to `context` tokens."""
+    return min(CHUNK, -(-context // ROWS_CHUNK) * ROWS_CHUNK)

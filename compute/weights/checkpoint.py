@@ -17,7 +17,6 @@ from compute.models.architectures import describe, parameter_shapes
 from compute.models.config import GPT2_SIZES, ModelConfig
 
 from .dtypes import DTYPES
-from .hugging_face import open_hugging_face
 from .llmc import open_llmc
 from .model_cache import FETCHABLE, fetched_model
 from .random_model import RandomModel
@@ -100,6 +99,9 @@ def open_model(spec: str) -> WeightSource:
         return RandomModel(GPT2_SIZES[spec.removeprefix(_RANDOM)], name=spec)
     name = spec if spec == "stories" or spec in FETCHABLE else None
     if _is_folder(path) or path.suffix == ".safetensors":
+        # Only here, because it costs a start 25 ms: its libraries read and validate JSON.
+        from .hugging_face import open_hugging_face
+
         return open_hugging_face(path, name)
     return open_llmc(path, name)
 
