@@ -10,7 +10,7 @@ from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 
-# Seconds between statistics readbacks during a run: if a panel shows them, and if only the alarm needs them.
+# Seconds between statistics readbacks during a run: when a panel shows them, and when only the alarm needs them.
 _SHOWN_EVERY, _ALARM_EVERY = 0.25, 1.0
 
 

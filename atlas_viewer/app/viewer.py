@@ -48,7 +48,7 @@ _AWAKE = 0.4
 
 
 class Viewer:
-    """Draws the state on a canvas and carries out its panels' requests.
+    """Draws the state on a canvas and carries out the panels' requests.
 
     The model is loaded in the steps of `load`, several per frame, after a first frame that announces it; then the
     prompt is run. Without `load`, the caller supplies a run with `show`.

@@ -66,7 +66,7 @@ def record(arguments: argparse.Namespace) -> int:
 
 
 def _generate(generation: Generation, recorder: Recorder, stream: Stream) -> str | None:
-    """Run until the end or Ctrl+C; return the recorder's trouble that has been reported."""
+    """Run until the end or Ctrl+C; return the recorder's error if one was reported."""
     reported = None
     try:
         while not generation.done:

@@ -10,11 +10,11 @@ from atlas_viewer.recording import safe_open
 
 
 class Limit:
-    """The limit for a damaged file: the time that a query may take, and many times that of a sound file here."""
+    """The limit for a damaged file: the time allowed for one query plus many times what a sound file takes here."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self.slowest = 0.0
-        action()  # what is made once is no cost of a file
+        action()  # one-time setup must not count toward a file's cost
         with self.kept():
             action()
         self._most = safe_open._PATIENCE_S + 100 * self.slowest
@@ -27,5 +27,5 @@ class Limit:
         self.slowest = max(self.slowest, time.thread_time() - start)
 
     def check(self) -> None:
-        """Raise AssertionError if one took longer."""
+        """Raise AssertionError if any measured action took longer than the limit."""
         assert self.slowest < self._most
