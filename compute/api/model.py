@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 
 from .activation_reader import ActivationReader
+from .batches import batches
 from .capture import Capture
 from .generation import Generation
 from .kept import Kept
@@ -135,8 +137,9 @@ class Model:
     ) -> Run | list[Run]:
         """One pass over a text, or over each text of a list.
 
-        prompt: a text, its token ids, or a list of either, which gives a list of runs, each as if it were alone. An
-        empty text stands for one `<|endoftext|>`; nothing is added to any other.
+        prompt: a text, its token ids, or a list of either, which gives a list of runs, each as if it were alone. Texts
+        of the same length share passes, as many as fit into the context together. An empty text stands for one
+        `<|endoftext|>`; nothing is added to any other.
         keep: names or globs of the activations to keep, in this project's or TransformerLens' scheme, such as
         "h.*.resid_post" or "blocks.0.attn.hook_pattern"; "*" keeps all. The logits are always kept.
         rows: "all", or "last", which keeps and computes the logits of the last token only, and keeps the last row of
@@ -157,8 +160,11 @@ class Model:
         kept = Kept(self.description, self._names.matching(keep), rows)
         kept.check_memory([len(text) for text in texts])
         with _device_errors():
-            runs = [self._run(text, kept) for text in texts]
-        return runs if batch else runs[0]
+            runs: dict[int, Run] = {}
+            for indices in batches([len(text) for text in texts], self.context):
+                runs |= zip(indices, self._run([texts[index] for index in indices], kept), strict=True)
+        ordered = [runs[index] for index in range(len(texts))]
+        return ordered if batch else ordered[0]
 
     def capture(
         self,
@@ -284,15 +290,21 @@ class Model:
             )
         return tokens
 
-    def _run(self, tokens: list[int], kept: Kept) -> Run:
+    def _run(self, texts: Sequence[list[int]], kept: Kept) -> list[Run]:
+        """One pass over texts of the same length that fit into the context together."""
+        tokens, sequence = list(itertools.chain.from_iterable(texts)), len(texts[0])
         if kept.rows == "last":
-            self._passes.run(tokens)
-            logits = self._engine.read_logits()[None, : self.config.vocabulary]
+            logits = self._passes.last_logits(tokens, sequence=sequence)[:, None, : self.config.vocabulary]
         else:
-            logits = self._passes.all_logits(tokens)
+            logits = self._passes.all_logits(tokens, sequence=sequence).reshape(len(texts), sequence, -1)
         logits.flags.writeable = False
-        arrays = self._activations().read(kept.sources, last=kept.only_last) if kept.sources else {}
-        return Run(self._names, tokens, kept.rows, kept.readings, arrays, logits)
+        arrays: Sequence[dict[str, np.ndarray]] = [{} for _ in texts]
+        if kept.sources:
+            arrays = self._activations().read_sequences(kept.sources, sequence, last=kept.only_last)
+        return [
+            Run(self._names, text, kept.rows, kept.readings, array, of_text)
+            for text, array, of_text in zip(texts, arrays, logits, strict=True)
+        ]
 
     def _activations(self) -> ActivationReader:
         if self._reader is None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from compute.gpu.wgpu_native import Dispatch
 
+ONE_SEQUENCE = 2**32 - 1  # all rows are one sequence
 STATE_WORDS = 12  # see wgsl/common/state.wgsl
-POSITION_BYTES = 28  # of the state: everything before the fields that draws write
+POSITION_BYTES = 32  # of the state: everything before the fields that draws write
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,17 @@ class Pass:
     cached: bool  # continues the previous pass: only the newest row is computed
 
 
-def state_of(context_start: int, first: int, rows: int, last_row: int, position: int, total: int, step: int) -> bytes:
+def state_of(
+    context_start: int,
+    first: int,
+    rows: int,
+    last_row: int,
+    position: int,
+    total: int,
+    step: int,
+    *,
+    sequence: int = ONE_SEQUENCE,
+) -> bytes:
     """The state as in wgsl/common/state.wgsl."""
-    return struct.pack(f"<{STATE_WORDS}I", context_start, first, rows, last_row, position, total, step, *[0] * 5)
+    fields = (context_start, first, rows, last_row, position, total, step, sequence)
+    return struct.pack(f"<{STATE_WORDS}I", *fields, *[0] * (STATE_WORDS - len(fields)))

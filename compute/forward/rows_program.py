@@ -80,13 +80,18 @@ class RowsProgram(Program):
         head = self._description.head
         return self._product(Product(head, self._shared.head_input, self._shared.logits, 1))
 
+    @property
+    def head_rows(self) -> wgpu.GPUBuffer:
+        """The input of the head for every row of the chunk after `body`: float32 [rows, inputs of the head]."""
+        return self._value(self._description.head.x)
+
     def head_of_rows(self, logits: wgpu.GPUBuffer) -> list[Dispatch]:
         """The logits of every row of the chunk into `logits`, float32 [rows, padded vocabulary]; to run after `body`.
 
         Cannot be part of every pass: for most rows nobody needs them, and they take as long as several blocks.
         """
         head = self._description.head
-        run = self._product(Product(head, self._value(head.x), logits, self.rows))
+        run = self._product(Product(head, self.head_rows, logits, self.rows))
         self._write_params()
         return run
 

@@ -1,4 +1,4 @@
-"""A pass over a whole text without a draw, with the logits of the last row or of every row."""
+"""A pass over a whole text, or a batch of texts, without a draw: logits of the last row or of every row."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Readback, poll
 from compute.models.config import ModelConfig
 
 from .engine import Engine
-from .pass_plan import Pass, state_of
+from .pass_plan import ONE_SEQUENCE, Pass, state_of
 
 _PIECE = 64 << 20  # bytes of logits that are read back together
 
 
 class WholePass:
-    """Runs texts of up to `engine.context` tokens. Afterwards caches and activations contain every row."""
+    """Runs texts of up to `engine.context` tokens. Afterwards caches and activations contain every row.
+
+    Texts of the same length can run as a batch in one pass: `tokens` then contains them one after another, and
+    `sequence` is the number of tokens of each. The texts do not see each other, and each begins at `position`.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        """Allocates nothing until the logits of every row are wanted."""
+        """Allocates nothing until the logits of more than one row are wanted."""
         self._engine, self._program = engine, engine.prefill
         self._rows_of_logits: tuple[wgpu.GPUBuffer, list[Dispatch]] | None = None
 
@@ -30,19 +34,39 @@ class WholePass:
         """The sizes of the model."""
         return self._engine.config
 
-    def run(self, tokens: Sequence[int], position: int = 0) -> None:
+    def run(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> None:
         """Compute everything, of the logits those of the last row. Does not wait.
 
         position: the absolute position of the first token.
         """
-        for first, count in self._chunks(tokens, position):
+        for first, count in self._chunks(tokens, position, sequence):
             head = self._program.head if first + count == len(tokens) else ()
             encoder = ComputeEncoder(self._engine.device)
             encoder.run([*self._program.body, *head])
             encoder.submit()
-        self._completed(tokens, position)
+        self._completed(tokens, position, sequence)
 
-    def logits(self, tokens: Sequence[int], position: int = 0) -> Iterator[np.ndarray]:
+    def last_logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> np.ndarray:
+        """As `run`, and the logits after every sequence: float32 [sequences, padded vocabulary]. Blocks."""
+        if len(tokens) <= sequence:
+            self.run(tokens, position, sequence)
+            return self._engine.read_logits()[None]
+        engine, width = self._engine, 4 * self._engine.description.head.weight.shape[1]  # bytes of a row
+        count = len(tokens) // sequence
+        usage = wgpu.BufferUsage.COPY_DST | wgpu.BufferUsage.COPY_SRC
+        last_rows = engine.device.create_buffer(label="last rows", size=count * width, usage=usage)
+        source = self._program.head_rows
+        for first, rows in self._chunks(tokens, position, sequence):
+            encoder = ComputeEncoder(engine.device)
+            encoder.run(self._program.body)
+            for index in range(first // sequence, (first + rows) // sequence):
+                row = index * sequence + sequence - 1 - first
+                encoder.copy(source, row * width, last_rows, index * width, width)
+            encoder.submit()
+        self._completed(tokens, position, sequence)
+        return self._head_of(last_rows, count)
+
+    def logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> Iterator[np.ndarray]:
         """As `run`, and yield the logits of every row in pieces: float32 [some rows, padded vocabulary]. Blocks.
 
         The pass is complete once the last piece has been taken. Raises `MemoryBudgetError` when the logits of a chunk
@@ -53,7 +77,7 @@ class WholePass:
         space = min(len(tokens), max(self._program.rows, _PIECE // (4 * width)))
         staging = Readback(engine.device, 4 * space * width, "logits of every row")
         filled = 0
-        for first, count in self._chunks(tokens, position):
+        for first, count in self._chunks(tokens, position, sequence):
             if filled + count > space:
                 yield self._read(staging)[: filled * width].reshape(filled, width)
                 filled = 0
@@ -64,33 +88,48 @@ class WholePass:
                 encoder.copy(source, 4 * (count - 1) * width, engine.logits_buffer, 0, 4 * width)
             encoder.submit()
             filled += count
-        self._completed(tokens, position)
+        self._completed(tokens, position, sequence)
         yield self._read(staging)[: filled * width].reshape(filled, width)
 
-    def all_logits(self, tokens: Sequence[int], position: int = 0) -> np.ndarray:
+    def all_logits(self, tokens: Sequence[int], position: int = 0, sequence: int = ONE_SEQUENCE) -> np.ndarray:
         """As `logits`, in one array without the padding of the vocabulary: float32 [tokens, vocabulary]. Blocks."""
         vocabulary = self.config.vocabulary
         whole = np.empty((len(tokens), vocabulary), np.float32)
         first = 0
-        for piece in self.logits(tokens, position):
+        for piece in self.logits(tokens, position, sequence):
             whole[first : first + len(piece)] = piece[:, :vocabulary]
             first += len(piece)
         return whole
 
-    def _chunks(self, tokens: Sequence[int], position: int) -> Iterator[tuple[int, int]]:
+    def _chunks(self, tokens: Sequence[int], position: int, sequence: int) -> Iterator[tuple[int, int]]:
         """First row and number of rows of each chunk, after the state for it has been written."""
         engine, total = self._engine, len(tokens)
         engine.write_history(tokens)
         engine.mark_cached((), 0)
         for first in range(0, total, self._program.rows):
             count = min(self._program.rows, total - first)
-            engine.write_state(state_of(0, first, count, total - 1, position, total, 0))
+            engine.write_state(state_of(0, first, count, total - 1, position, total, 0, sequence=sequence))
             yield first, count
 
-    def _completed(self, tokens: Sequence[int], position: int) -> None:
-        if position == 0:
+    def _completed(self, tokens: Sequence[int], position: int, sequence: int) -> None:
+        if position == 0 and len(tokens) <= sequence:
             self._engine.mark_cached(tokens, len(tokens))
         self._engine.completed(Pass((), 0, len(tokens), position, cached=False))
+
+    def _head_of(self, rows: wgpu.GPUBuffer, count: int) -> np.ndarray:
+        """The logits of the first `count` of `rows`, float32 [rows, inputs of the head]. Blocks."""
+        engine, (source, head) = self._engine, self._all_rows()
+        row, width = 4 * engine.description.head.weight.shape[1], 4 * engine.description.head.columns  # bytes
+        staging = Readback(engine.device, count * width, "logits of the last rows")
+        for first in range(0, count, self._program.rows):
+            at_once = min(self._program.rows, count - first)
+            engine.write_state(state_of(0, 0, at_once, at_once - 1, 0, at_once, 0))
+            encoder = ComputeEncoder(engine.device)
+            encoder.copy(rows, first * row, self._program.head_rows, 0, at_once * row)
+            encoder.run(head)
+            encoder.copy(source, 0, staging.buffer, first * width, at_once * width)
+            encoder.submit()
+        return self._read(staging).reshape(count, -1)
 
     def _all_rows(self) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains the logits of a chunk after the dispatches, and the dispatches."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from compute.forward.pass_plan import state_of
 from compute.sampling.options import GenerateOptions
 from compute.sampling.sampler import MAX_TOP, RING, Sampler, SampleResult, parse_draw
 
@@ -45,8 +46,8 @@ class Table:
         """Write the logits, options and state for a draw."""
         queue = self.gpu.device.queue
         queue.write_buffer(self.logits, 0, logits.astype(np.float32).tobytes())
-        words = [START, CONTEXT - 1, 1, CONTEXT - 1, 0, len(self.context), step, 0, 0, 0, 0, 0]
-        queue.write_buffer(self.state, 0, np.array(words, np.uint32).tobytes())
+        state = state_of(START, CONTEXT - 1, 1, CONTEXT - 1, 0, len(self.context), step)
+        queue.write_buffer(self.state, 0, state)
         self.sampler.set_options(options, end_of_text)
 
     def draw(self, logits: np.ndarray, options: GenerateOptions, step: int = 0) -> SampleResult:

@@ -10,6 +10,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.pass_plan import state_of
 from compute.gpu.kernels import Resource, shared_kernels
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Shard, TensorStorage
@@ -59,8 +60,8 @@ class Gpu:
         step: int = 0,
     ) -> wgpu.GPUBuffer:
         """The state of a pass, see wgsl/common/state.wgsl."""
-        values = (context_start, first_row, rows, last_row, position, total, step)
-        return self.buffer(np.array([*values, *[0] * (16 - len(values))]))
+        words = state_of(context_start, first_row, rows, last_row, position, total, step)
+        return self.buffer(np.frombuffer(words, np.uint32))
 
     def weight(
         self, values: np.ndarray, kind: str, dtype: str, *, tile: int = 8, shards: Sequence[int] = ()
@@ -122,7 +123,7 @@ def read_tensor(engine: Engine, name: str) -> np.ndarray:
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()
-        padded = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine)))
+        padded = read(engine.device, buffer, (tensor.heads, engine.context, row_of_keys(engine.context)))
         return padded[:, : engine.registry.rows, : engine.registry.rows]
     shard = tensor.storage.shards[0]
     return read(engine.device, shard.resource, engine.registry.shape(tensor), np.float32, shard.offset)

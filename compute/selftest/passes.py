@@ -12,7 +12,7 @@ from compute.forward.chain_program import ChainProgram
 from compute.forward.engine import Engine
 from compute.forward.fused_program import FusedProgram
 from compute.forward.load_options import LoadOptions
-from compute.forward.pass_plan import state_of
+from compute.forward.pass_plan import ONE_SEQUENCE, state_of
 from compute.forward.program import Program
 from compute.forward.rows_program import CHUNK, RowsProgram
 from compute.forward.tiled_program import CHUNK as TILED_CHUNK
@@ -102,7 +102,7 @@ class Runner:
         self._expected: dict[tuple[tuple[int, ...], int], dict[str, np.ndarray]] = {}
 
     def run(self, pair: ProgramPair) -> Errors:
-        """Compare a prompt, the tokens after it one by one, a context that slid, and a short prompt."""
+        """Compare a prompt, the tokens after it one by one, a context that slid, a short prompt, and a batch."""
         engine, config = self.engine, self.config
         team = team_size(engine.kernels) if pair.subgroups else NO_SUBGROUPS
         chunk = CHUNK if pair.prefill is RowsProgram else min(TILED_CHUNK, -(-engine.context // CHUNK) * CHUNK)
@@ -124,26 +124,44 @@ class Runner:
         self._compare(errors, short, start, "short context at the last positions")
         self._run(decode, text[:1], 0, 0)
         self._compare(errors, text[:1], 0, "single token")
+        self._compare_batch(errors, prefill, [text[at : at + config.positions // 3] for at in (0, 5, 9)])
         if isinstance(decode, ChainProgram):
             errors.same(decode.stalled(), False, "a stage that waited too long")
         return errors
 
-    def _run(self, program: Program, tokens: Sequence[int], position: int, first: int) -> None:
-        """Run rows `first` to the last of the context `tokens`, which starts at `position`, by `program`."""
+    def _run(
+        self, program: Program, tokens: Sequence[int], position: int, first: int, sequence: int = ONE_SEQUENCE
+    ) -> None:
+        """Run rows `first` to the last of the context `tokens`, which starts at `position`, by `program`.
+
+        sequence: the number of tokens of each sequence of a batch.
+        """
         engine, total = self.engine, len(tokens)
         engine.write_history(tokens)
         while first < total:
             count = min(program.rows, total - first)
-            engine.write_state(state_of(0, first, count, total - 1, position, total, 0))
+            engine.write_state(state_of(0, first, count, total - 1, position, total, 0, sequence=sequence))
             first += count
             submit(engine.device, [*program.body, *(program.head if first == total else ())])
         engine.registry.rows, engine.registry.first_position = total, position
 
     def _compare(self, errors: Errors, tokens: Sequence[int], position: int, what: str) -> None:
+        compare(self.engine, self._forward(tokens, position), errors, what)
+
+    def _compare_batch(self, errors: Errors, program: Program, texts: Sequence[Sequence[int]]) -> None:
+        """Compare one pass over texts of the same length with a pass over each of them."""
+        self._run(program, [token for text in texts for token in text], 0, 0, sequence=len(texts[0]))
+        alone = [self._forward(text, 0) for text in texts]
+        head = self.engine.registry.description.head.output
+        expected = {name: np.concatenate([one[name] for one in alone]) for name in alone[0] if name != head}
+        compare(self.engine, expected | {head: alone[-1][head]}, errors, "batch")
+
+    def _forward(self, tokens: Sequence[int], position: int) -> dict[str, np.ndarray]:
+        """The float64 model's tensors, computed once for each text."""
         key = (tuple(tokens), position)
         if key not in self._expected:
             self._expected[key] = reference.forward(self._exact, tokens, position)
-        compare(self.engine, self._expected[key], errors, what)
+        return self._expected[key]
 
 
 def compare(engine: Engine, expected: dict[str, np.ndarray], errors: Errors, what: str) -> None:

@@ -28,7 +28,7 @@ def pattern_statistics(engine: Engine) -> dict[str, TensorStatistics]:
         encoder.run(work)
         encoder.submit()
         values = np.frombuffer(engine.device.queue.read_buffer(buffer), np.float32)
-        values = values.reshape(tensor.heads, rows, row_of_keys(engine))[:, :, :rows]
+        values = values.reshape(tensor.heads, rows, row_of_keys(engine.context))[:, :, :rows]
         statistics[tensor.name] = array_statistics(tensor.name, values)
     return statistics
 

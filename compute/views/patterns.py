@@ -9,6 +9,7 @@ import numpy as np
 import wgpu
 
 from compute.forward.engine import Engine
+from compute.forward.pass_plan import ONE_SEQUENCE
 from compute.forward.program import resource
 from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
@@ -28,7 +29,7 @@ class PatternStore:
         """Allocates the buffers; computes nothing yet. budget: in bytes, by default 1 GiB."""
         self._engine, self._context = engine, context
         self.tensors = [tensor for tensor in engine.registry if tensor.heads]
-        self.stride = row_of_keys(engine)
+        self.stride = row_of_keys(engine.context)
         count, size = pattern_buffers(engine, context, budget)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST
         self._buffers = [
@@ -50,6 +51,24 @@ class PatternStore:
 
     def rows(self, tensor: Tensor, first: int, end: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains rows `first` to `end` of a pattern after the dispatches, and the dispatches."""
+        buffer = self._take(tensor)
+        if first == 0:
+            self._complete.add(tensor.name)
+        params = pattern_params(first, self.stride)
+        return buffer, [self._work(tensor, params, end - first, buffer)] if end > first else []
+
+    def sequences(self, tensor: Tensor, first: int, end: int, sequence: int) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
+        """As `rows` after a pass over sequences of `sequence` rows each, whose keys are counted from their own start.
+
+        The buffer then is float32 [heads, context, `row_of_keys(sequence)`].
+        """
+        buffer = self._take(tensor)
+        self._complete.discard(tensor.name)
+        params = pattern_params(first, row_of_keys(sequence), sequence=sequence)
+        return buffer, [self._work(tensor, params, end - first, buffer)]
+
+    def _take(self, tensor: Tensor) -> wgpu.GPUBuffer:
+        """The buffer of this pattern, which it gets from the least recently used one if it has none."""
         held = {name: slot for slot, name in self._names.items()}
         slot = held.get(tensor.name)
         if slot is None:
@@ -57,57 +76,59 @@ class PatternStore:
             self._complete.discard(self._names.get(slot, ""))
         self._names.pop(slot, None)
         self._names[slot] = tensor.name
-        if first == 0:
-            self._complete.add(tensor.name)
-        return self._buffers[slot], [self._work(tensor, first, end, self._buffers[slot])] if end > first else []
+        return self._buffers[slot]
 
     def all_rows(self, tensor: Tensor) -> tuple[wgpu.GPUBuffer, list[Dispatch]]:
         """The buffer that contains all rows of a pattern after the dispatches, and the dispatches."""
         rows = min(self._engine.registry.rows, self._context)
         return self.rows(tensor, rows if tensor.name in self._complete else 0, rows)
 
-    def _work(self, tensor: Tensor, first: int, end: int, target: wgpu.GPUBuffer) -> Dispatch:
-        """The dispatch that writes rows `first` to `end` of a pattern to `target`."""
+    def _work(self, tensor: Tensor, values: np.ndarray, rows: int, target: wgpu.GPUBuffer) -> Dispatch:
+        """The dispatch that writes `rows` rows of a pattern to `target`; values: see `pattern_params`."""
         key = (tensor.name, id(target))
         if key not in self._dispatches:
             usage = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
             params = self._engine.device.create_buffer(label="pattern rows", size=16, usage=usage)
             self._dispatches[key] = params, pattern_row(self._engine, tensor, params, target, kept=self._context)
         params, dispatch = self._dispatches[key]
-        self._engine.device.queue.write_buffer(params, 0, pattern_params(first, 0))
-        return dataclasses.replace(dispatch, groups=(tensor.heads, end - first, 1))
+        self._engine.device.queue.write_buffer(params, 0, values)
+        return dataclasses.replace(dispatch, groups=(tensor.heads, rows, 1))
 
 
 def pattern_buffers(engine: Engine, context: int, budget: int | None = None) -> tuple[int, int]:
     """The number of buffers of a `PatternStore`, and the size of each in bytes."""
     heads = [tensor.heads for tensor in engine.registry if tensor.heads]
-    size = 4 * max(heads, default=0) * context * row_of_keys(engine)
+    size = 4 * max(heads, default=0) * context * row_of_keys(engine.context)
     count = max(1, min(len(heads), (_BUDGET if budget is None else budget) // size)) if heads else 0
     return count, size
 
 
-def pattern_params(first: int, base: int) -> np.ndarray:
-    """The parameters of `pattern_row`: the first row to compute, and the pattern's row that is row 0 of the target."""
-    return np.asarray([first, base, 0, 0], np.uint32)
+def pattern_params(first: int, stride: int, *, base: int = 0, sequence: int = ONE_SEQUENCE) -> np.ndarray:
+    """The parameters of `pattern_row`.
+
+    first: the first row to compute; stride: elements between rows of the target; base: the pattern's row that is row 0
+    of the target; sequence: rows of each sequence of a batch.
+    """
+    return np.asarray([first, base, sequence, stride], np.uint32)
 
 
 def pattern_row(
     engine: Engine, tensor: Tensor, params: wgpu.GPUBuffer, target: wgpu.GPUBuffer, *, kept: int
 ) -> Dispatch:
-    """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, keys per row].
+    """The dispatch that writes one row of a pattern, for all heads, to `target`: float32 [heads, kept, stride].
 
-    A row has as many keys as the engine's context, rounded up to a multiple of 4. params: see `pattern_params`.
+    params: see `pattern_params`.
     """
     attention = engine.description.patterns[tensor.name]
     kernel = engine.kernels.get(
         "forward/attention_pattern", channels=attention.columns, head_size=attention.head_size, context=engine.context,
-        rows=kept, stride=row_of_keys(engine), scale=repr(1 / math.sqrt(attention.head_size)),
+        rows=kept, scale=repr(1 / math.sqrt(attention.head_size)),
     )  # fmt: skip
     source = engine.registry[attention.qkv].storage.shards[0]
     bound: dict[str, Resource] = {"params": params, "qkv": resource(source), "pattern": target}
     return kernel.dispatch((tensor.heads, 1, 1), bound, label=tensor.name)
 
 
-def row_of_keys(engine: Engine) -> int:
-    """Elements from one row of a recomputed pattern to the next."""
-    return -(-engine.context // 4) * 4
+def row_of_keys(keys: int) -> int:
+    """Elements from one row of a recomputed pattern with that many keys to the next."""
+    return -(-keys // 4) * 4

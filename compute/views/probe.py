@@ -149,9 +149,11 @@ class ProbePass:
     def _fetch_pattern(self, tensor: Tensor, probe: TensorIndex, slot: int) -> tuple[int, list[Dispatch]]:
         """Recompute the row of all heads, then take the value from it."""
         head, query, column = probe.index
-        device, stride = self._engine.device, row_of_keys(self._engine)
+        device, stride = self._engine.device, row_of_keys(self._engine.context)
         keys = device.create_buffer(size=4 * tensor.heads * stride, usage=wgpu.BufferUsage.STORAGE)
-        params = device.create_buffer_with_data(data=pattern_params(query, query), usage=wgpu.BufferUsage.UNIFORM)
+        params = device.create_buffer_with_data(
+            data=pattern_params(query, stride, base=query), usage=wgpu.BufferUsage.UNIFORM
+        )
         words = np.asarray([0, 1, head * stride + column, slot, 1, 0, 0, 0], np.uint32)
         resources: dict[str, Resource] = {
             "params": device.create_buffer_with_data(data=words, usage=wgpu.BufferUsage.UNIFORM),

@@ -7,9 +7,9 @@ struct State {
     position: u32,      // absolute position of context row 0
     total: u32,         // tokens in the history, which is the index of the next one
     step: u32,          // draws so far in this generation
+    sequence: u32,      // context rows of each sequence of a batch; ONE_SEQUENCE when all rows are one sequence
     slot: u32,          // index of the latest draw in the ring of results
     done: u32,          // not 0 after the end-of-text token was drawn: later passes do nothing
     padding0: u32,
     padding1: u32,
-    padding2: u32,
 }

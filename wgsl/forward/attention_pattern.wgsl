@@ -1,17 +1,16 @@
 // pattern[h, r, t] = softmax over t of q[r, h] . k[t, h] / sqrt(head size), 0 for t > r, from the kept queries and keys
-// of one layer. One workgroup per (head, row). Grid: (heads, rows).
+// of one layer; t counts from the start of the row's sequence. One workgroup per (head, row). Grid: (heads, rows).
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
 const CONTEXT = {{ context }}u; // rows of the longest context
 const ROWS = {{ rows }}u;     // rows per head in the result
-const STRIDE = {{ stride }}u; // elements between rows of the result
 const SCALE = {{ scale }};
 const THREADS = 64u;
 struct Params {
     first_row: u32,
     base: u32, // context row of row 0 of the result
-    padding0: u32,
-    padding1: u32,
+    sequence: u32, // rows of each sequence of a batch, as in the state
+    stride: u32, // elements between rows of the result
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4f>; // [context, 3 * channels]
@@ -27,7 +26,8 @@ var<workgroup> partial: array<f32, THREADS>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
     let head = group.x;
     let row = params.first_row + group.y;
-    let keys = row + 1u;
+    let first = row - row % params.sequence;
+    let keys = row + 1u - first;
     for (var quad = thread; quad < HEAD_QUADS; quad += THREADS) {
         query[quad] = qkv[row * 3u * CHANNEL_QUADS + head * HEAD_QUADS + quad];
     }
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
     var highest = -3.4e38;
     for (var t = thread; t < keys; t += THREADS) {
-        let key = (t * 3u + 1u) * CHANNEL_QUADS + head * HEAD_QUADS;
+        let key = ((first + t) * 3u + 1u) * CHANNEL_QUADS + head * HEAD_QUADS;
         var score = 0.0;
         for (var quad = 0u; quad < HEAD_QUADS; quad++) { score += dot(query[quad], qkv[key + quad]); }
         score *= SCALE;
@@ -43,8 +43,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         highest = max(highest, score);
     }
     let inverse = softmax(keys, thread, highest);
-    let start = (head * ROWS + row - params.base) * STRIDE;
-    for (var t = thread; t < STRIDE; t += THREADS) {
+    let start = (head * ROWS + row - params.base) * params.stride;
+    for (var t = thread; t < params.stride; t += THREADS) {
         pattern[start + t] = select(0.0, scores[min(t, CONTEXT - 1u)] * inverse, t < keys);
     }
 }

@@ -1,7 +1,8 @@
-// out[r, h, :] = softmax_t(q[r, h] . k[t, h] / sqrt(head size)) v[t, h], t up to the row itself.
+// out[r, h, :] = softmax_t(q[r, h] . k[t, h] / sqrt(head size)) v[t, h], t from the start of the sequence to r.
 // One workgroup per (head, row), with the scores of all keys in shared memory. Grid: (heads, rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
+{% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
@@ -36,7 +37,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let r = group.y;
     let row = state.first_row + r;
     // Unused rows of a chunk would have keys beyond the context.
-    let keys = min(row + 1u, CONTEXT);
+    let last = min(row, CONTEXT - 1u);
+    let start = sequence_start(last);
+    let keys = last + 1u - start;
     if (thread < HEAD_QUADS) { query[thread] = qkv[r * 3u * CHANNEL_QUADS + head * HEAD_QUADS + thread]; }
     workgroupBarrier();
 
@@ -44,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var t = thread; t < keys; t += THREADS) {
         var score = 0.0;
         for (var quad = 0u; quad < HEAD_QUADS; quad++) {
-            score += dot(query[quad], cached(t, head * HEAD_QUADS + quad));
+            score += dot(query[quad], cached(start + t, head * HEAD_QUADS + quad));
         }
         score *= SCALE;
         scores[t] = score;
@@ -57,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var sum = vec4f(0.0);
     if (part < PARTS) {
         for (var t = part; t < keys; t += PARTS) {
-            sum += scores[t] * cached(t, CHANNEL_QUADS + head * HEAD_QUADS + quad);
+            sum += scores[t] * cached(start + t, CHANNEL_QUADS + head * HEAD_QUADS + quad);
         }
     }
     sums[thread] = sum;

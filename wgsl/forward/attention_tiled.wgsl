@@ -2,6 +2,7 @@
 // with the running maximum and sum of an online softmax. Grid: (heads, tiles of rows).
 {% import "common/kv_cache.wgsl" as kv %}
 {% include "common/state.wgsl" %}
+{% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const CHANNEL_QUADS = {{ channels // 4 }}u;
 const HEAD_QUADS = {{ head_size // 4 }}u;
@@ -50,7 +51,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     var highest = -3.4e38;
     var total = 0.0;
     let last_row = state.first_row + min(r0 + QUERIES, state.rows) - 1u;
-    for (var first = 0u; first <= last_row; first += KEYS) {
+    let start = sequence_start(row);
+    for (var first = sequence_start(state.first_row + r0); first <= last_row; first += KEYS) {
         workgroupBarrier();
         for (var i = thread; i < KEYS * HEAD_QUADS; i += THREADS) {
             // Neighboring threads load neighboring keys, as they are stored in the cache.
@@ -60,9 +62,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
             v[i] = cached(u, CHANNEL_QUADS + head * HEAD_QUADS + i % HEAD_QUADS);
         }
         workgroupBarrier();
-        // Keys of this tile that the row may attend to. Later rows of the cache may contain stale values, even NaN.
+        // Keys of this tile that the row may attend to, `unseen` to `seen`. Later rows of the cache may contain stale
+        // values, even NaN.
         let seen = min(KEYS, max(row + 1u, first) - first);
-        for (var j = mate; j < seen; j += MATES) {
+        let unseen = max(start, first) - first;
+        for (var j = unseen + mate; j < seen; j += MATES) {
             var score = 0.0;
             for (var quad = 0u; quad < HEAD_QUADS; quad++) {
                 score += dot(q[query * HEAD_QUADS + quad], k[j * HEAD_QUADS + quad]);
@@ -71,14 +75,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
         }
         workgroupBarrier();
         var tile_highest = highest;
-        for (var j = 0u; j < seen; j++) { tile_highest = max(tile_highest, scores[query * KEYS + j]); }
+        for (var j = unseen; j < seen; j++) { tile_highest = max(tile_highest, scores[query * KEYS + j]); }
         let shrink = exp(highest - tile_highest);
         highest = tile_highest;
         total *= shrink;
 {% for i in range(mine) %}
         sum{{ i }} *= shrink;
 {% endfor %}
-        for (var j = 0u; j < seen; j++) {
+        for (var j = unseen; j < seen; j++) {
             let e = exp(scores[query * KEYS + j] - highest);
             total += e;
 {% for i in range(mine) %}

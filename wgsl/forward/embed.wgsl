@@ -2,6 +2,7 @@
 // resid[r, c] = wte[token, c] + position_table[position, c]. Grid: (quads of channels, rows).
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
+{% include "forward/common/sequence.wgsl" %}
 const CHANNELS = {{ channels }}u;
 const QUADS = CHANNELS / 4u;
 struct Params {
@@ -36,7 +37,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let token = history[state.context_start + row];
     // Each shard of the embedding leaves tokens of other shards alone.
     if (token < params.first_token || token - params.first_token >= params.tokens) { return; }
-    let position = min(state.position + row, params.positions - 1u);
+    let position = min(state.position + row - sequence_start(row), params.positions - 1u);
     let from_token = weight_quad(token - params.first_token, quad);
     let from_position = position_table[position * QUADS + quad];
     resid[r * QUADS + quad] = from_token + from_position;

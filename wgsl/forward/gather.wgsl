@@ -2,6 +2,9 @@
 // Grid: (quads of columns, rows).
 {% import "common/weight.wgsl" as w %}
 {% include "common/state.wgsl" %}
+{% if by == "position" %}
+{% include "forward/common/sequence.wgsl" %}
+{% endif %}
 const COLUMNS = {{ columns }}u;
 const QUADS = COLUMNS / 4u;
 struct Params {
@@ -31,7 +34,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 {% if by == "token" %}
     let index = history[state.context_start + row];
 {% else %}
-    let index = min(state.position + row, params.last);
+    let index = min(state.position + row - sequence_start(row), params.last);
 {% endif %}
     // Rows of other shards are left alone.
     if (index < params.first || index - params.first >= params.rows) { return; }

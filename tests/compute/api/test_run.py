@@ -13,6 +13,7 @@ from compute.api import activation_reader, kept
 from compute.api.model import Model
 from compute.errors import MemoryBudgetError, OutputError, TensorNameError, UsageError
 from compute.forward import whole_pass
+from compute.forward.rows_program import CHUNK
 from compute.gpu.device import is_software
 from compute.models.architectures import describe
 from compute.models.config import ModelConfig
@@ -169,6 +170,38 @@ def test_a_list_gives_the_runs_of_each_alone(tiny: Model) -> None:
     for text, run in zip(texts, runs, strict=True):
         alone = tiny.run(text, keep="*")
         assert all(np.array_equal(run[name], alone[name]) for name in alone)
+
+
+@pytest.mark.parametrize(
+    "options", [{"layout": "texture"}, {"layout": "buffer"}, {"layout": "buffer", "program": "rows"}], ids=str
+)
+def test_texts_of_the_same_length_share_a_pass(gpu: Gpu, options: dict[str, str]) -> None:
+    if options["layout"] == "texture" and not is_software(gpu.device.adapter):
+        pytest.skip("a GPU has its weights in buffers")
+    source = tiny_model(ODD_SHAPES[2])
+    model = model_of(source, **options)
+    tokens = some_tokens(source.config, 100)
+    # Sequences that begin within a tile of queries and cross chunks, and one more than the context has rows for.
+    for length in (1, 7, 17):
+        texts = [tokens[at : at + length] for at in range(model.context // length + 1)]
+        before = model._engine.epoch
+        runs = model.run(texts, keep="*")
+        assert model._engine.epoch == before + 2
+        last = model.run(texts, keep="*", rows="last")
+        for text, run, end in zip(texts, runs, last, strict=True):
+            wanted = expected(source, text)
+            for name in run:
+                close(run[name], wanted[name])
+                by_query = name.endswith(("pattern", "scores"))
+                close(end[name], wanted[name][:, -1:] if by_query else wanted[name][-1:])
+
+
+def test_a_batch_may_have_more_texts_than_a_chunk_has_rows() -> None:
+    model = model_of(tiny_model(ODD_SHAPES[3]))
+    texts = [[token, 1] for token in range(model.context // 2)]
+    assert len(texts) > 2 * CHUNK
+    for run, text in zip(model.run(texts, rows="last"), texts, strict=True):
+        close(run.logits, model.run(text).logits[-1:])
 
 
 @pytest.mark.parametrize(("ours", "theirs"), THEIRS.items())

@@ -226,4 +226,4 @@ def test_nothing_is_drawn_after_the_end_of_text(small: Table) -> None:
     state = small.gpu.read(small.state, 12, dtype=np.uint32)
     assert state[5] == len(small.context) + end + 1  # total
     assert state[6] == end + 1  # step
-    assert state[8] == 1  # done
+    assert state[9] == 1  # done

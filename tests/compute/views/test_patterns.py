@@ -48,7 +48,7 @@ def test_layers_share_a_buffer_when_memory_is_short(engine: Engine) -> None:
         encoder = ComputeEncoder(engine.device)
         encoder.run(work)
         encoder.submit()
-        padded = read(engine.device, buffer, (3, 14, row_of_keys(engine)))
+        padded = read(engine.device, buffer, (3, 14, row_of_keys(engine.context)))
         np.testing.assert_array_equal(padded[:, :11, :11], read_tensor(engine, tensor.name))
 
 
