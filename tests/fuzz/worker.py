@@ -9,6 +9,7 @@ import argparse
 import faulthandler
 import json
 import random
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from .target import PACKAGES, Target, finding_path, findings, kept, load
 
 HANGS_S = 60  # wall-clock limit per input; generous, because the machine may be busy
 _POOL = 200  # how many inputs to keep mutating when there is no coverage to tell which reach more code
+_MEGABYTES = 2048  # of memory for a whole campaign of one target
 
 
 class Work:
@@ -109,6 +111,9 @@ def _guided(arguments: argparse.Namespace, places: Path) -> None:
     # Slow inputs are already reported by the check of each input, which measures processor time.
     options.append(f"-report_slow_units={HANGS_S}")
     options.append(f"-artifact_prefix={folder() / 'artifact-'}")
+    # On Linux a process begins with the peak memory of the process that started it, which may be a long run of tests.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    options.append(f"-rss_limit_mb={peak + _MEGABYTES}")
     # libFuzzer would take a return value for a verdict.
     atheris.Setup(
         [sys.argv[0], *options, *limits, *map(str, sources)],
