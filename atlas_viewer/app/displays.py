@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wgpu
 
 from atlas_viewer.scene.map_display import MapDisplay
+from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.scene.strip_display import StripDisplay
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.state import State
 
 from .inspection_updater import InspectionUpdater
+
+if TYPE_CHECKING:
+    from atlas_viewer.scene.atlas_scene import AtlasScene
 
 
 class Displays:
@@ -19,10 +23,17 @@ class Displays:
 
     def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
         """device: the device that pygfx uses; backend: the imgui renderer's backend."""
-        self._strip = StripDisplay(state, device, backend)
-        self._map = MapDisplay(state, backend)
+        self._device = device
+        self._scene: AtlasScene | None = None  # created when a view is first drawn
+        self._strip = StripDisplay(state, self._made_scene, backend)
+        self._map = MapDisplay(state, self._made_scene, backend)
         self._unshown = False  # a pass has arrived that neither the strip nor the inspection shows
         self._shown_at = 0.0
+
+    def _made_scene(self) -> AtlasScene:
+        if self._scene is None:
+            self._scene = make_scene(self._device)
+        return self._scene
 
     @property
     def pending(self) -> bool:
@@ -79,3 +90,4 @@ class Displays:
         """Release the scene and the map."""
         self._strip.close()
         self._map.close()
+        self._scene = None

@@ -13,7 +13,7 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.media.png import png
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.scene.scene_library import make_strip_scene
+from atlas_viewer.scene.scene_library import make_scene
 from atlas_viewer.state.camera import StripCamera, fitted
 from atlas_viewer.state.map_viewport import MapViewport
 from atlas_viewer.state.navigation import go, open_map
@@ -124,16 +124,17 @@ class Picture:
     def __init__(self, strip: StripPainter, size: tuple[int, int]) -> None:
         """size: (width, height) in pixels."""
         self._size, self._fitted = size, fitted(*size)
-        self._scene = make_strip_scene(strip.texture, shared_device())
+        self._scene = make_scene(shared_device())
+        self._scene.strip.show(strip.texture)
 
     def pixels(self, camera: StripCamera) -> np.ndarray:
         """Strip as last painted, uint8 [height, width, 4]."""
         (width, height), (wide, high) = self._size, self._fitted
-        self._scene.draw(camera.view, wide, high)
+        self._scene.strip.draw(camera.view, wide, high)
         image = np.empty((height, width, 4), np.uint8)
         image[:] = EMPTY
         left, top = (width - wide) // 2, (height - high) // 2
-        image[top : top + high, left : left + wide] = self._scene.pixels()
+        image[top : top + high, left : left + wide] = self._scene.strip.pixels()
         return image
 
 

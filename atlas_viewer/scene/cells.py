@@ -1,4 +1,4 @@
-"""A pygfx object that shows the strip: one cell per texel, with patterns where values are not finite."""
+"""A pygfx object that shows a texture: one cell per texel, with patterns where values are not finite."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pygfx.renderers.wgpu import BaseShader, Binding, GfxTextureView, register_w
 
 import wgsl
 
+BACKGROUND = 1000  # pygfx draws what belongs to a view before objects of other queues
+
 
 class Cells(gfx.WorldObject):
     """The cells of an rgba8unorm texture, the first from (0, 0) to (1, 1). wgsl/scene/cells.wgsl defines alpha."""
@@ -17,12 +19,18 @@ class Cells(gfx.WorldObject):
     def __init__(self, texture: gfx.Texture) -> None:
         super().__init__(gfx.Geometry(grid=texture), CellsMaterial())
 
+    def show(self, texture: gfx.Texture) -> None:
+        """Show another texture from now on."""
+        self.geometry.grid = texture
+
 
 class CellsMaterial(gfx.Material):
-    """Opaque, without options."""
+    """Blended in the order of the scene, without options."""
 
     def __init__(self) -> None:
-        super().__init__(pick_write=False, alpha_mode="solid", depth_test=False)
+        super().__init__(
+            pick_write=False, alpha_mode="blend", depth_test=False, depth_write=False, render_queue=BACKGROUND
+        )
 
 
 @register_wgpu_render_function(Cells, CellsMaterial)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from atlas_viewer.state.camera import View
 from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.navigation import MAP
@@ -16,16 +18,21 @@ from compute.views.map_pass import MapPass
 
 from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
+from .map_shapes import MapShapes
+
+if TYPE_CHECKING:
+    from .atlas_scene import AtlasScene
 
 _MIN_CONTEXT = 32
 
 
 class MapDisplay:
-    """Owns the pass that paints the map. Nothing here waits for the GPU."""
+    """Owns the pass that paints the map, and shows it in the scene. Nothing here waits for the GPU."""
 
-    def __init__(self, state: State, backend: Any) -> None:
-        """backend: the imgui renderer's backend."""
-        self._state, self._image = state, ImguiTexture(backend)
+    def __init__(self, state: State, scene: Callable[[], AtlasScene], backend: Any) -> None:
+        """scene: returns the window's scene; backend: the imgui renderer's backend."""
+        self._state, self._scene, self._image = state, scene, ImguiTexture(backend)
+        self._shapes = MapShapes(state)
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # with the rows of that map
         self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run at that time
@@ -106,12 +113,18 @@ class MapDisplay:
         if mapping != self._mapping:
             maps.set_color_mapping(mapping)
             self._mapping = mapping
-        wanted = (self._state.map.camera.view(*size), size, mapping, self._updates)
-        if self._shown != wanted:
-            maps.draw(wanted[0], *size)
-            self._shown = wanted
-        assert maps.texture is not None
-        self._image.show(maps.texture)
+        view = self._state.map.camera.view(*size)
+        painted = (view, size, mapping, self._updates)
+        wanted = (*painted, *self._shapes.key)
+        if self._shown == wanted:
+            return
+        scene, visible = self._scene().map, View(view.x, view.y, size[0] * view.scale, size[1] * view.scale)
+        if self._shown is None or self._shown[: len(painted)] != painted:
+            scene.show(maps.draw(view, *size), visible)
+            scene.behind.set(*self._shapes.behind())
+        scene.front.set(*self._shapes.front())
+        self._image.show(scene.draw(visible, *size))
+        self._shown = wanted
 
     def close(self) -> None:
         """Release the map."""

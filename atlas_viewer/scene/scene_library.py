@@ -1,4 +1,4 @@
-"""Imports pygfx when a scene is drawn for the first time; the first frames and the map do not need it.
+"""Imports pygfx when a scene is drawn for the first time; the first frames do not need it.
 
 The import takes as long as everything else that a window needs for its first frame. It also requests features for
 wgpu's default device, which is an error once the device exists; `compute.gpu.device` has already requested them.
@@ -15,7 +15,7 @@ from compute.errors import DeviceError
 from compute.gpu.device import adapter_name
 
 if TYPE_CHECKING:
-    from .strip_scene import StripScene
+    from .atlas_scene import AtlasScene
 
 _NEEDED = "float32-filterable"
 
@@ -27,14 +27,14 @@ def check_device(device: wgpu.GPUDevice) -> None:
         raise DeviceError(f"{name}: lacks {_NEEDED}, which the window needs; choose another adapter with --adapter")
 
 
-def make_strip_scene(cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> StripScene:
-    """A `StripScene`; `device` must be wgpu's default device. Raises `DeviceError` if pygfx cannot draw on it."""
+def make_scene(device: wgpu.GPUDevice) -> AtlasScene:
+    """The scene; `device` must be wgpu's default device. Raises `DeviceError` if pygfx cannot draw on it."""
     if "pygfx" not in sys.modules:
         check_device(device)
         _import()
-    from .strip_scene import StripScene
+    from .atlas_scene import AtlasScene
 
-    return StripScene(cells, device)
+    return AtlasScene(device)
 
 
 def _import() -> None:

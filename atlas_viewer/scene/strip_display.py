@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import wgpu
 
 from atlas_viewer.state.camera import View
 from atlas_viewer.state.navigation import ATLAS
@@ -12,20 +11,19 @@ from atlas_viewer.state.protocols import StripPainter
 from atlas_viewer.state.state import State
 
 from .imgui_texture import ImguiTexture
-from .scene_library import make_strip_scene
 
 if TYPE_CHECKING:
-    from .strip_scene import StripScene
+    from .atlas_scene import AtlasScene
 
 
 class StripDisplay:
-    """Owns the scene that draws the strip. Nothing here waits for the GPU."""
+    """Shows the strip in the scene. Nothing here waits for the GPU."""
 
-    def __init__(self, state: State, device: wgpu.GPUDevice, backend: Any) -> None:
-        """device: the device that pygfx uses; backend: the imgui renderer's backend."""
-        self._state, self._device, self._image = state, device, ImguiTexture(backend)
+    def __init__(self, state: State, scene: Callable[[], AtlasScene], backend: Any) -> None:
+        """scene: returns the window's scene; backend: the imgui renderer's backend."""
+        self._state, self._scene, self._image = state, scene, ImguiTexture(backend)
         self._painter: StripPainter | None = None
-        self._scene: StripScene | None = None  # shows the painter's texture; created on first use
+        self._drawn = False
         self._shown: tuple[View, int, int] | None = None
         self._painted = self._stale = False
 
@@ -37,7 +35,7 @@ class StripDisplay:
     def follow(self, painter: StripPainter | None) -> None:
         """Show what `painter` paints; a model whose context has grown has a new one."""
         if painter is not None and painter is not self._painter:
-            self._painter, self._scene, self._painted, self._shown = painter, None, False, None
+            self._painter, self._drawn, self._painted, self._shown = painter, False, False, None
 
     def passed(self) -> None:
         """Take note that a new pass is complete."""
@@ -58,22 +56,21 @@ class StripDisplay:
     @property
     def picture(self) -> Any:
         """The `imgui.ImTextureRef` of the latest picture; None before the first."""
-        return self._image.ref if self._scene is not None else None
+        return self._image.ref if self._drawn else None
 
     def draw(self) -> None:
         """Draw the strip at the size that its panel requests, if it is visible and the picture would change."""
         size = self._state.ui.picture_sizes.get(ATLAS)
         if self._painter is None or not self._painted or size is None:
             return
-        if self._scene is None:
-            self._scene = make_strip_scene(self._painter.texture, self._device)
         wanted = (self._state.camera.view, *size)
-        if self._shown != wanted:
-            self._scene.draw(*wanted)
-            self._shown = wanted
-        assert self._scene.texture is not None
-        self._image.show(self._scene.texture)
+        if self._shown == wanted:
+            return
+        scene = self._scene().strip
+        scene.show(self._painter.texture)
+        self._image.show(scene.draw(*wanted))
+        self._shown, self._drawn = wanted, True
 
     def close(self) -> None:
-        """Release the scene."""
-        self._painter = self._scene = None
+        """Release the painter."""
+        self._painter, self._drawn = None, False

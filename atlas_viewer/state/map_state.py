@@ -42,6 +42,8 @@ class MapState:
     typed: str = ""
     wanted: TensorIndex | None = None  # where to go when the map is ready
     refused: str = ""  # why the typed text led nowhere
+    minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
+    line: float = 1.0  # width of lines
     labels: tuple[Any, Sequence[Label]] = (None, ())  # cache key and labels of the last frame
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)

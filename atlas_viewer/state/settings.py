@@ -118,6 +118,7 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "chip_colour": one_of(CHIP_COLORS),
     "seed_locked": _as(bool),
     "minimap": _as(bool),
+    "flow": _as(bool),
     "glow": _as(bool),
 }
 _RENAMED = {"chip_colour": "chip_color"}  # keys that differ from the names of their fields

@@ -28,6 +28,7 @@ class UiState:
     chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
     minimap: bool = True  # show it on Map unless everything is visible
+    flow: bool = True  # show arrows between tensors and the residual stream on Map
     glow: bool = True  # highlight the rows on Map that a run has just written
     # Not saved:
     # By dock node: its size in pixels, and the size that it would have with enough space.

@@ -42,6 +42,8 @@ def map_bytes(engine: Engine, layout: MapLayout) -> int:
 class MapPass:
     """Paints pictures of Map. `texture` (rgba8unorm) is the latest one; a new size replaces the texture.
 
+    Where there is no tensor, alpha is 0.
+
     `nbytes` is the GPU memory that it adds to the engine, without the picture.
     """
 
@@ -158,13 +160,15 @@ class MapPass:
         return self.texture
 
     def read(self) -> np.ndarray:
-        """The latest picture, uint8 [height, width, 4]. Blocks, so never call it inside a frame."""
+        """The latest picture, opaque, uint8 [height, width, 4]. Blocks, so never call it inside a frame."""
         assert self.texture is not None
         width, height, _ = self.texture.size
         data = self.engine.device.queue.read_texture(
             {"texture": self.texture}, {"bytes_per_row": 4 * width, "rows_per_image": height}, (width, height, 1)
         )
-        return np.frombuffer(data, np.uint8).reshape(height, width, 4)
+        picture = np.frombuffer(data, np.uint8).reshape(height, width, 4).copy()
+        picture[..., 3] = 255
+        return picture
 
     # -- GPU resources
 
@@ -228,7 +232,7 @@ class MapPass:
     def _clear(self) -> None:
         assert self.texture is not None
         encoder = self.engine.device.create_command_encoder()
-        color = (*(part / 255 for part in GROUND), 1.0)
+        color = (*(part / 255 for part in GROUND), 0.0)
         target = {"view": self.texture.create_view(), "clear_value": color, "load_op": "clear", "store_op": "store"}
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])

@@ -201,7 +201,7 @@ def test_the_first_frame_imports_nothing_that_it_does_not_need() -> None:
 def test_pygfx_can_be_imported_beside_a_device_that_is_there() -> None:
     assert run(
         "import json, sys\n"
-        "from atlas_viewer.scene.scene_library import make_strip_scene\n"
+        "from atlas_viewer.scene.scene_library import make_scene\n"
         "from atlas_viewer.state.camera import View\n"
         "from compute.gpu.device import shared_device\n"
         "device = shared_device()\n"
@@ -210,10 +210,11 @@ def test_pygfx_can_be_imported_beside_a_device_that_is_there() -> None:
         "asking = wgpu.preconfigure_default_device\n"
         "usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST\n"
         "texture = device.create_texture(size=(640, 360, 1), format='rgba8unorm', usage=usage)\n"
-        "scene = make_strip_scene(texture, device)\n"
-        "scene.draw(View(0, 0, 640, 360), 64, 36)\n"
+        "scene = make_scene(device)\n"
+        "scene.strip.show(texture)\n"
+        "scene.strip.draw(View(0, 0, 640, 360), 64, 36)\n"
         "assert wgpu.preconfigure_default_device is asking\n"
-        "print(json.dumps(list(scene.pixels().shape)))"
+        "print(json.dumps(list(scene.strip.pixels().shape)))"
     ) == [36, 64, 4]
 
 

@@ -111,6 +111,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         color = mix(color, ink_on(color), coverage);
 {% endif %}
     }
-    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, GROUND, frame.border); }
+    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, vec4f(GROUND.rgb, 1.0), frame.border); }
     textureStore(picture, pixel, color);
 }

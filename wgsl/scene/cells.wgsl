@@ -42,7 +42,7 @@ fn fs_main(varyings: Varyings) -> FragmentOutput {
     let value = textureLoad(t_cells, cell, 0);
     var color = srgb2physical(value.rgb);
     let kind = u32(value.a * 255.0 + 0.5);
-    if (kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(position))) { color = PATTERN_INK; }
+    if (kind > 0u && kind < 255u && pixels >= PATTERN_FROM && inked(kind, fract(position))) { color = PATTERN_INK; }
     var out: FragmentOutput;
     out.color = vec4f(color, 1.0);
     return out;

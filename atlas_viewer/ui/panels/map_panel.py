@@ -50,7 +50,7 @@ def draw(state: State, services: Services) -> None:
     imgui.set_cursor_screen_pos(ImVec2(left, top))
     imgui.set_next_item_allow_overlap()
     widget_tracking.invisible_button("map", ImVec2(width, height))
-    maps.size = frame.pixels
+    maps.size, maps.line = frame.pixels, max(1.0, theme.em(0.09) * ratio)
     state.ui.picture_sizes[NAME] = frame.pixels
     canvas = imgui.get_window_draw_list()
     start, end = ImVec2(left, top), ImVec2(left + width, top + height)
@@ -65,9 +65,7 @@ def draw(state: State, services: Services) -> None:
         canvas.push_clip_rect(start, end, True)
         canvas.add_image(services.map, start, end)
         _labels(state, frame, services.tokenizer)
-        map_overlay.marks(state, frame)
-        if state.ui.minimap:
-            minimap.draw(maps, frame)
+        maps.minimap = minimap.draw(maps, frame) if state.ui.minimap else None
         canvas.pop_clip_rect()
         if maps.going:
             _field(state, frame)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from atlas_viewer.app import viewer
-from atlas_viewer.scene.strip_scene import StripScene
+from atlas_viewer.scene.atlas_scene import PlaneView
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
 from atlas_viewer.ui import widget_tracking
 from compute.errors import CheckpointError
@@ -203,13 +203,13 @@ def test_a_refused_prompt_is_reported_and_the_window_stays_open() -> None:
 
 def test_the_scene_is_drawn_only_when_something_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[int, int]] = []
-    original = StripScene.draw
+    original = PlaneView.draw
 
-    def counted(self: StripScene, view: object, width: int, height: int) -> object:
+    def counted(self: PlaneView, view: object, width: int, height: int) -> object:
         drawn.append((width, height))
         return original(self, view, width, height)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(StripScene, "draw", counted)
+    monkeypatch.setattr(PlaneView, "draw", counted)
     loop = Loop(3)
     loop.finish()
     loop.draw(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import wgpu
 
-from atlas_viewer.scene.strip_scene import StripScene
+from atlas_viewer.scene.atlas_scene import AtlasScene
 from atlas_viewer.state.camera import View
 
 pytestmark = pytest.mark.gpu
@@ -24,20 +24,22 @@ def cells() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def scene(device: wgpu.GPUDevice, cells: np.ndarray) -> StripScene:
+def scene(device: wgpu.GPUDevice, cells: np.ndarray) -> AtlasScene:
     usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.COPY_DST
     texture = device.create_texture(size=(640, 360, 1), format="rgba8unorm", usage=usage)
     layout = {"bytes_per_row": 640 * 4, "rows_per_image": 360}
     device.queue.write_texture({"texture": texture}, cells.tobytes(), layout, (640, 360, 1))
-    return StripScene(texture, device)
+    scene = AtlasScene(device)
+    scene.strip.show(texture)
+    return scene
 
 
-def drawn(scene: StripScene, view: View, width: int, height: int) -> np.ndarray:
-    scene.draw(view, width, height)
-    return scene.pixels()
+def drawn(scene: AtlasScene, view: View, width: int, height: int) -> np.ndarray:
+    scene.strip.draw(view, width, height)
+    return scene.strip.pixels()
 
 
-def test_cells_keep_their_colors(scene: StripScene, cells: np.ndarray) -> None:
+def test_cells_keep_their_colors(scene: AtlasScene, cells: np.ndarray) -> None:
     picture = drawn(scene, View(0, 0, 640, 360), 640, 360)
     assert np.abs(picture[..., :3].astype(int) - cells[..., :3]).max() <= 1
     assert (picture[..., 3] == 255).all()
@@ -47,7 +49,7 @@ def test_cells_keep_their_colors(scene: StripScene, cells: np.ndarray) -> None:
     assert np.abs(picture[..., :3].astype(int) - wanted).max() <= 1
 
 
-def test_large_cells_that_are_not_finite_have_patterns(scene: StripScene, cells: np.ndarray) -> None:
+def test_large_cells_that_are_not_finite_have_patterns(scene: AtlasScene, cells: np.ndarray) -> None:
     side = 40
     picture = drawn(scene, View(0, 0, 16, 9), 16 * side, 9 * side)
     ink = (picture[..., :3] == 0).all(axis=2)

@@ -1,4 +1,4 @@
-"""The strip as a pygfx scene, drawn into a texture that has exactly as many pixels as its picture on screen."""
+"""Draws part of the scene through a camera into a texture that has exactly as many pixels as its picture on screen."""
 
 from __future__ import annotations
 
@@ -8,43 +8,40 @@ import wgpu
 
 from atlas_viewer.state.camera import View
 
-from .cells import Cells
-from .shared_texture import adopt
+from .shared_texture import adopt, drawn_color
 
 _TARGET_STEP = 512  # pixels; the target's sides are multiples of this
 
 
-class StripScene:
-    """Draws the strip's cells with nearest-neighbor sampling and unchanged colors. Large cells whose values are not
-    finite get a pattern.
+class ViewRenderer:
+    """Draws objects with unchanged colors, x to the right and y down, one picture pixel per pixel on screen.
 
     `texture` (rgba8unorm) contains the latest picture. It is replaced when the size changes.
     """
 
-    def __init__(self, cells: wgpu.GPUTexture, device: wgpu.GPUDevice) -> None:
-        """cells: rgba8unorm texture, one texel per cell, on the device that pygfx uses, with TEXTURE_BINDING."""
-        self._device = device
-        self._scene = gfx.Scene()
-        self._scene.add(Cells(adopt(cells, "srgb")))
+    def __init__(self, device: wgpu.GPUDevice, label: str) -> None:
+        """device: the device that pygfx uses."""
+        self._device, self._label = device, label
         self._camera = gfx.OrthographicCamera(maintain_aspect=False)
         self._camera.local.scale_y = -1  # y points down
         self._size = (0, 0)
         self._renderer: gfx.WgpuRenderer | None = None
-        self._target: wgpu.GPUTexture | None = None
+        self._target_size = (0, 0)
         self.texture: wgpu.GPUTexture | None = None
 
-    def draw(self, view: View, width: int, height: int) -> wgpu.GPUTexture:
+    def draw(self, scene: gfx.Scene, view: View, width: int, height: int) -> wgpu.GPUTexture:
         """Draw `view` at width x height pixels and return `texture`. Submits the work and does not wait."""
         if (width, height) != self._size:
             self._resize(width, height)
         assert self._renderer is not None
-        assert self._target is not None
         assert self.texture is not None
         self._camera.width, self._camera.height = view.width, view.height
         self._camera.local.position = (view.x + view.width / 2, view.y + view.height / 2, 0)
-        self._renderer.render(self._scene, self._camera, rect=(0, 0, width, height))
+        # Without the flush, which would copy the whole target twice by drawing.
+        self._renderer.render(scene, self._camera, rect=(0, 0, width, height), clear=True, flush=False)
         encoder = self._device.create_command_encoder()
-        encoder.copy_texture_to_texture({"texture": self._target}, {"texture": self.texture}, (width, height, 1))
+        source = {"texture": drawn_color(self._renderer)}
+        encoder.copy_texture_to_texture(source, {"texture": self.texture}, (width, height, 1))
         self._device.queue.submit([encoder.finish()])
         return self.texture
 
@@ -57,30 +54,31 @@ class StripScene:
         return np.frombuffer(data, np.uint8).reshape(height, width, 4)
 
     def _resize(self, width: int, height: int) -> None:
-        # pygfx draws in linear light. Decoding on input and encoding into an sRGB target yields the original bytes.
-        # Copying them to a format without sRGB makes samplers return those bytes without another conversion.
+        # pygfx draws in linear light and encodes into an sRGB texture, which yields the original bytes. Copying them to
+        # a format without sRGB makes samplers return those bytes without another conversion.
         usage = wgpu.TextureUsage
         self.texture = self._device.create_texture(
-            label="strip picture",
+            label=f"{self._label} picture",
             size=(width, height, 1),
             format=wgpu.TextureFormat.rgba8unorm,
             usage=usage.TEXTURE_BINDING | usage.COPY_SRC | usage.COPY_DST,
         )
         self._size = (width, height)
-        known = (self._target.width, self._target.height) if self._target is not None else (0, 0)
+        known = self._target_size
         if width <= known[0] and height <= known[1]:
             return
         # A target texture belongs to one renderer, and pygfx keeps every renderer's pipelines. With large steps,
         # dragging a window larger creates only a few of them.
-        sides = [
+        sides = tuple(
             max(-(-side // _TARGET_STEP) * _TARGET_STEP, old) for side, old in zip((width, height), known, strict=True)
-        ]
-        self._target = self._device.create_texture(
-            label="strip scene",
+        )
+        target = self._device.create_texture(
+            label=f"{self._label} target",
             size=(*sides, 1),
             format=wgpu.TextureFormat.rgba8unorm_srgb,
-            usage=usage.RENDER_ATTACHMENT | usage.TEXTURE_BINDING | usage.COPY_SRC,
+            usage=usage.RENDER_ATTACHMENT,
         )
+        self._target_size = (sides[0], sides[1])
         self._renderer = gfx.WgpuRenderer(
-            adopt(self._target, "physical"), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
+            adopt(target, "physical"), pixel_scale=1, pixel_filter="nearest", ppaa="none", enable_events=False
         )

@@ -1,0 +1,132 @@
+"""How values flow through Map: arrows between tensors that are neighbors, and the residual stream. Plain geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compute.models.description import Description
+from compute.views.map_layout import MapLayout, Region
+from compute.views.map_placement import Placement
+
+FAINT_FROM, GONE_FROM = 2.0, 9.0  # sizes of a cell in pixels between which flow fades out
+_LINK = 1 / 6  # width of a link that bends, in tiles
+
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # x, y, width, height
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What to draw between tensors, in cells.
+
+    ribbons: four corners each, the first two at the source, the others at the result; links: boxes of thin links that
+    bend; stream: boxes of the residual stream; tips: triangles that show where the stream goes on; sums: where
+    something is added to the stream, as the center of a plus sign.
+    """
+
+    ribbons: tuple[tuple[Point, ...], ...]
+    links: tuple[Box, ...]
+    stream: tuple[Box, ...]
+    tips: tuple[tuple[Point, ...], ...]
+    sums: tuple[Point, ...]
+
+
+def visible_share(cell: float) -> float:
+    """Opacity of the flow for cells of `cell` pixels: 1 from afar, 0 where digits begin."""
+    return min(1.0, max(0.0, (GONE_FROM - cell) / (GONE_FROM - FAINT_FROM)))
+
+
+def flow_of(description: Description, layout: MapLayout) -> Flow:
+    """The flow for a layout. Activations that are not on Map are left out."""
+    ribbons: list[tuple[Point, ...]] = []
+    links: list[Box] = []
+    for operation in description.operations():
+        result = layout.placements.get(operation.output)
+        for name in dict.fromkeys(description.canonical(term) for term in operation.inputs):
+            source = layout.placements.get(name)
+            if source is None or result is None or source is result:
+                continue
+            if description.section_of(name) is not description.section_of(operation.output):
+                continue  # the residual stream connects the parts of the model
+            ribbon = _ribbon(source, result)
+            if ribbon is not None:
+                ribbons.append(ribbon)
+            else:
+                links += _bent(source, result, layout.grid * _LINK)
+    return Flow(tuple(ribbons), tuple(links), *_stream(description, layout))
+
+
+def _ribbon(source: Placement, result: Placement) -> tuple[Point, ...] | None:
+    """A ribbon between sides that face each other, as wide as the tensors; None when no sides do."""
+    left, right = max(source.x, result.x), min(source.x + source.width, result.x + result.width)
+    top, bottom = max(source.y, result.y), min(source.y + source.height, result.y + result.height)
+    below, after = source.y + source.height, source.x + source.width
+    if left < right and result.y >= below:
+        ends = (source.x, below), (after, below), (result.x + result.width, result.y), (result.x, result.y)
+    elif left < right and result.y + result.height <= source.y:
+        over = result.y + result.height
+        ends = (source.x, source.y), (after, source.y), (result.x + result.width, over), (result.x, over)
+    elif top < bottom and result.x >= after:
+        ends = (after, source.y), (after, below), (result.x, result.y + result.height), (result.x, result.y)
+    else:
+        return None
+    return tuple((float(x), float(y)) for x, y in ends)
+
+
+def _bent(source: Placement, result: Placement, width: float) -> Iterator[Box]:
+    """Two thin boxes: sideways from the middle of the source, then up or down to the middle of the result."""
+    x, y = source.x + source.width / 2, source.y + source.height / 2
+    to_x, to_y = result.x + result.width / 2, result.y + result.height / 2
+    yield min(x, to_x) - width / 2, y - width / 2, abs(to_x - x) + width, width
+    yield to_x - width / 2, min(y, to_y) - width / 2, width, abs(to_y - y) + width
+
+
+def _stream(
+    description: Description, layout: MapLayout
+) -> tuple[tuple[Box, ...], tuple[tuple[Point, ...], ...], tuple[Point, ...]]:
+    """The stream runs above the blocks from left to right, line by line, with a branch to each of its points."""
+    boxes: list[Box] = []
+    tips: list[tuple[Point, ...]] = []
+    sums: list[Point] = []
+    parts = _sections(description, layout)
+    if not parts:
+        return (), (), ()
+    width = layout.grid / 2
+    for line in _lines([region for region, _ in parts]):
+        y = line[0].y - 1.4 * width
+        end = line[-1].x + line[-1].width + width
+        boxes.append((line[0].x - width, y, end - line[0].x + width, width))
+        tips.append(((end, y - width), (end, y + 2 * width), (end + 2 * width, y + width / 2)))
+    for region, points in parts:
+        y = region.y - 1.4 * width
+        for name in points:
+            placement = layout.placements.get(name)
+            if placement is None:
+                continue
+            x = placement.x + placement.width / 2
+            boxes.append((x - width / 2, y, width, placement.y - y))
+            if len(description.contributors(name)) and name != description.stream[0]:
+                sums.append((x, y + width / 2))
+    return tuple(boxes), tuple(tips), tuple(sums)
+
+
+def _sections(description: Description, layout: MapLayout) -> list[tuple[Region, list[str]]]:
+    """The regions of Map with the points of the stream in them, in order."""
+    parts = []
+    for region, section in zip(layout.regions, description.sections, strict=True):
+        inside = {operation.output for operation in section.operations}
+        parts.append((region, [name for name in description.stream if name in inside]))
+    return parts
+
+
+def _lines(regions: list[Region]) -> Iterator[list[Region]]:
+    """Regions side by side, in order."""
+    line: list[Region] = []
+    for region in regions:
+        if line and region.x < line[-1].x:
+            yield line
+            line = []
+        line.append(region)
+    if line:
+        yield line
