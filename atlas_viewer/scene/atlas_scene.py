@@ -17,7 +17,7 @@ from .view_renderer import ViewRenderer
 class PlaneView(gfx.Group):
     """A picture on a plane, with shapes in front of it, and shapes in its gaps.
 
-    `objects` is for anything else that pygfx can draw. It lies in front of the picture, in the coordinates of the plane:
+    `objects` is for anything else that pygfx can draw. It lies in front of the picture, in the plane's coordinates:
     x to the right, y down, for Map in cells.
     """
 

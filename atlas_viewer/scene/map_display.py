@@ -14,8 +14,10 @@ from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
 from compute.models.registry import Registry
+from compute.views.map_layout import MapLayout
 from compute.views.map_pass import MapPass
 
+from .custom import draw_on_map
 from .glyphs import digit_glyphs
 from .imgui_texture import ImguiTexture
 from .map_shapes import MapShapes
@@ -33,6 +35,7 @@ class MapDisplay:
         """scene: returns the window's scene; backend: the imgui renderer's backend."""
         self._state, self._scene, self._image = state, scene, ImguiTexture(backend)
         self._shapes = MapShapes(state)
+        self._drawn_on: MapLayout | None = None  # the layout for which custom objects have been drawn
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # with the rows of that map
         self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run at that time
@@ -118,7 +121,11 @@ class MapDisplay:
         wanted = (*painted, *self._shapes.key)
         if self._shown == wanted:
             return
-        scene, visible = self._scene().map, View(view.x, view.y, size[0] * view.scale, size[1] * view.scale)
+        scene = self._scene().map
+        if maps.layout is not self._drawn_on:
+            draw_on_map(scene.objects, maps.layout)
+            self._drawn_on = maps.layout
+        visible = View(view.x, view.y, size[0] * view.scale, size[1] * view.scale)
         if self._shown is None or self._shown[: len(painted)] != painted:
             scene.show(maps.draw(view, *size), visible)
             scene.behind.set(*self._shapes.behind())

@@ -38,8 +38,8 @@ class Weights(Mapping[str, np.ndarray]):
         self._stamp = stamp(source.path)
 
     def __getitem__(self, name: str) -> np.ndarray:
-        weight = self._description.weights.get(name)
-        if weight is None:
+        name = self._known(name)
+        if name not in self._description.weights:
             near = difflib.get_close_matches(name, list(self), n=3, cutoff=0.0)
             raise TensorNameError(f"{one_line(name)}: no weight has this name; the nearest are {', '.join(near)}")
         if stamp(self._path) != self._stamp:
@@ -54,6 +54,14 @@ class Weights(Mapping[str, np.ndarray]):
             source.close()
         result.flags.writeable = False
         return result
+
+    def _known(self, name: str) -> str:
+        """The name in this mapping: the tables of GPT-2 are `wte` and `wpe`, in its files `wte.weight`, `wpe.weight`."""
+        short = name.removesuffix(".weight")
+        return short if short in self._description.weights else name
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._known(name) in self._description.weights
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._description.weights)
