@@ -15,12 +15,14 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import Dispatch
 from compute.models.registry import Shard, Tensor, TensorStorage
 
+from .map_axes import Axes
+from .map_digits import digit_style, glyph_size, glyph_top
 from .map_layout import MapLayout
 from .map_pyramid import filled_extent, placement_words
-from .map_view import pixels_of
 from .map_weights import packs_of
 from .patterns import PatternStore
 
+_BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # cell sizes in pixels at which borders appear and are opaque
 _SLOT = 256  # bytes: the largest uniform offset alignment
 
 
@@ -64,27 +66,25 @@ class CellPainters:
         # By tensor, index of the shard, its resource, and whether digits are written.
         self._painters: dict[tuple[str, int, int, bool], _Painter] = {}
 
-    def work(self, across: np.ndarray, down: np.ndarray, *, digits: bool) -> list[Dispatch]:
-        """Dispatches that paint the visible tensors. `across` and `down` are the axes of the picture, see map_view.
+    def work(self, axes: Axes) -> list[Dispatch]:
+        """Dispatches that paint the visible tensors of a picture.
 
         Without digits there is a separate kernel: on software adapters, starting the larger one with digits takes 2 ms.
         """
         rows = min(self._engine.registry.rows, self._layout.context)
         work: list[Dispatch] = []
         params: dict[int, list[int]] = {}
-        lefts, tops, rights, bottoms = self._boxes.T
-        visible = (rights > across[0, 0]) & (lefts < across[-1, 1]) & (bottoms > down[0, 0]) & (tops < down[-1, 1])
-        for number in np.flatnonzero(visible).tolist():
+        for number in np.flatnonzero(axes.visible(self._boxes)).tolist():
             tensor = self._tensors[number]
             placement = self._layout.placements[tensor.name]
-            left, right = pixels_of(across, placement.x, placement.x + placement.width)
-            top, bottom = pixels_of(down, placement.y, placement.y + placement.height)
+            left, top, right, bottom = axes.pixels(placement)
             if left >= right or top >= bottom:
                 continue
-            for painter in self._painters_of(tensor, work, digits):
-                words = placement_words(placement, *filled_extent(tensor, placement, rows))
+            style = _style_words(min(placement.cell_width, placement.cell_height) / axes.view.scale)
+            for painter in self._painters_of(tensor, work, digits=style[1] > 0):
+                words = placement_words(placement.in_cells(), *filled_extent(tensor, placement, rows))
                 words += [painter.first_row, painter.end_row, number, painter.packs]
-                params[painter.slot] = [*words, left, top, right, bottom, painter.tile]
+                params[painter.slot] = [*words, left, top, right, bottom, painter.tile, *axes.rows(placement), *style]
                 groups = (-(-(right - left) // 8), -(-(bottom - top) // 8), 1)
                 work.append(dataclasses.replace(painter.dispatch, groups=groups))
         if params:
@@ -95,7 +95,7 @@ class CellPainters:
             self._engine.device.queue.write_buffer(self._params, low * _SLOT, table)
         return work
 
-    def _painters_of(self, tensor: Tensor, work: list[Dispatch], digits: bool) -> list[_Painter]:
+    def _painters_of(self, tensor: Tensor, work: list[Dispatch], *, digits: bool) -> list[_Painter]:
         """One painter per shard. Dispatches that must run first are added to `work`."""
         storage, columns = tensor.storage, tensor.columns
         if tensor.heads:
@@ -125,6 +125,21 @@ class CellPainters:
         dispatch = kernel.dispatch((1, 1, 1), bound, label=tensor.name)
         end_row = shard.first_row + tensor.rows_in(shard)
         return _Painter(shard.first_row, end_row, slot, packs_of(storage, columns), storage.tile, dispatch)
+
+
+def _style_words(cell: float) -> tuple[int, ...]:
+    """Border, ink, figures, glyph size and glyph top in wgsl/map/cells.wgsl for cells of `cell` pixels."""
+    border = min(max((cell - _BORDER_FROM) / (_BORDER_FULL - _BORDER_FROM), 0.0), 1.0)
+    style = digit_style(cell)
+    if style is None:
+        return _bits(border), 0, 0, 0, 0
+    wide, high = glyph_size(style.glyph_width)
+    return _bits(border), _bits(style.ink), style.figures, wide | high << 16, glyph_top(style.glyph_width)
+
+
+def _bits(value: float) -> int:
+    """The bits of a float32."""
+    return int(np.float32(value).view(np.uint32))
 
 
 def painting_kind(tensor: Tensor) -> tuple[str, str]:

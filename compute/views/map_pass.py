@@ -15,18 +15,18 @@ from compute.gpu.kernels import Resource
 from compute.gpu.loading import Loading, finished
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, Timer
 
+from .map_axes import Axes, cell_sizes
 from .map_cells import CellPainters, painting_kind
-from .map_digits import digit_style, glyph_size, glyph_top, powers_of_ten
+from .map_digits import powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
-from .map_view import MapView, axis, level_of
+from .map_view import MapView, level_of
 from .palettes import ColorMapping
 from .patterns import PatternStore, pattern_buffers
 from .strip import color_mapping_bytes
 
 GROUND = (6, 9, 14)  # color where there is no tensor, see wgsl/map/common/frame.wgsl
-_FRAME_BYTES = 48  # of `Frame` in wgsl/map/common/frame.wgsl, after the color mapping
-_BORDER_FROM, _BORDER_FULL = 5.0, 14.0  # cell sizes in pixels at which borders appear and are opaque
+_FRAME_BYTES = 32  # of `Frame` in wgsl/map/common/frame.wgsl, after the color mapping
 # Values read between two frames while the map loads. They take about 10 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
 _TRIAL = 8  # width and height in pixels of a picture that warms up a pipeline
@@ -61,6 +61,7 @@ class MapPass:
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
         self._mapping = ColorMapping()
+        self._sizes = cell_sizes(self.layout)
         self.texture: wgpu.GPUTexture | None = None
         self._axes: wgpu.GPUTexture | None = None
         self._paint: Dispatch | None = None
@@ -145,14 +146,13 @@ class MapPass:
         layout = self.layout
         level = level_of(view.scale, layout.base, LEVELS)
         block = 1 if level is None else layout.base << level
-        across = axis(view.x, view.scale, width, layout.width, block)
-        down = axis(view.y, view.scale, height, layout.height, block, top)
-        self._write_axes(across, down)
-        self._write_frame(view, width, height, level)
+        axes = Axes(view, width, height, layout, block, top, self._sizes if level is None else ())
+        self._write_axes(axes)
+        self._write_frame(width, height, level)
         if level is None:
             self._clear()
             assert self._cells is not None
-            work = self._cells.work(across, down, digits=digit_style(1 / view.scale) is not None)
+            work = self._cells.work(axes)
         else:
             work = [dataclasses.replace(self._paint, groups=(-(-width // 8), -(-height // 8), 1))]
         _submit(self.engine.device, work, timer)
@@ -193,7 +193,7 @@ class MapPass:
         )
         self._axes = device.create_texture(
             label="map axes",
-            size=(max(width, height), 2, 1),
+            size=(max(width, height), 2 + len(self._sizes), 1),
             format="rgba32uint",
             usage=usage.TEXTURE_BINDING | usage.COPY_DST,
         )
@@ -206,27 +206,16 @@ class MapPass:
         written: dict[str, Resource] = {"glyphs": self._glyphs, "powers": self._powers}
         self._cells = CellPainters(self.engine, self.layout, self.patterns, shared, written)
 
-    def _write_axes(self, across: np.ndarray, down: np.ndarray) -> None:
+    def _write_axes(self, axes: Axes) -> None:
         assert self._axes is not None
-        size = max(len(across), len(down))
-        table = np.zeros((2, size, 4), np.uint32)
-        table[0, : len(across)], table[1, : len(down)] = across, down
-        layout = {"bytes_per_row": 16 * size, "rows_per_image": 2}
-        self.engine.device.queue.write_texture({"texture": self._axes}, table, layout, (size, 2, 1))
+        table = axes.table()
+        rows, size, _ = table.shape
+        layout = {"bytes_per_row": 16 * size, "rows_per_image": rows}
+        self.engine.device.queue.write_texture({"texture": self._axes}, table, layout, (size, rows, 1))
 
-    def _write_frame(self, view: MapView, width: int, height: int, level: int | None) -> None:
+    def _write_frame(self, width: int, height: int, level: int | None) -> None:
         x, y = self.pyramid.corner(level or 0)
-        cell = 1 / view.scale
-        border = min(max((cell - _BORDER_FROM) / (_BORDER_FULL - _BORDER_FROM), 0.0), 1.0)
-        style = digit_style(cell)
-        ink, figures, glyph, glyph_high, top = 0.0, 3, 1, 1, 0
-        if style is not None:
-            ink, figures = style.ink, style.figures
-            glyph, glyph_high = glyph_size(style.glyph_width)
-            top = glyph_top(style.glyph_width)
-        words = struct.pack(
-            "<5I2f5I", width, height, x, y, LEVELS - 1 - (level or 0), border, ink, figures, glyph, glyph_high, top, 0
-        )
+        words = struct.pack("<8I", width, height, x, y, LEVELS - 1 - (level or 0), 0, 0, 0)
         self.engine.device.queue.write_buffer(self._frame, 0, color_mapping_bytes(self._mapping) + words)
 
     def _clear(self) -> None:

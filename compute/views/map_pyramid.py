@@ -1,7 +1,7 @@
-"""Map's pyramid: the most extreme value of each block of cells, for the whole plane, in one texture on the GPU.
+"""Map's pyramid: the most extreme value of each block of the plane, for the whole plane, in one texture on the GPU.
 
 Weights are added once, activations whenever there are new rows. The blocks of its levels are 1, 2, 4 and 8 times `base`
-cells wide; a tile of `grid` cells is a block of the coarsest level. See wgsl/map/common/tile.wgsl.
+units wide; a tile of `grid` units is a block of the coarsest level. See wgsl/map/common/tile.wgsl.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def placement_words(placement: Placement, filled_rows: int, filled_columns: int)
         placement.x, placement.y, placement.rows, placement.columns,
         placement.band_rows, placement.band_columns, placement.across,
         placement.pitch_x, placement.pitch_y, placement.over, filled_rows, filled_columns,
+        placement.cell_width.bit_length() - 1, placement.cell_height.bit_length() - 1, 0, 0,
     ]  # fmt: skip
 
 
@@ -140,7 +141,7 @@ class MapPyramid:
 
     def _entries_buffer(self, count: int) -> wgpu.GPUBuffer:
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
-        return self._engine.device.create_buffer(label="map entries", size=80 * count, usage=usage)
+        return self._engine.device.create_buffer(label="map entries", size=96 * count, usage=usage)
 
     def _make_source(self, tensors: list[Tensor]) -> Dispatch:
         """Add the tensors of one buffer to the sources. The dispatch marks their cells as not filled."""
@@ -184,8 +185,8 @@ class MapPyramid:
         last = placement.columns
         wide = -(-placement.width // grid)
         if tensor.rows is None:
-            first_tile, lines = first // grid, placement.lines
-            down = max(0, -(-end // grid) - first_tile)
+            first_tile, lines = first * placement.cell_height // grid, placement.lines
+            down = max(0, -(-end * placement.cell_height // grid) - first_tile)
         else:  # logits: one row in lines without gaps, which form a matrix whose last row may be incomplete
             high, stride = placement.height, placement.band_columns
             last -= (high - 1) * stride
@@ -223,7 +224,8 @@ class MapPyramid:
         work = [self._live_work(source, rows, first, end) for source in self._sources]
         for tensor in self._patterns.tensors:
             # A tile also needs its older rows, which are recomputed if another layer has used the buffer.
-            start = first if self._patterns.has_all_rows(tensor) else first // self.layout.grid * self.layout.grid
+            tile_rows = self.layout.grid // self.layout.placements[tensor.name].cell_height
+            start = first if self._patterns.has_all_rows(tensor) else first // tile_rows * tile_rows
             buffer, made = self._patterns.rows(tensor, start, rows)
             work += [*made, self._pattern(tensor, buffer, rows, first, end)]
         return [*work, *self._measuring]

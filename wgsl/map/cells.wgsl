@@ -6,7 +6,7 @@
 {% include "map/common/placement.wgsl" %}
 {% include "strip/common/color.wgsl" %}
 struct Params {
-    placement: Placement,
+    placement: Placement, // on the plane whose unit is this tensor's cell
     first_row: u32, // matrix row of the shard's row 0
     end_row: u32,   // matrix row after the shard's last
     slot: u32,      // index of the tensor
@@ -16,16 +16,20 @@ struct Params {
     right: u32,
     bottom: u32,
     tile: u32,      // width of a weight texture, in matrix rows
-    padding0: u32,
-    padding1: u32,
-    padding2: u32,
+    axis_x: u32,    // rows of `axes` for the width and the height of this tensor's cells
+    axis_y: u32,
+    border: f32,    // opacity of cell borders, 0 to 1
+    ink: f32,       // opacity of digits, 0 to 1
+    figures: u32,   // significant digits
+    glyph_size: u32, // pixels: width, and height in the upper 16 bits
+    glyph_top: u32, // first row of this glyph size in the texture
 }
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
 {% include "map/common/frame.wgsl" %}
 @group(0) @binding(2) var<uniform> params: Params;
-// For each column (row 0) and each row (row 1) of pixels: the first cell and the cell after the last; for a cell larger
-// than a pixel, also the index of the pixel within the cell, and the cell's size in pixels.
+// For each column or row of pixels, a row of the texture for each size of cells: the first cell and the cell after the
+// last; for a cell larger than a pixel, also the index of the pixel within the cell, and the cell's size in pixels.
 @group(0) @binding(3) var axes: texture_2d<u32>;
 {{ values.declare(storage, dtype, 4) }}
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
@@ -36,14 +40,16 @@ struct Params {
 
 // The coverage, 0 to 1, of the value's text at pixel `at` of a cell of `size` pixels.
 fn text_coverage(value: f32, at: vec2u, size: vec2u) -> f32 {
-    let top = (size.y - frame.glyph_height) / 2u;
-    if (at.y < top || at.y >= top + frame.glyph_height) { return 0.0; }
-    let number = number_of(value, frame.figures);
-    let left = (size.x - min(size.x, number.length * frame.glyph_width)) / 2u;
-    if (at.x < left || at.x >= left + number.length * frame.glyph_width) { return 0.0; }
+    let wide = params.glyph_size & 0xffffu;
+    let high = params.glyph_size >> 16u;
+    let top = (size.y - min(size.y, high)) / 2u;
+    if (at.y < top || at.y >= top + high) { return 0.0; }
+    let number = number_of(value, params.figures);
+    let left = (size.x - min(size.x, number.length * wide)) / 2u;
+    if (at.x < left || at.x >= left + number.length * wide) { return 0.0; }
     let x = at.x - left;
-    let glyph = glyph_of(number, x / frame.glyph_width);
-    let texel = vec2u(glyph * frame.glyph_width + x % frame.glyph_width, frame.glyph_top + at.y - top);
+    let glyph = glyph_of(number, x / wide);
+    let texel = vec2u(glyph * wide + x % wide, params.glyph_top + at.y - top);
     return textureLoad(glyphs, texel, 0).x;
 }
 
@@ -74,8 +80,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let pixel = vec2u(params.left, params.top) + id.xy;
     if (pixel.x >= params.right || pixel.y >= params.bottom) { return; }
     let placement = params.placement;
-    let across = textureLoad(axes, vec2u(pixel.x, 0u), 0);
-    let down = textureLoad(axes, vec2u(pixel.y, 1u), 0);
+    let across = textureLoad(axes, vec2u(pixel.x, params.axis_x), 0);
+    let down = textureLoad(axes, vec2u(pixel.y, params.axis_y), 0);
     let low = max(vec2u(across.x, down.x), vec2u(placement.x, placement.y)) - vec2u(placement.x, placement.y);
     let end = vec2u(across.y, down.y) - min(vec2u(across.y, down.y), vec2u(placement.x, placement.y));
     if (any(low >= end)) { return; }
@@ -107,10 +113,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let value = extreme_value(most);
         color = strip_color(value, peak_of(params.slot, frame.mapping), frame.mapping);
 {% if digits %}
-        let coverage = frame.ink * text_coverage(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
+        let coverage = params.ink * text_coverage(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
         color = mix(color, ink_on(color), coverage);
 {% endif %}
     }
-    if (frame.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, vec4f(GROUND.rgb, 1.0), frame.border); }
+    if (params.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, vec4f(GROUND.rgb, 1.0), params.border); }
     textureStore(picture, pixel, color);
 }

@@ -2,7 +2,7 @@
 // Grid: (tiles, tensors); one thread per tile.
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
-const BASE = {{ base }}u; // width of a finest block, in cells
+const BASE = {{ base }}u; // width of a finest block, in units
 struct Entry {
     placement: Placement,
     offset: u32,     // first value in the source, in elements
@@ -28,16 +28,16 @@ fn value_quad(index: u32) -> vec4f {
 {% endif %}
 }
 
-fn block_key(at: vec2u) -> u32 {
+fn block_key(low: vec2u, end: vec2u) -> u32 {
     let last = entry.placement.rows - 1u - part.row; // the tensor's last row, relative to the tile
     let wide = entry.last_columns - min(entry.last_columns, part.column);
-    if (any(at >= part.inside) || (at.y == last && at.x >= wide)) { return NO_CELL; }
+    if (any(low >= part.inside) || (low.y == last && low.x >= wide)) { return NO_CELL; }
     var key = KEPT_FREE;
-    let end = min(at + BASE, part.filled);
-    for (var y = at.y; y < end.y; y++) {
+    let filled = min(end, part.filled);
+    for (var y = low.y; y < filled.y; y++) {
         let first = entry.offset + (part.row + y) * entry.stride + part.column;
-        let end_x = select(end.x, min(end.x, wide), y == last);
-        for (var x = at.x; x < end_x; x += 4u) {
+        let end_x = select(filled.x, min(filled.x, wide), y == last);
+        for (var x = low.x; x < end_x; x += 4u) {
             let quad = x / 4u * 4u;
             let four = value_quad(first + quad);
             for (var k = x - quad; k < min(4u, x - quad + BASE); k++) {

@@ -2,7 +2,7 @@
 {% import "map/common/values.wgsl" as values %}
 {% include "map/common/key.wgsl" %}
 {% include "map/common/placement.wgsl" %}
-const BASE = {{ base }}u; // width of a finest block, in cells
+const BASE = {{ base }}u; // width of a finest block, in units
 struct Params {
     placement: Placement,
     first_row: u32, // matrix row of the shard's row 0
@@ -19,13 +19,13 @@ struct Params {
 @group(0) @binding(2) var pyramid: texture_storage_2d<r32uint, write>;
 {% include "map/common/tile.wgsl" %}
 
-fn block_key(at: vec2u) -> u32 {
+fn block_key(low: vec2u, end: vec2u) -> u32 {
     var key = NO_CELL;
-    let end = min(at + BASE, part.inside);
-    for (var y = at.y; y < end.y; y++) {
-        for (var x = at.x; x < end.x; x += 4u) {
+    let inside = min(end, part.inside);
+    for (var y = low.y; y < inside.y; y++) {
+        for (var x = low.x; x < inside.x; x += 4u) {
             let four = weight_quad(part.row - params.first_row + y, (part.column + x) / 4u);
-            for (var k = 0u; k < min(4u, BASE); k++) { key = max(key, extreme_key(four[x % 4u + k])); }
+            for (var k = 0u; k < min(4u, inside.x - x); k++) { key = max(key, extreme_key(four[x % 4u + k])); }
         }
     }
     return key;

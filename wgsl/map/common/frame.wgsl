@@ -10,13 +10,9 @@ struct Frame {
     level_x: u32,     // corner of the pyramid's level in its texture
     level_y: u32,
     level_shift: u32, // log2 of the level's blocks per tile, along one side
-    border: f32,      // opacity of cell borders, 0 to 1
-    ink: f32,         // opacity of digits, 0 to 1
-    figures: u32,     // significant digits
-    glyph_width: u32, // pixels
-    glyph_height: u32,
-    glyph_top: u32,   // first row of this glyph size in the texture
-    padding: u32,
+    padding0: u32,
+    padding1: u32,
+    padding2: u32,
 }
 fn peak_of(slot: u32, mapping: ColorMapping) -> f32 {
     let i = select(slot, TENSORS, mapping.all_tensors == 1u);

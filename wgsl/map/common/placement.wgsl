@@ -1,8 +1,8 @@
-// A tensor on Map; see compute/views/map_placement.py. Lengths are in cells.
+// A tensor on Map; see compute/views/map_placement.py. Lengths are in units of the plane.
 struct Placement {
     x: u32,
     y: u32,
-    rows: u32,
+    rows: u32,         // values, as the next three
     columns: u32,
     band_rows: u32,
     band_columns: u32,
@@ -12,6 +12,10 @@ struct Placement {
     over: u32,         // bands per row of the tensor
     filled_rows: u32,    // rows of a band filled so far
     filled_columns: u32, // columns filled so far
+    shift_x: u32,        // log2 of a cell's width
+    shift_y: u32,        // log2 of a cell's height
+    padding0: u32,
+    padding1: u32,
 }
 struct Location {
     inside: bool, // false in a gap or outside the tensor
@@ -22,12 +26,12 @@ struct Location {
 // a / b, rounded down, for a below 2^21. Integer division would be slow on adapters that execute it one thread at a time.
 fn quotient(a: u32, b: u32) -> u32 { return u32((f32(a) + 0.5) / f32(b)); }
 
-// The row and column at the cell (x, y), relative to the placement's corner.
+// The row and column at the unit (x, y), relative to the placement's corner.
 fn locate(placement: Placement, x: u32, y: u32) -> Location {
     let slot = quotient(x, placement.pitch_x);
     let line = quotient(y, placement.pitch_y);
-    let inside_x = x - slot * placement.pitch_x;
-    let inside_y = y - line * placement.pitch_y;
+    let inside_x = (x - slot * placement.pitch_x) >> placement.shift_x;
+    let inside_y = (y - line * placement.pitch_y) >> placement.shift_y;
     let band = line * placement.across + slot;
     let turn = quotient(band, placement.over);
     let row = turn * placement.band_rows + inside_y;

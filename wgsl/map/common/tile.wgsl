@@ -1,13 +1,15 @@
 {# A tile of the pyramid: 8 x 8 blocks of the finest level, and the blocks above them that are 2, 4 and 8 times as wide.
    One thread makes a whole tile: on software adapters a barrier would cost more than everything else.
-   Needs `pyramid`, a texture_storage_2d<r32uint, write>; BASE, the width of a finest block in cells; and
-   `fn block_key(at: vec2u) -> u32`, the key of the finest block at the cell `at`, relative to the tile's corner. #}
+   Needs `pyramid`, a texture_storage_2d<r32uint, write>; BASE, the width of a finest block in units; and
+   `fn block_key(low: vec2u, end: vec2u) -> u32`, the key of the values from `low` up to `end`, relative to the value in
+   the tile's corner. #}
 // The part of a tensor in a tile. A tile never contains two bands, so its corner determines the part.
 struct Part {
     row: u32, // of the value in the corner
     column: u32,
-    inside: vec2u, // cells across and down that belong to the tensor
-    filled: vec2u, // cells across and down that are filled
+    inside: vec2u, // values across and down that belong to the tensor
+    filled: vec2u, // values across and down that are filled
+    shift: vec2u,  // log2 of the size of a cell
 }
 var<private> part: Part;
 // max(a - b, 0)
@@ -19,7 +21,8 @@ fn part_of(placement: Placement, tile: vec2u) -> Part {
     let whole = less(vec2u(placement.columns, placement.rows), vec2u(location.column, location.row));
     let inside = select(vec2u(0u), min(band, whole), location.inside);
     let filled = less(vec2u(placement.filled_columns, placement.filled_rows), vec2u(location.column, at.y));
-    return Part(location.row, location.column, inside, min(inside, filled));
+    let shift = vec2u(placement.shift_x, placement.shift_y);
+    return Part(location.row, location.column, inside, min(inside, filled), shift);
 }
 
 // The corner of a level in the texture. The coarser levels are side by side below the finest one, in half its height.
@@ -42,7 +45,9 @@ fn make_tile(corner: vec2u, tile: vec2u) {
             var pair_key = NO_CELL;
             for (var k = 0u; k < 4u; k++) {
                 let block = pair * 2u + quarter(k);
-                let key = block_key((block - tile * 8u) * BASE);
+                let at = (block - tile * 8u) * BASE;
+                // The values whose cells the block contains or is part of.
+                let key = block_key(at >> part.shift, (at + BASE + (vec2u(1u) << part.shift) - 1u) >> part.shift);
                 store_block(0u, corner * 8u + block, key);
                 pair_key = max(pair_key, key);
             }
