@@ -167,14 +167,17 @@ class ModelRunner:
         """Report the steps of later generations to `listener`; a generation in progress is unaffected."""
         self._listener = listener
 
-    def load_map(self, glyphs: np.ndarray, context: int) -> MapPass:
-        """A map of the current engine with `context` rows for activations; `glyphs`: see `MapPass`. Does not wait."""
-        return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context))
+    def load_map(self, glyphs: np.ndarray, context: int, *, tables: bool = True) -> MapPass:
+        """A map of the current engine with `context` rows for activations. Does not wait.
 
-    def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
+        glyphs: see `MapPass`; tables: see `map_layout`.
+        """
+        return MapPass.load(self._engine, glyphs, map_layout(self._engine.registry, context, tables=tables))
+
+    def loading_map(self, glyphs: np.ndarray, context: int, *, tables: bool = True) -> Loading[MapPass]:
         """Like `load_map`, but in steps, between which a window can draw frames."""
         engine = self._engine
-        layout = map_layout(engine.registry, context)
+        layout = map_layout(engine.registry, context, tables=tables)
         yield "layout", 1.0
         return (yield from paced(engine.device, MapPass.loading(engine, glyphs, layout)))
 

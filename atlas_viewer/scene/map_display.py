@@ -38,6 +38,7 @@ class MapDisplay:
         self._drawn_on: MapLayout | None = None  # the layout for which custom objects have been drawn
         self._maps: MapPass | None = None
         self._opening: tuple[Loading[MapPass], int] | None = None  # with the rows of that map
+        self._tables = state.ui.tables  # whether the map shows tables, or will
         self._refused: tuple[int, int] | None = None  # rows of a map that failed to load, and the run at that time
         self._registry: Registry | None = None
         self._no_source = False  # the model has no map
@@ -140,6 +141,9 @@ class MapDisplay:
 
     def _load(self, source: MapSource) -> None:
         """Take the next step toward a map with enough rows, unless it already exists."""
+        if self._tables != self._state.ui.tables:
+            self._drop()
+            self._tables = self._state.ui.tables
         wanted = self._context(source)
         enough = min(source.registry.rows, source.max_context)
         if self._maps is not None and self._maps.layout.context >= enough:
@@ -152,7 +156,7 @@ class MapDisplay:
             if self._opening is None or self._opening[1] < wanted:
                 self._drop()
                 state.problem = ""
-                self._opening = source.loading_map(digit_glyphs(), wanted), wanted
+                self._opening = source.loading_map(digit_glyphs(), wanted, tables=self._tables), wanted
             state.preparing = next(self._opening[0])
         except StopIteration as end:
             self._opening, state.preparing = None, None

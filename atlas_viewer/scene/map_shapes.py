@@ -72,8 +72,8 @@ class MapShapes:
         self._flow = flow_of(maps.registry.description, maps.layout)
         boxes: dict[Role, list[tuple[int, int, int, int]]] = {}
         for tensor in maps.registry:
-            placement = maps.layout.placements[tensor.name]
-            if placement.width and placement.height:
+            placement = maps.layout.placements.get(tensor.name)
+            if placement is not None:
                 box = (placement.x, placement.y, placement.width, placement.height)
                 boxes.setdefault(role_of(tensor), []).append(box)
         self._boxes = {role: np.array(found, np.float64) for role, found in boxes.items()}

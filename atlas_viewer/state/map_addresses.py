@@ -30,11 +30,12 @@ def index_at(dimensions: int, row: int, column: int, context: int) -> tuple[int,
 
 
 def box_of(target: TensorIndex, layout: MapLayout) -> tuple[int, int, int, int]:
-    """(x, y, width, height) of the target, in cells. Raises KeyError when Map has no such tensor."""
+    """(x, y, width, height) of the target, in units. Raises KeyError when Map has no such tensor."""
+    placement = layout.placements[target.name]
     if not target.index:
-        placement = layout.placements[target.name]
         return placement.x, placement.y, placement.width, placement.height
-    return (*layout.cell_of(target.name, *row_and_column(target, layout.context)), 1, 1)
+    corner = placement.cell_of(*row_and_column(target, layout.context))
+    return (*corner, placement.cell_width, placement.cell_height)
 
 
 def made_by(target: TensorIndex, registry: Registry) -> TensorIndex | None:
@@ -70,11 +71,12 @@ def _made_by(description: Description, name: str) -> Weight | None:
 
 
 def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> list[tuple[int, int, int, int]]:
-    """(x, y, width, height), in cells, of rows `first` to `end` (exclusive) of every activation."""
+    """(x, y, width, height), in units, of rows `first` to `end` (exclusive) of every activation."""
     boxes = []
     for name, placement in layout.placements.items():
         if registry[name].rows is None and first < end:
             for band in range(placement.bands):
                 x, y, width, _ = placement.band_box(band)
-                boxes.append((x, y + first, width, end - first))
+                cell = placement.cell_height
+                boxes.append((x, y + first * cell, width, (end - first) * cell))
     return boxes

@@ -29,11 +29,13 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
     placement = _placement(layout, x, y, left, top, right, bottom)
     if placement is None:
         return None
-    x, y = (
-        min(max(x, placement.x), placement.x + placement.width - 1),
-        min(max(y, placement.y), placement.y + placement.height - 1),
-    )
-    value = placement.value_at(x, y)
+    cells, (left, top, right, bottom) = placement.in_cells(), _cells(placement, layout, view, level, px, py)
+    if right <= left or bottom <= top:
+        return None
+    x, y = x // placement.cell_width, y // placement.cell_height
+    x, y = min(max(x, left, cells.x), right - 1), min(max(y, top, cells.y), bottom - 1)
+    x, y = min(x, cells.x + cells.width - 1), min(y, cells.y + cells.height - 1)
+    value = cells.value_at(x, y)
     info = inspection.tensors.get(placement.name)
     if value is None or info is None:
         return None
@@ -43,13 +45,33 @@ def element_at(inspection: Inspection, layout: MapLayout, view: MapView, px: int
         return None
     if len(info.shape) == 3:
         return element
-    first, count = _run(info, placement, value, (x, y), (left, top, right, bottom))
+    first, count = _run(info, cells, value, (x, y), (left, top, right, bottom))
     ranged = TensorIndex(placement.name, index_at(len(info.shape), row, first, layout.context), count)
     return ranged if count > 1 and inspection.exists(ranged) else element
 
 
+def _cells(
+    placement: Placement, layout: MapLayout, view: MapView, level: int | None, px: int, py: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the cells of a tensor in a pixel, on the plane whose unit is such a cell."""
+    bounds = []
+    for start, unit, size, pixel in (
+        (view.x, placement.cell_width, layout.width, px),
+        (view.y, placement.cell_height, layout.height, py),
+    ):
+        if level is None:
+            low, high = (int(edge) for edge in axis(start / unit, view.scale / unit, 1, size // unit, 1, pixel)[0, :2])
+        else:
+            block = layout.base << level
+            low, high = (int(edge) * block for edge in axis(start, view.scale, 1, size, block, pixel)[0, :2])
+            low, high = low // unit, -(-high // unit)
+        bounds.append((low, high))
+    (left, right), (top, bottom) = bounds
+    return left, top, right, bottom
+
+
 def _placement(layout: MapLayout, x: int, y: int, left: int, top: int, right: int, bottom: int) -> Placement | None:
-    """The tensor at cell (x, y), or else one that overlaps the pixel."""
+    """The tensor at unit (x, y), or else one that overlaps the pixel."""
     reaching = None
     for placement in layout.placements.values():
         if (

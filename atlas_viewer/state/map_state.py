@@ -56,7 +56,7 @@ class MapState:
 
     @property
     def cell(self) -> float:
-        """Width of a cell in pixels."""
+        """Width of a unit of the plane in pixels, which is that of a weight's cell."""
         return 1 / self.view.scale
 
     def has(self, target: TensorIndex) -> bool:
@@ -79,18 +79,19 @@ class MapState:
 
     def go(self, target: TensorIndex) -> None:
         """Show a tensor as large as possible, or a value with its surroundings."""
-        if self.layout is None:
+        if self.layout is None or target.name not in self.layout.placements:
             self.wanted = target
         if self.layout is None or not self.has(target):
             return
+        self.wanted = None
         x, y, width, height = box_of(target, self.layout)
         with self._leaving():
             if not target.index:
                 self.camera.frame((x, y, width, height), *self.size)
             else:
                 whole = self.view.scale * self.camera.pose.zoom
-                zoom = whole * max(_CELL_SEEN, self.cell)
-                self.camera.look_at(zoom, x + 0.5, y + 0.5, *self.size)
+                zoom = whole * max(_CELL_SEEN / min(width, height), self.cell)
+                self.camera.look_at(zoom, x + width / 2, y + height / 2, *self.size)
 
     def frame(self, name: str) -> None:
         """Show a tensor, or a part of the model by its title, as large as possible."""
@@ -109,12 +110,13 @@ class MapState:
 
     def follow(self, target: TensorIndex) -> None:
         """Center a value unless it is visible already."""
-        cell = self.cell_of(target)
-        if cell is None:
+        if self.layout is None or not self.has(target):
             return
-        x, y = self.view.pixel_at(cell[0] + 0.5, cell[1] + 0.5)
+        left, top, width, height = box_of(target, self.layout)
+        middle = left + width / 2, top + height / 2
+        x, y = self.view.pixel_at(*middle)
         if not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
-            self.camera.look_at(self.camera.pose.zoom, cell[0] + 0.5, cell[1] + 0.5, *self.size)
+            self.camera.look_at(self.camera.pose.zoom, *middle, *self.size)
 
     def fit(self) -> None:
         """Show everything."""

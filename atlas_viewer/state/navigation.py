@@ -49,6 +49,18 @@ def open_map(state: State) -> None:
     state.ui.front = state.ui.view = MAP
 
 
+def arrive(state: State) -> None:
+    """Go to the target on Map that was requested before Map was ready, or that Map has left out so far."""
+    maps = state.map
+    wanted = maps.wanted
+    if wanted is None or maps.layout is None or maps.registry is None:
+        return
+    if wanted.name not in maps.layout.placements and wanted.name in maps.registry.description.token_tables:
+        state.ui.tables = True  # Map is laid out again
+        return
+    maps.arrive()
+
+
 def go(state: State, text: str) -> None:
     """Go to what `text` names: a value, a tensor, or a part of the model by its title.
 

@@ -215,8 +215,8 @@ class MapSource(Protocol):
     def max_context(self) -> int:
         """The longest context, in tokens, that fits without another upload of the model."""
 
-    def loading_map(self, glyphs: np.ndarray, context: int) -> Loading[MapPass]:
-        """Load a map with `context` rows for activations, in steps."""
+    def loading_map(self, glyphs: np.ndarray, context: int, *, tables: bool = True) -> Loading[MapPass]:
+        """Load a map with `context` rows for activations, in steps; tables: see `map_layout`."""
 
 
 class LogitsSource(Protocol):

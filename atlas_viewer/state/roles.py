@@ -21,7 +21,7 @@ def role_of(tensor: Tensor) -> Role:
     """The role of a tensor of the registry."""
     if tensor.heads:
         return Role.ATTENTION
-    return {"activation": Role.ACTIVATION, "logits": Role.LOGITS}.get(tensor.kind, Role.WEIGHT)
+    return {"weight": Role.WEIGHT, "logits": Role.LOGITS}.get(tensor.kind, Role.ACTIVATION)
 
 
 # Far from the hues of the palettes, and far enough from each other for any kind of color vision: they differ in

@@ -117,6 +117,7 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "prompts": _as(list[str]),
     "chip_colour": one_of(CHIP_COLORS),
     "seed_locked": _as(bool),
+    "tables": _as(bool),
     "minimap": _as(bool),
     "flow": _as(bool),
     "glow": _as(bool),

@@ -27,6 +27,7 @@ class UiState:
     prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"
     seed_locked: bool = True  # otherwise each run draws a new seed
+    tables: bool = False  # show the tables with a row per token of the vocabulary on Map
     minimap: bool = True  # show it on Map unless everything is visible
     flow: bool = True  # show arrows between tensors and the residual stream on Map
     glow: bool = True  # highlight the rows on Map that a run has just written

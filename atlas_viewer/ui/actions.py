@@ -155,6 +155,10 @@ def _toggle_minimap(state: State) -> None:
     state.ui.minimap = not state.ui.minimap
 
 
+def _toggle_tables(state: State) -> None:
+    state.ui.tables = not state.ui.tables
+
+
 def _toggle_flow(state: State) -> None:
     state.ui.flow = not state.ui.flow
 
@@ -271,6 +275,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.back", "Back to the previous view", "Map", lambda s: s.map.back(), "Alt+[", on_map),
     Action("map.forward", "Forward to the next view", "Map", lambda s: s.map.forward(), "Alt+]", on_map),
     Action("map.minimap", "Show or hide the minimap", "Map", _toggle_minimap, "Shift+M"),
+    Action("map.tables", "Show or hide the whole embedding", "Map", _toggle_tables, "Shift+E"),
     Action("map.flow", "Show or hide the flow between tensors", "Map", _toggle_flow, "Shift+F"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", _has_steps, anywhere=True),

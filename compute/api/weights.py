@@ -56,7 +56,7 @@ class Weights(Mapping[str, np.ndarray]):
         return result
 
     def _known(self, name: str) -> str:
-        """The name in this mapping: the tables of GPT-2 are `wte` and `wpe`, in its files `wte.weight`, `wpe.weight`."""
+        """The name in this mapping: the tables of GPT-2 are `wte` and `wpe`, in its files `wte.weight` and so on."""
         short = name.removesuffix(".weight")
         return short if short in self._description.weights else name
 

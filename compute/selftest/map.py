@@ -60,9 +60,8 @@ def pictures(passes: MapPass, plane: Plane, view: MapView) -> tuple[np.ndarray, 
     block = 1 if level is None else passes.layout.base << level
     found, wanted = passes.read().astype(float)[..., :3], plane.picture(view, WIDTH, HEIGHT, block)
     free = np.isinf(wanted[..., 0])
-    if 1 / view.scale > _BORDERED:
-        free |= axis(view.y, view.scale, HEIGHT, passes.layout.height, 1)[:, None, 2] == 0
-        free |= axis(view.x, view.scale, WIDTH, passes.layout.width, 1)[None, :, 2] == 0
+    if block == 1:
+        free |= plane.borders(view, WIDTH, HEIGHT, _BORDERED)
     wanted[free] = found[free]
     bad = np.isnan(wanted[..., 0])
     wanted[bad] = 0
@@ -106,21 +105,26 @@ def matched(image: np.ndarray, style: DigitStyle, sheet: np.ndarray) -> str:
 
 
 def written(passes: MapPass, plane: Plane, name: str, cell: int, sheet: np.ndarray) -> Iterator[tuple[str, str]]:
-    """(text in the picture, expected text) for cells of a tensor, `cell` pixels large."""
+    """(text in the picture, expected text) for cells of a tensor whose shorter side is `cell` pixels."""
     placement = passes.layout.placements[name]
-    view = MapView(placement.x - 0.25, placement.y - 0.25, 1 / cell)
-    passes.draw(view, _COLUMNS * cell, _ROWS * cell)
+    wide, high = placement.cell_width, placement.cell_height
+    unit = cell / min(wide, high)  # in pixels
+    view = MapView(placement.x - 0.25 * wide, placement.y - 0.25 * high, 1 / unit)
+    size = round(_COLUMNS * wide * unit), round(_ROWS * high * unit)
+    passes.draw(view, *size)
     image = passes.read()
     style = digit_style(cell)
     assert style is not None
-    across = axis(view.x, view.scale, _COLUMNS * cell, passes.layout.width, 1)
-    down = axis(view.y, view.scale, _ROWS * cell, passes.layout.height, 1)
-    for y in range(placement.y, placement.y + _ROWS - 1):
-        for x in range(placement.x, placement.x + _COLUMNS - 1):
-            if plane.keys[y, x] < 2:
+    across = axis(view.x / wide, view.scale / wide, size[0], passes.layout.width // wide, 1)
+    down = axis(view.y / high, view.scale / high, size[1], passes.layout.height // high, 1)
+    corner = placement.in_cells()
+    for y in range(corner.y, corner.y + _ROWS - 1):
+        for x in range(corner.x, corner.x + _COLUMNS - 1):
+            key = plane.keys[y * high : y * high + 1, x * wide]
+            if key[0] < 2:
                 continue
             px, py = np.flatnonzero(across[:, 0] == x), np.flatnonzero(down[:, 0] == y)
-            value = float(decoded(plane.keys[y : y + 1, x])[0])
+            value = float(decoded(key)[0])
             inner = image[py[0] : py[-1] + 1, px[0] : px[-1] + 1].copy()
             # The border covers the first row and column and is not text.
             inner[0], inner[:, 0] = inner[1, 1], inner[1, 1]

@@ -6,6 +6,7 @@ import numpy as np
 
 from compute.forward.engine import Engine
 from compute.views.map_layout import MapLayout
+from compute.views.map_placement import Placement
 from compute.views.map_view import MapView, axis
 from compute.weights.checkpoint import WeightSource
 
@@ -18,15 +19,19 @@ KEPT: np.ndarray = np.rint(np.array((0.043, 0.055, 0.078)) * 255)
 
 
 class Plane:
-    """Values by cell: `keys` uint32 (0: no cell, 1: not filled), `owners` int (0: no tensor), `peaks` by owner."""
+    """Values by unit: `keys` uint32 (0: no cell, 1: not filled), `owners` int (0: no tensor), `peaks` by owner."""
 
     def __init__(self, engine: Engine, source: WeightSource, layout: MapLayout) -> None:
         self.layout = layout
         self.keys = np.zeros((layout.height, layout.width), np.uint32)
         self.owners = np.zeros((layout.height, layout.width), np.int64)
         self.peaks = np.zeros(len(layout.placements) + 1)
+        self._sizes = sorted({(p.cell_width, p.cell_height) for p in layout.placements.values()})
+        self._size_of = {size: number for number, size in enumerate(self._sizes)}
+        self._cells = np.full((layout.height, layout.width), -1, np.int8)  # index of the size of the cell, -1: none
         self._known: tuple[bytes, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] | None = None
-        for number, tensor in enumerate(engine.registry):
+        shown = [tensor for tensor in engine.registry if tensor.name in layout.placements]
+        for number, tensor in enumerate(shown):
             if tensor.kind == "weight":
                 values = np.asarray(source.tensor(tensor.name)).astype(np.float32)
             else:
@@ -44,35 +49,66 @@ class Plane:
                 matrix = np.zeros((placement.rows, placement.columns), np.float32)
                 present = np.zeros(matrix.shape, bool)
                 matrix[: len(values)], present[: len(values)] = values, True
-            for row in range(placement.rows):
-                for first in range(0, placement.columns, placement.band_columns):
-                    x, y = placement.cell_of(row, first)
-                    part = slice(first, min(first + placement.band_columns, placement.columns))
-                    run = slice(x, x + part.stop - first)
-                    self.keys[y, run] = np.where(present[row, part], keys(matrix[row, part]), 1)
-                    self.owners[y, run] = number + 1
+            self._place(placement, number + 1, np.where(present, keys(matrix), np.uint32(1)))
             finite = np.abs(matrix[present & np.isfinite(matrix)])
             self.peaks[number + 1] = max(finite.max(initial=0.0), 1e-12)
+
+    def _place(self, placement: Placement, owner: int, shown: np.ndarray) -> None:
+        wide, high = placement.cell_width, placement.cell_height
+        for row in range(placement.rows):
+            for first in range(0, placement.columns, placement.band_columns):
+                x, y = placement.cell_of(row, first)
+                part = shown[row, first : first + placement.band_columns].repeat(wide)
+                under = slice(y, y + high), slice(x, x + len(part))
+                self.keys[under], self.owners[under] = part, owner
+                self._cells[under] = self._size_of[wide, high]
 
     def picture(self, view: MapView, width: int, height: int, block: int) -> np.ndarray:
         """float [height, width, 3] from 0 to 255; NaN where a pixel shows a non-finite value.
 
         It is infinite where two tensors have equally extreme values, either of which may be shown.
         """
-        across = axis(view.x, view.scale, width, self.layout.width, block)
-        down = axis(view.y, view.scale, height, self.layout.height, block)
         ranks, color_of, positive, negative = self._ranked()
-        rows, columns = down[:, :2] * block, across[:, :2] * block
-        rank, plus, minus = (_largest(_largest(v, rows).T, columns).T for v in (ranks, positive, negative))
+        rank, plus, minus = (np.zeros((height, width), values.dtype) for values in (ranks, positive, negative))
+        unders = []
+        # Without blocks, each tensor is painted by its own cells.
+        for number, (wide, high) in enumerate(self._sizes if block == 1 else [(block, block)]):
+            across = axis(view.x / wide, view.scale / wide, width, self.layout.width // wide, 1)
+            down = axis(view.y / high, view.scale / high, height, self.layout.height // high, 1)
+            if block != 1:
+                across = axis(view.x, view.scale, width, self.layout.width, block)
+                down = axis(view.y, view.scale, height, self.layout.height, block)
+            rows, columns = down[:, :2] * high, across[:, :2] * wide
+            mine = self._cells == number if block == 1 else self._cells >= 0
+            unders.append((rows, columns, mine))
+            for whole, values in ((rank, ranks), (plus, positive), (minus, negative)):
+                part = _largest(_largest(np.where(mine, values, 0), rows).T, columns).T
+                np.maximum(whole, part, out=whole)
         image = color_of[rank]
         # Where values of both signs are close, the color may depend on their tensors.
         for y, x in np.argwhere(
             (plus > 0) & (minus > 0) & (np.minimum(plus, minus) >= _NEAR * np.maximum(plus, minus))
         ):
-            under = slice(*rows[y]), slice(*columns[x])
-            image[y, x] = self._color(self.keys[under], self.owners[under])
+            found = [(slice(*rows[y]), slice(*columns[x]), mine) for rows, columns, mine in unders]
+            shown = np.concatenate([np.where(mine[r, c], self.keys[r, c], 0).ravel() for r, c, mine in found])
+            owners = np.concatenate([self.owners[r, c].ravel() for r, c, _ in found])
+            image[y, x] = self._color(shown, owners)
         painted: np.ndarray = image
         return painted
+
+    def borders(self, view: MapView, width: int, height: int, least: float) -> np.ndarray:
+        """The pixels in the first row or column of a cell that is larger than `least` pixels: bool [height, width]."""
+        found = np.zeros((height, width), bool)
+        for number, (wide, high) in enumerate(self._sizes):
+            if min(wide, high) / view.scale <= least:
+                continue
+            across = axis(view.x / wide, view.scale / wide, width, self.layout.width // wide, 1)
+            down = axis(view.y / high, view.scale / high, height, self.layout.height // high, 1)
+            columns = np.minimum(across[:, 0] * wide, self.layout.width - 1)
+            rows = np.minimum(down[:, 0] * high, self.layout.height - 1)
+            first = (across[None, :, 2] == 0) | (down[:, None, 2] == 0)
+            found |= first & (self._cells[rows[:, None], columns] == number)
+        return found
 
     def _color(self, shown: np.ndarray, owners: np.ndarray) -> np.ndarray:
         present = shown > 1

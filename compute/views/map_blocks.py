@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from compute.models.description import Description, Section
 from compute.models.operations import Activation, Attention, Operation, Weight
@@ -35,7 +35,15 @@ class Spread:
     units: int
 
 
-Part: TypeAlias = "Down | Right | Spread | str"
+@dataclass(frozen=True)
+class Stage:
+    """A part of a block between two points of the residual stream, with a caption above it."""
+
+    title: str
+    part: Part
+
+
+Part: TypeAlias = "Down | Right | Spread | Stage | str"
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,10 @@ def _outside(description: Description, section: Section) -> Outside:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A part and its width. Pieces of one kind are of similar height."""
+    """A part and its width."""
 
     part: Part
     units: int
-    kind: Literal["rows", "matrix", "pattern"] = "matrix"
 
 
 class _Block:
@@ -102,37 +109,33 @@ class _Block:
         self._stretches = [list(_columns(stretch)) for stretch in _stretches(description, section)]
 
     def arrangements(self) -> tuple[Part, ...]:
-        """What lies between points of the residual stream: below each other, beside each other, in few units."""
+        """What lies between points of the residual stream: below each other, and beside each other."""
         most = max(self._width(column) for columns in self._stretches for column in columns)
-        parts = tuple(self._stretch(columns, most) for columns in self._stretches)
-        return Down(parts), Right(parts), self._narrow()
+        parts = tuple(Stage(self._title(columns), self._stretch(columns, most)) for columns in self._stretches)
+        return Down(parts), Right(parts)
+
+    def _title(self, columns: Iterable[Sequence[Operation]]) -> str:
+        """What a stretch of the block does, in a few words."""
+        operations = [operation for column in columns for operation in column]
+        titles = [f"attention, {operation.heads} heads" for operation in operations if isinstance(operation, Attention)]
+        if any(isinstance(operation, Activation) for operation in operations):
+            widest = max(operation.columns for operation in operations if isinstance(operation, Activation))
+            titles.append(f"MLP, widens {widest / self._channels:g}x")
+        return "; ".join(titles) or operations[-1].output
 
     def _stretch(self, columns: Iterable[Sequence[Operation]], most: int) -> Part:
-        """Columns in lines of at most `most` units. A pattern is below the column before that of its attention."""
+        """Columns in lines of at most `most` units. A pattern has a line of its own before that of its attention."""
         pieces: list[_Piece] = []
         for column in columns:
-            for pattern in _patterns(column):
-                if pieces:
-                    before = pieces.pop()
-                    pieces.append(_Piece(Down((before.part, Spread(pattern, before.units))), before.units))
-                else:
-                    pieces.append(_Piece(Spread(pattern, most), most))
+            patterns = _patterns(column)
+            pieces += [_Piece(Spread(pattern, most), most) for pattern in patterns]
+            if patterns:  # beside each other, because nothing in this column is as wide as the pattern
+                groups = [self._names([operation]) for operation in column]
+                pieces += [_Piece(Down(names), self._widest(names)) for names in groups]
+                continue
             wide, rest = self._split(column)
             pieces.append(_Piece(Right((*wide, Down(rest))), self._width(column)))
         return Down(tuple(_line(line) for line in _lines(pieces, most)))
-
-    def _narrow(self) -> Part:
-        """Lines as wide as the widest tensor, each of pieces of one kind. Lines that stay incomplete are the last."""
-        most = max(self._units.values())
-        pieces: list[_Piece] = []
-        for column in (column for columns in self._stretches for column in columns):
-            pieces += [_Piece(Spread(pattern, most), most, "pattern") for pattern in _patterns(column)]
-            wide, rest = self._split(column)
-            pieces += [_Piece(name, self._units[name]) for name in wide]
-            groups = [rest] if wide else [self._names(group) for group in _with_functions(column)]
-            pieces += [_Piece(Down(names), self._widest(names), self._kind(names)) for names in groups]
-        lines = sorted(_lines(pieces, most), key=lambda line: sum(piece.units for piece in line) < most)
-        return Down(tuple(_line(line) for line in lines))
 
     def _names(self, operations: Iterable[Operation]) -> tuple[str, ...]:
         """Weights above the results."""
@@ -157,10 +160,6 @@ class _Block:
 
     def _widest(self, names: Iterable[str]) -> int:
         return max(self._units[name] for name in names)
-
-    def _kind(self, names: Iterable[str]) -> Literal["rows", "matrix"]:
-        matrices = {weight.name for own in self._weights.values() for weight in own if len(weight.shape) > 1}
-        return "matrix" if matrices.intersection(names) else "rows"
 
     def _weight_units(self, weight: Weight) -> int:
         """Matrices are cut into bands along their longer side, and the bands are beside each other."""
@@ -192,31 +191,17 @@ def _columns(stretch: Iterable[Operation]) -> Iterator[list[Operation]]:
     yield column
 
 
-def _with_functions(column: Iterable[Operation]) -> list[list[Operation]]:
-    """Each operation by itself, but an activation function with what it is applied to."""
-    groups: list[list[Operation]] = []
-    for operation in column:
-        if groups and isinstance(operation, Activation):
-            groups[-1].append(operation)
-        else:
-            groups.append([operation])
-    return groups
-
-
 def _patterns(column: Iterable[Operation]) -> list[str]:
     return [operation.pattern for operation in column if isinstance(operation, Attention)]
 
 
 def _lines(pieces: Iterable[_Piece], most: int) -> list[list[_Piece]]:
-    """The pieces in lines of at most `most` units; a piece goes to the latest line of its kind if it fits there."""
+    """The pieces in lines of at most `most` units; a piece goes to the latest line if it fits there."""
     lines: list[list[_Piece]] = []
-    latest: dict[str, list[_Piece]] = {}
     for piece in pieces:
-        line = latest.get(piece.kind)
-        if line is None or sum(known.units for known in line) + piece.units > most:
-            line = latest[piece.kind] = []
-            lines.append(line)
-        line.append(piece)
+        if not lines or sum(known.units for known in lines[-1]) + piece.units > most:
+            lines.append([])
+        lines[-1].append(piece)
     return lines
 
 

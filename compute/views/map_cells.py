@@ -52,7 +52,7 @@ class CellPainters:
         """shared: what wgsl/map/cells.wgsl binds besides a tensor and its parameters; writing: the same for digits."""
         self._engine, self._layout, self._patterns = engine, layout, patterns
         self._shared, self._writing = shared, writing
-        self._tensors = list(engine.registry)
+        self._tensors = [tensor for tensor in engine.registry if tensor.name in layout.placements]
         placements = [layout.placements[tensor.name] for tensor in self._tensors]
         # [tensors, (left, top, right, bottom)] in cells
         self._boxes = np.array([(p.x, p.y, p.x + p.width, p.y + p.height) for p in placements])

@@ -119,7 +119,7 @@ class MapPass:
         seen = set()
         for tensor in self.engine.registry:
             kind = painting_kind(tensor)
-            if kind in seen:
+            if kind in seen or tensor.name not in self.layout.placements:
                 continue
             seen.add(kind)
             placement = self.layout.placements[tensor.name]

@@ -87,8 +87,9 @@ class MapPyramid:
         limit for the cost of a dispatch, in values read.
         """
         registry, layout = self._engine.registry, self.layout
-        fixed = [tensor for tensor in registry if tensor.kind == "weight"]
-        live = [tensor for tensor in registry if tensor.kind != "weight"]
+        shown = [tensor for tensor in registry if tensor.name in layout.placements]
+        fixed = [tensor for tensor in shown if tensor.kind == "weight"]
+        live = [tensor for tensor in shown if tensor.kind != "weight"]
         cost, whole = 0.0, sum(weight_cost(layout, tensor) for tensor in fixed)
         peaks = self._peak_dispatch(fixed)
         yield peaks, "weights", 0.0  # the first use fills the texture with zeros, which takes a while

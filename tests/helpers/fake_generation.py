@@ -180,7 +180,7 @@ class FakeRunner:
     def fits(self, options: GenerateOptions) -> bool:
         return options.context <= self.max_context
 
-    def loading_map(self, glyphs: np.ndarray, window: int) -> Loading[Any]:
+    def loading_map(self, glyphs: np.ndarray, window: int, *, tables: bool = True) -> Loading[Any]:
         raise UsageError("this model has no map")
 
     def grow_context(self, context: int) -> Loading[None]:

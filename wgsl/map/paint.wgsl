@@ -35,6 +35,11 @@ fn most_inside(owner: u32, low: vec2u, high: vec2u) -> Shown {
     return Shown(key, owner - 1u);
 }
 
+// The magnitude that has the brightest color in a tensor.
+fn brightest(slot: u32) -> f32 {
+    return select(peak_of(slot, frame.mapping), frame.mapping.high, frame.mapping.high > 0.0);
+}
+
 // The brightest block from `low` to `high`, which may belong to several tensors.
 fn most_of_several(low: vec2u, high: vec2u) -> Shown {
     var most = Shown(NO_CELL, 0u);
@@ -50,7 +55,7 @@ fn most_of_several(low: vec2u, high: vec2u) -> Shown {
             }
             // Non-finite values rank above all others; among themselves, their keys decide.
             let value = extreme_value(key);
-            let own = select(1e9, abs(value) / peak_of(owner - 1u, frame.mapping), is_finite(value));
+            let own = select(1e9, abs(value) / brightest(owner - 1u), is_finite(value));
             if (own > rank || (own == rank && key > most.key)) {
                 rank = own;
                 most = Shown(key, owner - 1u);

@@ -59,7 +59,7 @@ def draw(state: State, services: Services) -> None:
         imgui.set_cursor_screen_pos(ImVec2(left + theme.em(0.7), top + theme.em(0.5)))
         _no_picture(state, width)
     else:
-        maps.arrive()
+        navigation.arrive(state)
         _mouse(state, frame)
         _keys(state)
         canvas.push_clip_rect(start, end, True)

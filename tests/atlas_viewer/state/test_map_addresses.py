@@ -25,7 +25,8 @@ def test_cells_of_indices() -> None:
     layout = map_layout(registry(STORIES, 64), 64)
     x, y, width, height = box_of(TensorIndex("h.3.attn.pattern", (2, 5, 3)), layout)
     assert layout.cell_at(x, y) == ("h.3.attn.pattern", 133, 3)
-    assert (width, height) == (1, 1)
+    magnified = layout.placements["h.3.attn.pattern"]
+    assert (width, height) == (magnified.cell_width, magnified.cell_height)
     placement = layout.placements["wte"]
     assert box_of(TensorIndex("wte"), layout) == (placement.x, placement.y, placement.width, placement.height)
 
@@ -66,12 +67,13 @@ def test_boxes_of_the_rows_of_a_pass() -> None:
     shapes = registry(STORIES, 64)
     layout = map_layout(shapes, 64)
     boxes = row_boxes(shapes, layout, 10, 12)
+    pattern = layout.placements["h.3.attn.pattern"]
     assert (*layout.cell_of("h.3.attn.qkv", 10, 192), 192, 2) in boxes
-    assert (*layout.cell_of("h.3.attn.pattern", 74, 0), 64, 2) in boxes
+    assert (*layout.cell_of(pattern.name, 74, 0), 64 * pattern.cell_width, 2 * pattern.cell_height) in boxes
     for x, y, width, height in boxes:
         found = layout.cell_at(x, y)
         assert found is not None
         assert found[1] % 64 == 10
-        assert height == 2
-        assert layout.cell_at(x + width - 1, y + 1) is not None
+        assert height == 2 * layout.placements[found[0]].cell_height
+        assert layout.cell_at(x + width - 1, y + height - 1) is not None
     assert row_boxes(shapes, layout, 5, 5) == []

@@ -10,6 +10,7 @@ from atlas_viewer.state.map_addresses import row_and_column
 from atlas_viewer.state.map_hit_test import element_at
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import map_layout
+from compute.views.map_placement import Placement
 from compute.views.map_pyramid import LEVELS
 from compute.views.map_view import MapView, axis, level_of
 
@@ -22,15 +23,22 @@ LAYOUT = map_layout(REGISTRY, CONTEXT)
 INSPECTION = Inspection(tensors={tensor.name: TensorInfo.of(REGISTRY, tensor) for tensor in REGISTRY})
 
 
-def under(view: MapView, px: int, py: int) -> set[tuple[int, int]]:
-    """The cells in the pixel."""
+def under(view: MapView, px: int, py: int, placement: Placement) -> set[tuple[int, int]]:
+    """The corners of the cells in the pixel, on a plane of cells as large as those of a tensor."""
     level = level_of(view.scale, LAYOUT.base, LEVELS)
-    block = 1 if level is None else LAYOUT.base << level
-    (x0, x1), (y0, y1) = (
-        axis(start, view.scale, 1, size, block, first)[0, :2] * block
-        for start, size, first in ((view.x, LAYOUT.width, px), (view.y, LAYOUT.height, py))
-    )
-    return {(int(x), int(y)) for x in range(x0, x1) for y in range(y0, y1)}
+    sides = []
+    for start, unit, size, first in (
+        (view.x, placement.cell_width, LAYOUT.width, px),
+        (view.y, placement.cell_height, LAYOUT.height, py),
+    ):
+        if level is None:
+            low, high = axis(start / unit, view.scale / unit, 1, size // unit, 1, first)[0, :2] * unit
+        else:
+            block = LAYOUT.base << level
+            low, high = axis(start, view.scale, 1, size, block, first)[0, :2] * block
+            low = low // unit * unit
+        sides.append(range(int(low), int(high), unit))
+    return {(x, y) for x in sides[0] for y in sides[1]}
 
 
 def values(element: TensorIndex) -> set[tuple[int, int]]:
@@ -51,10 +59,10 @@ def test_the_element_is_in_the_pixel_and_a_range_is_all_of_it(scale: float) -> N
         x, y = placement.x + generator.integers(placement.width), placement.y + generator.integers(placement.height)
         view = MapView(x - 50.5 * scale + generator.random(), y - 40.5 * scale, scale)
         element = element_at(INSPECTION, LAYOUT, view, 50, 40)
-        shown = under(view, 50, 40)
         if element is None:
             continue
         hits += 1
+        shown = under(view, 50, 40, LAYOUT.placements[element.name])
         assert INSPECTION.exists(element)
         assert values(element) <= shown
         if element.count > 1:

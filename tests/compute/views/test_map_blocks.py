@@ -15,7 +15,7 @@ from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.models.description import Description
 from compute.models.names import block_name
 from compute.models.operations import LayerNorm, Linear, Operation
-from compute.views.map_blocks import Down, Part, Right, Spread, plan
+from compute.views.map_blocks import Down, Part, Right, Spread, Stage, plan
 from compute.views.map_layout import map_layout
 
 from helpers.make_models import ODD_SHAPES, TINY
@@ -26,32 +26,24 @@ from helpers.parallel_model import parallel
 PATTERN = "attn.pattern"
 ENTER = Down(("resid_pre", "ln_1.weight", "ln_1.bias", "ln_1"))
 QKV = Down(("attn.c_attn.weight", "attn.c_attn.bias", "attn.qkv"))
-OUT = Down(("attn.out", "attn.c_proj.weight", "attn.c_proj.bias", "attn.c_proj", "resid_mid"))
+OUT = Right(("attn.out", Down(("attn.c_proj.weight", "attn.c_proj.bias", "attn.c_proj")), "resid_mid"))
 NORM = Down(("ln_2.weight", "ln_2.bias", "ln_2"))
 HIDDEN = Down(("mlp.c_fc.weight", "mlp.c_fc.bias", "mlp.c_fc", "mlp.gelu"))
 LEAVE = Down(("mlp.c_proj.bias", "mlp.c_proj", "resid_post"))
-ATTENTION = Right((ENTER, Down((QKV, Spread(PATTERN, 3))), OUT))
+ATTENTION = Down((Right((ENTER, QKV)), Spread(PATTERN, 5), OUT))
 MLP = Down((Right((NORM, HIDDEN)), Right(("mlp.c_proj.weight", LEAVE))))
 GPT2_BLOCKS: tuple[Part, ...] = (
     Down((ATTENTION, MLP)),
     Right((ATTENTION, MLP)),
-    Down(
-        (
-            Right(("resid_pre", Down(("ln_1.weight", "ln_1.bias", "ln_1")), "attn.out", "resid_mid")),
-            Right((QKV, Down(("attn.c_proj.weight", "attn.c_proj.bias", "attn.c_proj")))),
-            Spread(PATTERN, 4),
-            HIDDEN,
-            "mlp.c_proj.weight",
-            Right((NORM, LEAVE)),
-        )
-    ),
 )
 
 
 def flat(part: Part) -> Part:
-    """The same arrangement without parts that contain a single part, or parts of their own kind."""
+    """The same arrangement without captions, parts that contain a single part, or parts of their own kind."""
     if isinstance(part, str | Spread):
         return part
+    if isinstance(part, Stage):
+        return flat(part.part)
     kind = type(part)
     inner: list[Part] = []
     for piece in map(flat, part.parts):
@@ -65,12 +57,16 @@ def named(part: Part, block: int) -> Part:
         return block_name(block, part)
     if isinstance(part, Spread):
         return Spread(block_name(block, part.name), part.units)
+    if isinstance(part, Stage):
+        return Stage(part.title, named(part.part, block))
     return type(part)(tuple(named(inner, block) for inner in part.parts))
 
 
 def names(part: Part) -> list[str]:
     if isinstance(part, str):
         return [part]
+    if isinstance(part, Stage):
+        return names(part.part)
     return [part.name] if isinstance(part, Spread) else [name for inner in part.parts for name in names(inner)]
 
 
@@ -158,19 +154,31 @@ def test_tensors_of_other_models_have_their_own_cells(model: Callable[[ModelConf
 
 
 def test_the_parallel_block_in_lines_of_its_widest_column() -> None:
-    around, beside, narrow = (blocks[0] for blocks in plan(parallel(TINY)).blocks)
+    around, beside = (blocks[0] for blocks in plan(parallel(TINY)).blocks)
     norm = Down(("ln_1.weight", "ln_1"))
     qkv, mixed = Down(("attn.c_attn.weight", "attn.qkv")), Down(("attn.c_proj.weight", "attn.c_proj"))
     hidden, leave = Down(("mlp.c_fc.weight", "mlp.c_fc", "mlp.relu")), Down(("mlp.c_proj", "resid_post"))
     wanted = Down(
         (
-            Right((Down(("resid_pre", norm)), Down((qkv, Spread(PATTERN, 3))))),
-            Right((Down(("attn.out", mixed)), hidden)),
+            Right((Down(("resid_pre", norm)), qkv)),
+            Spread(PATTERN, 4),
+            Right(("attn.out", mixed)),
+            hidden,
             Right(("mlp.c_proj.weight", leave)),
         )
     )
     assert flat(around) == flat(beside) == flat(named(wanted, 0))
-    lines: tuple[Part, ...] = (
-        Right(("resid_pre", norm, "attn.out")), qkv, Spread(PATTERN, 3), hidden, "mlp.c_proj.weight", mixed, leave,
-    )  # fmt: skip
-    assert flat(narrow) == flat(named(Down(lines), 0))
+
+
+def test_the_stages_of_a_block_have_captions() -> None:
+    for description, wanted in (
+        (describe(TINY), ["attention, 3 heads", "MLP, widens 4x"]),
+        (parallel(TINY), ["attention, 3 heads; MLP, widens 3x"]),
+        (wide(TINY), ["attention, 3 heads"]),
+    ):
+        for blocks in plan(description).blocks:
+            for block in blocks:
+                assert isinstance(block, Down | Right)
+                titles = [part.title for part in block.parts if isinstance(part, Stage)]
+                assert len(titles) == len(block.parts)
+                assert [title for title in titles if "," in title] == wanted

@@ -104,9 +104,9 @@ def test_the_aspect_ratio_is_that_of_a_screen(name: str, context: int) -> None:
     config = REAL[name]
     context = min(context, config.positions)
     layout = map_layout(registry(config, context), context)
-    assert ASPECT / 1.3 < layout.width / layout.height < ASPECT * 1.3
-    cells = sum(placement.rows * placement.columns for placement in layout.placements.values())
-    assert cells > 0.35 * layout.width * layout.height
+    assert ASPECT / 1.5 < layout.width / layout.height < ASPECT * 1.5
+    units = sum(placement.width * placement.height for placement in layout.placements.values())
+    assert units > 0.34 * layout.width * layout.height
     # The pyramid fits one texture.
     assert max(layout.width, layout.height * 3 // 2) // layout.base <= 16384
 
@@ -163,3 +163,51 @@ def test_a_short_last_band() -> None:
     assert placement.value_at(16, 65) == (9, 0)
     assert placement.value_at(16, 66) is None
     assert placement.value_at(32, 64) is None
+
+
+@pytest.mark.parametrize("context", [32, 64, 256])
+@pytest.mark.parametrize("name", ["stories", "gpt2"])
+def test_activations_of_short_texts_are_large(name: str, context: int) -> None:
+    config = REAL[name]
+    layout = map_layout(registry(config, context), context, tables=False)
+    pattern = layout.placements["h.0.attn.pattern"]
+    if context == 32:
+        assert pattern.width > 3 * config.channels
+        assert pattern.lines == 1, "all heads are side by side"
+    assert pattern.band_columns * pattern.cell_width <= max(config.channels, context)
+    assert pattern.cell_width == pattern.cell_height
+    for short in ("ln_1", "attn.out", "resid_post", "mlp.gelu"):
+        placement = layout.placements[f"h.0.{short}"]
+        assert config.channels / 8 <= placement.height <= max(context, config.channels)
+    assert layout.placements["h.0.mlp.c_fc.weight"].cell_height == 1
+
+
+def test_the_area_of_a_pattern_hardly_changes_while_the_text_grows() -> None:
+    areas = []
+    for context in (32, 64, 128):
+        placement = map_layout(registry(STORIES, context), context, tables=False).placements["h.0.attn.pattern"]
+        areas.append(placement.width * placement.height)
+    assert max(areas) < 1.2 * min(areas)
+
+
+def test_heads_are_in_lines_of_the_same_length() -> None:
+    for context in (64, 128, 256, 512):
+        placement = map_layout(registry(STORIES, context), context).placements["h.0.attn.pattern"]
+        assert placement.bands == placement.across * placement.lines
+
+
+def test_without_tables_everything_else_is_there() -> None:
+    whole, rest = (map_layout(registry(STORIES, 64), 64, tables=tables) for tables in (True, False))
+    assert whole.placements.keys() - rest.placements.keys() == {"wte"}
+    assert rest.width * rest.height < whole.width * whole.height
+
+
+def test_captions_of_stages_have_space() -> None:
+    layout = map_layout(registry(STORIES, 64), 64)
+    assert [stage.title for stage in layout.stages[:2]] == ["attention, 6 heads", "MLP, widens 4x"]
+    assert len(layout.stages) == 2 * STORIES.layers
+    for stage in layout.stages:
+        above = stage.x, stage.y - layout.caption, stage.x + stage.width, stage.y
+        for placement in layout.placements.values():
+            beside = placement.x >= above[2] or placement.x + placement.width <= above[0]
+            assert beside or placement.y >= above[3] or placement.y + placement.height <= above[1], placement.name
