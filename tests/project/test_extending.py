@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,10 +50,12 @@ def change(path: Path, block: Block) -> None:
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 
-def in_copy(copy: Path, *arguments: str) -> str:
+def in_copy(copy: Path, *arguments: str, **variables: str) -> str:
+    """The output of Python with `arguments`, in the copy and with these environment variables."""
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=copy, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+        [sys.executable, *arguments],
+        cwd=copy, env={**os.environ, **variables}, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -61,16 +64,44 @@ def in_copy(copy: Path, *arguments: str) -> str:
 def test_its_tests_pass(copy: Path) -> None:
     tests = [block.about for block in blocks(PAGE) if block.about.startswith("tests/")]
     output = in_copy(
-        copy, "pytest", "-q", "-p", "no:cacheprovider", *tests, "tests/project/test_imports.py", "-k", "not declared"
+        copy,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *tests,
+        "tests/project/test_imports.py",
+        "-k",
+        "not declared",
     )
-    assert len(tests) == 2
+    assert len(tests) == 3
     assert "skipped" not in output
+
+
+def test_each_example_touches_at_most_three_files() -> None:
+    touched: dict[str, set[str]] = {}
+    for block in blocks(PAGE):
+        before = PAGE.read_text("utf-8").splitlines()[: block.line]
+        section = next(line for line in reversed(before) if line.startswith("## "))
+        touched.setdefault(section, set()).add(block.about)
+    assert len(touched) == 3
+    assert {section: files for section, files in touched.items() if len(files) > 3} == {}
+
+
+def test_its_architecture_is_the_one_that_other_tests_use(copy: Path) -> None:
+    code = (
+        "from compute.models.parallel import parallel as shown\n"
+        "from helpers.parallel_model import SMALL, parallel as used\n"
+        "print(list(shown(SMALL).operations()) == list(used(SMALL).operations()))"
+    )
+    assert in_copy(copy, "-c", code, PYTHONPATH="tests") == "True\n"
 
 
 def test_its_files_are_as_the_project_wants_them(copy: Path) -> None:
     files = [block.about for block in blocks(PAGE) if block.about.endswith(".py")]
-    in_copy(copy, "ruff", "check", "--no-cache", *files)
-    in_copy(copy, "ruff", "format", "--no-cache", "--check", *files)
+    in_copy(copy, "-m", "ruff", "check", "--no-cache", *files)
+    in_copy(copy, "-m", "ruff", "format", "--no-cache", "--check", *files)
 
 
 def test_its_kernel_is_read_from_the_copy(copy: Path) -> None:
