@@ -52,7 +52,7 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
 
     if glfw.get_platform() == glfw.PLATFORM_X11:
         library: Any = glfw  # its stubs are incomplete
-        canvas.lost = LostDisplay(library.get_x11_display())
+        canvas.watch(LostDisplay(library.get_x11_display()))
 
     def run(rescue: Callable[[], object]) -> None:
         if canvas.lost is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rendercanvas.offscreen import OffscreenRenderCanvas
 
 
@@ -14,6 +16,10 @@ class OwnCanvas:
         """Limit both sides to `pixels`, now and after resizing."""
         self._limit = pixels
         self.clamp()
+
+    def screen_context(self) -> Any:
+        """The `GPUCanvasContext` of wgpu that presents on the screen. Only a window has one."""
+        return self.get_wgpu_context()._wgpu_context  # type: ignore[attr-defined]
 
     def check(self) -> None:
         """Called before a frame is drawn; a window ends the program cleanly here if its display has disappeared."""

@@ -7,6 +7,8 @@ from typing import Any
 import glfw
 from rendercanvas.glfw import GlfwRenderCanvas
 
+from compute.gpu.wgpu_native import check_before_configuring
+
 from .picture_canvas import OwnCanvas
 from .x11 import LostDisplay
 
@@ -28,8 +30,15 @@ class WindowCanvas(OwnCanvas, GlfwRenderCanvas):
         self._unhandled = False  # there are events that no handler has received
         super().__init__(**options)
 
+    def watch(self, lost: LostDisplay) -> None:
+        """Check the X server before every frame, and before calls in which its loss would abort the process."""
+        self.lost = lost
+        # The check before a frame is too early: acquiring a texture may wait for the server. When that fails, wgpu
+        # configures the surface again, which aborts without a server.
+        check_before_configuring(self.screen_context(), lost.check)
+
     def check(self) -> None:
-        """End the program if the X server has disappeared; otherwise wgpu would abort when acquiring a texture."""
+        """End the program if the X server has disappeared."""
         if self.lost is not None:
             self.lost.check()
 

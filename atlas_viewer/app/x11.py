@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import socket
 import sys
 from collections.abc import Callable
@@ -36,13 +37,7 @@ class LostDisplay:
 
     def check(self) -> None:
         """Check that the server still exists, before a call that would end the process without calling the handler."""
-        try:
-            gone = not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            gone = False
-        except OSError:
-            gone = True
-        if gone:
+        if hung_up(self._connection):
             self._lost(None)
 
     def _lost(self, _display: int | None) -> int:
@@ -61,6 +56,13 @@ class LostDisplay:
             with suppress(Exception):
                 sys.stdout.flush()
             os._exit(error.exit_status)
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Whether the other end of a connection has closed it, even if there is data that nobody has read yet."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)  # POLLHUP and POLLERR are always reported
+    return bool(poll.poll(0))
 
 
 def _report(message: str) -> None:

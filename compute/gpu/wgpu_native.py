@@ -1,4 +1,4 @@
-"""The only file that uses private names of wgpu, for three things that its public API cannot do.
+"""The only file that uses private names of wgpu, for four things that its public API cannot do.
 
 1. Waiting without blocking. `map_async` starts a thread that waits inside the library and meanwhile blocks every submit
    in the program (measured: 190 ms for a 200 ms dispatch). Here a callback is registered, and the device is polled
@@ -7,6 +7,7 @@
    functions take under 3 us.
 3. Shaders without loop counters. The library adds a counter to every loop to stop endless ones, and no compiler unrolls
    such a loop. All loops of this program end; without the counters, they run up to twice as fast.
+4. A check before a window's surface is configured. If the display has disappeared, the library ends the process there.
 """
 
 from __future__ import annotations
@@ -46,6 +47,20 @@ def create_shader(device: wgpu.GPUDevice, label: str, code: str) -> wgpu.GPUShad
     create: Any = _api.libf.wgpuDeviceCreateShaderModuleTrusted
     module: wgpu.GPUShaderModule = _api.GPUShaderModule(label, create(device._internal, descriptor, _CHECKS), device)
     return module
+
+
+def check_before_configuring(context: Any, check: Callable[[], object]) -> None:
+    """Call `check` whenever wgpu is about to configure the surface of `context`, a window's `GPUCanvasContext`.
+
+    That also happens within `get_current_texture`: after a resize, and when no texture could be acquired.
+    """
+    configure = context._configure_screen_real
+
+    def checked() -> None:
+        check()
+        configure()
+
+    context._configure_screen_real = checked
 
 
 @dataclass(frozen=True)

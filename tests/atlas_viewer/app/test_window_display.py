@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from atlas_viewer.app.canvas import open_picture
+from atlas_viewer.app.x11 import hung_up
 from atlas_viewer.recording.reader import Recording
 from compute.gpu.device import shared_device
 
+from helpers.paths import SEARCH_PATH
 from helpers.patience import PATIENCE_S
 from helpers.real_window import Window, needs_display, x_server
 
@@ -45,6 +51,56 @@ def test_a_window_wider_than_a_texture_then_a_lost_server(tmp_path: Path) -> Non
     (path,) = tmp_path.glob("session*")  # without a leftover log
     with closing(Recording(path)) as recording:
         assert len(recording.steps(recording.run(None))) >= 2
+
+
+# Kills the X server in a frame: after the check that it exists, before wgpu acquires a texture.
+KILLER = """
+import os, signal, sys
+from pathlib import Path
+from atlas_viewer.app.window_canvas import WindowCanvas
+from atlas_viewer.cli.main import main
+
+server, check, frames = int(sys.argv.pop(1)), WindowCanvas.check, 0
+
+def then_kill(canvas):
+    global frames
+    check(canvas)
+    frames += 1
+    if frames == 20:
+        os.kill(server, signal.SIGKILL)
+        # Its connections are closed when it is a zombie.
+        while " Z " not in Path(f"/proc/{server}/stat").read_text():
+            pass
+
+WindowCanvas.check = then_kill
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@needs_display
+def test_a_server_that_is_lost_while_a_frame_begins(tmp_path: Path) -> None:
+    with x_server("640x400x24") as (name, server):
+        environment = {**os.environ, "DISPLAY": name, "PYTHONPATH": SEARCH_PATH, "ATLAS_VIEWER_CONFIG": str(tmp_path)}
+        environment.pop("WAYLAND_DISPLAY", None)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLER, str(server.pid), "view", PROMPT, "-n", "1000", "--temperature", "0"],
+            env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert done.stderr.startswith(f"atlas-viewer: display '{name}': the X server has disappeared")
+    assert done.stdout.startswith(PROMPT)
+
+
+def test_a_closed_connection_is_noticed_behind_unread_data() -> None:
+    here, there = socket.socketpair()
+    with here:
+        with there:
+            assert not hung_up(here)
+            there.send(b"an event")
+            assert not hung_up(here)
+        assert hung_up(here)
+        assert here.recv(8) == b"an event"
+        assert hung_up(here)
 
 
 def test_a_picture_is_no_larger_than_a_texture() -> None:
