@@ -65,7 +65,8 @@ def _info_lines(recording: Recording) -> list[str]:
     config = head.config
     lines = [
         f"session   {recording.shown}, {head.created}, {head.program}",
-        f"model     {head.model}, {config.layers} layers, {config.heads} heads, {config.channels} channels",
+        f"model     {head.model}, {config.architecture}, {config.layers} layers, {config.heads} heads,"
+        f" {config.channels} channels",
         f"weights   {head.weights}, sha256 {head.weights_sha256}",
         f"adapter   {head.adapter}, {head.kernels} kernels",
         f"versions  {', '.join(f'{name} {version}' for name, version in head.versions.items())}",
@@ -118,9 +119,12 @@ def _verify(arguments: argparse.Namespace) -> int:
         holds = not counts[DIFFERENT] and recording.head.weights_sha256 == sha256
         totals = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         if arguments.json:
-            result = {"holds": holds, "counts": counts, "changed": why, "steps": [asdict(v) for v in verdicts]}
+            model = {"name": recording.head.model, "architecture": recording.head.config.architecture}
+            steps = [asdict(verdict) for verdict in verdicts]
+            result = {"model": model, "holds": holds, "counts": counts, "changed": why, "steps": steps}
             print(json.dumps(plain(result), ensure_ascii=False, allow_nan=False))
         else:
+            print(f"model: {recording.head.model}, {recording.head.config.architecture}")
             print(f"{len(verdicts)} steps: {totals}")
             print(f"changed since: {'; '.join(why) or 'nothing'}")
         if not holds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -122,6 +122,7 @@ HEAD = Table(
         "created": _LINE,
         "program": _LINE,
         "model": _LINE,
+        "architecture": Column(validate.line),
         "weights_sha256": _LINE,
         **{name: Column(validate.size(name)) for name in _SIZES},
         "end_of_text": Column(whole(0, _LARGEST_SIZE)),
@@ -133,6 +134,8 @@ HEAD = Table(
         "versions": Column(validate.lines, _always({})),
     },
 )
+# What a recording of version 1 has of it.
+HEAD_1 = replace(HEAD, columns={name: column for name, column in HEAD.columns.items() if name != "architecture"})
 TENSORS = Table(
     "tensors",
     ("id",),

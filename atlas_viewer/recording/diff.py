@@ -129,6 +129,7 @@ def _head(one: Recording, run: RunInfo, other: Recording, other_run: RunInfo) ->
     a, b = one.head, other.head
     pairs = {
         "model": (a.model, b.model),
+        "architecture": (a.config.architecture, b.config.architecture),
         "weights": (a.weights_sha256[:12], b.weights_sha256[:12]),
         "precision": (a.weights, b.weights),
         "adapter": (a.adapter, b.adapter),

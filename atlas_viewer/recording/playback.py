@@ -103,8 +103,8 @@ def check_shape(recording: Recording, model: str, config: ModelConfig) -> None:
 
         def shape(sizes: ModelConfig) -> str:
             return (
-                f"{sizes.layers} layers, {sizes.heads} heads, {sizes.channels} channels, {sizes.positions} positions,"
-                f" {sizes.vocabulary} tokens"
+                f"{sizes.layers} layers, {sizes.heads} heads, {sizes.channels} channels,"
+                f" {sizes.positions} positions, {sizes.vocabulary} tokens, architecture {sizes.architecture}"
             )
 
         raise RecordingError(

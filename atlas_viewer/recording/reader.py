@@ -11,6 +11,8 @@ import numpy as np
 
 from compute.errors import RecordingError
 from compute.generate.steps import Candidate, StepRecord
+from compute.io.value_type import shown
+from compute.models.architectures import architectures
 from compute.sampling.options import GenerateOptions
 from compute.views.statistics_table import STATISTICS
 
@@ -18,7 +20,7 @@ from . import columns, validate
 from .columns import RunTables, Table
 from .records import LOGITS, DrawInfo, Head, RecordedStep, RecordedTensor, RunInfo, UiEvent
 from .safe_open import Database
-from .schema import SCHEMA, Schema
+from .schema import FIRST_ARCHITECTURE, SCHEMA, Schema
 from .validate import Unsound
 
 T = TypeVar("T")
@@ -147,18 +149,27 @@ class Recording:
         return table.checked(row)
 
     def _head(self) -> Head:
-        row = self._database.row(columns.HEAD.query())
+        table = columns.HEAD_1 if self._database.version == 1 else columns.HEAD
+        row = self._database.row(table.query())
         if row is None:
             raise Unsound("session: its row is missing")
-        created, program, model, sha256, *sizes, end, weights, kernels, adapter, driver, shaders, libraries = (
-            self._checked(columns.HEAD, row)
+        values = self._checked(table, row)
+        if table is columns.HEAD_1:
+            values.insert(list(columns.HEAD.columns).index("architecture"), FIRST_ARCHITECTURE)
+        created, program, model, name, sha256, *sizes, end, weights, kernels, adapter, driver, shaders, libraries = (
+            values
         )
+        if name not in {architecture.name for architecture in architectures()}:
+            raise RecordingError(
+                f"{self.shown}: was recorded with a model of the architecture {shown(name)}, which this program does"
+                f" not know; open it with the program that recorded it, {program}"
+            )
         return Head(
             created=created,
             program=program,
             model=model,
             weights_sha256=sha256,
-            config=validate.config(*sizes),
+            config=validate.config(name, *sizes),
             end_of_text=end,
             weights=weights,
             kernels=kernels,

@@ -46,7 +46,8 @@ class Database:
     def __init__(self, path: Path, schema: Schema = SCHEMA, *, damaged: bool = False) -> None:
         """Check that `path` is a recording of a known version; an older one is migrated in a temporary copy.
 
-        damaged: also accept a truncated file, and one with additional tables. Raises `RecordingError`.
+        damaged: also accept a truncated file, and one with additional tables. It keeps its version, because damage
+        may prevent the migration. Raises `RecordingError`.
         """
         self.path = path
         self.shown = one_line(path)
@@ -58,13 +59,15 @@ class Database:
         try:
             version = check_file(path, schema)
             source = path
-            if version != schema.version or _needs_copy(path):
+            migrated = version != schema.version and not damaged
+            if migrated or _needs_copy(path):
                 source = self._copied()
             self.size = sum(p.stat().st_size for p in (source, Path(f"{source}-wal")) if p.exists())
-            if version != schema.version:
+            if migrated:
                 self._migrate(source, version, schema)
+            self.version = schema.version if migrated else version  # of the tables that are read
             self._open(source)
-            found, wanted = self._definition(), expected(schema.tables)
+            found, wanted = self._definition(), expected(schema.tables_of(self.version))
             if self._damaged:
                 # A table may be missing, but not have a different definition; no other table is ever read. A table
                 # whose definition SQLite cannot read counts as missing.

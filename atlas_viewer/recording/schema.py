@@ -16,6 +16,7 @@ _TABLES = (
     created TEXT NOT NULL,
     program TEXT NOT NULL,
     model TEXT NOT NULL,
+    architecture TEXT NOT NULL,
     weights_sha256 TEXT NOT NULL,
     layers INTEGER NOT NULL,
     heads INTEGER NOT NULL,
@@ -138,7 +139,21 @@ class Schema:
         return self.tables if version == self.version else self.older[version][0]
 
 
-SCHEMA = Schema(1, _TABLES)
+FIRST_ARCHITECTURE = "gpt2"  # of all recordings of version 1, which do not name it
+
+_COLUMNS_1 = (
+    "id, created, program, model, weights_sha256, layers, heads, channels, positions, vocabulary, padded_vocabulary,"
+    " end_of_text, weights, kernels, adapter, driver, shaders_sha256, versions"
+)
+_TABLES_1 = (_TABLES[0].replace("    architecture TEXT NOT NULL,\n", ""), *_TABLES[1:])
+_TO_2 = (
+    "ALTER TABLE session RENAME TO session_1",
+    _TABLES[0],
+    f"INSERT INTO session ({_COLUMNS_1}, architecture) SELECT {_COLUMNS_1}, '{FIRST_ARCHITECTURE}' FROM session_1",
+    "DROP TABLE session_1",
+)
+
+SCHEMA = Schema(2, _TABLES, {1: (_TABLES_1, _TO_2)})
 
 
 def uri(path: Path, mode: str) -> str:

@@ -196,10 +196,10 @@ def fill_session(path: Path, head: Head, tensors: Sequence[RecordedTensor]) -> N
         connection.execute("BEGIN")
         create(connection)
         connection.execute(
-            "INSERT INTO session VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO session VALUES (1,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
-                head.created, head.program, head.model, head.weights_sha256, config.layers, config.heads,
-                config.channels, config.positions, config.vocabulary, config.padded_vocabulary,
+                head.created, head.program, head.model, config.architecture, head.weights_sha256, config.layers,
+                config.heads, config.channels, config.positions, config.vocabulary, config.padded_vocabulary,
                 head.end_of_text, head.weights, head.kernels, head.adapter, head.driver, head.shaders_sha256,
                 _json(head.versions),
             ),

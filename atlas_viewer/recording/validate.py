@@ -130,13 +130,15 @@ def size(name: str) -> Check:
     return whole(1, 2 * _LARGEST["vocabulary"] if name == "padded_vocabulary" else _LARGEST[name])
 
 
-def config(layers: int, heads: int, channels: int, positions: int, vocabulary: int, padded: int) -> ModelConfig:
-    """A model's sizes, each already checked, if they are consistent."""
+def config(
+    architecture: str, layers: int, heads: int, channels: int, positions: int, vocabulary: int, padded: int
+) -> ModelConfig:
+    """The sizes of a model, each already checked, if they are consistent."""
     if padded < vocabulary:
         raise Unsound(f"padded_vocabulary {padded} must be at least the vocabulary, {vocabulary}")
     if channels % heads:
         raise Unsound(f"channels {channels} must be a multiple of the heads, {heads}")
-    return ModelConfig(layers, heads, channels, positions, vocabulary, padded)
+    return ModelConfig(layers, heads, channels, positions, vocabulary, padded, architecture)
 
 
 def options(value: object, sizes: ModelConfig) -> GenerateOptions:

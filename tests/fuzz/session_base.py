@@ -47,6 +47,23 @@ def sound() -> bytes:
         return path.read_bytes()
 
 
+@cache
+def sound_version_1() -> bytes:
+    """The same as a recording of version 1, which reading migrates."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.deserialize(sound())
+    (table, *_), kept = SCHEMA.tables_of(1), ", ".join(name for name in columns()["session"] if name != "architecture")
+    connection.execute("ALTER TABLE session RENAME TO session_2")
+    connection.execute(table)
+    connection.execute(f"INSERT INTO session ({kept}) SELECT {kept} FROM session_2")
+    connection.execute("DROP TABLE session_2")
+    connection.execute("PRAGMA user_version = 1")
+    connection.execute("VACUUM")
+    data = connection.serialize()
+    connection.close()
+    return data
+
+
 def _fill(store: Store) -> None:
     first = RunInfo(1, None, None, 0.5, "a prompt", tuple(PROMPT_TOKENS), OPTIONS, "f16", True, "length")
     tokens = (*PROMPT_TOKENS, 9)

@@ -22,11 +22,13 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.open_recording import loading_recorded_model, open_player
 from atlas_viewer.recording.cameras import recorded_viewport
 from atlas_viewer.recording.reader import Recording
+from atlas_viewer.recording.recover import recover
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.state.settings import loads
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import panels, theme
 from atlas_viewer.ui.services import Services
+from compute.errors import RecordingError
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
 from compute.sampling.options import GenerateOptions
@@ -57,8 +59,31 @@ def test_recordings_verify(recording: Path, capsys: pytest.CaptureFixture[str]) 
     report = json.loads(result.out)
     assert result.status == 0, result.err
     assert report["holds"]
+    assert report["model"] == {"name": "stories", "architecture": "gpt2"}  # which the file does not name
     assert report["counts"]["different"] == 0
     assert [step["draw_repeats"] for step in report["steps"]] == [True] * STEPS[recording.stem]
+
+
+def test_information_names_the_architecture(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = recording.read_bytes()
+    result = command(capsys, "session")("info", recording, "--json")
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["head"]["config"]["architecture"] == "gpt2"
+    assert recording.read_bytes() == written
+
+
+def test_damaged_recordings_are_recovered(recording: Path, tmp_path: Path) -> None:
+    whole = recording.read_bytes()
+    recording.write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(RecordingError, match="session recover"), Recording(recording) as damaged:
+        [damaged.steps(run) for run in damaged.runs()]
+    saved = tmp_path / "saved.atlas"
+    assert recover(recording, saved).steps > 0
+    with Recording(saved) as now, Recording(WRITTEN / recording.name) as then:
+        assert now.head == then.head
+        tokens, known = ([step.record.token for step in of.steps(of.run(1))] for of in (now, then))
+    assert tokens
+    assert tokens == known[: len(tokens)]
 
 
 def without_new_fields(now: Any, then: Any) -> Any:

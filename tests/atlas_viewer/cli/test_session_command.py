@@ -44,7 +44,7 @@ def test_a_recorded_run_verifies(run: Run, tmp_path: Path) -> None:
     assert (result.status, result.out, result.err) == (0, TEXT + "\n", "")
     info = run("info", path)
     assert (info.status, info.err) == (0, "")
-    assert re.search(r"^model +stories, 8 layers, 6 heads, 192 channels$", info.out, re.MULTILINE)
+    assert re.search(r"^model +stories, gpt2, 8 layers, 6 heads, 192 channels$", info.out, re.MULTILINE)
     assert f'18 steps, length, logits f16, statistics: "{PROMPT}"' in info.out
     summary = json.loads(run("info", path, "--json").out)
     assert (summary["head"]["config"]["layers"], summary["runs"][0]["steps"]) == (8, 18)
@@ -52,7 +52,7 @@ def test_a_recorded_run_verifies(run: Run, tmp_path: Path) -> None:
     assert verified.status == 0
     lines = verified.out.splitlines()
     assert lines[0] == 'run 1 step 1 " little": identical'
-    assert lines[18:] == ["18 steps: 18 identical", "changed since: nothing"]
+    assert lines[18:] == ["model: stories, gpt2", "18 steps: 18 identical", "changed since: nothing"]
     assert_no_file_is_left(tmp_path, "a.atlas")
     with Recording(path) as recording:
         weights = recording.weight_statistics()

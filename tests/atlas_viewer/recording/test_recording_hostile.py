@@ -57,7 +57,7 @@ TABLES = sorted(ROWS)
 UNUSABLE = {r'"\ud800"', "NaN", "1e400", "1" + "0" * 400, "[" * 70 + "]" * 70, "x", ""}
 MANY = 1000 if "ATLAS_MUTATIONS" in os.environ else 2
 # Columns that a run needs: from a damaged step on, it is lost.
-SIZES = {"layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary", "end_of_text"}
+SIZES = {"layers", "heads", "channels", "positions", "vocabulary", "padded_vocabulary", "end_of_text", "architecture"}
 NEEDED = {"run", "step", "token", "context_start", "context_length"}
 
 

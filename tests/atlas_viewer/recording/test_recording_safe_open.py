@@ -15,7 +15,9 @@ import pytest
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recorder import Recorder
 from atlas_viewer.recording.recover import recover
+from atlas_viewer.recording.salvage import DamagedRecording
 from atlas_viewer.recording.schema import APPLICATION_ID, SCHEMA, Schema, create
+from atlas_viewer.recording.store import create_session
 from compute.errors import AtlasError, RecordingError
 
 from helpers.damaged_recordings import assert_clear_message, damage, use
@@ -30,6 +32,7 @@ from helpers.make_recordings import (
     step,
     token_bytes,
 )
+from helpers.parallel_model import PARALLEL
 from helpers.patience import wait_until
 from helpers.processor_limit import Limit
 
@@ -245,6 +248,18 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = damage(make_session(tmp_path / "a.atlas"), f"PRAGMA user_version = {SCHEMA.version + 1}")
     with pytest.raises(RecordingError, match=f"newer program .format version {SCHEMA.version + 1}.*update"):
         Recording(path)
+
+
+def test_the_architecture_comes_back_if_it_is_known(tmp_path: Path) -> None:
+    path, other = tmp_path / "a.atlas", tmp_path / "b.atlas"
+    head = replace(HEAD, config=replace(HEAD.config, architecture=PARALLEL.name))
+    create_session(path, head, TENSORS)
+    with Recording(path) as recording:
+        assert recording.head == head
+    create_session(other, replace(head, config=replace(head.config, architecture="unheard of")), TENSORS)
+    for read in (Recording, DamagedRecording):
+        with pytest.raises(RecordingError, match=r"b\.atlas: .*architecture 'unheard of'.*atlas-viewer 9\.9$"):
+            read(other)
 
 
 def test_an_older_version_is_migrated_on_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..mutation import change_bytes
 from ..scratch import folder
-from ..session_base import sound
+from ..session_base import sound, sound_version_1
 from ..session_use import use_session
 from ..target import Target
 
@@ -15,8 +15,8 @@ _HEADER_BYTES = 100
 
 
 def seeds() -> Sequence[bytes]:
-    """A recording with something in every table."""
-    return [sound()]
+    """Recordings of every version, with something in every table."""
+    return [sound(), sound_version_1()]
 
 
 def use(data: bytes) -> None:
