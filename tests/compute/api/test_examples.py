@@ -5,14 +5,19 @@ from __future__ import annotations
 import doctest
 import importlib
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import atlas_viewer
+from atlas_viewer.cli.main import main
 
+from helpers.documents import blocks
 from helpers.paths import ROOT
 from helpers.patience import PATIENCE_S
 
@@ -45,6 +50,36 @@ def test_the_examples_of_the_manual_run() -> None:
     exec("".join(blocks), names)
     assert names["run"].tokens == [7454, 2402, 257, 640]
     assert [run["ln_f"].shape for run in (names["first"], names["second"])] == [(4, 192), (2, 192)]
+
+
+@pytest.mark.gpu
+def test_the_first_lines_of_the_manual_print_what_it_shows() -> None:
+    pages = [block for block in blocks(ROOT / "docs" / "python.md") if block.language == "pycon"]
+    end = by_hand().count("\n")
+    examples = "\n".join(block.text for block in pages if block.line < end)
+    test = doctest.DocTestParser().get_doctest(examples, {}, "python.md", None, None)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS, verbose=False)
+    runner.run(test, clear_globs=False)
+    assert runner.summarize(verbose=False) == (0, 6)
+    assert test.globs["x"].flags.writeable is False
+    assert test.globs["model"].weights["wte"].shape == (50304, 192)
+
+
+@pytest.mark.gpu
+def test_the_example_of_the_first_page_runs() -> None:
+    (shown,) = re.findall(r"`(av\.load\(.*)`", (ROOT / "README.md").read_text("utf-8"))
+    array = eval(shown, {"av": atlas_viewer})
+    assert (array.shape, array.dtype) == ((4, 192), np.float32)
+
+
+@pytest.mark.gpu
+def test_the_command_saves_the_array_of_the_first_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shown,) = (line for line in by_hand().splitlines() if line.startswith("atlas-viewer "))
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(shown)[1:]) == 0
+    run = atlas_viewer.load("stories").run("Once upon a time", keep="h.3.resid_post")
+    with np.load("x.npz") as saved:
+        np.testing.assert_allclose(saved["h.3.resid_post"], run["h.3.resid_post"], rtol=0, atol=1e-4)
 
 
 @pytest.mark.gpu
