@@ -1,7 +1,42 @@
 """All exceptions. An error that a user can cause is an `AtlasError`, whose one-line message says what happened,
-where, and what to do."""
+where, and what to do.
+
+Messages name an option by `option`, because a Python caller writes it in another way than one of the command line.
+"""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+Spelling: TypeAlias = Callable[[str, "str | float | None"], str]
+
+
+def python_option(name: str, value: str | float | None) -> str:
+    """An argument as Python callers write it: `context=64`, `weights="f16"`, or `context=` without a value."""
+    if value is None:
+        return f"{name}="
+    return f'{name}="{value}"' if isinstance(value, str) else f"{name}={value}"
+
+
+_spelling: Spelling = python_option
+
+
+def option(name: str, value: str | float | None = None) -> str:
+    """The option of that Python name, with its value if one is given, as the caller of the program writes it."""
+    return _spelling(name, value)
+
+
+@contextlib.contextmanager
+def options_spelled(spelling: Spelling) -> Iterator[None]:
+    """Messages made inside, in any thread, name options by `spelling`. Otherwise it is `python_option`."""
+    global _spelling
+    before, _spelling = _spelling, spelling
+    try:
+        yield
+    finally:
+        _spelling = before
 
 
 class AtlasError(Exception):

@@ -11,9 +11,10 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from compute.errors import AtlasError
+from compute.errors import AtlasError, options_spelled
 from compute.io.system_errors import first_line
 
+from .option_names import command_line_option
 from .parser import parse
 from .streams import complain, standard_streams
 
@@ -29,7 +30,7 @@ def run(argv: Sequence[str]) -> int:
         folder = _runtime_folder()
         if folder is not None:
             os.environ["XDG_RUNTIME_DIR"] = folder
-    with standard_streams():
+    with standard_streams(), options_spelled(command_line_option):
         try:
             status = _run_command(argv)
             sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import overload
 
 import numpy as np
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.generate import generator
@@ -284,7 +284,9 @@ class Model:
         """The token ids of a text that fits into the context."""
         tokens = self._ids(text)
         if len(tokens) > self.context:
-            longer = "load the model with a larger context=, or " if self.context < self.config.positions else ""
+            longer = (
+                f"load the model with a larger {option('context')}, or " if self.context < self.config.positions else ""
+            )
             raise UsageError(
                 f"the text has {len(tokens)} tokens, the context {self.context}: {longer}give a shorter text"
             )

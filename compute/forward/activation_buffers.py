@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import wgpu
 
-from compute.errors import MemoryBudgetError
+from compute.errors import MemoryBudgetError, option
 from compute.models.description import Description
 from compute.models.registry import Shard
 
@@ -60,7 +60,7 @@ class Activations:
                 fit = int(context * limit / (size * 4))
                 raise MemoryBudgetError(
                     f"a context of {context} tokens needs {size * 4 / 1e6:.0f} MB of activations in one binding,"
-                    f" this adapter allows {limit / 1e6:.0f} MB: use --context {fit} or less"
+                    f" this adapter allows {limit / 1e6:.0f} MB: use {option('context', fit)} or less"
                 )
             if used + size * 4 > limit:
                 plans.append([])

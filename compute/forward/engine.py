@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import wgpu
 
-from compute.errors import DeviceError, MemoryBudgetError
+from compute.errors import DeviceError, MemoryBudgetError, option
 from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading, finished
 from compute.gpu.subgroups import NO_SUBGROUPS
@@ -137,7 +137,7 @@ class Engine:
         """The error to raise when a pass has set the stall flag of its program."""
         return DeviceError(
             f"{self.adapter_name}: workgroups that wait for each other stalled;"
-            " choose other kernels with --program fused"
+            f" choose other kernels with {option('program', 'fused')}"
         )
 
     @property
@@ -156,8 +156,9 @@ def _out_of_memory_explained(source: WeightSource, options: LoadOptions) -> Iter
     try:
         yield
     except wgpu.GPUOutOfMemoryError as error:
+        context = option("context", options.context_for(source))
         raise MemoryBudgetError(
-            f"{source.name} with {options.dtype_for(source)} weights and --context {options.context_for(source)}:"
-            " the GPU has no memory left for it;"
-            " use --weights bf16, a smaller --context or a smaller model, or close other programs"
+            f"{source.name} with {options.dtype_for(source)} weights and {context}: the GPU has no memory left for it;"
+            f" use {option('weights', 'bf16')}, a smaller {option('context')} or a smaller model,"
+            " or close other programs"
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
 from compute.gpu.device import adapter_name, is_software
 from compute.gpu.loading import Loading
 from compute.gpu.subgroups import NO_SUBGROUPS, team_size
@@ -29,7 +29,10 @@ def choose_gpu_programs(memory: ModelMemory, wanted: str, stage: str) -> Loading
     yield stage, 0.2
     suits = ChainProgram.suits(memory.device, team[1])
     if wanted == "chain" and not suits:
-        raise UsageError(f"--program chain: {adapter_name(adapter)} has no reliable subgroups; use --program fused")
+        raise UsageError(
+            f"{option('program', 'chain')}: {adapter_name(adapter)} has no reliable subgroups;"
+            f" use {option('program', 'fused')}"
+        )
     if wanted == "chain" or (wanted == "auto" and suits and not is_software(adapter)):
         chain = memory.program(ChainProgram, 1, team)
         if wanted == "chain" or _agree(memory, chain, prefill):

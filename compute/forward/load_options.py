@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
 from compute.io.escape import one_line
 from compute.weights.checkpoint import WeightSource
 from compute.weights.dtypes import DTYPES
@@ -45,7 +45,7 @@ class LoadOptions:
             value = getattr(self, name)
             if value not in choices:
                 known = ", ".join(choice for choice in choices if choice is not None)
-                raise UsageError(f"--{name} {one_line(str(value))}: must be one of {known}")
+                raise UsageError(f"{option(name, one_line(str(value)))}: must be one of {known}")
 
     def context_for(self, source: WeightSource) -> int:
         """The longest context, in tokens, not yet checked against the model."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import wgpu
 
-from compute.errors import MemoryBudgetError
+from compute.errors import MemoryBudgetError, option
 from compute.gpu.device import is_software
 from compute.gpu.vulkan_memory import device_memory
 from compute.models.description import Description
@@ -72,16 +72,16 @@ def check_budget(
     for other in ("f16", "bf16"):
         size = needed_bytes(description, dtype=other, context=context, trace=trace)
         if _BYTES[other] < _BYTES[dtype] and size <= available:
-            options.append(f"--weights {other} ({_gb(size)})")
+            options.append(f"{option('weights', other)} ({_gb(size)})")
     shorter = context // 2
     while shorter >= 16 and needed_bytes(description, dtype=dtype, context=shorter, trace=trace) > available:
         shorter //= 2
     if shorter >= 16:
         size = needed_bytes(description, dtype=dtype, context=shorter, trace=trace)
-        options.append(f"--context {shorter} ({_gb(size)})")
+        options.append(f"{option('context', shorter)} ({_gb(size)})")
     fits = " or ".join(options) or "a smaller model, since no variant of this one fits"
     raise MemoryBudgetError(
-        f"{name} with {dtype} weights and --context {context} needs {_gb(needed)} of GPU memory,"
+        f"{name} with {dtype} weights and {option('context', context)} needs {_gb(needed)} of GPU memory,"
         f" {_gb(available)} are available: use {fits}"
     )
 
@@ -91,7 +91,7 @@ def check_map_budget(needed: int, free: int | None) -> None:
     if free is not None and needed > free:
         raise MemoryBudgetError(
             f"the map needs {_gb(needed)} of GPU memory beside the model, {_gb(free)} are available:"
-            " use a shorter context (--context) or a smaller model"
+            f" use a shorter context ({option('context')}) or a smaller model"
         )
 
 

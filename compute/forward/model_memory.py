@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import wgpu
 
-from compute.errors import CheckpointError, UsageError
+from compute.errors import CheckpointError, UsageError, option
 from compute.gpu.device import shared_device
 from compute.gpu.kernels import Kernels, shared_kernels
 from compute.gpu.loading import Loading
@@ -86,7 +86,7 @@ def load_memory(source: WeightSource, options: LoadOptions) -> Loading[ModelMemo
     """Check that the model fits, open the shared device and upload the weights. Raises `AtlasError`s."""
     config, context, dtype = source.config, options.context_for(source), options.dtype_for(source)
     if not 1 <= context <= config.positions:
-        raise UsageError(f"--context {context}: must be from 1 to {config.positions}, the model's positions")
+        raise UsageError(f"{option('context', context)}: must be from 1 to {config.positions}, the model's positions")
     reason = unsupported_reason(config)
     if reason is not None:
         raise CheckpointError(f"{source.name}: {reason}; such a model cannot run here, use another")

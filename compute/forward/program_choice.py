@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
 from compute.gpu.device import adapter_name
 from compute.gpu.loading import Loading
 from compute.gpu.wgpu_native import Dispatch, poll
@@ -55,7 +55,10 @@ def _choose(memory: ModelMemory, wanted: str) -> Loading[tuple[str, Program, Row
 
         return (yield from choose_gpu_programs(memory, wanted, _COMPILING))
     if wanted not in ("auto", "rows"):
-        raise UsageError(f"--program {wanted}: does not run on {adapter_name(adapter)}: {why}; use --program rows")
+        raise UsageError(
+            f"{option('program', wanted)}: does not run on {adapter_name(adapter)}: {why};"
+            f" use {option('program', 'rows')}"
+        )
     rows = memory.program(RowsProgram, 1)
     yield _COMPILING, 0.3
     if wanted == "auto" and why == _OTHER_BLOCKS:

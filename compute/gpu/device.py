@@ -9,7 +9,7 @@ import sys
 import wgpu
 import wgpu.utils
 
-from compute.errors import DeviceError, MemoryBudgetError
+from compute.errors import DeviceError, MemoryBudgetError, option
 from compute.io.escape import one_line
 from compute.io.system_errors import first_line
 
@@ -84,7 +84,7 @@ def shared_device(adapter: str | None = None) -> wgpu.GPUDevice:
             raise DeviceError(f"{adapter_name(chosen)}: the device cannot be opened: {first_line(error)}") from error
         _chosen = chosen
     elif adapter is not None and adapter.lower() not in adapter_name(_chosen).lower():
-        raise DeviceError(f"--adapter {adapter}: this process already uses {adapter_name(_chosen)}")
+        raise DeviceError(f"{option('adapter', one_line(adapter))}: this process already uses {adapter_name(_chosen)}")
     return wgpu.utils.get_default_device()
 
 
@@ -92,7 +92,7 @@ def device_error(error: BaseException) -> DeviceError | None:
     """The error to report when `error` means a lost device or exhausted GPU memory; None for any other error."""
     if isinstance(error, wgpu.GPUOutOfMemoryError):
         return MemoryBudgetError(
-            "the GPU is out of memory: close other programs, or use a smaller --context or a smaller model"
+            f"the GPU is out of memory: close other programs, or use a smaller {option('context')} or a smaller model"
         )
     if isinstance(error, wgpu.GPUError) and "is lost" in str(error):
         return DeviceError(LOST)
@@ -111,4 +111,6 @@ def _find(text: str | None) -> wgpu.GPUAdapter:
         if text.lower() in adapter_name(adapter).lower():
             return adapter
     known = "; ".join(adapter_name(a) for a in adapters)
-    raise DeviceError(f"--adapter {one_line(text)}: no adapter's name contains this text; choose one of: {known}")
+    raise DeviceError(
+        f"{option('adapter', one_line(text))}: no adapter's name contains this text; choose one of: {known}"
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import asdict, dataclass
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
+from compute.io.escape import one_line
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,15 @@ class GenerateOptions:
 
     def checked(self, positions: int, vocabulary: int) -> GenerateOptions:
         """Return self, or raise `UsageError` with the option, its value and the valid range."""
-        _in_range("-n", self.max_new_tokens, 1, 1_000_000)
-        _in_range("--context", self.context, 1, positions)
-        _in_range("--top-k", self.top_k, 0, vocabulary)
-        _in_range("--seed", self.seed, 0, 2**32 - 1)
-        _in_range("--top", self.top, 0, min(200, vocabulary))
-        _real("--temperature", self.temperature, 0.0, 100.0)
-        _real("--top-p", self.top_p, 0.0, 1.0)
-        _real("--min-p", self.min_p, 0.0, 1.0)
-        _real("--repetition-penalty", self.repetition_penalty, 0.01, 100.0)
+        _in_range("max_new_tokens", self.max_new_tokens, 1, 1_000_000)
+        _in_range("context", self.context, 1, positions)
+        _in_range("top_k", self.top_k, 0, vocabulary)
+        _in_range("seed", self.seed, 0, 2**32 - 1)
+        _in_range("top", self.top, 0, min(200, vocabulary))
+        _real("temperature", self.temperature, 0.0, 100.0)
+        _real("top_p", self.top_p, 0.0, 1.0)
+        _real("min_p", self.min_p, 0.0, 1.0)
+        _real("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
         return self
 
     def as_json(self) -> dict[str, int | float]:
@@ -50,11 +52,20 @@ class GenerateOptions:
         return asdict(self)
 
 
-def _in_range(option: str, value: int, low: int, high: int) -> None:
+def _is_a(kind: type, value: object) -> bool:
+    """True for numbers of Python and NumPy of that kind; a truth value is none."""
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _in_range(name: str, value: int, low: int, high: int) -> None:
+    if not _is_a(numbers.Integral, value):
+        raise UsageError(f"{option(name, one_line(repr(value)))}: must be an integer")
     if not low <= value <= high:
-        raise UsageError(f"{option} {value}: must be from {low} to {high}")
+        raise UsageError(f"{option(name, value)}: must be from {low} to {high}")
 
 
-def _real(option: str, value: float, low: float, high: float) -> None:
+def _real(name: str, value: float, low: float, high: float) -> None:
+    if not _is_a(numbers.Real, value):
+        raise UsageError(f"{option(name, one_line(repr(value)))}: must be a number")
     if not math.isfinite(value) or not low <= value <= high:
-        raise UsageError(f"{option} {value:g}: must be a number from {low:g} to {high:g}")
+        raise UsageError(f"{option(name, value)}: must be a number from {low:g} to {high:g}")

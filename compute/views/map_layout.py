@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compute.errors import UsageError
+from compute.errors import UsageError, option
 from compute.models.names import block_title
 from compute.models.registry import Registry, Tensor
 
@@ -102,7 +102,7 @@ def map_layout(registry: Registry, context: int, *, base: int | None = None, tab
         layout = arranger.best()
         if max(layout.width, layout.height * 3 // 2) <= wide * _TEXTURE:
             return layout
-    raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter --context")
+    raise UsageError(f"a map of {cells:.3g} values with {context} rows is too large: use a shorter {option('context')}")
 
 
 def _shape(tensor: Tensor, context: int) -> tuple[int, int]:

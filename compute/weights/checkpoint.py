@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from assets import CHECKPOINT
-from compute.errors import CheckpointError
+from compute.errors import CheckpointError, option
 from compute.io.escape import one_line
 from compute.io.system_errors import read_errors_as
 from compute.models.architectures import describe, parameter_shapes
@@ -113,16 +113,16 @@ def model_path(spec: str) -> Path | None:
     if spec.startswith(_RANDOM):
         if spec.removeprefix(_RANDOM) not in GPT2_SIZES:
             known = ", ".join(f"{_RANDOM}{name}" for name in GPT2_SIZES)
-            raise CheckpointError(f"--model {one_line(spec)}: there is no such size; use one of {known}")
+            raise CheckpointError(f"{option('model', one_line(spec))}: there is no such size; use one of {known}")
         return None
     if spec in FETCHABLE:
         return fetched_model(spec)
     if not spec:
-        raise CheckpointError("--model: is empty; use stories, gpt2, random:gpt2 or the path of a model")
+        raise CheckpointError(f"{option('model', '')}: is empty; use stories, gpt2, random:gpt2 or the path of a model")
     if "/" not in spec and "." not in spec and not os.path.exists(spec):
         raise CheckpointError(
-            f"--model {one_line(spec)}: neither a known model nor a file; use stories, gpt2, random:gpt2 or the path of"
-            " a .bin file, a .safetensors file or a folder that contains one"
+            f"{option('model', one_line(spec))}: neither a known model nor a file; use stories, gpt2, random:gpt2"
+            " or the path of a .bin file, a .safetensors file or a folder that contains one"
         )
     return Path(spec)
 

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from compute.errors import OutputError, UsageError
+from compute.errors import OutputError, UsageError, option
 from compute.io.escape import one_line
 from compute.io.output_files import output_folder
 from compute.models.architectures import architecture_of, describe
@@ -41,7 +41,9 @@ def convert(source: WeightSource, target: Path, dtype: str = "native") -> list[P
     chosen = source.dtype if dtype == "native" else dtype
     if target.suffix == ".bin":
         if dtype == "f16":
-            raise UsageError("--weights f16: llm.c files have no such type; use f32 or bf16, or a .safetensors target")
+            raise UsageError(
+                f"{option('weights', 'f16')}: llm.c files have no such type; use f32 or bf16, or a .safetensors target"
+            )
         return _to_llmc(source, target, _LLMC_VERSIONS[chosen if chosen in _LLMC_VERSIONS else "f32"])
     return _to_hugging_face(source, target, chosen)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from compute.errors import CheckpointError
+from compute.errors import CheckpointError, option
 from compute.models.config import GPT2_SIZES
 
 FETCHABLE = (*GPT2_SIZES, "distilgpt2", "gpt2-llmc", "gpt2-llmc-bf16")
@@ -33,7 +33,7 @@ def fetched_model(name: str) -> Path:
     folder = models_folder() / name
     if not os.path.isdir(folder):
         raise CheckpointError(
-            f"--model {name}: has not been fetched; run `atlas-viewer models fetch {name}`"
+            f"{option('model', name)}: has not been fetched; run `atlas-viewer models fetch {name}`"
             " or give the path of a file that you have"
         )
     files = sorted(folder.glob("*.bin"))

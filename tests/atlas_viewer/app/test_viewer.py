@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from atlas_viewer.app import viewer
+from atlas_viewer.cli.option_names import command_line_option
 from atlas_viewer.scene.atlas_scene import PlaneView
 from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
 from atlas_viewer.ui import widget_tracking
-from compute.errors import CheckpointError
+from compute.errors import CheckpointError, options_spelled
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
 
@@ -186,7 +187,8 @@ def test_a_longer_context_is_allocated_between_frames() -> None:
     assert not loop.state.messages
     assert (len(loop.state.run.steps), loop.runner.max_context) == (5, 500)
     loop.state.requests.append(Generate("too long", GenerateOptions(max_new_tokens=3, context=4000)))
-    loop.draw(2)
+    with options_spelled(command_line_option):
+        loop.draw(2)
     assert "--context 4000" in loop.state.messages[-1]
 
 

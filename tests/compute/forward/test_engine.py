@@ -150,7 +150,7 @@ def test_matrices_and_activations_above_the_binding_limit(
     for tokens in ([129, 0, 62], [61]):
         run_pass(engine, tokens)
         assert_activations(engine, reference.forward(model, tokens))
-    with pytest.raises(AtlasError, match=r"a context of 9 tokens .* use --context \d or less$"):
+    with pytest.raises(AtlasError, match=r"a context of 9 tokens .* use context=\d or less$"):
         Engine.load(model, LoadOptions(context=9, layout="buffer"))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import wgpu
 
+from atlas_viewer.cli.option_names import command_line_option
 from atlas_viewer.scene.glyphs import digit_glyphs
-from compute.errors import MemoryBudgetError
+from compute.errors import MemoryBudgetError, options_spelled
 from compute.forward import memory_budget
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
@@ -51,8 +52,8 @@ def test_a_model_that_fits_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("available", "says"),
     [
-        (10 * GB, ["12.62 GB", "10.00 GB", "--weights f16 (9.51 GB)", "--weights bf16", "--context 512"]),
-        (8 * GB, ["8.00 GB", "--context 256"]),
+        (10 * GB, ["12.62 GB", "10.00 GB", 'weights="f16" (9.51 GB)', 'weights="bf16"', "context=512"]),
+        (8 * GB, ["8.00 GB", "context=256"]),
         (2 * GB, ["2.00 GB", "a smaller model"]),
     ],
 )
@@ -138,3 +139,22 @@ def test_the_vulkan_library_reports_the_memory_of_the_adapter(device: wgpu.GPUDe
     assert size is not None
     assert 10**8 < size < 10**14
     assert device_memory(1, 2) is None
+
+
+def test_a_refusal_names_options_as_the_caller_writes_them() -> None:
+    def refusal() -> str:
+        with pytest.raises(MemoryBudgetError) as error:
+            memory_budget.check_budget(
+                "gpt2-xl", describe(GPT2_SIZES["gpt2-xl"]), dtype="f32", context=1024, trace=True, available=10 * GB
+            )
+        return str(error.value)
+
+    python = refusal()
+    assert "context=1024 needs 12.62 GB" in python
+    assert "--" not in python
+    with options_spelled(command_line_option):
+        typed = refusal()
+    assert "--weights f16 (9.51 GB)" in typed
+    assert "--context 1024 needs 12.62 GB" in typed
+    assert "=" not in typed
+    assert refusal() == python

@@ -110,7 +110,7 @@ def test_unknown_tokens_and_long_contexts_are_refused(engine: Engine) -> None:
     for prompt, tokens in (([1, 21], [2]), ([1], [-1])):
         with pytest.raises(UsageError, match="has 21 tokens"):
             Replay(engine, KnownText(prompt, tokens, options), 0)
-    with pytest.raises(UsageError, match="--context"):
+    with pytest.raises(UsageError, match="context=21: must be from 1 to 20"):
         Replay(engine, KnownText([1], [2], GenerateOptions(context=21)), 0)
 
 

@@ -90,7 +90,7 @@ def test_float16_becomes_float32_in_llmc(tmp_path: Path) -> None:
     model = open_model(str(tmp_path / "m.bin"))
     assert model.dtype == "f32"
     assert np.array_equal(model.tensor("wpe"), source.tensor("wpe").astype(np.float32))
-    with pytest.raises(UsageError, match=r"--weights f16: llm\.c files have no such type"):
+    with pytest.raises(UsageError, match=r'weights="f16": llm\.c files have no such type'):
         convert(source, tmp_path / "n.bin", "f16")
 
 
