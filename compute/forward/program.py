@@ -141,11 +141,11 @@ class Program(ABC):
         Clears the stage `counters` for the next token. Needs the head's matrix in buffers, and a head without a bias.
         """
         head, norm, last = self._description.head, self._description.final_norm, len(self._description.sections) - 1
-        storage = self._storages[head.weight.name]
+        storage, inputs = self._storages[head.weight.name], head.weight.shape[1]
         lanes, subgroups = self._team
         block = self._block(last) if normed else None
         kernel = self._kernels.get(
-            "decode/head", inputs=norm.columns, dtype=storage.dtype, lanes=lanes, subgroups=subgroups,
+            "decode/head", inputs=inputs, dtype=storage.dtype, lanes=lanes, subgroups=subgroups,
             team_rows=_HEAD_ROWS, threads=THREADS, trace=block is not None, rounds=_HEAD_ROUNDS,
             normed=normed, reset=counters is not None,
         )  # fmt: skip
@@ -153,19 +153,22 @@ class Program(ABC):
         for shard in storage.shards:
             bound: dict[str, Resource] = {
                 "state": self._shared.state,
-                "params": self._slot(self._offset(last, norm.output) if block else 0, shard.first_row, shard.rows),
+                "params": self._slot(
+                    self._offset(last, norm.output) if block and norm else 0, shard.first_row, shard.rows
+                ),
                 "weight": resource(shard),
                 "logits": self._shared.logits,
                 "resid": resid,
                 **self._activation_binding(block),
             }
             if normed:
+                assert norm is not None
                 assert norm.shift is not None
                 bound |= {"scale": self._vector(norm.scale.name), "shift": self._vector(norm.shift.name)}
             if counters is not None:
                 bound["counters"] = counters
             groups = (-(-shard.rows // (THREADS // lanes * _HEAD_ROWS * _HEAD_ROUNDS)), 1, 1)
-            run.append(kernel.dispatch(groups, bound, cost=norm.columns * shard.rows, label=head.output))
+            run.append(kernel.dispatch(groups, bound, cost=inputs * shard.rows, label=head.output))
         return run
 
 

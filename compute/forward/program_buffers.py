@@ -37,7 +37,7 @@ class ProgramBuffers:
         return cls(
             state=buffer("state", STATE_WORDS),
             history=buffer("history", context + HISTORY),
-            head_input=buffer("head input", description.final_norm.columns, wgpu.BufferUsage.UNIFORM),
+            head_input=buffer("head input", description.head.weight.shape[1], wgpu.BufferUsage.UNIFORM),
             logits=buffer("logits", -(-description.head.columns // 4) * 4),  # views read four values at once
             caches=tuple(
                 kv_cache(device, attention, context, textures=textures) for attention in description.attention

@@ -40,7 +40,7 @@ class RowsProgram(Program):
                 buffer = self._values.pop(name)
                 if buffer not in self._values.values():
                     free.append((buffer.size // 4 // self.rows, buffer))
-        return body, self._build_head()
+        return body, [*self._head_row(), *self._build_head()]
 
     def _result(self, stage: Stage, free: list[tuple[int, wgpu.GPUBuffer]]) -> wgpu.GPUBuffer:
         """The buffer for the stage's result: its input's, one that nothing reads any more, or a new one."""
@@ -75,6 +75,18 @@ class RowsProgram(Program):
                 x: dict[str, Resource] = {"x": self._value(activation.x)}
                 return [self._elementwise(stage, "forward/activation", x, function=activation.function)]
         raise ValueError(f"{stage.output.output}: no kernel for {[op.kind for op in stage.operations]}")
+
+    def _head_row(self) -> list[Dispatch]:
+        """Copies the row that needs logits to the head's input, where no layer norm has written it."""
+        if self._description.final_norm is not None:
+            return []
+        head = self._description.head
+        columns = head.weight.shape[1]
+        bound: dict[str, Resource] = {
+            "state": self._shared.state, "x": self.head_rows, "head_input": self._shared.head_input
+        }  # fmt: skip
+        kernel = self._kernels.get("forward/head_row", columns=columns)
+        return [kernel.dispatch((-(-columns // 64), 1, 1), bound, cost=columns, label=head.x)]
 
     def _build_head(self) -> list[Dispatch]:
         head = self._description.head

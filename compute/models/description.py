@@ -106,12 +106,10 @@ class Description:
         return next(operation for operation in self.operations() if isinstance(operation, Head))
 
     @cached_property
-    def final_norm(self) -> LayerNorm:
-        """The norm that the head reads. Raises ValueError when it reads something else."""
-        operation = self.outputs[self.head.x]
-        if not isinstance(operation, LayerNorm):
-            raise ValueError(f"{operation.output}: the head reads it, which has to be a norm")
-        return operation
+    def final_norm(self) -> LayerNorm | None:
+        """The norm that the head reads; None when it reads something else."""
+        operation = self.outputs[self.canonical(self.head.x)]
+        return operation if isinstance(operation, LayerNorm) else None
 
     @cached_property
     def token_table(self) -> Weight:

@@ -1,4 +1,4 @@
-"""Checks of the layer norm and the embedding."""
+"""Checks of the layer norm, the head's input and the embedding."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def layer_norm(
     return errors.check("forward/layer_norm", shape, KERNEL * max(1.0, abs(offset)))
 
 
+def head_row(gpu: Gpu, columns: int, rows: int, valid: int, wanted: int) -> Check:
+    """The row `wanted` of a chunk of `rows` rows, `valid` of them in use; nothing for a row outside the chunk."""
+    x, head_input = normal(rows, columns), gpu.empty(columns)
+    resources: dict[str, Resource] = {
+        "state": gpu.state(first_row=FIRST_ROW, rows=valid, last_row=FIRST_ROW + wanted),
+        "x": gpu.buffer(x),
+        "head_input": head_input,
+    }
+    gpu.run(gpu.kernels.get("forward/head_row", columns=columns).dispatch((-(-columns // 64), 1, 1), resources))
+    expected = x[wanted] if 0 <= wanted < valid else np.full(columns, UNTOUCHED)
+    errors = Errors()
+    errors.close(gpu.read(head_input, columns), expected, "input of the head")
+    return errors.check("forward/head_row", f"row {wanted} of {valid} of {rows}, {columns} columns", 0.0)
+
+
 def embed(
     gpu: Gpu, channels: int, rows: int, valid: int, kind: str, dtype: str, shards: Sequence[int] = (7, 16)
 ) -> Check:
@@ -108,6 +123,8 @@ def checks(gpu: Gpu) -> Iterator[Check]:
     for channels, rows, valid in ((4, 1, 1), (36, 16, 5), (100, 1, 1), (192, 16, 16)):
         yield layer_norm(gpu, channels, rows, valid, head=channels != 100)
     yield layer_norm(gpu, 36, 16, 5, shifted=False, epsilon=0.01)
+    for columns, rows, valid, wanted in ((4, 1, 1, 0), (36, 16, 5, 4), (100, 16, 5, 5), (36, 16, 16, -1)):
+        yield head_row(gpu, columns, rows, valid, wanted)
     for kind in layouts(is_software(gpu.device.adapter)):
         for dtype in DTYPES:
             yield embed(gpu, 20, 16, 5, kind, dtype)
