@@ -11,8 +11,9 @@ from compute.generate.steps import StepRecord
 class Generation:
     """A prompt and what the model continued it with.
 
-    tokens: ids of prompt and continuation. steps: one record per new token, with its probability, rank and likeliest
-    alternatives. stop_reason: "length", "end_of_text", or "nonfinite" when no logit was finite.
+    prompt: as text, decoded where it was given as token ids. tokens: ids of prompt and continuation. steps: one record
+    per new token, with its probability, rank and likeliest alternatives. stop_reason: "length", "end_of_text", or
+    "nonfinite" when no logit was finite.
     """
 
     prompt: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import operator
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import overload
 
 import numpy as np
 
-from compute.errors import UsageError, option
+from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.whole_pass import WholePass
 from compute.generate import generator
 from compute.gpu.device import device_error
+from compute.io.escape import one_line
 from compute.models.config import ModelConfig
 from compute.models.description import Description
 from compute.sampling.options import GenerateOptions
@@ -30,6 +31,7 @@ from .kept import Kept
 from .names import Names, Scheme
 from .run import Rows, Run
 from .score import Score, predictions, scored
+from .texts import Texts, is_batch
 from .weights import Weights
 
 
@@ -63,6 +65,8 @@ class Model:
         """Parts that are loaded already."""
         self._engine, self._weights, self._tokenizer = engine, weights, tokenizer
         self._names = Names(engine.description)
+        self._texts = Texts(engine.model_name, engine.config.vocabulary, tokenizer)
+        self._lock = threading.Lock()
         self._passes = WholePass(engine)
         self._reader: ActivationReader | None = None
 
@@ -154,12 +158,15 @@ class Model:
         ((6, 1, 2), (1, 50257))
         """
         if rows not in ("all", "last"):
-            raise UsageError(f'rows={rows!r}: must be "all" or "last"')
-        batch = not isinstance(prompt, str) and len(prompt) > 0 and not _is_id(prompt[0])
-        texts = [self._tokens(text) for text in (prompt if batch else [prompt])]  # type: ignore[arg-type]
+            raise UsageError(f'rows={one_line(repr(rows))}: must be "all" or "last"')
+        batch, fits = is_batch(prompt), (self.context, self.config.positions)
+        if batch:
+            texts = [self._texts.fitting(text, *fits, f"text {index}: ") for index, text in enumerate(prompt, start=1)]
+        else:
+            texts = [self._texts.fitting(prompt, *fits)]
         kept = Kept(self.description, self._names.matching(keep), rows)
         kept.check_memory([len(text) for text in texts])
-        with _device_errors():
+        with self._in_use():
             runs: dict[int, Run] = {}
             for indices in batches([len(text) for text in texts], self.context):
                 runs |= zip(indices, self._run([texts[index] for index in indices], kept), strict=True)
@@ -184,16 +191,16 @@ class Model:
         Raises `TensorNameError` and `UsageError` as `run`, `OutputError` when the file cannot be written or the disk
         has too little space.
         """
-        tokens = self._ids(text)
+        tokens = self._texts.ids(text)
         rows = min(len(tokens), self.context)
         position = min(len(tokens) - rows, self.config.positions - rows)
         wanted = Capture(self._names, tokens[-rows:], keep, names)
-        with _device_errors():
+        with self._in_use():
             wanted.write(path, self._passes, self._activations(), position)
 
     def generate(
         self,
-        prompt: str,
+        prompt: str | Sequence[int],
         *,
         max_new_tokens: int = GenerateOptions.max_new_tokens,
         temperature: float = GenerateOptions.temperature,
@@ -204,8 +211,9 @@ class Model:
         seed: int = GenerateOptions.seed,
         top: int | None = None,
     ) -> Generation:
-        """Continue `prompt` until the end of the text, or by `max_new_tokens` tokens.
+        """Continue a text until its end, or by `max_new_tokens` tokens.
 
+        prompt: a text or its token ids, of which the generation then contains the text.
         max_new_tokens: the most tokens to add.
         temperature: divides the logits; 0 always takes the likeliest token.
         top_k: how many of the likeliest tokens may be drawn; 0 is off.
@@ -235,11 +243,13 @@ class Model:
             seed=seed,
             top=min(GenerateOptions.top, self.config.vocabulary) if top is None else top,
         )
-        with _device_errors():
-            made = generator.Generation(self._engine, self.tokenizer, prompt, options)
+        tokens = self._texts.ids(prompt)
+        text = prompt if isinstance(prompt, str) else self.tokenizer.decode(tokens)
+        with self._in_use():
+            made = generator.Generation(self._engine, self.tokenizer, text, options, prompt_tokens=tokens)
             made.run()
         assert made.stop_reason is not None
-        return Generation(prompt, made.continuation, made.tokens, made.steps, made.stop_reason)
+        return Generation(text, made.continuation, made.tokens, made.steps, made.stop_reason)
 
     def score(self, text: str | Sequence[int]) -> Score:
         """Log probability, rank and entropy of every token after the first, and the perplexity.
@@ -252,8 +262,8 @@ class Model:
         >>> [token.text for token in score.tokens], score.tokens[0].logprob, score.tokens[3].rank
         (['Once', ' upon', ' a', ' time'], None, 1)
         """
-        tokens, config = self._ids(text), self.config
-        with _device_errors():
+        tokens, config = self._texts.ids(text), self.config
+        with self._in_use():
             found = list(
                 predictions(
                     self._passes,
@@ -265,32 +275,6 @@ class Model:
             )
         fits = self._tokenizer.vocabulary == config.vocabulary
         return scored(tokens, found, [self._tokenizer.token_text(token) if fits else "" for token in tokens])
-
-    def _ids(self, text: str | Sequence[int]) -> list[int]:
-        """The token ids of a text of any length. Raises `UsageError`, `PromptError`, `TokenizerError`."""
-        if isinstance(text, str):
-            return self.tokenizer.encode(text)
-        if isinstance(text, (bytes, bytearray)):
-            raise UsageError("the text is bytes: decode it first")
-        tokens = [operator.index(token) for token in text]  # not int(), which would accept 1.5 and "1"
-        if not tokens:
-            raise UsageError("the text has no tokens: give at least one")
-        for token in tokens:
-            if not 0 <= token < self.config.vocabulary:
-                raise UsageError(f"token {token}: {self._engine.model_name} has {self.config.vocabulary} tokens")
-        return tokens
-
-    def _tokens(self, text: str | Sequence[int]) -> list[int]:
-        """The token ids of a text that fits into the context."""
-        tokens = self._ids(text)
-        if len(tokens) > self.context:
-            longer = (
-                f"load the model with a larger {option('context')}, or " if self.context < self.config.positions else ""
-            )
-            raise UsageError(
-                f"the text has {len(tokens)} tokens, the context {self.context}: {longer}give a shorter text"
-            )
-        return tokens
 
     def _run(self, texts: Sequence[list[int]], kept: Kept) -> list[Run]:
         """One pass over texts of the same length that fit into the context together."""
@@ -308,14 +292,21 @@ class Model:
             for text, array, of_text in zip(texts, arrays, logits, strict=True)
         ]
 
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """One thread computes with the model; errors of the GPU's library become `DeviceError`s of one line."""
+        if not self._lock.acquire(blocking=False):
+            raise UsageError("another thread is using this model: wait for it, or let one thread run all texts")
+        try:
+            with _device_errors():
+                yield
+        finally:
+            self._lock.release()
+
     def _activations(self) -> ActivationReader:
         if self._reader is None:
             self._reader = ActivationReader(self._engine)
         return self._reader
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, (int, np.integer))
 
 
 @contextlib.contextmanager

@@ -36,12 +36,14 @@ class Generation:
         prompt: str,
         options: GenerateOptions,
         *,
+        prompt_tokens: Sequence[int] | None = None,
         steps: Sequence[StepRecord] = (),
         token_text: Callable[[int], str] | None = None,
         capturer: StepCapturer | None = None,
     ) -> None:
         """Check the options and tokenize. Raises `UsageError`, `PromptError`.
 
+        prompt_tokens: ids of the prompt, by default those that the tokenizer encodes it as.
         steps: earlier steps of any run of this prompt. The generation continues after them, `max_new_tokens` counts
         them, and context rows that the engine still has are not computed again.
         token_text: the text of a token in the records; by default `Tokenizer.token_text`.
@@ -53,7 +55,7 @@ class Generation:
         self._token_text = token_text or tokenizer.token_text
         tokenizer.check_fits(engine.config.vocabulary)
         self.prompt = prompt
-        self.prompt_tokens = tokenizer.encode(prompt)
+        self.prompt_tokens = tokenizer.encode(prompt) if prompt_tokens is None else list(prompt_tokens)
         self.tokens = [*self.prompt_tokens, *(step.token for step in steps)]
         self.steps = list(steps)
         self._earlier_count = len(steps)

@@ -41,6 +41,8 @@ class Tokenizer:
         All encoding goes through this method. `text` may have any length. Raises `PromptError` when `text` contains
         lone surrogates, which Python produces for bytes that are not valid UTF-8.
         """
+        if not isinstance(text, str):
+            raise PromptError(f"prompt: is of type {type(text).__name__}; give a text")
         try:
             text.encode()
         except UnicodeEncodeError as error:
