@@ -10,20 +10,20 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-Spelling: TypeAlias = Callable[[str, "str | float | None"], str]
+Spelling: TypeAlias = Callable[[str, tuple[object, ...]], str]
 
 
-def python_option(name: str, value: str | float | None) -> str:
+def python_option(name: str, value: tuple[object, ...]) -> str:
     """An argument as Python callers write it: `context=64`, `weights="f16"`, or `context=` without a value."""
-    if value is None:
-        return f"{name}="
-    return f'{name}="{value}"' if isinstance(value, str) else f"{name}={value}"
+    if value and isinstance(value[0], str):
+        return f'{name}="{value[0]}"'
+    return f"{name}=" + "".join(" ".join(str(one).split()) for one in value)
 
 
 _spelling: Spelling = python_option
 
 
-def option(name: str, value: str | float | None = None) -> str:
+def option(name: str, *value: object) -> str:
     """The option of that Python name, with its value if one is given, as the caller of the program writes it."""
     return _spelling(name, value)
 

@@ -14,7 +14,7 @@ from compute.models.readings import Reading
 
 from .activation_reader import ActivationReader
 from .derived import derived
-from .names import Names, Scheme, check_scheme
+from .names import Names, Scheme, check_scheme, globs_of
 
 _TOKENS = "tokens"
 
@@ -27,7 +27,7 @@ class Capture:
 
     def __init__(self, names: Names, tokens: Sequence[int], keep: str | Iterable[str], scheme: Scheme) -> None:
         check_scheme(scheme)
-        globs = [keep] if isinstance(keep, str) else list(keep)
+        globs = globs_of(keep)
         self._names, self._tokens, self._scheme = names, tokens, scheme
         self._readings = names.matching(globs)
         self._logits = names.logits if names.keeps_logits(globs) else None

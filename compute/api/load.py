@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from compute.errors import UsageError, option
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.text.tokenizer import load_tokenizer
@@ -40,6 +41,10 @@ def load(
     >>> av.load("stories", context=64)
     <Model stories, context 64, on ...>
     """
+    if not isinstance(model, (str, os.PathLike)):
+        raise UsageError(f"{option('model', model)}: must be a name or a path")
+    if options is not None and not isinstance(options, LoadOptions):
+        raise UsageError(f"{option('options', options)}: must be LoadOptions")
     given = {"weights": weights, "context": context, "adapter": adapter}
     chosen = replace(options or LoadOptions(), **{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
     # Weights are read from the file later, when the working directory may be another one.

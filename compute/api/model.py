@@ -157,7 +157,7 @@ class Model:
         >>> run["h.0.attn.pattern"].shape, run.logits.shape
         ((6, 1, 2), (1, 50257))
         """
-        if rows not in ("all", "last"):
+        if not isinstance(rows, str) or rows not in ("all", "last"):
             raise UsageError(f'rows={one_line(repr(rows))}: must be "all" or "last"')
         batch, fits = is_batch(prompt), (self.context, self.config.positions)
         if batch:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Literal, get_args
 
-from compute.errors import TensorNameError, UsageError
+from compute.errors import TensorNameError, UsageError, option
 from compute.io.escape import one_line
 from compute.models.description import Description
 from compute.models.readings import Reading, readings
@@ -22,6 +22,16 @@ def check_scheme(names: str) -> None:
     """Raise `UsageError` when `names` is not a `Scheme`."""
     if names not in get_args(Scheme):
         raise UsageError(f'names={one_line(repr(names))}: must be "atlas" or "transformerlens"')
+
+
+def globs_of(keep: str | Iterable[str]) -> list[str]:
+    """The names and globs that a caller asks for. Raises `UsageError` when they are something else."""
+    if isinstance(keep, str):
+        return [keep]
+    globs: list[str] | None = list(keep) if isinstance(keep, Iterable) else None
+    if globs is None or not all(isinstance(glob, str) for glob in globs):
+        raise UsageError(f"{option('keep')}{one_line(repr(keep), 40)}: must be a name, a glob, or a list of them")
+    return globs
 
 
 class Names:
@@ -47,13 +57,15 @@ class Names:
 
     def find(self, name: str) -> Reading:
         """What `name` reads, in either scheme. Raises `TensorNameError` with the three nearest names."""
+        if not isinstance(name, str):
+            raise TensorNameError(f"{one_line(repr(name), 40)}: is not the name of a tensor, which is a string")
         reading = self.ours.get(name) or self.theirs.get(name)
         if reading is None and name in self.description.weights:
             raise TensorNameError(f"{name}: is a weight, not an activation of a run; in Python, read model.weights")
         if reading is None:
             known = [*self.ours, *self.theirs, self.logits]
             near = difflib.get_close_matches(name, known, n=_NEAREST, cutoff=0.0)
-            raise TensorNameError(f"{one_line(name)}: no tensor has this name; the nearest are {', '.join(near)}")
+            raise TensorNameError(f"{one_line(name, 80)}: no tensor has this name; the nearest are {', '.join(near)}")
         return reading
 
     def matching(self, globs: str | Iterable[str]) -> list[Reading]:
@@ -64,7 +76,7 @@ class Names:
         Raises `TensorNameError` for an unknown name, `UsageError` for a glob that matches nothing.
         """
         wanted: set[str] = set()
-        for glob in [globs] if isinstance(globs, str) else globs:
+        for glob in globs_of(globs):
             if glob != self.logits:
                 wanted |= {self._equivalents.get(name, name) for name in self._matches(glob)}
         return [r for r in [*self.ours.values(), *self.theirs.values()] if r.name in wanted]
@@ -90,4 +102,4 @@ class Names:
         if fnmatch.fnmatchcase(self.logits, glob):
             return []
         last = self.description.stream[-1]
-        raise UsageError(f"{one_line(glob)}: no tensor matches; a name is for example {last}")
+        raise UsageError(f"{one_line(glob, 80)}: no tensor matches; a name is for example {last}")

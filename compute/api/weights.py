@@ -38,6 +38,8 @@ class Weights(Mapping[str, np.ndarray]):
         self._stamp = stamp(source.path)
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if not isinstance(name, str):
+            raise TensorNameError(f"{one_line(repr(name), 40)}: is not the name of a weight, which is a string")
         name = self._known(name)
         if name not in self._description.weights:
             near = difflib.get_close_matches(name, list(self), n=3, cutoff=0.0)

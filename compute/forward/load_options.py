@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 from compute.errors import UsageError, option
@@ -41,6 +42,11 @@ class LoadOptions:
     measured: bool = True
 
     def __post_init__(self) -> None:
+        context: object = self.context
+        if context is not None and (isinstance(context, bool) or not isinstance(context, numbers.Integral)):
+            raise UsageError(f"{option('context', self.context)}: must be an integer")
+        if self.adapter is not None and not isinstance(self.adapter, str):
+            raise UsageError(f"{option('adapter', self.adapter)}: must be text that the adapter's name contains")
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

@@ -49,7 +49,7 @@ class Generation:
         token_text: the text of a token in the records; by default `Tokenizer.token_text`.
         capturer: captures more of every pass than the token.
         """
-        self.options = options.checked(engine.context, engine.config.vocabulary)
+        self.options = options = options.checked(engine.context, engine.config.vocabulary)
         self.engine = engine
         self.tokenizer = tokenizer
         self._token_text = token_text or tokenizer.token_text

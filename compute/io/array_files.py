@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -52,7 +53,9 @@ def check_space(path: Path | str, nbytes: int) -> None:
 
 
 def check_suffix(path: Path | str) -> None:
-    """Raise `UsageError` unless `path` ends in one of `SUFFIXES`."""
+    """Raise `UsageError` unless `path` is a path that ends in one of `SUFFIXES`."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise UsageError(f"the path is of type {type(path).__name__}: give a string or a Path")
     if Path(path).suffix.lower() not in SUFFIXES:
         raise UsageError(f"{one_line(path)}: give a name that ends in .npz or .safetensors")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from compute.errors import UsageError, option
 from compute.io.escape import one_line
@@ -35,7 +35,7 @@ class GenerateOptions:
     top: int = 8
 
     def checked(self, positions: int, vocabulary: int) -> GenerateOptions:
-        """Return self, or raise `UsageError` with the option, its value and the valid range."""
+        """The options as numbers of Python. Raises `UsageError` with the option, its value and the valid range."""
         _in_range("max_new_tokens", self.max_new_tokens, 1, 1_000_000)
         _in_range("context", self.context, 1, positions)
         _in_range("top_k", self.top_k, 0, vocabulary)
@@ -45,11 +45,16 @@ class GenerateOptions:
         _real("top_p", self.top_p, 0.0, 1.0)
         _real("min_p", self.min_p, 0.0, 1.0)
         _real("repetition_penalty", self.repetition_penalty, 0.01, 100.0)
-        return self
+        plain = {name: value.item() for name, value in asdict(self).items() if hasattr(value, "item")}  # of NumPy
+        return replace(self, **plain) if plain else self
 
     def as_json(self) -> dict[str, int | float]:
         """The options as plain JSON values."""
         return asdict(self)
+
+
+def _shown(value: object) -> object:
+    return one_line(value) if isinstance(value, str) else value
 
 
 def _is_a(kind: type, value: object) -> bool:
@@ -59,13 +64,13 @@ def _is_a(kind: type, value: object) -> bool:
 
 def _in_range(name: str, value: int, low: int, high: int) -> None:
     if not _is_a(numbers.Integral, value):
-        raise UsageError(f"{option(name, one_line(repr(value)))}: must be an integer")
+        raise UsageError(f"{option(name, _shown(value))}: must be an integer")
     if not low <= value <= high:
         raise UsageError(f"{option(name, value)}: must be from {low} to {high}")
 
 
 def _real(name: str, value: float, low: float, high: float) -> None:
     if not _is_a(numbers.Real, value):
-        raise UsageError(f"{option(name, one_line(repr(value)))}: must be a number")
+        raise UsageError(f"{option(name, _shown(value))}: must be a number")
     if not math.isfinite(value) or not low <= value <= high:
         raise UsageError(f"{option(name, value)}: must be a number from {low:g} to {high:g}")

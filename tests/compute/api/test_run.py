@@ -259,7 +259,7 @@ def test_a_weight_is_not_an_activation(tiny: Model) -> None:
 
 @pytest.mark.parametrize("tokens", [[1, 1.5], [[1.5, 2]], [[1, "2"]]])
 def test_token_ids_are_integers(tiny: Model, tokens: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(UsageError, match=r"token ('2'|1\.5): must be an integer$"):
         tiny.run(tokens)
 
 
