@@ -58,7 +58,7 @@ class Weights(Mapping[str, np.ndarray]):
         return result
 
     def _known(self, name: str) -> str:
-        """The name in this mapping: the tables of GPT-2 are `wte` and `wpe`, in its files `wte.weight` and so on."""
+        """The name in this mapping: GPT-2's `wte` and `wpe` are `wte.weight` and `wpe.weight` in its files."""
         short = name.removesuffix(".weight")
         return short if short in self._description.weights else name
 
