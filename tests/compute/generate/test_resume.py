@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compute.api.activation_reader import ActivationReader
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
 from compute.generate.generator import Generation
@@ -14,7 +15,6 @@ from compute.generate.steps import StepRecord
 from compute.sampling.options import GenerateOptions
 
 from helpers.generations import CONFIG
-from helpers.gpu import read_tensor
 from helpers.letters import Letters
 from helpers.make_models import tiny_model
 
@@ -61,11 +61,12 @@ def test_a_fork_continues_after_a_different_token(engine: Engine) -> None:
     assert fork.tokens[: 8 + 5] == [*whole.tokens[: 8 + 4], other]
     assert len(fork.steps) == 12
     # A new run with the same text as its prompt gives the same logits, without cached rows.
-    rows = {name: read_tensor(engine, name) for name in ("h.1.resid_post", "logits")}
+    rows, logits = ActivationReader(engine).read(["h.1.resid_post"])["h.1.resid_post"], engine.read_logits()
     text = "".join(chr(97 + token) for token in fork.tokens[:-1])
     fresh = finished(Engine.load(tiny_model(CONFIG), LoadOptions(context=40)), text, replace(OPTIONS, max_new_tokens=1))
-    assert np.abs(fresh.engine.read_logits() - rows["logits"]).max() < 1e-4
-    assert np.abs(read_tensor(fresh.engine, "h.1.resid_post") - rows["h.1.resid_post"]).max() < 1e-4
+    assert np.abs(fresh.engine.read_logits() - logits).max() < 1e-4
+    computed = ActivationReader(fresh.engine).read(["h.1.resid_post"])["h.1.resid_post"]
+    assert np.abs(computed - rows).max() < 1e-4
 
 
 def test_cached_rows_are_not_computed_again(engine: Engine) -> None:
