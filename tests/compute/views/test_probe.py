@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compute.api.activation_reader import ActivationReader
 from compute.errors import UsageError
 from compute.forward.engine import Engine
 from compute.forward.load_options import LoadOptions
+from compute.forward.whole_pass import WholePass
 from compute.gpu.wgpu_native import poll
 from compute.models.config import ModelConfig
 from compute.models.tensor_index import TensorIndex
 from compute.selftest.lookups import probes
 from compute.views.probe import ProbePass
 
-from helpers.gpu import assert_ok, read_tensor, run_pass
+from helpers.gpu import assert_ok
 from helpers.make_models import tiny_model
 
 pytestmark = pytest.mark.gpu
@@ -31,17 +33,17 @@ def test_values(layout: str, dtype: str) -> None:
 
 def test_missing_rows_and_invalid_probes() -> None:
     engine = Engine.load(tiny_model(ODD), LoadOptions(context=12))
-    run_pass(engine, list(range(3)))
+    WholePass(engine).run(range(3))
     passes = ProbePass(engine)
     later = TensorIndex("h.1.ln_1", (3, 2))
     passes.watch([later])
     passes.update()
     assert not passes.poll()
-    run_pass(engine, list(range(4)))
+    WholePass(engine).run(range(4))
     passes.update()
     poll(engine.device, wait=True)
     assert passes.poll()
-    assert passes.values[later].value == read_tensor(engine, later.name)[3, 2]
+    assert passes.values[later].value == ActivationReader(engine).read([later.name])[later.name][3, 2]
     for bad in (
         TensorIndex("nothing", (0,)),
         TensorIndex("logits", (27,)),
@@ -65,7 +67,7 @@ def test_nonfinite_values_rank_first(bad: float) -> None:
     values = source.tensor("h.1.mlp.c_fc.weight").reshape(-1)
     values[[5, 700, 9000]] = np.inf if bad != bad else 1e30, bad, bad
     engine = Engine.load(source, LoadOptions(context=12))
-    run_pass(engine, list(range(3)))
+    WholePass(engine).run(range(3))
     passes = ProbePass(engine)
     whole = TensorIndex("h.1.mlp.c_fc.weight", (0, 0), values.size)
     passes.watch([whole])
