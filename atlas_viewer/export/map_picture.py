@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +9,21 @@ import numpy as np
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.glyphs import digit_glyphs, letter, put
+from atlas_viewer.state.label_space import Label
 from atlas_viewer.state.map_addresses import box_of
+from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_camera import MapCamera
-from atlas_viewer.state.map_labels import Label, Words, labels_for
+from atlas_viewer.state.map_labels import MapLabels, labels_for
 from atlas_viewer.state.map_viewport import MapViewport, show
 from atlas_viewer.state.protocols import GenerationLike
 from atlas_viewer.state.quoting import quoted
 from compute.generate.generator import Generation
 from compute.io.output_files import output_file
 from compute.models.tensor_index import TensorIndex
+from compute.views.map_pass import GROUND
 
 _BAND = 1 << 21  # pixels painted at once
 _INK = np.array((226, 231, 238), np.float32)
-_PLATE = 0.15  # brightness that remains of the picture under a label's plate
 
 
 def write_map(
@@ -109,18 +110,15 @@ def words_of(runner: ModelRunner, generation: GenerationLike) -> Words:
     return Words(context, lambda token: quoted(runner.tokenizer.token_label(token)))
 
 
-def write_labels(image: np.ndarray, labels: Sequence[Label], top: int) -> None:
+def write_labels(image: np.ndarray, labels: MapLabels, top: int) -> None:
     """Draw labels into a band of a picture, uint8 [rows, width, 4], that begins at row `top` of the picture."""
-    for label in labels:
+    for ruler in labels.rulers:
+        rows = slice(max(round(ruler.y) - top, 0), max(round(ruler.y + ruler.height) - top, 0))
+        image[rows, round(ruler.x) : round(ruler.x + ruler.width), :3] = GROUND
+    for label in labels.labels:
         if label.y + 1.3 * label.size < top or label.y - 4 > top + len(image):
             continue
-        x, y = round(label.x), round(label.y) - top
-        if label.plate:
-            box = image[
-                max(y - 1, 0) : max(y + label.size + 2, 0), max(x - 2, 0) : max(x + round(label.width) + 3, 0), :3
-            ]
-            box[:] = (box * _PLATE).astype(np.uint8)
-        _write(image, label, x, y)
+        _write(image, label, round(label.x), round(label.y) - top)
 
 
 def _write(image: np.ndarray, label: Label, x: int, y: int) -> None:

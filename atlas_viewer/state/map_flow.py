@@ -52,7 +52,7 @@ def flow_of(description: Description, layout: MapLayout) -> Flow:
             ribbon = _ribbon(source, result)
             if ribbon is not None:
                 ribbons.append(ribbon)
-            else:
+            elif operation.output not in description.stream:
                 links += _bent(source, result, layout.grid * _LINK)
     return Flow(tuple(ribbons), tuple(links), *_stream(description, layout))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,10 @@ from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
 from compute.views.map_view import MapView
 
+from .label_space import HEAD_MARK
 from .map_addresses import box_of, row_and_column, row_boxes
 from .map_camera import CameraPose, MapCamera, ViewHistory
-from .map_labels import Label
+from .map_labels import MapLabels
 from .map_viewport import MapViewport, of_last_layer, show, viewport_of
 
 _CELL_SEEN = 56.0  # minimum width of a cell after going to it, in pixels
@@ -44,7 +45,7 @@ class MapState:
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     line: float = 1.0  # width of lines
-    labels: tuple[Any, Sequence[Label]] = (None, ())  # cache key and labels of the last frame
+    labels: tuple[Any, MapLabels] = (None, MapLabels())  # cache key and labels of the last frame
     # (x, y, width, height) in cells: of every tensor, and of the first row of every activation.
     tensors: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
     first_rows: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)), compare=False)
@@ -94,13 +95,18 @@ class MapState:
                 self.camera.look_at(zoom, x + width / 2, y + height / 2, *self.size)
 
     def frame(self, name: str) -> None:
-        """Show a tensor, or a part of the model by its title, as large as possible."""
+        """Show a tensor, one head of a pattern, or a part of the model by its title, as large as possible."""
+        tensor, _, head = name.partition(HEAD_MARK)
         region = next((region for region in self.layout.regions if region.title == name), None) if self.layout else None
-        if region is None:
-            self.go(TensorIndex(name))
+        if region is not None:
+            box = (region.x, region.y, region.width, region.height)
+        elif head and self.layout is not None and tensor in self.layout.placements:
+            box = self.layout.placements[tensor].band_box(int(head))
+        else:
+            self.go(TensorIndex(tensor))
             return
         with self._leaving():
-            self.camera.frame((region.x, region.y, region.width, region.height), *self.size)
+            self.camera.frame(box, *self.size)
 
     def arrive(self) -> None:
         """Go to the target requested before the map was ready."""

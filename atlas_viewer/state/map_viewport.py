@@ -24,7 +24,7 @@ class MapViewport:
     target: TensorIndex
     x: float  # position of the center, in cells from the top left corner of the value's cell
     y: float
-    width: float  # visible, in cells; more than all of Map at the smallest zoom
+    width: float  # visible, in units of the plane; more than all of Map at the smallest zoom
     height: float
 
 
@@ -36,7 +36,8 @@ def viewport_of(camera: MapCamera, registry: Registry, layout: MapLayout, wide: 
     corner = placement.cell_of(row, column)
     dimensions = len(registry.shape(registry[placement.name]))
     target = TensorIndex(placement.name, index_at(dimensions, row, column, layout.context))
-    return MapViewport(target, x - corner[0], y - corner[1], wide * scale, high * scale)
+    across, down = (x - corner[0]) / placement.cell_width, (y - corner[1]) / placement.cell_height
+    return MapViewport(target, across, down, wide * scale, high * scale)
 
 
 def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int, high: int) -> bool:
@@ -49,7 +50,8 @@ def show(camera: MapCamera, viewport: MapViewport, layout: MapLayout, wide: int,
         return False
     row, column = row_and_column(_within(viewport.target, layout.context), layout.context)
     x, y = placement.cell_of(min(row, placement.rows - 1), min(column, placement.columns - 1))
-    camera.cover(x + viewport.x, y + viewport.y, viewport.width, viewport.height, wide, high)
+    middle = x + viewport.x * placement.cell_width, y + viewport.y * placement.cell_height
+    camera.cover(*middle, viewport.width, viewport.height, wide, high)
     return True
 
 

@@ -17,6 +17,12 @@ def block_title(block: int) -> str:
     return f"h.{block}"
 
 
+def block_number(title: str) -> int | None:
+    """The number of the block with this name; None for other parts of the model."""
+    found = re.fullmatch(r"h\.(\d+)", title)
+    return int(found[1]) if found else None
+
+
 def split_name(name: str) -> tuple[int | None, str]:
     """The block's number, None outside of the blocks, and the name within it: (3, "attn.out") for h.3.attn.out."""
     found = _BLOCK.fullmatch(name)

@@ -23,7 +23,7 @@ from .map_placement import Placement
 ASPECT = 16 / 9
 _NEAR = 1.2  # aspect ratios within this factor are equally good
 TILE_BLOCKS = 8  # width and height of a tile in blocks of the pyramid's finest level
-_MARGIN = 1 / 48  # of the plane's side: space around the parts of the model, for their titles
+_MARGIN = 1 / 15  # of the plane's side: space around the parts of the model, for their titles
 _BASES = (
     (48e6, 2),
     (400e6, 4),
@@ -34,7 +34,7 @@ _BASES = (
 _TEXTURE = 16384  # texels, the largest texture size of all adapters
 # Fractions of the channels: space above a tensor for its name and above a stage for its caption, the least height of a
 # vector, and the height of an activation.
-_NAME, _CAPTION, _VECTOR, _ACTIVATION = 1 / 8, 1 / 4, 1 / 24, 1 / 3
+_NAME, _CAPTION, _VECTOR, _ACTIVATION = 1 / 6, 1 / 4, 1 / 24, 1 / 3
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class _Arranger:
         self._channels = registry.config.channels
         self._plan = arrangements
         self._unit = self._after(self._channels)
-        self._margin = self._after(int(side * _MARGIN))
+        self._margin = self._after(int(min(side * _MARGIN, 1.5 * self._channels)))
         self._caption = self._on_grid(self._channels * _CAPTION)
         self._name = max(grid // 2, round(self._channels * _NAME))
         self.placements: dict[str, Placement] = {}
@@ -226,7 +226,7 @@ class _Arranger:
             width = units * self._unit / bands - self._grid
             cell = self._magnified(band[1], min(width, self._channels))
             return cell, cell
-        if tensor.kind == "logits" or tensor.heads:
+        if name == self._registry.description.head.output or tensor.heads:
             return 1, 1
         if tensor.rows is None:
             return 1, self._magnified(band[0], self._channels * _ACTIVATION)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
+from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_hit_test import element_at
-from atlas_viewer.state.map_labels import Words, labels_for
+from atlas_viewer.state.map_labels import labels_for
 from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.protocols import TokenCodec
 from atlas_viewer.state.quoting import quoted
@@ -200,7 +201,7 @@ def _labels(state: State, frame: Frame, tokenizer: TokenCodec | None) -> None:
             int(frame.pixels[1] / scale), words,
         )  # fmt: skip
         maps.labels = (key, found)
-    map_overlay.labels(maps, frame)
+    map_overlay.labels(maps, frame, state.ui.theme)
 
 
 def _context(state: State, row: int) -> str | None:

@@ -9,7 +9,8 @@ from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state import navigation
 from atlas_viewer.state.inspection import ProbedValue, TensorInfo
-from atlas_viewer.state.map_state import GLOW
+from atlas_viewer.state.map_addresses import row_and_column
+from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.quoting import quoted
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
@@ -165,7 +166,7 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     maps = state.map
     screen.point(ImVec2(5, 5))
     picture = widget_tracking.rects["map"]
-    label = next(label for label in maps.labels[1] if label.of == "h.4")
+    label = next(label for label in maps.labels[1].labels if label.of == "h.4")
     screen.point(ImVec2(picture.left + label.x + 4, picture.top + label.y + 4))
     for down in (True, False):
         screen.io.add_mouse_button_event(0, down)
@@ -174,7 +175,13 @@ def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> No
     region = next(region for region in maps.layout.regions if region.title == "h.4")  # type: ignore[union-attr]
     assert -1 < maps.view.pixel_at(region.x, region.y)[0] < maps.size[0] / 2
     assert maps.camera.pose.x == pytest.approx(region.x + region.width / 2)
-    assert not any(label.text == "h.3" for label in maps.labels[1])
+    assert not any(label.of == "h.3" for label in maps.labels[1].labels)
+
+
+def at_center(maps: MapState) -> tuple[str, int, int] | None:
+    """Name, row and column of the value at the center of the picture."""
+    assert maps.layout is not None
+    return maps.layout.cell_at(math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
 
 
 def test_an_index_is_typed(screen: Screen, state: State) -> None:
@@ -197,9 +204,8 @@ def test_an_index_is_typed(screen: Screen, state: State) -> None:
     screen.frame(2)
     assert not state.map.going
     assert state.inspection.cursor == TensorIndex("h.1.attn.pattern", (2, 11, 7))
-    cell = state.map.cell_of(TensorIndex("h.1.attn.pattern", (2, 11, 7)))
-    assert cell == (math.floor(state.map.camera.pose.x), math.floor(state.map.camera.pose.y))
-    texts = [label.text for label in state.map.labels[1]]
+    assert at_center(state.map) == ("h.1.attn.pattern", 2 * WINDOW + 11, 7)
+    texts = [label.text for label in state.map.labels[1].labels]
     for row in (11, 7):
         token = context_token(state, row)
         assert token is not None
@@ -239,11 +245,10 @@ def test_a_new_context_keeps_the_visible_part(screen: Screen, state: State) -> N
     maps.go(TensorIndex("h.7.mlp.c_proj", (3, 3)))
     assert maps.registry is not None
     maps.lay_out(maps.registry, map_layout(maps.registry, 128))
-    assert maps.cell_of(TensorIndex("h.7.mlp.c_proj", (3, 3))) == (
-        math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y),
-    )  # fmt: skip
+    assert at_center(maps) == ("h.7.mlp.c_proj", 3, 3)
     maps.back()
-    assert maps.cell_of(target) == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
+    assert maps.layout is not None
+    assert at_center(maps) == (target.name, *row_and_column(target, maps.layout.context))
 
 
 @pytest.mark.parametrize("ago", [0.0, GLOW / 2, GLOW, math.inf])

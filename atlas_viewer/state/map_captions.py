@@ -1,0 +1,162 @@
+"""Captions on Map, one level at a time: parts of the model, stages of a block, or tensors and their heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from compute.models.names import block_number, split_name
+from compute.views.map_layout import Region
+
+from .label_space import HEAD_MARK, REGION, SMALL, STAGE, TENSOR, Label, LabelSpace, text_width
+from .map_bands import Band, Visible
+
+_LEAST = 11  # smallest letters
+_SIZES = (REGION, STAGE, TENSOR, _LEAST)  # for titles, the largest that fits
+
+
+def shows_names(shown: Visible) -> bool:
+    """True when the space above tensors is high enough for their names."""
+    return shown.pixels(shown.layout.name) >= _LEAST + 3
+
+
+def captions(shown: Visible, space: LabelSpace, left: float, top: float) -> None:
+    """Add the captions of one level. left, top: where rulers end."""
+    if shows_names(shown):
+        for band in shown.bands:
+            _tensor(shown, space, band, left, top)
+    elif shown.layout.stages and shown.pixels(shown.layout.caption) >= STAGE + 4:
+        for stage in shown.layout.stages:
+            _stage(shown, space, stage)
+        for region in (shown.layout.regions[0], shown.layout.regions[-1]):
+            _region(shown, space, region)
+    else:
+        first, *blocks, last = shown.layout.regions
+        for region in (*blocks, first, last):
+            _region(shown, space, region)
+
+
+def part_title(title: str) -> str:
+    """What to call a part of the model in a picture: "block 3" for h.3."""
+    block = block_number(title)
+    if block is not None:
+        return f"block {block}"
+    return {"head": "output"}.get(title, title)
+
+
+def where(shown: Visible) -> str:
+    """The part of the model at the center of the picture; empty outside of all."""
+    x, y = shown.view.cell_at(shown.width / 2, shown.height / 2)
+    for region in shown.layout.regions:
+        if region.x <= x < region.x + region.width and region.y <= y < region.y + region.height:
+            return part_title(region.title)
+    return ""
+
+
+def _region(shown: Visible, space: LabelSpace, region: Region) -> None:
+    """A title above a part of the model, above the residual stream."""
+    x, y = shown.view.pixel_at(region.x, region.y - 0.75 * shown.layout.grid)
+    if x + shown.pixels(region.width) < 0:
+        return
+    title = part_title(region.title)
+    texts = (title, title.rpartition(" ")[2]) if title.startswith("block ") else (title, title[:5])
+    for size in _SIZES:
+        fits = shown.pixels(shown.layout.margin - 0.75 * shown.layout.grid) >= size + 4
+        if fits and space.add(*(Label(text, max(x, 0), y - size - 3, size, of=region.title) for text in texts)):
+            return
+
+
+def _stage(shown: Visible, space: LabelSpace, stage: Region) -> None:
+    """A caption above a stage of a block, which also names the block."""
+    region = next(
+        (r for r in shown.layout.regions if r.x <= stage.x < r.x + r.width and r.y <= stage.y < r.y + r.height), stage
+    )
+    block, title = part_title(region.title), stage.title
+    x, y = shown.view.pixel_at(stage.x, stage.y)
+    right = x + shown.pixels(stage.width)
+    if right < 0:
+        return
+    for text in (f"{block}: {title}", f"{block}: {title.partition(',')[0]}", title.partition(",")[0]):
+        label = Label(text, max(x, 2.0), y - STAGE - 3, STAGE, of=region.title)
+        if label.x + label.width <= max(right, x + text_width(block, STAGE)) and space.add(label):
+            return
+
+
+def _tensor(shown: Visible, space: LabelSpace, band: Band, left: float, top: float) -> None:
+    """The name above a tensor; above its other bands, which part they are, or which head."""
+    size = min(TENSOR, int(shown.pixels(shown.layout.name)) - 3)
+    y = band.top - size - 3
+    ruled = y < top
+    if y < 0 and not top:
+        return
+    if ruled:
+        if band.bottom <= top:
+            return
+        y = 2.0
+    x = max(band.left, left + 2)
+    name = band.tensor.name
+    of = f"{name}{HEAD_MARK}{_head(shown, band)}" if band.tensor.heads else name
+    # The text may go beyond the band where there is nothing, but not beyond the tensor.
+    limit = max(band.right, x + 1) if band.placement.bands > 1 else band.right + shown.pixels(shown.layout.grid / 2)
+    variants = [
+        Label(text, x, y, size, of=of, role=band.role, ruler=ruled)
+        for text in _texts(shown, band)
+        if x + text_width(text, size) <= limit
+    ]
+    if ruled:
+        space.add_ruled(*variants)
+    else:
+        space.add(*variants)
+        _columns_of_heads(shown, space, band)
+
+
+def _head(shown: Visible, band: Band) -> int:
+    return band.first_row // shown.layout.context
+
+
+def _texts(shown: Visible, band: Band) -> Iterator[str]:
+    """What may be written above a band, the most informative first."""
+    placement, (_, short) = band.placement, split_name(band.tensor.name)
+    sizes = shown.registry.shape(band.tensor)
+    shape = f"{short} [{', '.join(map(str, sizes))}]"
+    last = short.removeprefix("attn.").removeprefix("mlp.").removeprefix("embed.")
+    part = _part(shown, band)
+    if band.number == 0:
+        if part:
+            yield f"{shape}, {part}"
+        yield shape
+        yield short
+        yield last
+        yield last.removesuffix(".weight").removesuffix(".bias")
+    elif placement.bands > 1:
+        yield part
+        yield part.partition(" of ")[0]
+        yield part.rpartition(" ")[2] if band.tensor.heads else ""
+
+
+def _part(shown: Visible, band: Band) -> str:
+    """Which part of a tensor in several bands a band is."""
+    placement = band.placement
+    if band.tensor.heads:
+        return f"head {_head(shown, band)}"
+    if placement.bands == 1:
+        return ""
+    if placement.over > 1:
+        first, count, whole, what = band.first_column, band.columns, placement.columns, "columns"
+    else:
+        first, count, whole, what = band.first_row, band.rows, placement.rows, "rows"
+    return f"{what} {first}-{first + count - 1} of {whole}"
+
+
+def _columns_of_heads(shown: Visible, space: LabelSpace, band: Band) -> None:
+    """The heads under the columns of queries, keys, values and what attention returns."""
+    attention = band.attention
+    if attention is None or band.tensor.heads or band.tensor.rows is not None:
+        return
+    wide = attention.head_size * band.cell_width
+    for column in range(0, band.columns, attention.head_size):
+        part, inside = divmod(band.first_column + column, attention.columns)
+        kind = "qkv"[part] if band.tensor.name == attention.qkv else "head"
+        number = inside // attention.head_size
+        x, y = band.left + column * band.cell_width, band.bottom + 2
+        labels = [Label(text, x, y, SMALL, role=band.role) for text in (f"{kind} {number}", str(number))]
+        space.add(*(label for label in labels if label.width + 4 <= wide))
