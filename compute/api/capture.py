@@ -15,8 +15,7 @@ from compute.models.readings import Reading
 from .activation_reader import ActivationReader
 from .derived import derived
 from .names import Names, Scheme, check_scheme, globs_of
-
-_TOKENS = "tokens"
+from .selection import TOKENS
 
 
 class Capture:
@@ -49,7 +48,7 @@ class Capture:
 
     def _specs(self, config: ModelConfig) -> list[ArraySpec]:
         count = len(self._tokens)
-        specs = [ArraySpec(_TOKENS, np.dtype(np.int32), (count,))]
+        specs = [ArraySpec(TOKENS, np.dtype(np.int32), (count,))]
         if self._logits is not None:
             specs.append(ArraySpec(self._logits, np.dtype(np.float32), (count, config.vocabulary)))
         for reading in self._named():

@@ -11,10 +11,24 @@ import numpy as np
 from compute.errors import CheckpointError, TensorNameError
 from compute.io.escape import one_line
 from compute.models.architectures import describe
+from compute.models.description import Description
 from compute.weights.checkpoint import WeightSource
 from compute.weights.dtypes import DTYPES
 
 from .opening import Opener, stamp
+
+
+def parameter(source: WeightSource, name: str, dtype: str) -> np.ndarray:
+    """The weight `name` of an open model as float32, rounded to the type `dtype` that it has on the GPU."""
+    stored = source.tensor(name)
+    result: np.ndarray = np.array(stored.astype(DTYPES[dtype], copy=False), np.float32, order="C")
+    return result
+
+
+def weight_name(description: Description, name: str) -> str:
+    """The name of a weight here: the tables of GPT-2 are `wte` and `wpe`, in its files `wte.weight`, `wpe.weight`."""
+    short = name.removesuffix(".weight")
+    return short if short in description.weights else name
 
 
 class Weights(Mapping[str, np.ndarray]):
@@ -50,17 +64,14 @@ class Weights(Mapping[str, np.ndarray]):
             )
         source = self._opener()
         try:
-            stored = source.tensor(name)
-            result: np.ndarray = np.array(stored.astype(DTYPES[self._dtype], copy=False), np.float32, order="C")
+            result = parameter(source, name, self._dtype)
         finally:
             source.close()
         result.flags.writeable = False
         return result
 
     def _known(self, name: str) -> str:
-        """The name in this mapping: GPT-2's `wte` and `wpe` are `wte.weight` and `wpe.weight` in its files."""
-        short = name.removesuffix(".weight")
-        return short if short in self._description.weights else name
+        return weight_name(self._description, name)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._known(name) in self._description.weights

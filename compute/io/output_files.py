@@ -88,6 +88,13 @@ def output_file(path: Path | str) -> Iterator[BinaryIO]:
         yield file
 
 
+@contextmanager
+def new_file(path: Path | str) -> Iterator[BinaryIO]:
+    """Like `new_path`, but yields an open file."""
+    with new_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
 def write_output(path: Path | str, data: bytes) -> None:
     """Write `data` to `path` atomically. Raises `OutputError` when it cannot be written."""
     with output_file(path) as file:
