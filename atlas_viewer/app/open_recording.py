@@ -82,7 +82,7 @@ def replay_window(
         viewer.load(loading_recorded_model(player, source, load), source.name)
     share_clipboard()
     try:
-        run_loop(viewer.recordings.close)
+        run_loop(viewer.close_files)
     finally:
         if source is not None:
             source.close()

@@ -112,7 +112,7 @@ def _close(viewer: Viewer) -> None:
 def _rescue(viewer: Viewer) -> None:
     """After the display has disappeared, print the generated text and complete every file."""
     _print_text(viewer.state)
-    viewer.recordings.close()
+    viewer.close_files()
     if viewer.settings_store is not None:
         viewer.settings_store.close()
     if viewer.recorder is not None:

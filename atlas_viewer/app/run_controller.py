@@ -45,6 +45,7 @@ class RunController:
         self.generation: GenerationLike | None = None
         self._replayer = StepReplayer(model, state)
         self._growing: tuple[Loading[None], Request] | None = None  # a larger context, and the request that needs it
+        self.held = False  # the engine keeps its pass for a reader, and the run waits
         self._applied = state.options
         self._changed_at: float | None = None  # time of the latest change of options that is not yet applied
         self._latest = state.options  # after the latest change
@@ -66,9 +67,24 @@ class RunController:
         return self._replayer.pass_complete and (self.generation is None or self.generation.pass_complete)
 
     @property
+    def step_in_engine(self) -> int | None:
+        """The step of the run shown whose pass the engine's tensors are; None if they may be of another pass."""
+        run = self.state.run
+        if run is None or self.state.busy or not self.pass_complete:
+            return None
+        # A pass without finite logits draws no token, so its step is not among those of the run.
+        undrawn = self.generation is not None and run.stop_reason == "nonfinite"
+        return len(run.steps) if undrawn else self._replayer.at
+
+    @property
+    def settling(self) -> bool:
+        """True while a pass is computed, or has to be repeated for the step shown."""
+        return self.state.busy or self._growing is not None or self._replayer.pending
+
+    @property
     def pending(self) -> bool:
         """True while there is work to do, so that more frames are drawn."""
-        return self.state.busy or self._growing is not None or self._replayer.pending or self._prompt.pending
+        return self.settling or self._prompt.pending
 
     def adopt(self, generation: GenerationLike, prompt: str) -> None:
         """Show `generation`, which may already have ended, as a new run."""
@@ -242,6 +258,8 @@ class RunController:
         Raises `AtlasError`s.
         """
         self._prompt.follow(now)
+        if self.held:
+            return False
         if self._growing is not None:
             self._continue_growing(*self._growing)
             return False

@@ -24,6 +24,11 @@ class StepReplayer:
         return self._replay is None or self._replay.pass_complete
 
     @property
+    def at(self) -> int | None:
+        """The step of the run shown whose pass is in the engine; None if it is not known."""
+        return self._at
+
+    @property
     def pending(self) -> bool:
         """True while a pass must be repeated or logits are in flight."""
         return self._asked is not None or self._wanted() is not None

@@ -35,6 +35,7 @@ from .model_switch import ModelSwitch
 from .recording_controls import RecordingControls
 from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
+from .tensor_saving import TensorSaving
 
 _SETTLE = 3  # frames that imgui needs to settle the positions and sizes of docked panels
 # Loading begins after this many frames: the first is on screen when the second begins.
@@ -76,6 +77,7 @@ class Viewer:
         self._displays = Displays(state, device, self._gui.backend)
         self._pictures = Pictures(self._gui, device, target_format(canvas, device))
         self.recordings = RecordingControls(state, self._frame_picture)
+        self._saving = TensorSaving(state)
         self.player: Player | None = None  # of a recording
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
@@ -135,9 +137,8 @@ class Viewer:
         """Build a frame's widgets; then draw their pictures with the resulting sizes and cameras."""
         self._input.process(self._panels, lambda: len(self.state.requests) == self._asked)
         self._repeats = self._displays.draw()
-        if (
-            self._repeats and not self._input.waiting
-        ):  # otherwise the frame would show a picture of the old size, or none
+        if self._repeats and not self._input.waiting:
+            # Otherwise the frame would show a picture of the old size, or none.
             repeat_frame(self._panels)
             self._repeats = self._displays.draw()
 
@@ -164,11 +165,12 @@ class Viewer:
         self._frames += 1
         if self._load is not None and self._frames > _LOADING_FRAMES:
             self._continue_loading(self._load)
-        if self.switch is not None:
+        if self.switch is not None and not self._saving.pending:  # saving reads the model's file
             self._change_model(self.switch)
         if self.controller is not None:
             self._answer(self.controller)
             self._play_back(self.controller, now)
+            self._saving.frame(self.controller)
             self._advance(self.controller, now)
         theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
         if self._touched:
@@ -197,13 +199,11 @@ class Viewer:
 
     def _wants_frames(self, now: float) -> bool:
         """True while more frames must be drawn even without an event."""
-        busy = self._load is not None or self.controller is None or self.controller.pending
-        busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
-        busy = busy or self._displays.pending or self.tour is not None
-        busy = busy or self._pictures.pending or self.recordings.pending
-        busy = busy or (self.player is not None and self.player.pending)
-        busy = busy or (self.switch is not None and self.switch.pending)
-        return busy or now < self._awake_until or (self.updater is not None and self.updater.pending)
+        busy = self._load is not None or self.controller is None or self.controller.pending or bool(self.state.requests)
+        busy = busy or self._input.holding or file_dialogs.pending() or self._displays.pending or self.tour is not None
+        busy = busy or self._pictures.pending or self.recordings.pending or self._saving.pending
+        parts = (self.player, self.switch, self.updater)
+        return busy or now < self._awake_until or any(part is not None and part.pending for part in parts)
 
     def _continue_loading(self, load: Loading[ModelLike]) -> None:
         """Take the next steps of loading the model."""
@@ -263,7 +263,7 @@ class Viewer:
     def _answer(self, controller: RunController) -> None:
         while self.state.requests:
             request = self.state.requests.popleft()
-            if self.switch is not None and self.switch.do(request):
+            if (self.switch is not None and self.switch.do(request)) or self._saving.do(controller, request):
                 continue
             if isinstance(request, Screenshot):
                 self._pictures.request(request.path)
@@ -333,8 +333,13 @@ class Viewer:
         file_dialogs.close()
         self.updater = None
         self._displays.close()
-        self.recordings.close()
+        self.close_files()
         release(self._gui)
+
+    def close_files(self) -> None:
+        """Complete the recording and the video, and remove the unfinished file of tensors. Blocks."""
+        self._saving.close()
+        self.recordings.close()
 
     def _on_event(self, event: dict[str, Any]) -> None:
         if self.recorder is not None:

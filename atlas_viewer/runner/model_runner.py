@@ -28,6 +28,7 @@ from compute.views.strip import StripPass
 from compute.weights.checkpoint import WeightSource
 from compute.weights.fingerprint import weights_sha256
 
+from .tensor_files import TensorFiles
 from .tensor_reader import TensorReader
 
 # Minimum capacity, even if the first run's context is shorter, so that most context changes need no second upload.
@@ -81,6 +82,7 @@ class ModelRunner:
         self._engine, self.strip = engine, StripPass(engine)
         self.tensor_reader = TensorReader(engine, self.strip)
         self.logits = LogitsReadback(engine)
+        self.tensor_files = TensorFiles(engine, self._source)
 
     @property
     def engine(self) -> Engine:

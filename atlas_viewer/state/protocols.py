@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import wgpu
 
 from compute.gpu.loading import Loading
+from compute.io.array_files import ArraySpec
 from compute.models.registry import Registry
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
@@ -18,6 +19,7 @@ from compute.views.strip_layout import StripLayout
 from .color_mapping import ColorMapping
 from .inspection import ProbedValue, TensorInfo
 from .state import ModelSummary
+from .tensor_save import Scheme
 
 if TYPE_CHECKING:
     from compute.generate.steps import StepCaptureLike, StepRecord
@@ -229,6 +231,52 @@ class LogitsSource(Protocol):
         """The requested logits, float32 [vocabulary]; returned once, None until they have arrived."""
 
 
+class TensorSelection(Protocol):
+    """Tensors selected by name; `compute.api.selection.Selection` is one."""
+
+    @property
+    def needs_pass(self) -> bool:
+        """True when a tensor is not a weight, so that its values depend on the text."""
+
+    def specs(self, rows: int) -> list[ArraySpec]:
+        """The tensors as arrays, for a pass over `rows` tokens."""
+
+
+class TensorsReading(Protocol):
+    """Selected tensors on their way to a file; `compute.api.selection_reading.SelectionReading` is one."""
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all arrays, in bytes."""
+
+    def arriving(self) -> Iterator[bytes | None]:
+        """The values from the GPU in slices, or None while the next one is in flight. Never blocks."""
+
+    def write(self, pull: Callable[[], bytes], metadata: Mapping[str, str], report: Callable[[int], object]) -> None:
+        """Write the file in a thread. pull: waits for the next slice; report: receives the bytes written so far.
+
+        Raises `OutputError`s, and what `pull` and `report` raise.
+        """
+
+
+class TensorFilesLike(Protocol):
+    """Selects tensors of the model for files; `tensor_files.TensorFiles` is one."""
+
+    @property
+    def rows(self) -> int:
+        """Context tokens of the latest pass."""
+
+    @property
+    def first_position(self) -> int:
+        """Absolute position of the first context token."""
+
+    def select(self, globs: str, scheme: Scheme) -> TensorSelection:
+        """The tensors of names and globs between spaces. Raises `UsageError`s."""
+
+    def reading(self, globs: str, scheme: Scheme, path: str, tokens: Sequence[int]) -> TensorsReading:
+        """The selection in the latest pass, for a new file. tokens: those of the pass. Raises `AtlasError`s."""
+
+
 class ModelLike(Protocol):
     """The model in the viewer: on the GPU (`model_runner.ModelRunner`), or only recorded
     (`recorded_model.RecordedModel`). A property is None if the model cannot do that.
@@ -261,6 +309,10 @@ class ModelLike(Protocol):
     @property
     def tensor_reader(self) -> TensorReaderLike | None:
         """The reader of values and statistics; a different one once the context has grown."""
+
+    @property
+    def tensor_files(self) -> TensorFilesLike | None:
+        """The tensors for files; None when there are no values. A different one once the context has grown."""
 
     @property
     def logits(self) -> LogitsSource | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from compute.sampling.options import GenerateOptions
 
+from .tensor_save import Scheme
+
 
 @dataclass(frozen=True)
 class Generate:
@@ -82,6 +84,20 @@ class Screenshot:
 
 
 @dataclass(frozen=True)
+class SaveTensors:
+    """Write the tensors of `names`, names and globs between spaces, to a new file. A run in progress is paused."""
+
+    names: str
+    path: str
+    scheme: Scheme = "atlas"
+
+
+@dataclass(frozen=True)
+class StopSaving:
+    """Stop writing tensors; no file remains."""
+
+
+@dataclass(frozen=True)
 class Record:
     """Record all runs from now on, in a new recording."""
 
@@ -148,5 +164,5 @@ class StopFetch:
 RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
-WindowRequest = Screenshot | OpenRecording
+WindowRequest = Screenshot | OpenRecording | SaveTensors | StopSaving
 Request = RunRequest | SessionRequest | ModelRequest | WindowRequest

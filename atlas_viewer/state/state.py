@@ -21,6 +21,7 @@ from .prompt_history import History
 from .recording_state import RecordingState
 from .requests import Generate, Request
 from .runs import Run, Runs
+from .tensor_save import TensorSave
 from .ui_state import UiState
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class State:
     map: MapState = field(default_factory=MapState)
     inspection: Inspection = field(default_factory=Inspection)
     recording: RecordingState = field(default_factory=RecordingState)
+    save: TensorSave = field(default_factory=TensorSave)
     edges: Sequence[float] = ()  # bin edges of the histograms; empty until known
     palettes: tuple[str, ...] = ("demo",)
     started: GenerateOptions = field(init=False)  # the options at the start of the program

@@ -35,7 +35,7 @@ class UiState:
     # By dock node: its size in pixels, and the size that it would have with enough space.
     narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame resets the layout of the panels
-    dialog: str = ""  # the open dialog: "palette", "keys", "about"
+    dialog: str = ""  # the open dialog: "palette", "keys", "about", "models", "save"
     typed: str = ""  # the search text in the palette
     renaming: int = 0  # number of the run being renamed
     renaming_begun: bool = False

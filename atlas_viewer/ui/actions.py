@@ -13,7 +13,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
 from . import file_dialogs
-from .file_actions import choose_model, choose_picture, choose_recording
+from .file_actions import choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import title
 from .recording_actions import is_played_back, play_back, record, record_video, seek
 
@@ -52,6 +52,10 @@ def _can_continue(state: State) -> bool:
 
 def _has_model(state: State) -> bool:
     return state.model is not None
+
+
+def _can_save(state: State) -> bool:
+    return state.save.possible
 
 
 def _has_steps(state: State) -> bool:
@@ -294,6 +298,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.reset", "Reset the layout", "View", _reset_layout),
     Action("app.models", "Open or download a model", "File", _open("models"), "Ctrl+O", anywhere=True),
     Action("app.models_file", "Open a model file ...", "File", choose_model, reason=_no_dialogs),
+    Action("tensors.save", "Save tensor", "File", open_save, "Ctrl+S", _can_save, anywhere=True),
     Action("app.screenshot", "Save a screenshot", "File", _screenshot, "F12", anywhere=True),
     Action("app.screenshot_as", "Save a screenshot as ...", "File", choose_picture, reason=_no_dialogs),
     Action("session.open", "Open a recording ...", "File", choose_recording, reason=_no_dialogs),

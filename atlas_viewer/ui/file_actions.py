@@ -51,6 +51,28 @@ def name_video(state: State) -> None:
     file_dialogs.choose_new("Save the video as", video.path, file_dialogs.VIDEOS, name, replace=False)
 
 
+def open_save(state: State) -> None:
+    """Open the dialog that saves tensors, with the inspected tensor's name, or close it."""
+    ui, focus = state.ui, state.inspection.focus
+    if ui.dialog == "save":
+        ui.dialog = ""
+        return
+    ui.dialog = "save"
+    if not state.save.stage:
+        state.save.note = state.save.trouble = ""
+        if focus is not None:
+            state.save.names = focus.name
+
+
+def name_tensors(state: State) -> None:
+    """Choose where the tensors are saved. They never replace a file, so the dialog does not offer to."""
+
+    def name(path: str) -> None:
+        state.save.path = path
+
+    file_dialogs.choose_new("Save tensors as", state.save.path, file_dialogs.ARRAYS, name, replace=False)
+
+
 def choose_picture(state: State) -> None:
     """Choose a file and save a picture of the window to it."""
 

@@ -23,6 +23,7 @@ MODELS = ("Models", "*.bin *.safetensors")
 RECORDINGS = ("Recordings", "*.atlas")
 VIDEOS = ("Videos", "*.mp4 *.mkv *.webm")
 PICTURES = ("Pictures", "*.png")
+ARRAYS = ("Arrays", "*.npy *.npz *.safetensors")
 
 Filter = tuple[str, str]  # a name for the files, and their patterns separated by spaces
 

@@ -159,7 +159,7 @@ class FakeRunner:
 
     summary = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_200_000, "bf16", "no adapter at all", 12 << 20)
     unavailable = ""
-    tensor_reader = None
+    tensor_reader = tensor_files = None
     registry = Registry(
         describe(ModelConfig(positions=512, vocabulary=50257, padded_vocabulary=50304, layers=8, heads=6, channels=192))
     )

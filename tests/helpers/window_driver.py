@@ -76,6 +76,8 @@ class Reports:
             "tabs": {title: _tab(title) for title in ("Tensors", "Trace")},
             "recording": [recording.stage, recording.steps, recording.path],
             "video": [video.stage, video.frames, video.path],
+            "unknown": state.save.unknown,
+            "save": [state.save.stage, state.save.names, state.save.path, state.save.note, state.save.trouble],
             "playback": [playback.position, playback.count, playback.playing] if playback else None,
         }
         print(json.dumps(report), flush=True)

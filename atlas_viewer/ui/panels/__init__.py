@@ -26,6 +26,7 @@ from . import (
     recording,
     runs,
     sampling,
+    save_tensors,
     status,
     strip,
     tensors,
@@ -110,6 +111,7 @@ def draw_all(state: State, services: Services) -> None:
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
+    save_tensors.draw(state)
     layout.track_tabs(name for name in NAMES if name not in ui.hidden)
     layout.remember(ui)
 
