@@ -101,8 +101,8 @@ class RunController:
         match request:
             case Generate(_, options) | ResumeWith(options) if not self._generations.fits(options):
                 self._grow(options, request)
-            case ResumeWith(options) if run is not None:
-                self._resume(run, options)
+            case ResumeWith(options, until) if run is not None:
+                self._resume(run, options, until)
             case Generate(prompt, options):
                 self._halt("paused")
                 self.adopt(self._generations.start(prompt, options), prompt)
@@ -186,22 +186,34 @@ class RunController:
         self.state.distribution = self.state.comparison = None
 
     def _continue(self, run: Run, tokens: int) -> None:
-        """Continue after the current steps."""
+        """Continue after the current steps, up to the run's target, or by `tokens` tokens unless that is 0."""
         if self.state.busy:
             return
         done = len(run.steps)
-        limit = self.state.options.max_new_tokens
-        goal = done + tokens if tokens else (limit if limit > done else done + limit)
-        self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=goal))
+        target = self._target(run) or done + (tokens or self.state.options.max_new_tokens)
+        until = done + tokens if tokens else 0
+        self._resume(run, dataclasses.replace(self.state.options, max_new_tokens=max(target, until)), until)
 
-    def _resume(self, run: Run, options: GenerateOptions) -> None:
+    def _target(self, run: Run) -> int:
+        """The number of tokens at which `run` ends; 0 if it already has that many.
+
+        It stays the same however the run gets there, until New tokens is changed.
+        """
+        asked = self.state.options.max_new_tokens
+        target = asked if asked != run.new_tokens else run.options.max_new_tokens
+        return target if target > len(run.steps) else 0
+
+    def _resume(self, run: Run, options: GenerateOptions, until: int = 0) -> None:
+        """Continue with `options`, whose `max_new_tokens` becomes the run's target; pause at `until` tokens if set."""
         if not self._generations.fits(options):
-            self._grow(options, ResumeWith(options))
+            self._grow(options, ResumeWith(options, until))
             return
-        generation = self._generations.start(run.prompt, options, run.steps)
+        ending = dataclasses.replace(options, max_new_tokens=until or options.max_new_tokens)
+        generation = self._generations.start(run.prompt, ending, run.steps)
         if self._sampling(options) != self._sampling(run.options_at(len(run.steps))):
             run.changes[len(run.steps)] = options
-        run.options, run.done, run.stop_reason = options, False, None
+        run.options, run.until, run.done, run.stop_reason = options, until, False, None
+        run.new_tokens = self.state.options.max_new_tokens
         self.state.chosen = None
         self._start(generation)
         self._report()
@@ -212,15 +224,23 @@ class RunController:
         return dataclasses.replace(options, max_new_tokens=1, top=0)
 
     def _branch(self, run: Run, index: int, token: int) -> None:
+        """Show a branch; it continues unless `run` is paused."""
         step = run.steps[index]
         if token == step.token:
             return
+        paused = run.done and run.stop_reason in ("paused", "stopped")
         self._halt("paused")
         child = self.state.runs.branch(run, index)
         self._set_steps(child, [*run.steps[:index], self._with_token(step, token)])
         self._show(child)
-        goal = max(run.options.max_new_tokens, index + 2)
-        self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=goal))
+        asked, done = self.state.options.max_new_tokens, len(child.steps)
+        child.new_tokens = asked
+        target = asked if asked > done else self._target(child) or done + asked
+        if paused:
+            child.options = dataclasses.replace(child.options, max_new_tokens=target)
+            self._mark_paused(child)
+        else:
+            self._resume(child, dataclasses.replace(self.state.options, max_new_tokens=target))
 
     def _with_token(self, step: StepRecord, token: int) -> StepRecord:
         """The record of `step` with `token` in place of its own token; values that are not known become NaN."""
@@ -281,11 +301,12 @@ class RunController:
             self._changed_at, self._latest = now, state.options
         if now - self._changed_at < _OPTIONS_SETTLE:
             return
-        goal = run.options.max_new_tokens
+        target = run.options.max_new_tokens
         if state.options.max_new_tokens != self._applied.max_new_tokens:
-            goal = max(state.options.max_new_tokens, len(run.steps) + 1)
+            target = max(state.options.max_new_tokens, len(run.steps) + 1)
+        until = run.until
         self._halt("paused")
-        self._resume(run, dataclasses.replace(state.options, max_new_tokens=goal))
+        self._resume(run, dataclasses.replace(state.options, max_new_tokens=target), until)
 
     def _report(self) -> None:
         run, generation = self.state.run, self.generation
@@ -297,4 +318,6 @@ class RunController:
         if generation.done and not run.done and generation.stop_reason != "stopped" and run.steps:
             self._replayer.set_step(len(run.steps) - 1)
         run.done, run.stop_reason = generation.done, generation.stop_reason
+        if run.stop_reason == "length" and len(run.steps) < run.options.max_new_tokens:
+            run.stop_reason = "paused"  # after a single step, for example
         run.tokens_per_second, run.progress = generation.tokens_per_second, generation.progress

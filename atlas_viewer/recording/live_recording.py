@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
+from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError, OutputError, OutputExistsError, RecordingError
 from compute.io.escape import one_line
@@ -133,7 +134,7 @@ class LiveRecording:
         self._model.set_step_listener(order)
         run = self._state.run
         if run is not None and not run.done:
-            self._state.requests += [Pause(), ResumeWith(run.options)]
+            self._state.requests += [Pause(), ResumeWith(run.options, run.until)]
 
     def stop(self) -> None:
         """End the recording; a thread writes the remaining entries."""
@@ -203,7 +204,7 @@ class LiveRecording:
             return
         self._end_run()
         before = len(text) - prompt
-        origin = self._known.get(run.number) or self._known.get(run.parent or 0)
+        origin = self._origin(run)
         fork_step = before - origin.before if origin is not None else before
         if origin is None or fork_step < 0:
             parent, fork = None, before or None
@@ -214,6 +215,13 @@ class LiveRecording:
             logits=self._progress.logits, statistics=self._progress.statistics, parent=parent, fork_step=fork,
         )  # fmt: skip
         self._written = self._known[run.number] = _Written(run.number, number, before, text)
+
+    def _origin(self, run: Run) -> _Written | None:
+        """What was written of the run, or of its nearest recorded ancestor: a paused branch may never be recorded."""
+        number: int | None = run.number
+        while number is not None and number not in self._known:
+            number = self._state.runs.all[number].parent
+        return None if number is None else self._known[number]
 
     def _end_run(self, *, stopped: bool = False) -> None:
         """Record why the latest run has ended, if it has; stopped: it ends now."""

@@ -29,16 +29,20 @@ class Stop:
 
 @dataclass(frozen=True)
 class Continue:
-    """Continue the visible run by `tokens` tokens; 0: up to its limit, or that many more tokens if it is reached."""
+    """Continue the visible run by `tokens` tokens; 0: up to its target, or by New tokens if it is reached."""
 
     tokens: int = 0
 
 
 @dataclass(frozen=True)
 class ResumeWith:
-    """Continue the visible run with these options. Its existing steps count toward `max_new_tokens`."""
+    """Continue the visible run with these options. Its existing steps count toward `max_new_tokens`.
+
+    until: number of tokens at which it pauses, if not 0.
+    """
 
     options: GenerateOptions
+    until: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Branch:
-    """Fork the visible run: replace the token of step `index` with `token`, and continue."""
+    """Fork the visible run: replace the token of step `index` with `token`, and continue unless it is paused."""
 
     index: int
     token: int

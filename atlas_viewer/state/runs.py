@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ class Run:
     """
 
     prompt: str
-    options: GenerateOptions  # for the next token
+    options: GenerateOptions  # for the next token; `max_new_tokens` is the run's target
     prompt_tokens: Sequence[tuple[int, str]]
     steps: Sequence[StepRecord] = ()
     continuation: str = ""
@@ -35,6 +36,12 @@ class Run:
     # The options by the first step that they apply to; step 0 has the initial ones.
     changes: dict[int, GenerateOptions] = field(default_factory=dict)
     known: Sequence[StepRecord] = ()  # in playback: all steps, including those not shown yet
+    new_tokens: int = 0  # the value of New tokens when the target was chosen
+    until: int = 0  # number of tokens at which the run pauses before its target; 0: it does not
+
+    def __post_init__(self) -> None:
+        """Start with the target as the value of New tokens."""
+        self.new_tokens = self.new_tokens or self.options.max_new_tokens
 
     def options_at(self, step: int) -> GenerateOptions:
         """The options with which step `step` was drawn."""
@@ -69,6 +76,7 @@ class Runs:
         """A new run that shares the steps before `index` with `run`. The caller adds the step itself."""
         changes = {step: options for step, options in run.changes.items() if step <= index}
         child = Run(run.prompt, run.options_at(index), run.prompt_tokens, list(run.steps[:index]), changes=changes)
+        child.options = dataclasses.replace(child.options, max_new_tokens=run.options.max_new_tokens)
         child.parent, child.fork = run.number, index
         return self.add(child)
 

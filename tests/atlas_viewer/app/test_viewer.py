@@ -11,7 +11,7 @@ import pytest
 from atlas_viewer.app import viewer
 from atlas_viewer.cli.option_names import command_line_option
 from atlas_viewer.scene.atlas_scene import PlaneView
-from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowRun, Stop, Undo, Use
+from atlas_viewer.state.requests import Continue, Generate, Stop, Use
 from atlas_viewer.ui import widget_tracking
 from compute.errors import CheckpointError, options_spelled
 from compute.gpu.loading import Loading
@@ -83,59 +83,6 @@ def test_requests_are_carried_out() -> None:
     assert loop.state.run is not None
     assert loop.state.run.prompt == "three"
     assert loop.state.chosen is None
-
-
-def test_pause_step_continue_and_undo() -> None:
-    loop = Loop(6)
-    loop.draw(9)
-    loop.state.requests.append(Pause())
-    loop.draw(1)
-    run = loop.state.run
-    assert run is not None
-    written = len(run.steps)
-    assert (run.done, run.stop_reason, run.paused) == (True, "paused", True)
-    assert 0 < written < 6
-    loop.state.requests.append(Continue(1))
-    loop.finish()
-    assert (len(run.steps), run.stop_reason) == (written + 1, "length")
-    loop.state.requests += [Undo(), Undo()]
-    loop.draw(1)
-    assert len(run.steps) == written - 1
-    assert run.continuation == " ".join(str(step.token) for step in run.steps)
-    loop.state.requests.append(Continue())
-    loop.finish()
-    assert (len(run.steps), run.stop_reason) == (6, "length")
-    loop.state.requests.append(Continue())
-    loop.finish()
-    assert len(run.steps) == 12
-    assert loop.state.runs.all == {1: run}
-
-
-def test_a_branch_shares_the_earlier_steps_and_continues() -> None:
-    loop = Loop(5)
-    loop.finish()
-    root = loop.state.run
-    assert root is not None
-    loop.state.requests.append(Branch(2, 2003))
-    loop.draw(1)
-    loop.finish()
-    child = loop.state.run
-    assert child is not None
-    assert child is not root
-    assert (child.parent, child.fork, len(child.steps)) == (root.number, 2, 5)
-    assert child.steps[:2] == root.steps[:2]
-    assert (child.steps[2].token, child.steps[2].rank) == (2003, 4)
-    assert child.steps[2].logit == root.steps[2].top[3].logit
-    assert loop.state.runs.order() == [root, child]
-    loop.state.requests.append(Branch(0, 49000))  # not among the candidates: unknown values stay unknown
-    loop.draw(1)
-    other = loop.state.run
-    assert other is not None
-    assert (other.parent, other.steps[0].rank, other.steps[0].logit != other.steps[0].logit) == (child.number, 0, True)
-    loop.state.requests.append(ShowRun(root.number))
-    loop.draw(1)
-    assert loop.state.run is root
-    assert loop.state.runs.depth(other) == 2
 
 
 def test_changed_options_apply_to_the_next_token() -> None:
