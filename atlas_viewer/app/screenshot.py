@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ from imgui_bundle import imgui
 from wgpu.utils.imgui import ImguiRenderer
 
 from atlas_viewer.media.png import png
+from atlas_viewer.state.state import State
 from compute.errors import OutputError
 from compute.gpu.async_readback import AsyncReadback
-from compute.io.output_files import write_output
+from compute.io.output_files import free_name, new_path, write_output
 
 _ROW = 256  # bytes; WebGPU aligns a copied texture's rows to multiples of this
 
@@ -73,13 +76,22 @@ class FrameReadback:
         return rows[:, : 4 * self.width].reshape(self.height, self.width, 4)
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A picture on its way to a file: `path`, or a new name if that is empty. `shown`: report where it is saved."""
+
+    path: str
+    shown: bool
+
+
 class Pictures:
     """Saves requested pictures of the window as PNG files."""
 
-    def __init__(self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str) -> None:
-        self._gui, self._device, self._target = gui, device, target
-        self._requested: list[str] = []
-        self._in_flight: list[tuple[str, FrameReadback]] = []
+    def __init__(self, gui: ImguiRenderer, device: wgpu.GPUDevice, target: str, state: State) -> None:
+        """state: shows where a picture was saved, and errors."""
+        self._gui, self._device, self._target, self._state = gui, device, target, state
+        self._requested: list[_Picture] = []
+        self._in_flight: list[tuple[_Picture, FrameReadback]] = []
 
     @property
     def pending(self) -> bool:
@@ -87,25 +99,54 @@ class Pictures:
         return bool(self._requested or self._in_flight)
 
     def request(self, path: str) -> None:
-        """Save a picture of the next frame as `path`."""
-        self._requested.append(path)
+        """Save a picture of the next frame as `path`, which is replaced if it exists."""
+        self._requested.append(_Picture(path, False))
 
-    def frame(self, back: tuple[float, float, float], report: Callable[[str], None]) -> None:
+    def save(self, path: str) -> None:
+        """Save a picture of the next frame, and show where. An empty `path` stands for a name that is not in use."""
+        self._state.ui.saved = ""  # the message about the previous picture is not part of the next one
+        self._requested.append(_Picture(path, True))
+
+    def frame(self, back: tuple[float, float, float]) -> None:
         """After a frame has been drawn, start the requested readbacks and save those that have arrived.
 
-        back: the background, as in `FrameReadback`; report: receives error messages.
+        back: the background, as in `FrameReadback`.
         """
-        for path in self._requested:
-            self._in_flight.append((path, FrameReadback(self._gui, self._device, self._target, back)))
+        for wanted in self._requested:
+            self._in_flight.append((wanted, FrameReadback(self._gui, self._device, self._target, back)))
         self._requested.clear()
         waiting = []
-        for path, picture in self._in_flight:
+        for wanted, picture in self._in_flight:
             pixels = picture.take()
             if pixels is None:
-                waiting.append((path, picture))
+                waiting.append((wanted, picture))
                 continue
             try:
-                write_output(path, png(pixels))
+                path = _write(wanted.path, png(pixels))
             except OutputError as error:
-                report(str(error))
+                self._state.messages.append(str(error))
+                continue
+            if wanted.shown:
+                self._state.ui.saved, self._state.ui.saved_at = str(path.absolute()), time.monotonic()
         self._in_flight = waiting
+
+
+def _new_name() -> Path:
+    """Today's next unused name in the current folder, such as atlas-viewer-2026-11-28-1.png."""
+    return Path(free_name(f"atlas-viewer-{time.strftime('%Y-%m-%d')}", ".png"))
+
+
+def _write(path: str, data: bytes) -> Path:
+    """Write `data` to `path`, or under a new name if that is empty; return the file's path. Raises `OutputError`."""
+    if path:
+        write_output(path, data)
+        return Path(path)
+    names = [_new_name()]
+
+    def another() -> Path:  # another program has taken the name in the meantime
+        names.append(_new_name())
+        return names[-1]
+
+    with new_path(names[0], another) as temporary:
+        temporary.write_bytes(data)
+    return names[-1]

@@ -75,7 +75,7 @@ class Viewer:
         self._pace = FramePacer(is_software(device.adapter))
         self.updater: InspectionUpdater | None = None
         self._displays = Displays(state, device, self._gui.backend)
-        self._pictures = Pictures(self._gui, device, target_format(canvas, device))
+        self._pictures = Pictures(self._gui, device, target_format(canvas, device), state)
         self.recordings = RecordingControls(state, self._frame_picture)
         self._saving = TensorSaving(state)
         self.player: Player | None = None  # of a recording
@@ -187,7 +187,7 @@ class Viewer:
         if self.settings_store is not None:
             self.settings_store.frame(now, imgui.is_any_mouse_down())
         self.recordings.frame(now)
-        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z), self.state.messages.append)
+        self._pictures.frame((theme.now.back.x, theme.now.back.y, theme.now.back.z))
         if self.recorder is not None:
             self.recorder.frame()
         if self.tour is not None:
@@ -266,7 +266,7 @@ class Viewer:
             if (self.switch is not None and self.switch.do(request)) or self._saving.do(controller, request):
                 continue
             if isinstance(request, Screenshot):
-                self._pictures.request(request.path)
+                self._pictures.save(request.path)
                 continue
             try:
                 self._do(controller, request)

@@ -82,9 +82,12 @@ class SaveTrace:
 
 @dataclass(frozen=True)
 class Screenshot:
-    """Write a picture of the window to a PNG file."""
+    """Write a picture of the window to a PNG file, and show its path.
 
-    path: str
+    path: empty for a new name in the current folder, which never replaces a file.
+    """
+
+    path: str = ""
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class UiState:
     picture_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # names of the panels that the last frame drew
     view: str = "Atlas"  # or "Map": the view in front
+    saved: str = ""  # absolute path of the picture just saved, until the message about it is dismissed
+    saved_at: float = 0.0  # when, on `time.monotonic`'s clock
     quitting: bool = False
 
     def remember(self, prompt: str) -> None:

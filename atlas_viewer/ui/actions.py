@@ -230,7 +230,7 @@ def _quit(state: State) -> None:
 
 
 def _screenshot(state: State) -> None:
-    state.requests.append(Screenshot("atlas-viewer.png"))
+    state.requests.append(Screenshot())
 
 
 def _stop(state: State) -> None:

@@ -91,7 +91,7 @@ def test_runs_branches_and_options_are_recorded_and_verify(loop: Loop, stories: 
         assert begun is not None
         assert begun >= 2
         assert branch.fork_step == 18 - begun
-        assert [run.stop_reason for run in recording.runs()] == ["length"] * 3
+        assert [run.stop_reason for run in recording.runs()] == ["length", "length", "paused"]
         assert recording.count(first) == 22 - begun
         assert {step.options.temperature for step in recording.steps(first)} == {0.8, 1.4}
         assert recording.statistics(first, 0) is not None

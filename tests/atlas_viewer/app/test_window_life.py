@@ -114,6 +114,24 @@ def test_a_picture_of_the_window(tmp_path: Path) -> None:
     assert target.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert int.from_bytes(target.read_bytes()[16:20]) == 960
     assert "no folder" in loop.state.messages[-1]
+    assert loop.state.ui.saved == str(target)
+
+
+def test_pictures_get_new_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("atlas_viewer.app.screenshot.time.strftime", lambda _format: "2026-11-28")
+    (tmp_path / "atlas-viewer-2026-11-28-2.png").write_bytes(b"kept")
+    loop = Loop(2)
+    loop.finish()
+    for number in (1, 3):
+        path = tmp_path / f"atlas-viewer-2026-11-28-{number}.png"
+        loop.state.requests.append(Screenshot())
+        loop.draw(1)
+        assert loop.state.ui.saved == "", "the picture does not show the message about the previous one"
+        wait_until(lambda: loop.state.ui.saved, "it is saved", meanwhile=lambda: loop.draw(1))
+        assert loop.state.ui.saved == str(path)
+        assert path.read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "atlas-viewer-2026-11-28-2.png").read_bytes() == b"kept"
 
 
 @pytest.mark.slow

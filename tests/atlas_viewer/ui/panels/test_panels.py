@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 from imgui_bundle import ImVec2, imgui
 
@@ -9,7 +12,7 @@ from atlas_viewer.state.quoting import percent
 from atlas_viewer.state.requests import Generate, Stop, Use
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State, end_of_text_rank
-from atlas_viewer.ui import panels
+from atlas_viewer.ui import folders, panels
 from atlas_viewer.ui.panels.output import flow
 from atlas_viewer.ui.panels.widgets import elided, quoted
 from compute.generate.steps import Candidate, StepRecord
@@ -119,6 +122,25 @@ def test_messages_are_shown_until_dismissed(screen: Screen, state: State) -> Non
     assert not moved, "a widget about to be clicked must stay where it is"
     screen.click("Dismiss")
     assert not state.messages
+
+
+def test_the_path_of_a_saved_picture_is_shown_copied_and_opened(
+    screen: Screen, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(folders, "problem", lambda: "")
+    monkeypatch.setattr(folders, "open_folder", opened.append)
+    for button, shown in (("Copy path", 0), ("Open folder", 1), ("Dismiss", 1)):
+        state.ui.saved, state.ui.saved_at = "/pictures/atlas-viewer-2026-11-28-1.png", time.monotonic()
+        screen.frame(3)
+        assert screen.shows("Saved /pictures/atlas-viewer-2026-11-28-1.png")
+        screen.click(f"{button}##saved")
+        assert (state.ui.saved, len(opened)) == ("", shown)
+    assert imgui.get_clipboard_text() == "/pictures/atlas-viewer-2026-11-28-1.png"
+    assert opened == [Path("/pictures")]
+    state.ui.saved, state.ui.saved_at = "/pictures/a.png", time.monotonic() - 60
+    screen.frame()
+    assert state.ui.saved == "", "it disappears after a while"
 
 
 def test_wheel_drag_and_double_click_move_the_camera(screen: Screen, state: State) -> None:
