@@ -26,8 +26,15 @@ _MAX_FPS = 60
 EventLoop = Callable[[Callable[[], object]], None]
 
 
-def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
+def window_title(shown: str) -> str:
+    """The window's title while it shows the model or recording named `shown`."""
+    return one_line(f"Tensor Atlas - {shown}")
+
+
+def open_window(shown: str, size: tuple[int, int], *, vsync: bool) -> tuple[BaseRenderCanvas, EventLoop]:
     """A window of `size` logical pixels, and the function that runs its event loop until the window is closed.
+
+    shown: the name of the model or recording that the window shows.
 
     That function accepts a callback that saves what must not be lost; it is called if the display disappears, before
     the process ends.
@@ -48,7 +55,7 @@ def open_window(title: str, size: tuple[int, int], *, vsync: bool) -> tuple[Base
 
     from .window_canvas import WindowCanvas
 
-    canvas = WindowCanvas(size=size, title=one_line(title), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
+    canvas = WindowCanvas(size=size, title=window_title(shown), update_mode="ondemand", max_fps=_MAX_FPS, vsync=vsync)
 
     if glfw.get_platform() == glfw.PLATFORM_X11:
         library: Any = glfw  # its stubs are incomplete

@@ -21,6 +21,7 @@ class ModelSwitch:
         self._state, self._open_model = state, open_model
         self._fetching = ModelFetching(state.models)
         self._loading: Loading[ModelLike] | None = None
+        self._spec = ""  # the model that is being loaded
         self._listed = False
 
     @property
@@ -31,8 +32,8 @@ class ModelSwitch:
     def do(self, request: Request) -> bool:
         """Handle `request` and return True if it is about models; return False if not."""
         match request:
-            case OpenModel(spec):
-                self._open(spec)
+            case OpenModel(spec, discard):
+                self._open(spec, discard=discard)
             case LookUpModel(name):
                 self._fetching.look_up(name)
             case FetchModel(name):
@@ -48,6 +49,8 @@ class ModelSwitch:
         opened = self._state.ui.dialog == "models"
         if opened and not self._listed:
             self._state.models.known = known_models()
+        elif self._listed and not opened:
+            self._state.models.asking = self._state.models.error = ""
         self._listed = opened
         self._fetching.poll()
         if self._loading is None:
@@ -60,18 +63,33 @@ class ModelSwitch:
             return model
         except AtlasError as error:
             self._stop()
-            self._state.messages.append(str(error))
+            self._refuse(self._spec, error)
         return None
 
-    def _open(self, spec: str) -> None:
+    def _open(self, spec: str, *, discard: bool) -> None:
+        """Start loading the model. If earlier runs would be lost, ask first, in the models dialog."""
         if self._loading is not None:
             return
+        state, choices = self._state, self._state.models
+        if len(state.runs.all) > 1 and not discard:
+            choices.asking, state.ui.dialog = spec, "models"
+            return
+        choices.asking = choices.error = ""
         try:
             self._loading = self._open_model(spec)
         except AtlasError as error:
-            self._state.messages.append(str(error))
+            self._refuse(spec, error)
             return
-        self._state.loading = f"loading {spec}"
+        self._spec = spec
+        state.loading = f"loading {spec}"
+        if state.ui.dialog == "models":
+            state.ui.dialog = ""
+
+    def _refuse(self, spec: str, error: AtlasError) -> None:
+        """Show the error in the models dialog, with the model's path selected."""
+        choices = self._state.models
+        choices.path, choices.refused, choices.error = spec, True, str(error)
+        self._state.ui.dialog = "models"
 
     def _stop(self) -> None:
         self._loading = None

@@ -71,9 +71,7 @@ def replay_window(
     """
     device = shared_device(load.adapter)
     check_device(device)
-    canvas, run_loop = open_window(
-        f"Tensor Atlas - {recording.path.name}", WINDOW_SIZE, vsync=not is_software(device.adapter)
-    )
+    canvas, run_loop = open_window(recording.path.name, WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(recording.run(number).prompt, recording.run(number).options)
     viewer, player = open_player(canvas, device, state, recording, number)
     player.playback.notice, player.playback.follow = notice, follow

@@ -52,7 +52,7 @@ def view(
     steps = read_tour(tour) if tour is not None else None
     device = shared_device(load.adapter)
     check_device(device)
-    canvas, run_loop = open_window(f"Tensor Atlas - {source.name}", WINDOW_SIZE, vsync=not is_software(device.adapter))
+    canvas, run_loop = open_window(source.name, WINDOW_SIZE, vsync=not is_software(device.adapter))
     state = State(prompt, options, loading=f"loading {source.name}")
 
     settings_store = None

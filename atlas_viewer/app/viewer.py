@@ -26,7 +26,7 @@ from compute.errors import AtlasError
 from compute.gpu.device import device_error, is_software
 from compute.gpu.loading import Loading
 
-from .canvas import clear, draw_with, imgui_on, release, target_format
+from .canvas import clear, draw_with, imgui_on, release, target_format, window_title
 from .displays import Displays
 from .frame_pacer import FramePacer
 from .input_events import EVENTS, Input, navigate_again, repeat_frame
@@ -232,6 +232,7 @@ class Viewer:
         state.options = dataclasses.replace(state.options, context=min(state.options.context, model.summary.positions))
         self.controller = self.updater = None
         self._open(model)
+        self.canvas.set_title(window_title(model.summary.name))
         state.generate()
 
     def _advance(self, controller: RunController, now: float) -> None:

@@ -144,9 +144,13 @@ class OpenRecording:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """Open another model. spec: as for `--model`. All runs are discarded once the model is loaded."""
+    """Open another model, which discards all runs once it is loaded.
+
+    spec: as for `--model`; discard: do so even if there are earlier runs, instead of asking first.
+    """
 
     spec: str
+    discard: bool = False
 
 
 @dataclass(frozen=True)

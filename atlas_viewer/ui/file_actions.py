@@ -14,8 +14,6 @@ def choose_model(state: State) -> None:
     def open_model(path: str) -> None:
         state.models.path = path
         state.requests.append(OpenModel(path))
-        if state.ui.dialog == "models":
-            state.ui.dialog = ""
 
     file_dialogs.choose("Open a model", state.models.path, file_dialogs.MODELS, open_model)
 

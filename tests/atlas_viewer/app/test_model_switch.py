@@ -12,7 +12,8 @@ from atlas_viewer.app.model_fetching import ModelFetching, known_models
 from atlas_viewer.app.model_switch import ModelSwitch
 from atlas_viewer.hub.catalogue import CATALOGUE
 from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
-from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, StopFetch
+from atlas_viewer.state.requests import FetchModel, Generate, LookUpModel, OpenModel, StopFetch
+from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from compute.errors import CheckpointError, MemoryBudgetError
 from compute.gpu.device import shared_device
@@ -95,7 +96,7 @@ class Other(FakeRunner):
     summary = ModelSummary("other", 2, 2, 64, 128, 50257, 1_000_000, "f32", "no adapter at all", 1 << 20)
 
 
-def test_another_model_replaces_the_present_one() -> None:
+def test_another_model_replaces_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = Loop(3)
     loop.finish()
     first, other = loop.runner, Other(shared_device())
@@ -116,12 +117,20 @@ def test_another_model_replaces_the_present_one() -> None:
 
     state = loop.state
     loop.viewer.switch = ModelSwitch(state, open_model)
+    titles: list[str] = []
+    monkeypatch.setattr(loop.canvas, "set_title", titles.append)
     for spec in ("missing", "large"):
+        state.models.error = ""
         state.requests.append(OpenModel(spec))
         loop.draw(4)
-        assert state.messages[-1].startswith(spec)
+        assert state.models.error.startswith(spec)
+        assert (state.models.path, state.ui.dialog, state.messages) == (spec, "models", [])
         assert state.model is first.summary
         assert not state.loading
+        state.ui.dialog = ""
+        loop.draw(2)
+        assert not state.models.error
+    assert not titles
     state.requests.append(OpenModel("other"))
     loop.draw(2)
     assert state.loading == "loading other"
@@ -132,6 +141,36 @@ def test_another_model_replaces_the_present_one() -> None:
     assert state.options.context == 128
     assert other.strip.painted
     assert specs == ["missing", "large", "other"]
+    assert titles == ["Tensor Atlas - other"]
+
+
+def test_runs_are_discarded_only_after_a_question() -> None:
+    loop = Loop(3)
+    loop.finish()
+    state, other = loop.state, Other(shared_device())
+    specs: list[str] = []
+
+    def open_model(spec: str) -> Loading[FakeRunner]:
+        specs.append(spec)
+        yield "weights", 1.0
+        return other
+
+    loop.viewer.switch = ModelSwitch(state, open_model)
+    state.requests.append(Generate("three", state.options))
+    loop.finish()
+    loop.finish()
+    assert len(state.runs.all) == 2
+    state.requests.append(OpenModel("other"))
+    loop.draw(3)
+    assert (state.models.asking, state.ui.dialog, specs) == ("other", "models", [])
+    state.ui.dialog = ""
+    loop.draw(2)
+    assert (state.models.asking, len(state.runs.all)) == ("", 2)
+    state.requests.append(OpenModel("other", discard=True))
+    loop.draw(6)
+    loop.finish()
+    assert state.model is other.summary
+    assert (state.models.asking, state.ui.dialog, len(state.runs.all)) == ("", "", 1)
 
 
 def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +199,34 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen.shows("the hub cannot be reached")
     screen.click("Open##stories")
     assert list(state.requests)[3:] == [OpenModel("stories")]
-    assert state.ui.dialog == ""
+    state.models.asking = "stories"
+    state.runs.all = {1: Run("a", state.options, []), 2: Run("b", state.options, [])}
+    screen.frame(2)
+    assert screen.shows("Opening stories discards the 2 runs of other.")
+    screen.click("Discard runs")
+    assert list(state.requests)[4:] == [OpenModel("stories", discard=True)]
+    screen.click("Keep runs")
+    assert not state.models.asking
+
+
+def test_a_refused_path_stays_selected(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = State("a", GenerateOptions(), model=Other.summary)
+    screen = Screen(state, monkeypatch)
+    state.ui.dialog = "models"
+    screen.frame(3)
+    state.models.path, state.models.refused, state.models.error = (
+        "missing.bin",
+        True,
+        "missing.bin: there is no such file",
+    )
+    screen.frame(3)
+    assert screen.shows("there is no such file")
+    for letter in "other":
+        screen.io.add_input_character(ord(letter))
+    screen.frame(2)
+    assert state.models.path == "other", "typing replaces the selected path"
+    screen.press(imgui.Key.enter)
+    assert list(state.requests) == [OpenModel("other")]
 
 
 def test_the_path_field_has_the_focus_when_the_dialog_opens(context: None, monkeypatch: pytest.MonkeyPatch) -> None:

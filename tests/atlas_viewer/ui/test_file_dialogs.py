@@ -97,7 +97,7 @@ def test_a_model_is_opened_once_it_is_chosen(screen: Screen, state: State) -> No
     dialog.paths = ["/models/a.bin"]
     screen.frame()
     assert list(state.requests) == [OpenModel("/models/a.bin")]
-    assert (state.models.path, state.ui.dialog) == ("/models/a.bin", "")
+    assert (state.models.path, state.ui.dialog) == ("/models/a.bin", "models")
     assert not file_dialogs.pending()
 
 
