@@ -45,7 +45,8 @@ def add_camera(add: Callable[..., object]) -> None:
         type=float,
         default=1.0,
         metavar="Z",
-        help="from 1 (default: everything) to 64; on the map, up to where single digits are readable",
+        help="1 (default) shows everything. The limit is 64 on the strip. It is far higher on the map, which shows the"
+        " numbers once a value is 48 pixels wide: with stories, from about 400 on",
     )
     add("--center", type=point, default=None, metavar="X,Y", help="center of the picture, in cells")
 

@@ -60,6 +60,7 @@ class LogitsView:
     descending: bool = False
     log_probability: bool = True  # True: the plot has a logarithmic axis
     seeking: bool = False  # True: the next frame focuses the search field
+    scrolled: object = None  # the row in view, see `needs_scroll`
     _made: tuple[object, Table] | None = field(default=None, repr=False)
     _found: tuple[str, Sequence[tuple[int, str]]] = ("", ())
     _difference: Difference | None = None
@@ -73,6 +74,12 @@ class LogitsView:
             self._difference = known = Difference(shown, other)
         return known
 
+    def needs_scroll(self, row: object) -> bool:
+        """True once after the row to be shown, identified by `row`, has changed."""
+        changed = row != self.scrolled
+        self.scrolled = row
+        return changed
+
     def table(
         self,
         step: StepRecord,
@@ -81,7 +88,7 @@ class LogitsView:
         comparison: Distribution | None = None,
         tokenizer: TokenCodec | None = None,
     ) -> Table:
-        """The first `top` tokens, or those that the search finds, sorted.
+        """The first `top` tokens and the one that was taken, or those that the search finds, sorted.
 
         Without `distribution`, the table lists the candidates that the step reported. options: those of the step.
         """
@@ -107,6 +114,8 @@ class LogitsView:
             wanted = [(line.token, line.text) for line in list(reported.values())[: self.top]]
         else:
             wanted = [(int(token), tokenizer.token_label(int(token))) for token in distribution.order[: self.top]]
+        if not self.words.strip() and all(token != step.token for token, _ in wanted):
+            wanted.append((step.token, step.text))
         if distribution is None:
             lines = [reported.get(token, Line(token, text)) for token, text in wanted]
             cuts: dict[int, tuple[str, ...]] = {}
@@ -122,7 +131,8 @@ class LogitsView:
 def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
     """Lines of the candidates that the step reported, likeliest first.
 
-    They include the running sum only if no filter or penalty was active.
+    They include the running sum only if no filter or penalty was active. The token that was taken is the last line if
+    it is not a candidate.
     """
     summed, lines, total = options.top_k == 0 and options.top_p == 1 and options.min_p == 0, [], 0.0
     summed &= options.repetition_penalty == 1
@@ -141,6 +151,9 @@ def reported_lines(step: StepRecord, options: GenerateOptions) -> list[Line]:
                 total if summed else _UNKNOWN,
             )
         )
+    if all(line.token != step.token for line in lines):
+        numbers = (step.logit, _UNKNOWN, step.probability, step.model_probability)
+        lines.append(Line(step.token, step.text, step.rank, 0, *numbers))
     return lines
 
 

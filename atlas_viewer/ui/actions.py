@@ -254,10 +254,10 @@ FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspecto
 
 ACTIONS: tuple[Action, ...] = (
     Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _has_model),
-    Action("run.play", "Play or pause", "Run", _play, "Space", lambda s: s.busy or _can_continue(s)),
-    Action("run.step", "Generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_continue(s)),
-    Action("run.undo", "Undo the last token", "Run", _undo, "Backspace", _has_steps),
-    Action("run.stop", "Stop", "Run", _stop, "Ctrl+.", lambda s: s.busy),
+    Action("run.play", "Play or pause the run", "Run", _play, "Space", lambda s: s.busy or _can_continue(s)),
+    Action("run.step", "Step: generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_continue(s)),
+    Action("run.undo", "Undo: remove the last token", "Run", _undo, "Backspace", _has_steps),
+    Action("run.stop", "Stop the run", "Run", _stop, "Ctrl+.", lambda s: s.busy),
     Action("run.previous", "Previous token", "Run", _choose(-1), "[", _has_steps),
     Action("run.next", "Next token", "Run", _choose(1), "]", _has_steps),
     Action("run.follow", "Follow the newest token", "Run", _follow, "End", lambda s: s.chosen is not None),
@@ -285,12 +285,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", _has_steps, anywhere=True),
     Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", _has_steps),
     Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
-    Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
     Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),
     *(
         Action(f"focus.{name}", f"Go to {title(name)}", "View", _focus(name), f"Ctrl+{number}", anywhere=True)
         for number, name in enumerate(FOCUSED, start=1)
     ),
+    Action("focus.Distribution", "Go to Distribution", "View", _focus("Distribution"), "D"),
+    Action("focus.Session", f"Go to {title('Session')}", "View", _focus("Session"), "R"),
     Action("view.larger", "Larger interface", "View", _size(1), "Ctrl++", anywhere=True),
     Action("view.smaller", "Smaller interface", "View", _size(-1), "Ctrl+-", anywhere=True),
     Action("view.automatic", "Automatic interface size", "View", _automatic_size, "Ctrl+0", anywhere=True),
@@ -307,7 +308,6 @@ ACTIONS: tuple[Action, ...] = (
     Action("session.play", "Play or pause the recording", "File", play_back, "Shift+Space", is_played_back),
     Action("session.back", "Previous step of the recording", "File", seek(-1), "Alt+,", is_played_back),
     Action("session.on", "Next step of the recording", "File", seek(1), "Alt+.", is_played_back),
-    Action("focus.Session", f"Go to {title('Session')}", "View", _focus("Session"), "R"),
     Action("app.quit", "Quit", "File", _quit, "Ctrl+Q", anywhere=True),
     Action("app.palette", "Command palette", "Help", _open("palette"), "Ctrl+P", anywhere=True),
     Action("app.keys", "Keyboard shortcuts", "Help", _open("keys"), "Shift+/"),

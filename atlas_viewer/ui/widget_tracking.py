@@ -1,7 +1,7 @@
 """imgui's widgets, with a record of their positions, so that tours and tests can find a widget by its id.
 
-A widget's id is what follows `###` in its label, as for imgui, or the whole label: `Write on###Play##play` shows
-"Write on" and has the id `Play##play`. Tours contain ids, so keep the id when changing the wording.
+A widget's id is what follows `###` in its label, as for imgui, or the whole label: `Play###Write on##play` shows
+"Play" and has the id `Write on##play`. Tours contain ids, so keep the id when changing the wording.
 """
 
 from __future__ import annotations

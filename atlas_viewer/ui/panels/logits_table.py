@@ -44,7 +44,7 @@ _COLUMNS = (
         "What top-p cuts: probabilities after penalty, temperature and top-k,\n"
         "summed from the likeliest token down to this one. Greedy: of model probabilities.",
     ),
-    ("text", "text", 0, "Click a row to continue the run with its token instead"),
+    ("text", "text", 0, "Click a row to branch: the new run has its token instead"),
 )
 _COMPARED = (
     ("change", "gain", 4.8, "Model probability here minus that at the other step, in percentage points"),
@@ -105,6 +105,7 @@ def _head(view: LogitsView, columns: tuple[tuple[str, str, float, str], ...], hi
 
 def _lines(state: State, step: StepRecord, table: Table, columns: tuple[tuple[str, str, float, str], ...]) -> None:
     height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
+    _scroll_to_taken(state, step, table, height)
     clipper = imgui.ListClipper()
     clipper.begin(len(table.lines), height)
     while clipper.step():
@@ -114,6 +115,28 @@ def _lines(state: State, step: StepRecord, table: Table, columns: tuple[tuple[st
             if cuts:
                 _cut()
     clipper.end()
+
+
+def _scroll_to_taken(state: State, step: StepRecord, table: Table, height: float) -> None:
+    """Bring the row of the token that was taken into view when another step or its logits appear.
+
+    While a run is followed, rows would move under the cursor, so the table stays where it is until the run pauses.
+    """
+    at = next((index for index, line in enumerate(table.lines) if line.token == step.token), None)
+    followed = state.busy and state.chosen is None
+    if at is None or followed or state.run is None:
+        state.logits.scrolled = None
+        return
+    known = state.current_distribution is not None
+    if not state.logits.needs_scroll((state.run.number, step.index, step.token, known)):
+        return
+    style = imgui.get_style()
+    visible = imgui.get_window_size().y - height  # below the headings
+    if imgui.get_scroll_max_x() > 0:
+        visible -= style.scrollbar_size
+    top, scroll = at * height, imgui.get_scroll_y()
+    if top < scroll or top + height > scroll + visible:
+        imgui.set_scroll_y(max(top - (visible - height) / 2, 0.0))
 
 
 def _line(
@@ -221,7 +244,7 @@ def tooltip_text(line: Line, taken: bool, state: State) -> str:
         other_step = f"#{state.compared_step.index + 1}"
         lines.append(f"at {other_step}: rank {line.rank + int(line.climb):,}, model probability")
         lines[-1] += f" {100 * (line.model_probability - line.gain):.4g} %"
-    lines.append("taken at this step" if taken else "click to continue with this token instead")
+    lines.append("taken at this step" if taken else "click to branch with this token instead")
     return "\n".join(lines)
 
 

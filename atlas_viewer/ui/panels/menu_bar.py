@@ -13,6 +13,15 @@ from atlas_viewer.ui.actions import ACTIONS
 from .widgets import dim, tooltip
 
 MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
+# Actions with a line above them, which divides their menu into groups.
+_GROUPS = frozenset({
+    "app.screenshot", "session.open", "session.record", "session.play", "app.quit",
+    "run.play", "run.previous", "runs.parent", "runs.rename",
+    "atlas.in", "atlas.deselect", "atlas.sampling", "atlas.trace",
+    "map.back", "map.minimap",
+    "focus.Prompt", "view.larger", "view.theme",
+    "app.about",
+})  # fmt: skip
 
 
 def draw(state: State, panels: Sequence[str]) -> None:
@@ -23,6 +32,8 @@ def draw(state: State, panels: Sequence[str]) -> None:
         if widget_tracking.begin_menu(f"{panel_titles.title(menu)}###{menu}##menu"):
             for action in ACTIONS:
                 if action.menu == menu:
+                    if action.name in _GROUPS:
+                        imgui.separator()
                     label = f"{action.title}###{action.name}"
                     clicked, _ = widget_tracking.menu_item(label, action.chord, False, action.possible(state))
                     tooltip(action.reason())

@@ -19,7 +19,13 @@ from .widgets import dim, elided, packed, tooltip
 
 _LABEL = 6.2  # width of the labels in ems; less in a narrow panel
 _RESET = 1.2  # width of the reset button, in ems
+_VALUE = 3.5  # width of the number beside a slider, in ems
 _HELP = 56  # characters per line of help
+
+
+# imgui draws a slider's text over its handle, so the value is drawn beside it instead.
+NO_TEXT = ""
+TYPE_HINT = "Ctrl+click to type a number"
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,17 @@ def line(state: State, text: str, help: str, name: str, default: float | None = 
             change(state, **{name: before})
 
 
+@contextmanager
+def beside_value(shown: str, width: float) -> Iterator[None]:
+    """Draw `shown` to the right of the slider that the caller draws; both share `width` pixels."""
+    gap = imgui.get_style().item_spacing.x
+    left = imgui.get_cursor_pos_x() + max(width - theme.em(_VALUE) - gap, theme.em(2)) + gap
+    imgui.set_next_item_width(left - gap - imgui.get_cursor_pos_x())
+    yield
+    imgui.same_line(left)
+    imgui.text(shown)
+
+
 def _reset(identity: str, help: str) -> bool:
     """Draw a small button with a circular arrow."""
     size, height = theme.em(_RESET), imgui.get_frame_height()
@@ -95,11 +112,11 @@ def _reset(identity: str, help: str) -> bool:
 def real(state: State, row: Real) -> None:
     """Draw a slider; Ctrl+click it to type an exact number."""
     value = getattr(state.options, row.name)
-    shown = f"%.4g  {row.off[1]}" if value == row.off[0] else "%.4g"
+    shown = row.off[1] if value == row.off[0] else f"{value:.4g}"
     flags = imgui.SliderFlags_.logarithmic if row.logarithmic else imgui.SliderFlags_.none
-    with line(state, row.label, row.help, row.name):
-        changed, new = widget_tracking.slider_float(f"##{row.name}", value, *row.slider, shown, flags)
-        tooltip("Ctrl+click to type a number")
+    with line(state, row.label, row.help, row.name) as width, beside_value(shown, width):
+        changed, new = widget_tracking.slider_float(f"##{row.name}", value, *row.slider, NO_TEXT, flags)
+        tooltip(f"{value:.6g}. {TYPE_HINT}")
     if not changed or not math.isfinite(new):
         return
     # A typed number is kept exactly, without the digits that single precision adds.

@@ -10,7 +10,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 
 from . import preset_row
-from .option_rows import Real, change, label, line, real, whole
+from .option_rows import NO_TEXT, TYPE_HINT, Real, beside_value, change, label, line, real, whole
 from .widgets import dim, tooltip
 
 NAME = "Sampling"
@@ -68,9 +68,7 @@ def draw(state: State) -> None:
     style = imgui.get_style()
     imgui.push_style_var(imgui.StyleVar_.item_spacing, ImVec2(style.item_spacing.x, theme.em(0.2)))
     imgui.push_style_var(imgui.StyleVar_.frame_padding, ImVec2(style.frame_padding.x, theme.em(0.2)))
-    # The number is drawn across the slider, so its grab must be faint.
-    with theme.colored(imgui.Col_.slider_grab, theme.now.accent_dim):
-        _lines(state)
+    _lines(state)
     if state.busy:
         dim("Changes take effect at the next token")
     imgui.pop_style_var(2)
@@ -94,11 +92,11 @@ def _lines(state: State) -> None:
 
 def _top_k(state: State, vocabulary: int) -> None:
     value = state.options.top_k
-    with line(state, "Top-k", "Keeps this many of the likeliest tokens. 0 keeps all.", "top_k"):
+    help = "Keeps this many of the likeliest tokens. 0 keeps all."
+    with line(state, "Top-k", help, "top_k") as width, beside_value(f"{value:,}" if value else "off", width):
         most = min(_TOP_K_SLIDER, vocabulary)
-        shown = "%d" if value else "%d  off"
-        changed, new = widget_tracking.slider_int("##top_k", value, 0, most, shown, imgui.SliderFlags_.logarithmic)
-        tooltip("Ctrl+click to type a number")
+        changed, new = widget_tracking.slider_int("##top_k", value, 0, most, NO_TEXT, imgui.SliderFlags_.logarithmic)
+        tooltip(f"{value:,}. {TYPE_HINT}")
     if changed:
         change(state, top_k=min(max(new, 0), vocabulary))
 

@@ -60,20 +60,19 @@ def draw(state: State) -> None:
 def _buttons(state: State, run: Run) -> None:
     gap = imgui.get_style().item_spacing.x / 2
     possible = state.busy or run.paused
-    # While a recording is on screen, the Recording panel has the Play button.
-    play, tip = ("Continue###Write on##play", "Continue generating  Space")
-    if not state.recording.playback:
-        play, tip = "Play###Play##play", "Space"
+    # While a recording is on screen, the Recording panel has a Play button, too; tours distinguish them by their ids.
+    play = "Play###Write on##play" if state.recording.playback else "Play###Play##play"
+    tip = "Pause the run  Space" if state.busy else "Play: continue the run  Space"
     if _button("Pause###Pause##play" if state.busy else play, tip, possible):
         state.requests.append(Pause() if state.busy else Continue())
     imgui.same_line(0, gap)
-    if _button("Step###Step##step", "Generate one token  .", run.paused and not state.busy):
+    if _button("Step###Step##step", "Step: generate one token  .", run.paused and not state.busy):
         state.requests.append(Continue(1))
     imgui.same_line(0, gap)
-    if _button("Undo###Undo##undo", "Undo the last token  Backspace", bool(run.steps)):
+    if _button("Undo###Undo##undo", "Undo: remove the last token  Backspace", bool(run.steps)):
         state.requests.append(Undo())
     imgui.same_line(0, gap)
-    if _button("Stop###Stop##stop", "Ctrl+.", state.busy):
+    if _button("Stop###Stop##stop", "Stop the run  Ctrl+.", state.busy):
         state.requests.append(Stop())
     imgui.same_line()
     ui = state.ui

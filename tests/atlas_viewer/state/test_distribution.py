@@ -180,7 +180,9 @@ def test_reported_lines_include_a_sum_only_if_it_is_known() -> None:
 
 def test_a_table_is_rebuilt_only_after_a_change() -> None:
     view, step, options = LogitsView(top=8), fake_step(0), GenerateOptions()
-    distribution, other = of(random_logits()), of(random_logits(seed=4))
+    logits = random_logits()
+    logits[step.token] = logits.max() + 1
+    distribution, other = of(logits), of(random_logits(seed=4))
     searches: list[str] = []
 
     class Searched(FakeTokenizer):

@@ -175,7 +175,7 @@ def test_a_search_in_the_palette() -> None:
 def test_shortcuts_and_about_open_and_close(screen: Screen, state: State) -> None:
     press(screen, "Shift+/")
     screen.frame(3)
-    assert screen.shows("Undo the last token")
+    assert screen.shows("Undo: remove the last token")
     assert screen.shows("Backspace")
     press(screen, "Escape")
     assert not state.ui.dialog
@@ -233,7 +233,7 @@ def test_a_dialog_replaces_another_one(screen: Screen, state: State) -> None:
     press(screen, "Enter")
     screen.frame(3)
     assert state.ui.dialog == "keys"
-    assert screen.shows("Undo the last token")
+    assert screen.shows("Undo: remove the last token")
     assert not screen.shows("search for a command")
 
 

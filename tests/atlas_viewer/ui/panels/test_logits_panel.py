@@ -43,8 +43,10 @@ def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Scre
 
 
 def whole(step: int, seed: int = 0, options: GenerateOptions = OPTIONS) -> Distribution:
-    random = np.random.default_rng([seed, step])
-    return Distribution(step, (3 * random.standard_normal(50257)).astype(np.float32), options)
+    """Random logits, of which the token taken at the step has the largest."""
+    found = (3 * np.random.default_rng([seed, step]).standard_normal(50257)).astype(np.float32)
+    found[fake_step(step).token] = found.max() + 1
+    return Distribution(step, found, options)
 
 
 def open_distribution(screen: Screen) -> None:
@@ -122,6 +124,55 @@ def test_the_full_distribution_replaces_the_candidates_of_the_step(screen: Scree
     assert list(state.requests) == [Branch(4, second)]
 
 
+def likely(step: int, taken: int, rank: int) -> Distribution:
+    """Logits in which `taken` has this rank."""
+    found = np.linspace(5, -5, 50257, dtype=np.float32)
+    found[[taken, rank - 1]] = found[[rank - 1, taken]]
+    return Distribution(step, found, OPTIONS)
+
+
+def test_the_row_of_the_taken_token_is_scrolled_to(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    state.logits.top = 200
+    state.distribution = likely(4, 4000, 150)
+    screen.frame(6)
+    assert "token 4000" in widget_tracking.rects
+    assert "token 0" not in widget_tracking.rects
+    screen.point(screen.centers["token 4000"])
+    for _ in range(40):
+        screen.io.add_mouse_wheel_event(0, 3)
+        screen.frame()
+    assert "token 0" in widget_tracking.rects, "the user may scroll away"
+    state.chosen, state.distribution = 3, likely(3, 3000, 120)
+    screen.frame(6)
+    assert "token 3000" in widget_tracking.rects
+    state.run.done, state.chosen, state.distribution = False, None, likely(4, 4000, 1)
+    screen.frame(6)
+    assert "token 4000" not in widget_tracking.rects, "rows must not move while a run is followed"
+    state.run.done = True
+    screen.frame(6)
+    assert "token 4000" in widget_tracking.rects
+
+
+def test_an_unlikely_token_that_was_taken_has_a_row(screen: Screen, state: State) -> None:
+    state.logits.top = 20
+    state.distribution = likely(4, 4000, 30_000)
+    screen.frame(6)
+    assert screen.shows("30,000")
+    assert "token 4000" in widget_tracking.rects
+    state.logits.words = "dog"
+    screen.frame(2)
+    assert "token 4000" not in widget_tracking.rects
+
+
+def test_a_token_that_is_no_candidate_has_a_row_before_its_logits_arrive(screen: Screen, state: State) -> None:
+    assert state.run is not None
+    taken = dataclasses.replace(fake_step(4), token=77, text=" odd", rank=0, logit=float("nan"))
+    state.run.steps = [*state.run.steps[:4], taken]
+    screen.frame(2)
+    assert "token 77" in widget_tracking.rects
+
+
 def test_the_tooltip_of_a_row_shows_everything(screen: Screen, state: State) -> None:
     state.distribution, state.compared, state.comparison = whole(4), 1, whole(1)
     screen.frame(2)
@@ -129,7 +180,7 @@ def test_the_tooltip_of_a_row_shows_everything(screen: Screen, state: State) -> 
     screen.point(screen.centers[f"token {token}"])
     screen.frame(8)
     there = int(state.comparison.rank[token])
-    for part in (f"token {token}", "rank 3", "raw logit", "top-p sum", f"at #2: rank {there:,}", "click to continue"):
+    for part in (f"token {token}", "rank 3", "raw logit", "top-p sum", f"at #2: rank {there:,}", "click to branch"):
         assert screen.shows(part), part
 
 
