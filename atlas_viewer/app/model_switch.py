@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
+from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, Request, StopFetch
+from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
 
 from .model_fetching import ModelFetching, known_models
+
+
+def forget_runs(state: State, positions: int) -> None:
+    """Remove everything that belongs to the previous model. positions: those of the new model."""
+    mapping = state.inspection.mapping
+    state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
+    state.recording.saved = {}
+    state.options = dataclasses.replace(state.options, context=min(state.options.context, positions))
 
 
 class ModelSwitch:

@@ -24,6 +24,7 @@ from compute.weights.checkpoint import WeightSource, open_model
 
 from .canvas import call_later, open_window, share_clipboard
 from .model_switch import ModelSwitch
+from .playback_switch import PlaybackSwitch
 from .viewer import Viewer
 
 WINDOW_SIZE = (1280, 720)
@@ -68,6 +69,7 @@ def view(
     try:
         viewer = Viewer(canvas, device, state, loading(source))
         viewer.switch = ModelSwitch(state, lambda spec: loading(open_model(spec)))
+        viewer.playbacks = PlaybackSwitch(viewer, load)
         viewer.settings_store = settings_store
         share_clipboard()
         _begin_tours(viewer, steps, pictures, record)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from atlas_viewer.recording.live_recording import LiveRecording
 from atlas_viewer.state.protocols import ModelLike
-from atlas_viewer.state.requests import EndRecording, EndVideo, OpenRecording, Record, RecordVideo, Request
+from atlas_viewer.state.requests import EndRecording, EndVideo, OpenRecordingWindow, Record, RecordVideo, Request
 from atlas_viewer.state.state import State
 
 from .recording_windows import RecordingWindows
@@ -43,7 +43,7 @@ class RecordingControls:
                 self._video.start(path, time.perf_counter())
             case EndVideo():
                 self._video.stop()
-            case OpenRecording(path):
+            case OpenRecordingWindow(path):
                 self._windows.open(Path(path))
             case _:
                 self._recording.asked(request)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wgpu
 from imgui_bundle import ImVec2, imgui
 from rendercanvas.base import BaseRenderCanvas
 
 from atlas_viewer.recording.player import Player
-from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import GenerationLike, ModelLike
 from atlas_viewer.state.requests import BackToRecording, Generate, Pause, Request, Screenshot, ShowRun
-from atlas_viewer.state.runs import Runs
 from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
 from atlas_viewer.tour.player import Tour
@@ -31,18 +28,19 @@ from .displays import Displays
 from .frame_pacer import FramePacer
 from .input_events import EVENTS, Input, navigate_again, repeat_frame
 from .inspection_updater import InspectionUpdater
-from .model_switch import ModelSwitch
+from .model_loading import ModelLoading
+from .model_switch import ModelSwitch, forget_runs
 from .recording_controls import RecordingControls
 from .run_controller import RunController
 from .screenshot import FrameReadback, Pictures
 from .tensor_saving import TensorSaving
 
+if TYPE_CHECKING:
+    from .playback_switch import PlaybackSwitch
+
 _SETTLE = 3  # frames that imgui needs to settle the positions and sizes of docked panels
 # Loading begins after this many frames: the first is on screen when the second begins.
 _LOADING_FRAMES = 2
-# Seconds that loading may take per frame. A frame costs as much as several steps: with one step per frame, drawing took
-# two thirds of a model's loading time.
-_LOADING_TIME = 0.05
 # How many seconds to keep drawing after the frame that shows an event: tooltips are delayed, and imgui needs several
 # frames to settle sizes.
 _AWAKE = 0.4
@@ -63,7 +61,7 @@ class Viewer:
         self.failure: BaseException | None = None
         self.controller: RunController | None = None
         self.settings_store: SettingsStore | None = None  # in a window; saves the settings
-        self._device, self._load = device, load
+        self._device, self.loading = device, ModelLoading(state, load)
         self._gui = imgui_on(canvas, device)
         theme.apply()
         fonts.load()
@@ -82,6 +80,7 @@ class Viewer:
         self.tour: Tour | None = None
         self.recorder: TourRecorder | None = None
         self.switch: ModelSwitch | None = None
+        self.playbacks: PlaybackSwitch | None = None
         self._frames = 0
         self._last_frame = self._awake_until = time.perf_counter()
         self._input = Input()
@@ -94,19 +93,24 @@ class Viewer:
 
     def load(self, load: Loading[ModelLike], name: str) -> None:
         """Take the steps of `load`, several per frame, and show the resulting model."""
-        self._load, self.state.loading = load, f"loading {name}"
+        self.loading.begin(load, name)
 
     def show(self, model: ModelLike, generation: GenerationLike, prompt: str) -> None:
         """Show and advance `generation`, which may already have ended, as the current run."""
-        self._open(model).adopt(generation, prompt)
+        self.use(model).adopt(generation, prompt)
         self._follow_engine()
         if generation.done:
             self._passed()
 
-    def _open(self, model: ModelLike) -> RunController:
+    def use(self, model: ModelLike) -> RunController:
+        """The run controller of `model`, which the window shows from now on."""
         if self.controller is None or self.controller.model is not model:
             self.controller = RunController(model, self.state)
         return self.controller
+
+    def forget_model(self) -> None:
+        """Prepare for another model: nothing of the present one is used again."""
+        self.controller = self.updater = None
 
     def _follow_engine(self) -> None:
         """Show the tensors of the current engine, which may be a new one after a run with a longer context."""
@@ -163,8 +167,8 @@ class Viewer:
         if not self._frames:
             self._settle()
         self._frames += 1
-        if self._load is not None and self._frames > _LOADING_FRAMES:
-            self._continue_loading(self._load)
+        if self._frames > _LOADING_FRAMES:
+            self._continue_loading()
         if self.switch is not None and not self._saving.pending:  # saving reads the model's file
             self._change_model(self.switch)
         if self.controller is not None:
@@ -199,41 +203,38 @@ class Viewer:
 
     def _wants_frames(self, now: float) -> bool:
         """True while more frames must be drawn even without an event."""
-        busy = self._load is not None or self.controller is None or self.controller.pending or bool(self.state.requests)
-        busy = busy or self._input.holding or file_dialogs.pending() or self._displays.pending or self.tour is not None
+        busy = self.loading.pending or self.controller is None or self.controller.pending
+        busy = busy or bool(self.state.requests) or self._input.holding or file_dialogs.pending()
+        busy = busy or self._displays.pending or self.tour is not None
         busy = busy or self._pictures.pending or self.recordings.pending or self._saving.pending
         parts = (self.player, self.switch, self.updater)
         return busy or now < self._awake_until or any(part is not None and part.pending for part in parts)
 
-    def _continue_loading(self, load: Loading[ModelLike]) -> None:
-        """Take the next steps of loading the model."""
-        until = time.perf_counter() + _LOADING_TIME
-        try:
-            while True:
-                self.state.loading_step, self.state.loaded = next(load)
-                if time.perf_counter() >= until:
-                    return
-        except StopIteration as end:
-            self.state.loading, self.state.loaded, self._load = "", 0.0, None
-            self._open(end.value)
-            if self.player is None:
-                self.state.requests.append(Generate(self.state.prompt, self.state.options))
+    def _continue_loading(self) -> None:
+        """Take the next steps of loading the model, and show it once it is complete."""
+        model = self.loading.frame()
+        if model is None:
+            return
+        self.use(model)
+        if self.player is None:
+            # Before requests that came while the model was loading, for example to open a recording.
+            self.state.requests.appendleft(Generate(self.state.prompt, self.state.options))
 
     def _change_model(self, switch: ModelSwitch) -> None:
         """Show the new model once it has been loaded, and forget what belongs to the previous one."""
         model = switch.frame()
         if model is None or self.controller is None:
             return
+        if self.playbacks is not None:
+            self.playbacks.leave()
         self.controller.do(Pause())
         self.recordings.end_recording()  # a recording contains runs of one model
         self.controller.model.close()
-        state, mapping = self.state, self.state.inspection.mapping
-        state.run, state.runs, state.chosen, state.inspection = None, Runs(), None, Inspection(mapping=mapping)
-        state.options = dataclasses.replace(state.options, context=min(state.options.context, model.summary.positions))
-        self.controller = self.updater = None
-        self._open(model)
+        self.forget_model()
+        forget_runs(self.state, model.summary.positions)
+        self.use(model)
         self.canvas.set_title(window_title(model.summary.name))
-        state.generate()
+        self.state.generate()
 
     def _advance(self, controller: RunController, now: float) -> None:
         try:
@@ -275,6 +276,9 @@ class Viewer:
                 controller.fail(error)
 
     def _do(self, controller: RunController, request: Request) -> None:
+        if self.playbacks is not None and self.playbacks.do(request):
+            return
+        controller = self.controller or controller
         if isinstance(request, BackToRecording) and self.player is not None:
             controller.do(ShowRun(self.player.run.number))
             self.player.back()
@@ -290,7 +294,7 @@ class Viewer:
     def play_back(self, player: Player) -> None:
         """Show a recording, at first without its model."""
         self.player = player
-        self._open(player.model)
+        self.use(player.model)
         self._follow_engine()
         player.show()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from atlas_viewer.recording.playback import named_model
 from atlas_viewer.recording.records import Head
 from compute.errors import RecordingError
-from compute.models.config import GPT2_SIZES
 from compute.weights.checkpoint import WeightSource, open_model
 
 from .arguments import PRECISIONS
@@ -18,14 +18,7 @@ def recorded_source(arguments: argparse.Namespace, head: Head) -> WeightSource:
     Raises `AtlasError`s.
     """
     spec = getattr(arguments, "model", None)
-    if spec is None:
-        # Never open a path from the recording: it may come from anybody.
-        if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
-            raise RecordingError(
-                f"model {head.model}: the recording does not contain the model; give the model's file with --model"
-            )
-        spec = head.model
-    return open_model(spec)
+    return open_model(named_model(head) if spec is None else spec)
 
 
 def recorded_weights(arguments: argparse.Namespace, head: Head) -> str:

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atlas_viewer.state import recent_files
 from atlas_viewer.state.protocols import ModelLike
+from atlas_viewer.state.quoting import counted
 from atlas_viewer.state.requests import Pause, Record, Request, ResumeWith
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
@@ -35,6 +37,7 @@ class _Written:
     id: int  # its number in the file
     before: int  # steps of the run in the window before its first step in the file
     text: list[int]  # all its tokens, including the prompt
+    whole: bool  # the steps before its first one in the file are in the file, too
     ended: bool = False
 
 
@@ -168,9 +171,10 @@ class LiveRecording:
     def _finished(self, recorder: Recorder) -> None:
         progress = self._progress
         self._follow(recorder)
-        progress.note = f"{recorder.steps_written} steps in {one_line(progress.path)}"
+        progress.note = f"{counted(recorder.steps_written, 'step')} in {one_line(progress.path)}"
         progress.stage, progress.waiting = "", 0
         if self._state.live:
+            self._state.ui.recent = recent_files.with_newest(self._state.ui.recent, progress.path)
             self._offer("session")
         self._recorder = self._model = self._ui_recorder = None
 
@@ -191,6 +195,8 @@ class LiveRecording:
         written = self._written
         if written is not None:
             written.text.append(record.token)
+            if written.whole:
+                self._state.recording.saved[written.run] = record.index + 1
             recorder.step(dataclasses.replace(record, index=record.index - written.before), draw, measured)
 
     def _begin(self, recorder: Recorder, prompt: int, text: list[int], options: GenerateOptions) -> None:
@@ -214,7 +220,9 @@ class LiveRecording:
             run.prompt, text, options,
             logits=self._progress.logits, statistics=self._progress.statistics, parent=parent, fork_step=fork,
         )  # fmt: skip
-        self._written = self._known[run.number] = _Written(run.number, number, before, text)
+        self._written = self._known[run.number] = _Written(
+            run.number, number, before, text, not before or (origin is not None and origin.whole)
+        )
 
     def _origin(self, run: Run) -> _Written | None:
         """What was written of the run, or of its nearest recorded ancestor: a paused branch may never be recorded."""

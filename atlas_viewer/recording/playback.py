@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from compute.errors import RecordingError
 from compute.generate.replay import KnownText
 from compute.generate.steps import StepRecord
-from compute.models.config import ModelConfig
+from compute.io.escape import one_line
+from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.sampling.options import GenerateOptions
 
 from .reader import Recording
-from .records import RecordedStep, RunInfo
+from .records import Head, RecordedStep, RunInfo
 
 
 class RecordedRun:
@@ -94,6 +95,19 @@ def known_text(run: RunInfo, steps: Sequence[StepRecord], options: GenerateOptio
 def longest_context(steps: Iterable[RecordedStep]) -> int:
     """The longest context in the options of the steps, in tokens; 1 if there are no steps."""
     return max((step.options.context for step in steps), default=1)
+
+
+def named_model(head: Head) -> str:
+    """The recorded model in the form that `--model` accepts, if its name is enough to find it.
+
+    Raises `RecordingError` if it is not: a path in a recording is never opened, because it may come from anybody.
+    """
+    if head.model != "stories" and head.model.removeprefix("random:") not in GPT2_SIZES:
+        raise RecordingError(
+            f"model {one_line(head.model)}: the recording does not contain the model; give the model's file with"
+            " --model"
+        )
+    return head.model
 
 
 def check_shape(recording: Recording, model: str, config: ModelConfig) -> None:

@@ -35,6 +35,7 @@ class Player:
         self._numbers: dict[int, int] = {}  # number in the window, by number in the file
         # By a branch's number in the window: the number of steps before it, and the text of its hand-picked token.
         self._forks: dict[int, tuple[int, str]] = {}
+        self._branches: dict[int, dict[int, list[int]]] = {}  # as `PlaybackState.branches`, by number in the window
         self._events: Sequence[UiEvent] = ()
         self._follower = CameraFollower(state, self.playback)
         self._take_runs()
@@ -76,6 +77,9 @@ class Player:
             self._state.runs.add(run)
             if run.parent is not None:
                 self._forks[run.number] = before, self._by_hand(info, self._recorded[run.parent])
+                # A hand-picked token is the last one of the branch's prompt, so the first recorded step comes after it.
+                fork = (info.fork_step or 0) - bool(self._forks[run.number][1])
+                self._branches.setdefault(run.parent, {}).setdefault(fork, []).append(run.number)
             self._numbers[info.id], self._recorded[run.number] = run.number, recorded
             self._fill(run, recorded)
         self.playback.runs = len(infos)
@@ -157,6 +161,7 @@ class Player:
         self.model.run = self._recorded[run.number].info
         self._shown = run.steps
         self.playback.run, self.playback.playing = self.model.run.id, False
+        self.playback.branches = self._branches.get(run.number, {})
         self.playback.seek = len(run.steps)
 
     def _follow(self) -> None:

@@ -37,6 +37,11 @@ def _spelled(match: re.Match[str]) -> str:
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
+def counted(count: int, what: str) -> str:
+    """A number and the noun that it counts: "1 step", "2 steps"."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def percent(share: float) -> str:
     """A probability, 0 to 1, in percent with a constant width; 1.2e-05 if too small for three decimals."""
     value = 100 * share

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from .requests import Request
 
 LOGITS_TYPES = ("f16", "f32", "none")
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -59,6 +62,17 @@ class PlaybackState:
     follow: bool = False  # show steps that another process adds to the file
     camera: bool = True  # follow the recorded camera
     seek: int | None = None  # number of steps to show next
+    # The recorded branches of the run: their numbers in the window, by the step (from 0) that they replace.
+    branches: Mapping[int, Sequence[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Asks the user before runs are discarded. act: what `request` does, as a button shows it."""
+
+    text: str
+    act: str
+    request: Request
 
 
 @dataclass
@@ -69,3 +83,7 @@ class RecordingState:
     video: VideoState = field(default_factory=VideoState)
     playback: PlaybackState | None = None
     other: str = ""  # path of a recording to open, as typed
+    typing: bool = False  # the next frame puts the keyboard focus on that path
+    live: str = ""  # name of the live model to which `CloseRecording` returns; empty when there is none
+    saved: dict[int, int] = field(default_factory=dict)  # steps of each run that a file contains, by number of the run
+    question: Question | None = None  # for the dialog "discard"

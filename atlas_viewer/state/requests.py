@@ -137,7 +137,25 @@ class BackToRecording:
 
 @dataclass(frozen=True)
 class OpenRecording:
-    """Open a recording in its own window."""
+    """Play a recording in this window. The live model and its runs stay in memory; see `CloseRecording`.
+
+    discard: whether runs that exist only in this window may be discarded; otherwise the user is asked first.
+    """
+
+    path: str
+    discard: bool = False
+
+
+@dataclass(frozen=True)
+class CloseRecording:
+    """Close the recording, and show the live model and its runs again. discard: as in `OpenRecording`."""
+
+    discard: bool = False
+
+
+@dataclass(frozen=True)
+class OpenRecordingWindow:
+    """Open a recording in a window of its own."""
 
     path: str
 
@@ -175,5 +193,5 @@ class StopFetch:
 RunRequest = Generate | Pause | Stop | Continue | ResumeWith | Undo | Branch | ShowRun | Use | SaveTrace
 SessionRequest = Record | EndRecording | RecordVideo | EndVideo | BackToRecording
 ModelRequest = OpenModel | LookUpModel | FetchModel | StopFetch
-WindowRequest = Screenshot | OpenRecording | SaveTensors | StopSaving
+WindowRequest = Screenshot | OpenRecording | CloseRecording | OpenRecordingWindow | SaveTensors | StopSaving
 Request = RunRequest | SessionRequest | ModelRequest | WindowRequest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -57,6 +57,18 @@ class Run:
     def paused(self) -> bool:
         """True when the run can continue."""
         return self.done and self.stop_reason in ("paused", "stopped", "length")
+
+
+def unsaved(runs: Runs, saved: Mapping[int, int]) -> list[Run]:
+    """The runs with steps that no file contains. saved: the number of a run's steps in a file, by number of the run."""
+
+    def is_saved(run: Run) -> bool:
+        shown = [step.token for step in run.steps]
+        if run.known and shown != [step.token for step in run.known[: len(shown)]]:
+            return False  # played from a file, and continued in another way
+        return len(shown) <= saved.get(run.number, 0)
+
+    return [run for run in runs.all.values() if not is_saved(run)]
 
 
 class Runs:

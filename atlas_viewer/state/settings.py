@@ -22,7 +22,7 @@ from compute.io.value_type import one_of
 from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
 
-from . import layout_text
+from . import layout_text, recent_files
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
@@ -102,6 +102,10 @@ def _presets(values: object) -> dict[str, GenerateOptions]:
     return {name: options_from_json(options).checked(_ANY_SIZE, _ANY_SIZE) for name, options in saved.items()}
 
 
+def _recent(value: object) -> list[str]:
+    return msgspec.convert(value, list[str])[: recent_files.KEPT]
+
+
 def _as(kind: Any) -> Callable[[object], Any]:
     return functools.partial(msgspec.convert, type=kind)
 
@@ -121,7 +125,10 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "minimap": _as(bool),
     "flow": _as(bool),
     "glow": _as(bool),
+    "recent": _recent,
+    "timeline": _as(bool),
 }
+_COPIED = ("hidden", "presets", "prompts", "recent")  # their values can change in place
 _RENAMED = {"chip_colour": "chip_color"}  # keys that differ from the names of their fields
 
 
@@ -178,8 +185,8 @@ class SettingsStore:
     def _snapshot(self) -> tuple[Any, ...]:
         """The values to save, cheap to create and compare, because no text is copied."""
         ui = self._state.ui
-        plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in ("hidden", "presets", "prompts"))
-        return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts))
+        plain = tuple(getattr(ui, _field(key)) for key in _CHECKS if key not in _COPIED)
+        return (*plain, frozenset(ui.hidden), tuple(ui.presets.items()), tuple(ui.prompts), tuple(ui.recent))
 
     def frame(self, now: float, dragging: bool) -> None:
         """Save changes that are old enough. now: time in seconds; dragging: True while a mouse button is down."""

@@ -31,11 +31,13 @@ class UiState:
     minimap: bool = True  # show it on Map unless everything is visible
     flow: bool = True  # show arrows between tensors and the residual stream on Map
     glow: bool = True  # highlight the rows on Map that a run has just written
+    recent: list[str] = field(default_factory=list)  # recordings, as `recent_files` keeps them
+    timeline: bool = True  # show it below the panels
     # Not saved:
     # By dock node: its size in pixels, and the size that it would have with enough space.
     narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
     reset_layout: bool = False  # the next frame resets the layout of the panels
-    dialog: str = ""  # the open dialog: "palette", "keys", "about", "models", "save"
+    dialog: str = ""  # the open dialog: "palette", "keys", "about", "models", "save", "discard"
     typed: str = ""  # the search text in the palette
     renaming: int = 0  # number of the run being renamed
     renaming_begun: bool = False

@@ -13,9 +13,19 @@ from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
 from . import file_dialogs
-from .file_actions import choose_model, choose_picture, choose_recording, open_save
+from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import title
-from .recording_actions import is_played_back, play_back, record, record_video, seek
+from .recording_actions import (
+    back_to_live,
+    has_live,
+    has_recent,
+    is_played_back,
+    open_recent,
+    play_back,
+    record,
+    record_video,
+    seek,
+)
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
 
@@ -302,7 +312,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("tensors.save", "Save tensor", "File", open_save, "Ctrl+S", _can_save, anywhere=True),
     Action("app.screenshot", "Save a screenshot", "File", _screenshot, "F12", anywhere=True),
     Action("app.screenshot_as", "Save a screenshot as ...", "File", choose_picture, reason=_no_dialogs),
-    Action("session.open", "Open a recording ...", "File", choose_recording, reason=_no_dialogs),
+    Action("session.open", "Open a recording ...", "File", choose_recording, "Ctrl+Shift+O", anywhere=True),
+    Action(
+        "session.recent", "Open the latest recording", "File", open_recent, "Ctrl+Shift+R", has_recent, anywhere=True
+    ),
+    Action("session.window", "Open a recording in a new window ...", "File", choose_in_window, reason=_no_dialogs),
+    Action("session.live", "Back to the live model", "File", back_to_live, "Ctrl+Shift+B", has_live, anywhere=True),
     Action("session.record", "Start or stop recording", "File", record, "Ctrl+R", _has_model, anywhere=True),
     Action("session.video", "Start or stop a video of the window", "File", record_video, "Shift+F12", anywhere=True),
     Action("session.play", "Play or pause the recording", "File", play_back, "Shift+Space", is_played_back),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from atlas_viewer.state.requests import OpenModel, OpenRecording, Screenshot
+from collections.abc import Callable
+
+from atlas_viewer.state.requests import OpenModel, OpenRecording, OpenRecordingWindow, Request, Screenshot
 from atlas_viewer.state.state import State
 
 from . import file_dialogs
@@ -19,11 +21,22 @@ def choose_model(state: State) -> None:
 
 
 def choose_recording(state: State) -> None:
-    """Choose a recording and open it in its own window."""
+    """Choose a recording and open it; without file dialogs, put the keyboard focus on the field for its path."""
+    if file_dialogs.problem():
+        state.ui.front, state.recording.typing = "Session", True
+        return
+    _choose_recording(state, OpenRecording)
 
+
+def choose_in_window(state: State) -> None:
+    """Choose a recording and open it in a window of its own."""
+    _choose_recording(state, OpenRecordingWindow)
+
+
+def _choose_recording(state: State, request: Callable[[str], Request]) -> None:
     def open_recording(path: str) -> None:
         state.recording.other = path
-        state.requests.append(OpenRecording(path))
+        state.requests.append(request(path))
 
     start = state.recording.other or state.recording.recorder.path
     file_dialogs.choose("Open a recording", start, file_dialogs.RECORDINGS, open_recording)

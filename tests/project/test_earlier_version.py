@@ -19,7 +19,8 @@ import pytest
 from imgui_bundle import imgui
 
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.app.open_recording import loading_recorded_model, open_player
+from atlas_viewer.app.open_recording import open_player
+from atlas_viewer.app.recorded_model_loading import loading_recorded_model
 from atlas_viewer.recording.cameras import recorded_viewport
 from atlas_viewer.recording.reader import Recording
 from atlas_viewer.recording.recover import recover

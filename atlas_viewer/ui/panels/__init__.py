@@ -12,6 +12,7 @@ from atlas_viewer.ui.services import Services
 
 from . import (
     dialogs,
+    discard,
     distribution,
     inspector,
     layout,
@@ -112,6 +113,7 @@ def draw_all(state: State, services: Services) -> None:
     dialogs.draw(state)
     models.draw(state)
     save_tensors.draw(state)
+    discard.draw(state)
     layout.track_tabs(name for name in NAMES if name not in ui.hidden)
     layout.remember(ui)
 

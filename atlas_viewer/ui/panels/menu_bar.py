@@ -10,6 +10,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import panel_titles, theme, widget_tracking
 from atlas_viewer.ui.actions import ACTIONS
 
+from . import activity, recent
 from .widgets import dim, tooltip
 
 MENUS = ("File", "Run", "Atlas", "Map", "View", "Help")
@@ -39,9 +40,12 @@ def draw(state: State, panels: Sequence[str]) -> None:
                     tooltip(action.reason())
                     if clicked:
                         action.run(state)
+                    if action.name == "session.open":
+                        recent.draw(state)
             if menu == "View":
                 _panels(state, panels)
             imgui.end_menu()
+    activity.draw(state)
     imgui.end_main_menu_bar()
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.quoting import counted
 from atlas_viewer.state.recording_state import LOGITS_TYPES, SPEEDS, PlaybackState
-from atlas_viewer.state.requests import BackToRecording, OpenRecording
+from atlas_viewer.state.requests import BackToRecording, CloseRecording, OpenRecording
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.file_actions import choose_recording, name_recording, name_video
@@ -65,7 +66,7 @@ def _recording(state: State) -> None:
     tooltip("Ctrl+R")
     behind = f", {recorder.waiting} waiting" if recorder.waiting > _BEHIND else ""
     _status(
-        f"{recorder.steps} steps written{behind}" if recorder.on else recorder.note,
+        f"{counted(recorder.steps, 'step')} written{behind}" if recorder.on else recorder.note,
         recorder.trouble,
         _STAGES.get(recorder.stage, ""),
     )
@@ -110,7 +111,7 @@ def _video(state: State) -> None:
     imgui.end_disabled()
     tooltip("Shift+F12")
     dropped = f", {video.dropped} dropped" if video.dropped else ""
-    text = f"{video.frames} frames" if on else video.note
+    text = counted(video.frames, "frame") if on else video.note
     _status(f"{text}{dropped}" if text else "", video.trouble, _STAGES.get(video.stage, ""))
     imgui.begin_disabled(on)
     _label("Video")
@@ -123,18 +124,21 @@ def _video(state: State) -> None:
 
 
 def _other(state: State) -> None:
-    """Draw the field for opening another recording in its own window."""
+    """Draw the field for opening another recording."""
     recording = state.recording
     _label("Open")
     imgui.set_next_item_width(-browse_width() - imgui.get_style().item_spacing.x)
+    if recording.typing:
+        recording.typing = False
+        imgui.set_keyboard_focus_here()
     entered, recording.other = widget_tracking.input_text_with_hint(
         "##recording to open", "a recording, .atlas", recording.other, imgui.InputTextFlags_.enter_returns_true
     )
-    tooltip("Enter opens the recording in its own window")
+    tooltip("Enter opens the recording; the live model and its runs stay in memory")
     if entered and recording.other.strip():
         state.requests.append(OpenRecording(recording.other.strip()))
     imgui.same_line()
-    browse_button("browse recording", lambda: choose_recording(state), "Choose a recording to open in its own window")
+    browse_button("browse recording", lambda: choose_recording(state), "Choose a recording to open")
 
 
 # -- playing back
@@ -145,6 +149,10 @@ def _timeline(state: State, playback: PlaybackState) -> None:
     imgui.text(elided_start(playback.file, width))
     if playback.notice:
         hint(playback.notice)
+    if state.recording.live:
+        back = elided(f"Back to the live model, {state.recording.live}", width - theme.em(1))
+        if widget_tracking.button(f"{back}###Back to the live model", ImVec2(-1, 0)):
+            state.requests.append(CloseRecording())
     if playback.left:
         hint("The window shows something other than the recording.")
         if widget_tracking.button("Back to the recording###Back to the recording", ImVec2(-1, 0)):
@@ -170,7 +178,7 @@ def _timeline(state: State, playback: PlaybackState) -> None:
         imgui.end_combo()
     imgui.set_next_item_width(-1)
     most = max(playback.count, 1)
-    text = f"%d of {playback.count} steps"
+    text = f"%d of {counted(playback.count, 'step')}"
     moved, position = widget_tracking.slider_int("##timeline", playback.position, min(1, playback.count), most, text)
     if moved:
         playback.playing, playback.seek = False, position

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from atlas_viewer.app.canvas import open_picture
-from atlas_viewer.app.open_recording import loading_recorded_model, open_player
+from atlas_viewer.app.open_recording import open_player
+from atlas_viewer.app.recorded_model_loading import loading_recorded_model
 from atlas_viewer.export.frames import MapTrack, RunPictures
 from atlas_viewer.export.render import MapStart
 from atlas_viewer.recording.cameras import recorded_camera, recorded_viewport, viewport_data

@@ -194,7 +194,7 @@ def test_a_model_that_cannot_be_loaded_closes_the_window_with_its_error() -> Non
         yield "weights", 0.5
         raise CheckpointError("model.bin: it is no model; give another")
 
-    loop.viewer._load = load()
+    loop.viewer.load(load(), "fake")
     with pytest.raises(CheckpointError, match=r"model\.bin"):
         loop.draw(6)
     assert loop.canvas.get_closed()

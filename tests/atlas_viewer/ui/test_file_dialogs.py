@@ -155,10 +155,13 @@ def test_without_dialogs_buttons_and_entries_say_why(
     assert screen.shows("No file dialogs: a reason")
     screen.click("File##menu")
     screen.frame(2)
-    screen.click("session.open")
+    screen.click("session.window")
     assert not file_dialogs.pending()
     screen.frame(5)
     assert screen.shows("No file dialogs: a reason")
+    screen.click("session.open")  # leads to the field for the path instead
+    screen.frame(3)
+    assert imgui.get_io().want_text_input
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems need no helper program")
