@@ -143,6 +143,14 @@ def call_later(seconds: float, function: Callable[[], object]) -> None:
     loop.call_later(seconds, function)
 
 
+def take_drops(canvas: BaseRenderCanvas, take: Callable[[list[str]], object]) -> None:
+    """Call `take` with the paths of files that are dropped on `canvas`, if it is a window."""
+    from .window_canvas import WindowCanvas
+
+    if isinstance(canvas, WindowCanvas):
+        canvas.take_drops(take)
+
+
 def share_clipboard() -> None:
     """Connect imgui's copy and paste to the desktop's clipboard. Needs an open window."""
     import glfw

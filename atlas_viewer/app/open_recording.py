@@ -13,7 +13,8 @@ from compute.forward.load_options import LoadOptions
 from compute.gpu.device import is_software, shared_device
 from compute.weights.checkpoint import WeightSource
 
-from .canvas import open_window, share_clipboard
+from .canvas import open_window, share_clipboard, take_drops
+from .dropped_files import open_dropped
 from .open_window import WINDOW_SIZE
 from .playback_switch import PlaybackSwitch
 from .recorded_model_loading import loading_recorded_model
@@ -45,6 +46,7 @@ def replay_window(
         player.playback.notice = "The model is being loaded; Strip and Map will appear afterwards."
         viewer.load(loading_recorded_model(player, source, load), source.name)
     share_clipboard()
+    take_drops(canvas, lambda paths: open_dropped(state, paths, models=False))
     try:
         run_loop(viewer.close_files)
     finally:

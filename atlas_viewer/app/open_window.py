@@ -22,7 +22,8 @@ from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import load_tokenizer
 from compute.weights.checkpoint import WeightSource, open_model
 
-from .canvas import call_later, open_window, share_clipboard
+from .canvas import call_later, open_window, share_clipboard, take_drops
+from .dropped_files import open_dropped
 from .model_switch import ModelSwitch
 from .playback_switch import PlaybackSwitch
 from .viewer import Viewer
@@ -72,6 +73,7 @@ def view(
         viewer.playbacks = PlaybackSwitch(viewer, load)
         viewer.settings_store = settings_store
         share_clipboard()
+        take_drops(canvas, lambda paths: open_dropped(state, paths, models=True))
         _begin_tours(viewer, steps, pictures, record)
         run_loop(partial(_rescue, viewer))
         _raise_failure(viewer)

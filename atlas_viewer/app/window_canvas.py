@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import glfw
@@ -41,6 +42,16 @@ class WindowCanvas(OwnCanvas, GlfwRenderCanvas):
         """End the program if the X server has disappeared."""
         if self.lost is not None:
             self.lost.check()
+
+    def take_drops(self, take: Callable[[list[str]], object]) -> None:
+        """Call `take` with the paths of files that are dropped on the window, and draw a frame afterwards."""
+
+        def dropped(_window: object, paths: list[str]) -> None:
+            take(paths)
+            self.request_draw()
+
+        library: Any = glfw  # its stubs describe the callback of the C library
+        library.set_drop_callback(self._window, dropped)
 
     def request_draw(self, draw_function: Any = None) -> None:
         """Draw a frame soon; draw_function: draws this and later frames."""

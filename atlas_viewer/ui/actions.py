@@ -26,6 +26,7 @@ from .recording_actions import (
     record_video,
     seek,
 )
+from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
 
@@ -53,11 +54,18 @@ class Action:
 
 
 def _play(state: State) -> None:
+    if is_played_back(state):
+        play_back(state)
+        return
     state.requests.append(Pause() if state.busy else Continue())
 
 
 def _can_continue(state: State) -> bool:
     return state.run is not None and state.run.paused
+
+
+def _can_play(state: State) -> bool:
+    return state.busy or is_played_back(state) or _can_continue(state)
 
 
 def _has_model(state: State) -> bool:
@@ -79,10 +87,6 @@ def _choose(offset: int) -> Callable[[State], None]:
             state.chosen = min(max(step.index + offset, 0), len(state.run.steps) - 1)
 
     return choose
-
-
-def _follow(state: State) -> None:
-    state.chosen = None
 
 
 def _relative(kind: str) -> Callable[[State], int | None]:
@@ -264,13 +268,14 @@ FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspecto
 
 ACTIONS: tuple[Action, ...] = (
     Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _has_model),
-    Action("run.play", "Play or pause the run", "Run", _play, "Space", lambda s: s.busy or _can_continue(s)),
+    Action("run.play", "Play or pause the run", "Run", _play, "Space", _can_play),
     Action("run.step", "Step: generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_continue(s)),
     Action("run.undo", "Undo: remove the last token", "Run", _undo, "Backspace", _has_steps),
     Action("run.stop", "Stop the run", "Run", _stop, "Ctrl+.", lambda s: s.busy),
     Action("run.previous", "Previous token", "Run", _choose(-1), "[", _has_steps),
     Action("run.next", "Next token", "Run", _choose(1), "]", _has_steps),
-    Action("run.follow", "Follow the newest token", "Run", _follow, "End", lambda s: s.chosen is not None),
+    Action("run.first", "First token", "Run", first_step, "Home", _has_steps),
+    Action("run.follow", "Follow the newest token", "Run", last_step, "End", can_advance),
     _go_to_relative("parent", "Go to the parent run", "Alt+Up"),
     _go_to_relative("child", "Go to the first branch of this run", "Alt+Down"),
     _go_to_relative("previous", "Go to the previous sibling run", "Alt+Left"),
@@ -306,6 +311,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.smaller", "Smaller interface", "View", _size(-1), "Ctrl+-", anywhere=True),
     Action("view.automatic", "Automatic interface size", "View", _automatic_size, "Ctrl+0", anywhere=True),
     Action("view.theme", "Switch between dark and light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
+    Action("view.timeline", "Show or hide the timeline", "View", toggle_timeline),
+    Action("focus.Timeline", "Go to the timeline", "View", go_to_timeline, "Shift+T"),
     Action("view.reset", "Reset the layout", "View", _reset_layout),
     Action("app.models", "Open or download a model", "File", _open("models"), "Ctrl+O", anywhere=True),
     Action("app.models_file", "Open a model file ...", "File", choose_model, reason=_no_dialogs),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import CloseRecording, EndRecording, EndVideo, OpenRecording, Record, RecordVideo
 from atlas_viewer.state.state import State
+from atlas_viewer.state.timeline import played_back
 
 
 def record(state: State) -> None:
@@ -54,12 +54,6 @@ def record_video(state: State) -> None:
     """Start recording the window as a video, or stop."""
     video = state.recording.video
     state.requests.append(EndVideo() if video.stage else RecordVideo(video.path))
-
-
-def played_back(state: State) -> PlaybackState | None:
-    """The recording on screen; None when there is none, or when something else is shown."""
-    playback = state.recording.playback
-    return playback if playback is not None and not playback.left else None
 
 
 def is_played_back(state: State) -> bool:

@@ -31,6 +31,7 @@ from . import (
     status,
     strip,
     tensors,
+    timeline,
     tokens,
     trace,
 )
@@ -64,8 +65,9 @@ def draw_all(state: State, services: Services) -> None:
     file_dialogs.poll()
     shortcuts.handle(state)
     menu_bar.draw(state, NAMES)
+    timeline.draw(state)
     ui = state.ui
-    dock_space, fresh = layout.dock_space(ui, DOCKED)
+    dock_space, fresh = layout.dock_space(ui, DOCKED, timeline.height(ui))
     ui.hidden -= {ui.front, ui.raised}
     ui.picture_sizes.clear()
     drawn = set()

@@ -21,6 +21,8 @@ _INPUT = (
     ("Side buttons", "of the mouse, on Map: back and forward"),
     ("Right-click", "pin the value under the cursor"),
     ("Arrow keys", "move the inspected cell or pin; without one, pan Strip or Map"),
+    ("Click, drag", "on the timeline: go to a step; Left and Right go on from there"),
+    ("Drop", "a recording, or a model's file or folder, on the window: open it"),
     ("Ctrl+C", "copy the inspected value"),
     ("Enter", "in the prompt: generate"),
     ("Tab", "go to the next widget; Ctrl+Tab goes to the next panel"),

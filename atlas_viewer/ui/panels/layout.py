@@ -21,8 +21,11 @@ _ROOM = 20.0  # ems; smaller windows are not laid out
 Docked = Sequence[tuple[str, str]]  # name of a panel, and its area: panels in one area are tabs, the first in front
 
 
-def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
-    """The id of the dock space, and whether it has just been laid out. Call it before the panels begin."""
+def dock_space(ui: UiState, panels: Docked, below: float = 0.0) -> tuple[int, bool]:
+    """The id of the dock space, and whether it has just been laid out. Call it before the panels begin.
+
+    below: height of the bar below the dock space, in pixels.
+    """
     viewport = imgui.get_main_viewport()
     identity = DOCK_SPACE
     known = imgui.internal.dock_builder_get_node(identity) is not None
@@ -36,8 +39,8 @@ def dock_space(ui: UiState, panels: Docked) -> tuple[int, bool]:
         if ui.reset_layout:
             ui.hidden.clear()
             ui.reset_layout = False
-        # In the first frame, the work area does not account for the menu bar yet.
-        height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height())
+        # In the first frame, the work area does not account for the bars yet.
+        height = min(viewport.work_size.y, viewport.size.y - imgui.get_frame_height() - below)
         # A window that starts out tiny is laid out for a usable size.
         wide = viewport.size.x if viewport.size.x >= theme.em(_ROOM) else theme.em(60)
         _lay_out(identity, ImVec2(wide, height if height >= theme.em(_ROOM) else theme.em(36)), panels)
@@ -185,8 +188,8 @@ def _lay_out(identity: int, size: ImVec2, panels: Docked) -> None:
     em = theme.em(1)
 
     def split(node: int, where: imgui.Dir, pixels: float, whole: float) -> tuple[int, int]:
-        """Ids of the part at `where`, `pixels` wide or high, and of the rest; each gets a tenth to two thirds."""
-        share = min(max(pixels / max(whole, 1.0), 0.1), 2 / 3)
+        """Ids of the part at `where`, `pixels` wide or high, and of the rest; each gets a tenth to 70 %."""
+        share = min(max(pixels / max(whole, 1.0), 0.1), 0.7)
         parts = dock.dock_builder_split_node(node, where, share)
         return parts.id_at_dir, parts.id_at_opposite_dir
 

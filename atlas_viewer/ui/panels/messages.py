@@ -38,7 +38,8 @@ class _Message:
 
 def draw(state: State) -> None:
     """Draw the latest message, if any, over the panels, without moving them."""
-    floor = imgui.get_main_viewport().pos.y + imgui.get_main_viewport().size.y - theme.em(_GAP)
+    viewport = imgui.get_main_viewport()
+    floor = viewport.work_pos.y + viewport.work_size.y - theme.em(_GAP)  # above the timeline
     now = theme.now
     if state.messages:
         more = f"  (and {len(state.messages) - 1} more)" if len(state.messages) > 1 else ""

@@ -17,10 +17,7 @@ _missing: set[str] = set()  # paths without a file when the submenu was opened
 def draw(state: State) -> None:
     """Draw the submenu; a missing file cannot be chosen."""
     recent = state.ui.recent
-    imgui.begin_disabled(not recent)
-    opened = widget_tracking.begin_menu("Open recent###recent recordings")
-    imgui.end_disabled()
-    if not opened:
+    if not widget_tracking.begin_menu("Open recent###recent recordings", bool(recent)):
         return
     if imgui.is_window_appearing():  # not in every frame: a file may be on a slow network
         _missing.clear()

@@ -167,7 +167,7 @@ def test_a_search_in_the_palette() -> None:
     assert matching("") == list(ACTIONS)
     assert [action.name for action in matching("ZOOM in")] == ["atlas.in"]
     assert {action.name for action in matching("view go to")} == {
-        f"focus.{name}" for name in (*FOCUSED, "Distribution", "Session")
+        f"focus.{name}" for name in (*FOCUSED, "Distribution", "Session", "Timeline")
     }
     assert matching("no such thing") == []
 
