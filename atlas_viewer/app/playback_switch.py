@@ -124,7 +124,6 @@ class PlaybackSwitch:
         viewer.canvas.set_title(f"Tensor Atlas - {one_line(path.name)}")
         if state.live:
             state.ui.recent = recent_files.with_newest(state.ui.recent, path)
-        state.ui.raised = "Session"
         live = self._live[0] if self._live is not None else None
         viewer.load(finding_model(player, live, self._load), recording.head.model)
 

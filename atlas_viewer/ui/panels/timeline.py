@@ -154,8 +154,8 @@ def _end(state: State, playback: PlaybackState | None) -> None:
     name = _named(playback)
     if name and playback is not None:
         imgui.same_line()
-        dim(name)
-        tooltip(playback.file)
+        imgui.text_colored(theme.now.error if playback.notice else theme.now.text_dim, name)
+        tooltip("\n".join(filter(None, (playback.file, playback.notice))))
     text, identity = _back(state)
     if text:
         imgui.same_line()
