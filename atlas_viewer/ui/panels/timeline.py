@@ -194,7 +194,7 @@ def _paint(line: Timeline, low: ImVec2, high: ImVec2) -> None:
     painter, now = imgui.get_window_draw_list(), theme.now
     width = high.x - low.x
     painter.add_rect_filled(low, high, packed(now.field))
-    for count, color in ((len(line.steps), now.raised), (line.reached, now.accent_dim)):
+    for count, color in ((len(line.steps), now.raised_active), (line.reached, now.accent_dim)):
         if count:
             painter.add_rect_filled(low, ImVec2(_edges(count, line, low, high)[1], high.y), packed(color))
     every = tick_distance(line.total, width, theme.em(_TICK))

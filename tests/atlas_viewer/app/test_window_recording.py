@@ -52,3 +52,25 @@ def test_recorded_killed_and_played(display: str, tmp_path: Path) -> None:
     with av.open(str(film)) as container:
         frames = sum(1 for _ in container.decode(video=0))
     assert frames >= 5
+
+
+def test_a_recording_opens_from_the_window_and_is_scrubbed(display: str, tmp_path: Path) -> None:
+    with Window(display, ["view", "Once upon a time", "-n", "12"], tmp_path / "view") as window:
+        window.wait("the run ends", lambda report: report["done"])
+        live = window.last()["run"]
+        window.move(640, 650)
+        window.press("ctrl+r", "Ctrl+R records", lambda report: report["recording"][0] == "recording")
+        window.wait("the menu bar shows it", lambda report: "sign recording" in report["places"])
+        window.press("ctrl+Return", "a run is recorded", lambda report: report["recording"][1] == 12)
+        window.press("ctrl+r", "the recording ends", lambda report: not report["recording"][0])
+        window.click("File##menu")
+        window.click_until("recent recordings", "its submenu opens", lambda report: "recent 0" in report["places"])
+        window.click("recent 0")
+        window.wait("it opens", lambda report: report["playback"] and report["playback"][:2] == [12, 12])
+        window.wait("its model is found", lambda report: not report["loading"])
+        window.press("Home", "Home goes to the first step", lambda report: report["playback"][0] == 1)
+        window.click_until("timeline track", "a click goes there", lambda report: report["playback"][0] in (6, 7))
+        window.press("End", "End goes to the last step", lambda report: report["playback"][0] == 12)
+        window.click_until("timeline live", "the live model is back", lambda report: not report["playback"])
+        assert window.wait("its run is shown", lambda report: report["steps"] == 12)["run"] == live
+        assert window.last()["messages"] == []
