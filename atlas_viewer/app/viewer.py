@@ -126,7 +126,7 @@ class Viewer:
         """Let imgui lay out the panels in frames that are not shown, so that no panel appears in the wrong position."""
         imgui.get_io().display_size = ImVec2(*self.canvas.get_logical_size())
         for _ in range(_SETTLE):
-            theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
+            theme.follow(self.state.ui)
             imgui.new_frame()
             self._panels()
             imgui.render()
@@ -176,7 +176,7 @@ class Viewer:
             self._play_back(self.controller, now)
             self._saving.frame(self.controller)
             self._advance(self.controller, now)
-        theme.follow(self.state.ui, self.canvas.get_logical_size()[1])
+        theme.follow(self.state.ui)
         if self._touched:
             # Measured from now, not from the event: this frame may be late, and what its panels change shows only in
             # the next one.

@@ -22,11 +22,11 @@ from compute.io.value_type import one_of
 from compute.sampling.options import GenerateOptions
 from compute.sampling.options_json import options_from_json
 
-from . import layout_text, recent_files
+from . import arrangement, layout_text, recent_files
 from .presets import BUILT_IN, bad_name
 from .start_marker import StartMarker
 from .state import State
-from .ui_state import CHIP_COLORS, THEME_NAMES, ZOOMS, UiState
+from .ui_state import CHIP_COLORS, THEME_NAMES, VIEWS, ZOOMS, UiState
 
 VERSION = 1
 _QUIET = 2.0  # seconds without a change before settings are saved
@@ -117,6 +117,8 @@ _CHECKS: Mapping[str, Callable[[object], Any]] = {
     "hidden": _as(set[str]),
     "layout": _as(str),
     "layout_zoom": _as(Annotated[float, msgspec.Meta(ge=0.1, le=10)]),
+    "arrangement": one_of(("", *arrangement.NAMES)),
+    "view": one_of(VIEWS),
     "presets": _presets,
     "prompts": _as(list[str]),
     "chip_colour": one_of(CHIP_COLORS),

@@ -10,19 +10,21 @@ ZOOMS = (0.5, 0.67, 0.75, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.
 CHIP_COLORS = ("plain", "probability", "rank", "entropy")
 THEME_NAMES = ("dark", "light")
 _PROMPTS_KEPT = 200
-# The automatic zoom: (window height in logical pixels, zoom up to that height).
-_AUTOMATIC = ((1300.0, 1.0), (1800.0, 1.5), (float("inf"), 2.0))
+VIEWS = ("Atlas", "Map")
+_LECTURE_ZOOM = 1.5  # in lecture mode, everything is this much larger
 
 
 @dataclass
 class UiState:
     """The state of the interface. The first fields persist (see `settings`), the others end with the window."""
 
-    zoom: float = 0.0  # 0 follows the size of the window
+    zoom: float = 0.0  # 0 is the desktop's own scale
     theme: str = "dark"
     hidden: set[str] = field(default_factory=set)  # names of panels
     layout: str = ""  # the docked panels, as imgui writes them
     layout_zoom: float = 1.0  # the effective zoom that the sizes in `layout` are for
+    arrangement: str = ""  # the default arrangement that `layout` has; empty for the user's own
+    view: str = "Map"  # or "Atlas", which is Strip: the view in front
     presets: dict[str, GenerateOptions] = field(default_factory=dict)  # the user's own, by name
     prompts: list[str] = field(default_factory=list)  # earlier prompts, newest last
     chip_color: str = "probability"
@@ -36,6 +38,9 @@ class UiState:
     # Not saved:
     # By dock node: its size in pixels, and the size that it would have with enough space.
     narrowed: dict[int, tuple[float, float]] = field(default_factory=dict)
+    fitted: tuple[float, float, float] = (0.0, 0.0, 0.0)  # width, height and zoom that the default layout has sizes for
+    dock_shape: tuple[object, ...] | None = None  # how panels were docked when the mouse button went down
+    dock_frames: int = 0  # since it went up
     reset_layout: bool = False  # the next frame resets the layout of the panels
     dialog: str = ""  # the open dialog: "palette", "keys", "about", "models", "save", "discard"
     typed: str = ""  # the search text in the palette
@@ -47,9 +52,13 @@ class UiState:
     # (width, height) in pixels of the pictures that this frame draws, by panel name.
     picture_sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     shown: set[str] = field(default_factory=set)  # names of the panels that the last frame drew
-    view: str = "Atlas"  # or "Map": the view in front
     saved: str = ""  # absolute path of the picture just saved, until the message about it is dismissed
     saved_at: float = 0.0  # when, on `time.monotonic`'s clock
+    lecture: bool = False  # the picture fills the window
+    folded: bool = False  # panels open over the picture, in lecture mode or in a small window
+    drawers: list[str] = field(default_factory=list)  # names of the panels open over the picture, newest last
+    tools: bool = True  # Strip and Map show their tools
+    details: bool = True  # Strip and Map show the color bar and a line about a value
     quitting: bool = False
 
     def remember(self, prompt: str) -> None:
@@ -67,13 +76,27 @@ class UiState:
         else:
             self.hidden.add(panel)
 
-    def zoom_at(self, height: float) -> float:
-        """The effective zoom in a window of `height` logical pixels."""
-        return self.zoom or next(zoom for highest, zoom in _AUTOMATIC if height <= highest)
+    @property
+    def docked_zoom(self) -> float:
+        """The effective zoom outside lecture mode. A larger window shows more, at the same zoom."""
+        return self.zoom or 1.0
+
+    @property
+    def effective_zoom(self) -> float:
+        """The effective zoom of the interface."""
+        return min(self.docked_zoom * _LECTURE_ZOOM, ZOOMS[-1]) if self.lecture else self.docked_zoom
+
+    def toggle_drawer(self, panel: str) -> None:
+        """Open a panel over the picture, or close it."""
+        if panel in self.drawers:
+            self.drawers.remove(panel)
+        else:
+            self.hidden.discard(panel)
+            self.front = panel
 
     def step_zoom(self, steps: int) -> None:
         """Set the next larger (1) or smaller (-1) of `ZOOMS`."""
-        now = self.layout_zoom
+        now = self.docked_zoom
         larger = [zoom for zoom in ZOOMS if zoom > now + 1e-3]
         smaller = [zoom for zoom in ZOOMS if zoom < now - 1e-3]
         if steps > 0:

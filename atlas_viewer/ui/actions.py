@@ -14,7 +14,7 @@ from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
 from . import file_dialogs
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
-from .panel_titles import title
+from .panel_titles import DRAWERS, title
 from .recording_actions import (
     back_to_live,
     has_live,
@@ -126,7 +126,13 @@ def _rename(state: State) -> None:
 
 
 def _escape(state: State) -> None:
-    inspection = state.inspection
+    inspection, ui = state.inspection, state.ui
+    if ui.folded and ui.drawers:
+        ui.drawers.pop()
+        return
+    if ui.lecture:
+        ui.lecture = False
+        return
     inspection.selected, inspection.cursor, inspection.keyed = None, None, False
 
 
@@ -235,6 +241,15 @@ def _next_theme(state: State) -> None:
     ui.theme = THEME_NAMES[(THEME_NAMES.index(ui.theme) + 1) % len(THEME_NAMES)]
 
 
+def _lecture(state: State) -> None:
+    state.ui.lecture = not state.ui.lecture
+    state.ui.drawers.clear()
+
+
+def _toggle_drawer(panel: str) -> Callable[[State], None]:
+    return lambda state: state.ui.toggle_drawer(panel)
+
+
 def _reset_layout(state: State) -> None:
     state.ui.reset_layout = True
 
@@ -313,6 +328,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("view.theme", "Switch between dark and light theme", "View", _next_theme, "Ctrl+L", anywhere=True),
     Action("view.timeline", "Show or hide the timeline", "View", toggle_timeline),
     Action("focus.Timeline", "Go to the timeline", "View", go_to_timeline, "Shift+T"),
+    Action("view.lecture", "Lecture mode on or off", "View", _lecture, "F11", anywhere=True),
+    *(
+        Action(f"drawer.{name}", f"Open or close {title(name)} over the picture", "View", _toggle_drawer(name),
+               f"{number}", lambda s: s.ui.folded)
+        for number, name in enumerate(DRAWERS, start=1)
+    ),
     Action("view.reset", "Reset the layout", "View", _reset_layout),
     Action("app.models", "Open or download a model", "File", _open("models"), "Ctrl+O", anywhere=True),
     Action("app.models_file", "Open a model file ...", "File", choose_model, reason=_no_dialogs),

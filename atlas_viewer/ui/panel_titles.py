@@ -9,6 +9,10 @@ from __future__ import annotations
 from atlas_viewer.state.navigation import ATLAS
 
 _TITLES = {ATLAS: "Strip", "Session": "Recording"}
+# The panels that keys 1, 2 and so on open over the picture, in this order.
+DRAWERS = (
+    "Prompt", "Sampling", "Generated tokens", "Output", "Logits", "Inspector", "Tensors", "Distribution", "Runs",
+)  # fmt: skip
 
 
 def title(name: str) -> str:

@@ -93,12 +93,9 @@ ON_PICTURE, PIN_ON_PICTURE = THEMES["dark"].text, THEMES["dark"].accent
 now = THEMES["dark"]  # the current colors; `apply` changes them
 
 
-def follow(ui: UiState, height: float) -> None:
-    """Apply theme and zoom of `ui` to the current imgui context if they have changed. Call it before a frame begins.
-
-    height: window height, in logical pixels.
-    """
-    wanted = ui.zoom_at(height) if height > 0 else zoom()  # a minimized window has no height
+def follow(ui: UiState) -> None:
+    """Apply theme and zoom of `ui` to the current imgui context if they have changed. Call it before a frame begins."""
+    wanted = ui.effective_zoom
     if abs(zoom() - wanted) > 1e-3 or now is not THEMES[ui.theme]:
         apply(ui.theme, wanted)
 

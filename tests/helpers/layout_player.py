@@ -41,7 +41,7 @@ def play(layout: str) -> str:
     for frame, size in enumerate(SIZES):
         io.display_size = ImVec2(*size)
         io.delta_time = 0.1
-        theme.follow(state.ui, size[1])
+        theme.follow(state.ui)
         imgui.new_frame()
         panels.draw_all(state, Services())
         imgui.render()

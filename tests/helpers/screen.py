@@ -13,13 +13,22 @@ from atlas_viewer.ui import fonts, panels, shortcuts, theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
 NO_SERVICES = Services()
+SIZE = (2560, 1440)
 
 
 class Screen:
-    """The panels on a window of 1280 x 720, recording the position of each widget and every text."""
+    """The panels on a window that has space for all areas, recording the position of each widget and every text."""
 
-    def __init__(self, state: State, monkeypatch: pytest.MonkeyPatch, services: Services = NO_SERVICES) -> None:
+    def __init__(
+        self,
+        state: State,
+        monkeypatch: pytest.MonkeyPatch,
+        services: Services = NO_SERVICES,
+        view: str | None = "Atlas",
+    ) -> None:
+        """view: the view in front; None for the one of `state`."""
         self.state, self.services = state, services
+        state.ui.view = view or state.ui.view
         self.texts: list[str] = []
         self.io = imgui.get_io()
         for name, position in (("text", 0), ("text_colored", 1), ("text_wrapped", 0), ("set_tooltip", 0)):
@@ -48,7 +57,7 @@ class Screen:
         for _ in range(count):
             self.texts.clear()
             self.io.delta_time = seconds
-            theme.follow(self.state.ui, self.io.display_size.y)
+            theme.follow(self.state.ui)
             imgui.new_frame()
             panels.draw_all(self.state, self.services)
             imgui.render()
@@ -81,7 +90,7 @@ def new_context(layout: str = "") -> Iterator[None]:
     made = imgui.create_context()
     imgui.set_current_context(made)
     io = imgui.get_io()
-    io.display_size = ImVec2(1280, 720)
+    io.display_size = ImVec2(*SIZE)
     io.set_ini_filename("")
     io.backend_flags |= imgui.BackendFlags_.renderer_has_textures
     io.config_flags |= imgui.ConfigFlags_.docking_enable

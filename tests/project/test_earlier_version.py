@@ -155,7 +155,7 @@ def test_panels_are_where_they_were(context: None) -> None:
     state = State("", GenerateOptions(), ui=loads((WRITTEN / "interface.json").read_text("utf-8")))
     imgui.load_ini_settings_from_memory(state.ui.layout)
     for _ in range(4):
-        theme.follow(state.ui, 720)
+        theme.follow(state.ui)
         imgui.new_frame()
         panels.draw_all(state, Services())
         imgui.render()

@@ -6,7 +6,9 @@ from types import ModuleType
 
 from imgui_bundle import ImVec4, imgui
 
+from atlas_viewer.state.arrangement import CENTER, COLUMN, COLUMNS, FULL
 from atlas_viewer.state.state import State
+from atlas_viewer.state.ui_state import UiState
 from atlas_viewer.ui import file_dialogs, panel_titles, shortcuts, theme, widget_tracking
 from atlas_viewer.ui.services import Services
 
@@ -14,8 +16,10 @@ from . import (
     dialogs,
     discard,
     distribution,
+    drawers,
     inspector,
     layout,
+    lecture,
     logits,
     map_panel,
     menu_bar,
@@ -36,27 +40,37 @@ from . import (
     trace,
 )
 
-# Every panel and its area in the default layout; the first panel of an area is in front.
-_PANELS: tuple[tuple[ModuleType, str], ...] = (
-    (strip, "center"),
-    (map_panel, "center"),
-    (prompt, "left, top"),
-    (sampling, "left, middle"),
-    (status, "left, bottom"),
-    (output, "right, top"),
-    (tokens, "right, middle"),
-    (runs, "right, middle"),
-    (inspector, "right, bottom"),
-    (recording, "right, bottom"),
-    (logits, "below"),
-    (distribution, "below"),
-    (tensors, "below"),
-    (trace, "below"),
+# Every panel and its area in each default arrangement; the first panel of an area is in front.
+_PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
+    # one column, two columns, two columns and an area below
+    (strip, CENTER, CENTER, CENTER),
+    (map_panel, CENTER, CENTER, CENTER),
+    (prompt, "top", "left, top", "left, top"),
+    (sampling, "bottom", "left, middle", "left, middle"),
+    (status, "top", "left, bottom", "left, bottom"),
+    (output, "middle", "right, top", "right, top"),
+    (tokens, "middle", "right, middle", "right, middle"),
+    (runs, "middle", "right, middle", "right, middle"),
+    (inspector, "bottom", "right, bottom", "right, bottom"),
+    (recording, "top", "right, bottom", "right, bottom"),
+    (logits, "bottom", "tables", "below"),
+    (distribution, "bottom", "tables", "below"),
+    (tensors, "bottom", "tables", "below"),
+    (trace, "middle", "tables", "below"),
 )
+_VIEWS = (strip, map_panel)
 _SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or token texts
-DOCKED = tuple((panel.NAME, where) for panel, where in _PANELS)
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
-NAMES = tuple(name for name, _ in DOCKED)
+NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
+# Tabs of one area, from left to right; otherwise they have the order of `_PANELS`.
+_TABS = (tokens.NAME, logits.NAME, distribution.NAME, tensors.NAME)
+
+
+def docked(arrangement: str) -> tuple[tuple[str, str], ...]:
+    """Name and area of every panel in the default arrangement of this name."""
+    column = (COLUMN, COLUMNS, FULL).index(arrangement)
+    panels = sorted(_PANELS, key=lambda row: row[0].NAME not in _TABS)
+    return tuple((panel.NAME, areas[column]) for panel, *areas in panels)
 
 
 def draw_all(state: State, services: Services) -> None:
@@ -64,66 +78,101 @@ def draw_all(state: State, services: Services) -> None:
     widget_tracking.begin_frame()
     file_dialogs.poll()
     shortcuts.handle(state)
-    menu_bar.draw(state, NAMES)
-    timeline.draw(state)
     ui = state.ui
-    dock_space, fresh = layout.dock_space(ui, DOCKED, timeline.height(ui))
+    if not ui.lecture:
+        menu_bar.draw(state, NAMES)
+        timeline.draw(state)
+    before, visible = ui.folded, set(ui.shown)
+    below = 0.0 if ui.lecture else timeline.height(ui)
+    dock_space, fresh = layout.dock_space(ui, docked, below)
     ui.hidden -= {ui.front, ui.raised}
+    if before and not ui.folded:
+        ui.front = ui.front or ui.view
     ui.picture_sizes.clear()
-    drawn = set()
-    focused = ""
-    for panel, _ in _PANELS:
-        if panel.NAME in ui.hidden:
-            if panel is tensors:
-                state.inspection.list_visible = False
-            continue
-        # A docked panel is transparent, because the canvas already has its color; a floating one is opaque.
-        solid = float(layout.floats(panel.NAME, dock_space))
-        with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
-            shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, _flags(panel))
-        if panel is tensors:
-            state.inspection.list_visible = shown
-        if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
-            focused = panel.NAME
-        if shown:
-            drawn.add(panel.NAME)
-            if panel in _SERVED:
-                panel.draw(state, services)
-            else:
-                panel.draw(state)
-        imgui.end()
-        if not kept:
-            ui.hidden.add(panel.NAME)
-    ui.shown = drawn
-    views = {strip.NAME, map_panel.NAME} & drawn
-    if len(views) == 1 and not ui.front and not ui.raised:
-        ui.view = views.pop()
-    if imgui.get_frame_count() == _SETTLED:
-        imgui.set_window_focus(ui.view)  # at the start, keys go to the current view
-    if fresh:
-        layout.order_tabs(DOCKED)
-        for name in (*layout.front(DOCKED), strip.NAME):
-            imgui.set_window_focus(name)  # otherwise the last tab of each area would be in front
-    if ui.front:
-        imgui.set_window_focus(ui.front)
-        ui.front = ""
-    if ui.raised:
-        layout.raise_panel(ui.raised, focused)
-        ui.raised = ""
+    state.inspection.list_visible = False
+    if ui.folded:
+        _docked(state, dock_space, None)
+        ui.shown = drawers.draw(state, NAMES, lambda name: _content(state, services, name))
+        if ui.lecture:
+            lecture.draw(state)
+    else:
+        ui.tools = ui.details = True
+        ui.shown, focused = _docked(state, dock_space, services)
+        if fresh:
+            layout.order_tabs(docked(ui.arrangement))
+            # Otherwise the last tab of each area would be in front.
+            front = layout.front(docked(ui.arrangement))
+            kept = [name for name in NAMES if name in visible and name not in front and name not in ui.hidden]
+            for name in (*front, *kept, ui.view):
+                imgui.set_window_focus(name)
+        _bring_to_front(ui, focused)
+    ui.front = ui.raised = ""
     messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
     models.draw(state)
     save_tensors.draw(state)
     discard.draw(state)
-    layout.track_tabs(name for name in NAMES if name not in ui.hidden)
+    if not ui.folded:
+        layout.track_tabs(name for name in NAMES if name not in ui.hidden)
+    layout.notice_docking(ui, NAMES)
     layout.remember(ui)
+
+
+def _docked(state: State, dock_space: int, services: Services | None) -> tuple[set[str], str]:
+    """Draw the docked and floating panels. Returns the names of those that are visible, and of the focused one.
+
+    Without `services`, they are drawn without contents: something else covers them.
+    """
+    ui = state.ui
+    drawn, focused = set(), ""
+    for panel, *_ in _PANELS:
+        if panel.NAME in ui.hidden:
+            continue
+        # A docked panel is transparent, because the canvas already has its color; a floating one is opaque.
+        solid = float(layout.floats(panel.NAME, dock_space))
+        with theme.colored(imgui.Col_.window_bg, ImVec4(theme.now.back.x, theme.now.back.y, theme.now.back.z, solid)):
+            shown, kept = imgui.begin(panel_titles.window(panel.NAME), True, _flags(panel))
+        if services is not None:
+            if imgui.is_window_focused(imgui.FocusedFlags_.root_and_child_windows):
+                focused = panel.NAME
+            if shown:
+                drawn.add(panel.NAME)
+                _content(state, services, panel.NAME)
+        imgui.end()
+        if not kept:
+            ui.hidden.add(panel.NAME)
+    return drawn, focused
+
+
+def _content(state: State, services: Services, name: str) -> None:
+    """Draw the panel of this name in the current window."""
+    panel = next(panel for panel, *_ in _PANELS if panel.NAME == name)
+    if panel is tensors:
+        state.inspection.list_visible = True
+    if panel in _SERVED:
+        panel.draw(state, services)
+    else:
+        panel.draw(state)
+
+
+def _bring_to_front(ui: UiState, focused: str) -> None:
+    """Bring the requested panels to the front, and note which view is in front. focused: name of the focused panel."""
+    views = {panel.NAME for panel in _VIEWS} & ui.shown
+    if len(views) == 1 and not ui.front and not ui.raised and imgui.get_frame_count() > _SETTLED:
+        ui.view = views.pop()
+    if imgui.get_frame_count() == _SETTLED:
+        imgui.set_window_focus(ui.view)  # at the start, keys go to the current view
+    if ui.front:
+        imgui.set_window_focus(ui.front)
+    if ui.raised:
+        layout.raise_panel(ui.raised, focused)
 
 
 def _flags(panel: ModuleType) -> int:
     # Otherwise, of the panels that appear together at the start, the last would come to the front of its area.
     flags = imgui.WindowFlags_.no_collapse | imgui.WindowFlags_.no_focus_on_appearing
-    if panel in (strip, map_panel):
+    if panel in _VIEWS:
         flags |= imgui.WindowFlags_.no_scrollbar | imgui.WindowFlags_.no_scroll_with_mouse
         flags |= imgui.WindowFlags_.no_nav_inputs  # its arrow keys move cells
     return flags

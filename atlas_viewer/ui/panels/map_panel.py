@@ -36,11 +36,13 @@ _BACK, _FORWARD = 3, 4  # imgui's numbers for a mouse's side buttons
 
 def draw(state: State, services: Services) -> None:
     """Draw the tools, the picture with its labels, and a line about the value under the cursor."""
-    toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
-    _bar(state)
-    color_bar.draw(state)
+    if state.ui.tools:
+        toolbar("map tools", [*_tools(state), *color_controls.tools(state, state.palettes, sampled=False)])
+        _bar(state)
+    if state.ui.details:
+        color_bar.draw(state)
     space = imgui.get_content_region_avail()
-    line = imgui.get_text_line_height_with_spacing()
+    line = imgui.get_text_line_height_with_spacing() if state.ui.details else 0.0
     corner = imgui.get_cursor_screen_pos()
     left, top, width, height = int(corner.x), int(corner.y), int(space.x), int(space.y - line)
     if height < theme.em(1) or width < theme.em(1):
@@ -71,8 +73,9 @@ def draw(state: State, services: Services) -> None:
         if maps.going:
             _field(state, frame)
     copy_value(state)
-    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
-    value_line(state, _HINT)
+    if state.ui.details:
+        imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+        value_line(state, _HINT)
 
 
 def _no_picture(state: State, width: float) -> None:

@@ -26,9 +26,14 @@ def draw(state: State) -> None:
     frame = style.frame_padding.y + 2
     field = max((_FIELD * available - frame) // line, 2) * line + frame
     tokens = max((available - field) // token_layout.pitch(), 1) * token_layout.pitch()
+    if field + tokens + style.item_spacing.y > available + line:
+        # A low panel shows the text and the buttons.
+        field, tokens = max((available - frame) // line, 1) * line + frame, 0.0
     entered = _field(state, field)
     _count(state)
-    if state.prompt_tokens.error:
+    if not tokens:
+        pass
+    elif state.prompt_tokens.error:
         if imgui.begin_child("prompt error", ImVec2(0, tokens)):
             wrapped(state.prompt_tokens.error, theme.now.error)
         imgui.end_child()

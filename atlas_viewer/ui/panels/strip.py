@@ -35,11 +35,13 @@ _HINT = "wheel zooms, drag pans, F fits, right-click pins"
 
 def draw(state: State, services: Services) -> None:
     """Draw the tools, the picture as large as possible, and a line about the cell under the cursor."""
-    toolbar("atlas tools", color_controls.tools(state, state.palettes))
-    _bar(state)
-    color_bar.draw(state)
+    if state.ui.tools:
+        toolbar("atlas tools", color_controls.tools(state, state.palettes))
+        _bar(state)
+    if state.ui.details:
+        color_bar.draw(state)
     space = imgui.get_content_region_avail()
-    line = imgui.get_text_line_height_with_spacing()
+    line = imgui.get_text_line_height_with_spacing() if state.ui.details else 0.0
     width, height = fitted(int(space.x), int(space.y - line))
     if height < theme.em(1):
         return  # too small for a picture
@@ -66,8 +68,9 @@ def draw(state: State, services: Services) -> None:
         return
     canvas.add_image(services.strip, start, end)
     _marks(state, start, width, height)
-    imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
-    value_line(state, _HINT)
+    if state.ui.details:
+        imgui.set_cursor_screen_pos(ImVec2(corner.x, corner.y + space.y - line + imgui.get_style().item_spacing.y))
+        value_line(state, _HINT)
 
 
 def _bar(state: State) -> None:

@@ -118,11 +118,10 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
     with theme.numbers():
         pad = 0.4 * imgui.get_font_size()
         between = 0.33 * imgui.get_font_size()
-        height = imgui.get_text_line_height() + 2 * 3 + _BAR
+        height = chip_height()
 
         def width_of(step: StepRecord) -> float:
-            text = imgui.calc_text_size(str(step.index + 1)).x + imgui.calc_text_size(quoted(step.text)).x
-            return float(text + between + 2 * pad)
+            return _width(step, pad, between)
 
         available = imgui.get_content_region_avail().x
         _flow.lay_out(run.steps, imgui.get_font_size(), available, _GAP, width_of)
@@ -132,17 +131,53 @@ def _chips(state: State, run: Run, chosen: StepRecord) -> None:
         for index in _flow.between(first, first + seen):
             chip, step = _flow.chips[index], run.steps[index]
             corner = ImVec2(origin.x + chip.x, origin.y + chip.line * line)
-            imgui.set_cursor_screen_pos(corner)
-            if widget_tracking.invisible_button(
-                f"chip{step.index}", ImVec2(chip.width, height), widget_tracking.PRESS_AT_ONCE
-            ):
-                state.chosen = step.index
-            size = ImVec2(chip.width, height)
-            _paint(state, run, corner, size, pad, between, step, step.index == chosen.index)
-            if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
-                _tip(run, step)
+            _chip(state, run, step, corner, ImVec2(chip.width, height), step.index == chosen.index)
         imgui.set_cursor_screen_pos(origin)
         imgui.dummy(ImVec2(available, max(_flow.lines * line - _GAP, 1.0)))
+
+
+def chip_height() -> float:
+    """Height of a chip, in pixels."""
+    return float(imgui.get_text_line_height() + 2 * 3 + _BAR)
+
+
+def latest(state: State, run: Run) -> None:
+    """Draw one line of chips that ends with the chosen token, or with the newest one."""
+    chosen = state.step
+    last = chosen.index if chosen is not None else len(run.steps) - 1
+    with theme.numbers():
+        pad, between = 0.4 * imgui.get_font_size(), 0.33 * imgui.get_font_size()
+        left = imgui.get_content_region_avail().x
+        chips: list[tuple[StepRecord, float]] = []
+        for step in reversed(run.steps[: last + 1]):
+            wide = _width(step, pad, between)
+            if wide > left:
+                break
+            chips.append((step, wide))
+            left -= wide + _GAP
+        origin, x = imgui.get_cursor_screen_pos(), 0.0
+        for step, wide in reversed(chips):
+            size = ImVec2(wide, chip_height())
+            _chip(state, run, step, ImVec2(origin.x + x, origin.y), size, step.index == last)
+            x += wide + _GAP
+        imgui.set_cursor_screen_pos(origin)
+        imgui.dummy(ImVec2(max(x, 1.0), chip_height()))
+
+
+def _width(step: StepRecord, pad: float, between: float) -> float:
+    text = imgui.calc_text_size(str(step.index + 1)).x + imgui.calc_text_size(quoted(step.text)).x
+    return float(text + between + 2 * pad)
+
+
+def _chip(state: State, run: Run, step: StepRecord, corner: ImVec2, size: ImVec2, chosen: bool) -> None:
+    """Draw one chip; a click chooses its token."""
+    imgui.set_cursor_screen_pos(corner)
+    if widget_tracking.invisible_button(f"chip{step.index}", size, widget_tracking.PRESS_AT_ONCE):
+        state.chosen = step.index
+    pad, between = 0.4 * imgui.get_font_size(), 0.33 * imgui.get_font_size()
+    _paint(state, run, corner, size, pad, between, step, chosen)
+    if imgui.is_item_hovered(imgui.HoveredFlags_.no_nav_override):
+        _tip(run, step)
 
 
 def strength(step: StepRecord, color: str) -> float:

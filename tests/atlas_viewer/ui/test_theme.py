@@ -67,23 +67,35 @@ def test_every_theme_has_a_name() -> None:
     assert tuple(theme.THEMES) == THEME_NAMES
 
 
-@pytest.mark.parametrize(("height", "zoom"), [(150, 1.0), (1300, 1.0), (1301, 1.5), (1800, 1.5), (2160, 2.0)])
-def test_the_automatic_zoom_follows_the_height(context: None, height: int, zoom: float) -> None:
+@pytest.mark.parametrize("height", [0, 150, 1300, 2160])
+def test_the_automatic_zoom_does_not_grow_with_the_window(context: None, height: int) -> None:
+    imgui.get_io().display_size = ImVec2(2 * height, height)
     ui = UiState()
-    theme.follow(ui, height)
-    assert theme.zoom() == zoom
-    theme.follow(ui, 0)  # minimized
-    assert theme.zoom() == zoom
+    theme.follow(ui)
+    assert theme.zoom() == 1.0
     ui.zoom = 0.5
-    theme.follow(ui, height)
+    theme.follow(ui)
     assert theme.zoom() == 0.5
+
+
+def test_lecture_mode_is_larger_within_the_zooms(context: None) -> None:
+    ui = UiState(lecture=True)
+    theme.follow(ui)
+    assert theme.zoom() == 1.5
+    ui.step_zoom(1)
+    assert (ui.zoom, ui.effective_zoom) == (1.1, pytest.approx(1.65))
+    ui.zoom = 4.0
+    assert ui.effective_zoom == 4.0
+    ui.lecture = False
+    theme.follow(ui)
+    assert theme.zoom() == 4.0
 
 
 def test_sizes_follow_the_zoom_in_both_directions(context: None) -> None:
     usual = imgui.get_style().window_padding.x, imgui.get_style().indent_spacing, imgui.get_style().grab_min_size
     measured = {}
     for zoom in (1.0, 4.0, 0.5, 2.0, 1.0):
-        theme.follow(UiState(zoom=zoom), 720)
+        theme.follow(UiState(zoom=zoom))
         imgui.get_io().delta_time = 0.1
         imgui.new_frame()
         with theme.numbers():
@@ -97,10 +109,10 @@ def test_sizes_follow_the_zoom_in_both_directions(context: None) -> None:
 
 
 def test_a_theme_is_applied_when_it_changes(context: None) -> None:
-    theme.follow(UiState(theme="light"), 720)
+    theme.follow(UiState(theme="light"))
     light = imgui.get_style().color_(imgui.Col_.text)
     assert light.x < 0.5
-    theme.follow(UiState(), 720)
+    theme.follow(UiState())
     assert imgui.get_style().color_(imgui.Col_.text).x > 0.5
 
 

@@ -38,7 +38,7 @@ def use(data: bytes) -> None:
     text = dumps(ui)
     text.encode()
     assert loads(text) == ui
-    ui.zoom_at(900.0)
+    assert ui.effective_zoom > 0
     for prompt in ui.prompts[:3]:
         ui.remember(prompt)
     for panel in sorted(ui.hidden)[:3]:

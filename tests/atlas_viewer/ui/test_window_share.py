@@ -1,0 +1,89 @@
+"""The picture keeps at least half of the window, and the prompt panel is whole, at every size and zoom, without a GPU."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from imgui_bundle import ImVec2, imgui
+
+from atlas_viewer.state.arrangement import COLUMN, COLUMNS, FOLDED, FULL, arrange
+from atlas_viewer.state.inspection import TensorInfo
+from atlas_viewer.state.runs import Run
+from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.state.ui_state import UiState
+from atlas_viewer.ui import panels, theme, widget_tracking
+from atlas_viewer.ui.services import Services
+from compute.sampling.options import GenerateOptions
+from compute.views.map_layout import map_layout
+
+from helpers.fake_generation import FakeTokenizer, fake_step
+from helpers.fake_tensor_reader import FakeObserver, fake_statistics
+from helpers.map_registry import STORIES, registry
+from helpers.screen import Screen, context, new_context, press
+
+__all__ = ["context"]
+
+MODEL = ModelSummary("fake", 8, 6, 192, 512, 50257, 13_306_944, "bf16", "an adapter", 12 << 20)
+SIZES = ((640, 400), (800, 600), (1024, 768), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
+ZOOMS = (0.8, 1.0, 1.5, 2.0)
+SERVICES = Services(strip=imgui.ImTextureRef(1), map=imgui.ImTextureRef(1), tokenizer=FakeTokenizer("<{}>"))
+
+
+def made(ui: UiState) -> State:
+    options = GenerateOptions(max_new_tokens=16)
+    run = Run("Once upon a", options, [(1, "Once"), (2, " upon"), (3, " a")], [fake_step(i) for i in range(9)])
+    run.continuation = "".join(step.text for step in run.steps)
+    state = State("Once upon a", options, model=MODEL, run=run, ui=ui)
+    known = registry(STORIES, 256)
+    known.rows = 12
+    state.inspection.tensors = {tensor.name: TensorInfo.of(known, tensor) for tensor in known}
+    state.inspection.rows, state.inspection.statistics = 12, fake_statistics()
+    state.map.lay_out(known, map_layout(known, 32))
+    state.palettes, state.edges = FakeObserver.palettes, FakeObserver.edges
+    return state
+
+
+def screen_at(size: tuple[int, int], ui: UiState, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    imgui.get_io().display_size = ImVec2(*size)
+    return Screen(made(ui), monkeypatch, SERVICES, view=None)
+
+
+def share(size: tuple[int, int], name: str = "map") -> float:
+    """The picture's fraction of the window."""
+    rect = widget_tracking.rects[name]
+    wide = min(rect.right, size[0]) - max(rect.left, 0)
+    high = min(rect.bottom, size[1]) - max(rect.top, 0)
+    return wide * high / (size[0] * size[1])
+
+
+def cut_off(name: str) -> list[str]:
+    """The widgets of the prompt panel that are not wholly inside the imgui window `name`, or hide behind a scroll."""
+    window = imgui.internal.find_window_by_name(name)
+    assert window is not None
+    inner, wrong = window.inner_clip_rect, []
+    for identity in ("##prompt", "##older", "##newer", "Generate", "Stop"):
+        rect = widget_tracking.rects[identity]
+        inside = inner.min.x <= rect.left + 1 and rect.right <= inner.max.x + 1
+        if not (inside and inner.min.y <= rect.top + 1 and rect.bottom <= inner.max.y + 1):
+            wrong.append(identity)
+    return wrong + ["scrolls"] * (window.scroll_max.y > 1)
+
+
+@pytest.mark.parametrize(("size", "zoom"), list(itertools.product(SIZES, ZOOMS)))
+def test_the_picture_has_half_of_the_window(
+    context: None, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], zoom: float
+) -> None:
+    screen = screen_at(size, UiState(zoom=zoom), monkeypatch)
+    ui = screen.state.ui
+    assert ui.view == "Map"
+    assert share(size) >= 0.5
+    if not ui.folded:
+        assert cut_off("Prompt") == []
+        return
+    press(screen, "1")
+    screen.frame(3)
+    assert ui.drawers == ["Prompt"]
+    assert cut_off("###drawer Prompt") == []
+    press(screen, "1")
+    assert ui.drawers == []
