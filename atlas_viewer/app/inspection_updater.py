@@ -8,6 +8,7 @@ from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.inspection import ProbedValue
 from atlas_viewer.state.protocols import TensorReaderLike
 from atlas_viewer.state.state import State
+from atlas_viewer.state.view_colors import view_colors
 from compute.models.tensor_index import TensorIndex
 
 # Seconds between statistics readbacks during a run: when a panel shows them, and when only the alarm needs them.
@@ -35,7 +36,7 @@ class InspectionUpdater:
 
     def mapping_changed(self) -> bool:
         """Pass on a changed color mapping; return True if the strip must be repainted."""
-        mapping = self._inspection.mapping
+        mapping = view_colors(self._state)
         if mapping == self._mapping:
             return False
         self._mapping = mapping

@@ -11,6 +11,7 @@ from atlas_viewer.state.map_state import GLOW
 from atlas_viewer.state.navigation import MAP
 from atlas_viewer.state.protocols import MapSource
 from atlas_viewer.state.state import State
+from atlas_viewer.state.view_colors import view_colors
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
 from compute.models.registry import Registry
@@ -113,7 +114,7 @@ class MapDisplay:
         maps, size = self._maps, self._state.ui.picture_sizes.get(MAP)
         if maps is None or size is None:
             return
-        mapping = self._state.inspection.mapping
+        mapping = view_colors(self._state)
         if mapping != self._mapping:
             maps.set_color_mapping(mapping)
             self._mapping = mapping

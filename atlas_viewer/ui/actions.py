@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atlas_viewer.state.color_mapping import SAMPLINGS
+from atlas_viewer.state.color_mapping import CURVES, SAMPLINGS, SCALES
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
 from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from atlas_viewer.state.state import State
@@ -151,6 +151,32 @@ def _next_palette(state: State) -> None:
     at = state.palettes.index(inspection.mapping.palette) if inspection.mapping.palette in state.palettes else -1
     palette = state.palettes[(at + 1) % len(state.palettes)]
     inspection.mapping = dataclasses.replace(inspection.mapping, palette=palette)
+
+
+def _next_curve(state: State) -> None:
+    inspection = state.inspection
+    at = CURVES.index(inspection.mapping.curve)
+    inspection.mapping = dataclasses.replace(inspection.mapping, curve=CURVES[(at + 1) % len(CURVES)])
+
+
+def _next_range(state: State) -> None:
+    inspection = state.inspection
+    at = SCALES.index(inspection.mapping.span_scale)
+    inspection.mapping = dataclasses.replace(inspection.mapping, span_scale=SCALES[(at + 1) % len(SCALES)])
+
+
+def _adjust(exposure: float, offset: float) -> Callable[[State], None]:
+    def adjust(state: State) -> None:
+        mapping = state.inspection.mapping
+        state.inspection.mapping = mapping.adjusted(mapping.exposure + exposure, mapping.offset + offset)
+
+    return adjust
+
+
+def _reset_colors(state: State) -> None:
+    state.inspection.mapping = dataclasses.replace(
+        state.inspection.mapping, exposure=0.0, offset=0.0, low=0.0, high=None
+    )
 
 
 def _toggle_trace(state: State) -> None:
@@ -302,6 +328,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("atlas.deselect", "Clear the selection", "Atlas", _escape, "Escape"),
     Action("atlas.sampling", "Switch between pool and point sampling", "Atlas", _toggle_sampling, "P"),
     Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
+    Action("atlas.curve", "Next color scale: root, linear, logarithmic", "Atlas", _next_curve, "L"),
+    Action("atlas.range", "Switch between a range per tensor and one for all", "Atlas", _next_range, "A"),
+    Action("atlas.brighter", "Increase the exposure", "Atlas", _adjust(0.5, 0.0), "E"),
+    Action("atlas.darker", "Decrease the exposure", "Atlas", _adjust(-0.5, 0.0), "Shift+E"),
+    Action("atlas.up", "Increase the offset of the colors", "Atlas", _adjust(0.0, 0.05), "O"),
+    Action("atlas.down", "Decrease the offset of the colors", "Atlas", _adjust(0.0, -0.05), "Shift+O"),
+    Action("atlas.plain", "Reset exposure, offset and range of the colors", "Atlas", _reset_colors, "0"),
     Action("atlas.trace", "Turn the trace on or off", "Atlas", _toggle_trace, "T"),
     Action("focus.Map", "Go to Map", "Map", open_map, "M"),
     Action("map.place", "Go to a tensor or value by name", "Map", _type_index, "G", _has_tensors),

@@ -87,7 +87,7 @@ def _sign(inspection: Inspection, info: TensorInfo, value: float) -> str:
     high = largest(inspection, info.name)
     if high is None:
         return sign
-    return f"{sign}, brightness {brightness(value, inspection.mapping.low, high):.2f}"
+    return f"{sign}, brightness {brightness(value, inspection.mapping.low, high, inspection.mapping):.2f}"
 
 
 def largest(inspection: Inspection, name: str) -> float | None:

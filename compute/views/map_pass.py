@@ -21,11 +21,9 @@ from .map_digits import powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, level_of
-from .palettes import ColorMapping
+from .palettes import CANVASES, ColorMapping, ViewColors, color_mapping_bytes, range_table
 from .patterns import PatternStore, pattern_buffers
-from .strip import color_mapping_bytes
 
-GROUND = (6, 9, 14)  # color where there is no tensor, see wgsl/map/common/frame.wgsl
 _FRAME_BYTES = 32  # of `Frame` in wgsl/map/common/frame.wgsl, after the color mapping
 # Values read between two frames while the map loads. They take about 10 ms on a software adapter, far less on a GPU.
 _SLICE = {"texture": 4 << 20, "buffer": 256 << 20}
@@ -58,6 +56,8 @@ class MapPass:
         uniform = wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
         size = len(color_mapping_bytes(ColorMapping())) + _FRAME_BYTES
         self._frame = device.create_buffer(label="map frame", size=size, usage=uniform)
+        slots = pyramid.slots
+        self._ranges = device.create_buffer(label="map ranges", size=16 * len(slots), usage=uniform)
         self._powers = device.create_buffer_with_data(data=powers_of_ten(), usage=wgpu.BufferUsage.UNIFORM)
         self._glyphs = self._glyph_texture(glyphs)
         self._mapping = ColorMapping()
@@ -129,6 +129,7 @@ class MapPass:
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use this color mapping from the next `draw` on."""
         self._mapping = mapping
+        self.engine.device.queue.write_buffer(self._ranges, 0, range_table(mapping, self.pyramid.slots))
 
     def update(self) -> None:
         """Submit the work for the registry's latest pass. Never blocks."""
@@ -200,6 +201,7 @@ class MapPass:
         pyramid = self.pyramid
         shared: dict[str, Resource] = {
             "frame": self._frame, "peaks": pyramid.peaks, "axes": self._axes, "picture": self.texture,
+            "ranges": self._ranges,
         }  # fmt: skip
         bound = {**shared, "pyramid": pyramid.texture, "owners": pyramid.owners}
         self._paint = self.engine.kernels.get("map/paint", tensors=len(pyramid.slots)).dispatch((1, 1, 1), bound)
@@ -221,7 +223,8 @@ class MapPass:
     def _clear(self) -> None:
         assert self.texture is not None
         encoder = self.engine.device.create_command_encoder()
-        color = (*(part / 255 for part in GROUND), 0.0)
+        canvas = CANVASES[self._mapping.canvas if isinstance(self._mapping, ViewColors) else "dark"]
+        color = (*canvas.ground, 0.0)
         target = {"view": self.texture.create_view(), "clear_value": color, "load_op": "clear", "store_op": "store"}
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import numpy as np
 import wgpu
 
@@ -11,17 +9,10 @@ from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
-from .palettes import PALETTES, ColorMapping
+from .palettes import ColorMapping, color_mapping_bytes, range_table
 from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
 from .strip_source import Source, Surface
 from .strip_weights import WeightCells
-
-
-def color_mapping_bytes(mapping: ColorMapping) -> bytes:
-    """`mapping` as the structure `ColorMapping` in wgsl/strip/common/color.wgsl."""
-    palette = PALETTES[mapping.palette]
-    words = [part for color in (*palette.negative, *palette.positive) for part in (*color, 1.0)]
-    return struct.pack("<18fII", *words, mapping.low, mapping.high or 0.0, mapping.span_scale == "all", 0)
 
 
 class StripPass:
@@ -41,11 +32,17 @@ class StripPass:
         )
         self.layout = StripLayout((), ())
         self._mapping_buffer = device.create_buffer(
-            label="strip color mapping", size=80, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+            label="strip color mapping",
+            size=len(color_mapping_bytes(ColorMapping())),
+            usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST,
         )
         self._mapping = mapping or ColorMapping()
-        self.set_color_mapping(self._mapping)
         tensors = strip_tensors(engine.registry)
+        self._slots = {tensor.name: slot for slot, tensor in enumerate(tensors)}
+        self._ranges = device.create_buffer(
+            label="strip ranges", size=16 * len(tensors), usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST
+        )
+        self.set_color_mapping(self._mapping)
         usage = wgpu.BufferUsage.STORAGE | wgpu.BufferUsage.COPY_DST
         surface = Surface(
             kernels=engine.kernels,
@@ -53,7 +50,8 @@ class StripPass:
             mapping=self._mapping_buffer,
             row_peaks=device.create_buffer(label="row peaks", size=4 * len(tensors) * engine.context, usage=usage),
             peaks=device.create_buffer(label="peaks", size=4 * (len(tensors) + 1), usage=usage),
-            slots={tensor.name: slot for slot, tensor in enumerate(tensors)},
+            ranges=self._ranges,
+            slots=self._slots,
         )
         weights = [tensor for tensor in tensors if tensor.kind == "weight"]
         self._cells = WeightCells(engine.kernels, weights, engine.layout)
@@ -69,7 +67,9 @@ class StripPass:
 
     def set_color_mapping(self, mapping: ColorMapping) -> None:
         """Use this color mapping from the next `update` on."""
-        self.engine.device.queue.write_buffer(self._mapping_buffer, 0, color_mapping_bytes(mapping))
+        queue = self.engine.device.queue
+        queue.write_buffer(self._mapping_buffer, 0, color_mapping_bytes(mapping))
+        queue.write_buffer(self._ranges, 0, range_table(mapping, self._slots))
         self._mapping, self._mapping_is_new = mapping, True
 
     @staticmethod

@@ -32,6 +32,7 @@ class Surface:
     mapping: wgpu.GPUBuffer
     row_peaks: wgpu.GPUBuffer  # largest finite magnitude of each row of each slot
     peaks: wgpu.GPUBuffer  # of each slot, then the largest of all
+    ranges: wgpu.GPUBuffer  # of one-signed tensors, see `palettes.range_table`
     slots: Mapping[str, int]  # index of a tensor in these tables
 
 
@@ -160,6 +161,7 @@ class Source:
                     "peaks": surface.peaks,
                     "picture": surface.texture,
                     "mapping": surface.mapping,
+                    "ranges": surface.ranges,
                     **blocks,
                 },
             )

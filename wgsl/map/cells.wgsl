@@ -26,6 +26,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
+@group(0) @binding(8) var<uniform> ranges: array<vec4f, {{ tensors }}>;
 {% include "map/common/frame.wgsl" %}
 @group(0) @binding(2) var<uniform> params: Params;
 // For each column or row of pixels, a row of the texture for each size of cells: the first cell and the cell after the
@@ -53,10 +54,18 @@ fn text_coverage(value: f32, at: vec2u, size: vec2u) -> f32 {
     return textureLoad(glyphs, texel, 0).x;
 }
 
-// Black on bright colors, white on dark ones.
+fn luminance(color: vec4f) -> f32 {
+    let linear = select(pow((color.rgb + 0.055) / 1.055, vec3f(2.4)), color.rgb / 12.92, color.rgb <= vec3f(0.04045));
+    return dot(linear, vec3f(0.2126, 0.7152, 0.0722));
+}
+// A color for text on `color` with a contrast of at least 4.5 : 1. Soft black and white suffice on most colors; on those
+// of medium luminance, only full black or white does.
 fn ink_on(color: vec4f) -> vec4f {
-    let bright = dot(color.rgb, vec3f(0.299, 0.587, 0.114)) > 0.52;
-    return select(vec4f(0.93, 0.95, 0.97, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), bright);
+    let back = luminance(color) + 0.05;
+    if (1.05 / back < back / 0.05) {
+        return select(vec4f(0.0, 0.0, 0.0, 1.0), vec4f(0.02, 0.03, 0.05, 1.0), back > 0.24);
+    }
+    return select(vec4f(1.0), vec4f(0.93, 0.95, 0.97, 1.0), back < 0.205);
 }
 {% endif %}
 
@@ -108,15 +117,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         }
     }
     if (most == NO_CELL) { return; }
-    var color = KEPT;
+    var color = frame.mapping.unfilled;
     if (most != KEPT_FREE) {
         let value = extreme_value(most);
-        color = strip_color(value, peak_of(params.slot, frame.mapping), frame.mapping);
+        color = strip_color(value, peak_of(params.slot, frame.mapping), ranges[params.slot].xy, frame.mapping);
 {% if digits %}
         let coverage = params.ink * text_coverage(value, vec2u(across.z, down.z), vec2u(across.w, down.w));
-        color = mix(color, ink_on(color), coverage);
+        if (coverage > 0.0) { color = mix(color, ink_on(color), coverage); }
 {% endif %}
     }
-    if (params.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, vec4f(GROUND.rgb, 1.0), params.border); }
+    if (params.border > 0.0 && (across.z == 0u || down.z == 0u)) { color = mix(color, frame.mapping.ground, params.border); }
     textureStore(picture, pixel, color);
 }

@@ -4,6 +4,7 @@
 {% include "strip/common/color.wgsl" %}
 @group(0) @binding(0) var<uniform> frame: Frame;
 @group(0) @binding(1) var<uniform> peaks: array<vec4f, {{ tensors // 4 + 1 }}>;
+@group(0) @binding(8) var<uniform> ranges: array<vec4f, {{ tensors }}>;
 {% include "map/common/frame.wgsl" %}
 // For each column (row 0) and each row (row 1) of pixels: the first block and the block after the last.
 @group(0) @binding(2) var axes: texture_2d<u32>;
@@ -70,7 +71,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (id.x >= frame.width || id.y >= frame.height) { return; }
     let across = textureLoad(axes, vec2u(id.x, 0u), 0);
     let down = textureLoad(axes, vec2u(id.y, 1u), 0);
-    var color = GROUND;
+    var color = vec4f(frame.mapping.ground.rgb, 0.0); // the scene shows what is behind
     if (across.x < across.y && down.x < down.y) {
         let low = vec2u(across.x, down.x);
         let high = vec2u(across.y, down.y) - 1u;
@@ -85,9 +86,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             + owner_of(vec2u(high.x, low.y)) > 0u) {
             shown = most_of_several(low, high);
         }
-        if (shown.key == KEPT_FREE) { color = KEPT; }
+        if (shown.key == KEPT_FREE) { color = frame.mapping.unfilled; }
         if (shown.key > KEPT_FREE) {
-            color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.mapping), frame.mapping);
+            let range = ranges[shown.slot].xy;
+            color = strip_color(extreme_value(shown.key), peak_of(shown.slot, frame.mapping), range, frame.mapping);
         }
     }
     textureStore(picture, id.xy, color);

@@ -25,6 +25,7 @@ struct Tile {
 @group(0) @binding(2) var<storage, read> values: array<f32>;
 {% endif %}
 @group(0) @binding(3) var<storage, read> peaks: array<f32>;
+@group(0) @binding(7) var<uniform> ranges: array<vec4f, TENSORS>;
 @group(0) @binding(5) var<uniform> mapping: ColorMapping;
 @group(0) @binding(4) var picture: texture_storage_2d<rgba8unorm, write>;
 
@@ -62,11 +63,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let tile = tiles[group.x];
     if (thread >= tile.count) { return; }
     let cell = tile.first + thread;
-    var color = vec4f(0.025, 0.035, 0.055, 1.0);
+    var color = mapping.ground;
     if (tile.entry != EMPTY) {
         let entry = entries[tile.entry];
         let peak = peaks[select(entry.slot, TENSORS, mapping.all_tensors == 1u)];
-        color = strip_color(shown_value(entry, cell - entry.first), peak, mapping);
+        color = strip_color(shown_value(entry, cell - entry.first), peak, ranges[entry.slot].xy, mapping);
     }
     textureStore(picture, vec2u(cell % WIDTH, cell / WIDTH), color);
 }

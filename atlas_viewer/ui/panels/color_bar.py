@@ -1,94 +1,143 @@
-"""The color bar: the color of each value, a histogram, and handles for the range."""
+"""The color bar: the color of each value with labeled ticks, a histogram, and handles for a fixed range."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
-from atlas_viewer.state.color_mapping import Axis
+from atlas_viewer.state.color_mapping import RangeAxis, spread
 from atlas_viewer.state.state import State
+from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor
 from atlas_viewer.ui import theme, widget_tracking
-from compute.views.palettes import PALETTES
 
 from . import plots
-from .color_controls import known_largest
-from .widgets import packed, tooltip
+from .widgets import drawable, elided_start, packed, tooltip
 
-# In ems: the height of the color bar, and the space for a number at each end.
-_HEIGHT, _NUMBERS = 1.5, 4.9
-_STRIPES = 64
-_OWN_RANGES = "Each tensor has its own range, up to its largest magnitude.\nPoint at a tensor to see its range."
+_HEIGHT, _NAME, _LEAST_BAR = 1.1, 15.0, 12.0  # in ems: of the bar, the name's width, the bar's least width beside it
+_LOW = 20.0  # height of what is left of the panel, in ems, below which ticks are on the bar
+_STRIPES = 96
+_STOPS_PER_EM = 0.25  # exposure for dragging by an em
+_KEYS = "Drag: offset and exposure. Double-click or 0: reset. Keys: E, O and, with Shift, back."
+_HANDLES = "Drag a handle: range. Shift and drag: offset and exposure. Double-click or 0: reset."
 
 
 def draw(state: State) -> None:
-    """Draw the color bar: values from left to right, a histogram over it, the range at its ends, handles if fixed.
+    """Draw the bar with ticks below it, or on it in a low panel, after the name of what it describes.
 
-    While each tensor has its own range and the cursor is on none, the ends say "max".
+    With a range per tensor, it describes the tensor in focus, or else the one in the middle of the view.
     """
-    inspection = state.inspection
-    width, height = imgui.get_content_region_avail().x, theme.em(_HEIGHT)
-    corner = imgui.get_cursor_screen_pos()
-    if len(state.edges) < 2:
-        imgui.dummy(ImVec2(width, height))
-        return
-    axis = Axis(state.edges)
-    focus = inspection.focus
-    name = focus.name if focus and focus.name in inspection.statistics else None
-    own = name is None and inspection.mapping.high is None and inspection.mapping.span_scale == "tensor"
-    high = None if own else known_largest(state)
-    numbers = min(theme.em(_NUMBERS), width / 4)
-    left, right = corner.x + numbers, corner.x + width - numbers
+    mapping = state.inspection.mapping
+    name = shown_tensor(state) if mapping.own_ranges else None
+    axis = axis_of(state.inspection, name)
+    corner, width = imgui.get_cursor_screen_pos(), imgui.get_content_region_avail().x
+    low = imgui.get_content_region_avail().y < theme.em(_LOW)
+    line = 0.0 if low else imgui.get_text_line_height()
+    height = theme.em(_HEIGHT) + line
+    labels = min(theme.em(_NAME), 0.3 * width) if width > theme.em(_NAME + _LEAST_BAR) else 0.0
+    left, right = corner.x + labels, corner.x + max(width, labels + 1)
     imgui.set_cursor_screen_pos(ImVec2(left, corner.y))
-    widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), height))
-    if inspection.mapping.high is not None and imgui.is_item_active():
-        _drag(state, axis, (imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
-    if own:
-        tooltip(_OWN_RANGES)
-        _stripes(state, lambda x: 2 * x - 1, left, right, corner.y, 1.0)
-    else:
-        tooltip(
-            (f"Histogram of {name}" if name else "Histogram of all tensors")
-            + f"\nvalue {axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0)):.3g}"
-        )
-        _stripes(state, axis.value_at, left, right, corner.y, high or 1.0)
-        counts = inspection.statistics[name].histogram if name else _sum(state)
-        plots.histogram(counts, ImVec2(left, corner.y), right - left, height, ImVec4(1, 1, 1, 1), 0.55)
-    if inspection.mapping.high is not None:
-        for value in (inspection.mapping.low, inspection.mapping.high):
-            _handle(left + (right - left) * axis.x_at(value), corner.y)
+    widget_tracking.invisible_button("colour bar", ImVec2(max(right - left, theme.em(0.7)), theme.em(_HEIGHT)))
+    if axis is not None:
+        _mouse(state, axis, left, right)
+        _explain(axis, name, left, right, fixed=mapping.high is not None)
+        _stripes(state, axis, left, right, corner.y)
+        _histogram(state, axis, name, left, right, corner.y)
+        if mapping.high is not None:
+            for value in (mapping.low, mapping.high):
+                _handle(left + (right - left) * axis.x_at(value), corner.y)
+        _ticks(axis, left, right, corner.y + (0.0 if low else theme.em(_HEIGHT)), plates=low)
     with theme.numbers():
-        canvas, dim = imgui.get_window_draw_list(), packed(theme.now.text_dim)
-        text = "max" if own else f"{high:.3g}" if high is not None else "-"
-        y = corner.y + (height - imgui.get_text_line_height()) / 2
-        low_text = text if text == "-" else f"-{text}"
-        canvas.add_text(ImVec2(left - theme.em(0.5) - imgui.calc_text_size(low_text).x, y), dim, low_text)
-        canvas.add_text(ImVec2(right + theme.em(0.5), y), dim, text)
+        text = "measuring ..." if axis is None else name or "all tensors"
+        canvas, room = imgui.get_window_draw_list(), labels - theme.em(0.7)
+        if labels:
+            canvas.add_text(corner, packed(theme.now.text), drawable(elided_start(text, room)))
+        if labels and not low:
+            below = ImVec2(corner.x, corner.y + theme.em(_HEIGHT))
+            canvas.add_text(below, packed(theme.now.text_dim), elided_start(_adjustment(state), room))
     imgui.set_cursor_screen_pos(corner)
     imgui.dummy(ImVec2(max(width, 1.0), height))
 
 
-def _sum(state: State) -> tuple[int, ...]:
-    """The sum of the histograms of all tensors."""
-    columns = [known.histogram for known in state.inspection.statistics.values() if known.count]
-    return tuple(sum(column) for column in zip(*columns, strict=True))
+def _adjustment(state: State) -> str:
+    """Exposure and offset in words."""
+    mapping = state.inspection.mapping
+    parts = [f"{mapping.exposure:+.2g} stops"] if mapping.exposure else []
+    parts += [f"offset {mapping.offset:+.2g}"] if mapping.offset else []
+    return ", ".join(parts) or f"{mapping.curve} scale"
 
 
-def _stripes(
-    state: State, value_at: Callable[[float], float], left: float, right: float, top: float, high: float
-) -> None:
-    """Fill the bar with the colors of the values that `value_at` returns for 0 (left) to 1 (right)."""
-    canvas = imgui.get_window_draw_list()
-    width, low = (right - left) / _STRIPES, state.inspection.mapping.low
-    palette = PALETTES[state.inspection.mapping.palette]
+def _explain(axis: RangeAxis, name: str | None, left: float, right: float, *, fixed: bool) -> None:
+    value = axis.value_at((imgui.get_io().mouse_pos.x - left) / max(right - left, 1.0))
+    what = f"Histogram of {name}" if name else "Histogram of all tensors"
+    tooltip(f"{what}\nvalue {value:.3g}\n{_HANDLES if fixed else _KEYS}")
+
+
+def _mouse(state: State, axis: RangeAxis, left: float, right: float) -> None:
+    """Drag the handles of a fixed range, or exposure and offset."""
+    io, mapping = imgui.get_io(), state.inspection.mapping
+    if imgui.is_item_hovered() and imgui.is_mouse_double_clicked(imgui.MouseButton_.left):
+        state.inspection.mapping = dataclasses.replace(mapping, exposure=0.0, offset=0.0)
+    elif not imgui.is_item_active():
+        return
+    elif mapping.high is not None and not io.key_shift:
+        _drag(state, axis, (io.mouse_pos.x - left) / max(right - left, 1.0))
+    elif io.mouse_delta.x or io.mouse_delta.y:
+        # The colors follow the mouse: over the whole bar, brightness runs from -1 to 1, or from 0 to 1.
+        span = (1 if axis.one_sign else 2) / max(right - left, 1.0)
+        exposure = mapping.exposure - io.mouse_delta.y / theme.em(1) * _STOPS_PER_EM
+        state.inspection.mapping = mapping.adjusted(exposure, mapping.offset - span * io.mouse_delta.x)
+
+
+def _stripes(state: State, axis: RangeAxis, left: float, right: float, top: float) -> None:
+    """Fill the bar with the colors of its values."""
+    canvas, mapping = imgui.get_window_draw_list(), state.inspection.mapping
+    width = (right - left) / _STRIPES
+    high = axis.high if mapping.high is None else mapping.high
     for stripe in range(_STRIPES):
-        value = value_at((stripe + 0.5) / _STRIPES)
-        share = min(max((abs(value) - low) / max(high - low, 1e-12), 0.0), 1.0)
-        red, green, blue = palette.ramp(share if value >= 0 else -share)
+        x = (stripe + 0.5) / _STRIPES
+        share = axis.share_at(x)
+        if not axis.one_sign:
+            magnitude = min(max((abs(share) * axis.high - mapping.low) / max(high - mapping.low, 1e-12), 0.0), 1.0)
+            share = magnitude if share >= 0 else -magnitude
+        red, green, blue = mapping.color(share, one_sign=axis.one_sign)
         start = ImVec2(left + stripe * width, top)
         color = imgui.get_color_u32(ImVec4(red, green, blue, 1.0))
         canvas.add_rect_filled(start, ImVec2(start.x + width + 0.5, top + theme.em(_HEIGHT)), color)
+
+
+def _histogram(state: State, axis: RangeAxis, name: str | None, left: float, right: float, top: float) -> None:
+    """Draw the histogram of the tensor, or of all tensors, over the bar."""
+    inspection = state.inspection
+    if name is None:
+        columns = [known.histogram for known in inspection.statistics.values() if known.count and known.histogram]
+        counts, limits = tuple(sum(column) for column in zip(*columns, strict=True)), (axis.low, axis.high)
+    elif name in inspection.statistics:
+        counts, limits = inspection.statistics[name].histogram, ends(inspection, name) or (axis.low, axis.high)
+    else:
+        return
+    bars = spread(counts, state.edges, axis, limits, _STRIPES)
+    plots.histogram(bars, ImVec2(left, top), right - left, theme.em(_HEIGHT), ImVec4(1, 1, 1, 1), 0.55)
+
+
+def _ticks(axis: RangeAxis, left: float, right: float, top: float, *, plates: bool) -> None:
+    """Label values; a label that would touch another is left out. plates: draw the labels on plates."""
+    canvas, taken = imgui.get_window_draw_list(), list[tuple[float, float]]()
+    with theme.numbers():
+        for value in axis.ticks():
+            x, text = left + (right - left) * axis.x_at(value), f"{value:.3g}"
+            width = imgui.calc_text_size(text).x
+            start = min(max(x - width / 2, left), right - width)
+            if any(start < end + theme.em(0.5) and first - theme.em(0.5) < start + width for first, end in taken):
+                continue
+            taken.append((start, start + width))
+            x = min(max(x, left + 1), right - 1)
+            if plates:
+                end = ImVec2(start + width, top + theme.em(_HEIGHT))
+                canvas.add_rect_filled(ImVec2(start, top), end, packed(theme.now.back, 0.9))
+            else:
+                canvas.add_line(ImVec2(x, top - theme.em(0.2)), ImVec2(x, top + theme.em(0.15)), packed(theme.now.text))
+            canvas.add_text(ImVec2(start, top + theme.em(0.05)), packed(theme.now.text_dim), text)
 
 
 def _handle(x: float, top: float) -> None:
@@ -99,7 +148,7 @@ def _handle(x: float, top: float) -> None:
     canvas.add_rect(start, end, packed(theme.now.back_deep), half)
 
 
-def _drag(state: State, axis: Axis, x: float) -> None:
+def _drag(state: State, axis: RangeAxis, x: float) -> None:
     """Move the handle nearest to position `x` on the bar, 0 to 1; the negative side mirrors the positive one."""
     mapping = state.inspection.mapping
     assert mapping.high is not None

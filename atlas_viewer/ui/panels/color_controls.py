@@ -6,7 +6,7 @@ import dataclasses
 
 from imgui_bundle import imgui
 
-from atlas_viewer.state.color_mapping import SAMPLINGS, SCALES
+from atlas_viewer.state.color_mapping import CURVES, SAMPLINGS, SCALES
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import largest
@@ -19,6 +19,10 @@ _AUTO = "auto"
 _SAMPLING_TIPS = (
     "pool: a cell shows the value of largest magnitude among those it represents; NaN and infinity take precedence\n"
     "point: a cell shows the first of them"
+)
+_CURVE_TIPS = (
+    "root: brightness is the square root of the share of the range, so that small values can be seen\n"
+    "linear: brightness is the share of the range\nlog: three decades on a logarithmic scale, for each sign"
 )
 _SCALE_TIPS = "tensor: each tensor has its own range\nall: all tensors share one range"
 
@@ -33,10 +37,11 @@ def tools(state: State, palettes: tuple[str, ...], *, sampled: bool = True) -> l
     choices = [
         choice("palette", palettes, _PALETTE, palette_tip),
         choice("span_scale", SCALES, _CHOICE, _SCALE_TIPS),
+        choice("curve", CURVES, _CHOICE, _CURVE_TIPS),
         choice("sampling", SAMPLINGS, _CHOICE, _SAMPLING_TIPS),
     ]
     box = imgui.get_frame_height() + imgui.get_style().item_inner_spacing.x + imgui.calc_text_size(_AUTO).x
-    return [*(choices if sampled else choices[:2]), Tool(box, lambda: _automatic(state))]
+    return [*(choices if sampled else choices[:3]), Tool(box, lambda: _automatic(state))]
 
 
 def _automatic(state: State) -> None:

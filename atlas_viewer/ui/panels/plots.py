@@ -13,7 +13,9 @@ from atlas_viewer.ui import theme
 from .widgets import packed
 
 
-def histogram(counts: Sequence[int], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float) -> None:
+def histogram(
+    counts: Sequence[float], corner: ImVec2, width: float, height: float, color: ImVec4, alpha: float
+) -> None:
     """Draw bars of the square roots of `counts`, the largest `height` pixels high, over what is already drawn."""
     most = max(counts, default=0)
     if not most:

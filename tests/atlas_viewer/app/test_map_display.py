@@ -31,7 +31,8 @@ from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
 from compute.text.tokenizer import Tokenizer
 from compute.views import map_pass
-from compute.views.map_pass import GROUND, MapPass
+from compute.views.map_pass import MapPass
+from compute.views.palettes import CANVASES
 from compute.views.strip import StripPass
 from compute.weights.checkpoint import open_model
 
@@ -124,7 +125,7 @@ def test_the_map_is_loaded_when_visible_and_drawn_when_it_changes(window: Window
     rect = widget_tracking.rects["map"]
     pixels = image[round(rect.top) : round(rect.bottom), round(rect.left) : round(rect.right), :3]
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 400
-    assert (pixels == GROUND).all(-1).mean() > 0.1
+    assert (pixels == np.rint(255 * np.array(CANVASES["dark"].ground))).all(-1).mean() > 0.1
     assert counts["open"] == 1
     drawn = dict(counts)
     for _ in range(5):

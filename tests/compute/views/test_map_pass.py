@@ -18,7 +18,7 @@ from compute.views import map_pass
 from compute.views.map_layout import map_layout
 from compute.views.map_pass import MapPass
 from compute.views.map_view import MapView, level_of
-from compute.views.palettes import ColorMapping
+from compute.views.palettes import PALETTES, ColorMapping, ViewColors, contrast
 from compute.weights.checkpoint import ArrayModel
 
 from helpers.gpu import Gpu, rounded_model, run_pass
@@ -135,6 +135,31 @@ def test_digits_show_the_value(made: tuple[Engine, MapPass, Plane], name: str, c
     assert len(texts) >= 3
     for text, wanted in texts:
         assert text == wanted
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+@pytest.mark.parametrize("one_sign", [False, True])
+def test_digits_are_legible_on_every_color(palette: str, one_sign: bool) -> None:
+    """The whole range of each palette, from the brightest color of negative values to that of positive ones."""
+    source = tiny_model(CONFIG)
+    arrays = {name: np.array(source.tensor(name), np.float32) for name in parameter_shapes(CONFIG)}
+    name, size = "h.1.mlp.c_fc.weight", 12
+    rows = np.linspace(-1, 1, size * size, dtype=np.float32).reshape(size, size)
+    arrays[name][:size, :size] = rows
+    arrays[name][size:], arrays[name][:, size:] = 0, 0
+    arrays[name][0, 1] = np.nan
+    engine = Engine.load(ArrayModel("ramp", CONFIG, arrays), LoadOptions(context=12, program="rows"))
+    passes = MapPass.load(engine, DIGITS, map_layout(engine.registry, 12))
+    passes.set_color_mapping(
+        ViewColors(palette=palette, curve="linear", one_signed=((name, -1.0, 1.0),) if one_sign else ())
+    )
+    placement, cell = passes.layout.placements[name], 80
+    passes.draw(MapView(placement.x, placement.y, 1 / cell), size * cell, size * cell)
+    cells = passes.read()[..., :3].reshape(size, cell, size, cell, 3).swapaxes(1, 2) / 255
+    for cell_pixels in cells.reshape(-1, cell, cell, 3):
+        back = tuple(cell_pixels[3, 3])
+        pixels = np.unique(cell_pixels[1:, 1:].reshape(-1, 3), axis=0)
+        assert max(contrast(back, tuple(pixel)) for pixel in pixels) >= 4.5, back
 
 
 def test_large_cells_have_borders(made: tuple[Engine, MapPass, Plane]) -> None:

@@ -22,9 +22,10 @@ from compute.selftest import strip_model
 from compute.selftest.strip import expected_picture
 from compute.selftest.strip_model import BUDGETS, HEIGHT, WIDTH, Entry, sources
 from compute.text.tokenizer import Tokenizer
-from compute.views.palettes import PALETTES, ColorMapping
-from compute.views.strip import StripPass, color_mapping_bytes
+from compute.views.palettes import CANVASES, ColorMapping, ViewColors, color_mapping_bytes
+from compute.views.strip import StripPass
 from compute.views.strip_layout import strip_layout
+from compute.weights.checkpoint import WeightSource
 
 from helpers.gpu import Gpu, bound, read_tensor, rounded_model
 from helpers.letters import Letters
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.gpu
 
 ODD = ModelConfig(layers=2, heads=3, channels=60, positions=40, vocabulary=26, padded_vocabulary=27)
 POINT = ColorMapping(sampling="point")
+_WEIGHT = "h.0.attn.c_attn.weight"
 DEEP = ModelConfig(layers=18, heads=2, channels=32, positions=40, vocabulary=26, padded_vocabulary=32)
 
 
@@ -130,6 +132,7 @@ def test_paint(gpu: Gpu) -> None:
         "tiles": gpu.buffer(np.array(tiles, np.uint32)), "entries": gpu.buffer(entries), "values": gpu.buffer(values),
         "peaks": gpu.buffer(peaks), "picture": texture,
         "mapping": gpu.device.create_buffer_with_data(data=mapping, usage=wgpu.BufferUsage.UNIFORM),
+        "ranges": gpu.device.create_buffer_with_data(data=bytes(32), usage=wgpu.BufferUsage.UNIFORM),
     }  # fmt: skip
     gpu.run(gpu.kernels.get("strip/paint", width=WIDTH, tensors=2, pool=False).dispatch((len(tiles), 1, 1), bindings))
     layout = {"bytes_per_row": WIDTH * 4, "rows_per_image": HEIGHT}
@@ -285,6 +288,11 @@ def test_update_before_any_pass_shows_the_weights(device: wgpu.GPUDevice) -> Non
     assert (strip.read()[..., 3] == 255).all()
 
 
+def _ends(model: WeightSource) -> tuple[float, float]:
+    values = np.asarray(model.tensor(_WEIGHT))
+    return float(values.min()), float(values.max())
+
+
 def test_color_mappings(device: wgpu.GPUDevice) -> None:
     """Palettes, one range for all tensors, and a fixed range, compared with the NumPy model of the colors."""
     model = tiny_model(ODD)
@@ -303,18 +311,29 @@ def test_color_mappings(device: wgpu.GPUDevice) -> None:
         ColorMapping(palette="blue-orange", sampling="point"),
         ColorMapping(span_scale="all", sampling="point"),
         ColorMapping(palette="purple-green", sampling="point", low=0.01, high=0.3),
+        ColorMapping(sampling="point", exposure=3.0, curve="linear"),
+        ColorMapping(palette="blue-orange", sampling="point", exposure=-1.0, offset=-0.25),
+        ColorMapping(sampling="point", span_scale="all", offset=0.125, curve="log"),
+        ViewColors(sampling="point", canvas="light", curve="linear", one_signed=((_WEIGHT, *_ends(model)),)),
+        ViewColors(palette="purple-green", sampling="point", high=0.5, one_signed=((_WEIGHT, *_ends(model)),)),
     ):
         strip.set_color_mapping(mapping)
         strip.update()
         cells = strip.read().reshape(-1, 4)
-        palette = PALETTES[mapping.palette]
+        one_signed = {name: ends for name, *ends in mapping.one_signed} if isinstance(mapping, ViewColors) else {}
+        ground = CANVASES["light" if isinstance(mapping, ViewColors) and mapping.canvas == "light" else "dark"].ground
+        assert (cells[strip.layout.spans[0].last + 1, :3] == np.rint(255 * np.array(ground))).all()
         for span in strip.layout.spans:
             high = mapping.high or (max(peaks.values()) if mapping.span_scale == "all" else peaks[span.name])
             values = shown[span.name]
-            share = np.clip((np.abs(values) - mapping.low) / (high - mapping.low), 0, 1)
-            bright = np.maximum(0.08, np.sqrt(share))
-            wanted = np.array([palette.at(float(np.copysign(b, v))) for b, v in zip(bright, values, strict=True)])
-            wanted[values == 0] = (0.06, 0.07, 0.09)
+            share = np.copysign(np.clip((np.abs(values) - mapping.low) / (high - mapping.low), 0, 1), values)
+            one_sign = span.name in one_signed
+            if one_sign:
+                low, top = one_signed[span.name] if mapping.own_ranges else (mapping.low, high)
+                share = ((values if mapping.own_ranges else np.abs(values)) - low) / (top - low)
+            wanted = np.array([mapping.color(float(part), one_sign=one_sign) for part in share])
+            if not one_sign and mapping.offset == 0:
+                wanted[values == 0] = (0.06, 0.07, 0.09)
             found = cells[span.first : span.last + 1, :3]
             assert np.abs(found - 255 * wanted).max() <= 2
     strip.set_color_mapping(POINT)

@@ -1,8 +1,6 @@
-{# Parameters that all dispatches of a frame of Map share. Needs strip/common/color.wgsl, the binding `peaks` and the
+{# Parameters that all dispatches of a frame of Map share. Needs strip/common/color.wgsl, the bindings `peaks` and `ranges`, and the
    value `tensors`. #}
 const TENSORS = {{ tensors }}u;
-const GROUND = vec4f(0.0235, 0.0353, 0.0549, 0.0);  // where there is no tensor: the scene shows what is behind
-const KEPT = vec4f(0.043, 0.055, 0.078, 1.0);       // rows that are not filled yet
 struct Frame {
     mapping: ColorMapping,
     width: u32,       // pixels

@@ -228,13 +228,11 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
     assert 0 < mapping.low < mapping.high
 
 
-def test_the_color_bar_shows_numbers_only_for_known_ranges(
-    context: None, state: State, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_color_bar_names_what_it_describes(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     state.inspection.statistics = fake_statistics()
     for mapping, focus, shown in (
-        (ColorMapping(), None, "Each tensor has its own range"),
+        (ColorMapping(), None, f"Histogram of {state.inspection.layout.spans[-1].name}"),
         (ColorMapping(), TensorIndex("h.1.mlp.gelu", (0, 0)), "Histogram of h.1.mlp.gelu"),
         (ColorMapping(span_scale="all"), None, "Histogram of all tensors"),
         (ColorMapping(high=5.0), None, "Histogram of all tensors"),

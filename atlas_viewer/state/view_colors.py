@@ -1,0 +1,98 @@
+"""The colors that Strip and Map use: the color mapping with the theme's canvas and what is known about each tensor."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from compute.views.palettes import ColorMapping, ViewColors
+from compute.views.strip_layout import WIDTH, Span
+
+from .color_mapping import RangeAxis
+from .inspection import Inspection
+from .navigation import on_map
+from .state import State
+
+
+def view_colors(state: State) -> ViewColors:
+    """The color mapping as the views use it now."""
+    mapping = state.inspection.mapping
+    kept = {field.name: getattr(mapping, field.name) for field in dataclasses.fields(ColorMapping)}
+    return ViewColors(**kept, canvas=state.ui.theme, one_signed=one_signed(state.inspection))
+
+
+def one_signed(inspection: Inspection) -> tuple[tuple[str, float, float], ...]:
+    """(name, lowest value, highest value) of the tensors whose values all have one sign.
+
+    Attention patterns are probabilities; of other tensors, the statistics decide.
+    """
+    patterns = [(name, 0.0, 1.0) for name, info in inspection.tensors.items() if len(info.shape) == 3]
+    measured = [
+        (name, known.min, known.max)
+        for name, known in inspection.statistics.items()
+        if known.min < known.max and (known.min >= 0 or known.max <= 0)
+    ]
+    return (*patterns, *measured)
+
+
+def ends(inspection: Inspection, name: str) -> tuple[float, float] | None:
+    """The lowest and highest finite value of a tensor; None while unknown."""
+    known = inspection.statistics.get(name)
+    if known is not None:
+        return known.min, known.max
+    info = inspection.tensors.get(name)
+    return (0.0, 1.0) if info is not None and len(info.shape) == 3 else None
+
+
+def axis_of(inspection: Inspection, name: str | None) -> RangeAxis | None:
+    """The axis of the color bar for a tensor, or for all tensors; None while its range is unknown."""
+    mapping, found = inspection.mapping, ends(inspection, name) if name else None
+    if mapping.own_ranges:
+        if found is None:
+            return None
+        low, high = found
+        if low < high and (low >= 0 or high <= 0):
+            return RangeAxis(low, high, mapping.curve, True)
+        high = max(abs(low), abs(high), 1e-12)
+        return RangeAxis(-high, high, mapping.curve, False)
+    largest = max((known.absmax for known in inspection.statistics.values()), default=0.0)
+    high = max(largest, mapping.high or 0.0)
+    return RangeAxis(-high, high, mapping.curve, False) if high else None
+
+
+def shown_tensor(state: State) -> str | None:
+    """The tensor that the color bar describes: the one in focus, or else the one in the middle of the view."""
+    inspection = state.inspection
+    focus = inspection.focus
+    if focus is not None and ends(inspection, focus.name) is not None:
+        return focus.name
+    return _nearest_on_map(state) if on_map(state) else _nearest_on_strip(state)
+
+
+def _nearest_on_map(state: State) -> str | None:
+    maps, inspection = state.map, state.inspection
+    if maps.layout is None:
+        return None
+    x, y = maps.view.cell_at(maps.size[0] / 2, maps.size[1] / 2)
+
+    def distance(name: str) -> float:
+        assert maps.layout is not None
+        box = maps.layout.placements[name]
+        across = max(box.x - x, x - box.x - box.width, 0.0)
+        down = max(box.y - y, y - box.y - box.height, 0.0)
+        return across * across + down * down
+
+    known = [name for name, box in maps.layout.placements.items() if box.width and ends(inspection, name) is not None]
+    return min(known, key=distance, default=None)
+
+
+def _nearest_on_strip(state: State) -> str | None:
+    inspection = state.inspection
+    x, y = state.camera.cell_at(0.5, 0.5)
+    middle = int(y) * WIDTH + int(x)
+
+    def distance(span: Span) -> int:
+        return max(span.first - middle, middle - span.last, 0)
+
+    known = [span for span in inspection.layout.spans if ends(inspection, span.name) is not None]
+    nearest = min(known, key=distance, default=None)
+    return None if nearest is None else nearest.name
