@@ -224,6 +224,7 @@ def _statistics(name: str, shape: tuple[int, ...], row: Any) -> TensorStatistics
         min=low,
         max=high,
         mean=float(row["mean"]),
+        std=None,
         absmax=max(abs(low), abs(high)),
         first_nonfinite=None if first < 0 else first,
         samples=(),

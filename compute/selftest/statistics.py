@@ -32,7 +32,7 @@ def corrupted_model(config: ModelConfig) -> ArrayModel:
 
 
 def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None:
-    """Compare `known` with NumPy's statistics of `values`: exactly, except for the mean, which is a sum."""
+    """Compare `known` with NumPy's statistics of `values`: exactly, except for mean and deviation, which are sums."""
     values = values.astype(np.float64)
     flat, name = values.ravel(), known.name
     good = flat[np.isfinite(flat)]
@@ -52,6 +52,10 @@ def compare(known: TensorStatistics, values: np.ndarray, errors: Errors) -> None
     errors.same((known.min, known.max, known.absmax), extremes, f"{name}: extremes")
     scale = max(known.absmax, 1e-30)
     errors.close(known.mean / scale, (good.mean() if good.size else 0.0) / scale, f"{name}: mean")
+    deviation = good.std() if good.size else 0.0
+    errors.close(
+        (known.std or 0.0) / max(deviation, 1e-18), deviation / max(deviation, 1e-18), f"{name}: standard deviation"
+    )
 
 
 def compare_all(engine: Engine, source: WeightSource, latest: Mapping[str, TensorStatistics], errors: Errors) -> None:

@@ -51,6 +51,7 @@ def array_statistics(name: str, values: np.ndarray) -> TensorStatistics:
         min=smallest,
         max=largest,
         mean=float(finite.mean(dtype=np.float64)) if finite.size else 0.0,
+        std=float(finite.std(dtype=np.float64)) if finite.size else 0.0,
         absmax=max(abs(smallest), abs(largest)),
         first_nonfinite=None if good.all() else int(np.argmin(good)),
         samples=tuple(flat[:SAMPLE_COUNT].tolist()),

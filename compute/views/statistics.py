@@ -18,10 +18,12 @@ from compute.gpu.kernels import Resource
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch, poll
 from compute.models.registry import Tensor
 
-WORDS = 80  # per record, see wgsl/statistics/common/statistics.wgsl
-_BINS, _SAMPLES = 8, 72
+WORDS = 84  # per record, see wgsl/statistics/common/statistics.wgsl
+_BINS, _SAMPLES, _SQUARES = 8, 72, 81
 SAMPLE_COUNT = 6
 SCALE = 2.0**-32
+_TINY = 2.0**-80
+_LARGE = 1e15  # magnitudes from which squares of float32 values are summed scaled
 _PART_VALUES = 8192  # values of a weight per workgroup
 _LIVE_PARTS = 32  # maximum workgroups per live tensor
 # Threads per workgroup. For short rows, as many as the adapter runs at once: on a software adapter, more threads take
@@ -40,7 +42,10 @@ HISTOGRAM_EDGES: tuple[float, ...] = (
 
 @dataclass(frozen=True)
 class TensorStatistics:
-    """Statistics of one tensor. min, max, mean and absmax cover its finite values and are 0.0 when there are none."""
+    """Statistics of one tensor. min, max, mean, std and absmax cover its finite values, 0.0 when there are none.
+
+    std: the standard deviation, dividing by the number of values; None in recordings, which do not contain it.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -53,6 +58,7 @@ class TensorStatistics:
     min: float
     max: float
     mean: float
+    std: float | None
     absmax: float
     first_nonfinite: int | None  # flat index
     samples: tuple[float, ...]  # the first 6 values
@@ -279,11 +285,22 @@ def _statistics(tensor: Tensor, rows: int, record: np.ndarray) -> TensorStatisti
         min=smallest,
         max=largest,
         mean=float(record[6:7].view(np.float32)[0]) / SCALE / finite if finite else 0.0,
+        std=_deviation(record, finite, max(abs(smallest), abs(largest))),
         absmax=max(abs(smallest), abs(largest)),
         first_nonfinite=~first_bad & 0xFFFFFFFF if first_bad else None,
         samples=tuple(record[_SAMPLES : _SAMPLES + min(count, SAMPLE_COUNT)].view(np.float32).tolist()),
         histogram=tuple(record[_BINS : _BINS + 64].tolist()),
     )
+
+
+def _deviation(record: np.ndarray, finite: int, absmax: float) -> float:
+    """The standard deviation from the record of a tensor with `finite` finite values up to the magnitude `absmax`."""
+    if not finite:
+        return 0.0
+    squares = record[_SQUARES : _SQUARES + 2].view(np.float32)  # of the values, and of the values times _TINY
+    if absmax < _LARGE:
+        return math.sqrt(float(squares[0]) / finite)
+    return math.sqrt(float(squares[1]) / finite) / _TINY
 
 
 def _key_value(key: int) -> float:

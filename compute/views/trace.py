@@ -14,7 +14,7 @@ from .strip_layout import StripLayout
 
 _FIELDS = (
     "name", "shape", "count", "finite", "nan", "pos_inf", "neg_inf", "zero",
-    "min", "max", "mean", "absmax", "first_nonfinite", "samples",
+    "min", "max", "mean", "std", "absmax", "first_nonfinite", "samples",
 )  # fmt: skip
 
 

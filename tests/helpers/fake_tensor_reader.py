@@ -42,7 +42,7 @@ def fake_statistics(bad: str | None = None) -> dict[str, Any]:
     return {
         name: SimpleNamespace(
             name=name, shape=info.shape, count=info.count, finite=info.count - (name == bad), nan=int(name == bad),
-            pos_inf=0, neg_inf=0, zero=0, min=-1.25 - index, max=2.5 + index, mean=0.125, absmax=2.5 + index,
+            pos_inf=0, neg_inf=0, zero=0, min=-1.25 - index, max=2.5 + index, mean=0.125, std=0.5, absmax=2.5 + index,
             first_nonfinite=7 if name == bad else None, samples=(0.0,) * 6, histogram=(0, 1, 5, 9, 9, 5, 1, 0),
         )
         for index, (name, info) in enumerate(tensors.items())

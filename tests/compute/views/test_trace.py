@@ -123,8 +123,8 @@ def test_statistics_of_an_array(values: list[float]) -> None:
     assert statistics.zero == (good == 0).sum()
     bad = np.flatnonzero(~np.isfinite(array))
     assert statistics.first_nonfinite == (bad[0] if bad.size else None)
-    extremes = (good.min(), good.max(), good.mean()) if good.size else (0, 0, 0)
-    assert (statistics.min, statistics.max, statistics.mean) == pytest.approx(extremes)
+    extremes = (good.min(), good.max(), good.mean(), good.std()) if good.size else (0, 0, 0, 0)
+    assert (statistics.min, statistics.max, statistics.mean, statistics.std) == pytest.approx(extremes)
     assert statistics.absmax == (np.abs(good).max() if good.size else 0)
     np.testing.assert_array_equal(statistics.samples, array[:6])
 

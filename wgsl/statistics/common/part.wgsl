@@ -9,7 +9,12 @@ struct Tally {
     highest: u32,
     first_bad: u32,
     sum: f32,
+    finite: u32,
+    first: vec2f,   // the thread's first value, and the same times TINY
+    shifted: vec2f, // sums of differences from `first`, which is near the mean or contributes as much to the variance
+    squares: vec2f, // sums of their squares
 }
+var<workgroup> moments: array<Moments, THREADS>;
 var<workgroup> shared_words: array<atomic<u32>, 72>;
 var<workgroup> sums: array<f32, THREADS>;
 
@@ -37,6 +42,12 @@ fn tally(mine: ptr<function, Tally>, value: f32, index: u32) {
     (*mine).lowest = max((*mine).lowest, ~key);
     (*mine).highest = max((*mine).highest, key);
     (*mine).sum += value * SCALE;
+    let pair = vec2f(value, value * TINY);
+    if ((*mine).finite == 0u) { (*mine).first = pair; }
+    (*mine).finite += 1u;
+    let shifted = pair - (*mine).first;
+    (*mine).shifted += shifted;
+    (*mine).squares += shifted * shifted;
 {% if histograms %}
     atomicAdd(&shared_words[BINS + histogram_bin(bits)], 1u);
 {% endif %}
@@ -51,11 +62,25 @@ fn finish(mine: Tally, thread: u32, record: u32) {
     atomicMax(&shared_words[HIGHEST], mine.highest);
     atomicMax(&shared_words[FIRST_BAD], mine.first_bad);
     sums[thread] = mine.sum;
+    let count = f32(mine.finite);
+    let mean = mine.shifted / max(count, 1.0);
+    moments[thread] = Moments(count, mine.first + mean, max(mine.squares - mean * mine.shifted, vec2f(0.0)));
     for (var half = THREADS / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
-        if (thread < half) { sums[thread] += sums[thread + half]; }
+        if (thread < half) {
+            sums[thread] += sums[thread + half];
+            moments[thread] = joined_moments(moments[thread], moments[thread + half]);
+        }
     }
     workgroupBarrier();
+    if (thread == 0u) {
+        let base = record * WORDS;
+        parts[base + COUNT] = bitcast<u32>(moments[0].count);
+        for (var i = 0u; i < 2u; i++) {
+            parts[base + MEANS + i] = bitcast<u32>(moments[0].means[i]);
+            parts[base + SQUARES + i] = bitcast<u32>(moments[0].squares[i]);
+        }
+    }
     for (var word = thread; word < 72u; word += THREADS) {
         parts[record * WORDS + word] = select(atomicLoad(&shared_words[word]), bitcast<u32>(sums[0]), word == SUM);
     }
