@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atlas_viewer.state.color_mapping import CURVES, SAMPLINGS, SCALES
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
 from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
 from . import file_dialogs
+from .color_actions import adjust, next_curve, next_palette, next_range, reset_colors, toggle_sampling
 from .file_actions import choose_in_window, choose_model, choose_picture, choose_recording, open_save
 from .panel_titles import DRAWERS, title
 from .recording_actions import (
@@ -138,45 +137,6 @@ def _escape(state: State) -> None:
 
 def _zoom(units: float) -> Callable[[State], None]:
     return lambda state: zoom(state, units)
-
-
-def _toggle_sampling(state: State) -> None:
-    inspection = state.inspection
-    now = SAMPLINGS.index(inspection.mapping.sampling)
-    inspection.mapping = dataclasses.replace(inspection.mapping, sampling=SAMPLINGS[(now + 1) % len(SAMPLINGS)])
-
-
-def _next_palette(state: State) -> None:
-    inspection = state.inspection
-    at = state.palettes.index(inspection.mapping.palette) if inspection.mapping.palette in state.palettes else -1
-    palette = state.palettes[(at + 1) % len(state.palettes)]
-    inspection.mapping = dataclasses.replace(inspection.mapping, palette=palette)
-
-
-def _next_curve(state: State) -> None:
-    inspection = state.inspection
-    at = CURVES.index(inspection.mapping.curve)
-    inspection.mapping = dataclasses.replace(inspection.mapping, curve=CURVES[(at + 1) % len(CURVES)])
-
-
-def _next_range(state: State) -> None:
-    inspection = state.inspection
-    at = SCALES.index(inspection.mapping.span_scale)
-    inspection.mapping = dataclasses.replace(inspection.mapping, span_scale=SCALES[(at + 1) % len(SCALES)])
-
-
-def _adjust(exposure: float, offset: float) -> Callable[[State], None]:
-    def adjust(state: State) -> None:
-        mapping = state.inspection.mapping
-        state.inspection.mapping = mapping.adjusted(mapping.exposure + exposure, mapping.offset + offset)
-
-    return adjust
-
-
-def _reset_colors(state: State) -> None:
-    state.inspection.mapping = dataclasses.replace(
-        state.inspection.mapping, exposure=0.0, offset=0.0, low=0.0, high=None
-    )
 
 
 def _toggle_trace(state: State) -> None:
@@ -326,15 +286,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("atlas.in", "Zoom in", "Atlas", _zoom(_UNITS_PER_PRESS), "+"),
     Action("atlas.out", "Zoom out", "Atlas", _zoom(-_UNITS_PER_PRESS), "-"),
     Action("atlas.deselect", "Clear the selection", "Atlas", _escape, "Escape"),
-    Action("atlas.sampling", "Switch between pool and point sampling", "Atlas", _toggle_sampling, "P"),
-    Action("atlas.palette", "Next palette", "Atlas", _next_palette, "C"),
-    Action("atlas.curve", "Next color scale: root, linear, logarithmic", "Atlas", _next_curve, "L"),
-    Action("atlas.range", "Switch between a range per tensor and one for all", "Atlas", _next_range, "A"),
-    Action("atlas.brighter", "Increase the exposure", "Atlas", _adjust(0.5, 0.0), "E"),
-    Action("atlas.darker", "Decrease the exposure", "Atlas", _adjust(-0.5, 0.0), "Shift+E"),
-    Action("atlas.up", "Increase the offset of the colors", "Atlas", _adjust(0.0, 0.05), "O"),
-    Action("atlas.down", "Decrease the offset of the colors", "Atlas", _adjust(0.0, -0.05), "Shift+O"),
-    Action("atlas.plain", "Reset exposure, offset and range of the colors", "Atlas", _reset_colors, "0"),
+    Action("atlas.sampling", "Switch between pool and point sampling", "Atlas", toggle_sampling, "P"),
+    Action("atlas.palette", "Next palette", "Atlas", next_palette, "C"),
+    Action("atlas.curve", "Next color scale: root, linear, logarithmic", "Atlas", next_curve, "L"),
+    Action("atlas.range", "Switch between a range per tensor and one for all", "Atlas", next_range, "A"),
+    Action("atlas.brighter", "Increase the exposure", "Atlas", adjust(0.5, 0.0), "X"),
+    Action("atlas.darker", "Decrease the exposure", "Atlas", adjust(-0.5, 0.0), "Shift+X"),
+    Action("atlas.up", "Increase the offset of the colors", "Atlas", adjust(0.0, 0.05), "O"),
+    Action("atlas.down", "Decrease the offset of the colors", "Atlas", adjust(0.0, -0.05), "Shift+O"),
+    Action("atlas.plain", "Reset exposure, offset and range of the colors", "Atlas", reset_colors, "0"),
     Action("atlas.trace", "Turn the trace on or off", "Atlas", _toggle_trace, "T"),
     Action("focus.Map", "Go to Map", "Map", open_map, "M"),
     Action("map.place", "Go to a tensor or value by name", "Map", _type_index, "G", _has_tensors),

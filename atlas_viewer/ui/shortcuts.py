@@ -21,7 +21,7 @@ _KEYS = {
 _PAD = {"+": imgui.Key.keypad_add, "-": imgui.Key.keypad_subtract, "Enter": imgui.Key.keypad_enter}
 _MODIFIERS = ("Ctrl", "Shift", "Alt")
 # These repeat while held down.
-_REPEATED = {"+", "-", "[", "]", ".", "Backspace", "E", "O"}
+_REPEATED = {"+", "-", "[", "]", ".", "Backspace", "X", "O"}
 
 
 @functools.cache

@@ -12,13 +12,14 @@ from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor
 from atlas_viewer.ui import theme, widget_tracking
 
 from . import plots
+from .plots import ticks
 from .widgets import drawable, elided_start, packed, tooltip
 
 _HEIGHT, _NAME, _LEAST_BAR = 1.1, 15.0, 12.0  # in ems: of the bar, the name's width, the bar's least width beside it
 _LOW = 20.0  # height of what is left of the panel, in ems, below which ticks are on the bar
 _STRIPES = 96
 _STOPS_PER_EM = 0.25  # exposure for dragging by an em
-_KEYS = "Drag: offset and exposure. Double-click or 0: reset. Keys: E, O and, with Shift, back."
+_KEYS = "Drag: offset and exposure. Double-click or 0: reset. Keys: X, O and, with Shift, back."
 _HANDLES = "Drag a handle: range. Shift and drag: offset and exposure. Double-click or 0: reset."
 
 
@@ -46,7 +47,9 @@ def draw(state: State) -> None:
         if mapping.high is not None:
             for value in (mapping.low, mapping.high):
                 _handle(left + (right - left) * axis.x_at(value), corner.y)
-        _ticks(axis, left, right, corner.y + (0.0 if low else theme.em(_HEIGHT)), plates=low)
+        ticks(
+            axis, left, right, corner.y + (0.0 if low else theme.em(_HEIGHT)), plate=theme.em(_HEIGHT) if low else 0.0
+        )
     with theme.numbers():
         text = "measuring ..." if axis is None else name or "all tensors"
         canvas, room = imgui.get_window_draw_list(), labels - theme.em(0.7)
@@ -118,26 +121,6 @@ def _histogram(state: State, axis: RangeAxis, name: str | None, left: float, rig
         return
     bars = spread(counts, state.edges, axis, limits, _STRIPES)
     plots.histogram(bars, ImVec2(left, top), right - left, theme.em(_HEIGHT), ImVec4(1, 1, 1, 1), 0.55)
-
-
-def _ticks(axis: RangeAxis, left: float, right: float, top: float, *, plates: bool) -> None:
-    """Label values; a label that would touch another is left out. plates: draw the labels on plates."""
-    canvas, taken = imgui.get_window_draw_list(), list[tuple[float, float]]()
-    with theme.numbers():
-        for value in axis.ticks():
-            x, text = left + (right - left) * axis.x_at(value), f"{value:.3g}"
-            width = imgui.calc_text_size(text).x
-            start = min(max(x - width / 2, left), right - width)
-            if any(start < end + theme.em(0.5) and first - theme.em(0.5) < start + width for first, end in taken):
-                continue
-            taken.append((start, start + width))
-            x = min(max(x, left + 1), right - 1)
-            if plates:
-                end = ImVec2(start + width, top + theme.em(_HEIGHT))
-                canvas.add_rect_filled(ImVec2(start, top), end, packed(theme.now.back, 0.9))
-            else:
-                canvas.add_line(ImVec2(x, top - theme.em(0.2)), ImVec2(x, top + theme.em(0.15)), packed(theme.now.text))
-            canvas.add_text(ImVec2(start, top + theme.em(0.05)), packed(theme.now.text_dim), text)
 
 
 def _handle(x: float, top: float) -> None:

@@ -10,7 +10,7 @@ from atlas_viewer.ui import theme, widget_tracking
 from atlas_viewer.ui.inspector_rows import facts
 from atlas_viewer.ui.services import Services
 
-from . import plots
+from . import plots, value_histogram
 from .widgets import dim, elided_start, hint, tooltip, wrapped
 
 NAME = "Inspector"
@@ -38,6 +38,7 @@ def _focus(state: State, services: Services) -> None:
         return
     _facts(state, services)
     info = state.inspection.tensors.get(element.name)
+    value_histogram.draw(state, element.name)
     if info is not None:
         hint(info.sentence)
 

@@ -1,4 +1,4 @@
-"""Small plots: histograms, and a value over steps."""
+"""Small plots: histograms, labeled axes, and a value over steps."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from imgui_bundle import ImVec2, ImVec4, imgui
 
+from atlas_viewer.state.color_mapping import RangeAxis
 from atlas_viewer.ui import theme
 
 from .widgets import packed
@@ -27,6 +28,30 @@ def histogram(
             left = corner.x + index * bar
             top = floor - max(1.0, height * math.sqrt(count / most))
             canvas.add_rect_filled(ImVec2(left, top), ImVec2(left + max(bar, 1.0), floor), ink)
+
+
+def ticks(axis: RangeAxis, left: float, right: float, top: float, *, plate: float = 0.0) -> None:
+    """Label values of an axis from `left` to `right`; a label that would touch another is left out.
+
+    plate: height of the plates that the labels are drawn on; 0 for none.
+    """
+    canvas, taken, gap = imgui.get_window_draw_list(), list[tuple[float, float]](), theme.em(0.5)
+    with theme.numbers():
+        for value in axis.ticks():
+            x, text = left + (right - left) * axis.x_at(value), f"{value:.3g}"
+            width = imgui.calc_text_size(text).x
+            start = min(max(x - width / 2, left), right - width)
+            if any(start < end + gap and first - gap < start + width for first, end in taken):
+                continue
+            taken.append((start, start + width))
+            x = min(max(x, left + 1), right - 1)
+            if plate:
+                canvas.add_rect_filled(
+                    ImVec2(start, top), ImVec2(start + width, top + plate), packed(theme.now.back, 0.9)
+                )
+            else:
+                canvas.add_line(ImVec2(x, top - theme.em(0.2)), ImVec2(x, top + theme.em(0.15)), packed(theme.now.text))
+            canvas.add_text(ImVec2(start, top + theme.em(0.05)), packed(theme.now.text_dim), text)
 
 
 def course(points: Sequence[tuple[int, float]], size: ImVec2) -> None:

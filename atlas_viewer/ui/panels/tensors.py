@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.color_mapping import Axis
-from atlas_viewer.state.inspection import Inspection, TensorInfo
+from atlas_viewer.state.color_mapping import spread
+from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.navigation import on_map, show
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from compute.models.names import split_name
 from compute.models.tensor_index import TensorIndex
 
-from . import plots
+from . import plots, value_histogram
 from .widgets import hint, packed, tooltip
 
 NAME = "Tensors"
@@ -23,13 +23,14 @@ NAME = "Tensors"
 # Heading and width in ems (0 takes the remaining width). Below the minimum width, the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
-    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
+    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("std", 4.2), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
 )  # fmt: skip
-_MIN_WIDTH = 42.7
+_MIN_WIDTH = 46.9
 _AXIS = (
-    "Histogram of the values: negative to the left, positive to the right of the line at 0.\n"
-    "The same logarithmic axis for every tensor; bar heights are square roots of counts."
+    "Histogram of the values on a linear axis from min at the left to max at the right, with a line at 0.\n"
+    "Bar heights are square roots of counts. The inspector shows it large, with labels."
 )
+_BARS = 40  # of a histogram
 _EXAMPLE = "search, for example: 3 attn weight"
 
 
@@ -87,14 +88,13 @@ def _table(state: State, lines: list[Row]) -> None:
         imgui.text_colored(theme.now.text_dim, heading)
         if heading == "values":
             tooltip(_AXIS)
-    zero = Axis(state.edges).x_at(0.0) if len(state.edges) > 1 else None
     hovered = inspection.cursor.name if inspection.cursor else None
     marked = _row_of(lines, inspection.tensors.get(hovered) if hovered else None)
     clipper = imgui.ListClipper()
     clipper.begin(len(lines))
     while clipper.step():
         for number in range(clipper.display_start, clipper.display_end):
-            _row(state, lines[number], number == marked, zero)
+            _row(state, lines[number], number == marked)
     # The list scrolls to the tensor under the cursor only once per tensor, so that it can still be scrolled by hand.
     if marked is not None and inspection.marked != hovered:
         height = imgui.get_text_line_height() + 2 * imgui.get_style().cell_padding.y
@@ -116,7 +116,7 @@ def _row_of(lines: list[Row], info: TensorInfo | None) -> int | None:
     return heading
 
 
-def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
+def _row(state: State, line: Row, marked: bool) -> None:
     inspection = state.inspection
     imgui.table_next_row()
     if marked:
@@ -139,17 +139,17 @@ def _row(state: State, line: Row, marked: bool, zero: float | None) -> None:
     tooltip(info.sentence + ("\nNot on Strip: a click inspects its first value." if missing else ""))
     imgui.table_next_column()
     imgui.text_colored(theme.now.text_dim, " x ".join(map(str, info.shape)))
-    _numbers(inspection, info, zero)
+    _numbers(state, info)
 
 
-def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> None:
-    """Draw statistics and histogram. zero: position of the value 0 on the histogram's axis, 0 to 1."""
-    known = inspection.statistics.get(info.name)
+def _numbers(state: State, info: TensorInfo) -> None:
+    """Draw statistics and histogram."""
+    known = state.inspection.statistics.get(info.name)
     if known is None:
         return
-    for value in (known.min, known.max, known.mean):
+    for value in (known.min, known.max, known.mean, known.std):
         imgui.table_next_column()
-        imgui.text(f"{value:.3g}")
+        imgui.text("-" if value is None else f"{value:.3g}")
     for count in (known.nan, known.pos_inf + known.neg_inf):
         imgui.table_next_column()
         imgui.text_colored(theme.now.error if count else theme.now.text_dim, str(count))
@@ -158,9 +158,13 @@ def _numbers(inspection: Inspection, info: TensorInfo, zero: float | None) -> No
     imgui.table_next_column()
     corner = imgui.get_cursor_screen_pos()
     width, height = imgui.get_content_region_avail().x, imgui.get_text_line_height()
-    plots.histogram(known.histogram, corner, width, height, theme.now.accent, 0.8)
-    if zero is not None:
-        x = round(corner.x + width * zero)
+    if not known.finite or not known.histogram:
+        return
+    axis = value_histogram.axis_for(known, "linear")
+    bars = spread(known.histogram, state.edges, axis, (known.min, known.max), _BARS)
+    plots.histogram(bars, corner, width, height, theme.now.accent, 0.8)
+    if known.min <= 0 <= known.max:
+        x = round(corner.x + width * axis.x_at(0.0))
         imgui.get_window_draw_list().add_line(
             ImVec2(x, corner.y), ImVec2(x, corner.y + height), packed(theme.now.text_dim), max(1.0, theme.em(0.07))
         )

@@ -275,3 +275,23 @@ def test_chips_mark_changed_options_and_branches(screen: Screen, state: State) -
     assert screen.shows("chosen by hand: the run branches here")
     screen.click("token 4003")
     assert list(state.requests) == [Branch(4, 4003)]
+
+
+def test_colors_are_adjusted_and_reset_by_actions(state: State) -> None:
+    actions = {action.name: action for action in ACTIONS}
+    for _ in range(3):
+        actions["atlas.brighter"].run(state)
+        actions["atlas.down"].run(state)
+    actions["atlas.darker"].run(state)
+    actions["atlas.curve"].run(state)
+    actions["atlas.range"].run(state)
+    mapping = state.inspection.mapping
+    assert (mapping.exposure, round(mapping.offset, 6)) == (1.0, -0.15)
+    assert (mapping.curve, mapping.span_scale) == ("linear", "all")
+    for _ in range(100):
+        actions["atlas.brighter"].run(state)
+        actions["atlas.up"].run(state)
+    assert (state.inspection.mapping.exposure, state.inspection.mapping.offset) == (20.0, 2.0)
+    actions["atlas.plain"].run(state)
+    mapping = state.inspection.mapping
+    assert (mapping.exposure, mapping.offset, mapping.low, mapping.high) == (0.0, 0.0, 0.0, None)

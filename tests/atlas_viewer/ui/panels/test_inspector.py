@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.app.inspection_updater import InspectionUpdater
-from atlas_viewer.state.color_mapping import Axis, ColorMapping, brightness
+from atlas_viewer.state.color_mapping import CURVES, ColorMapping, RangeAxis, brightness, spread
 from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
@@ -14,6 +15,7 @@ from atlas_viewer.ui.inspector_rows import facts, summary
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
 from compute.sampling.options import GenerateOptions
+from compute.views.statistics import HISTOGRAM_EDGES
 
 from helpers.fake_generation import FakeTokenizer, fake_step
 from helpers.fake_tensor_reader import ROWS, FakeObserver, fake_statistics, fake_tensors
@@ -246,13 +248,47 @@ def test_the_color_bar_names_what_it_describes(context: None, state: State, monk
         state.inspection.selected = None
 
 
-def test_the_axis_is_its_own_inverse() -> None:
-    axis = Axis(FakeObserver.edges)
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize(("low", "high", "one_sign"), [(-4.0, 4.0, False), (0.0, 1.0, True), (-9.0, -2.0, True)])
+def test_the_axis_is_its_own_inverse(curve: str, low: float, high: float, one_sign: bool) -> None:
+    axis = RangeAxis(low, high, curve, one_sign)
     for x in (0.0, 0.1, 0.33, 0.5, 0.77, 1.0):
         assert axis.x_at(axis.value_at(x)) == pytest.approx(x)
+    assert (axis.value_at(0.0), axis.value_at(1.0)) == pytest.approx((low, high))
+    positions = [axis.x_at(tick) for tick in axis.ticks()]
+    assert positions[:2] == pytest.approx([0.0, 1.0])
+    assert len(set(positions)) == len(positions) >= 3
+
+
+def test_a_spread_histogram_has_no_hole_at_zero() -> None:
+    """Values of a normal distribution, counted in octaves as on the GPU, peak at 0 on a linear axis."""
+    values = np.random.default_rng(0).normal(0, 0.02, 200_000).astype(np.float32)
+    counts = np.histogram(values, np.array(HISTOGRAM_EDGES))[0].tolist()
+    ends = float(values.min()), float(values.max())
+    bars = spread(counts, HISTOGRAM_EDGES, RangeAxis(*ends, "linear", True), ends, 60)
+    assert sum(bars) == pytest.approx(len(values))
+    highest = int(np.argmax(bars))
+    assert abs(highest / 60 - (0 - ends[0]) / (ends[1] - ends[0])) < 0.1
+    assert min(bars[highest - 6 : highest + 7]) > 0.5 * max(bars)
+
+
+def test_brightness_follows_the_mapping() -> None:
     assert brightness(0.0, 0.0, 1.0) == 0.05
     assert brightness(-0.25, 0.0, 1.0) == 0.5
     assert brightness(1e-9, 0.0, 1.0) == 0.04
+    assert brightness(0.25, 0.0, 1.0, ColorMapping(exposure=1.0, curve="linear")) == 0.5
+    assert brightness(-0.25, 0.0, 1.0, ColorMapping(offset=0.75, curve="linear")) == 0.5
+
+
+def test_the_deviation_and_the_histogram_of_the_tensor_in_focus(
+    context: None, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
+    state.inspection.statistics = fake_statistics()
+    state.inspection.pin(TensorIndex("h.1.mlp.gelu", (0, 0)))
+    screen.frame(2)
+    assert screen.shows("mean 0.125, standard deviation 0.5")
+    assert "value histogram" in screen.centers
 
 
 def test_only_visible_values_are_requested(state: State) -> None:
