@@ -51,6 +51,8 @@ class RangeAxis:
     def ticks(self) -> tuple[float, ...]:
         """Values to label, the most important first: the ends, 0, and positions between them."""
         shares = (0.1, 0.01) if self.curve == "log" else (0.25,) if self.curve == "root" else (0.5,)
+        if self.low < 0 < self.high and self.one_sign:
+            return (self.low, self.high, 0.0)
         if self.one_sign:
             inner = tuple(self.low + share * (self.high - self.low) for share in shares)
             return (self.low, self.high, *inner)

@@ -21,7 +21,7 @@ from .map_digits import powers_of_ten
 from .map_layout import MapLayout
 from .map_pyramid import LEVELS, MapPyramid, pyramid_bytes
 from .map_view import MapView, level_of
-from .palettes import CANVASES, ColorMapping, ViewColors, color_mapping_bytes, range_table
+from .palettes import ColorMapping, canvas_of, color_mapping_bytes, range_table
 from .patterns import PatternStore, pattern_buffers
 
 _FRAME_BYTES = 32  # of `Frame` in wgsl/map/common/frame.wgsl, after the color mapping
@@ -223,8 +223,7 @@ class MapPass:
     def _clear(self) -> None:
         assert self.texture is not None
         encoder = self.engine.device.create_command_encoder()
-        canvas = CANVASES[self._mapping.canvas if isinstance(self._mapping, ViewColors) else "dark"]
-        color = (*canvas.ground, 0.0)
+        color = (*canvas_of(self._mapping).ground, 0.0)
         target = {"view": self.texture.create_view(), "clear_value": color, "load_op": "clear", "store_op": "store"}
         encoder.begin_render_pass(color_attachments=[target]).end()
         self.engine.device.queue.submit([encoder.finish()])

@@ -165,10 +165,15 @@ def contrast(one: Rgb, other: Rgb) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def canvas_of(mapping: ColorMapping) -> Canvas:
+    """The canvas that `mapping` is for."""
+    return CANVASES[mapping.canvas if isinstance(mapping, ViewColors) else "dark"]
+
+
 def color_mapping_bytes(mapping: ColorMapping) -> bytes:
     """`mapping` as the structure `ColorMapping` in wgsl/strip/common/color.wgsl."""
     palette = PALETTES[mapping.palette]
-    canvas = CANVASES[mapping.canvas if isinstance(mapping, ViewColors) else "dark"]
+    canvas = canvas_of(mapping)
     colors = (*palette.negative, *palette.positive, *palette.sequential, canvas.ground, canvas.unfilled)
     words = [part for color in colors for part in (*color, 1.0)]
     return struct.pack(

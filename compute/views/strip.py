@@ -9,7 +9,7 @@ from compute.forward.engine import Engine
 from compute.gpu.wgpu_native import ComputeEncoder, Dispatch
 from compute.models.registry import Tensor
 
-from .palettes import ColorMapping, color_mapping_bytes, range_table
+from .palettes import ColorMapping, canvas_of, color_mapping_bytes, range_table
 from .strip_layout import HEIGHT, WIDTH, Span, StripLayout, strip_layout, strip_tensors
 from .strip_source import Source, Surface
 from .strip_weights import WeightCells
@@ -70,6 +70,8 @@ class StripPass:
         queue = self.engine.device.queue
         queue.write_buffer(self._mapping_buffer, 0, color_mapping_bytes(mapping))
         queue.write_buffer(self._ranges, 0, range_table(mapping, self._slots))
+        if canvas_of(mapping) != canvas_of(self._mapping):
+            self._end, self._seen_sampling = WIDTH * HEIGHT, ""  # lay out and clear everything
         self._mapping, self._mapping_is_new = mapping, True
 
     @staticmethod

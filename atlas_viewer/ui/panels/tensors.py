@@ -14,6 +14,7 @@ from atlas_viewer.state.state import State
 from atlas_viewer.ui import theme, widget_tracking
 from compute.models.names import split_name
 from compute.models.tensor_index import TensorIndex
+from compute.views.statistics import TensorStatistics
 
 from . import plots, value_histogram
 from .widgets import hint, packed, tooltip
@@ -23,7 +24,7 @@ NAME = "Tensors"
 # Heading and width in ems (0 takes the remaining width). Below the minimum width, the table scrolls sideways.
 _COLUMNS = (
     ("tensor", 0), ("shape", 6.2),
-    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("std", 4.2), ("NaN", 2.2), ("inf", 2.2), ("values", 4.8)
+    ("min", 4.2), ("max", 4.2), ("mean", 4.8), ("std", 4.2), ("values", 4.8), ("NaN", 2.2), ("inf", 2.2)
 )  # fmt: skip
 _MIN_WIDTH = 46.9
 _AXIS = (
@@ -150,14 +151,19 @@ def _numbers(state: State, info: TensorInfo) -> None:
     for value in (known.min, known.max, known.mean, known.std):
         imgui.table_next_column()
         imgui.text("-" if value is None else f"{value:.3g}")
+    imgui.table_next_column()
+    corner = imgui.get_cursor_screen_pos()
+    width, height = imgui.get_content_region_avail().x, imgui.get_text_line_height()
+    _histogram(state, known, corner, width, height)
     for count in (known.nan, known.pos_inf + known.neg_inf):
         imgui.table_next_column()
         imgui.text_colored(theme.now.error if count else theme.now.text_dim, str(count))
         if count:
             tooltip(f"{known.nan} NaN, {known.pos_inf} +inf, {known.neg_inf} -inf; first at {known.first_nonfinite}")
-    imgui.table_next_column()
-    corner = imgui.get_cursor_screen_pos()
-    width, height = imgui.get_content_region_avail().x, imgui.get_text_line_height()
+
+
+def _histogram(state: State, known: TensorStatistics, corner: ImVec2, width: float, height: float) -> None:
+    """Draw a histogram from the lowest to the highest value."""
     if not known.finite or not known.histogram:
         return
     axis = value_histogram.axis_for(known, "linear")
