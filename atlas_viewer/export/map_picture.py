@@ -20,8 +20,9 @@ from atlas_viewer.state.quoting import quoted
 from compute.generate.generator import Generation
 from compute.io.output_files import output_file
 from compute.models.tensor_index import TensorIndex
-from compute.views.map_pass import GROUND
+from compute.views.palettes import CANVASES
 
+_GROUND = np.rint(np.array(CANVASES["dark"].ground) * 255).astype(np.uint8)
 _BAND = 1 << 21  # pixels painted at once
 _INK = np.array((226, 231, 238), np.float32)
 
@@ -114,7 +115,7 @@ def write_labels(image: np.ndarray, labels: MapLabels, top: int) -> None:
     """Draw labels into a band of a picture, uint8 [rows, width, 4], that begins at row `top` of the picture."""
     for ruler in labels.rulers:
         rows = slice(max(round(ruler.y) - top, 0), max(round(ruler.y + ruler.height) - top, 0))
-        image[rows, round(ruler.x) : round(ruler.x + ruler.width), :3] = GROUND
+        image[rows, round(ruler.x) : round(ruler.x + ruler.width), :3] = _GROUND
     for label in labels.labels:
         if label.y + 1.3 * label.size < top or label.y - 4 > top + len(image):
             continue

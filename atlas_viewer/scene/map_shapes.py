@@ -13,7 +13,7 @@ from atlas_viewer.state.roles import Role, role_color, role_of, stream_color
 from atlas_viewer.state.state import State
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import MapLayout
-from compute.views.palettes import Rgb
+from compute.views.palettes import CANVASES, Rgb
 
 from .shape_list import ShapeList
 
@@ -90,7 +90,7 @@ class MapShapes:
         arm = 4 * line
         for x, y in flow.sums:
             shapes.on_screen((x, y), [(-arm - line, -arm - line, 2 * (arm + line), 2 * (arm + line))], stream, share)
-            ground = (0.0, 0.0, 0.0) if theme != "light" else (1.0, 1.0, 1.0)
+            ground = CANVASES[theme].ground
             bars = [(-arm, -line / 2, 2 * arm, line), (-line / 2, -arm, line, 2 * arm)]
             shapes.on_screen((x, y), bars, ground, share)
 
@@ -138,7 +138,7 @@ class MapShapes:
         left, top, wide, high = box
         scale, corner, line = wide / layout.width, (view.x, view.y), maps.line
         theme = self._state.ui.theme
-        ground, ink = ((1.0, 1.0, 1.0), (0.1, 0.1, 0.1)) if theme == "light" else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        ground, ink = CANVASES[theme].ground, stream_color(theme)
         shapes.on_screen(corner, [(left - line, top - line, wide + 2 * line, high + 2 * line)], ink, 0.5)
         shapes.on_screen(corner, [box], ground, 0.92)
         for role, boxes in self._boxes.items():

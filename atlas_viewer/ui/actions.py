@@ -323,8 +323,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("focus.Timeline", "Go to the timeline", "View", go_to_timeline, "Shift+T"),
     Action("view.lecture", "Lecture mode on or off", "View", _lecture, "F11", anywhere=True),
     *(
-        Action(f"drawer.{name}", f"Open or close {title(name)} over the picture", "View", _toggle_drawer(name),
-               f"{number}", lambda s: s.ui.folded)
+        Action(
+            f"drawer.{name}",
+            f"Open or close {title(name)} over the picture",
+            "View",
+            _toggle_drawer(name),
+            f"{number}",
+            lambda s: s.ui.folded,
+        )
         for number, name in enumerate(DRAWERS, start=1)
     ),
     Action("view.reset", "Reset the layout", "View", _reset_layout),

@@ -147,7 +147,7 @@ def _docked(state: State, dock_space: int, services: Services | None) -> tuple[s
 
 def _content(state: State, services: Services, name: str) -> None:
     """Draw the panel of this name in the current window."""
-    panel = next(panel for panel, *_ in _PANELS if panel.NAME == name)
+    panel = next(panel for panel, *_ in _PANELS if name == panel.NAME)
     if panel is tensors:
         state.inspection.list_visible = True
     if panel in _SERVED:

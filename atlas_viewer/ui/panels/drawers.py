@@ -58,9 +58,7 @@ def width(ui: UiState) -> float:
     return float(min(max(_SHARE * whole, theme.em(_NARROW)), theme.em(_WIDE), whole))
 
 
-def _scene(
-    ui: UiState, corner: ImVec2, size: ImVec2, names: Sequence[str], content: Callable[[str], None]
-) -> float:
+def _scene(ui: UiState, corner: ImVec2, size: ImVec2, names: Sequence[str], content: Callable[[str], None]) -> float:
     """Draw the view in front as large as the window. Returns the top edge for open panels."""
     imgui.set_next_window_pos(corner)
     imgui.set_next_window_size(size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from imgui_bundle import ImVec2, ImVec4, imgui
+from imgui_bundle import ImVec4, imgui
 
 from atlas_viewer.state.arrangement import COLUMN, FOLDED, Arrangement, arrange
 from atlas_viewer.state.layout_text import DOCK_SPACE

@@ -7,12 +7,11 @@ from imgui_bundle import ImVec2, ImVec4, imgui
 from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.roles import role_color
 from atlas_viewer.ui import theme
-from compute.views.map_pass import GROUND
+from compute.views.palettes import CANVASES
 
 from .map_frame import Frame
 from .widgets import packed
 
-_GROUND = ImVec4(GROUND[0] / 255, GROUND[1] / 255, GROUND[2] / 255, 1.0)
 _PLATE = 0.9  # opacity of the plate under a label, which covers the flow between tensors
 
 
@@ -21,18 +20,19 @@ def labels(maps: MapState, frame: Frame, theme_name: str) -> None:
     canvas, zoom = imgui.get_window_draw_list(), theme.zoom()
     loaded = imgui.get_io().fonts.fonts
     font = loaded[1] if len(loaded) > 1 else loaded[0]
-    ink, lit = packed(theme.ON_PICTURE), packed(theme.PIN_ON_PICTURE)
+    ground = ImVec4(*CANVASES[theme_name].ground, 1.0)
+    ink, lit = packed(theme.now.text), packed(theme.now.accent)
     hovered = named_at(maps, frame, imgui.get_io().mouse_pos) if imgui.is_item_hovered() else ""
     if hovered:
         imgui.set_mouse_cursor(imgui.MouseCursor_.hand)
     found = maps.labels[1]
     for ruler in found.rulers:
         low = ImVec2(frame.left + ruler.x * zoom, frame.top + ruler.y * zoom)
-        canvas.add_rect_filled(low, ImVec2(low.x + ruler.width * zoom, low.y + ruler.height * zoom), packed(_GROUND))
+        canvas.add_rect_filled(low, ImVec2(low.x + ruler.width * zoom, low.y + ruler.height * zoom), packed(ground))
     for label in found.labels:
         corner = ImVec2(frame.left + label.x * zoom, frame.top + label.y * zoom)
         high = ImVec2(corner.x + label.width * zoom, corner.y + label.size * zoom)
-        canvas.add_rect_filled(corner, high, packed(_GROUND, _PLATE))
+        canvas.add_rect_filled(corner, high, packed(ground, _PLATE))
         color = ink if label.role is None else packed(ImVec4(*role_color(label.role, theme_name), 1.0))
         if label.of and label.of == hovered:
             color = lit

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 
 from atlas_viewer.cli.main import main
-from atlas_viewer.export.map_picture import write_labels
+from atlas_viewer.export.map_picture import _GROUND, write_labels
 from atlas_viewer.media.png import PngWriter
 from atlas_viewer.state.label_space import Label, Ruler
 from atlas_viewer.state.map_labels import MapLabels
-from compute.views.map_pass import GROUND
 
 pytestmark = pytest.mark.gpu
 
@@ -74,7 +73,7 @@ def test_labels_are_the_same_in_bands() -> None:
         write_labels(bands[top : top + 10], labels, top)
     np.testing.assert_array_equal(bands, whole)
     assert (whole[..., 0] > 200).sum() > 60
-    assert (whole[0, :, :3] == GROUND).all()
+    assert (whole[0, :, :3] == _GROUND).all()
     assert (whole[20, -1, :3] == 40).all()
 
 

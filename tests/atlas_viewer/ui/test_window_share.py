@@ -1,4 +1,4 @@
-"""The picture keeps at least half of the window, and the prompt panel is whole, at every size and zoom, without a GPU."""
+"""How much of the window the picture gets in the default layout, at every size and scale of the interface."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import itertools
 import pytest
 from imgui_bundle import ImVec2, imgui
 
-from atlas_viewer.state.arrangement import COLUMN, COLUMNS, FOLDED, FULL, arrange
 from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.ui_state import UiState
-from atlas_viewer.ui import panels, theme, widget_tracking
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
@@ -20,7 +19,7 @@ from compute.views.map_layout import map_layout
 from helpers.fake_generation import FakeTokenizer, fake_step
 from helpers.fake_tensor_reader import FakeObserver, fake_statistics
 from helpers.map_registry import STORIES, registry
-from helpers.screen import Screen, context, new_context, press
+from helpers.screen import Screen, context, press
 
 __all__ = ["context"]
 
