@@ -141,7 +141,7 @@ MUTANTS = (
     ("statistics/rows", "- 107", "- 106", viewed(statistics_checks.statistics)),
     ("strip/paint", "0.08", "0.16", viewed(strip_checks.strip)),
     ("map/paint", "sqrt(share)", "share", lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
-    ("map/cells", "- frame.glyph_height) / 2u", "- frame.glyph_height) / 2u + 1u",
+    ("map/cells", "- min(size.y, high)) / 2u", "- min(size.y, high)) / 2u + 1u",
      lambda _: map_checks.maps(engine_of(), loud_model(SMALL), 2)),
     ("decode/attention", "sum * SCALE", "sum * 1.001 * SCALE", fused),
     ("forward/matmul_tiled", "bias[out]", "1.001 * bias[out]", fused),
