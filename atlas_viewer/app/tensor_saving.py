@@ -92,7 +92,8 @@ class TensorSaving:
         status.selected, status.unknown = (), ""
         if status.names.strip():
             try:
-                status.selected = files.select(status.names, status.scheme).specs(files.rows)
+                selection = files.select(status.names, status.scheme)
+                status.selected, status.of_pass = selection.specs(files.rows), selection.needs_pass
             except UsageError as error:
                 status.unknown = str(error)
         if len(status.selected) == 1:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .state import ModelSummary
 
 Scheme = Literal["atlas", "transformerlens"]
-SCHEMES: dict[Scheme, str] = {"atlas": "of Atlas Viewer", "transformerlens": "of TransformerLens"}
+SCHEMES: dict[Scheme, str] = {"atlas": "Atlas Viewer", "transformerlens": "TransformerLens"}
 _LISTED = 20  # tensors
 _UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
@@ -29,6 +29,7 @@ class TensorSave:
     suggested: str = ""  # the suggested path; a path that equals it follows the names
     possible: bool = False  # the model has values, not only a recording of some
     selected: Sequence[ArraySpec] = ()  # the tensors that `names` selects
+    of_pass: bool = False  # one of them is not a weight
     unknown: str = ""  # why it selects none
     stage: str = ""  # "waiting" for the pass of the step, "saving"; empty when nothing is saved
     done: int = 0  # bytes written

@@ -15,20 +15,18 @@ from .widgets import browse_button, browse_width, dim, elided, hint, primary_but
 
 _LABELS = 6.0  # ems
 _BUTTON = 7.0  # ems
+_HEIGHT = 20.0  # ems, with space for an error of three lines
 _STAGES = {"waiting": "waiting for the pass of this step", "saving": ""}
 
 
 def draw(state: State) -> None:
     """Draw the dialog if it is open."""
-    modal(state, "save", "Save tensor", _save, ImVec2(44, 0))
+    modal(state, "save", "Save tensor", _save, ImVec2(44, _HEIGHT))
 
 
 def _save(state: State) -> None:
     save = state.save
-    hint(
-        "Weights, and activations, attention patterns and logits of the step shown, as float32 arrays."
-        " A run in progress is paused."
-    )
+    hint("Weights, or activations, patterns and logits of the step shown, as float32. A run in progress is paused.")
     imgui.spacing()
     imgui.begin_disabled(bool(save.stage))
     _label("Tensors")
@@ -72,15 +70,17 @@ def _label(text: str) -> None:
 
 
 def _selected(state: State) -> None:
-    """Draw what is selected and its origin, or why nothing is."""
-    save = state.save
+    """Draw what is selected, or why nothing is. Both take two lines, so that the rows below do not move."""
+    save, top = state.save, imgui.get_cursor_pos_y()
     imgui.set_cursor_pos_x(theme.em(_LABELS))
     if save.unknown:
         wrapped(save.unknown, theme.now.error)
-        return
-    text = selected_text(save.selected) if save.selected else "No tensor is named."
-    dim(elided(text, imgui.get_content_region_avail().x))
-    tooltip(listed(save.selected))
+    else:
+        text = selected_text(save.selected) if save.selected else "Nothing is selected."
+        dim(elided(text, imgui.get_content_region_avail().x))
+        tooltip(listed(save.selected))
+    below = top + 2 * imgui.get_text_line_height() + imgui.get_style().item_spacing.y
+    imgui.set_cursor_pos_y(max(imgui.get_cursor_pos_y(), below))
 
 
 def _action(state: State, entered: bool) -> None:
@@ -101,5 +101,5 @@ def _action(state: State, entered: bool) -> None:
     if state.model is not None:
         imgui.same_line()
         imgui.align_text_to_frame_padding()
-        from_pass = pass_text(state.model, state.run, step.index if step else None)
-        dim(elided(f"from {from_pass}", imgui.get_content_region_avail().x))
+        of = pass_text(state.model, state.run, step.index if step and save.of_pass else None)
+        dim(elided(f"from {of}", imgui.get_content_region_avail().x))
