@@ -152,10 +152,16 @@ class _Values:
 
 
 def slices(copies: Sequence[Copy], most: int = _SLICE) -> Iterator[list[_Range]]:
-    """The bytes of the copies in order, in groups of `most` bytes (a multiple of 4); the last one may be smaller."""
+    """The bytes of the copies in order, in groups of up to `most` bytes (a multiple of 4).
+
+    A group begins at most one pattern, because recomputing it takes longer than copying.
+    """
     group: list[_Range] = []
     free = most
     for copy in copies:
+        if copy.tensor.heads and any(part.begins and part.copy.tensor.heads for part in group):
+            yield group
+            group, free = [], most
         for index, offset in enumerate(copy.offsets):
             done = 0
             while done < copy.size:

@@ -115,3 +115,10 @@ def test_slices_cover_every_byte_once(most: int) -> None:
     assert covered == [
         (id(copy), at) for copy in copies for offset in copy.offsets for at in range(offset, offset + copy.size)
     ]
+
+
+def test_a_slice_recomputes_one_pattern() -> None:
+    pattern = Tensor("p", "activation", None, 4, False, "", TensorStorage("recomputed", "f32", 0, ()), heads=2)
+    copies = [Copy(pattern, [0, 100], 16, (1,), 1) for _ in range(3)]
+    groups = list(slices(copies, 1000))
+    assert [[part.copy for part in group] for group in groups] == [[copy, copy] for copy in copies]
