@@ -14,6 +14,7 @@ from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 
 from . import logits_table
+from .option_rows import NO_TEXT, TYPE_HINT
 from .step_compare import compare_choice
 from .widgets import dim, elided, hint, quoted, tooltip
 
@@ -25,6 +26,7 @@ NAME = "Logits"
 # In ems: widths of the controls, and the minimum panel width for controls beside the facts.
 _TOP, _SEARCH, _COMPARE = 8.0, 13.0, 12.0
 _ONE_ROW = 80.0
+_NUMBERED = 28.0  # minimum panel width for the number beside its slider
 _FIND = "find a token by text or id"
 
 
@@ -98,11 +100,17 @@ def _controls(state: State) -> None:
     view = state.logits
     width = imgui.get_content_region_avail().x
     compare = min(theme.em(_COMPARE), width / 3)
-    imgui.set_next_item_width(min(theme.em(_TOP), width / 4))
+    shown = f"top {view.top}"
+    text = imgui.calc_text_size(shown).x + imgui.get_style().item_spacing.x if width >= theme.em(_NUMBERED) else 0.0
+    imgui.set_next_item_width(min(theme.em(_TOP), width / 4) - text)
     always = imgui.SliderFlags_.always_clamp
-    _, view.top = widget_tracking.slider_int("##top", view.top, FEWEST, MOST, "top %d", always)
-    tooltip("Number of tokens in the table, likeliest first; Ctrl+click to type a number")
+    _, view.top = widget_tracking.slider_int("##top", view.top, FEWEST, MOST, NO_TEXT, always)
+    tooltip(f"{shown}: number of tokens in the table, likeliest first. {TYPE_HINT}")
     imgui.same_line()
+    if text:
+        imgui.align_text_to_frame_padding()
+        dim(shown)
+        imgui.same_line()
     search = imgui.get_content_region_avail().x - compare - imgui.get_style().item_spacing.x
     imgui.set_next_item_width(max(search, 1.0))
     hint_text = elided(_FIND, search - 2 * imgui.get_style().frame_padding.x)

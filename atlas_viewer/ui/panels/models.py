@@ -29,13 +29,13 @@ def _models(state: State) -> None:
     gap = imgui.get_style().item_spacing.x
     imgui.set_next_item_width(-theme.em(_BUTTON) - browse_width() - gap)
     if imgui.is_window_appearing() or choices.refused:
-        imgui.set_keyboard_focus_here()  # which selects the text
+        imgui.set_keyboard_focus_here()
         choices.refused = False
     entered, choices.path = widget_tracking.input_text_with_hint(
         "##model path",
         "a .bin or .safetensors file, a folder that contains one, or random:gpt2",
         choices.path,
-        imgui.InputTextFlags_.enter_returns_true,
+        imgui.InputTextFlags_.enter_returns_true | imgui.InputTextFlags_.auto_select_all,
     )
     imgui.same_line()
     browse_button("browse model", lambda: choose_model(state), "Choose a model file")
