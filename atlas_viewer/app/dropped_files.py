@@ -33,7 +33,8 @@ def open_dropped(state: State, paths: Sequence[str], *, models: bool) -> None:
         state.messages.append(f"{one_line(path)}: is not a recording; open a model with `atlas-viewer view`")
     elif lost := unsaved(state.runs, state.recording.saved):
         text = f"{counted(len(lost), 'run')} that no file contains will be lost with the present model."
-        state.recording.question = Question(text, f"Open {one_line(Path(path).name)}", OpenModel(path))
+        request = OpenModel(path, discard=True)
+        state.recording.question = Question(text, f"Open {one_line(Path(path).name)}", request)
         state.ui.dialog = "discard"
     else:
         state.requests.append(OpenModel(path))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 from atlas_viewer.state.inspection import Inspection
 from atlas_viewer.state.protocols import ModelLike
+from atlas_viewer.state.quoting import counted
+from atlas_viewer.state.recording_state import Question
 from atlas_viewer.state.requests import FetchModel, LookUpModel, OpenModel, Request, StopFetch
-from atlas_viewer.state.runs import Runs
+from atlas_viewer.state.runs import Runs, unsaved
 from atlas_viewer.state.state import State
 from compute.errors import AtlasError
 from compute.gpu.loading import Loading
+from compute.io.escape import one_line
 
 from .model_fetching import ModelFetching, known_models
 
@@ -61,7 +65,7 @@ class ModelSwitch:
         if opened and not self._listed:
             self._state.models.known = known_models()
         elif self._listed and not opened:
-            self._state.models.asking = self._state.models.error = ""
+            self._state.models.error = ""
         self._listed = opened
         self._fetching.poll()
         if self._loading is None:
@@ -78,14 +82,17 @@ class ModelSwitch:
         return None
 
     def _open(self, spec: str, *, discard: bool) -> None:
-        """Start loading the model. If earlier runs would be lost, ask first, in the models dialog."""
+        """Start loading the model. If earlier runs that no file contains would be lost, ask first."""
         if self._loading is not None:
             return
         state, choices = self._state, self._state.models
-        if len(state.runs.all) > 1 and not discard:
-            choices.asking, state.ui.dialog = spec, "models"
+        lost = unsaved(state.runs, state.recording.saved)
+        if lost and len(state.runs.all) > 1 and not discard:  # a single run can be repeated with its prompt and seed
+            runs = f"{counted(len(lost), 'run')} that no file contains will be lost with the present model."
+            act = f"Open {one_line(Path(spec).name)}"
+            state.recording.question, state.ui.dialog = Question(runs, act, OpenModel(spec, discard=True)), "discard"
             return
-        choices.asking = choices.error = ""
+        choices.error = ""
         try:
             self._loading = self._open_model(spec)
         except AtlasError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from atlas_viewer.state.map_addresses import box_of
+from atlas_viewer.state.map_addresses import box_of, range_boxes
 from atlas_viewer.state.map_flow import Flow, flow_of, visible_share
 from atlas_viewer.state.map_state import GLOW, MapState
 from atlas_viewer.state.roles import Role, role_color, role_of, stream_color
@@ -17,6 +17,7 @@ from compute.views.palettes import CANVASES, Rgb
 
 from .shape_list import ShapeList
 
+_SOURCES: Rgb = (0.35, 0.9, 0.45)  # the outline of the weights behind a value
 _MARK = 5.0  # minimum size of a marked cell, relative to the width of a line
 _MOST_BOXES = 700  # drawn of one kind
 _MINIMAP_SEEN = 8.0  # minimum size of the rectangle that marks the visible part, in pixels
@@ -39,7 +40,8 @@ class MapShapes:
         glow = 0 if maps.changed_ago >= GLOW else 1 + round(8 * maps.changed_ago / GLOW)
         pins = tuple(pin.element for pin in inspection.pins)
         return (
-            inspection.focus, inspection.cursor, pins, maps.changed, glow, maps.minimap, maps.line, ui.flow, ui.theme,
+            inspection.focus, inspection.cursor, pins, maps.sources, maps.changed, glow, maps.minimap, maps.line,
+            ui.flow, ui.theme,
         )  # fmt: skip
 
     def behind(self) -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +118,9 @@ class MapShapes:
             box = np.array([(placement.x, placement.y, placement.width, placement.height)], np.float64)
             color = role_color(role_of(maps.registry[focus.name]), state.ui.theme)
             shapes.outlines(box, 2.5 * maps.line, color, 1.0)
+        if maps.sources is not None and maps.layout is not None:
+            sources = np.array(range_boxes(maps.sources, maps.layout), np.float64).reshape(-1, 4)
+            shapes.outlines(sources, 2 * maps.line, _SOURCES, 1.0)
         for element, color in self._marked():
             target = state.inspection.single(element)
             if maps.layout is not None and maps.has(target):

@@ -70,6 +70,35 @@ def _made_by(description: Description, name: str) -> Weight | None:
     return None
 
 
+def source_range(target: TensorIndex, registry: Registry) -> TensorIndex | None:
+    """All the weights that produced an activation's value, a row of a matrix, or the queries that produced a pattern's.
+
+    None for other values. Raises KeyError when `target` has no index.
+    """
+    first = made_by(target, registry)
+    if first is None:
+        return None
+    attention = registry.description.patterns.get(target.name)
+    if attention is not None:
+        return TensorIndex(first.name, first.index, attention.head_size)
+    return TensorIndex(first.name, first.index, registry[first.name].columns if len(first.index) == 2 else 1)
+
+
+def range_boxes(target: TensorIndex, layout: MapLayout) -> list[tuple[int, int, int, int]]:
+    """(x, y, width, height), in units, of a run of values in one row; empty when Map does not have them."""
+    placement = layout.placements.get(target.name)
+    if placement is None or not target.index:
+        return []
+    row, column = row_and_column(target, layout.context)
+    boxes, end = [], min(column + target.count, placement.columns)
+    while column < end and row < placement.rows:
+        count = min(placement.band_columns - column % placement.band_columns, end - column)
+        corner = placement.cell_of(row, column)
+        boxes.append((*corner, count * placement.cell_width, placement.cell_height))
+        column += count
+    return boxes
+
+
 def row_boxes(registry: Registry, layout: MapLayout, first: int, end: int) -> list[tuple[int, int, int, int]]:
     """(x, y, width, height), in units, of rows `first` to `end` (exclusive) of every activation."""
     boxes = []

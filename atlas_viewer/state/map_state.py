@@ -42,6 +42,7 @@ class MapState:
     going_begun: bool = False
     typed: str = ""
     wanted: TensorIndex | None = None  # where to go when the map is ready
+    sources: TensorIndex | None = None  # the weights behind the value that was left for them, which stay outlined
     refused: str = ""  # why the typed text led nowhere
     minimap: tuple[float, float, float, float] | None = None  # x, y, width and height in the picture while it is shown
     line: float = 1.0  # width of lines

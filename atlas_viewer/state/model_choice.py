@@ -23,7 +23,6 @@ class ModelChoices:
     known: Sequence[ModelChoice] = ()
     path: str = ""  # of a file or folder, as typed
     refused: bool = False  # `path` could not be opened; the next frame selects it
-    asking: str = ""  # the model to open once the user agrees to discard the runs
     offered: tuple[str, int, str] | None = None  # name, bytes to download and license, to be confirmed
     busy: str = ""  # the task running in the background
     done: int = 0  # bytes

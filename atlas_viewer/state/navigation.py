@@ -5,7 +5,7 @@ from __future__ import annotations
 from compute.models.tensor_index import TensorIndex, parse_tensor_index
 
 from .inspection import frame_span
-from .map_addresses import made_by
+from .map_addresses import made_by, source_range
 from .state import State
 
 ATLAS, MAP = "Atlas", "Map"
@@ -97,7 +97,8 @@ def makers(state: State) -> TensorIndex | None:
 
 
 def go_to_makers(state: State) -> None:
-    """Show the weights that produced the inspected value."""
-    target = makers(state)
-    if target is not None:
+    """Show the weights that produced the inspected value. They stay outlined until the selection is cleared."""
+    target, focus, registry = makers(state), state.inspection.focus, state.map.registry
+    if target is not None and focus is not None and registry is not None:
+        state.map.sources = source_range(state.inspection.single(focus), registry)
         visit(state, target)

@@ -133,6 +133,7 @@ def _escape(state: State) -> None:
         ui.lecture = False
         return
     inspection.selected, inspection.cursor, inspection.keyed = None, None, False
+    state.map.sources = None
 
 
 def _zoom(units: float) -> Callable[[State], None]:

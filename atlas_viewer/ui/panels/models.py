@@ -44,7 +44,6 @@ def _models(state: State) -> None:
     if widget_tracking.button("Open###Open##path", ImVec2(-1, 0)) or (entered and choices.path.strip()):
         _open(state, choices.path.strip())
     imgui.end_disabled()
-    _question(state)
     _progress(state)
 
 
@@ -93,23 +92,6 @@ def _button(state: State, choice: ModelChoice, shown: bool) -> None:
 
 def _open(state: State, spec: str) -> None:
     state.requests.append(OpenModel(spec))
-
-
-def _question(state: State) -> None:
-    """Ask whether the runs may be discarded, if a model waits for the answer."""
-    choices, model = state.models, state.model
-    if not choices.asking or model is None:
-        return
-    imgui.spacing()
-    count = len(state.runs.all)
-    text = f"Opening {choices.asking} discards the {count} runs of {model.name}."
-    wrapped(text + (" They stay in the recording." if state.recording.recorder.on else ""), theme.now.text)
-    if widget_tracking.button(f"Discard {count} runs and open###Discard runs"):
-        state.requests.append(OpenModel(choices.asking, discard=True))
-    imgui.same_line()
-    if widget_tracking.button("Keep the runs###Keep runs"):
-        choices.asking = ""
-    imgui.spacing()
 
 
 def _progress(state: State) -> None:

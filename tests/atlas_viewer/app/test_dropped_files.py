@@ -33,7 +33,8 @@ def test_a_model_opens_at_once_only_if_no_run_is_lost(state: State, tmp_path: Pa
     open_dropped(state, [str(tmp_path)], models=True)
     question = state.recording.question
     assert question is not None
-    assert (state.ui.dialog, question.request, list(state.requests)) == ("discard", OpenModel(str(tmp_path)), [])
+    assert (state.ui.dialog, list(state.requests)) == ("discard", [])
+    assert question.request == OpenModel(str(tmp_path), discard=True)
     assert question.text.startswith("1 run that no file contains")
     state.recording.saved = {run.number: len(run.steps)}
     open_dropped(state, [str(tmp_path)], models=True)

@@ -13,7 +13,6 @@ from atlas_viewer.app.model_switch import ModelSwitch
 from atlas_viewer.hub.catalogue import CATALOGUE
 from atlas_viewer.state.model_choice import ModelChoice, ModelChoices
 from atlas_viewer.state.requests import FetchModel, Generate, LookUpModel, OpenModel, StopFetch
-from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from compute.errors import CheckpointError, MemoryBudgetError
 from compute.gpu.device import shared_device
@@ -139,6 +138,8 @@ def test_another_model_replaces_the_present_one(monkeypatch: pytest.MonkeyPatch)
     assert (state.model, first.closed, other.closed) == (other.summary, True, False)
     assert len(state.runs.all) == 1
     assert state.options.context == 128
+    state.ui.front = "Atlas"
+    loop.draw(6)
     assert other.strip.painted
     assert specs == ["missing", "large", "other"]
     assert titles == ["Tensor Atlas - other"]
@@ -152,6 +153,11 @@ def test_runs_are_discarded_only_after_a_question() -> None:
 
     def open_model(spec: str) -> Loading[FakeRunner]:
         specs.append(spec)
+        if spec == "refused":
+            raise CheckpointError("refused: there is no such file")
+        return loading()
+
+    def loading() -> Loading[FakeRunner]:
         yield "weights", 1.0
         return other
 
@@ -162,15 +168,24 @@ def test_runs_are_discarded_only_after_a_question() -> None:
     assert len(state.runs.all) == 2
     state.requests.append(OpenModel("other"))
     loop.draw(3)
-    assert (state.models.asking, state.ui.dialog, specs) == ("other", "models", [])
+    question = state.recording.question
+    assert question is not None
+    assert (state.ui.dialog, specs) == ("discard", [])
+    assert question.text.startswith("2 runs that no file contains")
+    assert (question.act, question.request) == ("Open other", OpenModel("other", discard=True))
     state.ui.dialog = ""
+    loop.draw(4)
+    assert (len(state.runs.all), specs) == (2, [])
+    state.recording.saved = {number: len(run.steps) for number, run in state.runs.all.items()}
+    state.requests.append(OpenModel("refused"))
     loop.draw(2)
-    assert (state.models.asking, len(state.runs.all)) == ("", 2)
+    assert specs == ["refused"], "runs that a file contains are not lost"
+    state.recording.saved, state.ui.dialog = {}, ""
     state.requests.append(OpenModel("other", discard=True))
     loop.draw(6)
     loop.finish()
     assert state.model is other.summary
-    assert (state.models.asking, state.ui.dialog, len(state.runs.all)) == ("", "", 1)
+    assert (state.ui.dialog, len(state.runs.all)) == ("", 1)
 
 
 def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,14 +214,6 @@ def test_the_dialog(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     assert screen.shows("the hub cannot be reached")
     screen.click("Open##stories")
     assert list(state.requests)[3:] == [OpenModel("stories")]
-    state.models.asking = "stories"
-    state.runs.all = {1: Run("a", state.options, []), 2: Run("b", state.options, [])}
-    screen.frame(2)
-    assert screen.shows("Opening stories discards the 2 runs of other.")
-    screen.click("Discard runs")
-    assert list(state.requests)[4:] == [OpenModel("stories", discard=True)]
-    screen.click("Keep runs")
-    assert not state.models.asking
 
 
 def test_a_refused_path_stays_selected(context: None, monkeypatch: pytest.MonkeyPatch) -> None:

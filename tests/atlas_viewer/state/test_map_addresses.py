@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_viewer.state.map_addresses import box_of, index_at, made_by, row_and_column, row_boxes
+from atlas_viewer.state.map_addresses import (
+    box_of,
+    index_at,
+    made_by,
+    range_boxes,
+    row_and_column,
+    row_boxes,
+    source_range,
+)
 from compute.models.tensor_index import TensorIndex
 from compute.views.map_layout import map_layout
 
@@ -46,6 +54,35 @@ def test_cells_of_indices() -> None:
 )
 def test_weights_that_produced_a_value(name: str, index: tuple[int, ...], weight: str, there: tuple[int, ...]) -> None:
     assert made_by(TensorIndex(name, index), registry(STORIES, 9)) == TensorIndex(weight, there)
+
+
+@pytest.mark.parametrize(
+    ("name", "index", "sources"),
+    [
+        ("h.0.mlp.gelu", (5, 700), TensorIndex("h.0.mlp.c_fc.weight", (700, 0), 192)),
+        ("h.7.resid_post", (0, 3), TensorIndex("h.7.mlp.c_proj.weight", (3, 0), 768)),
+        ("h.1.ln_2", (4, 9), TensorIndex("h.1.ln_2.weight", (9,))),
+        ("logits", (1234,), TensorIndex("wte", (1234, 0), 192)),
+        ("h.2.attn.pattern", (3, 8, 2), TensorIndex("h.2.attn.qkv", (8, 96), 32)),
+        ("embed.sum", (5, 7), None),
+    ],
+)
+def test_all_weights_that_produced_a_value(name: str, index: tuple[int, ...], sources: TensorIndex | None) -> None:
+    known = registry(STORIES, 64)
+    assert source_range(TensorIndex(name, index), known) == sources
+    if sources is None:
+        return
+    layout = map_layout(known, 64)
+    row, column = row_and_column(sources, 64)
+    covered = []
+    for x, y, width, height in range_boxes(sources, layout):
+        placement = layout.placements[sources.name]
+        assert height == placement.cell_height
+        for cell in range(0, width, placement.cell_width):
+            found, *at = layout.cell_at(x + cell, y)  # type: ignore[misc]
+            assert (found, at[0]) == (sources.name, row)
+            covered.append(at[1])
+    assert covered == list(range(column, column + sources.count))
 
 
 @pytest.mark.parametrize(

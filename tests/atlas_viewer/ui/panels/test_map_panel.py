@@ -147,6 +147,7 @@ def test_a_double_click_goes_to_the_makers_of_a_value_and_alt_brackets_return(sc
     double_click(screen)
     screen.frame(2)
     assert state.inspection.cursor == TensorIndex("h.2.mlp.c_fc.weight", (300, 0))
+    assert maps.sources == TensorIndex("h.2.mlp.c_fc.weight", (300, 0), 192), "the whole row is outlined"
     center = maps.cell_of(TensorIndex("h.2.mlp.c_fc.weight", (300, 0)))
     assert center == (math.floor(maps.camera.pose.x), math.floor(maps.camera.pose.y))
     there = maps.camera.pose
@@ -160,6 +161,9 @@ def test_a_double_click_goes_to_the_makers_of_a_value_and_alt_brackets_return(sc
             screen.io.add_mouse_button_event(button, down)
             screen.frame()
         assert maps.camera.pose == (pose if button == 3 else there)
+    assert maps.sources is not None, "moving the mouse does not hide it"
+    press(screen, "Escape")
+    assert maps.sources is None
 
 
 def test_a_click_on_a_name_frames_the_tensor(screen: Screen, state: State) -> None:
