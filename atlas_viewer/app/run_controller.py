@@ -10,7 +10,10 @@ from atlas_viewer.state.protocols import GenerationLike, GenerationSource, Model
 from atlas_viewer.state.requests import (
     Branch,
     Continue,
+    FetchModel,
     Generate,
+    LookUpModel,
+    OpenModel,
     Pause,
     Request,
     ResumeWith,
@@ -22,7 +25,7 @@ from atlas_viewer.state.requests import (
 )
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import State
-from compute.errors import AtlasError, RecordingError
+from compute.errors import AtlasError, RecordingError, UsageError
 from compute.gpu.loading import Loading
 from compute.io.output_files import write_output
 from compute.sampling.options import GenerateOptions
@@ -128,6 +131,9 @@ class RunController:
                 self.state.prompt = self.model.tokenizer.decode(text)
             case SaveTrace(path, lines):
                 self._save(path, lines)
+            case OpenModel() | LookUpModel() | FetchModel():
+                self.state.ui.dialog = ""
+                raise UsageError("this window only shows a recording; open a model with `atlas-viewer view --model`")
             case _:
                 pass  # the run or step that the request applies to does not exist
 

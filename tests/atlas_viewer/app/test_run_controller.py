@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from atlas_viewer.state.requests import Branch, Continue, Pause, ResumeWith, ShowRun, Undo
+from atlas_viewer.state.requests import Branch, Continue, OpenModel, Pause, ResumeWith, ShowRun, Undo
 from atlas_viewer.state.runs import Run
 
 from helpers.viewer_loop import Loop
@@ -117,6 +117,16 @@ def test_an_extended_run_keeps_its_target() -> None:
     loop.draw(1)
     loop.finish()
     assert (len(run.steps), run.stop_reason) == (8, "length")
+
+
+def test_a_window_without_other_models_says_so() -> None:
+    loop = Loop(2)
+    loop.finish()
+    loop.state.ui.dialog = "models"
+    loop.state.requests.append(OpenModel("gpt2"))
+    loop.draw(2)
+    assert "only shows a recording" in loop.state.messages[-1]
+    assert loop.state.ui.dialog == "", "the message is visible"
 
 
 def test_a_step_in_progress_still_ends_after_new_options() -> None:

@@ -12,7 +12,7 @@ from atlas_viewer.state.requests import Branch, Continue, Generate, Pause, ShowR
 from atlas_viewer.state.state import State
 from atlas_viewer.ui import shortcuts
 from atlas_viewer.ui.actions import ACTIONS, FOCUSED, matching
-from atlas_viewer.ui.panels import NAMES
+from atlas_viewer.ui.panels import NAMES, menu_bar
 from atlas_viewer.ui.panels.menu_bar import MENUS
 
 from helpers.fake_generation import paused_state
@@ -161,6 +161,37 @@ def test_the_palette_finds_and_runs_actions(screen: Screen, state: State) -> Non
     press(screen, "Escape")
     assert state.ui.dialog == ""
     assert list(state.requests) == [Continue(1)]
+
+
+def test_menus_are_divided_into_groups() -> None:
+    menus = {action.name: action.menu for action in ACTIONS}
+    assert set(menu_bar._GROUPS) <= set(menus)
+    for menu in menu_bar.MENUS:
+        named = [action.name for action in ACTIONS if action.menu == menu]
+        assert named[0] not in menu_bar._GROUPS, "a line above the first entry divides nothing"
+        lengths, begun = [], 0
+        for at, name in enumerate(named):
+            if name in menu_bar._GROUPS:
+                lengths.append(at - begun)
+                begun = at
+        assert max([*lengths, len(named) - begun]) <= 15, menu
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_an_action_has_one_word_everywhere(screen: Screen, state: State, busy: bool) -> None:
+    """On its button, in its tooltip and in its menu."""
+    assert state.run is not None
+    state.run.done = not busy
+    imgui.set_window_focus("Generated tokens")
+    screen.frame(4)
+    titles = {action.name: action.title for action in ACTIONS}
+    words = {"Pause##play" if busy else "Play##play": "Pause" if busy else "Play", "Undo##undo": "Undo"}
+    words |= {"Stop##stop": "Stop"} if busy else {"Step##step": "Step"}
+    for button, word in words.items():
+        screen.point(screen.centers[button])
+        screen.frame(8)
+        assert any(text.startswith(word) and "  " in text for text in screen.texts), (word, screen.texts)
+        assert word.lower() in titles[f"run.{button.partition('##')[2]}"].lower()
 
 
 def test_a_search_in_the_palette() -> None:
