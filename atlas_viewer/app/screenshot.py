@@ -16,7 +16,7 @@ from atlas_viewer.media.png import png
 from atlas_viewer.state.state import State
 from compute.errors import OutputError
 from compute.gpu.async_readback import AsyncReadback
-from compute.io.output_files import free_name, new_path, write_output
+from compute.io.output_files import free_name, write_new_output, write_output
 
 _ROW = 256  # bytes; WebGPU aligns a copied texture's rows to multiples of this
 
@@ -147,6 +147,5 @@ def _write(path: str, data: bytes) -> Path:
         names.append(_new_name())
         return names[-1]
 
-    with new_path(names[0], another) as temporary:
-        temporary.write_bytes(data)
+    write_new_output(names[0], data, another)
     return names[-1]

@@ -46,7 +46,7 @@ def add_camera(add: Callable[..., object]) -> None:
         default=1.0,
         metavar="Z",
         help="1 (default) shows everything. The limit is 64 on the strip. It is far higher on the map, which shows the"
-        " numbers once a value is 48 pixels wide: with stories, from about 400 on",
+        " numbers once a value is 49 pixels wide: with stories at 1280x720, from about 360 on",
     )
     add("--center", type=point, default=None, metavar="X,Y", help="center of the picture, in cells")
 

@@ -101,6 +101,12 @@ def write_output(path: Path | str, data: bytes) -> None:
         file.write(data)
 
 
+def write_new_output(path: Path | str, data: bytes, another: Callable[[], Path] | None = None) -> None:
+    """Write `data` to `path` atomically, without ever replacing a file. another, errors: as for `new_path`."""
+    with new_path(path, another) as temporary, temporary.open("wb") as file:
+        file.write(data)
+
+
 class OutputFolder:
     """A folder that is being written."""
 
