@@ -173,7 +173,6 @@ class Viewer:
             self._change_model(self.switch)
         if self.controller is not None:
             self._answer(self.controller)
-            self._play_back(self.controller, now)
             self._saving.frame(self.controller)
             self._advance(self.controller, now)
         theme.follow(self.state.ui)
@@ -238,6 +237,8 @@ class Viewer:
 
     def _advance(self, controller: RunController, now: float) -> None:
         try:
+            if self.player is not None:
+                self.player.frame(now)
             changed = controller.advance(now, self._pace.budget)
         except AtlasError as error:
             controller.fail(error)
@@ -297,13 +298,6 @@ class Viewer:
         self.use(player.model)
         self._follow_engine()
         player.show()
-
-    def _play_back(self, controller: RunController, now: float) -> None:
-        if self.player is not None:
-            try:
-                self.player.frame(now)
-            except AtlasError as error:
-                controller.fail(error)
 
     # -- tours
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atlas_viewer.state.navigation import fit, go_to_makers, makers, on_map, open_map, zoom
-from atlas_viewer.state.requests import Continue, Pause, Screenshot, ShowRun, Stop, Undo
+from atlas_viewer.state.requests import Screenshot, ShowRun
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import CHIP_COLORS, THEME_NAMES
 
@@ -25,6 +25,7 @@ from .recording_actions import (
     record_video,
     seek,
 )
+from .run_actions import can_continue, can_play, choose, has_steps, one_token, play, relative, stop, undo
 from .timeline_actions import can_advance, first_step, go_to_timeline, last_step, toggle_timeline
 
 _UNITS_PER_PRESS = 100.0  # wheel units for one press of + or -
@@ -52,21 +53,6 @@ class Action:
         return not self.reason() and self.enabled(state)
 
 
-def _play(state: State) -> None:
-    if is_played_back(state):
-        play_back(state)
-        return
-    state.requests.append(Pause() if state.busy else Continue())
-
-
-def _can_continue(state: State) -> bool:
-    return state.run is not None and state.run.paused
-
-
-def _can_play(state: State) -> bool:
-    return state.busy or is_played_back(state) or _can_continue(state)
-
-
 def _has_model(state: State) -> bool:
     return state.model is not None
 
@@ -75,40 +61,8 @@ def _can_save(state: State) -> bool:
     return state.save.possible
 
 
-def _has_steps(state: State) -> bool:
-    return state.run is not None and bool(state.run.steps)
-
-
-def _choose(offset: int) -> Callable[[State], None]:
-    def choose(state: State) -> None:
-        step = state.step
-        if state.run is not None and step is not None:
-            state.chosen = min(max(step.index + offset, 0), len(state.run.steps) - 1)
-
-    return choose
-
-
-def _relative(kind: str) -> Callable[[State], int | None]:
-    """A function that finds the number of the parent, child, previous or next run of the one on screen."""
-
-    def find(state: State) -> int | None:
-        run, runs = state.run, state.runs
-        if run is None or run.number not in runs.all:
-            return None
-        if kind == "parent":
-            return run.parent
-        if kind == "child":
-            children = runs.children(run.number)
-            return children[0].number if children else None
-        siblings = [other.number for other in runs.children(run.parent)]
-        at = siblings.index(run.number) + (1 if kind == "next" else -1)
-        return siblings[at] if 0 <= at < len(siblings) else None
-
-    return find
-
-
 def _go_to_relative(kind: str, title: str, chord: str) -> Action:
-    find = _relative(kind)
+    find = relative(kind)
 
     def go(state: State) -> None:
         number = find(state)
@@ -249,18 +203,6 @@ def _screenshot(state: State) -> None:
     state.requests.append(Screenshot())
 
 
-def _stop(state: State) -> None:
-    state.requests.append(Stop())
-
-
-def _one_token(state: State) -> None:
-    state.requests.append(Continue(1))
-
-
-def _undo(state: State) -> None:
-    state.requests.append(Undo())
-
-
 def _no_dialogs() -> str:
     return file_dialogs.problem()
 
@@ -270,13 +212,13 @@ FOCUSED = ("Prompt", "Atlas", "Generated tokens", "Logits", "Tensors", "Inspecto
 
 ACTIONS: tuple[Action, ...] = (
     Action("run.generate", "Generate", "Run", State.generate, "Ctrl+Enter", _has_model),
-    Action("run.play", "Play or pause the run", "Run", _play, "Space", _can_play),
-    Action("run.step", "Step: generate one token", "Run", _one_token, ".", lambda s: not s.busy and _can_continue(s)),
-    Action("run.undo", "Undo: remove the last token", "Run", _undo, "Backspace", _has_steps),
-    Action("run.stop", "Stop the run", "Run", _stop, "Ctrl+.", lambda s: s.busy),
-    Action("run.previous", "Previous token", "Run", _choose(-1), "[", _has_steps),
-    Action("run.next", "Next token", "Run", _choose(1), "]", _has_steps),
-    Action("run.first", "First token", "Run", first_step, "Home", _has_steps),
+    Action("run.play", "Play or pause the run", "Run", play, "Space", can_play),
+    Action("run.step", "Step: generate one token", "Run", one_token, ".", lambda s: not s.busy and can_continue(s)),
+    Action("run.undo", "Undo: remove the last token", "Run", undo, "Backspace", has_steps),
+    Action("run.stop", "Stop the run", "Run", stop, "Ctrl+.", lambda s: s.busy),
+    Action("run.previous", "Previous token", "Run", choose(-1), "[", has_steps),
+    Action("run.next", "Next token", "Run", choose(1), "]", has_steps),
+    Action("run.first", "First token", "Run", first_step, "Home", has_steps),
     Action("run.follow", "Follow the newest token", "Run", last_step, "End", can_advance),
     _go_to_relative("parent", "Go to the parent run", "Alt+Up"),
     _go_to_relative("child", "Go to the first branch of this run", "Alt+Down"),
@@ -306,8 +248,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("map.tables", "Show or hide the whole embedding", "Map", _toggle_tables, "Shift+E"),
     Action("map.flow", "Show or hide the flow between tensors", "Map", _toggle_flow, "Shift+F"),
     Action("map.glow", "Turn the glow of new rows on or off", "Map", _toggle_glow, "Shift+G"),
-    Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", _has_steps, anywhere=True),
-    Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", _has_steps),
+    Action("logits.find", "Find a token in the logits", "View", _find_token, "Ctrl+F", has_steps, anywhere=True),
+    Action("logits.before", "Compare with the previous step", "View", _compare_with_previous, "B", has_steps),
     Action("logits.alone", "Stop comparing", "View", _stop_comparing, "N", lambda s: s.compared is not None),
     Action("tokens.colour", "Next token coloring", "View", _next_chip_color, "K"),
     *(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from atlas_viewer.app import viewer
+from atlas_viewer.app import model_loading
 from atlas_viewer.cli.option_names import command_line_option
 from atlas_viewer.scene.atlas_scene import PlaneView
 from atlas_viewer.state.requests import Continue, Generate, Stop, Use
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.gpu
 @pytest.fixture(autouse=True)
 def one_loading_step_per_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the number of frames predictable."""
-    monkeypatch.setattr(viewer, "_LOADING_TIME", 0.0)
+    monkeypatch.setattr(model_loading, "_TIME", 0.0)
 
 
 def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
@@ -48,7 +48,7 @@ def test_loads_after_a_first_frame_then_runs_the_prompt_to_its_end() -> None:
 
 
 def test_short_steps_of_loading_share_a_frame_and_long_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(viewer, "_LOADING_TIME", 3600.0)
+    monkeypatch.setattr(model_loading, "_TIME", 3600.0)
     loop = Loop(4)
     loop.draw(2)
     assert loop.state.loading
