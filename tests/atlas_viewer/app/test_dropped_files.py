@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,10 @@ from atlas_viewer.state.state import State
 
 from helpers.fake_generation import paused_state
 from helpers.make_recordings import make_session
+from helpers.paths import SEARCH_PATH
+from helpers.real_window import display, needs_display
+
+__all__ = ["display"]
 
 
 @pytest.fixture
@@ -52,3 +59,27 @@ def test_the_first_of_several_files_opens(state: State) -> None:
     open_dropped(state, ["a.atlas", "b.atlas"], models=True)
     assert list(state.requests) == [OpenRecording("a.atlas")]
     assert state.messages == ["2 files were dropped, and only one can be opened: a.atlas"]
+
+
+# Calls GLFW's drop callback as the desktop would, with the bytes of two paths.
+DROP = """
+import ctypes, glfw
+from atlas_viewer.app.canvas import open_window, take_drops
+canvas, _ = open_window("drop", (200, 100), vsync=False)
+take_drops(canvas, lambda paths: print(paths))
+paths = (ctypes.c_char_p * 2)(b"/a b/c.atlas", "/d/\\u00e9".encode())
+callback = glfw.set_drop_callback(canvas._window, None)
+callback(canvas._window, 2, paths)
+print(canvas._due)
+"""
+
+
+@pytest.mark.window
+@needs_display
+def test_the_window_passes_dropped_paths_on_and_draws(display: str) -> None:
+    environment = {**os.environ, "DISPLAY": display, "PYTHONPATH": SEARCH_PATH, "PYTHONIOENCODING": "utf-8"}
+    environment.pop("WAYLAND_DISPLAY", None)
+    done = subprocess.run(
+        [sys.executable, "-c", DROP], env=environment, check=False, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.stdout.splitlines() == ["['/a b/c.atlas', '/d/é']", "True"], done.stderr
