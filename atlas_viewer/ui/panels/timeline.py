@@ -97,7 +97,7 @@ def _bar(state: State, line: Timeline) -> None:
 
 def _play_run(state: State) -> None:
     run = state.run
-    imgui.begin_disabled(not state.busy and (run is None or not run.paused or state.recording.playback is not None))
+    imgui.begin_disabled(not state.busy and (run is None or not run.paused))
     label = "Pause" if state.busy else "Play"
     if widget_tracking.button(f"{label}###timeline play", ImVec2(theme.em(_PLAY), 0)):
         state.requests.append(Pause() if state.busy else Continue())
