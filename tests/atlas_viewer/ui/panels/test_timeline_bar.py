@@ -130,7 +130,7 @@ def test_signs_show_the_recording_and_the_video_and_lead_to_the_panel(screen: Sc
         ("Video", "2 frames", "window.mp4"),
     ]
     screen.frame(3)
-    assert widget_tracking.rects["sign video"].right <= 1280
+    assert widget_tracking.rects["sign video"].right <= imgui.get_main_viewport().size.x
     assert "Session" not in state.ui.shown
     screen.click("sign recording")
     screen.frame(3)
