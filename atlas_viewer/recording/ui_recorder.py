@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from atlas_viewer.state.color_mapping import ColorMapping
 from atlas_viewer.state.state import State
 
 from .cameras import MAP, STRIP, TITLES, VIEW, camera_data, viewport_data
@@ -15,6 +16,7 @@ from .recorder import Recorder
 _EVERY = 0.1  # seconds: the minimum time between two events, and between two positions of a camera
 _LONGEST = 1_000_000  # characters of recorded text
 _VIEWS = {title: view for view, title in TITLES.items()}
+_LOOK = ("palette", "sampling", "span_scale", "low", "high")
 
 
 class UiRecorder:
@@ -61,7 +63,7 @@ class UiRecorder:
             "chosen": state.chosen,
             "compared": state.compared,
             "selected": state.inspection.selected,
-            "look": state.inspection.mapping,
+            "look": _look(state.inspection.mapping),
             "options": state.options,
             "theme": state.ui.theme,
             "zoom": state.ui.zoom,
@@ -74,10 +76,20 @@ class UiRecorder:
         self._events = current
 
 
+def _look(mapping: ColorMapping) -> dict[str, Any]:
+    """The color mapping; of the fields that earlier versions do not have, those that differ from their defaults."""
+    default = dataclasses.asdict(ColorMapping())
+    return {
+        name: value for name, value in dataclasses.asdict(mapping).items() if name in _LOOK or value != default[name]
+    }
+
+
 def plain(value: Any) -> Any:
     """`value` as plain JSON values."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
     if isinstance(value, tuple | list):
         return [plain(part) for part in value]
     if isinstance(value, str):

@@ -21,6 +21,7 @@ from atlas_viewer.state.map_state import MapState
 from atlas_viewer.state.protocols import MapSource, ModelLike
 from atlas_viewer.state.requests import Generate, OpenModel
 from atlas_viewer.state.state import State
+from atlas_viewer.state.view_colors import view_colors
 from atlas_viewer.ui import widget_tracking
 from compute.forward.load_options import LoadOptions
 from compute.gpu.device import shared_device
@@ -244,6 +245,7 @@ def test_the_map_shows_the_same_place_of_another_model(window: Window) -> None:
         assert state.messages == []
         # The picture equals one from a separate map of the new model at the same camera.
         passes = MapPass.load(window.runner._engine, digit_glyphs(), layout)  # type: ignore[attr-defined]
+        passes.set_color_mapping(view_colors(state))
         passes.update()
         passes.draw(state.map.view, *state.map.size)
         rect = widget_tracking.rects["map"]
