@@ -12,6 +12,7 @@ from atlas_viewer.state.map_bands import Words
 from atlas_viewer.state.map_camera import MapCamera
 from atlas_viewer.state.map_labels import MapLabels, labels_for
 from atlas_viewer.state.roles import Role, role_color
+from atlas_viewer.ui import theme
 from compute.models.config import GPT2_SIZES, ModelConfig
 from compute.views.map_layout import MapLayout, map_layout
 from compute.views.map_view import MapView
@@ -211,7 +212,14 @@ def test_labels_cover_neither_data_nor_each_other(config: ModelConfig, size: tup
         assert written or size[0] < 640, zoom
 
 
-@pytest.mark.parametrize("theme", CANVASES)
 @pytest.mark.parametrize("role", Role)
-def test_the_colors_of_roles_can_be_read(role: Role, theme: str) -> None:
-    assert contrast(role_color(role, theme), CANVASES[theme].ground) >= 4.5
+@pytest.mark.parametrize("theme_name", CANVASES)
+def test_the_colors_of_roles_can_be_read(role: Role, theme_name: str) -> None:
+    assert contrast(role_color(role, theme_name), CANVASES[theme_name].ground) >= 4.5
+
+
+@pytest.mark.parametrize("theme_name", CANVASES)
+def test_names_can_be_read(theme_name: str) -> None:
+    colors = theme.THEMES[theme_name]
+    for ink in (colors.text, colors.accent):
+        assert contrast((ink.x, ink.y, ink.z), CANVASES[theme_name].ground) >= 4.5

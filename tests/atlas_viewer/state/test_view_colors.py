@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.state import State
 from atlas_viewer.state.view_colors import axis_of, ends, shown_tensor, view_colors
 from compute.models.tensor_index import TensorIndex
@@ -73,7 +74,7 @@ def test_one_range_for_all_tensors_is_as_wide_as_the_widest(state: State) -> Non
 
 
 def test_the_color_bar_describes_the_focus_or_the_middle_of_the_view(state: State) -> None:
-    spans = state.inspection.layout.spans
+    spans, state.ui.view = state.inspection.layout.spans, ATLAS
     state.camera.look_at(64.0, spans[0].first % 640, spans[0].first // 640)
     assert shown_tensor(state) == spans[0].name
     state.inspection.cursor = TensorIndex(spans[-1].name, ())

@@ -11,6 +11,7 @@ from atlas_viewer.state.color_mapping import CURVES, ColorMapping, RangeAxis, br
 from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
+from atlas_viewer.ui import widget_tracking
 from atlas_viewer.ui.inspector_rows import facts, summary
 from atlas_viewer.ui.services import Services
 from compute.models.tensor_index import TensorIndex
@@ -218,8 +219,9 @@ def test_the_fixed_range_is_dragged_on_the_color_bar(
     state.inspection.mapping = ColorMapping(high=5.0)
     screen = Screen(state, monkeypatch, Services(strip=imgui.ImTextureRef(1), tokenizer=TOKENIZER))
     center = screen.centers["colour bar"]
-    for x, check in ((150, "high"), (30, "low")):
-        screen.point(ImVec2(center.x + x, center.y))
+    half = widget_tracking.rects["colour bar"].right - center.x
+    for share, check in ((0.8, "high"), (0.1, "low")):
+        screen.point(ImVec2(center.x + share * half, center.y))
         screen.io.add_mouse_button_event(0, True)
         screen.frame(2)
         screen.io.add_mouse_button_event(0, False)
