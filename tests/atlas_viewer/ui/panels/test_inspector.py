@@ -9,6 +9,7 @@ from imgui_bundle import ImVec2, imgui
 from atlas_viewer.app.inspection_updater import InspectionUpdater
 from atlas_viewer.state.color_mapping import CURVES, ColorMapping, RangeAxis, brightness, spread
 from atlas_viewer.state.inspection import PINS_MOST, Inspection, Pin, ProbedValue, TensorInfo
+from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.ui import widget_tracking
@@ -61,6 +62,7 @@ def test_facts_of_an_activation(state: State) -> None:
 
 
 def test_facts_of_a_vector_and_of_vocabulary_rows(state: State) -> None:
+    state.ui.view = ATLAS
     assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Index"] == "[7]"
     assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Cell"] == "7 of 192"
     assert rows_of(state, TensorIndex("h.0.ln_1.weight", (7,)))["Shows"] == "value 7"
