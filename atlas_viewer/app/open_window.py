@@ -9,6 +9,7 @@ from typing import Any
 
 from atlas_viewer.runner.model_runner import ModelRunner
 from atlas_viewer.scene.scene_library import check_device
+from atlas_viewer.state.navigation import ATLAS
 from atlas_viewer.state.protocols import ModelLike
 from atlas_viewer.state.settings import SettingsStore
 from atlas_viewer.state.state import State
@@ -58,7 +59,9 @@ def view(
     state = State(prompt, options, loading=f"loading {source.name}")
 
     settings_store = None
-    if steps is None:  # a tour starts from the default settings on every machine
+    if steps is not None:
+        state.ui.view = ATLAS  # as in the versions whose tours are still played
+    else:  # a tour starts from the default settings on every machine
         settings_store = SettingsStore(state, lambda seconds: call_later(seconds, canvas.request_draw))
 
     def loading(source: WeightSource) -> Loading[ModelLike]:

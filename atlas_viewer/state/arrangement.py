@@ -20,8 +20,8 @@ _AROUND_HIGH, _AROUND_WIDE = 10.0, 2.2
 _MENUS = 1.6
 # The left column contains fields of fixed width; text and tables gain more from a wider window.
 _LEFT, _LEFT_WIDEST = 18.8, 24.0
-_RIGHT, _RIGHT_SHARE = 26.0, 0.2
-_COLUMN, _COLUMN_WIDEST = 24.0, 30.0
+_RIGHT, _RIGHT_SHARE = 26.0, 0.24
+_COLUMN, _COLUMN_WIDEST = 25.0, 30.0
 _BELOW = 15.0
 _TALL = 40.0  # the lowest window whose columns have space for three areas
 _PROMPT, _SAMPLING = 13.4, 20.4  # the lowest areas for these panels
@@ -45,6 +45,11 @@ class Area:
     width: float
     height: float
 
+    @property
+    def has_center(self) -> bool:
+        """True for the area of Strip and Map."""
+        return self.name == CENTER
+
 
 @dataclass(frozen=True)
 class Split:
@@ -53,6 +58,11 @@ class Split:
     across: bool
     first: Area | Split
     second: Area | Split
+
+    @property
+    def has_center(self) -> bool:
+        """True when Strip and Map are in it."""
+        return self.first.has_center or self.second.has_center
 
     @property
     def width(self) -> float:
@@ -65,18 +75,21 @@ class Split:
         return self.first.height if self.across else self.first.height + self.second.height
 
 
-def arrange(width: float, height: float) -> Arrangement:
-    """The richest arrangement that leaves the picture its share of a window of width x height."""
-    if height < _TALL:
+def arrange(width: float, height: float, bar: float = 0.0) -> Arrangement:
+    """The richest arrangement that leaves the picture its share of a window of width x height.
+
+    bar: height of a bar along the bottom of the window.
+    """
+    if height - bar < _TALL:
         return Arrangement(FOLDED)
-    spare = _spare(width, _AROUND_WIDE, 1 - _AROUND_HIGH / height)
+    spare = _spare(width, _AROUND_WIDE, 1 - (_AROUND_HIGH + bar) / height)
     if spare < _COLUMN:
         return Arrangement(FOLDED)
     if spare < _LEFT + _RIGHT:
         return Arrangement(COLUMN, left=min(spare, _COLUMN_WIDEST))
     left = min(max(_LEFT, 0.1 * width), _LEFT_WIDEST)
     right = min(max(_RIGHT, _RIGHT_SHARE * width), spare - left)
-    below = _spare(height, _AROUND_HIGH, 1 - (left + right + _AROUND_WIDE) / width)
+    below = _spare(height, _AROUND_HIGH + bar, 1 - (left + right + _AROUND_WIDE) / width)
     if below >= _BELOW:
         return Arrangement(FULL, left, right, min(below, 2 * _BELOW))
     return Arrangement(COLUMNS, left, right)

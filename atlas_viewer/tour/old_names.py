@@ -75,6 +75,22 @@ _IDS = {
 }
 
 
+# Widgets of panels that earlier versions always showed, and that may now be behind another tab.
+_PANELS = {
+    "Sampling": ("##preset", "Edit##preset", "##temperature", "##top_k", "##top_p", "##min_p", "##repetition_penalty",
+                 "##seed", "New##seed", "New one at each run", "##max_new_tokens", "##context"),
+}  # fmt: skip
+
+
+def tab_of(name: str) -> str | None:
+    """The id of the tab that a tour from an earlier version has to click before it can find the widget `name`."""
+    identity = name.rpartition("###")[2]
+    for panel, widgets in _PANELS.items():
+        if identity in widgets and f"tab:{panel}" in widget_tracking.rects:
+            return f"tab:{panel}"
+    return None
+
+
 def find(name: str) -> WidgetRect | None:
     """The rectangle of the widget whose id is `name`; `name` may also be the widget's label in an earlier version.
 

@@ -37,6 +37,7 @@ Event = dict[str, Any]
 
 # Frames between a step and its first event, in which the panels settle.
 _SETTLE = 1
+_HIDDEN = 10  # after this many frames without a widget, its panel is brought to the front
 _MAX_FRAMES = 1500  # how many frames a tour waits for a step before it fails
 _OFFSET = re.compile(r"^(?P<label>.*?)(?:\+(?P<x>-?\d{1,5}),(?P<y>-?\d{1,5}))?$", re.DOTALL)
 _KEY_NAMES = {"Up": "ArrowUp", "Down": "ArrowDown", "Left": "ArrowLeft", "Right": "ArrowRight", "Space": " "}
@@ -81,6 +82,7 @@ class Tour:
         self._queue: deque[tuple[int, Event]] = deque()  # (frames to wait after the event, event)
         self._pause = self._waited = 0
         self._pointer = (0.0, 0.0)
+        self._revealed: dict[str, Any] | None = None  # the step whose panel was last brought to the front
 
     @property
     def done(self) -> bool:
@@ -105,7 +107,7 @@ class Tour:
                 shown = one_line(json.dumps(step), LONGEST_QUOTE)
                 raise TourError(f"tour line {step.get('line', '?')}: timed out waiting for {shown}")
             return
-        self._steps.popleft()
+        step = self._steps.popleft()
         self._waited, self._pause = 0, _SETTLE
         self._play(step)
 
@@ -113,7 +115,14 @@ class Tour:
         if "wait" in step:
             return self._reached(step)
         label = step.get("point") or step.get("click") or step.get("drag") or step.get("at")
-        return label is None or self._point_of(str(label)) is not None
+        if label is None or self._point_of(str(label)) is not None:
+            return True
+        tab = old_names.tab_of(str(label)) if self._waited == _HIDDEN and self._revealed is not step else None
+        if tab is not None:
+            self._revealed = step
+            self._steps.appendleft({"click": tab})
+            return True
+        return False
 
     def _point_of(self, label: str) -> tuple[float, float] | None:
         rect = old_names.find(label)

@@ -18,7 +18,7 @@ from compute.sampling.options import GenerateOptions
 
 from helpers.fake_generation import fake_step
 
-SIZES = ((960, 540), (960, 540), (960, 540), (1600, 1000), (300, 200), (960, 540))
+SIZES = ((1600, 1000), (1600, 1000), (1600, 1000), (960, 540), (300, 200), (1600, 1000))
 
 
 def play(layout: str) -> str:

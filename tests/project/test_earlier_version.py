@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.open_recording import open_player
@@ -154,6 +154,7 @@ def test_settings_are_remembered() -> None:
 def test_panels_are_where_they_were(context: None) -> None:
     state = State("", GenerateOptions(), ui=loads((WRITTEN / "interface.json").read_text("utf-8")))
     state.ui.timeline = False  # it takes a part of the height, and that version had none
+    imgui.get_io().display_size = ImVec2(1280, 720)
     imgui.load_ini_settings_from_memory(state.ui.layout)
     for _ in range(4):
         theme.follow(state.ui)

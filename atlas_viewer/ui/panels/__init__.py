@@ -46,31 +46,30 @@ _PANELS: tuple[tuple[ModuleType, str, str, str], ...] = (
     (strip, CENTER, CENTER, CENTER),
     (map_panel, CENTER, CENTER, CENTER),
     (prompt, "top", "left, top", "left, top"),
-    (sampling, "bottom", "left, middle", "left, middle"),
-    (status, "top", "left, bottom", "left, bottom"),
-    (output, "middle", "right, top", "right, top"),
     (tokens, "middle", "right, middle", "right, middle"),
-    (runs, "middle", "right, middle", "right, middle"),
-    (inspector, "bottom", "right, bottom", "right, bottom"),
-    (recording, "top", "right, bottom", "right, bottom"),
+    (output, "middle", "right, top", "right, top"),
+    (runs, "top", "right, middle", "right, middle"),
     (logits, "bottom", "tables", "below"),
+    (inspector, "bottom", "right, bottom", "right, bottom"),
+    (sampling, "bottom", "left, middle", "left, middle"),
     (distribution, "bottom", "tables", "below"),
-    (tensors, "bottom", "tables", "below"),
+    (tensors, "middle", "tables", "below"),
     (trace, "middle", "tables", "below"),
+    (status, "top", "left, bottom", "left, bottom"),
+    (recording, "top", "right, bottom", "right, bottom"),
 )
 _VIEWS = (strip, map_panel)
 _SERVED = (strip, map_panel, inspector, logits, distribution)  # these show pictures or token texts
 _SETTLED = 3  # the frame by which imgui has brought the saved layout's tabs to the front
 NAMES = tuple(panel.NAME for panel, *_ in _PANELS)
-# Tabs of one area, from left to right; otherwise they have the order of `_PANELS`.
-_TABS = (tokens.NAME, logits.NAME, distribution.NAME, tensors.NAME)
+# The views, then the panels with a key, then the others.
+_BUTTONS = (*NAMES[:2], *panel_titles.DRAWERS, *(name for name in NAMES[2:] if name not in panel_titles.DRAWERS))
 
 
 def docked(arrangement: str) -> tuple[tuple[str, str], ...]:
     """Name and area of every panel in the default arrangement of this name."""
     column = (COLUMN, COLUMNS, FULL).index(arrangement)
-    panels = sorted(_PANELS, key=lambda row: row[0].NAME not in _TABS)
-    return tuple((panel.NAME, areas[column]) for panel, *areas in panels)
+    return tuple((panel.NAME, areas[column]) for panel, *areas in _PANELS)
 
 
 def draw_all(state: State, services: Services) -> None:
@@ -92,7 +91,7 @@ def draw_all(state: State, services: Services) -> None:
     state.inspection.list_visible = False
     if ui.folded:
         _docked(state, dock_space, None)
-        ui.shown = drawers.draw(state, NAMES, lambda name: _content(state, services, name))
+        ui.shown = drawers.draw(state, _BUTTONS, lambda name: _content(state, services, name))
         if ui.lecture:
             lecture.draw(state)
     else:
@@ -106,7 +105,6 @@ def draw_all(state: State, services: Services) -> None:
             for name in (*front, *kept, ui.view):
                 imgui.set_window_focus(name)
         _bring_to_front(ui, focused)
-    ui.front = ui.raised = ""
     messages.draw(state)
     palette.draw(state)
     dialogs.draw(state)
@@ -167,6 +165,7 @@ def _bring_to_front(ui: UiState, focused: str) -> None:
         imgui.set_window_focus(ui.front)
     if ui.raised:
         layout.raise_panel(ui.raised, focused)
+    ui.front = ui.raised = ""
 
 
 def _flags(panel: ModuleType) -> int:

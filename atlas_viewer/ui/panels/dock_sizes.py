@@ -36,11 +36,15 @@ def build(
         if isinstance(part, Area):
             nodes[part.name] = node
             return
-        whole, first = (part.width, part.first.width) if part.across else (part.height, part.first.height)
-        where = imgui.Dir.left if part.across else imgui.Dir.up
-        parts = dock.dock_builder_split_node(node, where, min(max(first / whole, 0.05), 0.95))
-        divide(parts.id_at_dir, part.first)
-        divide(parts.id_at_opposite_dir, part.second)
+        # imgui keeps the side opposite to `where` for Strip and Map: it is the one that grows with the window.
+        near, far = (part.second, part.first) if part.first.has_center else (part.first, part.second)
+        if part.across:
+            share, where = near.width / part.width, imgui.Dir.right if near is part.second else imgui.Dir.left
+        else:
+            share, where = near.height / part.height, imgui.Dir.down if near is part.second else imgui.Dir.up
+        parts = dock.dock_builder_split_node(node, where, min(max(share, 0.05), 0.95))
+        divide(parts.id_at_dir, near)
+        divide(parts.id_at_opposite_dir, far)
 
     divide(identity, tree)
     for name, where in panels:
@@ -56,6 +60,7 @@ def fit(identity: int, nodes: Mapping[str, int], arrangement: Arrangement, width
     sizes: list[tuple[imgui.internal.DockNode, ImVec2]] = []
 
     def measure(part: Area | Split) -> imgui.internal.DockNode | None:
+        node: imgui.internal.DockNode | None
         if isinstance(part, Area):
             node = imgui.internal.dock_builder_get_node(nodes.get(part.name, 0))
         else:
@@ -82,7 +87,7 @@ def shape(nodes: Sequence[int]) -> Shape:
     """A value that changes when the user moves a panel to another area or drags an edge. nodes: that of each panel."""
     found: list[object] = []
     for identity in nodes:
-        node = imgui.internal.dock_builder_get_node(identity) if identity else None
+        node: imgui.internal.DockNode | None = imgui.internal.dock_builder_get_node(identity) if identity else None
         while node:
             found += [node.id_, round(node.size_ref.x), round(node.size_ref.y)]
             node = node.parent_node

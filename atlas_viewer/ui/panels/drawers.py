@@ -34,7 +34,9 @@ def draw(state: State, names: Sequence[str], content: Callable[[str], None]) -> 
     names: all panels, in the order of their buttons; content: draws the panel of a name in the current window.
     """
     ui = state.ui
-    for name in (ui.raised, ui.front):
+    raised, front = ui.raised, ui.front
+    ui.raised = ui.front = ""  # what is clicked in this frame comes to the front in the next
+    for name in (raised, front):
         if name in VIEWS:
             ui.view = name
         elif name:
@@ -44,7 +46,7 @@ def draw(state: State, names: Sequence[str], content: Callable[[str], None]) -> 
     ui.tools, ui.details = not ui.lecture, not ui.lecture and viewport.size.y >= theme.em(_DETAILS)
     shown = [name for name in names if name not in ui.hidden]
     top = _scene(ui, corner, size, shown, content)
-    _open_panels(ui, ImVec2(corner.x, top), ImVec2(size.x, corner.y + size.y - top), content)
+    _open_panels(ui, front, ImVec2(corner.x, top), ImVec2(size.x, corner.y + size.y - top), content)
     if ui.lecture:
         _launcher(ui, corner, size, shown)
     return {ui.view, *ui.drawers}
@@ -107,7 +109,7 @@ def _buttons(ui: UiState, names: Sequence[str]) -> None:
     imgui.pop_style_var(2)
 
 
-def _open_panels(ui: UiState, corner: ImVec2, size: ImVec2, content: Callable[[str], None]) -> None:
+def _open_panels(ui: UiState, front: str, corner: ImVec2, size: ImVec2, content: Callable[[str], None]) -> None:
     """Draw the open panels above each other at the right edge; the oldest ones close if there are too many."""
     most = max(int(size.y / theme.em(_LOW)), 1)
     del ui.drawers[:-most]
@@ -115,7 +117,7 @@ def _open_panels(ui: UiState, corner: ImVec2, size: ImVec2, content: Callable[[s
     for index, name in enumerate(list(ui.drawers)):
         imgui.set_next_window_pos(ImVec2(corner.x + size.x - wide, corner.y + index * high))
         imgui.set_next_window_size(ImVec2(wide, high))
-        if name == ui.front:
+        if name == front:
             imgui.set_next_window_focus()
         imgui.push_style_var(imgui.StyleVar_.window_border_size, 1.0)
         with (

@@ -15,7 +15,7 @@ from . import dock_sizes
 
 Docked = Sequence[tuple[str, str]]  # name of a panel, and its area: panels in one area are tabs, the first in front
 # A window without space for columns is laid out as one of this size, in ems, for when it becomes larger.
-_USABLE = (80.0, 48.0)
+_USABLE = (90.0, 50.0)
 _SETTLED = 3  # frames after which a panel that was dragged is docked
 
 
@@ -37,7 +37,7 @@ def dock_space(ui: UiState, docked: Callable[[str], Docked], below: float = 0.0)
         ui.folded = True  # the dock space is covered, and is the same afterwards
         return identity, False
     wide, high = viewport.size.x / theme.em(1), (viewport.size.y - below) / theme.em(1)
-    wanted = arrange(wide, high)
+    wanted = arrange(wide, viewport.size.y / theme.em(1), below / theme.em(1))
     own = known and not ui.arrangement and not ui.reset_layout
     ui.folded = ui.lecture or (wanted.name == FOLDED and not own)
     if ui.folded:

@@ -1,4 +1,4 @@
-"""How much of the window the picture gets in the default layout, at every size and scale of the interface."""
+"""The picture keeps half of the window, and the prompt panel is whole, at every size and zoom, without a GPU."""
 
 from __future__ import annotations
 

@@ -21,9 +21,8 @@ from ..target import Target, may_refuse
 
 # A few panels of the window, with all of its places.
 _PANELS = (
-    ("Prompt", "left, top"), ("Sampling", "left, middle"), ("Runs", "left, bottom"), ("Atlas", "center"),
-    ("Map", "center"), ("Logits", "below"), ("Trace", "below"), ("Output", "right, top"), ("Tokens", "right, middle"),
-    ("Inspector", "right, bottom"),
+    ("Prompt", "top"), ("Sampling", "bottom"), ("Runs", "top"), ("Atlas", "center"), ("Map", "center"),
+    ("Logits", "bottom"), ("Trace", "middle"), ("Output", "middle"), ("Tokens", "middle"), ("Inspector", "bottom"),
 )  # fmt: skip
 _FRAMES = 3
 _NUMBER = re.compile(rb"0x[0-9A-Fa-f]+|-?\d+")
@@ -88,7 +87,7 @@ def _frames(ui: UiState) -> None:
     for _ in range(_FRAMES):
         imgui.new_frame()
         widget_tracking.begin_frame()
-        identity, fresh = layout.dock_space(ui, _PANELS)
+        identity, fresh = layout.dock_space(ui, lambda _: _PANELS)
         for title, _ in _PANELS:
             layout.floats(title, identity)
             imgui.begin(title, True)

@@ -50,12 +50,12 @@ def whole(step: int, seed: int = 0, options: GenerateOptions = OPTIONS) -> Distr
 
 
 def open_distribution(screen: Screen) -> None:
-    imgui.set_window_focus(distribution.NAME)
+    screen.state.ui.front = distribution.NAME
     screen.frame(4)
 
 
 def test_the_table_has_every_column_of_every_candidate(screen: Screen, state: State) -> None:
-    screen.io.display_size = ImVec2(1600, 1000)
+    screen.io.display_size = ImVec2(3840, 2160)
     screen.frame(4)
     for column in ("rank", "token", "logit", "scaled_delta", "probability", "model_probability", "cumulative", "text"):
         assert f"{column}##head" in widget_tracking.rects, column
@@ -294,7 +294,7 @@ def test_panels_survive_every_size(screen: Screen, state: State, size: tuple[int
     screen.io.display_size = ImVec2(*size)
     screen.frame(3)
     open_distribution(screen)
-    assert screen.shows("entropy") == (size[0] > 200)  # the smallest panel has no space for it
+    assert screen.shows("entropy")
 
 
 def test_a_frame_with_two_hundred_rows_costs_only_the_visible_ones(

@@ -49,6 +49,7 @@ def state() -> State:
 
 @pytest.fixture
 def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    imgui.get_io().display_size = ImVec2(700, 560)
     made = Screen(state, monkeypatch, Services(map=imgui.ImTextureRef(1), tokenizer=FakeTokenizer("<{}>")))
     press(made, "M")
     made.frame(3)

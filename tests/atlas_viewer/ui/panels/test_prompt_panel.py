@@ -273,4 +273,7 @@ def test_a_hundred_thousand_characters_stay_fluid(screen: Screen, state: State) 
 def test_the_panel_draws_at_any_size(screen: Screen, state: State, size: tuple[int, int]) -> None:
     screen.io.display_size = ImVec2(*size)
     screen.frame(4)
+    if screen.state.ui.folded:
+        screen.press(imgui.Key._1)
+        screen.frame(2)
     assert "##prompt" in screen.centers

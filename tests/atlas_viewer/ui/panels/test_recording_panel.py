@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from imgui_bundle import imgui
+from imgui_bundle import ImVec2, imgui
 
 from atlas_viewer.state.recording_state import PlaybackState
 from atlas_viewer.state.requests import BackToRecording, EndRecording, EndVideo, Record, RecordVideo
@@ -24,6 +24,7 @@ def state() -> State:
 
 @pytest.fixture
 def screen(context: None, state: State, monkeypatch: pytest.MonkeyPatch) -> Screen:
+    imgui.get_io().display_size = ImVec2(1280, 720)
     return Screen(state, monkeypatch)
 
 
