@@ -86,3 +86,90 @@ def test_the_picture_has_half_of_the_window(
     assert cut_off("###drawer Prompt") == []
     press(screen, "1")
     assert ui.drawers == []
+
+
+def test_larger_windows_have_richer_arrangements() -> None:
+    found = [arrange(width / 15, height / 15).name for width, height in SIZES]
+    ranks = [(FOLDED, COLUMN, COLUMNS, FULL).index(name) for name in found]
+    assert ranks == sorted(ranks)
+    assert set(found) == {FOLDED, COLUMN, COLUMNS, FULL}
+
+
+def test_resizing_keeps_the_share_and_ends_where_it_began(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_at((1280, 720), UiState(), monkeypatch)
+    before = dict(widget_tracking.rects)
+    for size in (*SIZES, *reversed(SIZES), (1280, 720)):
+        screen.io.display_size = ImVec2(*size)
+        screen.frame(4)
+        assert share(size) >= 0.5, size
+    tabs = [name for name in before if name.startswith("tab:")]
+    assert len(tabs) == len(panels.NAMES)
+    for name in tabs:
+        now = widget_tracking.rects[name]
+        assert (now.left, now.top) == pytest.approx((before[name].left, before[name].top), abs=2), name
+
+
+def test_the_users_own_layout_is_kept_in_a_small_window(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_at((1280, 720), UiState(), monkeypatch)
+    ui = screen.state.ui
+    assert ui.arrangement == COLUMN
+    edge = imgui.internal.find_window_by_name("Map").pos.x - 1
+    screen.point(ImVec2(edge, 400))
+    for x, down in ((edge, True), (edge - 60, True), (edge - 60, False)):
+        screen.io.add_mouse_pos_event(x, 400)
+        screen.io.add_mouse_button_event(0, down)
+        screen.frame(2)
+    screen.frame(3)
+    assert ui.arrangement == ""
+    wide = imgui.internal.find_window_by_name("Prompt").size.x
+    screen.io.display_size = ImVec2(800, 600)
+    screen.frame(4)
+    assert not ui.folded
+    screen.io.display_size = ImVec2(1280, 720)
+    screen.frame(4)
+    assert imgui.internal.find_window_by_name("Prompt").size.x == pytest.approx(wide, abs=2)
+    ui.reset_layout = True
+    screen.frame(4)
+    assert ui.arrangement == COLUMN
+
+
+@pytest.mark.parametrize("size", [(640, 400), (1280, 720), (3840, 2160)])
+def test_lecture_mode_fills_the_window_and_leaves_no_trace(
+    context: None, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    screen = screen_at(size, UiState(), monkeypatch)
+    ui = screen.state.ui
+    before, layout, shown = dict(widget_tracking.rects), ui.arrangement, set(ui.shown)
+    press(screen, "F11")
+    screen.frame(3)
+    assert ui.lecture
+    assert theme.zoom() == 1.5
+    assert share(size) == pytest.approx(1.0, abs=0.01)
+    assert "chip8" in widget_tracking.rects, "the newest token is in the strip"
+    for key, name in (("1", "Prompt"), ("5", "Logits")):
+        press(screen, key)
+        screen.frame(2)
+        assert ui.drawers[-1] == name
+        assert name in ui.shown
+    for _ in range(len(ui.drawers)):
+        press(screen, "Escape")
+    assert (ui.drawers, ui.lecture) == ([], True)
+    press(screen, "Escape")
+    screen.frame(4)
+    assert not ui.lecture
+    assert theme.zoom() == 1.0
+    assert (ui.arrangement, ui.shown) == (layout, shown)
+    for name, rect in before.items():
+        now = widget_tracking.rects[name]
+        assert (now.left, now.top) == pytest.approx((rect.left, rect.top), abs=2), name
+
+
+def test_a_key_is_typed_into_a_field_of_a_drawer(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = screen_at((640, 400), UiState(), monkeypatch)
+    press(screen, "1")
+    screen.frame(2)
+    screen.click("##prompt")
+    screen.io.add_input_characters_utf8("5")
+    press(screen, "5")
+    assert screen.state.ui.drawers == ["Prompt"]
+    assert screen.state.prompt == "Once upon a5"
