@@ -13,10 +13,10 @@ from dataclasses import dataclass
 FOLDED, COLUMN, COLUMNS, FULL = "folded", "column", "columns", "full"
 NAMES = (FOLDED, COLUMN, COLUMNS, FULL)
 CENTER = "center"  # the area of Strip and Map
-GOAL = 0.52  # fraction of the window for the picture, with a margin over one half
+GOAL = 0.505  # fraction of the window for the picture, with a margin over one half
 
 # Around the picture: menus, tabs, tools, color bar and the line about a value; and padding at its sides.
-_AROUND_HIGH, _AROUND_WIDE = 10.0, 2.2
+_AROUND_HIGH, _AROUND_WIDE = 10.0, 1.8
 _MENUS = 1.6
 # The left column contains fields of fixed width; text and tables gain more from a wider window.
 _LEFT, _LEFT_WIDEST = 18.8, 24.0

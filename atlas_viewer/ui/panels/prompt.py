@@ -28,7 +28,8 @@ def draw(state: State) -> None:
     tokens = max((available - field) // token_layout.pitch(), 1) * token_layout.pitch()
     if field + tokens + style.item_spacing.y > available + line:
         # A low panel shows the text and the buttons.
-        field, tokens = max((available - frame) // line, 1) * line + frame, 0.0
+        frame = 2 * style.frame_padding.y + 2
+        field, tokens = max((available + style.item_spacing.y - frame) // line, 1) * line + frame, 0.0
     entered = _field(state, field)
     _count(state)
     if not tokens:

@@ -7,11 +7,12 @@ import itertools
 import pytest
 from imgui_bundle import ImVec2, imgui
 
+from atlas_viewer.state.arrangement import COLUMN, COLUMNS, FOLDED, FULL, arrange
 from atlas_viewer.state.inspection import TensorInfo
 from atlas_viewer.state.runs import Run
 from atlas_viewer.state.state import ModelSummary, State
 from atlas_viewer.state.ui_state import UiState
-from atlas_viewer.ui import widget_tracking
+from atlas_viewer.ui import panels, theme, widget_tracking
 from atlas_viewer.ui.services import Services
 from compute.sampling.options import GenerateOptions
 from compute.views.map_layout import map_layout
@@ -112,7 +113,7 @@ def test_resizing_keeps_the_share_and_ends_where_it_began(context: None, monkeyp
 def test_the_users_own_layout_is_kept_in_a_small_window(context: None, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = screen_at((1280, 720), UiState(), monkeypatch)
     ui = screen.state.ui
-    assert ui.arrangement == COLUMN
+    assert (ui.arrangement, ui.folded) == (COLUMN, False)
     edge = imgui.internal.find_window_by_name("Map").pos.x - 1
     screen.point(ImVec2(edge, 400))
     for x, down in ((edge, True), (edge - 60, True), (edge - 60, False)):
