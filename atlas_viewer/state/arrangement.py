@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FOLDED, COLUMN, COLUMNS, FULL = "folded", "column", "columns", "full"
-NAMES = (FOLDED, COLUMN, COLUMNS, FULL)
+NAMES = (COLUMN, COLUMNS, FULL)  # of arrangements with docked panels
 CENTER = "center"  # the area of Strip and Map
 GOAL = 0.505  # fraction of the window for the picture, with a margin over one half
 

@@ -81,7 +81,7 @@ def draw_all(state: State, services: Services) -> None:
     if not ui.lecture:
         menu_bar.draw(state, NAMES)
         timeline.draw(state)
-    before, visible = ui.folded, set(ui.shown)
+    before, chosen = ui.folded, _chosen(ui)
     below = 0.0 if ui.lecture else timeline.height(ui)
     dock_space, fresh = layout.dock_space(ui, docked, below)
     ui.hidden -= {ui.front, ui.raised}
@@ -100,9 +100,7 @@ def draw_all(state: State, services: Services) -> None:
         if fresh:
             layout.order_tabs(docked(ui.arrangement))
             # Otherwise the last tab of each area would be in front.
-            front = layout.front(docked(ui.arrangement))
-            kept = [name for name in NAMES if name in visible and name not in front and name not in ui.hidden]
-            for name in (*front, *kept, ui.view):
+            for name in (*layout.front(docked(ui.arrangement)), *chosen, ui.view):
                 imgui.set_window_focus(name)
         _bring_to_front(ui, focused)
     messages.draw(state)
@@ -115,6 +113,14 @@ def draw_all(state: State, services: Services) -> None:
         layout.track_tabs(name for name in NAMES if name not in ui.hidden)
     layout.notice_docking(ui, NAMES)
     layout.remember(ui)
+
+
+def _chosen(ui: UiState) -> list[str]:
+    """The panels that the user has brought to the front of their areas in a default arrangement."""
+    if not ui.arrangement or ui.reset_layout:
+        return []
+    front = layout.front(docked(ui.arrangement))
+    return [name for name in NAMES if name in ui.shown and name not in front and name not in ui.hidden]
 
 
 def _docked(state: State, dock_space: int, services: Services | None) -> tuple[set[str], str]:

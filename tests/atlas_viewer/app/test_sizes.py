@@ -9,6 +9,7 @@ from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.state.state import State
 from atlas_viewer.state.ui_state import UiState
+from atlas_viewer.ui import widget_tracking
 from compute.gpu.device import shared_device
 from compute.gpu.loading import Loading
 from compute.sampling.options import GenerateOptions
@@ -77,3 +78,11 @@ def test_theme_and_zoom_apply_from_the_first_frame(theme: str) -> None:
     image = drawn(viewer)
     assert (image[..., :3].mean() > 128) == (theme == "light")
     assert viewer.state.ui.layout_zoom == 2.0
+
+
+@pytest.mark.parametrize("size", [(640, 400), (1280, 720), (2560, 1440)])
+def test_the_whole_window_gives_half_of_itself_to_the_map(size: tuple[int, int]) -> None:
+    viewer = viewer_at(size)
+    drawn(viewer, 4)
+    rect = widget_tracking.rects["map"]
+    assert (rect.right - rect.left) * (rect.bottom - rect.top) >= 0.5 * size[0] * size[1]
