@@ -32,6 +32,7 @@ class Loop:
         self.canvas = open_picture((960, 540))
         self.runner = Bench(shared_device())
         self.state = State("one two", GenerateOptions(max_new_tokens=tokens), loading="loading fake")
+        self.state.ui.view = "Atlas"  # the fake model has no map
         self.viewer = Viewer(self.canvas, shared_device(), self.state, self.load())
 
     def load(self) -> Loading[Bench]:
