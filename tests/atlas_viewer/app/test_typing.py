@@ -24,6 +24,7 @@ class Person:
 
     def __init__(self) -> None:
         self.loop = Loop(2)
+        self.loop.canvas.set_logical_size(1280, 720)  # smaller windows fold the panels
         self.loop.finish()
         self.loop.draw(6)
         self.state = self.loop.state
