@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
 
 from atlas_viewer.state.protocols import TensorFilesLike, TensorsReading
-from atlas_viewer.state.requests import Pause, Request, SaveTensors, StopSaving
+from atlas_viewer.state.requests import CloseRecording, OpenRecording, Pause, Request, SaveTensors, StopSaving
 from atlas_viewer.state.state import State
 from atlas_viewer.state.tensor_save import origin, pass_text, pass_tokens, size_text
 from compute.errors import AtlasError, UsageError
@@ -38,7 +39,8 @@ class TensorSaving:
         self._slices: Iterator[bytes | None] | None = None  # those that have not been passed to the writer
         self._fetched: bytes | None = None  # one for which the writer had no space
         self._shown: object = None  # what `selected` and `unknown` were computed from
-        self._outcome = ""
+        self._outcome, self._path = "", Path()
+        self._postponed: list[Request] = []  # they would close the model that is being read
 
     @property
     def pending(self) -> bool:
@@ -46,12 +48,14 @@ class TensorSaving:
         return self._request is not None or self._writer is not None
 
     def do(self, controller: RunController, request: Request) -> bool:
-        """Handle `request` and return True if it is about saving tensors; return False if not."""
+        """Handle `request` and return True if it is about saving tensors or has to wait; return False if not."""
         match request:
             case SaveTensors():
                 self._ask(controller, request)
             case StopSaving():
                 self._stop()
+            case OpenRecording() | CloseRecording() if self.pending:
+                self._postponed.append(request)
             case _:
                 return False
         return True
@@ -73,6 +77,9 @@ class TensorSaving:
         if self._writer is not None:
             self._follow(self._writer)
         controller.held = self._slices is not None
+        if not self.pending:
+            self._state.requests.extend(self._postponed)
+            self._postponed.clear()
 
     def close(self) -> None:
         """Stop, because the window has closed; an unfinished file is removed. Blocks until the thread has ended."""
@@ -138,8 +145,9 @@ class TensorSaving:
         reading = files.reading(request.names, request.scheme, request.path, tokens)
         self._slices = reading.arriving()
         self._status.stage, self._status.total = "saving", reading.nbytes
-        where = one_line(Path(request.path).absolute())
-        self._outcome = f"saved {size_text(reading.nbytes)} from {pass_text(model.summary, run, step)} to {where}"
+        self._path = Path(request.path).absolute()
+        what = f"{size_text(reading.nbytes)} from {pass_text(model.summary, run, step)}"
+        self._outcome = f"saved {what} to {one_line(self._path)}"
         metadata = origin(model.summary, run, step, files.first_position)
         self._writer = _Writer(reading, metadata)
 
@@ -168,6 +176,8 @@ class TensorSaving:
             self._fail(writer.failure)
         elif writer.complete:
             self._status.note = self._outcome
+            if self._state.ui.dialog != "save":
+                self._state.ui.saved, self._state.ui.saved_at = str(self._path), time.monotonic()
         else:
             self._status.note = "stopped; nothing was saved"
 

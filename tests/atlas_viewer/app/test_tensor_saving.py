@@ -17,7 +17,7 @@ import atlas_viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.state.requests import Continue, SaveTensors, StopSaving
+from atlas_viewer.state.requests import Continue, OpenRecording, SaveTensors, StopSaving
 from atlas_viewer.state.state import State
 from compute.api import selection_reading
 from compute.gpu.device import shared_device
@@ -126,6 +126,32 @@ def test_another_step_chosen_meanwhile_does_not_enter_the_file(
             assert np.allclose(file[name], passed[name], atol=2e-3), name
     frames.finish()
     assert frames.viewer.controller.step_in_engine == 6
+
+
+def test_a_recording_opens_after_the_save(frames: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_slices(monkeypatch)
+    frames.finish()
+    opened: list[str] = []
+
+    class Playbacks:
+        """Notes what is opened, and whether the file was there."""
+
+        def do(self, request: object) -> bool:
+            opened.append(
+                f"{request.path} {(tmp_path / 'a.npz').exists()}" if isinstance(request, OpenRecording) else ""
+            )
+            return True
+
+    monkeypatch.setattr(frames.viewer, "playbacks", Playbacks())
+    frames.state.requests.append(SaveTensors("*", str(tmp_path / "a.npz")))
+    frames.until(lambda: frames.state.save.stage == "saving")
+    frames.state.requests.append(OpenRecording("b.atlas"))
+    frames.draw()
+    assert frames.state.save.stage == "saving"
+    assert opened == []
+    frames.until(lambda: opened)
+    assert opened == ["b.atlas True"]
+    assert frames.state.ui.saved == str(tmp_path / "a.npz"), "the dialog is closed"
 
 
 def test_stop_leaves_no_file(frames: Frames, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
