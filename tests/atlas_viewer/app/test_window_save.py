@@ -33,6 +33,7 @@ def save(window: Window, names: str, path: str) -> str:
 def test_files_contain_the_values_of_a_run(display: str, tmp_path: Path) -> None:
     with Window(display, ["view", PROMPT, "-n", str(TOKENS), "--temperature", "0"], tmp_path / "window") as window:
         window.wait("the run ends", lambda report: report["done"] and report["steps"] == TOKENS)
+        window.click_until("tab:Generated tokens", "chips are shown", lambda report: "chip4" in report["places"])
         window.click_until("chip4", "the fifth step is shown", lambda report: report["chosen"] == 4)
         window.click_until("File##menu", "the menu is open", lambda report: "tensors.save" in report["places"])
         window.click_until("tensors.save", "the dialog is open", lambda report: report["dialog"] == "save")
