@@ -6,13 +6,23 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import atlas_viewer
 from atlas_viewer.app.canvas import open_picture
 from atlas_viewer.app.playback_switch import PlaybackSwitch
 from atlas_viewer.app.viewer import Viewer
 from atlas_viewer.runner.model_runner import ModelRunner
-from atlas_viewer.state.requests import CloseRecording, Continue, EndRecording, OpenRecording, Record, ShowRun
+from atlas_viewer.state.requests import (
+    CloseRecording,
+    Continue,
+    EndRecording,
+    OpenRecording,
+    Record,
+    SaveTensors,
+    ShowRun,
+)
 from atlas_viewer.state.runs import unsaved
 from atlas_viewer.state.state import State
 from compute.forward.load_options import LoadOptions
@@ -132,3 +142,23 @@ def test_a_file_that_cannot_be_played_leaves_everything_as_it_was(live: Live, tm
     assert (state.run, state.inspection, state.recording.playback, state.ui.recent) == (run, inspection, None, [])
     live.ask(Continue(1))
     live.draw(lambda: state.run is not None and len(state.run.steps) == OPTIONS.max_new_tokens + 1)
+
+
+def test_tensors_of_a_recorded_step_are_saved(live: Live, tmp_path: Path) -> None:
+    state = live.state
+    live.record(tmp_path / "a.atlas")
+    live.ask(OpenRecording(str(tmp_path / "a.atlas")))
+    playback = state.recording.playback
+    assert playback is not None
+    live.draw(lambda: playback.position == OPTIONS.max_new_tokens and not state.loading)
+    state.chosen = 2
+    live.ask(SaveTensors("ln_f", str(tmp_path / "a.npz")))
+    live.draw(lambda: state.save.note or state.save.trouble)
+    assert "step 3 of run 1, stories" in state.save.note
+    run = state.run
+    assert run is not None
+    tokens = [token for token, _ in run.prompt_tokens] + [step.token for step in run.steps[:2]]
+    with np.load(tmp_path / "a.npz") as file:
+        assert file["tokens"].tolist() == tokens
+        passed = atlas_viewer.load("stories", context=32).run(tokens, keep="ln_f")
+        assert np.allclose(file["ln_f"], passed["ln_f"], atol=2e-3)
